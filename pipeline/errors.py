@@ -1,0 +1,120 @@
+"""What can go wrong, and what the caller's shell is told about it.
+
+Two families. A `PictureError` is a problem of one source or one rendition: it becomes a record and the run goes on.
+A `PipelineError` ends the program: its `status` is the exit status and its text is the one or two lines a user reads.
+Both survive pickling, because a `PictureError` travels from a rendering child to the thread that asked.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class ExitStatus(enum.IntEnum):
+    """The exit statuses of every command; documented in the README."""
+
+    OK = 0
+    FAILED = 1  # finished, and some pictures newly failed
+    USAGE = 2  # usage or config error; nothing was touched
+    UNFINISHED = 3  # could not finish: disk full, target not writable, manifest unusable, a defect
+    TIME_UP = 4  # stopped at the time limit; work remains
+    LOCKED = 75  # another run holds the lock
+    HANGUP = 129
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class ErrorKind(enum.StrEnum):
+    """Why a picture failed. The list is closed: a manifest holds these words for years."""
+
+    COLLISION = "collision"  # two sources would make one target
+    NOT_OURS = "not ours"  # a file this config did not make is in the way
+    BAD_NAME = "bad name"  # the target's name is too long, or a folder or link stands in its place
+    BAD_SIDECAR = "bad sidecar"
+    UNREADABLE = "unreadable"  # the operating system would not let us read the source or list the folder
+    READ_TIMED_OUT = "read timed out"
+    CHANGED = "changed while read"
+    TOO_MANY_BYTES = "too many bytes"
+    NOT_A_PICTURE = "not a picture"
+    UNSUPPORTED = "unsupported"  # a picture in a form this installation cannot decode
+    TRUNCATED = "truncated"
+    DAMAGED = "damaged"  # the decoder gave up on it
+    TOO_MANY_PIXELS = "too many pixels"
+    TOO_MANY_FRAMES = "too many frames"
+    TOO_MANY_SCANS = "too many scans"
+    TIME_LIMIT = "time limit"
+    MEMORY_LIMIT = "memory limit"
+    CRASHED = "crashed"  # the child died, twice
+    NOT_ENCODABLE = "not encodable"  # the encoder refused this rendition
+    INTERNAL = "internal error"  # our defect, met while rendering this picture
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with control characters and undecodable bytes escaped: safe for terminals, logs and mail."""
+    return "".join(
+        char
+        if char.isprintable()
+        else f"\\x{ord(char) - 0xDC00:02x}"
+        if 0xDC80 <= ord(char) <= 0xDCFF  # how os.fsdecode carries an undecodable byte
+        else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
+class PictureError(Exception):
+    """One picture (or one rendition of it) failed. `kind` is from the closed list, `detail` a short escaped text."""
+
+    def __init__(self, kind: ErrorKind, detail: str = "") -> None:
+        self.kind = kind
+        self.detail = printable(detail)[:300]
+        super().__init__(kind, self.detail)  # args mirror __init__, so that the exception pickles
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.detail}" if self.detail else str(self.kind)
+
+
+class PipelineError(Exception):
+    """Ends the program with `status`. The text says what, where and what to do, in one or two lines."""
+
+    status = ExitStatus.UNFINISHED
+
+
+class ConfigError(PipelineError):
+    """The config is wrong. The text holds every error, one a line, as `file:line:column: key.path: what`."""
+
+    status = ExitStatus.USAGE
+
+
+class UsageError(PipelineError):
+    """The command line asks for something that cannot be."""
+
+    status = ExitStatus.USAGE
+
+
+class SourceTrouble(PipelineError):
+    """The source as a whole cannot be used (missing, or empty although the manifest knows pictures)."""
+
+
+class TargetTrouble(PipelineError):
+    """The target as a whole cannot be used: disk full, read-only, no permission. Jobs stay pending."""
+
+
+class ManifestTrouble(PipelineError):
+    """The manifest cannot be used."""
+
+
+class Locked(PipelineError):
+    """Another run holds the lock of this target."""
+
+    status = ExitStatus.LOCKED
+
+
+class Stopped(PipelineError):
+    """A signal or the time limit ended the run cleanly. `status` says which."""
+
+    def __init__(self, text: str, status: ExitStatus) -> None:
+        super().__init__(text, status)
+        self.status = status
+
+    def __str__(self) -> str:
+        return str(self.args[0])

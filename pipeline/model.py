@@ -1,0 +1,269 @@
+"""The values that flow through the line: `Job -> bytes -> render -> renditions -> write -> Record -> manifest`.
+
+All are frozen and picklable. Paths of sources and targets are `str` relative to the source or target root, with `/`
+between parts and undecodable bytes carried as surrogates (`os.fsencode` gives the exact bytes back). Times of files are
+integer nanoseconds since 1970, durations are float seconds, sizes are bytes, pictures are measured in pixels.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from pipeline.errors import ErrorKind, PictureError
+
+
+class Reason(enum.StrEnum):
+    """Why a rendition is in the plan."""
+
+    NEW = "new"
+    SOURCE_CHANGED = "source changed"
+    RECIPE_CHANGED = "recipe changed"
+    MISSING = "missing"
+    DAMAGED = "damaged"
+    RETRY = "retry"
+    FORCED = "forced"
+    ORPHAN = "orphan"
+    UNCHANGED = "unchanged"
+    KNOWN_FAILURE = "known failure"
+
+
+class Status(enum.StrEnum):
+    """What came of a source or a rendition."""
+
+    DONE = "done"
+    KEPT = "kept"  # the source's own bytes were kept because nothing smaller could be made
+    UNCHANGED = "unchanged"
+    TOUCHED = "touched"  # the stat had changed, the content had not
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNSUPPORTED = "unsupported"  # not a picture and not named like one
+    VANISHED = "vanished"  # was listed, and gone when it was to be read
+    DEFERRED = "deferred"  # younger than `settle`: left for the next run
+    PENDING = "pending"
+
+
+class Fit(enum.StrEnum):
+    """How a picture meets its box; the words of CSS object-fit and of sharp."""
+
+    INSIDE = "inside"
+    COVER = "cover"
+    CONTAIN = "contain"
+    FILL = "fill"
+    OUTSIDE = "outside"
+
+
+class Format(enum.StrEnum):
+    """The formats a rendition can have; the value is also the file name extension but for jpeg and tiff."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+    AVIF = "avif"
+    GIF = "gif"
+    TIFF = "tiff"
+
+    @property
+    def extension(self) -> str:
+        """The usual file name extension, without the dot."""
+        return {"jpeg": "jpg", "tiff": "tif"}.get(self.value, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What one rendition is to look like. Every field but `name` can change bytes and is part of the recipe."""
+
+    name: str
+    width: int | None = None  # pixels of the box; None: free
+    height: int | None = None
+    fit: Fit = Fit.INSIDE
+    enlarge: bool = False
+    format: Format = Format.JPEG
+    quality: int | None = None  # None: the format's default (JPEG 82, WebP 80, AVIF 63)
+    background: str = "#ffffff"  # under alpha where the format has none, and around `contain`
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on one picture; they never change bytes, only whether there are any (design.md section 4)."""
+
+    pixels: int = 100_000_000  # of all frames together
+    frames: int = 1_000
+    scans: int = 500  # of a progressive JPEG
+    seconds: float = 300.0  # CPU seconds; the wall backstop is ten times this
+    memory: int = 1536 * 2**20  # bytes a child may allocate for it
+    file_size: int = 256 * 2**20  # bytes of the source file
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """A file's fingerprint without opening it."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    device: int = 0
+    inode: int = 0
+
+    def same_content(self, other: Stat) -> bool:
+        """Whether size and both times agree. Device and inode are left out: a remount or a restore changes them."""
+        return (self.size, self.mtime_ns, self.ctime_ns) == (other.size, other.mtime_ns, other.ctime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One rendition to be made: what, where to, and why."""
+
+    spec: Spec
+    target: str
+    recipe: str
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One source picture to be carried to all renditions that are missing or stale.
+
+    `known_sha256` is the content hash of the last run, when there was one: a job whose every reason is
+    `source changed` and whose content still has this hash is `touched`, not rendered.
+    """
+
+    source: str
+    stat: Stat
+    planned: tuple[Planned, ...]
+    known_sha256: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a picture's header promises, before anything is decoded. Width and height are as stored, unrotated."""
+
+    format: str  # lower case, as Pillow names it: jpeg, png, mpo ...
+    width: int
+    height: int
+    frames: int
+    mode: str
+    estimate: int  # bytes that decoding and rendering it will need at the most
+
+
+@dataclass(frozen=True, slots=True)
+class RenderTask:
+    """What a renderer is asked for, beside the descriptor of the picture's bytes."""
+
+    specs: tuple[Spec, ...]
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One encoded rendition. `index` is the position of its descriptor among those that came with the answer."""
+
+    name: str
+    index: int
+    size: int
+    format: Format
+    width: int
+    height: int
+    seconds_resize: float
+    seconds_encode: float
+    status: Status = Status.DONE
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotRendered:
+    """A rendition that could not be made although its source could be decoded."""
+
+    name: str
+    error: PictureError
+
+
+@dataclass(frozen=True, slots=True)
+class RenderAnswer:
+    """What came of a `RenderTask`, in the order of its specs."""
+
+    header: Header
+    renditions: tuple[Rendered | NotRendered, ...]
+    seconds_decode: float
+    libraries: str  # names and versions of all that touched the pixels, "pillow=13.0.0 libjpeg_turbo=3.1.2"
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file that a target now holds, synced under its final name."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RenditionRecord:
+    """What came of one rendition. Fields after `error` are None or 0 unless the status is `done` or `kept`."""
+
+    name: str
+    target: str
+    recipe: str
+    status: Status
+    reason: Reason
+    error: PictureError | None = None
+    written: Written | None = None
+    format: str | None = None
+    width: int | None = None
+    height: int | None = None
+    seconds_resize: float = 0.0
+    seconds_encode: float = 0.0
+    seconds_write: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What came of one job. `status` is that of the source: `done`, `touched`, `failed`, `unsupported`, `vanished` ...
+
+    `failed` means that the source itself could not be read or decoded (`error` says why) or that a rendition failed;
+    each rendition then has its own record. `settled` is False when the source was read less than two seconds after
+    its ctime, so that a later write within the clock's grain could go unseen: the next run hashes it once more.
+    """
+
+    source: str
+    stat: Stat
+    status: Status
+    renditions: tuple[RenditionRecord, ...] = ()
+    error: PictureError | None = None
+    sha256: bytes | None = None
+    settled: bool = True
+    header: Header | None = None
+    seconds_read: float = 0.0
+    seconds_decode: float = 0.0
+    peak_memory: int | None = None  # bytes, of the child that rendered it; None where it cannot be told
+    libraries: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRendition:
+    """What the manifest remembers of one rendition."""
+
+    target: str
+    recipe: str
+    status: Status
+    error: ErrorKind | None
+    size: int | None
+    mtime_ns: int | None
+    sha256: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSource:
+    """What the manifest remembers of one source; `renditions` by name."""
+
+    source: str
+    stat: Stat
+    sha256: bytes | None
+    settled: bool
+    status: Status
+    error: ErrorKind | None
+    renditions: dict[str, KnownRendition] = field(default_factory=dict)
