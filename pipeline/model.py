@@ -85,7 +85,7 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on one picture; they never change bytes, only whether there are any (design.md section 4)."""
+    """Bounds on one picture; they never change bytes, only whether there are any (the README's config reference has the reasons)."""
 
     pixels: int = 100_000_000  # of all frames together
     frames: int = 1_000
@@ -118,6 +118,7 @@ class Planned:
     target: str
     recipe: str
     reason: Reason
+    ours: bool = False  # the target path is claimed already: a file there was made by this config and may be replaced
 
 
 @dataclass(frozen=True, slots=True)
