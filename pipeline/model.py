@@ -85,7 +85,7 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on one picture; they never change bytes, only whether there are any (the README's config reference has the reasons)."""
+    """Bounds on one picture; they never change bytes, only whether there are any."""
 
     pixels: int = 100_000_000  # of all frames together
     frames: int = 1_000

@@ -1,0 +1,165 @@
+"""The bounded queue and the I/O threads that empty it.
+
+The producer is the thread that opened the crew (the run's main thread): it puts items and later waits for the end. Each
+worker thread takes an item and carries it through `work`. The queue bounds how far the producer looks ahead; the number
+of threads bounds how many items are in flight. Whatever raises anywhere, the crew ends: a worker's failure is raised in
+the producer, a producer's failure calls the workers off, and no thread stays behind but one that sits in a call which
+never returns - that one's item is abandoned, and the process ends without it.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from pipeline.workers.token import TICK, Revoked, Token
+
+Item = TypeVar("Item")
+
+_GRACE = 30  # ticks that items in flight may take to finish when the crew is called off
+_PATIENCE = 40  # ticks that it then waits for its threads: 7 s in all, of the 10 in which a stopped run must end
+
+
+class Crew(Generic[Item]):
+    """A context manager. `work(item, token)` runs in the crew's threads; everything else in the producer's.
+
+    `pulse` is called by the producer whenever it waits, about every tick, and may raise to end the crew. `grace` is how
+    many ticks items in flight may take to finish when the crew is called off.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Item, Token], None],
+        *,
+        threads: int,
+        queue_size: int,
+        pulse: Callable[[], None] = lambda: None,
+        grace: int = _GRACE,
+    ) -> None:
+        self._work = work
+        self._pulse = pulse
+        self._grace = grace
+        self._queue: queue.Queue[tuple[Item] | None] = queue.Queue(queue_size)
+        self._count = threads
+        self._changed = threading.Condition()
+        self._threads: dict[threading.Thread, Token | None] = {}  # who works here -> on what; None: idle
+        self._open = 0  # items put and not yet done
+        self._failure: BaseException | None = None
+        self._off = False  # called off: items are taken and dropped
+
+    def __enter__(self) -> Crew[Item]:
+        try:
+            for _ in range(self._count):
+                self._hire()
+        except BaseException:
+            self._call_off()
+            raise
+        return self
+
+    def put(self, item: Item) -> None:
+        """Queue one item, waiting for room. Raises what a worker raised."""
+        while True:
+            self._raise_failure()
+            try:
+                self._queue.put((item,), timeout=TICK)
+            except queue.Full:
+                self._pulse()
+            else:
+                with self._changed:
+                    self._open += 1
+                return
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self._finish()
+        except BaseException:
+            self._call_off()
+            raise
+        if error is not None:
+            self._call_off()
+
+    def _finish(self) -> None:
+        while True:
+            self._raise_failure()
+            with self._changed:
+                if self._open <= 0 and not any(self._threads.values()):
+                    break
+                self._changed.wait(TICK)
+            self._pulse()
+        self._dismiss()
+
+    def _call_off(self) -> None:
+        """Drop what is queued; let what is in flight finish for a while, then take its tokens away."""
+        with self._changed:
+            self._off = True
+            patience = self._grace
+            while patience and any(self._threads.values()):
+                patience -= not self._changed.wait(TICK)
+            for token in self._threads.values():
+                if token is not None:
+                    token.revoke()
+        self._dismiss()
+
+    def _dismiss(self) -> None:
+        """Send everyone home and wait for those who can still hear it."""
+        threads = list(self._threads)
+        with self._changed:
+            self._off = True
+            patience = _PATIENCE
+            while patience and self._threads:
+                with suppress(queue.Full):  # whoever is awake takes what fills it, drops it and comes to this
+                    for _ in self._threads:
+                        self._queue.put_nowait(None)
+                patience -= not self._changed.wait(TICK)
+        for thread in threads:
+            if thread not in self._threads:
+                thread.join()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _hire(self) -> None:
+        thread = threading.Thread(target=self._serve, name=f"worker-{len(self._threads)}", daemon=True)
+        with self._changed:
+            self._threads[thread] = None
+        try:
+            thread.start()
+        except BaseException:
+            with self._changed:
+                del self._threads[thread]
+            raise
+
+    def _serve(self) -> None:
+        me = threading.current_thread()
+        while (taken := self._queue.get()) is not None:
+            token = Token()
+            with self._changed:
+                dropped = self._off
+                if not dropped:
+                    self._threads[me] = token
+            try:
+                if not dropped:
+                    self._work(taken[0], token)
+            except Revoked:
+                pass
+            except BaseException as failure:  # noqa: BLE001 - it is raised again, in the producer
+                with self._changed:
+                    self._failure = self._failure or failure
+                    self._off = True
+            with self._changed:
+                self._open -= 1
+                self._changed.notify_all()
+                if me not in self._threads:
+                    return  # abandoned: somebody else works in this place
+                self._threads[me] = None
+        with self._changed:
+            self._threads.pop(me, None)
+            self._changed.notify_all()

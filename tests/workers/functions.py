@@ -1,0 +1,61 @@
+"""Functions that children are told to import by the tests of this room. The request says what to do."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+
+from pipeline.errors import ErrorKind, PictureError
+from pipeline.workers.exchange import Reply
+
+
+def echo(descriptor: int, request: object) -> Iterator[Reply]:
+    """Answers with the size of what it was given; misbehaves on request."""
+    match request:
+        case "segfault":
+            ctypes.string_at(0)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "exit":
+            os._exit(3)
+        case "stop":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        case "sleep":
+            time.sleep(3600)
+        case "spin":
+            while True:
+                pass
+        case "refuse":
+            raise PictureError(ErrorKind.DAMAGED, "as asked")
+        case "defect":
+            raise KeyError("a defect")
+        case "allocate":
+            _hog = [bytearray(2**20) for _ in range(4096)]
+        case "chatter":
+            os.write(2, b"libfoo warning: bar\n")
+    yield Reply(("size", os.fstat(descriptor).st_size, os.getpid()))
+    if request == "refuse late":
+        raise PictureError(ErrorKind.TRUNCATED, "late")
+    if request == "kill late":
+        os.kill(os.getpid(), signal.SIGKILL)
+    made = os.memfd_create("made")
+    os.write(made, os.pread(descriptor, 100, 0)[::-1])
+    yield Reply(("made", sorted(signal.Signals(s).name for s in signal.valid_signals() if _ignored(s))), (made,))
+
+
+def _ignored(number: int) -> bool:
+    return number in (1, 2, 15) and signal.getsignal(number) == signal.SIG_IGN
+
+
+def warm_up() -> None:
+    """Nothing to warm."""
+
+
+def fail_to_start() -> None:
+    """As a broken installation would."""
+    print("no codec here", file=sys.stderr)
+    raise ImportError("no codec here")

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from pipeline.errors import ErrorKind, PictureError, PipelineError
+from pipeline.workers.exchange import Bounds, ChildDied, InThread, Meter, Renderer, Reply
+from pipeline.workers.nursery import Nursery
+from pipeline.workers.token import Revoked, Token
+from tests.workers import functions
+
+BOUNDS = Bounds(seconds=60, memory=2**30)
+
+
+@contextmanager
+def picture(content: bytes = b"abc") -> Iterator[int]:
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        yield file.fileno()
+
+
+def ask(
+    renderer: Renderer, request: object, bounds: Bounds = BOUNDS, token: Token | None = None
+) -> tuple[object, bytes, Meter]:
+    with picture() as descriptor, renderer.ask(descriptor, request, bounds, token or Token()) as exchange:
+        first = exchange.first()
+        reply, meter = exchange.last()
+        made = os.pread(reply.descriptors[0], 100, 0)
+        os.close(reply.descriptors[0])
+        return first, made, meter
+
+
+@pytest.fixture
+def nursery() -> Iterator[Nursery]:
+    with Nursery("tests.workers.functions:echo", "tests.workers.functions:warm_up", 1) as opened:
+        yield opened
+
+
+def test_a_child_and_a_thread_give_the_same_answer(nursery: Nursery) -> None:
+    first, made, _meter = ask(nursery, "plain")
+    thread_first, thread_made, _meter = ask(InThread(functions.echo), "plain")
+    assert first[:2] == thread_first[:2] == ("size", 3)  # type: ignore[index]
+    assert made == thread_made == b"cba"
+    assert first[2] != os.getpid()  # type: ignore[index]
+
+
+def test_one_child_serves_request_after_request_without_leaking_descriptors(nursery: Nursery) -> None:
+    pids = {ask(nursery, "plain")[0][2] for _ in range(20)}  # type: ignore[index]
+    assert len(pids) == 1
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        ask(nursery, "plain")
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir(f"/proc/{pids.pop()}/fd")) < 12
+
+
+@pytest.mark.parametrize(
+    ("request_", "how"),
+    [("segfault", "SIGSEGV"), ("kill", "SIGKILL"), ("kill late", "SIGKILL"), ("exit", "status 3")],
+)
+def test_a_death_is_blamed_on_its_request_and_the_next_one_has_a_new_child(
+    nursery: Nursery, request_: str, how: str
+) -> None:
+    pid = ask(nursery, "plain")[0][2]  # type: ignore[index]
+    with pytest.raises(ChildDied, match=how):
+        ask(nursery, request_)
+    assert ask(nursery, "plain")[0][2] != pid  # type: ignore[index]
+
+
+@pytest.mark.parametrize("request_", ["stop", "sleep"])
+def test_a_child_that_hangs_is_ended_by_the_wall_backstop(nursery: Nursery, request_: str) -> None:
+    with pytest.raises(ChildDied, match="no answer"):
+        ask(nursery, request_, Bounds(seconds=0.05, memory=2**30))
+    assert ask(nursery, "plain")[1] == b"cba"
+
+
+def test_a_child_that_computes_for_ever_meets_the_cpu_limit(nursery: Nursery) -> None:
+    with pytest.raises(PictureError) as caught:
+        ask(nursery, "spin", Bounds(seconds=0.2, memory=2**30))
+    assert caught.value.kind == ErrorKind.TIME_LIMIT
+
+
+def test_the_cpu_limit_is_counted_anew_for_each_request(nursery: Nursery) -> None:
+    for _ in range(5):
+        ask(nursery, "plain", Bounds(seconds=0.1, memory=2**30))
+
+
+def test_a_request_that_takes_too_much_memory_is_refused_by_name(nursery: Nursery) -> None:
+    with pytest.raises(PictureError) as caught:
+        ask(nursery, "allocate", Bounds(seconds=60, memory=300 * 2**20))
+    assert caught.value.kind == ErrorKind.MEMORY_LIMIT
+
+
+@pytest.mark.parametrize(("request_", "kind"), [("refuse", ErrorKind.DAMAGED), ("refuse late", ErrorKind.TRUNCATED)])
+def test_a_refusal_comes_back_whole_and_the_child_lives_on(nursery: Nursery, request_: str, kind: ErrorKind) -> None:
+    pid = ask(nursery, "plain")[0][2]  # type: ignore[index]
+    with pytest.raises(PictureError) as caught:
+        ask(nursery, request_)
+    assert caught.value.kind == kind
+    assert ask(nursery, "plain")[0][2] == pid  # type: ignore[index]
+
+
+def test_a_defect_costs_one_picture_and_names_itself(nursery: Nursery) -> None:
+    with pytest.raises(PictureError, match="internal error: KeyError"):
+        ask(nursery, "defect")
+
+
+def test_chatter_of_c_libraries_is_caught_per_request(nursery: Nursery) -> None:
+    assert ask(nursery, "chatter")[2].chatter == "libfoo warning: bar\n"
+    assert ask(nursery, "plain")[2].chatter == ""
+
+
+def test_the_meter_tells_the_peak_of_each_request(nursery: Nursery) -> None:
+    peak = ask(nursery, "plain")[2].peak_memory
+    assert peak is not None
+    assert 2**20 < peak < 2**28
+
+
+def test_a_revoked_token_ends_the_wait_and_the_child(nursery: Nursery) -> None:
+    token = Token()
+    threading.Timer(0.3, token.revoke).start()
+    with pytest.raises(Revoked):
+        ask(nursery, "sleep", token=token)
+    assert ask(nursery, "plain")[1] == b"cba"
+
+
+def test_a_child_that_cannot_start_ends_the_run_with_its_last_words() -> None:
+    with (
+        Nursery("tests.workers.functions:echo", "tests.workers.functions:fail_to_start", 1) as nursery,
+        pytest.raises(PipelineError, match="could not start.*no codec here"),
+    ):
+        ask(nursery, "plain")
+
+
+def test_children_ignore_the_signals_by_which_people_stop_a_run(nursery: Nursery) -> None:
+    with picture() as descriptor, nursery.ask(descriptor, "plain", BOUNDS, Token()) as exchange:
+        exchange.first()
+        reply, _meter = exchange.last()
+    os.close(reply.descriptors[0])
+    assert reply.payload == ("made", ["SIGHUP", "SIGINT", "SIGTERM"])
+
+
+def test_no_child_outlives_the_nursery() -> None:
+    with Nursery("tests.workers.functions:echo", None, 2) as nursery:
+        pid = ask(nursery, "plain")[0][2]  # type: ignore[index]
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+PARENT = """
+import sys, tempfile
+from pipeline.workers.nursery import Nursery
+from pipeline.workers.exchange import Bounds
+from pipeline.workers.token import Token
+with Nursery("tests.workers.functions:echo", None, 2) as nursery, tempfile.TemporaryFile() as file:
+    with nursery.ask(file.fileno(), "plain", Bounds(60, 2**30), Token()) as exchange:
+        print(exchange.first()[2], flush=True)
+        exchange.last()
+    with nursery.ask(file.fileno(), "sleep", Bounds(60, 2**30), Token()) as exchange:
+        print("asked", flush=True)
+        exchange.first()
+"""
+
+
+def test_a_busy_child_dies_with_its_parent() -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert parent.stdout.readline() == "asked\n"
+        child = os.pidfd_open(pid)
+        parent.send_signal(signal.SIGKILL)
+    import select
+
+    assert select.select([child], [], [], 3.0)[0], "the child lives 3 s after its parent"
+    os.close(child)
+
+
+def test_a_message_that_is_not_a_value_of_ours_is_never_loaded() -> None:
+    import pickle
+    import socket
+
+    from pipeline.workers import wire
+
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.system, ("echo never",)
+
+    for payload in (Evil(), Reply(Evil())):
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            wire.send(theirs, payload)
+            with pytest.raises(pickle.UnpicklingError):
+                wire.receive(ours)
