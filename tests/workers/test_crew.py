@@ -40,7 +40,7 @@ def test_every_item_is_worked_on_exactly_once(threads: int, size: int) -> None:
 @pytest.mark.parametrize(("threads", "size"), SHAPES)
 @pytest.mark.parametrize("at", [0, 1, 7, 49])
 def test_a_producer_that_raises_ends_the_crew(threads: int, size: int, at: int) -> None:
-    with pytest.raises(Boom), Crew(lambda item, token: None, threads=threads, queue_size=size) as crew:
+    with pytest.raises(Boom), Crew[int](lambda item, token: None, threads=threads, queue_size=size) as crew:
         for number in range(50):
             if number == at:
                 raise Boom
@@ -132,7 +132,7 @@ def test_the_queue_bounds_how_far_the_producer_looks_ahead() -> None:
 def test_as_many_items_are_in_flight_as_there_are_threads(count: int) -> None:
     meeting = threading.Barrier(count, timeout=30)
 
-    with Crew(lambda item, token: _meet(meeting), threads=count, queue_size=1) as crew:
+    with Crew[int](lambda item, token: _meet(meeting), threads=count, queue_size=1) as crew:
         for number in range(count):
             crew.put(number)
 
