@@ -1,0 +1,120 @@
+# Makes and checks the Python environment `.venv`. Sourced by the other scripts (POSIX sh), not run.
+#
+# Contract: `environment_root SCRIPT` (its path, links resolved) sets `root` and `venv`; `environment run|dev` returns with a good environment, or
+# ends the shell with status 3 and one line that says what to do. After it, descriptor 9 holds a shared lock on the
+# repository's folder for as long as the command lives: an environment is never rebuilt under a running command.
+#
+# A good environment costs four small processes (5 to 8 ms), starts no Python and makes no network call: the stamps
+# in it hold the checksums of everything that shaped it, and the interpreter that it leads to. Which python3 comes
+# first in PATH does not matter then, or cron and a login shell with different PATHs would rebuild it in turns.
+# A stamp is written last: a build that was killed has none and counts as missing.
+
+environment_root() {
+    # A closed standard descriptor would be reused for the next file opened, and then be written to.
+    { true <&0; } 2>/dev/null || exec </dev/null
+    { true >&1; } 2>/dev/null || exec >/dev/null
+    { true >&2; } 2>/dev/null || exec 2>/dev/null
+    root=${1%/*/*}
+    venv=$root/.venv
+}
+
+# One line to whoever watches; nothing where nobody does (a cron job that succeeds is silent).
+environment_say() {
+    if [ -t 2 ]; then printf 'pipeline: %s\n' "$1" >&2; fi
+}
+
+environment_fail() {
+    printf 'pipeline: %s\n' "$1" >&2
+    exit 3
+}
+
+environment_fingerprint() {
+    case $1 in
+        run) cksum "$root/scripts/environment.sh" "$root/scripts/requirements/build.txt" \
+            "$root/scripts/requirements/run.txt" ;;
+        dev) cksum "$root/scripts/environment.sh" "$root/scripts/requirements/build.txt" \
+            "$root/scripts/requirements/run.txt" "$root/scripts/requirements/dev.txt" ;;
+    esac
+    readlink -f -- "$venv/bin/python"
+}
+
+environment_good() {
+    [ -f "$venv/.stamp-$1" ] && [ -x "$venv/bin/python" ] &&
+        [ "$(cat "$venv/.stamp-$1")" = "$(environment_fingerprint "$1")" ]
+}
+
+# Where there is no flock, or the file system has none, two builds at once are the user's to avoid.
+environment_lock() {
+    flock "$@" 9 2>/dev/null || ! command -v flock >/dev/null || [ "$1" != -n ]
+}
+
+environment() {
+    exec 9<"$root"
+    environment_lock -s
+    until environment_good "$1"; do
+        environment_lock -u
+        if ! environment_lock -n -x; then
+            environment_say "waiting for other commands to end, then the environment is renewed"
+            environment_lock -x
+        fi
+        environment_good "$1" || environment_build "$1"
+        environment_lock -s
+    done
+}
+
+# Sets `python` to the first interpreter that will do.
+environment_python() {
+    found=
+    for python in ${PIPELINE_PYTHON:+"$PIPELINE_PYTHON"} python3 python3.14 python3.13 python3.12 python3.11; do
+        version=$("$python" -I -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null) || continue
+        if ! "$python" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+            found=${found:-"$python is $version"}
+            continue
+        fi
+        "$python" -I -c 'import ensurepip, venv' 2>/dev/null && return
+        environment_fail "$python has no venv module; on Debian: apt-get install ${python##*/}-venv"
+    done
+    environment_fail "needs Python 3.11 or newer, but ${found:-"there is no python3"}; on Debian: apt-get install python3 python3-venv"
+}
+
+environment_step() {
+    "$@" >>"$venv/build.log" 2>&1 && return
+    status=$?
+    tail -n 15 "$venv/build.log" >&2
+    environment_fail "the environment could not be made (status $status; the end of .venv/build.log is above)"
+}
+
+environment_pip() {
+    # PKG_CONFIG=false: pyvips, the one package without a wheel, must not compile itself against a libvips of the
+    # system; it takes the one that pyvips-binary brings. Its build tools are pinned too (build.txt): no isolation.
+    PKG_CONFIG=false environment_step "$venv/bin/python" -I -m pip --disable-pip-version-check --no-input install \
+        --no-user --require-hashes --no-deps --no-build-isolation -r "$root/scripts/requirements/$1.txt"
+}
+
+environment_build() {
+    level=$1
+    if [ "$level" = dev ] && environment_good run; then
+        environment_say "adding the tools for development to .venv (once)"
+        rm -f "$venv/.stamp-dev"
+    else
+        environment_python
+        environment_say "making the environment in .venv (once, half a minute)"
+        if [ -f "$venv/.stamp-dev" ]; then level=dev; fi # a developer's environment stays one
+        rm -rf "$venv" && mkdir "$venv" || environment_fail "cannot write $venv"
+        environment_step "$python" -I -m venv "$venv"
+        environment_pip build
+        environment_pip run
+        # The modules are taken from the repository itself; relative, so that no name of a folder can break it.
+        for site in "$venv"/lib/python3.*/site-packages; do printf '../../../..\n' >"$site/pipeline.pth"; done
+        environment_stamp run
+    fi
+    if [ "$level" = dev ]; then
+        environment_pip dev
+        environment_stamp dev
+    fi
+}
+
+environment_stamp() {
+    environment_fingerprint "$1" >"$venv/.stamp-$1.new" && mv "$venv/.stamp-$1.new" "$venv/.stamp-$1" ||
+        environment_fail "cannot write $venv"
+}

@@ -1,0 +1,55 @@
+"""What holds for every test: none of the developer's surroundings reach it, and in CI no test is skipped unseen."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Generator
+
+import pytest
+from hypothesis import settings
+
+_UNWANTED = ("PYTHON", "PIPELINE_", "XDG_", "COVERAGE_", "GIT_")  # prefixes
+_UNWANTED_NAMES = {"COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "CLICOLOR_FORCE", "LANGUAGE", "TQDM_DISABLE"}
+
+settings.register_profile("pipeline", deadline=None, derandomize="CI" in os.environ, print_blob=True)
+settings.load_profile("pipeline")  # no deadline: the machine may be busy
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before anything is collected: a home of our own, one locale, one time zone, one umask."""
+    for name in list(os.environ):
+        if name.startswith(_UNWANTED) or name in _UNWANTED_NAMES or name.lower().endswith("_proxy"):
+            del os.environ[name]
+    os.environ.update(HOME=tempfile.mkdtemp(prefix="pipeline-home-"), LC_ALL="C.UTF-8", TZ="UTC", TERM="dumb")
+    time.tzset()
+    os.umask(0o022)
+    home = os.environ["HOME"]
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+
+
+def _no_skip_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """In CI a missing tool is a failure: a skip that starts with "needs " would hide that nothing was tested."""
+    if os.environ.get("CI") != "true" or not report.skipped or not isinstance(report.longrepr, tuple):
+        return
+    path, line, text = report.longrepr
+    reason = str(text).removeprefix("Skipped: ")
+    if reason.startswith("needs "):
+        report.outcome = "failed"
+        report.longrepr = f"{path}:{line}: skipped in CI: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _no_skip_in_ci(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _no_skip_in_ci(report)
+    return report
