@@ -69,6 +69,9 @@ class Format(enum.StrEnum):
         return {"jpeg": "jpg", "tiff": "tif"}.get(self.value, self.value)
 
 
+DEFAULT_QUALITY = {Format.JPEG: 82, Format.WEBP: 80, Format.AVIF: 63}  # formats that are not here know no quality
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """What one rendition is to look like. Every field but `name` can change bytes and is part of the recipe."""
@@ -79,8 +82,13 @@ class Spec:
     fit: Fit = Fit.INSIDE
     enlarge: bool = False
     format: Format = Format.JPEG
-    quality: int | None = None  # None: the format's default (JPEG 82, WebP 80, AVIF 63)
+    quality: int | None = None  # None: the format's default, see `effective_quality`
     background: str = "#ffffff"  # under alpha where the format has none, and around `contain`
+
+    @property
+    def effective_quality(self) -> int | None:
+        """What the encoder is told: the quality asked for, else the format's default; None where a format has none."""
+        return DEFAULT_QUALITY.get(self.format) if self.quality is None else self.quality
 
 
 @dataclass(frozen=True, slots=True)
