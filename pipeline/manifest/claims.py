@@ -1,0 +1,106 @@
+"""Claims: which paths of the target are ours. A path is claimed, durably, before the first rename onto it.
+
+A claim outlives the rendition it was made for (a new name template, a removed source): it is how a file that this
+program made is told from anybody else's, and it remembers what was last written there. The fold key brings names
+together that a file system of macOS or Windows takes for one. It is not unique: on Linux `A.jpg` and `a.jpg` are two
+files and both may be ours, one left over from before a rename. Whoever removes files must ask for `lookalikes` first.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from pipeline.manifest.names import to_bytes, to_name
+
+_ROWS = 1000  # of a page
+_PAGE = (
+    "SELECT c.fold, c.path, c.source, c.rendition, c.size, c.mtime_ns, c.sha256, EXISTS ("
+    "  SELECT 1 FROM source s JOIN rendition r ON r.source = s.id"
+    "  WHERE s.path = c.source AND r.name = c.rendition AND r.target = c.path) "
+    "FROM claim c WHERE (c.fold, c.path) > (?, ?) ORDER BY c.fold, c.path LIMIT ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`target` is made from `source` as `rendition`; both paths relative to their roots."""
+
+    target: str
+    source: str
+    rendition: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedFile:
+    """What the manifest knows of one claimed path.
+
+    `size`, `mtime_ns` and `sha256` are those of the file that was last written there; None if a kill came between the
+    rename and the commit. `current` says whether a rendition of a remembered source still has this path as its target.
+    """
+
+    target: str
+    source: str
+    rendition: str
+    size: int | None
+    mtime_ns: int | None
+    sha256: bytes | None
+    current: bool
+
+
+def fold(target: str) -> bytes:
+    """The key under which paths meet that some file system takes for equal: canonical caseless match, then NFC.
+
+    Undecodable bytes survive as they are. ASCII, which is nearly all there is, takes the short way.
+    """
+    if target.isascii():
+        return target.lower().encode("ascii")
+    folded = unicodedata.normalize("NFD", target).casefold()
+    return unicodedata.normalize("NFC", folded).encode("utf-8", "surrogateescape")
+
+
+def claimed(connection: sqlite3.Connection, targets: Sequence[str]) -> set[str]:
+    """Those of `targets` that are claimed under exactly this name."""
+    query = "SELECT 1 FROM claim WHERE fold = ? AND path = ?"
+    execute = connection.execute
+    return {target for target in targets if execute(query, (fold(target), to_bytes(target))).fetchone()}
+
+
+def lookalikes(connection: sqlite3.Connection, target: str) -> list[str]:
+    """Other claimed paths with the fold key of `target`: on some file systems the same file."""
+    rows = connection.execute(
+        "SELECT path FROM claim WHERE fold = ? AND path <> ? ORDER BY path", (fold(target), to_bytes(target))
+    )
+    return [to_name(path) for (path,) in rows]
+
+
+def insert(connection: sqlite3.Connection, claims: Iterable[Claim]) -> None:
+    """Claim, inside a transaction of the caller. A path that is ours already moves to its new source and rendition."""
+    connection.executemany(
+        "INSERT INTO claim (fold, path, source, rendition) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (fold, path) DO UPDATE SET source = excluded.source, rendition = excluded.rendition",
+        ((fold(c.target), to_bytes(c.target), to_bytes(c.source), c.rendition) for c in claims),
+    )
+
+
+def release(connection: sqlite3.Connection, targets: Iterable[str]) -> None:
+    """Give up claims, inside a transaction of the caller: after their files are gone."""
+    connection.executemany(
+        "DELETE FROM claim WHERE fold = ? AND path = ?", ((fold(target), to_bytes(target)) for target in targets)
+    )
+
+
+def pages(reading: Callable[[], AbstractContextManager[sqlite3.Connection]]) -> Iterator[ClaimedFile]:
+    """Every claimed file by fold key and path. `reading` is entered for each page: others come to their turn."""
+    after = (b"", b"")
+    while True:
+        with reading() as connection:
+            rows = connection.execute(_PAGE, (*after, _ROWS)).fetchall()
+        if not rows:
+            return
+        for row in rows:
+            yield ClaimedFile(to_name(row[1]), to_name(row[2]), row[3], row[4], row[5], row[6], current=bool(row[7]))
+        after = rows[-1][:2]

@@ -1,0 +1,116 @@
+"""One SQLite connection behind one lock, and SQLite's errors in the user's words.
+
+The database file is never opened but through SQLite: closing any other descriptor of it would drop the locks that
+SQLite holds for this process (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote_from_bytes
+
+from pipeline.errors import ManifestTrouble, printable
+
+BUSY_SECONDS = 30.0  # how long a foreign program (a sqlite3 shell, a backup) may hold the database before we give up
+
+_WORDS = {
+    sqlite3.SQLITE_FULL: "no space left on its disk",
+    sqlite3.SQLITE_IOERR: "its disk reports an error",
+    sqlite3.SQLITE_READONLY: "it is read-only",
+    sqlite3.SQLITE_PERM: "permission denied",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
+    sqlite3.SQLITE_BUSY: f"another program has held it for {BUSY_SECONDS:.0f} seconds",
+    sqlite3.SQLITE_LOCKED: "another program holds it",
+    sqlite3.SQLITE_CORRUPT: "it is damaged",
+    sqlite3.SQLITE_NOTADB: "it is damaged, or no manifest at all",
+}
+
+
+class Damaged(ManifestTrouble):
+    """The database's content cannot be trusted: a candidate for being restored from its backup."""
+
+
+def trouble(path: Path, error: sqlite3.Error) -> ManifestTrouble:
+    """`error` as one clear line about the manifest at `path`."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extension of the primary code
+    text = f"{printable(str(path))}: {_WORDS.get(code, 'the manifest cannot be used')} ({error})"
+    return (Damaged if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) else ManifestTrouble)(text)
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Let SQLite's errors in the block come out as `ManifestTrouble`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise trouble(path, error) from error
+
+
+def connect(path: Path, mode: str) -> sqlite3.Connection:
+    """Open the existing file at `path`. `mode` is SQLite's: `rw`, or `ro` for one who only reads.
+
+    A reader can work while a run writes. On a read-only medium SQLite cannot make the shared-memory file of a WAL
+    database; nobody can be writing there either, so the file is then read as immutable. Raises `sqlite3.Error`.
+    """
+    uri = f"file:{quote_from_bytes(os.fsencode(path.absolute()))}?mode={mode}"
+    connection = _connect(uri)
+    try:
+        connection.execute("PRAGMA trusted_schema = OFF")  # a foreign schema calls no function with side effects
+        connection.execute("PRAGMA cell_size_check = ON")  # finds damaged pages early, costs nothing measurable
+        if mode == "ro":
+            connection.execute("PRAGMA query_only = ON")
+            try:
+                connection.execute("SELECT COUNT(*) FROM sqlite_master")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+                    raise
+                if (wal := path.with_name(path.name + "-wal")).exists() and wal.stat().st_size:
+                    raise  # there are commits that an immutable reading would not see
+                connection.close()
+                connection = _connect(uri + "&immutable=1")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+
+
+class Database:
+    """A connection that any thread may use, one at a time. SQLite's errors come out as `ManifestTrouble`."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Hold the connection for some queries."""
+        with self._lock, translated(self.path):
+            yield self._connection
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Hold the connection for one transaction: durable when the block is left, undone if it raises."""
+        with self._lock, translated(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):  # SQLite has undone it by itself after a full disk
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Close the connection; later use raises `ManifestTrouble`."""
+        with self._lock:
+            self._connection.close()

@@ -1,0 +1,179 @@
+"""The manifest as JSON lines or CSV: one row a rendition, by the source's bytes and then the rendition's name.
+
+A source without renditions (unsupported, or failed before any was planned) has one row with `rendition` empty. Two
+equal runs export equal rows: what is measured or tells of one run only (times, peak memory, reason, run, times of
+files) is left out unless asked for.
+
+Names are printable: control characters and undecodable bytes are escaped. Where that, or the guard against spreadsheet
+formulas in CSV, has changed a name, `source_raw` or `target_raw` holds its exact bytes in URL escapes.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TextIO
+
+from pipeline.errors import TargetTrouble, printable
+from pipeline.manifest.database import translated
+from pipeline.manifest.names import percent, to_name
+from pipeline.manifest.place import sync_folder
+from pipeline.manifest.reader import Reader
+
+Value = str | int | float | list[str] | None
+
+_FIELDS = {  # of a row -> where it comes from; names carry their exact bytes, hashes are hex
+    "source": "s.path",
+    "source_status": "s.status",
+    "source_bytes": "s.size",
+    "source_sha256": "s.sha256",
+    "source_format": "s.format",
+    "source_width": "s.width",
+    "source_height": "s.height",
+    "source_frames": "s.frames",
+    "rendition": "r.name",
+    "target": "r.target",
+    "status": "COALESCE(r.status, s.status)",
+    "error": "COALESCE(r.error, s.error)",
+    "detail": "CASE WHEN r.error IS NULL THEN s.detail ELSE r.detail END",
+    "recipe": "r.recipe",
+    "format": "r.format",
+    "width": "r.width",
+    "height": "r.height",
+    "bytes": "r.size",
+    "sha256": "r.sha256",
+    "libraries": "l.versions",
+    "source_warnings": "s.warnings",
+    "warnings": "r.warnings",
+}
+_MEASURED = {
+    "reason": "r.reason",
+    "source_mtime_ns": "s.mtime_ns",
+    "mtime_ns": "r.mtime_ns",
+    "seconds_read": "s.seconds_read",
+    "seconds_decode": "s.seconds_decode",
+    "seconds_resize": "r.seconds_resize",
+    "seconds_encode": "r.seconds_encode",
+    "seconds_write": "r.seconds_write",
+    "peak_memory": "s.peak_memory",
+    "run": "COALESCE(r.run, s.run)",
+    "at": "COALESCE(r.at, s.at)",
+}
+_RAW = {"source": "source_raw", "target": "target_raw"}
+_LISTS = frozenset({"source_warnings", "warnings"})
+_HASHES = frozenset({"source_sha256", "sha256"})
+_FORMULA = ("=", "+", "-", "@")  # what makes a cell a formula (a tab or line break cannot be in printable text)
+
+
+def rows(reader: Reader, *, measured: bool = False) -> Iterator[dict[str, Value]]:
+    """All rows, read from one state of the manifest whoever writes meanwhile. Every row has every key."""
+    fields = _FIELDS | (_MEASURED if measured else {})
+    columns = ", ".join(f"{expression} AS {name}" for name, expression in fields.items())
+    query = (
+        f"SELECT {columns} FROM source s LEFT JOIN rendition r ON r.source = s.id "  # noqa: S608 - fields from above
+        "LEFT JOIN library l ON l.id = r.library ORDER BY s.path, r.name"
+    )
+    with translated(reader.path):
+        for found in reader.connection.execute(query):
+            yield _row(zip(fields, found, strict=True))
+
+
+def write_jsonl(rows: Iterable[Mapping[str, Value]], to: Path | TextIO) -> int:
+    """Write one JSON object a line, UTF-8; the `_raw` keys only where they say something. Gives the number of rows.
+
+    A path is written atomically. Raises `TargetTrouble`.
+    """
+
+    def write(stream: TextIO) -> int:
+        count = 0
+        for row in rows:
+            line = {key: value for key, value in row.items() if value is not None or not key.endswith("_raw")}
+            stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+            count += 1
+        return count
+
+    return _deliver(write, to)
+
+
+def write_csv(rows: Iterable[Mapping[str, Value]], to: Path | TextIO, *, measured: bool = False) -> int:
+    """Write RFC 4180 CSV with a header line; warnings are joined by ` | `. Gives the number of rows.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe in front, because strangers choose names.
+    `measured` as in the rows. A path is written atomically. Raises `TargetTrouble`.
+    """
+
+    def write(stream: TextIO) -> int:
+        count = 0
+        writer = csv.DictWriter(stream, _columns(measured=measured), lineterminator="\r\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(_cells(row))
+            count += 1
+        return count
+
+    return _deliver(write, to)
+
+
+def _columns(*, measured: bool) -> list[str]:
+    """The keys of a row, in order."""
+    names: list[str] = []
+    for name in _FIELDS | (_MEASURED if measured else {}):
+        names.append(name)
+        if name in _RAW:
+            names.append(_RAW[name])
+    return names
+
+
+def _row(found: Iterable[tuple[str, object]]) -> dict[str, Value]:
+    row: dict[str, Value] = {}
+    for name, value in found:
+        if name in _RAW:
+            text = to_name(value) if isinstance(value, bytes) else None
+            row[name] = None if text is None else printable(text)
+            row[_RAW[name]] = None if text is None or text == row[name] else percent(text)
+        elif name in _HASHES:
+            row[name] = value.hex() if isinstance(value, bytes) else None
+        elif name in _LISTS:
+            row[name] = json.loads(value) if isinstance(value, str) else []
+        else:
+            row[name] = value if isinstance(value, (str, int, float)) else None
+    return row
+
+
+def _cells(row: Mapping[str, Value]) -> dict[str, Value]:
+    cells = dict(row)
+    for name, value in row.items():
+        text = " | ".join(value) if isinstance(value, list) else value
+        if isinstance(text, str) and text.startswith(_FORMULA):
+            if name in _RAW and row[_RAW[name]] is None:
+                cells[_RAW[name]] = percent(text).replace("-", "%2D") if text.startswith("-") else percent(text)
+            text = "'" + text
+        if name not in _RAW.values() or value is not None:
+            cells[name] = text
+    return cells
+
+
+def _deliver(write: Callable[[TextIO], int], to: Path | TextIO) -> int:
+    """Let `write` fill a stream, or a new file that then takes the place of `to`."""
+    if not isinstance(to, Path):
+        return write(to)
+    new = to.with_name(f".{to.name}.{os.getpid()}.new")
+    try:
+        try:
+            with open(new, "x", encoding="utf-8", newline="") as stream:
+                count = write(stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.rename(new, to)
+            sync_folder(to.parent)
+        except BaseException:
+            with suppress(OSError):
+                new.unlink()
+            raise
+    except OSError as error:
+        raise TargetTrouble(f"{printable(str(to))}: cannot write the export: {error.strerror}") from error
+    return count

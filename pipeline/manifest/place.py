@@ -1,0 +1,54 @@
+"""The folder that holds the manifest, its lock and its backup."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from pipeline.errors import ManifestTrouble, printable
+
+
+def ensure_folder(folder: Path) -> None:
+    """Make `folder` (mode 0700: a target is often a web root) and its parents; one that exists keeps its mode."""
+    try:
+        if not folder.is_dir():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(folder.parent)
+    except OSError as error:
+        raise ManifestTrouble(
+            f"{printable(str(folder))}: cannot make the manifest's folder: {error.strerror}"
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names created in, renamed into or removed from `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a manifest file at `path`. Something else in its place raises `ManifestTrouble`.
+
+    It is looked at, not opened (see `database`): a pipe would hang and a descriptor would drop SQLite's locks.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise ManifestTrouble(f"{printable(str(path))}: cannot look at the manifest: {error.strerror}") from error
+    if stat.S_ISDIR(found.st_mode):
+        raise ManifestTrouble(f"{printable(str(path))}: a folder stands where the manifest should be")
+    if not stat.S_ISREG(found.st_mode):
+        raise ManifestTrouble(f"{printable(str(path))}: this is no regular file, so it cannot be the manifest")
+    return True
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """The file whose name is that of `path` with `suffix` after it."""
+    return path.with_name(path.name + suffix)

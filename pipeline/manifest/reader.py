@@ -1,0 +1,148 @@
+"""Questions to the manifest: those of the plan, and a `Reader` for commands that look while a run may be writing."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import ErrorKind
+from pipeline.manifest import claims, opening, runs
+from pipeline.manifest.database import translated
+from pipeline.manifest.names import to_bytes, to_name
+from pipeline.model import KnownRendition, KnownSource, Stat, Status
+
+_STATUS: Mapping[str | None, Status] = {status.value: status for status in Status}
+_ERROR: Mapping[str | None, ErrorKind | None] = {None: None} | {kind.value: kind for kind in ErrorKind}
+
+# A rendition made from other content than the source has now is shown without its recipe: its spec was out of the
+# config when the source changed, so no run has redone it, and no stat would tell.
+_KNOWN = (
+    "SELECT s.path, s.size, s.mtime_ns, s.ctime_ns, s.sha256, s.settled, s.status, s.error, r.name, r.target, "
+    "CASE WHEN s.sha256 IS NULL OR r.source_sha256 IS s.sha256 THEN r.recipe ELSE '' END, "
+    "r.status, r.error, r.size, r.mtime_ns, r.sha256 "
+    "FROM source s LEFT JOIN rendition r ON r.source = s.id WHERE s.folder = ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many sources and renditions are remembered by status, renditions and sources by error, and their bytes."""
+
+    sources: Mapping[str, int]
+    renditions: Mapping[str, int]
+    errors: Mapping[str, int]
+    source_bytes: int
+    target_bytes: int
+
+
+def known(
+    connection: sqlite3.Connection, folder: str, after: str | None, through: str | None
+) -> dict[str, KnownSource]:
+    """Sources directly in `folder` with `after` < name <= `through` by bytes (None: no bound); by path, in order."""
+    prefix = to_bytes(folder) + b"/" if folder else b""
+    query, values = _KNOWN, [to_bytes(folder)]
+    if after is not None:
+        query, values = query + " AND s.path > ?", [*values, prefix + to_bytes(after)]
+    if through is not None:
+        query, values = query + " AND s.path <= ?", [*values, prefix + to_bytes(through)]
+    found: dict[str, KnownSource] = {}
+    renditions: dict[str, KnownRendition] = {}
+    last = None
+    for row in connection.execute(
+        query + " ORDER BY s.path", values
+    ):  # renditions come by their key; sorting costs 40 %
+        if row[0] != last:
+            last, path, renditions = row[0], to_name(row[0]), {}
+            found[path] = KnownSource(
+                path, Stat(row[1], row[2], row[3]), row[4], row[5] != 0, _STATUS[row[6]], _ERROR[row[7]], renditions
+            )
+        if row[8] is not None:
+            renditions[row[8]] = KnownRendition(
+                to_name(row[9]), row[10], _STATUS[row[11]], _ERROR[row[12]], row[13], row[14], row[15]
+            )
+    return found
+
+
+def folders(connection: sqlite3.Connection) -> list[str]:
+    """All folders with remembered sources, sorted by their bytes; "" is the root."""
+    return [to_name(raw) for (raw,) in connection.execute("SELECT DISTINCT folder FROM source ORDER BY folder")]
+
+
+class Reader:
+    """Reads a manifest in one thread, also while a run writes it. Nothing it is told to do can change the manifest."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the manifest at `path`. Raises `ManifestTrouble` where there is none or it cannot be read."""
+        self.path = path
+        self.connection = opening.open_read_only(path)
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database."""
+        self.connection.close()
+
+    def owner(self) -> str:
+        """The real path of the config that this manifest belongs to."""
+        return to_name(self._rows("SELECT value FROM about WHERE key = 'owner'")[0][0])
+
+    def known(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, KnownSource]:
+        """As `known` above."""
+        with translated(self.path):
+            return known(self.connection, folder, after, through)
+
+    def folders(self) -> Iterator[str]:
+        """As `folders` above."""
+        with translated(self.path):
+            return iter(folders(self.connection))
+
+    def claimed(self, targets: list[str]) -> set[str]:
+        """Those of `targets` that are claimed."""
+        with translated(self.path):
+            return claims.claimed(self.connection, targets)
+
+    def claimed_files(self) -> Iterator[claims.ClaimedFile]:
+        """Every file that this manifest says it made, in the order of their fold keys; read in pages."""
+        return claims.pages(self._reading)
+
+    def runs(self, limit: int = 10) -> tuple[runs.RunSummary, ...]:
+        """The last `limit` runs, newest first."""
+        with translated(self.path):
+            return runs.latest(self.connection, limit)
+
+    def totals(self) -> Totals:
+        """What is remembered at a glance; reads every row once."""
+        sources = self._rows("SELECT status, COUNT(*), SUM(size) FROM source GROUP BY status ORDER BY status")
+        renditions = self._rows("SELECT status, COUNT(*), SUM(size) FROM rendition GROUP BY status ORDER BY status")
+        errors = self._rows(
+            "SELECT error, COUNT(*) FROM (SELECT error FROM rendition UNION ALL SELECT error FROM source s "
+            "WHERE NOT EXISTS (SELECT 1 FROM rendition r WHERE r.source = s.id AND r.error IS NOT NULL)) "
+            "WHERE error IS NOT NULL GROUP BY error ORDER BY error"
+        )
+        return Totals(
+            {row[0]: row[1] for row in sources},
+            {row[0]: row[1] for row in renditions},
+            dict(errors),
+            sum(row[2] or 0 for row in sources),
+            sum(row[2] or 0 for row in renditions),
+        )
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with translated(self.path):
+            yield self.connection
+
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        with translated(self.path):
+            return self.connection.execute(query).fetchall()

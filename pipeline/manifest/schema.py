@@ -1,0 +1,83 @@
+"""The database's layout. Tables are singular and for this program; the plural views are for people and stay stable.
+
+Paths are BLOBs with the exact bytes; `shown` is their printable form where it differs from the bytes read as UTF-8.
+Times of files are integer nanoseconds, other times are seconds since 1970. Written for SQLite 3.24 and later.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+APPLICATION_ID = 0x70697065  # "pipe": tells our database from any other, in the file's header
+VERSION = 1  # raised with every change of the tables below, together with a migration
+
+TABLES = """
+CREATE TABLE about (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL UNIQUE, config TEXT NOT NULL, argv TEXT NOT NULL,
+    pid INTEGER NOT NULL, host TEXT NOT NULL, started REAL NOT NULL, ended REAL, status INTEGER,
+    counts TEXT NOT NULL DEFAULT '{}', settings TEXT NOT NULL, libraries TEXT NOT NULL
+);
+CREATE TABLE library (id INTEGER PRIMARY KEY, versions TEXT NOT NULL UNIQUE);
+CREATE TABLE source (
+    id INTEGER PRIMARY KEY, folder BLOB NOT NULL, path BLOB NOT NULL UNIQUE, shown TEXT,
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
+    sha256 BLOB, settled INTEGER NOT NULL, status TEXT NOT NULL, error TEXT, detail TEXT,
+    format TEXT, width INTEGER, height INTEGER, frames INTEGER, mode TEXT,
+    seconds_read REAL NOT NULL, seconds_decode REAL NOT NULL, peak_memory INTEGER, warnings TEXT NOT NULL,
+    run INTEGER, at REAL NOT NULL
+);
+CREATE INDEX source_in_folder ON source (folder, path);
+CREATE TABLE rendition (
+    source INTEGER NOT NULL, name TEXT NOT NULL, target BLOB NOT NULL, shown TEXT,
+    source_sha256 BLOB, recipe TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, error TEXT, detail TEXT,
+    size INTEGER, mtime_ns INTEGER, sha256 BLOB, format TEXT, width INTEGER, height INTEGER,
+    seconds_resize REAL NOT NULL, seconds_encode REAL NOT NULL, seconds_write REAL NOT NULL,
+    warnings TEXT NOT NULL, library INTEGER, run INTEGER, at REAL NOT NULL,
+    PRIMARY KEY (source, name)
+) WITHOUT ROWID;
+CREATE TABLE claim (
+    fold BLOB NOT NULL, path BLOB NOT NULL, source BLOB NOT NULL, rendition TEXT NOT NULL,
+    size INTEGER, mtime_ns INTEGER, sha256 BLOB,
+    PRIMARY KEY (fold, path)
+) WITHOUT ROWID;
+"""
+
+VIEWS = """
+CREATE VIEW pictures AS SELECT
+    COALESCE(s.shown, CAST(s.path AS TEXT)) AS source, s.status, s.error, s.detail,
+    s.format, s.width, s.height, s.frames, s.mode, s.size AS bytes, NULLIF(LOWER(HEX(s.sha256)), '') AS sha256,
+    (SELECT COUNT(*) FROM rendition r WHERE r.source = s.id) AS renditions,
+    s.warnings, s.seconds_read, s.seconds_decode, s.peak_memory, s.run, DATETIME(s.at, 'unixepoch') AS at
+FROM source s;
+CREATE VIEW renditions AS SELECT
+    COALESCE(s.shown, CAST(s.path AS TEXT)) AS source, r.name AS rendition,
+    COALESCE(r.shown, CAST(r.target AS TEXT)) AS target, r.status, r.reason, r.error, r.detail,
+    r.format, r.width, r.height, r.size AS bytes, NULLIF(LOWER(HEX(r.sha256)), '') AS sha256, r.recipe,
+    s.format AS source_format, s.width AS source_width, s.height AS source_height, s.size AS source_bytes,
+    NULLIF(LOWER(HEX(r.source_sha256)), '') AS source_sha256, l.versions AS libraries, r.warnings,
+    s.seconds_read, s.seconds_decode, r.seconds_resize, r.seconds_encode, r.seconds_write, s.peak_memory,
+    r.run, DATETIME(r.at, 'unixepoch') AS at
+FROM rendition r JOIN source s ON s.id = r.source LEFT JOIN library l ON l.id = r.library;
+CREATE VIEW runs AS SELECT
+    id, run, config, argv, pid, host, DATETIME(started, 'unixepoch') AS started, DATETIME(ended, 'unixepoch') AS ended,
+    ended - started AS seconds, status, counts, settings, libraries
+FROM run;
+"""
+
+NAMES = frozenset(
+    {"about", "run", "library", "source", "source_in_folder", "rendition", "claim", "pictures", "renditions", "runs"}
+)
+
+
+def create(connection: sqlite3.Connection, about: dict[str, bytes]) -> None:
+    """Lay the tables and views into an empty database, in one transaction, and mark it as ours."""
+    statements = (TABLES + VIEWS).split(";\n")
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in statements:
+        if statement.strip():
+            connection.execute(statement)
+    connection.executemany("INSERT INTO about VALUES (?, ?)", sorted(about.items()))
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")

@@ -1,0 +1,194 @@
+"""The manifest as a run uses it: one object, safe in every thread, that alone writes the database."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pipeline.manifest import claims, opening, reader, runs
+from pipeline.manifest.claims import Claim
+from pipeline.manifest.database import Database
+from pipeline.manifest.names import to_bytes
+from pipeline.manifest.place import beside
+from pipeline.manifest.reader import Reader
+from pipeline.manifest.rows import RowWriter
+from pipeline.manifest.writer import GroupCommit
+from pipeline.model import KnownSource, Record
+
+
+def _nothing() -> None:
+    """Stands for `before_commit` where there is no target to sync."""
+
+
+class Manifest:
+    """The store of records of one target. Any thread may call any method; all raise `ManifestTrouble` if SQLite fails.
+
+    After a failed commit nothing more is taken: `add` and `claim` raise at once with the first error's text.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, warning: str = "") -> None:
+        """Use `open`. `warning` is for the user: what was found and mended when the manifest was opened."""
+        self.path = path
+        self.warning = warning
+        self._database = Database(path, connection)
+        self._rows = RowWriter()
+        self._records = GroupCommit(self._write_records, _nothing)
+        self._claims = GroupCommit(
+            self._write_claims, _nothing
+        )  # its own, so that a claim never waits for a target's sync
+        self._changed = False  # since the last backup; a run that only ended is not worth copying everything
+
+    @classmethod
+    def open(cls, path: Path, *, owner: str, adopt: bool = False) -> Manifest:
+        """The manifest at `path`, created if missing, for the config whose real path is `owner`.
+
+        The caller holds the run's lock. Another config's manifest raises `UsageError` unless `adopt`. A damaged or lost
+        one is restored from its backup (then `warning` says so). Without a good backup a damaged one raises
+        `ManifestTrouble`, or to `adopt` is moved aside and begun anew.
+        """
+        connection, warning = opening.open_for_run(path, owner, adopt=adopt)
+        return cls(path, connection, warning)
+
+    def __enter__(self) -> Manifest:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
+    ) -> None:
+        self.close()
+
+    @staticmethod
+    def read_only(path: Path) -> Reader:
+        """For commands that look while a run may be writing."""
+        return Reader(path)
+
+    def set_before_commit(self, before_commit: Callable[[], None]) -> None:
+        """What makes the files of a group durable; called before each group's commit, in the committing thread."""
+        self._records.before_commit = before_commit
+
+    # -- the run
+
+    def begin_run(self, run: runs.RunStart) -> int:
+        """Enter a run; records that follow carry its number."""
+        with self._database.transaction() as connection:
+            number = runs.begin(connection, run)
+        self._rows.run = number
+        return number
+
+    def end_run(self, status: int, counts: Mapping[str, int], ended: float | None = None) -> None:
+        """Make all records durable and enter how the run ended (`ended` in seconds since 1970; None: now)."""
+        self.flush()
+        with self._database.transaction() as connection:
+            runs.end(connection, self._rows.run or 0, status, counts, time.time() if ended is None else ended)
+
+    def backup(self) -> None:
+        """Copy the database beside itself if records or claims came since it was opened; for after a clean run."""
+        if self._changed or not beside(self.path, opening.BACKUP).exists():
+            with self._database.reading() as connection:
+                opening.back_up(connection, self.path)
+            self._changed = False
+
+    # -- for the plan
+
+    def known(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, KnownSource]:
+        """What is remembered of sources directly in `folder`, by path and in the order of their bytes.
+
+        Only names whose bytes are above `after` and not above `through` (None: no bound). A rendition whose `recipe` is
+        empty was made from other content than the source has now. Stats come back without device and inode.
+        """
+        with self._database.reading() as connection:
+            return reader.known(connection, folder, after, through)
+
+    def folders(self) -> Iterator[str]:
+        """All folders with remembered sources, sorted by their bytes; "" is the root."""
+        with self._database.reading() as connection:
+            return iter(reader.folders(connection))
+
+    def runs(self, limit: int = 10) -> tuple[runs.RunSummary, ...]:
+        """The last `limit` runs, newest first."""
+        with self._database.reading() as connection:
+            return runs.latest(connection, limit)
+
+    # -- claims
+
+    def claimed(self, targets: Sequence[str]) -> set[str]:
+        """Those of these target paths that are ours."""
+        with self._database.reading() as connection:
+            return claims.claimed(connection, targets)
+
+    def lookalikes(self, target: str) -> list[str]:
+        """Other paths of ours that some file systems take for `target`."""
+        with self._database.reading() as connection:
+            return claims.lookalikes(connection, target)
+
+    def claim(self, wanted: Sequence[Claim]) -> None:
+        """Make these paths ours, durably, before anything is renamed onto them. Claiming again changes nothing.
+
+        Threads that claim at the same time share one commit.
+        """
+        self._claims.put(wanted)
+        self._claims.flush()
+
+    def release(self, targets: Iterable[str]) -> None:
+        """Give up claims whose files are gone."""
+        with self._database.transaction() as connection:
+            claims.release(connection, targets)
+        self._changed = True
+
+    def claimed_files(self) -> Iterator[claims.ClaimedFile]:
+        """Every file that this manifest says it made, in the order of their fold keys; read in pages."""
+        return claims.pages(self._database.reading)
+
+    # -- records
+
+    def add(self, record: Record) -> None:
+        """Take a record; durable with its group (50 records or half a second), after `before_commit` was called."""
+        self._records.add(record)
+
+    def tick(self) -> None:
+        """Commit an incomplete group whose time has come; to be called a few times a second."""
+        self._records.tick()
+
+    def flush(self, wait: float = -1.0) -> bool:
+        """Make durable all records added before. False if another thread's commit took longer than `wait` seconds."""
+        return self._records.flush(wait)
+
+    def forget(self, sources: Iterable[str]) -> None:
+        """Remove the rows of sources and their renditions. Claims stay: the files, if any, are still there and ours."""
+        with self._database.transaction() as connection:
+            for raw in map(to_bytes, sources):
+                connection.execute(
+                    "DELETE FROM rendition WHERE source = (SELECT id FROM source WHERE path = ?)", (raw,)
+                )
+                connection.execute("DELETE FROM source WHERE path = ?", (raw,))
+        self._changed = True
+
+    def forget_renditions(self, renditions: Iterable[tuple[str, str]]) -> None:
+        """Remove single renditions, given as (source, name), for instance those that are no longer in the config."""
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "DELETE FROM rendition WHERE source = (SELECT id FROM source WHERE path = ?) AND name = ?",
+                ((to_bytes(source), name) for source, name in renditions),
+            )
+        self._changed = True
+
+    def close(self) -> None:
+        """Make all records durable, unless a commit has failed before, and close the database."""
+        try:
+            if not self._records.broken:
+                self.flush()
+        finally:
+            self._database.close()
+
+    def _write_records(self, records: Sequence[Record]) -> None:
+        with self._database.transaction() as connection:
+            self._rows.write(connection, records)
+        self._changed = True
+
+    def _write_claims(self, wanted: Sequence[Claim]) -> None:
+        with self._database.transaction() as connection:
+            claims.insert(connection, wanted)
+        self._changed = True

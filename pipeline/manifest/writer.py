@@ -1,0 +1,104 @@
+"""The locked, buffered group commit: records become durable in groups, and no worker waits for another's disk.
+
+Two locks. The buffer lock is held for an append or a swap, never across a system call. The commit lock is held from
+the swap of the buffer until its records are durable, so groups are committed in the order in which their records were
+added, and of two records for one source the later one wins. The thread whose record completes a group commits it; while
+it does so the others go on adding, and only when they are `BACKLOG` groups ahead do they wait for the disk.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, TypeVar
+
+from pipeline.errors import ManifestTrouble
+
+Row = TypeVar("Row")
+
+GROUP = 50  # records; one fsync of 1 to 5 ms spread over as many pictures as a kill may cost at the most
+SECONDS = 0.5  # of waiting before an incomplete group is committed
+BACKLOG = 4  # groups
+
+
+class GroupCommit(Generic[Row]):
+    """Collects records and commits them in groups through `write`, after `before_commit`.
+
+    `before_commit` makes the files durable that the records speak of; it runs in the committing thread, after the
+    group was taken out of the buffer and without the buffer lock. Once `before_commit` or `write` has raised, the
+    records of that group are lost (their pictures are pending) and every later call raises `ManifestTrouble` with the
+    first error's text.
+    """
+
+    def __init__(self, write: Callable[[Sequence[Row]], None], before_commit: Callable[[], None]) -> None:
+        self.before_commit = before_commit
+        self._write = write
+        self._buffer_lock = threading.Lock()
+        self._commit_lock = threading.Lock()
+        self._buffer: list[Row] = []
+        self._oldest = 0.0  # when the first record of the buffer came, by the monotonic clock
+        self._broken: BaseException | None = None
+
+    def add(self, record: Row) -> None:
+        """Take `record`; durable when its group is full, after half a second (if `tick` is called), or at `flush`."""
+        with self._buffer_lock:
+            self._refuse_if_broken()
+            if not self._buffer:
+                self._oldest = time.monotonic()
+            self._buffer.append(record)
+            waiting = len(self._buffer)
+        if waiting >= GROUP:
+            self._commit(wait=-1.0 if waiting >= GROUP * BACKLOG else 0.0)
+
+    def put(self, records: Iterable[Row]) -> None:
+        """Take `records` without a commit: for callers who flush next and so share one."""
+        with self._buffer_lock:
+            self._refuse_if_broken()
+            self._buffer.extend(records)
+
+    def tick(self) -> None:
+        """Commit if the oldest record has waited for its time and nobody is committing. Called by the run's loop."""
+        with self._buffer_lock:
+            due = bool(self._buffer) and time.monotonic() - self._oldest >= SECONDS
+        if due:
+            self._commit(wait=0.0)
+
+    def flush(self, wait: float = -1.0) -> bool:
+        """Make durable all that was added before. False if others were committing for `wait` seconds (-1: no end)."""
+        with self._buffer_lock:
+            self._refuse_if_broken()
+        return self._commit(wait)
+
+    @property
+    def broken(self) -> bool:
+        """Whether a commit has failed, so that nothing more will be taken."""
+        return self._broken is not None
+
+    def _commit(self, wait: float) -> bool:
+        """Commit what is there, and go on while whole groups are waiting. False if the commit lock could not be had."""
+        if not self._commit_lock.acquire(blocking=wait != 0.0, timeout=wait if wait != 0.0 else -1):
+            return False
+        try:
+            while True:
+                with self._buffer_lock:
+                    self._refuse_if_broken()
+                    group, self._buffer = self._buffer, []
+                if group:
+                    self._make_durable(group)
+                if len(self._buffer) < GROUP:
+                    return True
+        finally:
+            self._commit_lock.release()
+
+    def _make_durable(self, group: Sequence[Row]) -> None:
+        try:
+            self.before_commit()
+            self._write(group)
+        except BaseException as error:
+            self._broken = error
+            raise
+
+    def _refuse_if_broken(self) -> None:
+        if self._broken is not None:
+            raise ManifestTrouble(f"the manifest takes no more records after: {self._broken}") from self._broken
