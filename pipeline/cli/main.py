@@ -1,0 +1,102 @@
+"""The command line: commands by name, and the one place where an error becomes words and an exit status."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from pipeline import __version__
+from pipeline.cli.console import complain
+from pipeline.errors import ExitStatus, PipelineError
+
+_COMMANDS = ("init", "run", "plan", "status", "verify", "manifest")
+
+
+class _Commands(click.Group):
+    """Finds a command in the module of its name, imported when it is asked for: `--help` stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"pipeline.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if not name.startswith("-") and name not in _COMMANDS:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, _COMMANDS, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(_COMMANDS)}"
+            raise click.UsageError(f"no command {name!r}{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="pipeline")
+def cli() -> None:
+    """The image batch job that you can leave alone.
+
+    A config says what every picture in a folder should become; `pipeline run` makes what is missing or stale.
+
+    Exit status: 0 done or nothing to do; 1 some pictures newly failed; 2 wrong usage or config; 3 could not finish;
+    4 out of time; 75 another run is at work; 129, 130, 143 stopped by a signal.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process. A thread that sits in a dead read does not keep it alive."""
+    status = _status_of(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            status = status or ExitStatus.UNFINISHED  # a result that could not be written is not a success
+    os._exit(status)
+
+
+def _status_of(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way to end
+    try:
+        outcome = cli.main(arguments, prog_name="pipeline", standalone_mode=False)
+        return int(outcome or 0)
+    except click.exceptions.NoArgsIsHelpError as usage:
+        complain(usage.format_message())
+        return ExitStatus.USAGE
+    except click.UsageError as usage:
+        where = usage.ctx.command_path if usage.ctx else "pipeline"
+        complain(f"{where}: {usage.format_message()} (see `{where} --help`)")
+        return ExitStatus.USAGE
+    except click.ClickException as refusal:
+        complain(f"pipeline: {refusal.format_message()}")
+        return ExitStatus.USAGE
+    except PipelineError as error:
+        complain(str(error) if error.status == ExitStatus.USAGE else f"pipeline: {error}")
+        return error.status
+    except (click.Abort, KeyboardInterrupt):
+        return ExitStatus.INTERRUPTED
+    except BrokenPipeError:  # the reader went away, as `| head` does; what was asked for could not be delivered
+        _forget_output()
+        return ExitStatus.UNFINISHED
+    except Exception:  # noqa: BLE001 - the outermost: a defect says what it is and where it was
+        import traceback
+
+        complain(traceback.format_exc().rstrip())
+        complain("pipeline: this is a defect of pipeline; please report it with the lines above")
+        return ExitStatus.UNFINISHED
+
+
+def _forget_output() -> None:
+    """Point standard output at nothing, so that flushing what is left in its buffer cannot fail again."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.close(nothing)

@@ -1,0 +1,104 @@
+"""`pipeline manifest`: what a config's manifest holds, as rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.console import count, tell
+from pipeline.cli.options import config_argument
+
+if TYPE_CHECKING:
+    from pipeline.manifest.query import Answer
+
+
+@click.group("manifest")
+def command() -> None:
+    """Export or query what the manifest of a config holds."""
+
+
+@command.command("export")
+@config_argument
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path), help="File to write, atomically; default: standard output.")
+@click.option("--measured", is_flag=True, help="Also what differs between equal runs: times, seconds, memory, reasons.")
+def export(config: Path, form: str, output: Path | None, measured: bool) -> None:
+    """Write a row for each rendition, in the order of the sources; the same rows from run to run."""
+    from pipeline.config.load import load
+    from pipeline.manifest.export import rows, write_csv, write_jsonl
+    from pipeline.manifest.store import Manifest
+
+    write = write_jsonl if form == "jsonl" else write_csv
+    with Manifest.read_only(load(config).manifest) as reader:
+        if output is None and sys.stdout is None:
+            raise click.UsageError("standard output is closed; use --output FILE")
+        write(rows(reader, measured=measured), output if output is not None else sys.stdout)
+
+
+@command.command("query")
+@config_argument
+@click.argument("question", nargs=-1, required=True)
+@click.option("--view", type=click.Choice(["renditions", "pictures", "runs"]), default="renditions", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="JSON lines.")
+@click.option("--csv", "as_csv", is_flag=True, help="CSV.")
+def query(config: Path, question: tuple[str, ...], view: str, as_json: bool, as_csv: bool) -> None:
+    """Ask the manifest: filters, or one SQL SELECT on the views renditions, pictures and runs.
+
+    \b
+    pipeline manifest query CONFIG status=failed
+    pipeline manifest query CONFIG format=webp 'bytes>100000'
+    pipeline manifest query CONFIG 'SELECT error, COUNT(*) FROM pictures GROUP BY error'
+    """  # noqa: D301 - \b is click's mark for "do not rewrap"
+    from pipeline.config.load import load
+    from pipeline.manifest.query import ask, select
+    from pipeline.manifest.store import Manifest
+
+    with Manifest.read_only(load(config).manifest) as reader:
+        is_sql = len(question) == 1 and question[0].lstrip()[:6].lower() in ("select", "with c")
+        answer = ask(reader, question[0]) if is_sql else select(reader, question, view=view)
+        if as_json:
+            for row in answer.rows:
+                tell(json.dumps(dict(zip(answer.columns, map(_plain, row), strict=True)), ensure_ascii=False))
+        elif as_csv:
+            _tell_csv([answer.columns, *answer.rows])
+        else:
+            _tell_table(answer)
+
+
+def _plain(value: object) -> object:
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _tell_csv(rows: Iterable[Iterable[object]]) -> None:
+    for row in rows:
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow(map(_plain, row))
+        tell(line.getvalue())
+
+
+def _tell_table(answer: Answer) -> None:
+    """Columns that are empty throughout are left out; a table of twenty mostly empty ones reads badly."""
+    rows = [["" if value is None else _short(value) for value in row] for row in answer.rows]
+    shown = [index for index, _ in enumerate(answer.columns) if any(row[index] for row in rows)]
+    widths = [max(len(answer.columns[index]), *(len(row[index]) for row in rows)) for index in shown] if rows else []
+    if rows:
+        tell("  ".join(answer.columns[index].ljust(width) for index, width in zip(shown, widths, strict=True)).rstrip())
+    for row in rows:
+        tell("  ".join(row[index].ljust(width) for index, width in zip(shown, widths, strict=True)).rstrip())
+    tell(f"({count(len(rows), 'row')})")
+
+
+def _short(value: object) -> str:
+    from pipeline.errors import printable
+
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    text = printable(str(_plain(value)))
+    return text if len(text) <= 60 else text[:57] + "..."

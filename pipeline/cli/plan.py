@@ -1,0 +1,100 @@
+"""`pipeline plan`: what a run would do, and why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.console import complain, count, size, tell
+from pipeline.cli.options import config_argument, json_option, only_option
+
+if TYPE_CHECKING:
+    from pipeline.model import Job, Record
+    from pipeline.plan.orphans import Orphan
+    from pipeline.plan.planner import Planner
+
+
+@click.command("plan")
+@config_argument
+@only_option
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The first N pictures with work.")
+@click.option("--force", is_flag=True, help="As `run --force` would plan.")
+@click.option("--adopt", is_flag=True, help="As `run --adopt` would plan.")
+@json_option
+def command(config: Path, only: tuple[str, ...], limit: int | None, force: bool, adopt: bool, as_json: bool) -> None:
+    """Show what `pipeline run CONFIG` would do, a line a rendition, with the reason. Touches nothing."""
+    from pipeline.config.load import load
+    from pipeline.model import Job
+    from pipeline.plan.planner import PlanOptions
+    from pipeline.run.planning import planned
+
+    tell_job, tell_record, tell_orphan = (
+        (_json_job, _json_record, _json_orphan) if as_json else (_job, _record, _orphan)
+    )
+    with planned(load(config), PlanOptions(force=force, only=only, limit=limit, adopt=adopt)) as planner:
+        for decision in planner.decisions():
+            if isinstance(decision, Job):
+                tell_job(decision)
+            else:
+                tell_record(decision)
+        for orphan in planner.orphans if planner.complete else ():
+            tell_orphan(orphan)
+        if not as_json:
+            complain(_sentence(config.stem, planner))
+
+
+def _job(job: Job) -> None:
+    from pipeline.errors import printable
+
+    for one in job.planned:
+        tell(f"{one.reason:<15} {printable(job.source)} -> {printable(one.target)}")
+    for refused in job.refused:
+        tell(f"{'refused':<15} {printable(job.source)} -> {printable(refused.target)} ({refused.error})")
+
+
+def _record(record: Record) -> None:
+    from pipeline.errors import printable
+
+    reasons = [record.error, *(one.error for one in record.renditions), *record.warnings]
+    why = next((str(reason) for reason in reasons if reason), "")
+    tell(f"{record.status:<15} {printable(record.source)}" + (f" ({why})" if why else ""))
+
+
+def _orphan(orphan: Orphan) -> None:
+    from pipeline.errors import printable
+
+    tell(f"{'orphan':<15} {printable(orphan.target)} ({orphan.why})")
+
+
+def _json_job(job: Job) -> None:
+    for one in job.planned:
+        _json(source=job.source, rendition=one.spec.name, target=one.target, reason=one.reason)
+    for refused in job.refused:
+        _json(source=job.source, rendition=refused.name, target=refused.target, status="failed", why=str(refused.error))
+
+
+def _json_record(record: Record) -> None:
+    why = str(record.error) if record.error else "; ".join(record.warnings)
+    _json(source=record.source, status=record.status, why=why)
+    for one in record.renditions:
+        _json(source=record.source, rendition=one.name, target=one.target, status=one.status, why=str(one.error))
+
+
+def _json_orphan(orphan: Orphan) -> None:
+    _json(source=orphan.source, rendition=orphan.rendition, target=orphan.target, reason="orphan", why=orphan.why)
+
+
+def _json(**fields: object) -> None:
+    tell(json.dumps(fields, ensure_ascii=True))
+
+
+def _sentence(name: str, planner: Planner) -> str:
+    counts = planner.counts
+    reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(counts.reasons.items()) if number)
+    parts = [f"{count(counts.jobs, 'picture')} to render ({size(counts.bytes)})", f"{counts.unchanged:,} unchanged"]
+    if counts.orphans:
+        parts.append(count(counts.orphans, "orphan"))
+    return f"{name}: {', '.join(parts)}" + (f"; renditions: {reasons}" if reasons else "")

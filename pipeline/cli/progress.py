@@ -1,0 +1,48 @@
+"""The progress bar: on standard error, on a terminal only, and timed by the bytes of the work, not by its count."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from pipeline.cli.console import on_terminal
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from pipeline.run.run import Progress
+
+_FORMAT = "{desc} {percentage:3.0f}% {bar} {n_fmt}/{total_fmt}, {remaining} left{postfix}"
+
+
+class ProgressBar:
+    """Shown while a run lasts; `watch` is called by the run's main thread about every tick."""
+
+    def __init__(self, title: str, *, wanted: bool) -> None:
+        self._bar: tqdm[None] | None = None
+        self._title = title
+        self._wanted = wanted and on_terminal()
+
+    def __enter__(self) -> ProgressBar:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def watch(self, progress: Progress) -> None:
+        """Draw where the run is."""
+        if not self._wanted:
+            return
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                desc=self._title, unit="B", unit_scale=True, leave=False, dynamic_ncols=True, bar_format=_FORMAT
+            )
+        self._bar.total = max(progress.bytes_expected, progress.bytes_done)
+        self._bar.n = progress.bytes_done
+        failed = f", {progress.failed} failed" if progress.failed else ""
+        self._bar.set_postfix_str(f"{progress.pictures_done:,} pictures{failed}", refresh=True)

@@ -1,0 +1,72 @@
+"""`pipeline run`: make what is missing or stale."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.console import complain, on_terminal, tell
+from pipeline.cli.options import config_argument, only_option
+
+if TYPE_CHECKING:
+    from pipeline.run.tally import Summary
+
+
+@click.command("run")
+@config_argument
+@only_option
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after the first N pictures with work.")
+@click.option("--force", is_flag=True, help="Render everything again, stale or not.")
+@click.option("--adopt", is_flag=True, help="Take over equal files that are in the way, and a manifest that was lost.")
+@click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="I/O threads, instead of the config's.")
+@click.option(
+    "--processes", type=click.IntRange(0, 1024), metavar="N", help="Rendering children; 0: render in the threads."
+)
+@click.option("--no-progress", is_flag=True, help="No progress bar, even on a terminal.")
+@click.option("-v", "--verbose", is_flag=True, help="Say what was done, even without a terminal; list every failure.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
+def command(
+    config: Path,
+    only: tuple[str, ...],
+    limit: int | None,
+    force: bool,
+    adopt: bool,
+    threads: int | None,
+    processes: int | None,
+    no_progress: bool,
+    verbose: bool,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Make the renditions of CONFIG that are missing or stale.
+
+    Silent on success without a terminal. What failed is listed on standard error and makes the exit status 1.
+    """
+    from pipeline.cli.progress import ProgressBar
+    from pipeline.config.load import load
+    from pipeline.plan.planner import PlanOptions
+    from pipeline.run.run import RunOptions, run
+
+    options = RunOptions(PlanOptions(force=force, only=only, limit=limit, adopt=adopt), threads, processes)
+    settings = load(config)
+    with ProgressBar(config.stem, wanted=not (no_progress or quiet)) as bar:
+        summary = run(settings, options, bar.watch)
+    if as_json:
+        tell(json.dumps(asdict(summary), ensure_ascii=True))
+    _report(config.stem, summary, verbose=verbose, quiet=quiet)
+    return summary.status
+
+
+def _report(name: str, summary: Summary, *, verbose: bool, quiet: bool) -> None:
+    from pipeline.cli.summary import failure_lines, sentence
+
+    if summary.failures and not quiet:
+        for line in failure_lines(summary, len(summary.failures) if verbose else None):
+            complain(line)
+    if verbose or (not quiet and (on_terminal() or summary.status)):
+        complain(sentence(name, summary))

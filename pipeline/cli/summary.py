@@ -1,0 +1,63 @@
+"""The one sentence a run ends with, and the list of its failures."""
+
+from __future__ import annotations
+
+from pipeline.cli.console import count, duration, size
+from pipeline.errors import ExitStatus, printable
+from pipeline.model import Status
+from pipeline.run.tally import Summary
+
+_MOST_FAILURES = 20  # listed on a terminal or in a mail; `pipeline manifest query status=failed` lists all
+
+_OTHERS = (
+    (Status.TOUCHED, "touched"),
+    (Status.VANISHED, "vanished"),
+    (Status.DEFERRED, "deferred"),
+    (Status.PENDING, "pending"),
+)
+
+
+def sentence(name: str, summary: Summary) -> str:
+    """For example: `thumbs: 24 pictures done (48 renditions), 3 unchanged; 30.0 MB -> 0.5 MB in 2.5 s`."""
+    parts = []
+    if summary.done or not summary.pictures.get(Status.UNCHANGED):
+        renditions = summary.renditions.get(Status.DONE, 0) + summary.renditions.get(Status.KEPT, 0)
+        parts.append(f"{count(summary.done, 'picture')} done ({count(renditions, 'rendition')})")
+    if unchanged := summary.pictures.get(Status.UNCHANGED):
+        parts.append(f"{unchanged:,} unchanged" if parts else f"{count(unchanged, 'picture')} unchanged")
+    if summary.failed:
+        parts.append(f"{summary.failed:,} failed")
+    parts += [f"{summary.pictures[status]:,} {word}" for status, word in _OTHERS if summary.pictures.get(status)]
+    if summary.orphans:
+        parts.append(count(summary.orphans, "orphan"))
+    text = f"{name}: {', '.join(parts)}"
+    if summary.target_bytes:
+        saved = 1 - summary.target_bytes / max(1, summary.source_bytes)
+        share = f" ({saved:.0%} saved)" if saved > 0 else ""
+        text += f"; {size(summary.source_bytes)} -> {size(summary.target_bytes)}{share}"
+    text += f" in {duration(summary.seconds)}"
+    if summary.done and summary.seconds > 0:
+        text += f", {summary.done / summary.seconds:.1f} pictures a second"
+    return text + _ending(summary.status)
+
+
+def _ending(status: ExitStatus) -> str:
+    match status:
+        case ExitStatus.HANGUP | ExitStatus.INTERRUPTED | ExitStatus.TERMINATED:
+            return "; stopped by a signal, the next run goes on from here"
+        case ExitStatus.TIME_UP:
+            return "; out of time, the next run goes on from here"
+        case _:
+            return ""
+
+
+def failure_lines(summary: Summary, most: int | None = None) -> list[str]:
+    """One line a failure, `photos/a.jpg: truncated: ...`; the first `most` of them (None: a screenful)."""
+    most = _MOST_FAILURES if most is None else most
+    lines = [
+        f"{printable(one.source)}{f' ({one.rendition})' if one.rendition else ''}: {one.error}"
+        for one in summary.failures[:most]
+    ]
+    if (more := len(summary.failures) - most) > 0:
+        lines.append(f"... and {more:,} more: pipeline manifest query CONFIG status=failed")
+    return lines

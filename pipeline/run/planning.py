@@ -1,0 +1,41 @@
+"""A plan on its own, for looking at: nothing is locked, made or written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from pipeline.config.settings import Config
+from pipeline.manifest.store import Manifest
+from pipeline.model import KnownSource
+from pipeline.plan.memory import Memory
+from pipeline.plan.planner import Planner, PlanOptions
+from pipeline.sources.local import LocalSource
+from pipeline.targets.local import LocalTarget
+
+
+class _Nothing:
+    """What is remembered before the first run."""
+
+    def known(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, KnownSource]:
+        del folder, after, through
+        return {}
+
+    def folders(self) -> Iterator[str]:
+        return iter(())
+
+    def claimed(self, targets: list[str]) -> set[str]:
+        del targets
+        return set()
+
+
+@contextmanager
+def planned(config: Config, options: PlanOptions) -> Iterator[Planner]:
+    """The surveyed plan of `config`, to be iterated within the block. Raises `PipelineError`."""
+    with ExitStack() as stack:
+        memory: Memory = _Nothing()
+        if config.manifest.exists():
+            memory = stack.enter_context(Manifest.read_only(config.manifest))
+        planner = Planner(config, memory, options, LocalSource(config.source), LocalTarget(config.target, "plan"))
+        planner.survey()
+        yield planner

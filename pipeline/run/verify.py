@@ -1,0 +1,127 @@
+"""Checks a target against its manifest: every file is read again and hashed; nothing is changed."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from pipeline.config.settings import Config
+from pipeline.errors import PictureError, printable
+from pipeline.manifest.claims import ClaimedFile
+from pipeline.manifest.reader import Reader
+from pipeline.manifest.store import Manifest
+from pipeline.targets.local import LocalTarget
+from pipeline.targets.target import Target
+from pipeline.workers import cpus
+from pipeline.workers.crew import Crew
+from pipeline.workers.token import Token
+
+_CHUNK = 1 << 20  # bytes
+_OURS = ".pipeline"  # what starts like this in a target is the program's own
+
+
+class Finding(enum.StrEnum):
+    """What is wrong with a file of the target."""
+
+    MISSING = "missing"
+    DAMAGED = "damaged"
+    UNREADABLE = "unreadable"
+    FOREIGN = "foreign"  # this config did not make it
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One file of the target that is not as the manifest says."""
+
+    target: str
+    finding: Finding
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check found: problems by path, files and bytes that were read."""
+
+    problems: tuple[Problem, ...]
+    files: int
+    bytes_read: int
+
+
+def verify(config: Config, watch: Callable[[int], None]) -> Verdict:
+    """Re-hash every file that the manifest says is there, and look for others. Raises `PipelineError`.
+
+    `watch(bytes)` is called in this thread with what was read so far. Works while a run goes on, but a file that the
+    run replaces meanwhile may then be found damaged.
+    """
+    with Manifest.read_only(config.manifest) as reader:
+        check = _Check(LocalTarget(config.target, "verify"))
+        crew: Crew[ClaimedFile] = Crew(
+            check.one, threads=cpus.available() + 1, queue_size=64, pulse=lambda: watch(check.bytes_read)
+        )
+        with crew:
+            for file in reader.claimed_files():
+                if file.current and file.sha256 is not None:
+                    crew.put(file)
+        foreign = tuple(_foreign(config, reader))
+    problems = sorted((*check.problems, *foreign), key=lambda problem: os.fsencode(problem.target))
+    return Verdict(tuple(problems), check.files, check.bytes_read)
+
+
+class _Check:
+    """Hashes files; `one` runs in the crew's threads."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._lock = threading.Lock()
+        self.problems: list[Problem] = []
+        self.files = 0
+        self.bytes_read = 0
+
+    def one(self, file: ClaimedFile, token: Token) -> None:
+        try:
+            size, sha256 = self._read(file.target, token)
+        except FileNotFoundError:
+            problem = Problem(file.target, Finding.MISSING, "")
+        except (OSError, PictureError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            problem = Problem(file.target, Finding.UNREADABLE, str(reason))
+        else:
+            if sha256 == file.sha256:
+                return
+            detail = f"{size} bytes, not {file.size}" if size != file.size else "same size, other content"
+            problem = Problem(file.target, Finding.DAMAGED, detail)
+        with self._lock:
+            self.problems.append(problem)
+
+    def _read(self, path: str, token: Token) -> tuple[int, bytes]:
+        digest = hashlib.sha256()
+        size = 0
+        with self._target.open_for_reading(path) as file:
+            while chunk := file.read(_CHUNK):
+                token.check()
+                digest.update(chunk)
+                size += len(chunk)
+        with self._lock:
+            self.files += 1
+            self.bytes_read += size
+        return size, digest.digest()
+
+
+def _foreign(config: Config, reader: Reader) -> Iterator[Problem]:
+    """Files in the target's folders that are not claimed. Links and special files count; folders do not."""
+    for folder, folders, names in os.walk(config.target.path):
+        folders[:] = sorted(name for name in folders if not name.startswith(_OURS))
+        relative = os.path.relpath(folder, config.target.path)
+        prefix = "" if relative == "." else relative + "/"
+        paths = [prefix + name for name in sorted(names) if not name.startswith(_OURS)]
+        ours = reader.claimed(paths)
+        yield from (Problem(path, Finding.FOREIGN, "") for path in paths if path not in ours)
+
+
+def line(problem: Problem) -> str:
+    """`holiday/a-thumb.jpg: damaged (same size, other content)`."""
+    return f"{printable(problem.target)}: {problem.finding}" + (f" ({problem.detail})" if problem.detail else "")
