@@ -1,4 +1,4 @@
-"""The config as the program uses it: frozen, complete, every path absolute. `pipeline.config.load` makes it from YAML."""
+"""The config as the program uses it: frozen, complete, paths absolute. `pipeline.config.load` makes it from YAML."""
 
 from __future__ import annotations
 

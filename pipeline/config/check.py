@@ -1,0 +1,146 @@
+"""A tree of nodes -> the frozen `Config`, or everything that is wrong with it.
+
+This module imports pydantic, and so takes a tenth of a second to import; `load` does that when it needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from pipeline.config.complaints import complaint
+from pipeline.config.node import KeyPath, Node, Problem
+from pipeline.config.schema import Document, Rendition, Section, Source, Target
+from pipeline.config.settings import Config, SourceSettings, TargetSettings, WorkerSettings
+from pipeline.config.template import Template
+from pipeline.config.words import key_path
+from pipeline.model import Limits, Spec
+
+_SectionT = TypeVar("_SectionT", bound=Section)
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What could be read, even where other parts of the file are wrong: so that every error is found at once."""
+
+    source: Source | None = None
+    target: Target | None = None
+    specs: dict[str, Spec] = field(default_factory=dict)
+
+
+def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
+    """The config that `root` describes, with paths relative to the folder of `file`; None if there is any problem."""
+    plain = root.plain()
+    problems: list[Problem] = []
+    document: Document | None = None
+    try:
+        document = Document.model_validate(plain)
+    except ValidationError as error:
+        problems += [complaint(dict(detail), root, Document) for detail in error.errors(include_url=False)]
+    parts = _parts(plain)
+    folder = os.path.dirname(os.path.abspath(file))
+    problems += _name_problems(root, parts)
+    problems += _place_problems(root, parts, folder)
+    if document is None or problems:
+        return None, problems
+    return _config(document, tuple(parts.specs.values()), file, folder), []
+
+
+def _parts(plain: object) -> _Parts:
+    if not isinstance(plain, Mapping):
+        return _Parts()
+    named = plain.get("renditions")
+    read = {name: _read(Rendition, raw) for name, raw in named.items()} if isinstance(named, Mapping) else {}
+    specs = {name: Spec(name=name, **one.model_dump()) for name, one in read.items() if one is not None}
+    return _Parts(_read(Source, plain.get("source")), _read(Target, plain.get("target")), specs)
+
+
+def _read(model: type[_SectionT], raw: object) -> _SectionT | None:
+    try:
+        return model.model_validate(raw)
+    except ValidationError:
+        return None
+
+
+def _name_problems(root: Node, parts: _Parts) -> list[Problem]:
+    """Renditions whose targets cannot be named, or would be named like another's whatever the source."""
+    if parts.target is None:
+        return []
+    template = Template.parse(parts.target.name)
+    problems = []
+    first: dict[str, str] = {}
+    for name, spec in parts.specs.items():
+        lacking = template.lacks(spec)
+        if lacking:
+            text = f"has no {lacking}, but target.name uses {{{lacking}}}; set it, or leave it out of target.name"
+            problems.append(_at_key(root, ("renditions", name), text))
+            continue
+        made = unicodedata.normalize("NFC", template.target("folder/picture.source", spec)).casefold()
+        twin = first.setdefault(made, name)
+        if twin != name:
+            text = f'would make the same files as "{twin}"; put {{rendition}} into target.name'
+            if twin.casefold() == name.casefold():
+                text = f'would make the same files as "{twin}" where capitals do not count; choose another name'
+            problems.append(_at_key(root, ("renditions", name), text))
+    return problems
+
+
+def _place_problems(root: Node, parts: _Parts, folder: str) -> list[Problem]:
+    """A target that would overwrite its source or be read again. Links are resolved; neither folder need exist."""
+    if parts.source is None or parts.target is None:
+        return []
+    source = os.path.realpath(os.path.join(folder, parts.source.path))
+    target = os.path.realpath(os.path.join(folder, parts.target.path))
+    node, path = root.deepest(("target", "path"))
+    if source == target:
+        text = "must be another folder than source: originals are never written over"
+    elif os.path.commonpath([source, target]) == target:
+        text = "must not hold the source folder; a folder inside or beside source is fine"
+    else:
+        return []
+    return [Problem(node.mark, key_path(path), text)]
+
+
+def _at_key(root: Node, path: KeyPath, text: str) -> Problem:
+    parent, above = root.deepest(path[:-1])
+    node, _ = root.deepest(path)
+    mark = parent.keys.get(str(path[-1]), node.mark) if above == path[:-1] else node.mark
+    return Problem(mark, key_path(path), text)
+
+
+def _config(document: Document, specs: tuple[Spec, ...], file: Path, folder: str) -> Config:
+    source, target = document.source, document.target
+    target_path = _absolute(folder, target.path)
+    return Config(
+        path=Path(os.path.abspath(file)),
+        source=SourceSettings(
+            path=_absolute(folder, source.path),
+            include=tuple(source.include),
+            exclude=tuple(source.exclude),
+            follow_symlinks=source.follow_symlinks,
+            settle=source.settle,
+        ),
+        target=TargetSettings(
+            path=target_path,
+            name=target.name,
+            on_collision=target.on_collision,
+            durability=target.durability,
+        ),
+        specs=specs,
+        workers=WorkerSettings(**document.workers.model_dump()),
+        limits=Limits(**document.limits.model_dump()),
+        manifest=_absolute(folder, document.manifest or os.path.join(target_path, ".pipeline", "manifest.sqlite")),
+    )
+
+
+def _absolute(folder: str, path: str) -> Path:
+    """`path` from `folder`, without `..` where dropping them means the same (it does not behind a link)."""
+    whole = os.path.join(folder, path)
+    short = os.path.normpath(whole)
+    return Path(short if os.path.realpath(short) == os.path.realpath(whole) else whole)

@@ -1,0 +1,101 @@
+"""A config file -> `Config`, or one error that says everything that is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from pipeline.config.node import Problem
+from pipeline.config.settings import Config
+from pipeline.config.words import closest, got, quoted
+from pipeline.config.yaml12 import Malformed, parse
+from pipeline.errors import ConfigError, printable
+
+MAX_BYTES = 256 * 1024  # of a config; the longest honest one is a hundredth of this
+MAX_SHOWN = 50  # problems
+_BOMS = {b"\xef\xbb\xbf": "UTF-8", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+
+
+def load(path: Path) -> Config:
+    """The checked config in the YAML file `path`.
+
+    Paths in it are relative to the folder that `path` is in, wherever the program was started; `~` is refused, because
+    it is another folder for each user. Neither source nor target need exist. Raises `ConfigError` with every problem
+    in the order of the file, one a line: `file:line:column: key.path: what is allowed (got ...)`.
+    """
+    shown = printable(str(path))
+    text = _read(path, shown)
+    try:
+        root, problems = parse(text)
+    except Malformed as error:
+        raise ConfigError(f"{shown}:{error.mark.line}:{error.mark.column}: {error.text}") from None
+    if root is None:
+        raise ConfigError(f"{shown}: is empty; `pipeline init` writes a config to start from")
+    if not isinstance(root.value, dict):
+        at = f"{root.mark.line}:{root.mark.column}"
+        raise ConfigError(f"{shown}:{at}: must be a mapping with the keys source, target and renditions ({got(root)})")
+    from pipeline.config.check import check  # noqa: PLC0415 - pydantic: a tenth of a second, paid here only
+
+    config, more = check(root, path)
+    if config is None or problems:
+        raise ConfigError(_listed(shown, problems + more))
+    return config
+
+
+def _listed(shown: str, problems: list[Problem]) -> str:
+    lines = [f"{shown}:{at.line}:{at.column}: {key}: {text}" for at, key, text in sorted(set(problems))]
+    if len(lines) > MAX_SHOWN:
+        lines[MAX_SHOWN:] = [f"{shown}: and {len(lines) - MAX_SHOWN} more"]
+    return "\n".join(lines)
+
+
+def _read(path: Path, shown: str) -> str:
+    """The text of the file. Raises `ConfigError` in one line for whatever keeps it from being read."""
+    try:
+        # Without O_NONBLOCK a FIFO would wait for its writer for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                kind = "is a folder; name the YAML file in it" if stat.S_ISDIR(mode) else "is not a regular file"
+                raise ConfigError(f"{shown}: {kind}")
+            raw = _all(descriptor)
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError:
+        hint = _neighbour(path) or "; `pipeline init` writes a config to start from"
+        raise ConfigError(f"{shown}: there is no such file{hint}") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ConfigError(f"{shown}: cannot be read: {reason}") from None
+    if len(raw) > MAX_BYTES:
+        raise ConfigError(f"{shown}: is larger than {MAX_BYTES // 1024} KiB; is this a config?")
+    for mark, encoding in _BOMS.items():
+        if raw.startswith(mark):
+            raise ConfigError(f"{shown}: starts with a byte order mark of {encoding}; save it as UTF-8 without one")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        column = len(raw[raw.rfind(b"\n", 0, error.start) + 1 : error.start].decode("utf-8")) + 1
+        raise ConfigError(f"{shown}:{line}:{column}: is not UTF-8 from here on; save the file as UTF-8") from None
+
+
+def _all(descriptor: int) -> bytes:
+    """What can be read, but no more than a byte above `MAX_BYTES`."""
+    raw = b""
+    while len(raw) <= MAX_BYTES and (more := os.read(descriptor, MAX_BYTES + 1 - len(raw))):
+        raw += more
+    return raw
+
+
+def _neighbour(path: Path) -> str:
+    """A hint at a YAML file of a similar name in the same folder."""
+    try:
+        names = sorted(name for name in os.listdir(path.parent) if name.endswith((".yaml", ".yml")))
+    except OSError:
+        return ""
+    by_stem = {name.rpartition(".")[0]: name for name in names}
+    close = closest(path.stem, by_stem)
+    return f"; did you mean {quoted(by_stem[close])}?" if close else ""

@@ -1,0 +1,245 @@
+"""The config file as pydantic models: what may stand in it, and its JSON Schema for editors.
+
+Each field is said once: its kind bounds it, its description serves editors, and its default is taken from the dataclass
+that the program uses (`model.Spec`, `model.Limits`, `settings`). The order of `Rendition`'s fields matters: a validator
+sees only the fields before its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import CoreSchema, core_schema
+
+from pipeline.config.kinds import BYTES, PIXELS, Amount, Json, OneOf, Says, Seconds, Whole, rule, wrong
+from pipeline.config.settings import Durability, OnCollision, SourceSettings, TargetSettings, WorkerSettings
+from pipeline.config.template import FIELDS
+from pipeline.config.texts import Colour, Glob, LocalPath, TargetName
+from pipeline.model import DEFAULT_QUALITY, Fit, Format, Limits, Spec
+
+MAX_SIDE = {
+    Format.JPEG: 65_500,  # JPEG_MAX_DIMENSION of libjpeg
+    Format.WEBP: 16_383,  # 14 bits in its frame header
+}  # pixels; other formats hold 65,535 and more
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+
+_Flag = Annotated[bool, Field(strict=True), Says("must be true or false")]
+_Side = Annotated[int | None, Whole(1, 65_535)]
+_LIKE_BYTES = 'a size such as "2 GiB", "500 MB" or a number of bytes'
+
+
+def _field(owner: type, name: str, description: str) -> Any:
+    """A field whose default is that of the dataclass `owner`."""
+    default = next(field.default for field in dataclasses.fields(owner) if field.name == name)
+    return Field(default=list(default) if isinstance(default, tuple) else default, description=description)
+
+
+class Section(BaseModel):
+    """A mapping in the config. Keys that it does not know and values left empty are errors."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _not_empty(cls, value: object, info: ValidationInfo) -> object:
+        if value is None:
+            hint = ' (an unquoted # starts a comment: write "#ffffff")' if info.field_name == "background" else ""
+            raise rule(f"has no value{hint}; remove the key to have its default")
+        return value
+
+
+class Folder(Section):
+    """A section that may be written as its path alone."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_path(cls, value: object) -> object:
+        if isinstance(value, dict):
+            return value
+        if isinstance(value, str):
+            return {"path": value}
+        raise wrong("must be a path, or a mapping with the key path")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        long = handler.resolve_ref_schema(handler(schema))
+        return {"anyOf": [long["properties"]["path"], long]}
+
+
+class Source(Folder):
+    """Where pictures are read from."""
+
+    path: Annotated[str, LocalPath()] = Field(description="The folder, relative to this file.")
+    include: list[Annotated[str, Glob()]] = _field(
+        SourceSettings, "include", "Globs for paths relative to the folder; empty: every file that is a picture."
+    )
+    exclude: list[Annotated[str, Glob()]] = _field(
+        SourceSettings, "exclude", "Globs for what is left out, beside dot files and the like that always are."
+    )
+    follow_symlinks: _Flag = _field(
+        SourceSettings, "follow_symlinks", "Whether links to files and folders are followed."
+    )
+    settle: Annotated[float, Seconds(0, 7 * 86_400)] = _field(
+        SourceSettings, "settle", "Seconds; a file that was changed less than this ago is left for the next run."
+    )
+
+
+class Target(Folder):
+    """Where files are written to, and how they are named."""
+
+    path: Annotated[str, LocalPath()] = Field(
+        description="The folder, relative to this file. It is made if it is missing."
+    )
+    name: Annotated[str, TargetName()] = _field(
+        TargetSettings, "name", f"How targets are named. Fields: {' '.join(f'{{{name}}}' for name in FIELDS)}."
+    )
+    on_collision: Annotated[OnCollision, OneOf(OnCollision)] = _field(
+        TargetSettings,
+        "on_collision",
+        "When two sources would make one target: fail them, or keep_extension (photo.jpg-thumb.webp) for all.",
+    )
+    durability: Annotated[Durability, OneOf(Durability)] = _field(
+        TargetSettings, "durability", "sync: safe against power cuts. none: safe against kills only, and faster."
+    )
+
+
+class Rendition(Section):
+    """What one derived image of each source is to look like."""
+
+    format: Annotated[Format, OneOf(Format)] = _field(Spec, "format", "The format that is written.")
+    width: _Side = _field(Spec, "width", "Pixels of the box; left out: free.")
+    height: _Side = _field(Spec, "height", "Pixels of the box; left out: free.")
+    fit: Annotated[Fit, OneOf(Fit)] = _field(
+        Spec,
+        "fit",
+        "How a picture meets its box. inside: as large as fits; cover: fills it, cropped; contain: fits, with "
+        "background around; fill: stretched; outside: as small as covers it. All but inside need width and height.",
+    )
+    enlarge: _Flag = _field(Spec, "enlarge", "Whether pictures that are smaller than their box are enlarged.")
+    quality: Annotated[int | None, Whole(1, 100)] = _field(
+        Spec,
+        "quality",
+        f"Of lossy formats; left out: {', '.join(f'{name} {value}' for name, value in DEFAULT_QUALITY.items())}.",
+    )
+    background: Annotated[str, Colour()] = _field(
+        Spec,
+        "background",
+        'Under transparency where the format has none, and around contain: "#rrggbb" or white, black ...',
+    )
+
+    @field_validator("width", "height")
+    @classmethod
+    def _fits_the_format(cls, value: int | None, info: ValidationInfo) -> int | None:
+        picture_format = info.data.get("format")
+        if value is not None and picture_format in MAX_SIDE and value > MAX_SIDE[picture_format]:
+            raise wrong(f"must be at most {MAX_SIDE[picture_format]} for {picture_format}")
+        return value
+
+    @field_validator("fit")
+    @classmethod
+    def _has_its_box(cls, value: Fit, info: ValidationInfo) -> Fit:
+        missing = [side for side in ("width", "height") if side in info.data and info.data[side] is None]
+        if value is not Fit.INSIDE and missing:
+            verb = "is" if len(missing) == 1 else "are"
+            raise rule(f"{value} needs both width and height; {' and '.join(missing)} {verb} missing")
+        return value
+
+    @field_validator("quality")
+    @classmethod
+    def _has_quality(cls, value: int | None, info: ValidationInfo) -> int | None:
+        picture_format = info.data.get("format")
+        if picture_format is not None and picture_format not in DEFAULT_QUALITY:
+            raise rule(f"is only for {', '.join(DEFAULT_QUALITY)}; the format is {picture_format}")
+        return value
+
+
+class Workers(Section):
+    """How many work at once. Nothing here changes what is made."""
+
+    threads: Annotated[int | None, Whole(1, 1024, auto=True)] = _field(
+        WorkerSettings, "threads", "I/O threads: pictures in flight at once."
+    )
+    processes: Annotated[int | None, Whole(0, 1024, auto=True)] = _field(
+        WorkerSettings,
+        "processes",
+        "Pictures are rendered in that many children; 0: in the I/O threads, without limits.",
+    )
+    queue: Annotated[int, Whole(1, 65_536)] = _field(
+        WorkerSettings, "queue", "Jobs that may wait between the scan and the threads."
+    )
+    memory: Annotated[int | None, Amount(BYTES, _LIKE_BYTES, 2**24, 2**50, auto=True)] = _field(
+        WorkerSettings, "memory", "For all pictures in flight together."
+    )
+
+
+class PictureLimits(Section):
+    """Bounds on one picture; beyond them it fails, and it alone."""
+
+    pixels: Annotated[int, Amount(PIXELS, 'a count such as "100 Mpx" or a number of pixels', 1, 10**12)] = _field(
+        Limits, "pixels", "Of all its frames together."
+    )
+    frames: Annotated[int, Whole(1, 10**6)] = _field(Limits, "frames", "Of an animation.")
+    scans: Annotated[int, Whole(1, 10**6)] = _field(Limits, "scans", "Of a progressive JPEG.")
+    seconds: Annotated[float, Seconds(0.1, 86_400)] = _field(Limits, "seconds", "CPU seconds.")
+    memory: Annotated[int, Amount(BYTES, _LIKE_BYTES, 2**24, 2**50)] = _field(
+        Limits, "memory", "That a child may allocate for it."
+    )
+    file_size: Annotated[int, Amount(BYTES, _LIKE_BYTES, 1, 2**50)] = _field(Limits, "file_size", "Of the source file.")
+
+
+class Document(Section):
+    """What every picture in a folder should become."""
+
+    source: Source
+    target: Target
+    renditions: Annotated[
+        dict[Annotated[str, Field(pattern=f"^{NAME}$")], Rendition],
+        Field(min_length=1, description="What is made of each picture: a name, and what it is to look like."),
+    ]
+    workers: Workers = Field(default_factory=Workers)
+    limits: PictureLimits = Field(default_factory=PictureLimits)
+    manifest: Annotated[str, LocalPath()] | None = Field(
+        default=None,
+        description="The file that records what was made; left out: .pipeline/manifest.sqlite in the target.",
+    )
+
+
+class _ForEditors(GenerateJsonSchema):
+    """Without titles, which say nothing, and without null: it is how the models say that a key may be left out."""
+
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - pydantic's signature
+        return False
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> Json:
+        json = super().dict_schema(schema)
+        if "patternProperties" in json:  # pydantic leaves other names open
+            json["additionalProperties"] = False
+        return json
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> Json:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> Json:
+        if schema.get("default", ...) is None:
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
+
+
+def json_schema() -> Json:
+    """The JSON Schema of a config file, complete, in a stable order."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Document.model_json_schema(schema_generator=_ForEditors),
+        "title": "pipeline config",
+    }

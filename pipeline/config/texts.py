@@ -1,0 +1,119 @@
+"""The kinds of values that are text with a meaning of its own: colours, paths, templates, globs. See `kinds`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from pipeline.config.kinds import Json, rule, wrong
+from pipeline.config.template import Template
+
+COLOURS = {
+    "aqua": "#00ffff",
+    "black": "#000000",
+    "blue": "#0000ff",
+    "fuchsia": "#ff00ff",
+    "gray": "#808080",
+    "green": "#008000",
+    "grey": "#808080",
+    "lime": "#00ff00",
+    "maroon": "#800000",
+    "navy": "#000080",
+    "olive": "#808000",
+    "purple": "#800080",
+    "red": "#ff0000",
+    "silver": "#c0c0c0",
+    "teal": "#008080",
+    "white": "#ffffff",
+    "yellow": "#ffff00",
+}
+"""The basic colours of CSS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """`"#rgb"`, `"#rrggbb"` or a basic colour's name. Becomes `#rrggbb` in lower case."""
+
+    def parse(self, value: object) -> str:
+        """Raises `PydanticCustomError` for what is no colour."""
+        text = value if isinstance(value, str) else ""
+        if text in COLOURS:
+            return COLOURS[text]
+        if re.fullmatch(r"#[0-9a-fA-F]{3}", text):
+            text = "#" + "".join(digit * 2 for digit in text[1:])
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+            raise wrong('must be "#rgb" or "#rrggbb" in quotes, or a basic CSS colour such as white', " ".join(COLOURS))
+        return text.lower()
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.parse)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        hexadecimal = {"type": "string", "pattern": "^#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})$"}
+        return {"anyOf": [hexadecimal, {"enum": list(COLOURS)}]}
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPath:
+    """A file or folder on this machine, as written; it is made absolute where the config is built."""
+
+    def parse(self, value: object) -> str:
+        """Raises `PydanticCustomError` for what is no such path."""
+        if not isinstance(value, str) or not value:
+            raise wrong("must be a path")
+        if "\0" in value:
+            raise wrong("must be a path without NUL characters")
+        if value.startswith("~"):
+            raise wrong("must not start with ~, another folder for each user that runs this; write it out")
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", value):
+            raise wrong("must be a path on this machine, not a URL")
+        return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.parse)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        return {"type": "string", "pattern": "^[^~]"}
+
+
+@dataclass(frozen=True, slots=True)
+class TargetName:
+    """A template of target names, as text that `Template.parse` accepts."""
+
+    def parse(self, value: object) -> str:
+        """Raises `PydanticCustomError` for what is no template."""
+        if not isinstance(value, str):
+            raise wrong("must be a template such as {dir}/{stem}-{rendition}.{ext}")
+        try:
+            return Template.parse(value).text
+        except ValueError as error:
+            raise rule(str(error)) from None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.parse)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        return {"type": "string"}
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """A pattern that is matched against paths relative to the source."""
+
+    def parse(self, value: object) -> str:
+        """Raises `PydanticCustomError` for what can match nothing."""
+        if not isinstance(value, str) or not value or "\0" in value:
+            raise wrong('must be a pattern such as "*.jpg"')
+        if value.startswith(("/", "./", "../")):
+            raise wrong("must be a pattern for paths relative to the source, without / or ./ in front")
+        return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.parse)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        return {"type": "string", "minLength": 1}

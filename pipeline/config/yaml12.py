@@ -1,0 +1,218 @@
+"""YAML text -> a tree of `Node`, each with its position, so that every later error can name line and column.
+
+The scalars are those of the YAML 1.2 core schema, as editors read them: `no` and `on` are text, `010` is ten, `1_000`
+is text, `0o17` is fifteen. PyYAML scans and parses (with its C parser where there is one), but neither composes nor
+constructs: the tree is built here from its events, without recursion, so that depth and the expansion of aliases are
+bounded and no tag can build an object.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import yaml
+
+from pipeline.config.node import Mark, Node, Problem, Scalar
+from pipeline.config.words import key_path
+from pipeline.config.yaml_words import in_words
+
+MAX_NODES = 10_000  # aliases counted as often as used: far above any honest config, far below what would hurt
+MAX_DEPTH = 32
+MAX_DIGITS = 100  # of a number; Python itself refuses to print integers of more than 4,300
+
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_PREFIXED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+_TOO_DEEP = f"more than {MAX_DEPTH} levels deep; a config needs four"
+
+
+class Malformed(Exception):
+    """The text is no YAML that a config can be written in. `text` says what to do, for people."""
+
+    def __init__(self, mark: Mark, text: str) -> None:
+        self.mark = mark
+        self.text = text
+        super().__init__(mark, text)
+
+
+def scalar(text: str) -> Scalar:
+    """The value of an unquoted scalar by the core schema of YAML 1.2. Raises ValueError for an endless number."""
+    if text in _NULLS:
+        return None
+    if text in _BOOLS:
+        return _BOOLS[text]
+    if not (_FLOAT.fullmatch(text) or _PREFIXED.fullmatch(text) or _SPECIAL.fullmatch(text)):
+        return text
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"a number of more than {MAX_DIGITS} digits")
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _PREFIXED.fullmatch(text):
+        return int(text, 0)
+    return float(text if _FLOAT.fullmatch(text) else text.replace(".", ""))
+
+
+def parse(text: str) -> tuple[Node | None, list[Problem]]:
+    """The root of the tree (None when there is nothing but comments), and the keys that are there twice.
+
+    Raises `Malformed` for everything after which reading on would be guesswork.
+    """
+    bad = _UNPRINTABLE.search(text)
+    if bad:
+        mark = Mark(text.count("\n", 0, bad.start()) + 1, bad.start() - text.rfind("\n", 0, bad.start()))
+        raise Malformed(mark, f"the character U+{ord(bad.group()):04X} is not allowed in YAML; remove it")
+    builder = _Builder()
+    try:
+        for event in _events(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            builder.take(event)
+    except yaml.MarkedYAMLError as error:
+        raise _explained(text, error) from None
+    return builder.root, builder.problems
+
+
+def _events(text: str, loader: type[yaml.SafeLoader]) -> Iterator[yaml.Event]:
+    return yaml.parse(text, Loader=loader)
+
+
+def _explained(text: str, error: yaml.MarkedYAMLError) -> Malformed:
+    """The error in our words. The C parser is terse: the Python one is asked, so that every machine says the same."""
+    try:
+        for _ in _events(text, yaml.SafeLoader):
+            pass
+    except yaml.MarkedYAMLError as better:
+        error = better
+    line, column, words = in_words(error, text)
+    return Malformed(Mark(line, column), words)
+
+
+def _mark(event: yaml.Event) -> Mark:
+    at = event.start_mark
+    return Mark(1, 1) if at is None else Mark(at.line + 1, at.column + 1)
+
+
+@dataclass(slots=True)
+class _Open:
+    """A list or mapping whose end has not come yet."""
+
+    node: Node
+    anchor: str | None
+    key: str | None = None  # of a mapping: the key that waits for its value
+    first: bool = True  # whether that key is there for the first time
+
+    @property
+    def wants_key(self) -> bool:
+        return isinstance(self.node.value, dict) and self.key is None
+
+
+class _Builder:
+    """Takes the events of one document and holds what came of them."""
+
+    def __init__(self) -> None:
+        self.root: Node | None = None
+        self.problems: list[Problem] = []
+        self._open: list[_Open] = []
+        self._anchors: dict[str, Node | None] = {}  # None while the anchored node is still open
+        self._nodes = 0
+        self._documents = 0
+
+    def take(self, event: yaml.Event) -> None:
+        """One step. Raises `Malformed`."""
+        if isinstance(event, yaml.ScalarEvent):
+            self._scalar(event)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            self._start(event)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._end()
+        elif isinstance(event, yaml.AliasEvent):
+            self._alias(event)
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self._documents += 1
+            if self._documents > 1:
+                raise Malformed(_mark(event), "a second document starts here; a config is one, without --- in between")
+
+    def _scalar(self, event: yaml.ScalarEvent) -> None:
+        mark = _mark(event)
+        self._check(mark, event.tag)
+        if self._open and self._open[-1].wants_key:  # keys are text, as editors see them: `320:` is the name "320"
+            self._key(mark, event.value)
+            return
+        quoted = event.style is not None and event.style != ""
+        try:
+            node = Node(mark, event.value if quoted else scalar(event.value), quoted=quoted)
+        except ValueError as error:
+            raise Malformed(mark, f"{error} makes no sense here") from None
+        if event.anchor is not None:
+            self._anchors[event.anchor] = node
+        self._place(node)
+
+    def _start(self, event: yaml.CollectionStartEvent) -> None:
+        mark = _mark(event)
+        self._check(mark, event.tag)
+        if len(self._open) >= MAX_DEPTH:
+            raise Malformed(mark, _TOO_DEEP)
+        if self._open and self._open[-1].wants_key:
+            raise Malformed(mark, "a key must be a word; put text that starts with { or [ in quotes")
+        if event.anchor is not None:
+            self._anchors[event.anchor] = None
+        self._open.append(_Open(Node(mark, {} if isinstance(event, yaml.MappingStartEvent) else []), event.anchor))
+
+    def _end(self) -> None:
+        closed = self._open.pop()
+        node = closed.node
+        node.size += sum(child.size for child in node.children)
+        node.depth += max((child.depth for child in node.children), default=0)
+        if closed.anchor is not None:
+            self._anchors[closed.anchor] = node
+        self._place(node)
+
+    def _alias(self, event: yaml.AliasEvent) -> None:
+        mark, name = _mark(event), event.anchor
+        if name not in self._anchors:
+            raise Malformed(mark, f"*{name} names no anchor; put text that starts with * in quotes")
+        node = self._anchors[name]
+        if node is None:
+            raise Malformed(mark, f"*{name} refers to the very thing that it is part of")
+        if len(self._open) + node.depth > MAX_DEPTH:
+            raise Malformed(mark, _TOO_DEEP)
+        self._check(mark, None, node.size)
+        if self._open and self._open[-1].wants_key:
+            raise Malformed(mark, "an alias cannot be a key; put text that starts with * in quotes")
+        self._place(Node(mark, node.value, node.keys, node.quoted, node.size, node.depth))
+
+    def _check(self, mark: Mark, tag: str | None, nodes: int = 1) -> None:
+        self._nodes += nodes
+        if self._nodes > MAX_NODES:
+            raise Malformed(mark, f"more than {MAX_NODES:,} values, aliases counted; is this a config?")
+        if tag is not None:
+            raise Malformed(mark, "a tag (a word that starts with !) is not allowed in a config; write the plain value")
+
+    def _key(self, mark: Mark, key: str) -> None:
+        top = self._open[-1]
+        top.key = key
+        top.first = key not in top.node.keys
+        if top.first:
+            top.node.keys[key] = mark
+        else:
+            path = [len(up.node.children) if up.key is None else up.key for up in self._open]
+            self.problems.append(
+                Problem(mark, key_path(path), f"is there twice (first in line {top.node.keys[key].line})")
+            )
+
+    def _place(self, node: Node) -> None:
+        if not self._open:
+            self.root = node
+            return
+        top = self._open[-1]
+        if isinstance(top.node.value, list):
+            top.node.value.append(node)
+        elif isinstance(top.node.value, dict) and top.key is not None:
+            if top.first:
+                top.node.value[top.key] = node
+            top.key = None

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.config.load import load
+from pipeline.config.node import Plain
+from pipeline.config.schema import json_schema
+from pipeline.config.starter import starter
+from pipeline.config.yaml12 import parse
+from pipeline.errors import ConfigError
+from pipeline.model import Limits, Spec
+from tests.config.test_load import LONG, SHORT
+from tests.config.test_wrong_configs import WRONG
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+SCHEMA = json.loads((CONFIGS / "pipeline.schema.json").read_text(encoding="utf-8"))
+
+
+def test_the_committed_schema_is_that_of_the_models() -> None:
+    assert json_schema() == SCHEMA, "run scripts/make_schema.py"
+
+
+KINDS: dict[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+}
+
+
+KNOWN = {"$schema", "$defs", "$ref", "title", "description", "default", "anyOf", "const", "enum", "type", "items"}
+KNOWN |= {"pattern", "minLength", "minimum", "maximum", "properties", "required", "minProperties"}
+KNOWN |= {"additionalProperties", "propertyNames", "patternProperties"}
+
+
+def accepts(schema: dict[str, Any], value: Any) -> bool:
+    """As much of JSON Schema as our schema uses; an unknown keyword is an error."""
+    assert set(schema) <= KNOWN, set(schema) - KNOWN
+    return (
+        ("$ref" not in schema or accepts(SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]], value))
+        and ("anyOf" not in schema or any(accepts(one, value) for one in schema["anyOf"]))
+        and ("const" not in schema or value == schema["const"])
+        and ("enum" not in schema or value in schema["enum"])
+        and ("type" not in schema or is_a(schema["type"], value))
+        and in_bounds(schema, value)
+    )
+
+
+def is_a(kind: str, value: Any) -> bool:
+    return isinstance(value, KINDS[kind]) and (kind == "boolean" or not isinstance(value, bool))
+
+
+def in_bounds(schema: dict[str, Any], value: Any) -> bool:
+    if isinstance(value, str):
+        return re.search(schema.get("pattern", ""), value) is not None and len(value) >= schema.get("minLength", 0)
+    if isinstance(value, int | float):
+        return bool(schema.get("minimum", value) <= value <= schema.get("maximum", value))
+    if isinstance(value, list):
+        return all(accepts(schema.get("items", {}), one) for one in value)
+    return not isinstance(value, dict) or accepts_mapping(schema, value)
+
+
+def accepts_mapping(schema: dict[str, Any], value: dict[str, Any]) -> bool:
+    if not set(schema.get("required", [])) <= set(value) or len(value) < schema.get("minProperties", 0):
+        return False
+    for key, below in value.items():
+        if key in schema.get("properties", {}):
+            fitting = schema["properties"][key]
+        else:
+            patterns = schema.get("patternProperties", {})
+            fitting = next(
+                (one for pattern, one in patterns.items() if re.search(pattern, key)),
+                schema.get("additionalProperties", {}),
+            )
+        if fitting is False or not accepts(schema.get("propertyNames", {}), key):
+            return False
+        if fitting is not True and not accepts(fitting, below):
+            return False
+    return True
+
+
+def plain(text: str) -> Plain:
+    root, _ = parse(text)
+    return None if root is None else root.plain()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SHORT,
+        LONG,
+        starter("photos", "made"),
+        SHORT + "workers: {threads: auto, processes: auto, memory: auto}\n",
+        *(path.read_text(encoding="utf-8") for path in sorted(CONFIGS.glob("*.yaml"))),
+    ],
+)
+def test_editors_accept_what_the_loader_accepts(text: str) -> None:
+    assert accepts(SCHEMA, plain(text))
+
+
+# What an editor cannot know: what two values mean together, and what a text means.
+ONLY_THE_LOADER = """
+a key twice|a rendition twice|a URL|an absolute pattern|target is source|source inside target|a field nobody knows
+a format spec|an attribute|a brace left open|no field of the source|an absolute name|a name that climbs
+the manifest's folder|a last part that may be empty|one name for two renditions|a width that is not there
+names that differ in capitals|too wide for WebP|too high for JPEG|cover with one side|fill with no side
+quality for PNG|memory that is too little
+"""
+
+
+def test_editors_refuse_what_the_loader_refuses_but_for_what_they_cannot_know(tmp_path: Path) -> None:
+    accepted = []
+    for name, (text, _) in WRONG.items():
+        (tmp_path / "it.yaml").write_text(text, encoding="utf-8", newline="")
+        try:
+            load(tmp_path / "it.yaml")
+        except ConfigError as error:
+            if re.match(r".*it\.yaml:[0-9:]+: [a-z]+(\.|:)", str(error)) and accepts(SCHEMA, plain(text)):
+                accepted.append(name)
+    assert accepted == ONLY_THE_LOADER.strip().replace("\n", "|").split("|")
+
+
+def test_every_default_is_that_of_the_program() -> None:
+    for owner, section in ((Spec, "Rendition"), (Limits, "PictureLimits")):
+        properties = SCHEMA["$defs"][section]["properties"]
+        defaults = {
+            field.name: field.default
+            for field in dataclasses.fields(owner)
+            if field.default is not None and field.name != "name"
+        }
+        assert {name: value["default"] for name, value in properties.items() if "default" in value} == defaults
+
+
+def test_every_key_is_described() -> None:
+    for section in [SCHEMA, *SCHEMA["$defs"].values()]:
+        for branch in section.get("anyOf", [section]):
+            for name, value in branch.get("properties", {}).items():
+                assert "description" in value or "$ref" in value, name

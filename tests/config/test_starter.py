@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.load import load
+from pipeline.config.settings import Config, SourceSettings, TargetSettings, WorkerSettings
+from pipeline.config.starter import starter
+from pipeline.errors import UsageError
+from pipeline.model import Limits, Spec
+
+
+def loaded(folder: Path, text: str) -> Config:
+    (folder / "it.yaml").write_text(text, encoding="utf-8")
+    return load(folder / "it.yaml")
+
+
+def test_the_starter_loads(tmp_path: Path) -> None:
+    config = loaded(tmp_path, starter("photos", "../made"))
+    assert (config.source.path, config.target.path) == (tmp_path / "photos", tmp_path.parent / "made")
+    assert config.specs == (Spec("thumb", width=320, height=320),)
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "my photos",
+        "no",
+        "010",
+        "~",
+        '"',
+        "\\",
+        "a\nb",
+        "a: b",
+        "a #b",
+        "- x",
+        "é",
+        "\U0001f600",
+        "\x7f",
+        "\x85",
+        "@TARGET@",
+    ],
+)
+def test_any_folder_can_be_named(folder: str, tmp_path: Path) -> None:
+    config = loaded(tmp_path, starter("./" + folder, "made"))
+    assert config.source.path == tmp_path / folder
+    assert config.target.path == tmp_path / "made"
+
+
+def test_a_folder_whose_name_is_not_utf8_is_refused() -> None:
+    with pytest.raises(UsageError, match="not UTF-8"):
+        starter("a\udcff", "made")
+
+
+def test_what_is_commented_out_shows_the_defaults(tmp_path: Path) -> None:
+    text = re.sub(r"(?ms)^source:.*?^# source:", "source:", starter("photos", "made"))
+    text = re.sub(r"(?ms)^target:.*?^# target:", "target:", text)
+    text = re.sub(r"(?m)^( *)# ( *[a-z_]+:)", r"\1\2", text)
+    assert text.count("\n#") == 3, "only the head is still a comment"
+    config = loaded(tmp_path, text)
+    assert config.source == SourceSettings(tmp_path / "photos", include=("*.jpg",), exclude=("drafts/**",))
+    assert config.target == TargetSettings(tmp_path / "made")
+    assert (config.workers, config.limits) == (WorkerSettings(), Limits())
+    assert config.specs == (Spec("thumb", width=320, height=320, quality=82),)

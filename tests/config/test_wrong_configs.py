@@ -1,0 +1,431 @@
+"""Each wrong config gets exactly these words. `HEAD` is three lines, so that what is added starts in line 4."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.load import load
+from pipeline.errors import ConfigError
+
+HEAD = """\
+source: photos
+target: made
+renditions:
+"""
+GOOD = HEAD + "  thumb: {width: 320}\n"  # what is added starts in line 5
+
+SIDE = "must be a whole number from 1 to 65535"
+PATTERNS = 'must be a list of patterns such as ["*.jpg"]'
+BYTES = 'must be a size such as "2 GiB", "500 MB" or a number of bytes'
+FIELDS = "{dir} {stem} {name} {source_ext} {rendition} {ext} {width} {height}"
+NAME = "must be a name of letters, digits, dot, _ and - that starts with a letter or digit (64 at most)"
+EMPTY = "has no value; remove the key to have its default"
+TOP = "known here: source, target, renditions, workers, limits, manifest"
+
+
+def name(template: str) -> str:
+    """A config with this target.name; its position is 2:28."""
+    return (
+        f"source: photos\ntarget: {{path: made, name: {template}}}\nrenditions: {{a: {{width: 9}}, b: {{width: 8}}}}\n"
+    )
+
+
+WRONG: dict[str, tuple[str, list[str]]] = {
+    # The file as YAML
+    "nothing but comments": ("# later\n", [": is empty; `pipeline init` writes a config to start from"]),
+    "a list at the top": (
+        "- source: photos\n",
+        [":1:1: must be a mapping with the keys source, target and renditions (got a list)"],
+    ),
+    "a word at the top": (
+        "photos\n",
+        [':1:1: must be a mapping with the keys source, target and renditions (got "photos")'],
+    ),
+    "a tab": ("source: photos\nrenditions:\n\tthumb: {}\n", [":3:1: a tab cannot indent YAML; use spaces"]),
+    "a bracket left open": (
+        'source: {path: photos, include: ["*.jpg"}\n',
+        [":1:33: the list or mapping that starts here is not closed; a , or ] is missing"],
+    ),
+    "a quote left open": ("source: 'photos\ntarget: made\n", [":1:9: this quote is never closed"]),
+    "two colons": (
+        "source: photos: new\n",
+        [':1:15: a ":" too many, or a line indented too far; text with ": " goes in quotes'],
+    ),
+    "no space after the colon": (
+        "source: photos\ntarget:made\nrenditions: {}\n",
+        [':2:1: this is no "key: value"; the ":" or the space after it is missing'],
+    ),
+    "no colon": (
+        GOOD + "workers\nlimits: {}\n",
+        [':5:1: this is no "key: value"; the ":" or the space after it is missing'],
+    ),
+    "bad indentation": (
+        "source: photos\nrenditions:\n    thumb: {}\n  web: {}\n",
+        [":4:3: this line does not fit the ones above it; check its indentation"],
+    ),
+    "a glob without quotes": (
+        "source: {path: photos, include: [*.jpg]}\n",
+        [":1:35: a * or & has a meaning of its own in YAML; put the value in quotes"],
+    ),
+    "an alias to nothing": (
+        "source: *photos\n",
+        [":1:9: *photos names no anchor; put text that starts with * in quotes"],
+    ),
+    "a backslash in double quotes": (
+        'source: "C:\\photos"\n',
+        [":1:13: in \"double quotes\" a \\ starts an escape; use 'single quotes' or write \\\\"],
+    ),
+    "a reserved character": ("source: @photos\n", [":1:9: a value cannot start with @; put it in quotes"]),
+    "a tag": (
+        "source: !!python/object/apply:os.system [ls]\n",
+        [":1:9: a tag (a word that starts with !) is not allowed in a config; write the plain value"],
+    ),
+    "an undeclared tag": (
+        "source: !a!b photos\n",
+        [":1:9: a tag (a word that starts with !) is not allowed in a config; write the plain value"],
+    ),
+    "two documents": (
+        GOOD + "---\n" + GOOD,
+        [":5:1: a second document starts here; a config is one, without --- in between"],
+    ),
+    "a control character": ("source: pho\x07tos\n", [":1:12: the character U+0007 is not allowed in YAML; remove it"]),
+    "an alias of itself": ("source: &a [*a]\n", [":1:13: *a refers to the very thing that it is part of"]),
+    "a bomb of aliases": (
+        "a: &a [x, x, x, x, x, x, x, x, x]\n"
+        + "".join(f"{b}: &{b} [{', '.join(['*' + a] * 9)}]\n" for a, b in zip("abcde", "bcdef", strict=True)),
+        [":5:8: more than 10,000 values, aliases counted; is this a config?"],
+    ),
+    "brackets without end": ("source: " + "[" * 5000, [":1:40: more than 32 levels deep; a config needs four"]),
+    "a number without end": (
+        "source: " + "9" * 5000,
+        [":1:9: a number of more than 100 digits makes no sense here"],
+    ),
+    "a mapping as a key": (
+        "source: {{dir}}\n",
+        [":1:10: a key must be a word; put text that starts with { or [ in quotes"],
+    ),
+    "a YAML directive": ("%YAML 3.0\n---\n", [":1:1: a line that starts with % is a YAML directive; remove it"]),
+    # Keys
+    "everything missing": (
+        "{}\n",
+        [":1:1: renditions: is missing", ":1:1: source: is missing", ":1:1: target: is missing"],
+    ),
+    "a key twice": (GOOD + "source: other\n", [":5:1: source: is there twice (first in line 1)"]),
+    "a rendition twice": (
+        GOOD + "  thumb: {width: 640}\n",
+        [":5:3: renditions.thumb: is there twice (first in line 4)"],
+    ),
+    "a key misspelt": (
+        GOOD + "worker: {threads: 3}\n",
+        [':5:1: worker: is no key that is known; did you mean "workers"?'],
+    ),
+    "a key misplaced": (
+        GOOD + "threads: 3\n",
+        [':5:1: threads: is no key that is known; it belongs under "workers"'],
+    ),
+    "a key too deep": (
+        HEAD + "  thumb: {width: 320, manifest: x.sqlite}\n",
+        [":4:23: renditions.thumb.manifest: is no key that is known; it belongs at the left margin"],
+    ),
+    "a key of another program": (GOOD + "zz: 3\n", [f":5:1: zz: is no key that is known; {TOP}"]),
+    "a key misspelt inside a rendition": (
+        HEAD + "  thumb:\n    widht: 320\n",
+        [':5:5: renditions.thumb.widht: is no key that is known; did you mean "width"?'],
+    ),
+    "a merge": (
+        HEAD + "  a: &a {width: 320}\n  b: {<<: *a}\n",
+        [':5:7: renditions.b."<<": merging is not part of YAML 1.2; write the keys out'],
+    ),
+    # source and target
+    "a source that is a number": (
+        "source: 5\ntarget: made\nrenditions: {a: {}}\n",
+        [":1:9: source: must be a path, or a mapping with the key path (got 5)"],
+    ),
+    "a source without its path": (
+        "source: {include: []}\ntarget: made\nrenditions: {a: {}}\n",
+        [":1:9: source.path: is missing"],
+    ),
+    "an empty path": (
+        'source: ""\ntarget: made\nrenditions: {a: {}}\n',
+        [':1:9: source: must be a path (got "")'],
+    ),
+    "a path in the home folder": (
+        "source: ~/photos\ntarget: made\nrenditions: {a: {}}\n",
+        [
+            (
+                ":1:9: source: must not start with ~, another folder for each user that runs this; write it out "
+                '(got "~/photos")'
+            )
+        ],
+    ),
+    "a URL": (
+        "source: s3://bucket/photos\ntarget: made\nrenditions: {a: {}}\n",
+        [':1:9: source: must be a path on this machine, not a URL (got "s3://bucket/photos")'],
+    ),
+    "one pattern instead of a list": (
+        'source: {path: photos, include: "*.jpg"}\ntarget: made\nrenditions: {a: {}}\n',
+        [f':1:33: source.include: {PATTERNS} (got "*.jpg")'],
+    ),
+    "an absolute pattern": (
+        'source: {path: photos, exclude: ["a", "/b/*"]}\ntarget: made\nrenditions: {a: {}}\n',
+        [
+            (
+                ":1:39: source.exclude[1]: must be a pattern for paths relative to the source, "
+                'without / or ./ in front (got "/b/*")'
+            )
+        ],
+    ),
+    "a link switch in yesterday's YAML": (
+        "source: {path: photos, follow_symlinks: no}\ntarget: made\nrenditions: {a: {}}\n",
+        [':1:41: source.follow_symlinks: must be true or false (got "no")'],
+    ),
+    "a negative settle": (
+        "source: {path: photos, settle: -1}\ntarget: made\nrenditions: {a: {}}\n",
+        [":1:32: source.settle: must be a number of seconds from 0 to 604800 (got -1)"],
+    ),
+    "target is source": (
+        "source: photos\ntarget: ./photos/\nrenditions: {a: {}}\n",
+        [":2:9: target: must be another folder than source: originals are never written over"],
+    ),
+    "source inside target": (
+        "source: all/photos\ntarget: {path: all}\nrenditions: {a: {}}\n",
+        [":2:16: target.path: must not hold the source folder; a folder inside or beside source is fine"],
+    ),
+    "an unknown way out of collisions": (
+        "source: photos\ntarget: {path: made, on_collision: keep-extension}\nrenditions: {a: {}}\n",
+        [
+            (
+                ":2:36: target.on_collision: must be one of fail, keep_extension "
+                '(got "keep-extension"; did you mean "keep_extension"?)'
+            )
+        ],
+    ),
+    "a durability of another kind": (
+        "source: photos\ntarget: {path: made, durability: false}\nrenditions: {a: {}}\n",
+        [":2:34: target.durability: must be one of sync, none (got false)"],
+    ),
+    # target.name
+    "a field nobody knows": (
+        name('"{stem}.{format}"'),
+        [f":2:28: target.name: may hold only {FIELDS} (got {{format}})"],
+    ),
+    "a format spec": (name('"{stem:>9}.{ext}"'), [f":2:28: target.name: may hold only {FIELDS} (got {{stem:>9}})"]),
+    "an attribute": (
+        name('"{stem.__class__}"'),
+        [f":2:28: target.name: may hold only {FIELDS} (got {{stem.__class__}})"],
+    ),
+    "a brace left open": (
+        name('"{stem}-{rendition"'),
+        [":2:28: target.name: has a { without its partner; a brace of its own is written {{"],
+    ),
+    "no field of the source": (
+        name('"{rendition}.{ext}"'),
+        [":2:28: target.name: must hold {stem} or {name}: without them all pictures make one file"],
+    ),
+    "an absolute name": (
+        name('"/{stem}-{rendition}.{ext}"'),
+        [":2:28: target.name: must be relative to the target; remove the leading /"],
+    ),
+    "a name that climbs": (
+        name('"{dir}/../{stem}-{rendition}.{ext}"'),
+        [':2:28: target.name: must not hold empty parts, "." or ".." between its slashes, nor end in /'],
+    ),
+    "the manifest's folder": (
+        name('".pipeline/{stem}-{rendition}"'),
+        [":2:28: target.name: must not make names that start with .pipeline: those are the program's own"],
+    ),
+    "a last part that may be empty": (
+        name('"{stem}-{rendition}/{source_ext}"'),
+        [":2:28: target.name: must hold more than {dir} or {source_ext} after its last slash: they can be empty"],
+    ),
+    "one name for two renditions": (
+        name('"{dir}/{stem}.{ext}"'),
+        [':3:29: renditions.b: would make the same files as "a"; put {rendition} into target.name'],
+    ),
+    "a width that is not there": (
+        "source: photos\ntarget: {path: made, name: '{stem}-{width}.{ext}'}\nrenditions:\n  a: {height: 9}\n",
+        [
+            ":4:3: renditions.a: has no width, but target.name uses {width}; set it, or leave it out of target.name",
+        ],
+    ),
+    "names that differ in capitals": (
+        GOOD + "  Thumb: {width: 640}\n",
+        [
+            (
+                ':5:3: renditions.Thumb: would make the same files as "thumb" where capitals do not count; '
+                "choose another name"
+            )
+        ],
+    ),
+    # renditions
+    "no renditions": (
+        HEAD.replace("renditions:", "renditions: {}"),
+        [':3:13: renditions: must hold at least one rendition, such as "thumb: {width: 320}"'],
+    ),
+    "renditions left empty": (HEAD, [f":3:12: renditions: {EMPTY}"]),
+    "a list of renditions": (
+        HEAD + "  - {width: 320}\n",
+        [":4:3: renditions: must be a mapping with keys below it (got a list)"],
+    ),
+    "a rendition that is a number": (
+        HEAD + "  thumb: 320\n",
+        [":4:10: renditions.thumb: must be a mapping with keys below it (got 320)"],
+    ),
+    "a rendition's name with a slash": (HEAD + "  web/thumb: {width: 3}\n", [f':4:3: renditions."web/thumb": {NAME}']),
+    "a rendition's name that climbs": (HEAD + "  ..: {width: 3}\n", [f':4:3: renditions."..": {NAME}']),
+    "a width of zero": (HEAD + "  a: {width: 0}\n", [f":4:14: renditions.a.width: {SIDE} (got 0)"]),
+    "a width in quotes": (
+        HEAD + '  a: {width: "320"}\n',
+        [f':4:14: renditions.a.width: {SIDE} (got the text "320"; remove the quotes)'],
+    ),
+    "a width with a separator": (
+        HEAD + "  a: {width: 1_280}\n",
+        [f':4:14: renditions.a.width: {SIDE} (got the text "1_280"; write 1280)'],
+    ),
+    "a width with a unit": (HEAD + "  a: {width: 320px}\n", [f':4:14: renditions.a.width: {SIDE} (got "320px")']),
+    "half a pixel": (HEAD + "  a: {width: 320.5}\n", [f":4:14: renditions.a.width: {SIDE} (got 320.5)"]),
+    "a width that is true": (HEAD + "  a: {width: true}\n", [f":4:14: renditions.a.width: {SIDE} (got true)"]),
+    "a width without value": (HEAD + "  a:\n    width:\n", [f":5:11: renditions.a.width: {EMPTY}"]),
+    "too wide for WebP": (
+        HEAD + "  a: {width: 16384, format: webp}\n",
+        [":4:14: renditions.a.width: must be at most 16383 for webp (got 16384)"],
+    ),
+    "too high for JPEG": (
+        HEAD + "  a: {height: 65501}\n",
+        [":4:15: renditions.a.height: must be at most 65500 for jpeg (got 65501)"],
+    ),
+    "jpg": (
+        HEAD + "  a: {format: jpg}\n",
+        [
+            (
+                ":4:15: renditions.a.format: must be one of jpeg, png, webp, avif, gif, tiff "
+                '(got "jpg"; did you mean "jpeg"?)'
+            )
+        ],
+    ),
+    "a fit of another vocabulary": (
+        HEAD + "  a: {fit: crop}\n",
+        [':4:12: renditions.a.fit: must be one of inside, cover, contain, fill, outside (got "crop")'],
+    ),
+    "cover with one side": (
+        HEAD + "  a: {width: 300, fit: cover}\n",
+        [":4:24: renditions.a.fit: cover needs both width and height; height is missing"],
+    ),
+    "fill with no side": (
+        HEAD + "  a: {fit: fill}\n",
+        [":4:12: renditions.a.fit: fill needs both width and height; width and height are missing"],
+    ),
+    "quality of nothing": (
+        HEAD + "  a: {quality: 0}\n",
+        [":4:16: renditions.a.quality: must be a whole number from 1 to 100 (got 0)"],
+    ),
+    "quality for PNG": (
+        HEAD + "  a: {format: png, quality: 90}\n",
+        [":4:29: renditions.a.quality: is only for jpeg, webp, avif; the format is png"],
+    ),
+    "a background that YAML took for a comment": (
+        HEAD + "  a:\n    background: #fff\n",
+        [
+            (
+                ":5:16: renditions.a.background: has no value (an unquoted # starts a comment: "
+                'write "#ffffff"); remove the key to have its default'
+            )
+        ],
+    ),
+    "a background that is no colour": (
+        HEAD + "  a: {background: whit}\n",
+        [
+            (
+                ':4:19: renditions.a.background: must be "#rgb" or "#rrggbb" in quotes, or a basic CSS colour '
+                'such as white (got "whit"; did you mean "white"?)'
+            )
+        ],
+    ),
+    "a name with escapes": (
+        HEAD + '  "a\\e[31m": {}\n',
+        [f':4:3: renditions."a\\x1b[31m": {NAME}'],
+    ),
+    # workers and limits
+    "workers left empty": (GOOD + "workers:\n", [f":5:9: workers: {EMPTY}"]),
+    "workers as a number": (GOOD + "workers: 4\n", [":5:10: workers: must be a mapping with keys below it (got 4)"]),
+    "no threads": (
+        GOOD + "workers: {threads: 0}\n",
+        [":5:20: workers.threads: must be a whole number from 1 to 1024, or auto (got 0)"],
+    ),
+    "threads misspelt": (
+        GOOD + "workers: {threads: atuo}\n",
+        [
+            ':5:20: workers.threads: must be a whole number from 1 to 1024, or auto (got "atuo"; did you mean "auto"?)',
+        ],
+    ),
+    "processes below zero": (
+        GOOD + "workers: {processes: -1}\n",
+        [":5:22: workers.processes: must be a whole number from 0 to 1024, or auto (got -1)"],
+    ),
+    "an endless queue": (
+        GOOD + "workers: {queue: .inf}\n",
+        [":5:18: workers.queue: must be a whole number from 1 to 65536 (got .inf)"],
+    ),
+    "memory without a unit that is known": (
+        GOOD + "workers: {memory: 2 gigs}\n",
+        [f':5:19: workers.memory: {BYTES}, from 16 MiB to 1024 TiB, or auto (got "2 gigs")'],
+    ),
+    "memory that is too little": (
+        GOOD + "limits: {memory: 1 MB}\n",
+        [f':5:18: limits.memory: {BYTES}, from 16 MiB to 1024 TiB (got "1 MB")'],
+    ),
+    "pixels in bytes": (
+        GOOD + "limits: {pixels: 100 MB}\n",
+        [
+            (
+                ':5:18: limits.pixels: must be a count such as "100 Mpx" or a number of pixels, from 1 px to 1000 Gpx '
+                '(got "100 MB")'
+            )
+        ],
+    ),
+    "seconds that are no number": (
+        GOOD + "limits: {seconds: .nan}\n",
+        [":5:19: limits.seconds: must be a number of seconds from 0.1 to 86400 (got .nan)"],
+    ),
+    "a limit that another section has": (
+        GOOD + "limits: {queue: 3}\n",
+        [':5:10: limits.queue: is no key that is known; it belongs under "workers"'],
+    ),
+    "a manifest in the home folder": (
+        GOOD + "manifest: ~/m.sqlite\n",
+        [
+            (
+                ":5:11: manifest: must not start with ~, another folder for each user that runs this; write it out "
+                '(got "~/m.sqlite")'
+            )
+        ],
+    ),
+    # Everything at once
+    "many errors, in the order of the file": (
+        (
+            "sources: photos\ntarget: {path: made, name: '{stem}'}\nrenditions:\n  a: {width: 1, fit: crop}\n"
+            "  b: {width: 2}\n  c: {height: 2}\nlimits: {frames: 0}\nlimits: {}\n"
+        ),
+        [
+            ":1:1: source: is missing",
+            ':1:1: sources: is no key that is known; did you mean "source"?',
+            ':4:22: renditions.a.fit: must be one of inside, cover, contain, fill, outside (got "crop")',
+            ':6:3: renditions.c: would make the same files as "b"; put {rendition} into target.name',
+            ":7:18: limits.frames: must be a whole number from 1 to 1000000 (got 0)",
+            ":8:1: limits: is there twice (first in line 7)",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_config_gets_exactly_these_words(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text, expected = WRONG[case]
+    (tmp_path / "it.yaml").write_text(text, encoding="utf-8", newline="")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as error:
+        load(Path("it.yaml"))
+    assert str(error.value).splitlines() == ["it.yaml" + line for line in expected]
+    assert str(error.value).isascii()
