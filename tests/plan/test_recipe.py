@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config.load import load
+from pipeline.model import DEFAULT_QUALITY, Fit, Format, Spec
+from pipeline.plan import recipe
+from pipeline.plan.recipe import recipe_id, recipe_text
+from pipeline.render.version import VERSION
+
+specs = st.builds(
+    Spec,
+    name=st.sampled_from(["a", "b"]),
+    width=st.none() | st.integers(1, 3),
+    height=st.none() | st.integers(1, 3),
+    fit=st.sampled_from(Fit),
+    enlarge=st.booleans(),
+    format=st.sampled_from(Format),
+    quality=st.none() | st.integers(79, 83),
+    background=st.sampled_from(["#ffffff", "#000000"]),
+)
+
+
+def test_the_form_is_canonical_and_the_id_is_its_hash() -> None:
+    spec = Spec("thumb", width=320, format=Format.WEBP, quality=75)
+    text = f'{{"format":"webp","quality":75,"version":{VERSION},"width":320}}'
+    assert recipe_text(spec) == text
+    assert recipe_id(spec) == hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def test_ids_that_manifests_hold_never_change() -> None:
+    assert VERSION == 1, "our pixels changed on purpose: every id below changes with it"
+    assert recipe_id(Spec("any")) == "2430f1a2ad2982d0067885488a4c89e2"
+    assert recipe_id(Spec("any", 320, 320)) == "06383a3bc84b742175fe0722c8c6819a"
+
+
+def test_a_new_field_with_a_default_changes_no_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclasses.dataclass(frozen=True, slots=True)
+    class Later(Spec):
+        sharpen: float = 0.0
+        steps: tuple[str, ...] = dataclasses.field(default_factory=tuple)
+
+    before = recipe_id(Spec("a", width=3))
+    monkeypatch.setattr(recipe, "Spec", Later)
+    assert recipe_id(Later("a", width=3)) == before
+    assert recipe_id(Later("a", width=3, sharpen=1.0)) != before
+
+
+@pytest.mark.parametrize("picture_format", DEFAULT_QUALITY)
+def test_a_default_said_explicitly_is_the_default(picture_format: Format) -> None:
+    silent = Spec("a", format=picture_format)
+    said = dataclasses.replace(silent, quality=DEFAULT_QUALITY[picture_format], background="#ffffff", fit=Fit.INSIDE)
+    assert recipe_id(said) == recipe_id(silent)
+
+
+def test_the_version_of_our_pixels_is_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = recipe_id(Spec("a"))
+    monkeypatch.setattr(recipe, "VERSION", VERSION + 1)
+    assert recipe_id(Spec("a")) != before
+
+
+@given(one=specs, other=specs)
+def test_ids_are_equal_exactly_when_all_that_can_change_bytes_is_equal(one: Spec, other: Spec) -> None:
+    def bytes_of(spec: Spec) -> Spec:
+        return dataclasses.replace(spec, name="", quality=spec.effective_quality)
+
+    assert (recipe_id(one) == recipe_id(other)) == (bytes_of(one) == bytes_of(other))
+
+
+@given(spec=specs)
+def test_the_text_is_json_for_people(spec: Spec) -> None:
+    told = json.loads(recipe_text(spec))
+    assert told.pop("version") == VERSION
+    assert dataclasses.replace(Spec(spec.name, **told), quality=None) == dataclasses.replace(spec, quality=None)
+
+
+def test_what_cannot_change_bytes_changes_no_id(tmp_path: Path) -> None:
+    one = "source: photos\ntarget: made\nrenditions: {a: {width: 320, quality: 82}, b: {format: png}}\n"
+    two = (
+        "# moved\nlimits: {seconds: 3}\nworkers: {threads: 1, queue: 2}\ntarget: {path: elsewhere}\nsource: photos\n"
+        "renditions:\n  b:\n    format: png  # as before\n  a: {format: jpeg, width: 320}\n"
+    )
+    ids = []
+    for text in (one, two):
+        (tmp_path / "it.yaml").write_text(text)
+        ids.append({spec.name: recipe_id(spec) for spec in load(tmp_path / "it.yaml").specs})
+    assert ids[0] == ids[1]
