@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -9,6 +10,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,18 +19,32 @@ import pytest
 
 from pipeline.errors import ManifestTrouble, TargetTrouble
 from pipeline.manifest import writer
+from pipeline.manifest.claims import Claim
 from pipeline.manifest.store import Manifest
 from pipeline.manifest.writer import BACKLOG, GROUP, GroupCommit
 from tests.manifest.builders import OWNER, opened, record, rendition, start
 
 
 @pytest.fixture
-def _busy_switching() -> Iterator[None]:
-    """Threads change places as often as they can, so that a missing lock shows."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
+def _switching_everywhere() -> Iterator[None]:
+    """New threads give way between any two opcodes of the writer, not only where CPython happens to look for it."""
+    turns, calls = itertools.count(), itertools.count()
+
+    def at_opcode(frame: types.FrameType, event: str, _arg: object) -> object:
+        if event == "opcode" and next(turns) % 23 == 0:
+            time.sleep(0)
+        return at_opcode
+
+    def at_call(frame: types.FrameType, _event: str, _arg: object) -> object:
+        if frame.f_code.co_filename != writer.__file__ or next(calls) % 4:  # tracing every call takes too long
+            return None
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        return at_opcode
+
+    before = threading.gettrace()
+    threading.settrace(at_call)  # type: ignore[arg-type]
     yield
-    sys.setswitchinterval(before)
+    threading.settrace(before)  # type: ignore[arg-type]
 
 
 def _in_threads(count: int, work: object) -> None:
@@ -48,7 +65,7 @@ def _in_threads(count: int, work: object) -> None:
     assert errors == []
 
 
-@pytest.mark.usefixtures("_busy_switching")
+@pytest.mark.usefixtures("_switching_everywhere")
 def test_eight_threads_lose_and_tear_no_record(tmp_path: Path) -> None:
     """Each thread's records stand in the manifest once, whole, and with the content of their last version."""
     threads, each = 8, 10_000
@@ -77,7 +94,7 @@ def test_eight_threads_lose_and_tear_no_record(tmp_path: Path) -> None:
     assert set(rows) == wanted
 
 
-@pytest.mark.usefixtures("_busy_switching")
+@pytest.mark.usefixtures("_switching_everywhere")
 def test_the_buffer_hands_every_record_to_exactly_one_commit() -> None:
     """The same without SQLite behind it, so that the threads meet far more often."""
     taken: list[int] = []
@@ -91,12 +108,32 @@ def test_the_buffer_hands_every_record_to_exactly_one_commit() -> None:
         inside -= 1
 
     commits = GroupCommit[int](write, lambda: None)
-    _in_threads(8, lambda number: [commits.add(number * 10_000 + index) for index in range(10_000)])
+    _in_threads(8, lambda number: [commits.add(number * 2000 + index) for index in range(2000)])
     commits.flush()
-    assert sorted(taken) == list(range(80_000))
+    assert sorted(taken) == list(range(16_000))
     for number in range(8):
-        own = [value for value in taken if value // 10_000 == number]
+        own = [value for value in taken if value // 2000 == number]
         assert own == sorted(own), "the order of one thread's records was not kept"
+
+
+def test_claims_records_and_questions_of_many_threads_share_one_connection(tmp_path: Path) -> None:
+    with opened(tmp_path) as manifest:
+
+        def work(number: int) -> None:
+            for index in range(150):
+                source = f"t{number}/{index:03d}.jpg"
+                made = rendition(source)
+                manifest.claim([Claim(made.target, source, made.name)])
+                assert manifest.claimed([made.target, "foreign.jpg"]) == {made.target}
+                manifest.add(record(source, made))
+                if index % 10 == 0:
+                    manifest.flush()
+                    assert len(manifest.known(f"t{number}")) == index + 1
+
+        _in_threads(8, work)
+        manifest.flush()
+        assert sum(len(manifest.known(folder)) for folder in manifest.folders()) == 8 * 150
+        assert sum(claim.current for claim in manifest.claimed_files()) == 8 * 150
 
 
 def test_a_group_is_committed_when_it_is_full_and_not_before() -> None:
