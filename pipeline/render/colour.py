@@ -1,0 +1,110 @@
+"""From whatever colour a picture came in to sRGB: through its ICC profile where it has one that fits.
+
+Relative colorimetric with black point compensation. Transforms are built once per profile and process; LittleCMS' are
+safe to share between threads (each call works on a copy of the cache), and building the same one twice does no harm.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+
+from PIL import Image, ImageChops, ImageCms
+
+_SPACES = {"L": "GRAY", "LA": "GRAY", "RGB": "RGB ", "RGBA": "RGB ", "CMYK": "CMYK", "LAB": "Lab "}
+_TARGETS = {"L": "RGB", "RGB": "RGB", "CMYK": "RGB", "LAB": "RGB"}
+_CACHED = 32  # profiles; a CMYK one takes about a megabyte
+
+
+def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, tuple[str, ...]]:
+    """`image` of any working mode as sRGB in `L`, `LA`, `RGB` or `RGBA`, and warnings.
+
+    A profile that is broken or made for other channels is a warning, and the picture is then taken as untagged: grey
+    and RGB as sRGB, CMYK by R = (1-C)(1-K) and so on. 16-bit grey is scaled, `I` (32-bit integers) is taken as
+    0..65535 and `F` as 0..1; what lies outside is clipped.
+    """
+    image = _eight_bits(image)
+    trouble: tuple[str, ...] = ()
+    transform: ImageCms.ImageCmsTransform | str | None = None
+    if icc:
+        transform = _transform(icc, _base(image.mode))
+        if isinstance(transform, str):
+            trouble, transform = (transform,), None
+    if transform is None and image.mode == "LAB":
+        transform = _from_lab()
+    if isinstance(transform, ImageCms.ImageCmsTransform):
+        return _through(transform, image), trouble
+    if image.mode == "CMYK":
+        return image.convert("RGB"), (*trouble, "CMYK without a usable profile: colours are approximate")
+    return image, trouble
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of more than 8 bits, scaled to `L` and rounded; Pillow's own conversion clips."""
+    match image.mode:
+        case "I;16":
+            return image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
+        case "I":
+            return image.point(lambda value: value * (1 / 257) + 0.5).convert("L")
+        case "F":
+            return image.point(lambda value: value * 255 + 0.5).convert("L")
+    return image
+
+
+def _base(mode: str) -> str:
+    """The mode without its alpha."""
+    return {"LA": "L", "RGBA": "RGB"}.get(mode, mode)
+
+
+def _through(transform: ImageCms.ImageCmsTransform, image: Image.Image) -> Image.Image:
+    alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
+    grey = _base(image.mode) == "L"
+    opaque = image if alpha is None else image.convert(_base(image.mode))
+    result = transform.apply(opaque)
+    if grey:
+        result = result.getchannel("G")  # a neutral profile gives three equal channels
+    if alpha is None:
+        return result
+    return Image.merge("LA" if grey else "RGBA", (*result.split(), alpha))
+
+
+@functools.lru_cache(maxsize=_CACHED)
+def _transform(icc: bytes, mode: str) -> ImageCms.ImageCmsTransform | str | None:
+    """The way from `mode` under profile `icc` to sRGB; None where that is sRGB itself, a warning where it is no use."""
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        space = profile.profile.xcolor_space
+        if space != _SPACES[mode]:
+            return f"colour profile ignored: it is for {space.strip()}, the picture is {mode}"
+        transform = _build(profile, mode)
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError, AttributeError, MemoryError):
+        return "colour profile ignored: it is broken"
+    return None if mode in ("L", "RGB") and _changes_nothing(transform, mode) else transform
+
+
+@functools.cache
+def _from_lab() -> ImageCms.ImageCmsTransform:
+    return _build(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "LAB")
+
+
+def _build(profile: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCmsTransform:
+    return ImageCms.ImageCmsTransform(
+        profile,
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")),
+        mode,
+        _TARGETS[mode],
+        intent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
+    """Whether it moves no colour by more than rounding: most embedded profiles are sRGB, by whatever name."""
+    if mode == "L":
+        probe = Image.frombytes("L", (256, 1), bytes(range(256)))
+    else:
+        steps = range(0, 256, 15)
+        colours = bytes(value for r in steps for g in steps for b in steps for value in (r, g, b))
+        probe = Image.frombytes("RGB", (len(colours) // 3, 1), colours)
+    difference = ImageChops.difference(transform.apply(probe), probe.convert("RGB"))
+    return max(high for _, high in difference.getextrema()) <= 1  # type: ignore[misc]

@@ -1,0 +1,154 @@
+"""Pixels from an opened source: once, as small as the renditions allow, in one of a few working modes.
+
+Working modes are `L LA RGB RGBA CMYK LAB I;16 I F`: those that Pillow resamples well. Colour is made sRGB only after
+resampling (see `colour`), when there is far less of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from PIL import Image, ImageChops, TiffImagePlugin
+
+from pipeline.model import Spec
+from pipeline.render.geometry import Size, place
+from pipeline.render.metadata import Facts, facts, read_exif
+from pipeline.render.orientation import upright_size
+from pipeline.render.source import Source
+from pipeline.render.verdict import verdict
+
+# A JPEG is decoded at 1/2, 1/4 or 1/8 only while that leaves this many times the pixels (along each side) of the
+# largest rendition. Measured on 24 camera photographs, see ARCHITECTURE.md; 1.0 is faster and visibly softer, 2.0
+# slower and no better.
+SHRINK_MARGIN = 1.5
+
+_INSTEAD_OF_NONE = 100  # ms; what browsers show a frame for that says 0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame, as stored (not turned), in a working mode. `duration` in milliseconds, 0 for a still picture."""
+
+    image: Image.Image
+    shrink: int  # by how much the decoder made it smaller
+    duration: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What all frames of a source share, known once the first is decoded."""
+
+    size: Size  # pixels, upright and not shrunk
+    orientation: int  # how its frames are stored
+    icc: bytes | None
+    kept: Facts
+    plays: int  # of an animation; 0: for ever
+    warnings: tuple[str, ...]
+
+
+def picture(source: Source, stored: Size, pages: int) -> Picture:
+    """What `source` says of itself after its first frame was decoded. `stored`: its size before it was opened."""
+    facts_ = facts_of(source)
+    warnings = ["damaged EXIF ignored"] if facts_.damaged else []
+    if pages > 1 and not source.animated:
+        warnings.append(f"first of {pages} pages only")
+    icc = source.image.info.get("icc_profile")
+    return Picture(
+        size=upright_size(stored, facts_.orientation),
+        orientation=facts_.orientation,
+        icc=icc if isinstance(icc, bytes) and icc else None,
+        kept=facts_,
+        plays=_plays(source),
+        warnings=tuple(warnings),
+    )
+
+
+def facts_of(source: Source) -> Facts:
+    """What the metadata read so far says (that of a PNG may come after its pixels). Never raises."""
+    if isinstance(source.image, TiffImagePlugin.TiffImageFile):
+        tags = source.image.tag_v2  # Pillow turns TIFFs itself while it loads them
+        return facts(1, tags.get(315), tags.get(33432))
+    exif = source.image.info.get("exif")
+    return read_exif(exif) if isinstance(exif, bytes) else Facts()
+
+
+def shrink_on_load(source: Source, specs: tuple[Spec, ...]) -> int:
+    """By how much the decoder itself may shrink: 1, 2, 4 or 8, never leaving less than `SHRINK_MARGIN` needs."""
+    if source.format != "JPEG":
+        return 1
+    upright = upright_size(source.image.size, facts_of(source).orientation)
+    room = min((place(upright, spec).shrink for spec in specs), default=1.0) / SHRINK_MARGIN
+    return next(factor for factor in (8, 4, 2, 1) if factor <= room or factor == 1)
+
+
+def frames(source: Source, specs: tuple[Spec, ...], count: int) -> Iterator[Frame]:
+    """Decodes the first `count` frames, one at a time. Raises PictureError.
+
+    After the first, `source.image.info` holds all metadata.
+    """
+    try:
+        image = source.image
+        shrink = shrink_on_load(source, specs)
+        if shrink > 1:
+            image.draft(None, (image.width // shrink, image.height // shrink))
+        for number in range(count):
+            if number or count > 1:
+                image.seek(number + _skipped(source))
+            image.load()
+            duration = round(image.info.get("duration") or _INSTEAD_OF_NONE) if count > 1 else 0
+            yield Frame(_working(source), shrink, duration)
+    except Exception as error:
+        raise verdict(error, source.view, source.format) from error
+
+
+def _plays(source: Source) -> int:
+    loop = source.image.info.get("loop")
+    if source.format == "GIF":  # says how often it is repeated after the first time; nothing: not at all
+        return 1 if loop is None else loop + 1 if loop else 0
+    return loop if isinstance(loop, int) else 0
+
+
+def _skipped(source: Source) -> int:
+    """An animated PNG may begin with a still picture for viewers that know no better."""
+    return 1 if getattr(source.image, "default_image", False) else 0
+
+
+def _working(source: Source) -> Image.Image:
+    """The loaded picture in a working mode. May be the source's own image: not to be changed."""
+    image = source.image
+    mode, transparent = image.mode, image.has_transparency_data
+    if mode.startswith("I;16"):
+        return _sixteen(image)
+    if mode == "CMYK":
+        # Pillow takes every CMYK JPEG for inverted, as Adobe writes them; one without Adobe's mark is not.
+        return ImageChops.invert(image) if source.format == "JPEG" and "adobe" not in image.info else image
+    if mode in ("1", "L", "La") and not (mode == "L" and not transparent):
+        return image.convert("LA" if transparent else "L")
+    if mode in ("P", "PA", "RGBa", "RGBX", "YCbCr", "HSV") or (mode == "RGB" and transparent):
+        _narrow_transparency(image)
+        return image.convert("RGBA" if transparent else "RGB")
+    return image
+
+
+def _narrow_transparency(image: Image.Image) -> None:
+    """A 16-bit RGB PNG is read as 8 bits, its transparent colour is not: brings it down to the same top bytes."""
+    colour = image.info.get("transparency")
+    if image.mode == "RGB" and isinstance(colour, tuple) and any(value > 255 for value in colour):
+        image.info["transparency"] = tuple(value >> 8 for value in colour)
+
+
+def _sixteen(image: Image.Image) -> Image.Image:
+    """16-bit grey as `I;16`, or as `LA` where one grey of it is transparent."""
+    grey = image.info.get("transparency")
+    if not isinstance(grey, int):
+        return image if image.mode == "I;16" else image.convert("I")
+    raw, little = image.tobytes(), image.mode != "I;16B"
+    top = Image.frombytes("L", image.size, raw, "raw", "L;16" if little else "L;16B")
+    low = Image.frombytes("L", image.size, raw, "raw", "L;16B" if little else "L;16")
+    differs = ImageChops.lighter(_unlike(top, grey >> 8), _unlike(low, grey & 0xFF))
+    return Image.merge("LA", (top, differs))
+
+
+def _unlike(image: Image.Image, value: int) -> Image.Image:
+    return image.point([0 if level == value else 255 for level in range(256)])

@@ -1,0 +1,47 @@
+"""Windows icons, lazily: Pillow's own plugin decodes while it opens, before anyone could look at the size."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from PIL import IcoImagePlugin, Image, ImageFile
+
+_PNG_MARK = b"\x89PNG\r\n\x1a\n"
+
+
+class Icon(ImageFile.ImageFile):
+    """The largest picture of an icon file (the deepest of several as large), as RGBA. Decoded by `load`, not before."""
+
+    format = "ICO"
+    format_description = "Windows icon"
+
+    def _open(self) -> None:
+        assert self.fp is not None  # noqa: S101 -- always so in _open; Pillow's type allows None for closed files
+        directory = IcoImagePlugin.IcoFile(self.fp)
+        if not directory.entry:
+            raise SyntaxError("icon without pictures")
+        self._index = max(
+            range(len(directory.entry)), key=lambda i: (directory.entry[i].square, directory.entry[i].color_depth, -i)
+        )
+        self.fp.seek(directory.entry[self._index].offset)
+        start = self.fp.read(24)
+        if start.startswith(_PNG_MARK):
+            self._size = struct.unpack_from(">LL", start, 16)
+        else:  # a bitmap without a file header; its height counts the colours and the mask
+            width, height = struct.unpack_from("<ll", start, 4)
+            self._size = (width, abs(height) // 2)
+        self._mode = "RGBA"
+        self.tile = [ImageFile._Tile("icon", (0, 0, *self._size))]
+
+    def load(self) -> Any:
+        """Decodes. Raises whatever Pillow's plugins do, and SyntaxError where it is not of the size it claims."""
+        if self.tile:
+            assert self.fp is not None  # noqa: S101 -- see _open
+            self.fp.seek(0)
+            picture = IcoImagePlugin.IcoFile(self.fp).frame(self._index).convert("RGBA")
+            if picture.size != self._size:
+                raise SyntaxError("icon's picture is not of the size it claims")
+            self.im = picture.im
+            self.tile = []
+        return Image.Image.load(self)

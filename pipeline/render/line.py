@@ -1,0 +1,69 @@
+"""The straight line of one picture: header, limits, pixels, renditions. The only entry to this room from outside."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from pipeline.errors import ErrorKind, PictureError
+from pipeline.model import Header, RenderAnswer, RenderTask
+from pipeline.render.decode import Picture, frames, picture
+from pipeline.render.header import read_header
+from pipeline.render.libraries import libraries
+from pipeline.render.memory import close_all
+from pipeline.render.rendition import Rendition
+from pipeline.render.source import Source, opening
+from pipeline.render.warmth import put_through, set_switches
+from pipeline.workers.exchange import Reply
+
+
+def render(descriptor: int, task: RenderTask) -> Iterator[Reply]:
+    """Carries the picture in `descriptor` to every rendition of `task`. A `pipeline.workers.exchange.Function`.
+
+    Yields `Reply(Header)` after parsing and checking the header, and when resumed `Reply(RenderAnswer, descriptors)`:
+    one sealed descriptor for each `Rendered`, the receiver's to close. Raises PictureError for whatever is wrong with
+    the source; a rendition that cannot be made is a `NotRendered` in the answer. Both are a pure function of the
+    bytes and the task, but for the seconds. Runs in any number of threads at once; `descriptor` stays the caller's,
+    is used by one call at a time, and its content must not change meanwhile.
+    """
+    with opening(descriptor) as source:
+        header = read_header(source, task)
+        yield Reply(header)
+        answer, descriptors = _carried_out(source, header, task)
+    yield Reply(answer, descriptors)
+
+
+def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[RenderAnswer, tuple[int, ...]]:
+    """Decodes every frame once and draws it into each rendition that wants it, then encodes one after the other."""
+    renditions = [Rendition(spec, header.frames if source.animated else 1) for spec in task.specs]
+    started, drawing = time.perf_counter(), 0.0
+    about: Picture | None = None
+    for frame in frames(source, task.specs, max((one.frames for one in renditions), default=1)):
+        about = about or picture(source, (header.width, header.height), header.frames)
+        decoded = time.perf_counter()
+        for rendition in renditions:
+            rendition.draw(frame, about)
+        drawing += time.perf_counter() - decoded
+    if about is None:  # `frames` yields one at least, or raises
+        raise PictureError(ErrorKind.DAMAGED, "no frame")
+    seconds_decode = time.perf_counter() - started - drawing
+    source.image.close()  # its pixels are not needed any more, the encoders' memory is
+
+    descriptors: list[int] = []
+    try:
+        encoded = tuple(rendition.encoded(about, descriptors) for rendition in renditions)
+        told = (*about.warnings, *(warning for one in renditions for warning in one.source_warnings))
+        answer = RenderAnswer(header, encoded, seconds_decode, libraries(), warnings=tuple(dict.fromkeys(told)))
+    except BaseException:
+        close_all(descriptors)
+        raise
+    return answer, tuple(descriptors)
+
+
+def warm_up() -> None:
+    """What a child calls once, in its main thread, before its first picture and before it is confined.
+
+    Sets the process's Pillow switches and puts a tiny picture through every codec, both ways.
+    """
+    set_switches()
+    put_through(render)

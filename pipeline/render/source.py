@@ -1,0 +1,141 @@
+"""Opens a picture by its content, from a descriptor, with nothing decoded yet.
+
+Pillow's plugins are called directly instead of through `Image.open`: that would warn about (or refuse) large pictures
+by a switch of the whole process, hide what a plugin had to say, and try plugins that are not on the list. Only the
+plugins imported here are ever used: none of them starts another program or follows a reference out of the file.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from pipeline.errors import ErrorKind, PictureError
+from pipeline.render.icon import Icon
+from pipeline.render.verdict import verdict
+
+# In the order of how often they are met. JPEG's own class, not its factory, which would turn a file of several pictures
+# (MPO, Ultra HDR) into something else and warn about it; the first picture is what such files are taken for.
+_PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "PNG": PngImagePlugin.PngImageFile,
+    "WEBP": WebPImagePlugin.WebPImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+    "AVIF": AvifImagePlugin.AvifImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "ICO": Icon,
+    "PPM": PpmImagePlugin.PpmImageFile,
+}
+FORMATS = tuple(_PLUGINS)
+
+_MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
+    (name, re.compile(mark, re.DOTALL))
+    for name, mark in (
+        ("JPEG", rb"\xff\xd8\xff"),
+        ("PNG", rb"\x89PNG\r\n\x1a\n"),
+        ("WEBP", rb"RIFF....WEBPVP8[ LX]"),
+        ("GIF", rb"GIF8[79]a"),
+        ("TIFF", rb"II\*\x00(?!....CR)|MM\x00\*|II\+\x00|MM\x00\+"),  # CR: a Canon raw
+        ("AVIF", rb"....ftyp(?:....){0,30}?avi[fs]"),  # among the brands, first or not
+        ("BMP", rb"BM"),
+        ("ICO", rb"\x00\x00\x01\x00"),
+        ("PPM", rb"P[1-6f][\s#]"),
+    )
+)
+_WEAK = ("BMP", "ICO", "PPM")  # marks so short that a text can begin with them by chance
+
+# Pictures that are known and not decoded here.
+_FOREIGN: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
+    (name, re.compile(mark, re.DOTALL))
+    for name, mark in (
+        ("JPEG 2000", rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51"),
+        ("JPEG XL", rb"\xff\x0a|\x00\x00\x00\x0cJXL "),
+        ("HEIF", rb"....ftyp(?:hei|hev|mif1|msf1)"),
+        ("camera raw", rb"FUJIFILMCCD-RAW|IIR[OS]|IIU\x00|II\*\x00....CR|....ftypcrx "),
+        ("Photoshop", rb"8BPS"),
+        ("OpenEXR", rb"\x76\x2f\x31\x01"),
+        ("QOI", rb"qoif"),
+        ("DDS", rb"DDS "),
+        ("Radiance", rb"#\?RADIANCE"),
+    )
+)
+_ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
+_DNG_VERSION, _SUBFILE_TYPE, _SUB_DIRECTORIES = 0xC612, 254, 330  # TIFF tags
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An opened picture: Pillow's lazy image, the file's bytes mapped for walks, and the format as Pillow writes it."""
+
+    image: ImageFile.ImageFile
+    view: mmap.mmap
+    format: str
+
+    @property
+    def animated(self) -> bool:
+        """Whether it is an animation; the further pages of a TIFF and pictures of an MPO are not its frames."""
+        return self.format in _ANIMATED and bool(getattr(self.image, "is_animated", False))
+
+
+@contextmanager
+def opening(descriptor: int) -> Iterator[Source]:
+    """The picture in `descriptor`, which stays the caller's; its content must not change meanwhile (it is mapped).
+
+    Raises PictureError: `not a picture`, `unsupported`, or what its header's damage amounts to. Exceptions raised
+    inside the `with` block pass through untouched.
+    """
+    if os.fstat(descriptor).st_size == 0:
+        raise PictureError(ErrorKind.NOT_A_PICTURE, "empty file")
+    # The mapping is private: the kernel refuses shared ones of a sealed file before Linux 6.7.
+    with (
+        os.fdopen(os.dup(descriptor), "rb") as file,
+        mmap.mmap(descriptor, 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ) as view,
+    ):
+        name = _recognised(view)
+        file.seek(0)
+        try:
+            image = _PLUGINS[name](file)
+            _refuse_camera_raw(image)
+        except Exception as error:
+            failure = verdict(error, view, name)
+            if name in _WEAK and failure.kind in (ErrorKind.DAMAGED, ErrorKind.UNSUPPORTED):
+                raise PictureError(ErrorKind.NOT_A_PICTURE, failure.detail) from error
+            raise failure from error
+        with image:
+            yield Source(image, view, name)
+
+
+def _recognised(view: mmap.mmap) -> str:
+    """The format whose mark the file begins with. Raises PictureError where there is none on the list."""
+    for name, mark in _MARKS:
+        if mark.match(view):
+            return name
+    for name, mark in _FOREIGN:
+        if mark.match(view):
+            raise PictureError(ErrorKind.UNSUPPORTED, f"{name} is not decoded here")
+    raise PictureError(ErrorKind.NOT_A_PICTURE, "no known mark at its beginning")
+
+
+def _refuse_camera_raw(image: ImageFile.ImageFile) -> None:
+    """Camera raws are TIFFs whose first page is a thumbnail: a picture, but not the picture."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        tags = image.tag_v2
+        if _DNG_VERSION in tags or (tags.get(_SUBFILE_TYPE) == 1 and _SUB_DIRECTORIES in tags):
+            raise PictureError(ErrorKind.UNSUPPORTED, "camera raw is not decoded here")

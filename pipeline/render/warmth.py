@@ -1,0 +1,57 @@
+"""What a child does once before its first picture, so that nothing is left to load when it is confined."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator
+
+from PIL import AvifImagePlugin, Image, ImageCms
+
+from pipeline.model import Format, Limits, RenderTask, Spec
+from pipeline.render import memory
+from pipeline.workers.exchange import Reply
+
+_STILL = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "ICO", "PPM")
+_MOVING = ("PNG", "WEBP", "GIF")
+
+
+def set_switches() -> None:
+    """Sets Pillow's switches for this process: to be called in a child only, before its first picture.
+
+    No pixel limit of Pillow's own (the task's limits are checked from the header), one AVIF decoding thread, and no
+    warnings printed: they would speak of pictures whose verdicts the answers hold.
+    """
+    warnings.simplefilter("ignore")
+    Image.MAX_IMAGE_PIXELS = None
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+
+
+def put_through(render: Callable[[int, RenderTask], Iterator[Reply]]) -> None:
+    """Renders a tiny picture of every kind to every format: all codecs, plugins, colour transforms are loaded then."""
+    task = RenderTask(tuple(Spec(name=format_.value, width=4, format=format_) for format_ in Format), Limits())
+    for descriptor in _pictures():
+        try:
+            for reply in render(descriptor, task):
+                memory.close_all(list(reply.descriptors))
+        finally:
+            os.close(descriptor)
+
+
+def _pictures() -> Iterator[int]:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture = Image.linear_gradient("L").resize((16, 16)).convert("RGBA")
+    other = picture.transpose(Image.Transpose.ROTATE_90)
+    for name in _STILL:
+        yield _saved(picture.convert("RGB") if name in ("JPEG", "PPM") else picture, name, {})
+    for name in _MOVING:
+        yield _saved(picture, name, {"save_all": True, "append_images": [other], "duration": 100})
+    yield _saved(picture.convert("RGB"), "JPEG", {"progressive": True, "icc_profile": profile})
+    yield _saved(picture.convert("CMYK"), "TIFF", {"compression": "tiff_lzw"})
+
+
+def _saved(picture: Image.Image, name: str, options: dict[str, object]) -> int:
+    descriptor = memory.create()
+    with open(descriptor, "wb", closefd=False) as file:
+        picture.save(file, name, **options)
+    return descriptor
