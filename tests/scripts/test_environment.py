@@ -1,0 +1,260 @@
+"""`scripts/pipeline` makes the environment when it must, once, and leaves a good one alone.
+
+Most tests use an interpreter that only notes what it was asked to do; the last one makes a real environment.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import pty
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PATH = "/usr/local/bin:/usr/bin:/bin"
+
+# Notes `venv` and `pip` calls; the environment that it makes has itself as its python.
+INTERPRETER = """#!/bin/sh
+case "$*" in
+    *'import sys; print('*) echo "${FAKE_VERSION:-3.11.0}" ;;
+    *version_info*) [ -z "${FAKE_VERSION:-}" ] ;;
+    *ensurepip*) [ -z "${FAKE_NO_VENV:-}" ] ;;
+    *'-m venv'*)
+        for folder; do :; done
+        echo venv >>"$FAKE_NOTES"
+        mkdir -p "$folder/bin" "$folder/lib/python3.11/site-packages"
+        cp "$0" "$folder/bin/python" ;;
+    *'-m pip '*)
+        for file; do :; done
+        echo "pip ${file##*/}" >>"$FAKE_NOTES"
+        [ "${FAKE_BAD_PIP:-}" != "${file##*/}" ] || { echo "no such wheel"; exit 1; } ;;
+    *'-m pipeline'*) shift 3; for word; do echo "<$word>"; done; [ "${1:-}" != wait ] || read -r _ ;;
+    *) exit 99 ;;
+esac
+"""
+
+
+class Checkout:
+    """A repository with nothing in it but the scripts, in a folder whose name has a space."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "a checkout"
+        self.notes = folder / "notes"
+        self.python = folder / "fake" / "python3"
+        self.script = self.root / "scripts" / "pipeline"
+        self.environment = {
+            "PATH": f"{self.python.parent}:{PATH}",
+            "FAKE_NOTES": str(self.notes),
+        }
+        requirements = self.root / "scripts" / "requirements"
+        requirements.mkdir(parents=True)
+        for name in ("pipeline", "environment.sh"):
+            shutil.copy(ROOT / "scripts" / name, self.root / "scripts" / name)
+        for name in ("build", "run", "dev"):
+            (requirements / f"{name}.txt").write_text(f"# {name}\n")
+        self.python.parent.mkdir()
+        self.python.write_text(INTERPRETER)
+        self.python.chmod(0o755)
+
+    def run(self, *arguments: str, script: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(script or self.script), *arguments],
+            env=self.environment | more,
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def noted(self) -> list[str]:
+        """What the interpreter was asked to do since the last call."""
+        text = self.notes.read_text() if self.notes.exists() else ""
+        self.notes.write_text("")
+        return [line.split()[-1] for line in text.splitlines()]
+
+
+BUILT = ["venv", "build.txt", "run.txt"]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+@pytest.fixture
+def built(checkout: Checkout) -> Checkout:
+    assert checkout.run().returncode == 0
+    assert checkout.noted() == BUILT
+    return checkout
+
+
+def test_the_first_call_makes_the_environment_and_then_runs_silently(checkout: Checkout) -> None:
+    done = checkout.run("run", "a b", "", "--x=*")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "<run>\n<a b>\n<>\n<--x=*>\n", "")
+    assert checkout.noted() == BUILT
+
+
+def test_a_good_environment_is_left_alone(built: Checkout) -> None:
+    before = os.stat(built.root / ".venv").st_mtime_ns
+    done = built.run("plan", PATH=PATH, FAKE_BAD_PIP="run.txt", PIPELINE_PYTHON="/nowhere")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "<plan>\n", "")
+    assert built.noted() == []
+    assert os.stat(built.root / ".venv").st_mtime_ns == before
+
+
+def test_it_works_through_a_symbolic_link(built: Checkout, tmp_path: Path) -> None:
+    link = tmp_path / "bin" / "pipeline"
+    link.parent.mkdir()
+    link.symlink_to(os.path.relpath(built.script, link.parent))
+    assert built.run("x", script=link).stdout == "<x>\n"
+    assert built.noted() == []
+
+
+def _change_the_lock(checkout: Checkout) -> None:
+    (checkout.root / "scripts" / "requirements" / "run.txt").write_text("# other\n")
+
+
+def _lose_the_stamp(checkout: Checkout) -> None:  # as a build that was killed leaves it
+    (checkout.root / ".venv" / ".stamp-run").unlink()
+
+
+def _lose_the_interpreter(checkout: Checkout) -> None:
+    (checkout.root / ".venv" / "bin" / "python").unlink()
+
+
+def _upgrade_the_interpreter(checkout: Checkout) -> None:
+    python = checkout.root / ".venv" / "bin" / "python"
+    python.rename(python.with_name("python3.99"))
+    python.symlink_to("python3.99")
+
+
+@pytest.mark.parametrize("spoil", [_change_the_lock, _lose_the_stamp, _lose_the_interpreter, _upgrade_the_interpreter])
+def test_a_stale_environment_is_made_anew(built: Checkout, spoil: Callable[[Checkout], None]) -> None:
+    left = built.root / ".venv" / "left over"
+    left.touch()
+    spoil(built)
+    assert built.run("x").stdout == "<x>\n"
+    assert built.noted() == BUILT
+    assert not left.exists()
+    assert built.run("x").stdout == "<x>\n"
+    assert built.noted() == []
+
+
+def test_a_failed_build_says_so_and_is_tried_again(checkout: Checkout) -> None:
+    done = checkout.run(FAKE_BAD_PIP="run.txt")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.splitlines() == [
+        "no such wheel",
+        "pipeline: the environment could not be made (status 1; the end of .venv/build.log is above)",
+    ]
+    assert checkout.noted() == BUILT
+    assert checkout.run().returncode == 0
+    assert checkout.noted() == BUILT
+
+
+def test_an_old_python_is_named(checkout: Checkout) -> None:
+    only = checkout.python.parent
+    for tool in ("sh", "readlink", "cksum", "cat", "flock"):
+        (only / tool).symlink_to(shutil.which(tool, path=PATH) or "")
+    done = checkout.run(PATH=str(only), FAKE_VERSION="3.9.2")
+    assert done.returncode == 3
+    assert done.stderr == (
+        "pipeline: needs Python 3.11 or newer, but python3 is 3.9.2; on Debian: apt-get install python3 python3-venv\n"
+    )
+    checkout.python.unlink()
+    done = checkout.run(PATH=str(only))
+    assert done.returncode == 3
+    assert "but there is no python3; on Debian" in done.stderr
+
+
+def test_a_missing_debian_package_is_named(checkout: Checkout) -> None:
+    done = checkout.run(FAKE_NO_VENV="1")
+    assert done.returncode == 3
+    assert done.stderr == "pipeline: python3 has no venv module; on Debian: apt-get install python3-venv\n"
+
+
+def test_two_at_once_make_one_environment(checkout: Checkout) -> None:
+    both = [
+        subprocess.Popen([str(checkout.script), "x"], env=checkout.environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    assert [process.communicate()[0] for process in both] == ["<x>\n"] * 2
+    assert checkout.noted() == BUILT
+
+
+def test_an_environment_is_not_pulled_from_under_a_running_command(built: Checkout) -> None:
+    _change_the_lock(built)
+    running = os.open(built.root, os.O_RDONLY)
+    fcntl.flock(running, fcntl.LOCK_SH)  # as every command holds it while it lives
+    terminal, stderr = pty.openpty()
+    waiting = subprocess.Popen([str(built.script)], env=built.environment, stderr=stderr)
+    os.close(stderr)
+    said = b""
+    while b"\n" not in said:
+        said += os.read(terminal, 1000)
+    assert b"waiting for other commands to end" in said
+    assert built.noted() == []
+    os.close(running)
+    assert waiting.wait() == 0
+    os.close(terminal)
+    assert built.noted() == BUILT
+
+
+def test_a_running_command_holds_the_environment_until_it_ends(built: Checkout) -> None:
+    with subprocess.Popen(
+        [str(built.script), "wait"], env=built.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as command:
+        assert command.stdin is not None
+        assert command.stdout is not None
+        assert command.stdout.readline() == "<wait>\n"
+        builder = os.open(built.root, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(builder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        command.stdin.write("go\n")
+    fcntl.flock(builder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(builder)
+
+
+def _wheel(folder: Path) -> str:
+    """A package `tiny` in a wheel; its line for a requirements file."""
+    path = folder / "tiny-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr("tiny.py", "GREETING = 'hello'\n")
+        wheel.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        tags = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        wheel.writestr("tiny-1.0.dist-info/WHEEL", tags)
+        wheel.writestr("tiny-1.0.dist-info/RECORD", "")
+    return f"tiny==1.0 --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+
+
+@pytest.mark.slow
+def test_a_real_environment_from_an_empty_one_with_every_descriptor_closed(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+    (checkout.root / "scripts" / "requirements" / "run.txt").write_text(_wheel(tmp_path))
+    package = checkout.root / "pipeline"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(
+        f"import sys, tiny\nwith open({str(tmp_path / 'said')!r}, 'w') as file:\n"
+        "    print(tiny.GREETING, sys.argv[1:], sys.flags.isolated, file=file)\n"
+    )
+    surroundings = {
+        "PATH": PATH,
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": tmp_path.as_uri(),
+        "PIPELINE_PYTHON": os.path.join(sys.base_prefix, "bin", "python3"),
+    }
+    command = 'exec "$1" a "b c" <&- >&- 2>&-'
+    done = subprocess.run(["sh", "-c", command, "sh", str(checkout.script)], env=surroundings, cwd="/", check=False)
+    assert done.returncode == 0
+    assert (tmp_path / "said").read_text() == "hello ['a', 'b c'] 1\n"
