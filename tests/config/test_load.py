@@ -118,9 +118,10 @@ def test_a_path_through_a_link_means_what_the_kernel_means(tmp_path: Path) -> No
     assert config.target.path == tmp_path / "link"
 
 
-def test_a_target_that_is_the_source_by_a_link_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "made").symlink_to("photos")
+@pytest.mark.parametrize(("folder", "link"), [("photos", "made"), ("made", "photos")])
+def test_a_target_that_is_the_source_by_a_link_is_refused(folder: str, link: str, tmp_path: Path) -> None:
+    (tmp_path / folder).mkdir()
+    (tmp_path / link).symlink_to(folder)
     assert "originals are never written over" in refused(written(tmp_path, SHORT))
 
 

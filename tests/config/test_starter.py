@@ -49,6 +49,11 @@ def test_any_folder_can_be_named(folder: str, tmp_path: Path) -> None:
     assert config.target.path == tmp_path / "made"
 
 
+@pytest.mark.parametrize("folder", ["no", "010", "true", "null", ".inf", "1.5", "0x10", ".", "-"])
+def test_a_folder_is_text_whatever_it_looks_like(folder: str, tmp_path: Path) -> None:
+    assert loaded(tmp_path, starter(folder, "elsewhere/made")).source.path == tmp_path / folder
+
+
 def test_a_folder_whose_name_is_not_utf8_is_refused() -> None:
     with pytest.raises(UsageError, match="not UTF-8"):
         starter("a\udcff", "made")
