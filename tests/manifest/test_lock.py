@@ -1,0 +1,114 @@
+"""One run at a time, and never a lock that nobody holds."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import ExitStatus, Locked, ManifestTrouble
+from pipeline.manifest.lock import RunLock
+
+_HOLD = """
+import sys
+from pathlib import Path
+from pipeline.manifest.lock import RunLock
+with RunLock(Path(sys.argv[1]), run="run-7"):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@contextmanager
+def _held_elsewhere(manifest: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", _HOLD, str(manifest)]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "held\n"
+        yield child
+        child.kill()
+
+
+def test_the_second_is_told_who_holds_the_lock_since_when(tmp_path: Path) -> None:
+    manifest = tmp_path / ".pipeline" / "manifest.sqlite"
+    with _held_elsewhere(manifest) as child:
+        with pytest.raises(Locked) as caught:
+            RunLock(manifest).acquire()
+        text = str(caught.value)
+        assert caught.value.status is ExitStatus.LOCKED
+        assert text.startswith(f"{manifest}.lock is held by another run: process {child.pid} on {os.uname().nodename} ")
+        assert " since 20" in text
+        assert text.endswith("run run-7")
+        holder = RunLock(manifest).holder()
+        assert holder is not None
+        assert (holder.pid, holder.run) == (child.pid, "run-7")
+
+
+def test_a_killed_holder_is_no_holder_although_its_text_stays(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.sqlite"
+    with _held_elsewhere(manifest) as child:
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        assert "run-7" in RunLock(manifest).path.read_text()
+        assert RunLock(manifest).holder() is None
+        with RunLock(manifest, run="next") as lock:
+            assert json.loads(lock.path.read_text())["run"] == "next"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', "\x00", '{"pid": "x", "host": 1, "started": 0}'])
+def test_a_text_that_says_nothing_keeps_nobody_out(tmp_path: Path, text: str) -> None:
+    manifest = tmp_path / "manifest.sqlite"
+    RunLock(manifest).path.write_text(text)
+    with RunLock(manifest) as lock:
+        lock.path.write_text(text)
+        with pytest.raises(Locked, match="held by another run that has not said which"):
+            RunLock(manifest).acquire()
+
+
+def test_one_who_waits_gets_the_lock_when_it_is_free(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.sqlite"
+    first, second = RunLock(manifest), RunLock(manifest)
+    first.acquire()
+    waiting = threading.Thread(target=second.acquire, args=(None,))
+    waiting.start()
+    waiting.join(0.05)
+    assert waiting.is_alive()
+    first.release()
+    waiting.join(30)
+    assert not waiting.is_alive()
+    second.release()
+    assert RunLock(manifest).holder() is None
+
+
+def test_the_file_stays_and_no_child_inherits_it(tmp_path: Path) -> None:
+    lock = RunLock(tmp_path / "manifest.sqlite")
+    lock.acquire()
+    assert lock._descriptor is not None
+    assert not os.get_inheritable(lock._descriptor)
+    lock.release()
+    lock.release()
+    assert lock.path.read_text() == ""
+    assert stat.S_IMODE(lock.path.stat().st_mode) == 0o600
+    assert lock.holder() is None
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_something_else_in_the_place_of_the_lock_ends_in_one_clear_line(tmp_path: Path, kind: str) -> None:
+    lock = RunLock(tmp_path / "manifest.sqlite")
+    if kind == "folder":
+        lock.path.mkdir()
+    else:
+        lock.path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ManifestTrouble, match="cannot open the lock"):
+        lock.acquire()
+    assert not (tmp_path / "elsewhere").exists()

@@ -1,0 +1,246 @@
+"""A manifest that cannot be used ends in one clear line or is restored; it is never overwritten silently."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import ExitStatus, ManifestTrouble
+from pipeline.manifest import schema
+from pipeline.manifest.database import connect
+from pipeline.manifest.store import Manifest
+from tests.manifest.builders import OWNER, opened, record, start
+
+
+def _filled(folder: Path, *, backup: bool = False) -> Path:
+    with opened(folder) as manifest:
+        manifest.begin_run(start())
+        for number in range(300):
+            manifest.add(record(f"{number:04d}.jpg"))
+        manifest.end_run(0, {"done": 300})
+        if backup:
+            manifest.backup()
+    return folder / "manifest.sqlite"
+
+
+def _truncate(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2 // 4096 * 4096)
+
+
+def _empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def _zero(path: Path) -> None:
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def _flip_header(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[3] ^= 1
+    path.write_bytes(raw)
+
+
+def _flip_pages(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    for page in range(4096, len(raw), 4096):
+        raw[page] ^= 0x40  # the type of every page but the first
+    path.write_bytes(raw)
+
+
+def _text(path: Path) -> None:
+    path.write_text("my notes\n" * 1000)
+
+
+def _drop_a_table(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE claim")
+    connection.close()
+
+
+def _foreign(path: Path) -> None:
+    path.unlink()
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE source (path)")
+    connection.close()
+
+
+def _newer(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+    connection.close()
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+DAMAGE = [_truncate, _empty, _zero, _flip_header, _flip_pages, _text, _drop_a_table]
+OTHER = [
+    (_foreign, "this is another program's database, not a manifest; it was left as it is"),
+    (_newer, "written by a newer version of this program (schema 2, this one knows 1); update the program"),
+    (_folder, "a folder stands where the manifest should be"),
+    (_pipe, "this is no regular file, so it cannot be the manifest"),
+]
+
+
+def _fingerprint(path: Path) -> object:
+    return path.read_bytes() if path.is_file() else (path.is_dir(), path.is_fifo())
+
+
+@pytest.mark.parametrize("spoil", DAMAGE)
+def test_a_damaged_manifest_without_a_backup_ends_in_one_clear_line(
+    tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    path = _filled(tmp_path)
+    spoil(path)
+    before = _fingerprint(path)
+    with pytest.raises(ManifestTrouble, match=r"damaged.*Run once with --adopt") as caught:
+        opened(tmp_path)
+    assert caught.value.status is ExitStatus.UNFINISHED
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+    assert _fingerprint(path) == before
+
+
+@pytest.mark.parametrize("spoil", DAMAGE)
+def test_a_damaged_manifest_is_moved_aside_and_restored_from_its_backup(
+    tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    path = _filled(tmp_path, backup=True)
+    spoil(path)
+    before = path.read_bytes()
+    with opened(tmp_path) as manifest:
+        assert manifest.warning.endswith("it was restored from its backup")
+        assert len(manifest.known("")) == 300
+        (aside,) = tmp_path.glob("manifest.sqlite.damaged-*[0-9]")
+        assert aside.read_bytes() == before
+    with opened(tmp_path) as manifest:
+        assert manifest.warning == ""
+
+
+@pytest.mark.parametrize("spoil", DAMAGE)
+def test_to_adopt_a_damaged_manifest_is_moved_aside_and_a_new_one_begun(
+    tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    spoil(_filled(tmp_path))
+    with opened(tmp_path, adopt=True) as manifest:
+        assert manifest.warning.endswith("a new one was begun")
+        assert manifest.known("") == {}
+    assert len(list(tmp_path.glob("manifest.sqlite.damaged-*[0-9]"))) == 1
+
+
+@pytest.mark.parametrize("backup", [False, True])
+@pytest.mark.parametrize(("spoil", "text"), OTHER)
+@pytest.mark.parametrize("adopt", [False, True])
+def test_what_is_not_ours_to_mend_is_left_as_it_is(
+    tmp_path: Path, spoil: Callable[[Path], None], text: str, backup: bool, adopt: bool
+) -> None:
+    path = _filled(tmp_path, backup=backup)
+    spoil(path)
+    before = _fingerprint(path)
+    with pytest.raises(ManifestTrouble) as caught:
+        opened(tmp_path, adopt=adopt)
+    assert text in str(caught.value)
+    assert _fingerprint(path) == before
+
+
+@pytest.mark.parametrize("spoil", [*DAMAGE, *(spoil for spoil, _ in OTHER)])
+def test_a_command_that_only_looks_gets_one_clear_line_too(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+    path = _filled(tmp_path, backup=True)
+    spoil(path)
+    before = _fingerprint(path)
+    with pytest.raises(ManifestTrouble), Manifest.read_only(path) as reader:
+        reader.known("")
+        list(reader.claimed_files())
+    assert _fingerprint(path) == before
+
+
+def test_there_is_no_manifest_before_the_first_run(tmp_path: Path) -> None:
+    with pytest.raises(ManifestTrouble, match="there is no manifest yet; the first run makes it"):
+        Manifest.read_only(tmp_path / "manifest.sqlite")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lost_manifest_is_restored_from_its_backup(tmp_path: Path) -> None:
+    _filled(tmp_path, backup=True).unlink()
+    with opened(tmp_path) as manifest:
+        assert manifest.warning.endswith("the manifest is missing; it was restored from its backup")
+        assert len(manifest.known("")) == 300
+
+
+def test_the_log_of_a_lost_manifest_is_not_replayed_into_a_new_one(tmp_path: Path) -> None:
+    with opened(tmp_path) as manifest:
+        manifest.add(record("old.jpg"))
+        manifest.flush()
+        log = (tmp_path / "manifest.sqlite-wal").read_bytes()
+    (tmp_path / "manifest.sqlite").unlink()
+    (tmp_path / "manifest.sqlite-wal").write_bytes(log)
+    with opened(tmp_path) as manifest:
+        assert manifest.known("") == {}
+        manifest.add(record("new.jpg"))
+        manifest.flush()
+        assert list(manifest.known("")) == ["new.jpg"]
+
+
+def test_what_a_kill_leaves_of_a_creation_does_not_stop_the_next(tmp_path: Path) -> None:
+    (tmp_path / "manifest.sqlite.new").write_bytes(b"half")
+    (tmp_path / "manifest.sqlite.new-journal").write_bytes(b"half")
+    opened(tmp_path).close()
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.sqlite"]
+
+
+def test_a_backup_that_is_damaged_itself_restores_nothing(tmp_path: Path) -> None:
+    path = _filled(tmp_path, backup=True)
+    _flip_pages(path)
+    _flip_pages(tmp_path / "manifest.sqlite.backup")
+    with pytest.raises(ManifestTrouble, match="no good backup"):
+        opened(tmp_path)
+
+
+def test_a_backup_is_made_only_when_there_is_something_new(tmp_path: Path) -> None:
+    path = _filled(tmp_path, backup=True)
+    before = (tmp_path / "manifest.sqlite.backup").stat().st_ino
+    with opened(tmp_path) as manifest:
+        manifest.backup()
+        assert (tmp_path / "manifest.sqlite.backup").stat().st_ino == before
+        manifest.add(record("new.jpg"))
+        manifest.flush()
+        manifest.backup()
+    with Manifest.read_only(tmp_path / "manifest.sqlite.backup") as reader:
+        assert "new.jpg" in reader.known("")
+    assert path.exists()
+
+
+@pytest.mark.parametrize("parent", ["a file", "nothing"])
+def test_a_folder_that_cannot_be_made_ends_in_one_clear_line(tmp_path: Path, parent: str) -> None:
+    if parent == "a file":
+        (tmp_path / "target").write_text("")
+    else:
+        (tmp_path / "target").symlink_to("nowhere")
+    with pytest.raises(ManifestTrouble, match="cannot make the manifest's folder"):
+        Manifest.open(tmp_path / "target" / ".pipeline" / "manifest.sqlite", owner=OWNER)
+
+
+def test_a_read_only_database_is_found_at_opening(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _filled(tmp_path)
+    monkeypatch.setattr("pipeline.manifest.opening.connect", lambda path, mode: connect(path, "ro"))
+    with pytest.raises(ManifestTrouble, match="it is read-only"):
+        Manifest.open(path, owner=OWNER)
+
+
+def test_names_that_mean_something_in_an_address_are_only_names(tmp_path: Path) -> None:
+    for name in ("a?mode=ro", "b#c", "d%41", os.fsdecode(b"\xff e")):
+        with Manifest.open(tmp_path / name / "manifest.sqlite", owner=OWNER) as manifest:
+            manifest.add(record("a.jpg"))
+        assert (tmp_path / name / "manifest.sqlite").stat().st_size > 4096
