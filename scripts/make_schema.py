@@ -1,21 +1,22 @@
 #!/usr/bin/env python3
-"""Writes `configs/pipeline.schema.json` from the models. Run it after every change of `pipeline/config/schema.py`."""
+"""Writes `configs/pipeline.schema.json` from the models: `.venv/bin/python scripts/make_schema.py`.
+
+Run it after every change of `pipeline/config/schema.py` and of the defaults that it takes; a test tells when.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
-from pipeline.config.schema import json_schema
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
-TARGET = Path(__file__).resolve().parent.parent / "configs" / "pipeline.schema.json"
+from pipeline.config.schema import json_schema  # noqa: E402 - found through the line above
 
-
-def text() -> str:
-    """What the file has to hold."""
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
-
+TARGET = ROOT / "configs" / "pipeline.schema.json"
 
 if __name__ == "__main__":
-    TARGET.write_text(text(), encoding="utf-8")
+    TARGET.write_text(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     print(TARGET)
