@@ -45,7 +45,7 @@ def jpeg(picture: Image.Image, quality: int = 80, **options: object) -> bytes:
 def encode(picture: Image.Image, name: str, **options: object) -> bytes:
     """The bytes of the picture in a format, as Pillow names both it and its options."""
     out = io.BytesIO()
-    picture.save(out, name, **options)  # type: ignore[arg-type] # options of all encoders at once
+    picture.save(out, name, **options)  # options of all encoders at once
     return out.getvalue()
 
 
