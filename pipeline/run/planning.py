@@ -31,11 +31,10 @@ class _Nothing:
 
 @contextmanager
 def planned(config: Config, options: PlanOptions) -> Iterator[Planner]:
-    """The surveyed plan of `config`, to be iterated within the block. Raises `PipelineError`."""
+    """The plan of `config`, to be iterated within the block. Raises `PipelineError`."""
     with ExitStack() as stack:
         memory: Memory = _Nothing()
         if config.manifest.exists():
             memory = stack.enter_context(Manifest.read_only(config.manifest))
         planner = Planner(config, memory, options, LocalSource(config.source), LocalTarget(config.target, "plan"))
-        planner.survey()
         yield planner

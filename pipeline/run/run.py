@@ -174,7 +174,6 @@ class _Run:
         return summary
 
     def _work(self) -> ExitStatus:
-        self._planner.survey()
         with self._renderer() as renderer:
             line = Line(
                 self._source,

@@ -1,0 +1,54 @@
+"""What a run makes of children that die, hang or compute for ever: it costs one retry, or one picture."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from pipeline.errors import ExitStatus
+from pipeline.run import run as run_module
+from tests.world import World
+
+
+@pytest.fixture
+def mischief(world: World, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    world.fill(8)
+    victim = world.source / "b/004.jpg"
+    monkeypatch.setenv("VICTIM", hashlib.sha256(victim.read_bytes()).hexdigest())
+    monkeypatch.setenv("MARK", str(world.root / "mark"))
+    monkeypatch.setattr(run_module, "_RENDER", "tests.run.renderers:misbehaving")
+    return monkeypatch
+
+
+@pytest.mark.parametrize("kind", ["kill once", "abort once", "hang once"])
+def test_a_child_that_dies_or_hangs_costs_one_retry_and_nothing_else(
+    world: World, mischief: pytest.MonkeyPatch, kind: str
+) -> None:
+    mischief.setenv("MISCHIEF", kind)
+    world.configure(world.text + "limits: {seconds: 0.5}\n")
+    summary = world.run(processes=2, threads=4)
+    assert (summary.pictures, summary.status) == ({"done": 8}, ExitStatus.OK)
+    assert (world.root / "mark").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("kill always", "crashed"),
+        ("abort always", "crashed"),
+        ("hang always", "crashed"),
+        ("spin always", "time limit"),
+    ],
+)
+def test_a_picture_that_always_kills_its_child_fails_alone_and_by_name(
+    world: World, mischief: pytest.MonkeyPatch, kind: str, error: str
+) -> None:
+    mischief.setenv("MISCHIEF", kind)
+    world.configure(world.text + "limits: {seconds: 0.5}\n")
+    summary = world.run(processes=2, threads=4)
+    assert (summary.pictures, summary.status) == ({"done": 7, "failed": 1}, ExitStatus.FAILED)
+    (failure,) = summary.failures
+    assert failure.source == "b/004.jpg"
+    assert failure.error.startswith(error)
+    assert len(world.tree()) == 7

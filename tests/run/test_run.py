@@ -1,0 +1,183 @@
+"""What a run promises as a whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import threading
+from typing import Any
+
+import pytest
+
+from pipeline.errors import ExitStatus, Locked, PipelineError, SourceTrouble, TargetTrouble
+from pipeline.manifest.lock import RunLock
+from pipeline.plan.planner import PlanOptions
+from pipeline.run.run import Progress, RunOptions, run
+from pipeline.sources.local import LocalSource
+from pipeline.sources.source import Picture
+from pipeline.targets import placing
+from tests.world import World, jpeg
+
+
+def test_one_bad_picture_costs_that_picture_only(world: World) -> None:
+    world.fill(3)
+    world.put("bad.jpg", jpeg()[:300])
+    summary = world.run()
+    assert (summary.pictures, summary.status) == ({"done": 3, "failed": 1}, ExitStatus.FAILED)
+    assert summary.failures[0].source == "bad.jpg"
+    assert summary.failures[0].error.startswith("truncated")
+
+
+def test_what_is_no_picture_and_not_named_like_one_is_remembered_in_silence(world: World) -> None:
+    world.fill(1)
+    world.put("notes.txt", b"hello")
+    assert world.run().pictures == {"done": 1, "unsupported": 1}
+
+
+def test_two_sources_of_one_target_fail_both_names_shown_and_the_rest_goes_on(world: World) -> None:
+    world.put("a.jpg")
+    world.put("a.JPG")
+    world.put("A.png")
+    world.put("b.jpg")
+    summary = world.run()
+    assert summary.pictures == {"done": 1, "failed": 3}
+    assert all("collision" in one.error and ("a.jpg" in one.error or "a.JPG" in one.error) for one in summary.failures)
+    assert list(world.tree()) == ["b-thumb.jpg"]
+
+
+def test_a_file_that_is_not_ours_is_never_overwritten_and_adopt_takes_it_only_if_equal(world: World) -> None:
+    world.fill(3)
+    world.run()
+    mine = world.tree()
+    for path in (world.target / ".pipeline").iterdir():
+        path.unlink()
+    (world.target / "a/000-thumb.jpg").write_bytes(b"somebody else's")
+    summary = world.run()
+    assert summary.pictures == {"failed": 3}
+    assert all("not ours" in one.error for one in summary.failures)
+    adopted = world.run(plan=PlanOptions(adopt=True))
+    assert adopted.pictures == {"done": 2, "failed": 1}
+    assert world.tree() == {**mine, "a/000-thumb.jpg": b"somebody else's"}
+    assert world.run().pictures == {"failed": 1, "unchanged": 2}
+    assert (world.target / "a/000-thumb.jpg").read_bytes() == b"somebody else's"
+
+
+def test_a_second_run_is_locked_out_and_told_who_holds_the_lock(world: World) -> None:
+    world.fill(1)
+    world.run()
+    with RunLock(world.config.manifest), pytest.raises(Locked, match=str(os.getpid())):
+        world.run()
+
+
+def test_another_config_is_refused_by_a_target_that_is_not_its_own(world: World) -> None:
+    world.fill(1)
+    world.run()
+    other = world.root / "other.yaml"
+    other.write_text(world.text)
+    done = world.command("run", str(other))
+    assert done.returncode == ExitStatus.USAGE
+    assert "thumbs.yaml" in done.stderr
+
+
+def test_a_missing_source_is_told_before_anything_is_made(world: World) -> None:
+    world.source.rmdir()
+    with pytest.raises(SourceTrouble, match="does not exist"):
+        world.run()
+    assert not world.target.exists()
+
+
+def test_a_source_that_has_become_empty_is_not_a_success(world: World) -> None:
+    world.fill(1)
+    world.run()
+    (world.source / "a/000.jpg").unlink()
+    with pytest.raises(SourceTrouble, match="mounted"):
+        world.run()
+    assert len(world.tree()) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_the_run_cleanly_and_the_next_one_goes_on(
+    world: World, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.fill(30)
+    read = LocalSource.read
+    seen = threading.Semaphore(0)
+    count = iter(range(1000))
+
+    def signalling(self: LocalSource, *arguments: Any) -> Picture:
+        if next(count) == 5:
+            os.kill(os.getpid(), number)
+            seen.acquire(timeout=0.3)
+        return read(self, *arguments)
+
+    monkeypatch.setattr(LocalSource, "read", signalling)
+    world.configure(world.text + "workers: {queue: 1}\n")
+    summary = world.run(threads=1)
+    assert summary.status == 128 + number
+    assert summary.pictures["pending"] + summary.pictures["done"] == 30
+    assert summary.pictures["pending"] > 0
+    monkeypatch.setattr(LocalSource, "read", read)
+    world.run()
+    assert len(world.tree()) == 30
+
+
+def test_a_full_disk_stops_the_run_with_one_line_and_leaves_nothing_behind(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.fill(10)
+    copy = placing.copy
+    count = iter(range(1000))
+
+    def full(source: int, output: int) -> tuple[int, bytes]:
+        if next(count) >= 4:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return copy(source, output)
+
+    monkeypatch.setattr(placing, "copy", full)
+    with pytest.raises(TargetTrouble, match="no space left"):
+        world.run()
+    assert world.leftovers() == []
+    monkeypatch.setattr(placing, "copy", copy)
+    world.run()
+    assert len(world.tree()) == 10
+
+
+def test_as_many_sources_are_read_at_once_as_there_are_threads(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.fill(8)
+    read = LocalSource.read
+    meeting = threading.Barrier(8, timeout=60)
+
+    def met(self: LocalSource, *arguments: Any) -> Picture:
+        meeting.wait()
+        return read(self, *arguments)
+
+    monkeypatch.setattr(LocalSource, "read", met)
+    assert world.run(threads=8).pictures == {"done": 8}
+
+
+def test_progress_is_told_in_bytes_and_ends_where_it_was_expected_to(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.fill(10)
+    told: list[Progress] = []
+    run(world.config, RunOptions(threads=1, processes=0), told.append)
+    assert all(one.bytes_done <= one.bytes_expected for one in told)
+
+
+def test_a_defect_in_a_thread_ends_the_run_and_is_not_swallowed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.fill(4)
+
+    def defect(*_: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr(LocalSource, "read", defect)
+    with pytest.raises(ZeroDivisionError):
+        world.run()
+
+
+def test_every_trouble_is_a_pipeline_error(world: World) -> None:
+    world.configure(world.text.replace("target: out", "target: /proc/nothing/here"))
+    world.fill(1)
+    with pytest.raises(PipelineError):
+        world.run()

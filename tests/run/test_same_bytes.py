@@ -1,0 +1,68 @@
+"""Threads, processes and queue never change a byte: the project's strongest promise."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.world import World, jpeg
+
+TEXT = """
+source: photos
+target: out
+renditions:
+  thumb: {width: 40, height: 40}
+  square: {width: 24, height: 24, fit: cover, format: webp}
+  small: {width: 16, format: png}
+  modern: {width: 30, format: avif}
+"""
+
+
+def _fill(world: World) -> None:
+    world.fill(12)
+    Image.effect_mandelbrot((200, 150), (-2, -1.5, 1, 1.5), 60).convert("RGB").save(world.source / "fractal.png")
+    frames = [Image.new("RGB", (30, 20), (shade, 0, 0)) for shade in (10, 100, 200)]
+    frames[0].save(world.source / "moving.gif", save_all=True, append_images=frames[1:], duration=80)
+    world.put("broken.jpg", jpeg()[:200])
+    world.put("notes.txt", b"no picture")
+    world.put("a/notes.jpg", b"no picture either")
+    world.put("x/same.jpg")
+    world.put("x/same.JPG")
+    world.settle()
+
+
+def test_every_number_of_threads_processes_and_queue_gives_equal_trees_and_equal_exports(tmp_path: Path) -> None:
+    seen: dict[tuple[int, int, int], tuple[dict[str, bytes], list[dict[str, object]]]] = {}
+    for number, (threads, processes, queue) in enumerate(itertools.product((1, 2, 8), (0, 2), (1, 64))):
+        (tmp_path / str(number)).mkdir()
+        world = World(tmp_path / str(number), TEXT + f"workers: {{queue: {queue}}}\n")
+        _fill(world)
+        world.run(threads=threads, processes=processes)
+        seen[threads, processes, queue] = world.tree(), world.export()
+    trees, exports = zip(*seen.values(), strict=True)
+    first_tree, first_export = trees[0], exports[0]
+    assert len(first_tree) == 4 * 14
+    for combination, (tree, export) in seen.items():
+        assert tree == first_tree, combination
+        assert export == first_export, combination
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_run_in_two_halves_equals_a_run_in_one(tmp_path: Path) -> None:
+    from pipeline.plan.planner import PlanOptions
+
+    worlds = []
+    for name in ("whole", "halves"):
+        (tmp_path / name).mkdir()
+        world = World(tmp_path / name, TEXT)
+        _fill(world)
+        worlds.append(world)
+    whole, halves = worlds
+    whole.run()
+    halves.run(plan=PlanOptions(limit=5))
+    halves.run()
+    assert halves.tree() == whole.tree()
+    assert halves.export() == whole.export()
