@@ -18,9 +18,10 @@ def command(config: Path, source: str, target: str) -> None:
     """Write a commented starter CONFIG (default: pipeline.yaml); never over a file that is there."""
     from pipeline.config.starter import starter
 
+    text = starter(source, target)
     try:
         with open(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "w", encoding="utf-8") as file:
-            file.write(starter(source, target))
+            file.write(text)
     except FileExistsError:
         raise click.ClickException(f"{config} is there already; name another file") from None
     except OSError as error:
