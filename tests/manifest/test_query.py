@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import ExitStatus, UsageError
+from pipeline.errors import ExitStatus, UsageError, printable
 from pipeline.manifest import query
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.store import Manifest
 from tests.manifest.builders import not_made, opened, record, rendition, start
+from tests.manifest.test_store import HOSTILE
 
 
 @pytest.fixture
@@ -59,6 +60,24 @@ def test_a_query_can_only_read(reader: Reader, tmp_path: Path, sql: str) -> None
     assert "\n" not in str(caught.value)
     assert len(list(query.ask(reader, "SELECT * FROM pictures").rows)) == 2
     assert (tmp_path / "manifest.sqlite").read_bytes() == before
+
+
+@pytest.mark.parametrize("sql", ["ATTACH '{}' AS x", "VACUUM INTO '{}'", "PRAGMA query_only = OFF", "DETACH main"])
+def test_a_query_reaches_no_other_file_and_no_setting(reader: Reader, tmp_path: Path, sql: str) -> None:
+    elsewhere = tmp_path / "elsewhere.sqlite"
+    with pytest.raises(UsageError, match="the manifest can only be read"):
+        query.ask(reader, sql.format(elsewhere))
+    assert not elsewhere.exists()
+
+
+def test_names_in_the_views_are_printable(tmp_path: Path) -> None:
+    with opened(tmp_path) as manifest:
+        for name in HOSTILE:
+            manifest.add(record(name))
+    with Manifest.read_only(tmp_path / "manifest.sqlite") as reader:
+        rows = list(query.ask(reader, "SELECT source, target FROM renditions ORDER BY source").rows)
+        assert rows == sorted((printable(name), printable(f"{name}-thumb.jpg")) for name in HOSTILE)
+        assert len(list(query.select(reader, [f"source={printable(HOSTILE[2])}"]).rows)) == 1
 
 
 def test_an_endless_query_is_stopped(reader: Reader) -> None:

@@ -256,11 +256,10 @@ from pathlib import Path
 from tests.manifest.builders import opened, record, start
 manifest = opened(Path(sys.argv[1]))
 manifest.begin_run(start())
-synced = 0
 def sync():
     print("sync", flush=True)
 manifest.set_before_commit(sync)
-for number in range(10**6):
+for number in range(20_000):
     manifest.add(record(f"{number:07d}.jpg"))
 """
 
