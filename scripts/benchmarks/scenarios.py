@@ -1,0 +1,190 @@
+"""What is measured: named scenarios, each with its pictures, its sizes and those who compete."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scripts.benchmarks import folders
+from scripts.benchmarks.competitors import ALL, PIPELINE, QUALITY, Command, Encoder, Work
+from scripts.benchmarks.figures import Result
+from scripts.benchmarks.installed import Peers
+from scripts.benchmarks.measure import Cost, Failed, run
+
+_SETTLED = 2.2  # seconds after which a file's stat is trusted, and a little
+_PASS = (sys.executable, "-I", "-c", "pass")
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What the command line asks of all scenarios."""
+
+    cache: Path  # for what is made once
+    folder: Path | None  # photographs; None: those made here
+    at_least: int | None  # pictures; None: the scenario's own number
+    rounds: int
+    peers: Peers
+    only: tuple[str, ...]  # competitors; empty: the scenario's
+    options: tuple[str, ...]  # of `pipeline run`
+    memory: bool
+    smoke: bool  # small pictures, no round to warm up
+    say: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A piece of work for all competitors. `pictures` is how many there are unless the command line says otherwise."""
+
+    title: str
+    competitors: tuple[str, ...]
+    sides: tuple[int, ...]
+    pictures: int
+    tiny: bool = False
+    again: bool = False  # measured on a target that is made already
+
+
+_PHOTO_PEERS = ("pipeline", "pillow", "pillow-plain", "decode", "sharp", "vipsthumbnail", "vipsthumbnail-each")
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "300": Scenario("JPEG of 300 px", (*_PHOTO_PEERS, "imagemagick"), (300,), 500),
+    "1200": Scenario("JPEG of 1200 px", _PHOTO_PEERS, (1200,), 500),
+    "family": Scenario(
+        "320, 640 and 1280 px as JPEG and WebP", ("pipeline", "pillow", "sharp", "vipsthumbnail"), (320, 640, 1280), 300
+    ),
+    "tiny": Scenario("PNGs of 64 px to JPEG of 48 px", ("pipeline", "plain-loop"), (48,), 2_000, tiny=True),
+    "nothing-to-do": Scenario("unchanged PNGs", ("pipeline", "find"), (48,), 10_000, tiny=True, again=True),
+}
+DEFAULT = ("startup", "300", "1200", "family")
+NAMES = ("startup", *SCENARIOS)
+SMOKE = ("startup", "300", "family", "tiny", "nothing-to-do")
+
+
+def measure(name: str, setup: Setup) -> Result:
+    """Run one scenario: a warm-up, then rounds in which all competitors take turns. Raises `Failed`, OSError."""
+    if name == "startup":
+        return _startup(setup)
+    scenario = SCENARIOS[name]
+    work = _work(name, scenario, setup)
+    pictures = len(os.listdir(work.source))
+    wanted = [one for one in setup.only or scenario.competitors if one in ALL]
+    if scenario.again:
+        time.sleep(_SETTLED)
+        _once(ALL["pipeline"](work), work, pictures)
+    work = _encoder_of_pipeline(work, pictures) if "pipeline" in wanted and not scenario.again else work
+    commands = {one: command for one in wanted if (command := ALL[one](work))}
+    costs: dict[str, list[Cost]] = {one: [] for one in commands}
+    for number in range(int(setup.smoke), setup.rounds + 1):  # round 0 is the warm-up
+        for one in _turned(list(commands), number):
+            setup.say(f"{name}: round {number} of {setup.rounds}: {one}")
+            cost = _once(commands[one], work, pictures, fresh=not scenario.again)
+            if number:
+                costs[one].append(cost)
+    if setup.memory:
+        for one, command in commands.items():
+            setup.say(f"{name}: memory of {one}")
+            sampled = _once(command, work, pictures, fresh=not scenario.again, sample_memory=True)
+            costs[one][0] = replace(costs[one][0], memory=sampled.memory)
+    shutil.rmtree(work.source.parent)
+    return Result(name, scenario.title, pictures, costs)
+
+
+def _work(name: str, scenario: Scenario, setup: Setup) -> Work:
+    place = setup.cache / "work" / name
+    shutil.rmtree(place, ignore_errors=True)
+    count = setup.at_least or scenario.pictures
+    if scenario.tiny:
+        source = shutil.copytree(folders.tiny(setup.cache, count), place / "source")
+    else:
+        originals = setup.folder or folders.photos(setup.cache, small=setup.smoke)
+        source = folders.repeated(originals, place / "source", count)
+    target = place / "target"
+    target.mkdir()
+    config = place / "pipeline.yaml"
+    config.write_text(_config(source, target, scenario.sides))
+    return Work(source, target, scenario.sides, setup.peers, config, options=setup.options)
+
+
+def _config(source: Path, target: Path, sides: tuple[int, ...]) -> str:
+    lines = [f"source: {source}", f"target: {target}", "renditions:"]
+    for side in sides:
+        for format_ in ("jpeg", "webp")[: 1 + (len(sides) > 1)]:
+            lines += [
+                f"  {format_}-{side}:",
+                f"    width: {side}",
+                f"    height: {side}",
+                f"    format: {format_}",
+                f"    quality: {QUALITY}",
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def _encoder_of_pipeline(work: Work, pictures: int) -> Work:
+    """The others are told to write what `pipeline` writes: progressive or not is seen in one of its files."""
+    _once(ALL["pipeline"](work), work, pictures)
+    first = next(path for path in sorted(work.target.rglob("*.jpg")))
+    return replace(work, encoder=Encoder(optimize=True, progressive=b"\xff\xc2" in first.read_bytes()))
+
+
+def _once(
+    command: Command | None, work: Work, pictures: int, *, fresh: bool = True, sample_memory: bool = False
+) -> Cost:
+    """One run into an empty target (or the one there is), with the disk quiet before and the outputs counted after."""
+    if command is None:
+        raise Failed("a competitor that is needed is not installed")
+    if fresh:
+        shutil.rmtree(work.target)
+        work.target.mkdir()
+    os.sync()
+    cost = run(command.argv, stdin=command.stdin, environment=command.environment, sample_memory=sample_memory)
+    if command.writes and fresh:
+        made = sum(1 for path in work.target.rglob("*.*") if path.is_file() and ".pipeline" not in path.parts)
+        if made != pictures * work.outputs:
+            raise Failed(f"{' '.join(command.argv)[:300]}: made {made} files of {pictures * work.outputs}")
+    return cost
+
+
+def _turned(names: list[str], number: int) -> list[str]:
+    """Another one begins in each round: who follows whom is shared out evenly."""
+    start = number % len(names)
+    return names[start:] + names[:start]
+
+
+def _startup(setup: Setup) -> Result:
+    """What is paid before the first picture: short commands, each against the least that Python can do."""
+    place = setup.cache / "work" / "startup"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    works = {}
+    for count in (1, 10):
+        source = shutil.copytree(folders.tiny(setup.cache, count), place / f"source-{count}")
+        (place / f"target-{count}").mkdir()
+        config = place / f"{count}.yaml"
+        config.write_text(_config(source, place / f"target-{count}", (48,)))
+        works[count] = Work(source, place / f"target-{count}", (48,), setup.peers, config, options=setup.options)
+    one, ten = (ALL["pipeline"](works[count]) for count in (1, 10))
+    assert one is not None
+    assert ten is not None
+    time.sleep(_SETTLED)
+    run(ten.argv)
+    commands = {
+        "python -c pass": _PASS,
+        "pipeline --help": (*PIPELINE, "--help"),
+        "pipeline run, 1 new": one.argv,
+        "pipeline run, 10 unchanged": ten.argv,
+    }
+    costs: dict[str, list[Cost]] = {name: [] for name in commands}
+    for number in range(int(setup.smoke), 2 * setup.rounds + 1):
+        for name, argv in commands.items():
+            if argv is one.argv:
+                shutil.rmtree(works[1].target)
+                works[1].target.mkdir()
+            cost = run(argv)
+            if number:
+                costs[name].append(cost)
+    shutil.rmtree(place)
+    return Result("startup", "before the first picture", 1, costs, base="python -c pass")

@@ -1,0 +1,108 @@
+"""`scripts/bench`: its arithmetic, and that every scenario still runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.benchmarks.figures import Result, Spread, as_json, compared, table
+from scripts.benchmarks.folders import photos, repeated
+from scripts.benchmarks.measure import Cost
+
+_BENCH = (sys.executable, "-I", "-m", "scripts.benchmarks")
+
+
+def _result(mine: list[float], theirs: list[float], base: str | None = None) -> Result:
+    costs = {"pipeline": [Cost(wall, 1.0) for wall in mine], "peer": [Cost(wall, 2.0) for wall in theirs]}
+    return Result("300", "a title", 500, costs, base)
+
+
+def _file(result: Result) -> dict[str, Any]:
+    return json.loads(json.dumps(as_json([result], {})))
+
+
+def test_a_ratio_is_taken_within_each_round_so_that_a_slow_minute_hits_both_sides() -> None:
+    ratios = _result([1.0, 10.0, 2.0], [2.0, 20.0, 4.0]).ratios
+    assert ratios["peer"]["wall"] == Spread(0.5, 0.5, 0.5)
+    assert ratios["peer"]["cpu"] == Spread(0.5, 0.5, 0.5)
+
+
+def test_with_a_base_each_one_is_held_against_it() -> None:
+    assert _result([1.0], [3.0], base="pipeline").ratios == {"peer": {"wall": Spread(3, 3, 3), "cpu": Spread(2, 2, 2)}}
+
+
+def test_the_table_names_the_peer_the_ratio_and_its_spread() -> None:
+    text = table(_result([1.0, 2.0, 3.0], [2.0, 2.0, 2.0]))
+    assert "500 pictures, 3 rounds" in text
+    assert "1.00 (0.50-1.50)" in text
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "verdict", "worse"),
+    [
+        ([1.0, 1.1, 1.2], [1.5, 1.6, 1.7], "worse", True),
+        ([1.0, 1.1, 1.2], [1.2, 1.2, 1.3], "", False),  # within the spread
+        ([1.5, 1.6, 1.7], [1.0, 1.1, 1.2], "better", False),
+        ([1.0, 1.0, 1.0], [0.5, 1.3, 1.6], "", False),  # the new spread is wide
+    ],
+)
+def test_a_ratio_is_worse_when_it_grew_by_more_than_its_spread(
+    before: list[float], now: list[float], verdict: str, worse: bool
+) -> None:
+    peer = [1.0, 1.0, 1.0]
+    text, found = compared(_file(_result(before, peer)), _file(_result(now, peer)))
+    assert found is worse
+    assert (text.splitlines()[1].split()[-1] == verdict) is bool(verdict)
+
+
+def test_files_without_a_scenario_in_common_are_not_worse() -> None:
+    text, worse = compared({"scenarios": {}}, _file(_result([1.0], [1.0])))
+    assert not worse
+    assert "no scenario" in text
+
+
+def test_repeated_pictures_are_whole_and_all_different(tmp_path: Path) -> None:
+    folder = repeated(photos(tmp_path, small=True), tmp_path / "many", 7)
+    contents = [path.read_bytes() for path in folder.iterdir()]
+    assert len(contents) == len(set(contents)) == 9
+
+
+def test_an_unknown_scenario_is_a_usage_error() -> None:
+    done = subprocess.run([*_BENCH, "fast"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "there is no scenario 'fast'" in done.stderr
+
+
+@pytest.mark.slow
+def test_every_scenario_still_runs(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    done = subprocess.run(
+        [*_BENCH, "--smoke", "--cache", str(tmp_path / "cache"), "--json", str(report)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(report.read_text())["scenarios"]
+    assert set(found) == {"startup", "300", "family", "tiny", "nothing-to-do"}
+    assert found["300"]["ratios"]["pillow"]["wall"]["middle"] > 0
+    assert not list((tmp_path / "cache" / "work").iterdir())  # nothing is left behind
+
+
+def test_a_program_that_makes_too_few_files_does_not_count_as_fast(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff not a picture")
+    done = subprocess.run(
+        [*_BENCH, "300", "--folder", str(folder), "--rounds", "1", "--only", "pillow", "--cache", str(tmp_path / "c")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert "scripts/bench: " in done.stderr

@@ -1,0 +1,71 @@
+"""`scripts/kill_test.py`: a short form of it, and that it sees what it is there to see."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scripts.benchmarks.folders import photos, repeated
+from scripts.kill_test import Bench, breaches_after_kill, breaches_after_next_run, undisturbed
+
+_SCRIPT = Path(__file__).parents[2] / "scripts" / "kill_test.py"
+
+
+@pytest.mark.slow
+def test_a_killed_run_leaves_nothing_torn_and_the_next_one_finishes_its_work(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(_SCRIPT), "--kills", "3", "--at-least", "30", "--work", str(tmp_path / "work")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 kills, 0 with a breach" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """A run that was left in peace."""
+    folder = tmp_path_factory.mktemp("kill")
+    source = repeated(photos(folder, small=True), folder / "source", 3)
+    return undisturbed(folder, source, ("--processes", "0"))
+
+
+def _tear(target: Path) -> None:
+    path = next(target.glob("*.jpg"))
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def _lose(target: Path) -> None:
+    next(target.glob("*.webp")).unlink()
+
+
+def _corrupt(target: Path) -> None:
+    with sqlite3.connect(target / ".pipeline" / "manifest.sqlite") as connection:
+        connection.execute("UPDATE rendition SET sha256 = x'00'")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("harm", "complaint"),
+    [(_tear, "not whole"), (_lose, "is missing"), (_corrupt, "is not what was recorded")],
+)
+def test_it_sees_what_must_not_be(made: Bench, harm: Callable[[Path], None], complaint: str) -> None:
+    shutil.rmtree(made.target, ignore_errors=True)
+    shutil.copytree(made.folder / "undisturbed", made.target)
+    assert breaches_after_kill(made) == []
+    harm(made.target)
+    assert any(complaint in breach for breach in breaches_after_kill(made))
+
+
+def test_it_sees_temporary_files_that_stay(made: Bench) -> None:
+    shutil.rmtree(made.target, ignore_errors=True)
+    (made.target / "foreign").mkdir(parents=True)
+    (made.target / "foreign" / ".pipeline-left").touch()
+    assert any("temporary file left" in breach for breach in breaches_after_next_run(made))
