@@ -141,6 +141,7 @@ class Job:
     stat: Stat
     planned: tuple[Planned, ...]
     known_sha256: bytes | None = None
+    refused: tuple[RenditionRecord, ...] = ()  # renditions that have failed without being tried: part of the record
 
 
 @dataclass(frozen=True, slots=True)

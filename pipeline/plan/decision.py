@@ -1,0 +1,87 @@
+"""What is to be done about one source: pure, from the facts that the planner has collected."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from pipeline.errors import ErrorKind, PictureError
+from pipeline.model import (
+    Job,
+    KnownRendition,
+    KnownSource,
+    Planned,
+    Reason,
+    Record,
+    RenditionRecord,
+    Spec,
+    Stat,
+    Status,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One source as it is and as it is remembered. The sequences are in the order of the specs."""
+
+    source: str
+    stat: Stat
+    known: KnownSource | None
+    targets: Sequence[str]
+    found: Sequence[Stat | None]  # at those targets
+    reasons: Sequence[Reason]
+
+
+def strangers(facts: Facts) -> list[str]:
+    """Targets to be made where there is a file that the source's own records do not speak of. Claims may."""
+    known = facts.known.renditions if facts.known else {}
+    recorded = {one.target for one in known.values() if was_made(one)}
+    return [
+        target
+        for target, there, why in zip(facts.targets, facts.found, facts.reasons, strict=True)
+        if there is not None and why is not Reason.UNCHANGED and target not in recorded
+    ]
+
+
+def was_made(known: KnownRendition) -> bool:
+    """Whether a run has written this target, so that the file there, if any, is ours."""
+    return known.size is not None
+
+
+def decide(
+    facts: Facts, specs: Sequence[Spec], recipes: Sequence[str], foreign: Collection[str], *, adopt: bool
+) -> Job | Record:
+    """The job, or the record where every rendition that is due is refused.
+
+    `foreign` are those of `strangers` that are not claimed. To be called for sources with something to do.
+    """
+    known = facts.known
+    recorded = {one.target for one in known.renditions.values() if was_made(one)} if known else set()
+    planned: list[Planned] = []
+    refused: list[RenditionRecord] = []
+    for spec, recipe, target, there, why in zip(specs, recipes, facts.targets, facts.found, facts.reasons, strict=True):
+        if why is Reason.UNCHANGED:
+            continue
+        if target in foreign and not adopt:
+            error = PictureError(ErrorKind.NOT_OURS, f"'{target}' was not made by this config (run --adopt takes it)")
+            refused.append(RenditionRecord(spec.name, target, recipe, Status.FAILED, why, error))
+        else:
+            ours = target not in foreign and (there is not None or target in recorded)
+            planned.append(Planned(spec, target, recipe, why, ours))
+    if not planned:
+        return _refusal(facts, tuple(refused))
+    return Job(facts.source, facts.stat, tuple(planned), _hash_to_compare(facts, planned, refused), tuple(refused))
+
+
+def _hash_to_compare(facts: Facts, planned: Sequence[Planned], refused: Sequence[RenditionRecord]) -> bytes | None:
+    """The last content hash, which tells whether `source changed` holds. With refusals there is a record to make."""
+    if facts.known is None or refused or any(one.reason is Reason.FORCED for one in planned):
+        return None
+    return facts.known.sha256
+
+
+def _refusal(facts: Facts, refused: tuple[RenditionRecord, ...]) -> Record:
+    known = facts.known
+    if known is None or not known.stat.same_content(facts.stat):
+        return Record(facts.source, facts.stat, Status.FAILED, refused)
+    return Record(facts.source, facts.stat, Status.FAILED, refused, sha256=known.sha256, settled=known.settled)

@@ -1,0 +1,24 @@
+"""What the plan asks of the manifest. `manifest.store.Manifest` and `manifest.reader.Reader` both answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from pipeline.model import KnownSource
+
+
+class Memory(Protocol):
+    """What earlier runs left. Names are ordered by their bytes; the plan's thread asks."""
+
+    def known(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, KnownSource]:
+        """Sources directly in `folder` with `after` < name <= `through` (None: no bound), by relative path."""
+        ...
+
+    def folders(self) -> Iterator[str]:
+        """All folders with remembered sources, sorted by bytes; "" is the root."""
+        ...
+
+    def claimed(self, targets: list[str]) -> set[str]:
+        """Those of `targets` that this config has claimed."""
+        ...

@@ -1,0 +1,106 @@
+"""The names of all targets: which there will be, and which two sources would share.
+
+With `on_collision: keep_extension` every target keeps its source's extension, whether anything collides or not. Were it
+only those that collide, a new `photo.png` would rename what `photo.jpg` made last year, and its end rename it back.
+"""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Container, Iterable
+
+from pipeline.config.settings import OnCollision, TargetSettings
+from pipeline.config.template import Template
+from pipeline.errors import ErrorKind, PictureError
+from pipeline.manifest.claims import fold
+from pipeline.model import Spec
+
+_BUCKETS = 256  # so that sorting one takes little memory beside the rest
+
+
+class Naming:
+    """From a source to the paths of its renditions."""
+
+    def __init__(self, settings: TargetSettings, specs: Iterable[Spec]) -> None:
+        self.specs = tuple(specs)
+        self._template = Template.parse(settings.name)
+        self._keep_extension = settings.on_collision is OnCollision.KEEP_EXTENSION
+
+    def targets(self, source: str) -> list[str]:
+        """The target paths in the order of the specs."""
+        target, keep = self._template.target, self._keep_extension
+        return [target(source, spec, keep_extension=keep) for spec in self.specs]
+
+
+def name_hash(target: str) -> int:
+    """The 64-bit hash of a target's fold key; another in every process."""
+    return hash(fold(target))
+
+
+class NameIndex:
+    """64-bit hashes of the fold keys of all targets: 8 bytes each. Hashes differ from run to run, verdicts do not."""
+
+    def __init__(self) -> None:
+        self._buckets = [array("q") for _ in range(_BUCKETS)]
+        self._sorted = [0] * _BUCKETS  # how many were there when the bucket was last sorted
+
+    def add(self, targets: Iterable[str]) -> None:
+        """Take the targets of one source."""
+        buckets = self._buckets
+        for target in targets:
+            key = name_hash(target)
+            buckets[key % _BUCKETS].append(key)
+
+    def repeated(self) -> set[int]:
+        """The hashes that came more than once."""
+        found: set[int] = set()
+        for number, bucket in enumerate(self._buckets):
+            if len(set(bucket)) < len(bucket):
+                keys = self._in_order(number)
+                found.update(key for key, following in itertools.pairwise(keys) if key == following)
+        return found
+
+    def holds(self, target: str) -> bool:
+        """Whether some source may make `target`; False is certain."""
+        key = name_hash(target)
+        keys = self._in_order(key % _BUCKETS)
+        at = bisect_left(keys, key)
+        return at < len(keys) and keys[at] == key
+
+    def _in_order(self, number: int) -> array[int]:
+        bucket = self._buckets[number]
+        if self._sorted[number] != len(bucket):
+            bucket = self._buckets[number] = array("q", sorted(bucket))
+            self._sorted[number] = len(bucket)
+        return bucket
+
+
+Makers = dict[bytes, list[tuple[str, str]]]
+"""By fold key: (source, target) of everything that would make it, in the order of the sources."""
+
+
+def makers(sources: Iterable[str], naming: Naming, wanted: Container[int], is_picture: Callable[[str], bool]) -> Makers:
+    """Who makes the targets whose fold keys have a hash among `wanted`; only sources that `is_picture` says yes to."""
+    found: Makers = {}
+    for source in sources:
+        keys = [(fold(target), target) for target in naming.targets(source)]
+        mine = [(key, target) for key, target in keys if hash(key) in wanted]
+        if mine and is_picture(source):
+            for key, target in mine:
+                found.setdefault(key, []).append((source, target))
+    return found
+
+
+def collisions(found: Makers) -> dict[str, PictureError]:
+    """The error of each source that shares a target with another (or with itself, in two renditions)."""
+    errors: dict[str, PictureError] = {}
+    for sharing in found.values():
+        if len(sharing) < 2:
+            continue
+        for number, (source, target) in enumerate(sharing):
+            other = sharing[0 if number else 1][0]
+            also = f"'{other}'" if other != source else "another of its renditions"
+            errors.setdefault(source, PictureError(ErrorKind.COLLISION, f"'{source}' and {also} would make '{target}'"))
+    return errors

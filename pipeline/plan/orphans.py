@@ -1,0 +1,60 @@
+"""Targets that nothing in the source or the config asks for any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from pipeline.model import KnownSource
+from pipeline.plan.decision import was_made
+from pipeline.plan.naming import Makers, NameIndex, name_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """One file of ours without a reason to be there, as far as the records of sources tell."""
+
+    source: str
+    rendition: str
+    target: str
+    size: int
+    why: str  # "source gone", "rendition gone", "renamed", "not a picture any more"
+
+
+def orphans_of(known: KnownSource, why: str, current: Collection[tuple[str, str]] = ()) -> list[Orphan]:
+    """The made renditions of `known` that are not `current`, which holds (rendition, target); all, without it.
+
+    `why` is said of renditions whose name is not current; one whose name is was `renamed`.
+    """
+    names = {name for name, _ in current}
+    return [
+        Orphan(known.source, name, one.target, one.size or 0, "renamed" if name in names else why)
+        for name, one in sorted(known.renditions.items())
+        if was_made(one) and (name, one.target) not in current
+    ]
+
+
+class Leftovers:
+    """What the second pass finds to be without a source or a place in the config."""
+
+    def __init__(self) -> None:
+        self.orphans: list[Orphan] = []
+        self.gone: list[str] = []  # remembered sources that are not there and have left no files: to be forgotten
+
+    def of(self, known: KnownSource, why: str, current: Collection[tuple[str, str]] = ()) -> bool:
+        """Take note of the orphans of `known`, and say whether there are any; see `orphans_of`."""
+        found = orphans_of(known, why, current) if known.renditions else []
+        self.orphans += found
+        return bool(found)
+
+    def of_missing(self, known: KnownSource) -> None:
+        """Take note of a source that is not there any more."""
+        if not self.of(known, "source gone"):
+            self.gone.append(known.source)
+
+    def settle(self, index: NameIndex, make: Callable[[Collection[int]], Makers]) -> None:
+        """Drop what another source makes now: `photo.jpg` was replaced by `photo.png`, say."""
+        contested = {name_hash(orphan.target) for orphan in self.orphans if index.holds(orphan.target)}
+        if contested:
+            current = {target for sharing in make(contested).values() for _, target in sharing}
+            self.orphans = [orphan for orphan in self.orphans if orphan.target not in current]

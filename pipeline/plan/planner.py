@@ -1,0 +1,217 @@
+"""The plan: source x manifest x recipes -> jobs with their reasons, in two passes.
+
+The first pass takes all names, so that two sources that would make one target are found before either is rendered. The
+second goes through them again, folder by folder and about a thousand at a time, and compares stats with what is
+remembered; it is a generator, so the first job is there as soon as its chunk has been looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.config.settings import Config
+from pipeline.errors import PictureError, SourceTrouble
+from pipeline.model import Job, KnownSource, Reason, Record, Stat, Status
+from pipeline.plan.counts import Counts
+from pipeline.plan.decision import Facts, decide, strangers
+from pipeline.plan.memory import Memory
+from pipeline.plan.naming import Naming
+from pipeline.plan.orphans import Leftovers, Orphan
+from pipeline.plan.reasons import nothing_to_do, reasons
+from pipeline.plan.recipe import recipe_id
+from pipeline.plan.survey import Survey, still_unsupported
+from pipeline.sources.globs import Globs
+from pipeline.sources.source import Folder, Source
+from pipeline.targets.target import Target
+
+CHUNK = 1000  # names looked up at once: 1 MB of what is remembered of them
+
+_NO_STAT = Stat(0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What the command line may ask of a plan."""
+
+    force: bool = False  # render everything again
+    only: tuple[str, ...] = ()  # globs; other sources are left out of the plan
+    limit: int | None = None  # stop after that many jobs
+    adopt: bool = False  # files at unclaimed target paths may be compared with, and kept where equal
+
+
+class Planner:
+    """Plans one run, in one thread: `decisions` gives everything there is to do, once.
+
+    The order is that of (folder, name), each by bytes: a folder's files come together, and the same in every run.
+    There is a `Job` for each source with something to make, and a `Record` for a verdict that needs no reading:
+    collision, not ours, deferred, a folder that cannot be listed, something that is no file.
+    """
+
+    def __init__(self, config: Config, memory: Memory, options: PlanOptions, source: Source, target: Target) -> None:
+        self.counts = Counts()
+        self.complete = False  # every source was looked at; `orphans` and `gone` mean little before
+        self._config = config
+        self._memory = memory
+        self._options = options
+        self._source = source
+        self._target = target
+        self._only = Globs(options.only)
+        self._naming = Naming(config.target, config.specs)
+        self._spec_names = tuple(spec.name for spec in config.specs)
+        self._recipes = tuple(recipe_id(spec) for spec in config.specs)
+        self._collisions: dict[str, PictureError] = {}
+        self._leftovers = Leftovers()
+
+    @property
+    def orphans(self) -> list[Orphan]:
+        """Files of ours that nothing asks for any more, by the source that they were made from."""
+        return self._leftovers.orphans
+
+    @property
+    def gone(self) -> list[str]:
+        """Remembered sources that are not there any more and have left no files: they can be forgotten."""
+        return self._leftovers.gone
+
+    def decisions(self) -> Iterator[Job | Record]:
+        """Both passes.
+
+        Raises `SourceTrouble` where the source is missing, or empty although pictures are known, and `TargetTrouble`
+        where the target cannot be looked at.
+        """
+        survey = Survey(self._source, self._memory, self._naming, self.counts)
+        if survey.holds_nothing() and self._remembers():
+            raise SourceTrouble(
+                f"the source {self._config.source.path} holds no files, although the manifest knows pictures of it"
+                " (is its disk mounted?)"
+            )
+        self._collisions = survey.collisions()
+        limit = self._options.limit
+        if limit is not None and limit <= 0:
+            return
+        for decision in self._second_pass(survey):
+            if isinstance(decision, Job):
+                self.counts.jobs += 1
+                self.counts.bytes += decision.stat.size
+            yield decision
+            if limit is not None and self.counts.jobs >= limit:
+                return
+        self._leftovers.settle(survey.index, survey.makers)
+        self.counts.orphans = len(self.orphans)
+        self.complete = True
+
+    # -- the second pass
+
+    def _second_pass(self, survey: Survey) -> Iterator[Job | Record]:
+        unlistable = survey.unlistable()
+        for path in sorted({*survey.folders, *self._memory.folders()}, key=os.fsencode):
+            folder = survey.folders.get(path)
+            if folder is not None and folder.error is not None:
+                yield Record(path, _NO_STAT, Status.FAILED, error=folder.error)
+            elif folder is not None:
+                yield from self._folder(folder, unlistable)
+            elif not f"{path}/".startswith(unlistable):
+                self._missing(self._memory.known(path), unlistable)
+
+    def _folder(self, folder: Folder, unlistable: tuple[str, ...]) -> Iterator[Job | Record]:
+        names = folder.names()
+        after = None
+        for start in range(0, max(len(names), 1), CHUNK):
+            chunk = names[start : start + CHUNK]
+            through = chunk[-1] if start + CHUNK < len(names) else None
+            known = self._memory.known(folder.path, after, through)
+            after = through
+            listed = {folder.source(name) for name in chunk}
+            self._missing({source: one for source, one in known.items() if source not in listed}, unlistable)
+            yield from self._chunk(folder, chunk, known)
+
+    def _chunk(self, folder: Folder, names: Sequence[str], known: dict[str, KnownSource]) -> Iterator[Job | Record]:
+        """Decide about `names`, of which `known` is what is remembered."""
+        sources = [folder.source(name) for name in names]
+        if self._only:
+            self.counts.seen += len(names)
+            wanted = [(name, source) for name, source in zip(names, sources, strict=True) if self._only.covers(source)]
+            names, sources = [name for name, _ in wanted], [source for _, source in wanted]
+            self.counts.seen -= len(names)
+        stats = self._source.stats(folder.path, names)
+        early: dict[str, Record] = {}
+        waiting: list[tuple[str, Stat]] = []
+        for name, source, stat in zip(names, sources, stats, strict=True):
+            remembered = known.get(source)
+            if name in folder.skipped:
+                self._skip(source, folder.skipped[name], remembered, early)
+            elif stat is None:
+                continue  # gone since it was listed; the next run will see that
+            elif source in self._collisions:
+                early[source] = Record(source, stat, Status.FAILED, error=self._collisions[source])
+            elif remembered is not None and not self._options.force and still_unsupported(remembered, stat):
+                self.counts.unsupported += 1
+                self._leftovers.of(remembered, "not a picture any more")
+            else:
+                waiting.append((source, stat))
+        yield from self._in_order(sources, early, self._facts(waiting, known))
+
+    def _facts(self, waiting: Sequence[tuple[str, Stat]], known: dict[str, KnownSource]) -> dict[str, Facts]:
+        """What is to be known about each source that has something to do."""
+        targets = [self._naming.targets(source) for source, _ in waiting]
+        found = self._target.stats([target for of_one in targets for target in of_one])
+        names, recipes, specs, force = self._spec_names, self._recipes, len(self._recipes), self._options.force
+        due: dict[str, Facts] = {}
+        at = unchanged = 0
+        for (source, stat), of_one in zip(waiting, targets, strict=True):
+            there = found[at : at + specs]
+            at += specs
+            remembered = known.get(source)
+            wanted = tuple(zip(names, of_one, recipes, strict=True))
+            if not force and nothing_to_do(remembered, stat, wanted, there):
+                unchanged += 1
+                continue
+            why = reasons(remembered, stat, wanted, there, force=force)
+            self.counts.reasons.update(why)
+            if remembered is not None:
+                self._leftovers.of(remembered, "rendition gone", {(name, target) for name, target, _ in wanted})
+            if all(one is Reason.UNCHANGED for one in why):
+                self.counts.unchanged += 1
+            else:
+                due[source] = Facts(source, stat, remembered, of_one, there, why)
+        self.counts.unchanged += unchanged
+        self.counts.reasons[Reason.UNCHANGED] += unchanged * specs
+        return due
+
+    def _in_order(
+        self, sources: Sequence[str], early: dict[str, Record], due: dict[str, Facts]
+    ) -> Iterator[Job | Record]:
+        unknown = [target for facts in due.values() for target in strangers(facts)]
+        foreign = set(unknown) - self._memory.claimed(unknown) if unknown else set()
+        now = time.time()
+        for source in sources:
+            self.counts.seen += 1
+            if source in early:
+                yield early[source]
+            elif source in due:
+                decision = decide(due[source], self._config.specs, self._recipes, foreign, adopt=self._options.adopt)
+                young = abs(now - decision.stat.ctime_ns / 1e9) < self._config.source.settle
+                yield Record(source, decision.stat, Status.DEFERRED) if young else decision
+
+    def _skip(self, source: str, kind: str, remembered: KnownSource | None, early: dict[str, Record]) -> None:
+        """Count what is no file; it is recorded once."""
+        self.counts.skipped[kind] += 1
+        if remembered is not None:
+            self._leftovers.of(remembered, "not a picture any more")
+        if remembered is None or remembered.status is not Status.SKIPPED:
+            early[source] = Record(source, _NO_STAT, Status.SKIPPED, warnings=(kind,))
+
+    # -- what is left over
+
+    def _missing(self, known: dict[str, KnownSource], unlistable: tuple[str, ...]) -> None:
+        """Take note of remembered sources that are not in the source any more."""
+        for source, remembered in known.items():
+            if (self._only and not self._only.covers(source)) or f"{source}/" in unlistable:
+                continue  # not asked for; or a folder that failed before and still does
+            self._leftovers.of_missing(remembered)
+        self.counts.orphans = len(self.orphans)
+
+    def _remembers(self) -> bool:
+        return any(one.renditions for folder in self._memory.folders() for one in self._memory.known(folder).values())

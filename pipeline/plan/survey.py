@@ -1,0 +1,78 @@
+"""The first pass: all names, before anything is looked at more closely."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+
+from pipeline.errors import PictureError
+from pipeline.model import KnownSource, Stat, Status
+from pipeline.plan.counts import Counts
+from pipeline.plan.memory import Memory
+from pipeline.plan.naming import Makers, NameIndex, Naming, collisions, makers
+from pipeline.sources.magic import has_picture_name
+from pipeline.sources.source import Folder, Source
+
+
+def still_unsupported(known: KnownSource, stat: Stat) -> bool:
+    """Whether this was found to be no picture, and has not changed since."""
+    return known.status is Status.UNSUPPORTED and known.settled and known.stat.same_content(stat)
+
+
+class Survey:
+    """Every folder of the source with its names, and which of the sources would make one target.
+
+    Costs the names themselves and 8 bytes for each target: less than 60 bytes for a usual name and one rendition.
+    """
+
+    def __init__(self, source: Source, memory: Memory, naming: Naming, counts: Counts) -> None:
+        """List everything; `counts` grows meanwhile. Raises `SourceTrouble` where the source cannot be listed."""
+        self._source = source
+        self._memory = memory
+        self._naming = naming
+        self.folders: dict[str, Folder] = {}
+        self.index = NameIndex()
+        for folder in source.folders():
+            self.folders[folder.path] = folder
+            counts.entries += folder.entries
+            counts.sources += folder.count
+            for one in _sources(folder):
+                self.index.add(naming.targets(one))
+
+    def holds_nothing(self) -> bool:
+        """Whether no file was listed, in a source that could be listed."""
+        return not any(folder.error or folder.count > len(folder.skipped) for folder in self.folders.values())
+
+    def unlistable(self) -> tuple[str, ...]:
+        """The folders that could not be listed, each with a last slash."""
+        return tuple(f"{path}/" for path, folder in self.folders.items() if folder.error)
+
+    def collisions(self) -> dict[str, PictureError]:
+        """The error of every source that shares a target; nearly always there is none, and nothing is read."""
+        repeated = self.index.repeated()
+        return collisions(self.makers(repeated)) if repeated else {}
+
+    def makers(self, hashes: Collection[int]) -> Makers:
+        """The pictures that make targets with these hashes. Goes through all names once more."""
+        return makers(self._all_sources(), self._naming, hashes, self._is_picture)
+
+    def _all_sources(self) -> Iterator[str]:
+        for path in sorted(self.folders, key=os.fsencode):
+            yield from _sources(self.folders[path])
+
+    def _is_picture(self, source: str) -> bool:
+        """By its name, by what is remembered, or else by its first bytes."""
+        if has_picture_name(source):
+            return True
+        folder, _, name = source.rpartition("/")
+        known = self._memory.known(folder, name[:-1] or None, name).get(source)
+        if known is not None:
+            stat = self._source.stats(folder, (name,))[0]
+            if stat is not None and still_unsupported(known, stat):
+                return False
+        return self._source.kind(source) is not None
+
+
+def _sources(folder: Folder) -> list[str]:
+    """The files of a folder, by path, without what is no file."""
+    return [folder.source(name) for name in folder.names() if name not in folder.skipped]

@@ -1,0 +1,105 @@
+r"""Globs as `.gitignore` has them, compiled once into one regular expression.
+
+A pattern without a slash (but for a last one) matches a name at any depth; one with a slash is anchored at the root.
+`*` and `?` stay within a name, `**` between slashes crosses folders, `[a-z]` and `[!a-z]` are classes, `\` takes the
+next character literally, and a last slash means folders only. What lies inside a matched folder is covered too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+
+class Globs:
+    """A set of patterns. No patterns cover nothing."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        sources = [translate(pattern) for pattern in patterns]
+        self._regex = re.compile("|".join(sources), re.DOTALL) if sources else None
+
+    def __bool__(self) -> bool:
+        return self._regex is not None
+
+    def covers(self, path: str) -> bool:
+        """Whether a file's relative path, or a folder that it lies in, matches. Ask for a folder with a last slash."""
+        return self._regex is not None and self._regex.fullmatch(path) is not None
+
+
+def translate(pattern: str) -> str:
+    """The regular expression (for `fullmatch` with DOTALL) of one pattern, and of all that lies below its matches.
+
+    Stars turn into atomic groups: between two stars a name cannot make the match backtrack, however it was chosen.
+    """
+    folders_only = pattern.endswith("/")
+    segments = [segment for segment in pattern.split("/") if segment]
+    if not segments:
+        return "(?!)"
+    if len(segments) == 1 and not pattern.startswith("/"):
+        segments.insert(0, "**")
+    regex = []
+    for position, segment in enumerate(segments):
+        last = position == len(segments) - 1
+        if segment == "**":
+            if not last and segments[position + 1] == "**":
+                continue
+            regex.append("[^/]+(?:/[^/]+)*" if last else "(?:[^/]+/)*")
+        else:
+            regex.append(_segment(segment) + ("" if last else "/"))
+    return f"(?:{''.join(regex)})" + ("/.*" if folders_only else "(?:/.*)?")
+
+
+def _segment(text: str) -> str:
+    """One name's pattern. Each stretch between two stars is matched leftmost, which is always right within a name."""
+    stretches = _stretches(text)
+    if len(stretches) == 1:
+        return stretches[0]
+    middle = "".join(f"(?>[^/]*?{stretch})" for stretch in stretches[1:-1] if stretch)
+    return f"{stretches[0]}{middle}[^/]*{stretches[-1]}"
+
+
+def _stretches(text: str) -> list[str]:
+    """The regular expressions of what stands between the stars of a name's pattern, each of a fixed length."""
+    found = [""]
+    at = 0
+    while at < len(text):
+        char = text[at]
+        at += 1
+        if char == "*":
+            found.append("")
+        elif char == "?":
+            found[-1] += "[^/]"
+        elif char == "[" and (end := _class_end(text, at)):
+            found[-1] += _class(text[at : end - 1])
+            at = end
+        else:
+            if char == "\\" and at < len(text):
+                char = text[at]
+                at += 1
+            found[-1] += re.escape(char)
+    return found
+
+
+def _class_end(text: str, at: int) -> int:
+    """The position after the bracket that closes the class opened before `at`; 0 where none does."""
+    first = at + (text[at : at + 1] in ("!", "^"))
+    return text.find("]", first + 1) + 1  # a bracket in the first place is literal
+
+
+def _class(body: str) -> str:
+    """A character class; it never matches a slash. A range that runs backwards holds nothing."""
+    negated = body[:1] in ("!", "^")
+    body = body[negated:]
+    ranges = []
+    at = 0
+    while at < len(body):
+        low = high = body[at]
+        if body[at + 1 : at + 2] == "-" and at + 2 < len(body):
+            high = body[at + 2]
+            at += 2
+        at += 1
+        if low <= high:
+            ranges.append(f"{re.escape(low)}-{re.escape(high)}")
+    if not ranges:
+        return "[^/]" if negated else "(?!)"
+    return f"(?!/)[{'^' if negated else ''}{''.join(ranges)}]"

@@ -1,0 +1,191 @@
+"""A local folder as a source."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as modes
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pipeline.config.settings import SourceSettings
+from pipeline.errors import ConfigError, ErrorKind, PictureError, SourceTrouble
+from pipeline.model import Limits, Stat
+from pipeline.sources import magic, reading
+from pipeline.sources.descent import Descent, Descriptor
+from pipeline.sources.globs import Globs
+from pipeline.sources.source import Folder, Picture, Unsupported, Vanished
+from pipeline.sources.walk import Walk
+
+GRAIN = 2.0  # seconds: the coarsest time stamps in use (FAT's) are that far apart
+
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE})  # ENXIO: a socket, by now
+
+
+class LocalSource:
+    """The files below one folder; a `Source`. The folder is opened at the first call and stays open."""
+
+    def __init__(self, settings: SourceSettings, *apart: Path) -> None:
+        """What lies in the folders `apart` is never a picture of this source: the target above all."""
+        self._settings = settings
+        self._apart = apart
+        self._include = Globs(settings.include)
+        self._exclude = Globs(settings.exclude)
+        self._opened: Descent | None = None
+        follow = 0 if settings.follow_symlinks else os.O_NOFOLLOW
+        self._flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | follow
+
+    def check(self) -> None:
+        """Raises `SourceTrouble` where there is no such folder, `ConfigError` where it is one of those `apart`."""
+        self._passed_over()
+
+    def folders(self) -> Iterator[Folder]:
+        """Everything there is by name; see `Source`. Raises as `check` does."""
+        identities, paths = self._passed_over()
+        walk = Walk(self._descent(), self._include, self._exclude, follow=self._settings.follow_symlinks)
+        for folder in walk.folders(identities, paths):
+            if folder.error and not folder.path:
+                raise SourceTrouble(f"the source {self._settings.path} cannot be listed: {folder.error.detail}")
+            yield folder
+
+    def stats(self, folder: str, names: Sequence[str]) -> list[Stat | None]:
+        """The stat of each name; None for what has gone, cannot be looked at, or is no regular file. See `Source`."""
+        try:
+            opened = self._descent().to(folder)
+        except OSError:
+            return [None] * len(names)
+        return [self._stat(name, opened) for name in names]
+
+    def kind(self, source: str) -> str | None:
+        """The format by the first bytes; None also for what cannot be read."""
+        try:
+            descriptor = self._open(source)
+        except OSError:
+            return None
+        try:
+            if not modes.S_ISREG(os.fstat(descriptor).st_mode):
+                return None
+            return magic.recognise(source, os.read(descriptor, magic.HEAD))
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
+
+    def read(self, source: str, stat: Stat, limits: Limits) -> Picture:
+        """Copy the bytes of `source`. See `Source`; runs in an I/O thread."""
+        began = time.perf_counter()
+        try:
+            descriptor = self._open(source)
+        except OSError as error:
+            if error.errno in _GONE:
+                raise Vanished(error.strerror or str(error)) from error
+            raise (
+                reading.out_of_resources(error) or PictureError(ErrorKind.UNREADABLE, error.strerror or str(error))
+            ) from error
+        try:
+            for _ in range(2):
+                found = os.fstat(descriptor)
+                _same_file(found, stat)
+                picture = self._copy(source, descriptor, found, limits, began)
+                if picture is not None:
+                    return picture
+                os.lseek(descriptor, 0, os.SEEK_SET)
+            raise PictureError(ErrorKind.CHANGED, "it changed each of the two times it was read")
+        finally:
+            os.close(descriptor)
+
+    def settled(self, stat: Stat, now: float) -> bool:
+        """False for a file read within two seconds of its ctime: a write in the same tick would leave no trace."""
+        return now - stat.ctime_ns / 1e9 >= GRAIN
+
+    def _passed_over(self) -> tuple[list[tuple[int, int]], list[str]]:
+        """The folders `apart`, by device and inode, and by path below the source: they may not be there yet."""
+        here = os.fstat(self._descent().to("").number)
+        root = os.path.realpath(self._settings.path)
+        identities = []
+        paths = []
+        for real in map(os.path.realpath, self._apart):
+            if real.startswith(root.rstrip("/") + "/"):
+                paths.append(os.path.relpath(real, root))
+            try:
+                found = os.stat(real)
+            except OSError:
+                continue
+            if (found.st_dev, found.st_ino) == (here.st_dev, here.st_ino):
+                raise ConfigError(f"source and target are the same folder: {self._settings.path}")
+            identities.append((found.st_dev, found.st_ino))
+        return identities, paths
+
+    def _descent(self) -> Descent:
+        """Opens the root; a link in the root's own path is the user's and is followed."""
+        if self._opened is None:
+            path = self._settings.path
+            try:
+                number = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except FileNotFoundError as error:
+                raise SourceTrouble(f"the source {path} does not exist (is its disk mounted?)") from error
+            except NotADirectoryError as error:
+                raise SourceTrouble(f"the source {path} is not a folder") from error
+            except OSError as error:
+                raise SourceTrouble(f"the source {path} cannot be opened: {error.strerror}") from error
+            self._opened = Descent(Descriptor(number), follow=self._settings.follow_symlinks)
+        return self._opened
+
+    def _open(self, source: str) -> int:
+        """The file's descriptor. O_NONBLOCK keeps a FIFO that took the file's place from blocking the thread."""
+        folder, _, name = source.rpartition("/")
+        descent = self._descent()
+        try:
+            return os.open(name, self._flags, dir_fd=descent.to(folder).number)
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
+            descent.forget(folder)  # it may have been replaced since it was opened
+            return os.open(name, self._flags, dir_fd=descent.to(folder).number)
+
+    def _stat(self, name: str, opened: Descriptor) -> Stat | None:
+        try:
+            found = os.stat(name, dir_fd=opened.number, follow_symlinks=self._settings.follow_symlinks)
+        except OSError:
+            return None
+        return fingerprint(found) if modes.S_ISREG(found.st_mode) else None
+
+    def _copy(
+        self, source: str, descriptor: int, found: os.stat_result, limits: Limits, began: float
+    ) -> Picture | None:
+        """The picture, or None when it changed while it was read. Its kind and size are judged before it is copied."""
+        first = reading.read(descriptor, reading.CHUNK)
+        head = first[: magic.HEAD]
+        kind = magic.recognise(source, head)
+        if kind is None:
+            if magic.has_picture_name(source):
+                raise PictureError(ErrorKind.NOT_A_PICTURE, f"it starts with {head[:16]!r}" if head else "it is empty")
+            raise Unsupported(fingerprint(found))
+        if found.st_size > limits.file_size:
+            raise reading.too_many_bytes(found.st_size, limits.file_size)
+        copied = reading.copy(descriptor, first, limits.file_size)
+        stat = fingerprint(found)
+        if copied.size != stat.size or not stat.same_content(fingerprint(os.fstat(descriptor))):
+            os.close(copied.descriptor)
+            return None
+        return Picture(copied.descriptor, copied.sha256, copied.size, stat, head, kind, time.perf_counter() - began)
+
+
+def fingerprint(found: os.stat_result) -> Stat:
+    """The part of a stat that the program keeps."""
+    return Stat(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_dev, found.st_ino)
+
+
+def _same_file(found: os.stat_result, listed: Stat) -> None:
+    """Raise `Vanished` unless this is the file that was listed.
+
+    Network file systems in user space hand out new inode numbers as they like: there size and both times must do, and
+    nobody can set a ctime.
+    """
+    if not modes.S_ISREG(found.st_mode):
+        raise Vanished("no longer a regular file")
+    if (found.st_dev, found.st_ino) == (listed.device, listed.inode):
+        return
+    if not listed.same_content(fingerprint(found)):
+        raise Vanished("replaced by another file since it was listed")

@@ -1,0 +1,94 @@
+"""What a file is, by its first 64 bytes; and whether its name claims that it is a picture.
+
+The main process looks no further than this: parsing hostile headers is a child's work.
+"""
+
+from __future__ import annotations
+
+HEAD = 64  # bytes that `sniff` wants to see
+
+PICTURE_EXTENSIONS = frozenset(
+    {"jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "webp", "avif", "avifs", "tif", "tiff", "bmp", "dib", "ico"}
+    | {"heic", "heif", "heics", "heifs", "hif", "ppm", "pgm", "pbm", "pnm", "jp2", "j2k", "jxl"}
+)
+"""Names that promise a picture: what cannot be decoded under such a name is a failure, not just unsupported."""
+
+RAW_EXTENSIONS = frozenset(
+    {"3fr", "arw", "cr2", "dcr", "dng", "erf", "iiq", "kdc", "mef", "mos", "nef", "nrw", "pef", "raw", "rw2", "rwl"}
+    | {"sr2", "srf", "srw"}
+)
+"""Camera raws are TIFF by their first bytes, but what a TIFF decoder finds in them is a thumbnail of the camera's."""
+
+_DIB_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
+_PREFIXES = (
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+    (b"II+\0", "tiff"),  # BigTIFF
+    (b"MM\0+", "tiff"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "jp2"),
+    (b"\xff\x4f\xff\x51", "jp2"),  # a bare codestream
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "jxl"),
+    (b"\xff\x0a", "jxl"),
+)
+
+
+def extension(source: str) -> str:
+    """The last extension of the name, lower case, without its dot; "" where there is none."""
+    name = source.rpartition("/")[2]
+    stem, dot, last = name.rpartition(".")
+    return last.lower() if dot and stem else ""
+
+
+def has_picture_name(source: str) -> bool:
+    """Whether the name claims that this is a picture."""
+    return extension(source) in PICTURE_EXTENSIONS
+
+
+def recognise(source: str, head: bytes) -> str | None:
+    """The format that `head` shows, or None for what is not to be taken for a picture: camera raws count as that."""
+    found = sniff(head)
+    return None if found == "tiff" and extension(source) in RAW_EXTENSIONS else found
+
+
+def sniff(head: bytes) -> str | None:
+    """The picture format whose mark stands at the start of `head` (at least `HEAD` bytes where the file has them)."""
+    for prefix, name in _PREFIXES:
+        if head.startswith(prefix):
+            return name
+    if head[4:8] == b"ftyp":
+        return _brand(head)
+    for name, found in (("webp", _webp(head)), ("bmp", _bmp(head)), ("ico", _ico(head)), ("ppm", _ppm(head))):
+        if found:
+            return name
+    return None
+
+
+def _webp(head: bytes) -> bool:
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+
+
+def _bmp(head: bytes) -> bool:
+    return head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _DIB_HEADERS  # two letters prove little
+
+
+def _ico(head: bytes) -> bool:
+    return head[:4] == b"\0\0\1\0" and head[4:6] != b"\0\0" and head[9:10] == b"\0"
+
+
+def _ppm(head: bytes) -> bool:
+    return head[:1] == b"P" and head[1:2] in b"123456f" and head[2:3] in b" \t\r\n#"
+
+
+def _brand(head: bytes) -> str | None:
+    """HEIF and AVIF share a container; which it is stands among the brands of the first box."""
+    length = min(max(int.from_bytes(head[:4], "big"), 16), len(head))
+    brands = {head[at : at + 4] for at in (8, *range(16, length - 3, 4))}
+    if brands & _AVIF_BRANDS:
+        return "avif"
+    return "heif" if brands & _HEIF_BRANDS else None

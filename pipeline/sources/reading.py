@@ -1,0 +1,108 @@
+"""One file's bytes, copied once into memory that nobody can change any more, and hashed on the way.
+
+Measured for 2.4 MB in the page cache on one core: read, hash and write in turn 2.5 ms, of which the hash is 1.35;
+sendfile and hashing a mapping 2.9, reading into a mapping 3.4; for 20 kB 0.03 ms against 0.05. copy_file_range cannot
+copy into a memfd.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+
+from pipeline.errors import ErrorKind, PictureError, SourceTrouble
+
+CHUNK = 1 << 20
+_NOEXEC_SEAL = 0x8  # MFD_NOEXEC_SEAL, Linux 6.3: without it the kernel logs a warning
+_OUT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What `copy` made: a descriptor at offset 0 (the caller closes it), and what went into it."""
+
+    descriptor: int
+    sha256: bytes
+    size: int
+
+
+def copy(descriptor: int, head: bytes, limit: int) -> Copied:
+    """Copy `head`, which was read already, and the rest of `descriptor` into sealed memory.
+
+    Raises `PictureError` (unreadable; too many bytes, when there are more than `limit`) and `SourceTrouble` when this
+    process has no descriptors or memory left, which is no fault of the picture.
+    """
+    held = _hold()
+    try:
+        digest = hashlib.sha256()  # lets go of the GIL for each chunk
+        size = 0
+        chunk = head
+        while chunk:
+            size += len(chunk)
+            if size > limit:
+                raise too_many_bytes(size, limit)
+            digest.update(chunk)
+            _write(held, chunk)
+            chunk = read(descriptor, CHUNK)
+        os.lseek(held, 0, os.SEEK_SET)
+        if hasattr(fcntl, "F_ADD_SEALS") and hasattr(os, "memfd_create"):
+            fcntl.fcntl(
+                held,
+                fcntl.F_ADD_SEALS,
+                fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL,
+            )
+        return Copied(held, digest.digest(), size)
+    except BaseException:
+        os.close(held)
+        raise
+
+
+def too_many_bytes(size: int, limit: int) -> PictureError:
+    """The error of a file that is larger than the limit; `size` is what was seen of it."""
+    return PictureError(ErrorKind.TOO_MANY_BYTES, f"at least {size:,} bytes, the limit is {limit:,}")
+
+
+def read(descriptor: int, size: int) -> bytes:
+    """`os.read`, with a failure as `PictureError`."""
+    try:
+        return os.read(descriptor, size)
+    except OSError as error:
+        raise PictureError(ErrorKind.UNREADABLE, error.strerror or str(error)) from error
+
+
+def out_of_resources(error: OSError) -> SourceTrouble | None:
+    """What to raise instead when `error` says that this process, not the picture, is in trouble."""
+    if error.errno in _OUT_OF:
+        return SourceTrouble(f"no room to read a picture: {error.strerror}; fewer threads would need less")
+    return None
+
+
+def _hold() -> int:
+    """An empty anonymous file of our own."""
+    try:
+        if not hasattr(os, "memfd_create"):
+            with tempfile.TemporaryFile(buffering=0) as unlinked:
+                return os.dup(unlinked.fileno())
+        flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+        try:
+            return os.memfd_create("picture", flags | _NOEXEC_SEAL)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return os.memfd_create("picture", flags)
+    except OSError as error:
+        raise (out_of_resources(error) or SourceTrouble(f"no memory file: {error.strerror}")) from error
+
+
+def _write(held: int, chunk: bytes) -> None:
+    """All of `chunk`: a signal may cut a write short."""
+    try:
+        written = os.write(held, chunk)
+        while written < len(chunk):
+            written += os.write(held, memoryview(chunk)[written:])
+    except OSError as error:
+        raise (out_of_resources(error) or SourceTrouble(f"no memory file: {error.strerror}")) from error

@@ -1,0 +1,112 @@
+"""What every source of pictures offers, and the values it gives out.
+
+A source says three things: what it holds (`folders`), how each thing is without opening it (`stats`), and its bytes
+(`read`). The local folder is the first of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pipeline.errors import PictureError, printable
+from pipeline.model import Limits, Stat
+
+
+class Vanished(Exception):
+    """What was listed is not there any more, or something else has taken its place. The next run sees what there is."""
+
+    def __init__(self, detail: str) -> None:
+        self.detail = printable(detail)[:300]
+        super().__init__(self.detail)
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+class Unsupported(Exception):
+    """Neither a picture by its first bytes nor named like one: left alone, and remembered by `stat`."""
+
+    def __init__(self, stat: Stat) -> None:
+        self.stat = stat
+        super().__init__(stat)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One listed folder: its files and what was skipped, in one compact value (20 to 60 bytes an entry).
+
+    `path` is relative to the root, "" for the root itself. `joined` holds the names of files and of skipped entries,
+    sorted by bytes and separated by NUL. `skipped` says why, by name, for entries that are no regular files.
+    """
+
+    path: str
+    joined: bytes = b""
+    skipped: dict[str, str] = field(default_factory=dict)
+    entries: int = 0  # everything listed here, excluded ones too
+    error: PictureError | None = None  # the folder could not be listed: what is known of it stays known
+
+    def names(self) -> list[str]:
+        """The names in the order of their bytes."""
+        return os.fsdecode(self.joined).split("\0") if self.joined else []
+
+    @property
+    def count(self) -> int:
+        """How many names there are."""
+        return self.joined.count(b"\0") + 1 if self.joined else 0
+
+    def source(self, name: str) -> str:
+        """The path of a file of this folder, relative to the root."""
+        return f"{self.path}/{name}" if self.path else name
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A source's bytes, copied once and unchangeable. Use it in a `with` block, which closes the descriptor."""
+
+    descriptor: int  # at offset 0; a sealed memfd on Linux, an unlinked temporary file elsewhere
+    sha256: bytes
+    size: int
+    stat: Stat  # of the very file that was read, taken before reading and equal after it
+    head: bytes  # the first 64 bytes
+    format: str  # as the first bytes have it: `magic.sniff`
+    seconds: float  # wall time of opening, reading and hashing
+
+    def __enter__(self) -> Picture:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.descriptor)
+
+
+class Source(Protocol):
+    """Where pictures are read from. `folders` and `stats` are called by the plan's thread, `read` by I/O threads."""
+
+    def folders(self) -> Iterator[Folder]:
+        """Everything there is by name, folder by folder in any order.
+
+        Raises `SourceTrouble` when the source as a whole is missing or cannot be listed.
+        """
+        ...
+
+    def stats(self, folder: str, names: Sequence[str]) -> list[Stat | None]:
+        """The stat of each of the folder's names, in their order; None for what has gone or is no regular file."""
+        ...
+
+    def kind(self, source: str) -> str | None:
+        """The format by the first bytes, or None: not a picture, gone, or unreadable."""
+        ...
+
+    def read(self, source: str, stat: Stat, limits: Limits) -> Picture:
+        """Copy the bytes of `source`, which had `stat` when it was listed.
+
+        Raises `Vanished`, `Unsupported`, `PictureError` (unreadable, not a picture, too many bytes, changed while
+        read), and `SourceTrouble` when this process is out of descriptors or memory.
+        """
+        ...
+
+    def settled(self, stat: Stat, now: float) -> bool:
+        """Whether a later write would be certain to change `stat`, for a file read at `now` (seconds since 1970)."""
+        ...

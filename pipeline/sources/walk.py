@@ -1,0 +1,132 @@
+"""The names pass: what a folder and all its sub-folders hold, without a stat of any file.
+
+Iterative, because a tree may be deeper than Python's stack, and by descriptors, because paths may be longer than the
+kernel's limit and links may appear at any time. One folder in memory at a time; the caller keeps what it wants.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Collection, Iterator
+
+from pipeline.errors import ErrorKind, PictureError
+from pipeline.sources.descent import Descent, Descriptor
+from pipeline.sources.globs import Globs
+from pipeline.sources.source import Folder
+
+_NEVER = frozenset({"@eaDir", "#recycle", "lost+found"})  # what storage boxes and file systems put beside the pictures
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+_KINDS = {
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFBLK: "a device",
+    stat.S_IFCHR: "a device",
+}
+
+
+def left_out(name: str) -> bool:
+    """Whether a name is never looked at: hidden files and folders (`.pipeline` too) and storage boxes' own."""
+    return name.startswith(".") or name in _NEVER
+
+
+class Walk:
+    """One pass over the tree below the folder that `descent` starts from.
+
+    `apart` holds folders, by device and inode and by relative path, that are passed over: the target, above all.
+    With `follow`, links to files are files, and a linked folder is walked where no other way led to it: every folder
+    is listed once, in its own place if that is in the tree. That ends every loop, and it keeps ten links to each other
+    from making ten thousand folders.
+    """
+
+    def __init__(self, descent: Descent, include: Globs, exclude: Globs, *, follow: bool) -> None:
+        self._descent = descent
+        self._include = include
+        self._exclude = exclude
+        self._follow = follow
+
+    def folders(self, apart: Collection[tuple[int, int]], apart_paths: Collection[str]) -> Iterator[Folder]:
+        """Every folder with its names, a parent before its children. One that cannot be listed carries its error."""
+        seen = set(apart)
+        waiting = [""]
+        links: list[str] = []  # linked folders, walked when all real ones are known
+        while waiting or links:
+            if not waiting:
+                links.sort(key=os.fsencode, reverse=True)
+                waiting.append(links.pop())
+            path = waiting.pop()
+            if path in apart_paths:
+                continue
+            try:
+                opened = self._descent.to(path)
+                found = os.fstat(opened.number)
+                identity = (found.st_dev, found.st_ino)
+                if identity in seen:
+                    continue
+                if self._follow:
+                    seen.add(identity)
+                folder, below, linked = self._list(path, opened)
+            except OSError as error:
+                if error.errno not in _GONE or not path:
+                    yield Folder(path, error=_unreadable(error))
+                continue
+            yield folder
+            waiting += reversed(below)
+            links += linked
+
+    def _list(self, path: str, opened: Descriptor) -> tuple[Folder, list[str], list[str]]:
+        """One folder's names, its sub-folders, and linked sub-folders; each sorted by bytes, excluded ones left out."""
+        prefix = f"{path}/" if path else ""
+        files: list[str] = []
+        below: list[str] = []
+        linked: list[str] = []
+        skipped: dict[str, str] = {}
+        entries = 0
+        with os.scandir(opened.number) as listing:
+            for entry in listing:
+                entries += 1
+                name = entry.name
+                if left_out(name):
+                    continue
+                if entry.is_file(follow_symlinks=False):
+                    kind = None
+                elif entry.is_dir(follow_symlinks=False):
+                    if not self._exclude.covers(f"{prefix}{name}/"):
+                        below.append(prefix + name)
+                    continue
+                else:
+                    kind = self._kind(entry)
+                    if kind == "":
+                        if not self._exclude.covers(f"{prefix}{name}/"):
+                            linked.append(prefix + name)
+                        continue
+                if self._wanted(prefix + name):
+                    files.append(name)
+                    if kind is not None:
+                        skipped[name] = kind
+        below.sort(key=os.fsencode)
+        joined = b"\0".join(sorted(map(os.fsencode, files)))
+        return Folder(path, joined, skipped, entries), below, linked
+
+    def _wanted(self, path: str) -> bool:
+        if self._include and not self._include.covers(path):
+            return False
+        return not self._exclude.covers(path)
+
+    def _kind(self, entry: os.DirEntry[str]) -> str | None:
+        """What an entry is that is neither a file nor a folder: None for a link to a file, "" for one to a folder."""
+        link = entry.is_symlink()
+        if link and not self._follow:
+            return "a symbolic link"
+        try:
+            mode = entry.stat(follow_symlinks=link).st_mode
+        except OSError:
+            return "a broken symbolic link" if link else "gone"
+        if stat.S_ISREG(mode):
+            return None
+        return "" if stat.S_ISDIR(mode) else _KINDS.get(stat.S_IFMT(mode), "no regular file")
+
+
+def _unreadable(error: OSError) -> PictureError:
+    return PictureError(ErrorKind.UNREADABLE, f"the folder cannot be listed: {error.strerror}")

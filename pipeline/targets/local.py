@@ -1,0 +1,223 @@
+"""A local folder as a target."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import re
+import stat as modes
+from collections.abc import Collection, Iterable, Sequence
+from typing import BinaryIO
+
+from pipeline.config.settings import Durability, TargetSettings
+from pipeline.errors import ErrorKind, PictureError, TargetTrouble
+from pipeline.model import Stat, Written
+from pipeline.targets import placing
+from pipeline.targets.folders import Descriptor, Folders
+from pipeline.targets.trouble import judged, trouble
+
+_UNSYNCED = 200  # folders whose names wait for a sync, each with an open descriptor; more are synced at once
+_TEMPORARY = re.compile(r"\.pipeline-(.+)-[0-9]+")
+_PERMISSION = frozenset({errno.EACCES, errno.EPERM})
+
+
+class LocalTarget:
+    """The files below one folder; a `Target`.
+
+    A file is written beside its place as `.pipeline-<run>-<n>`, synced, and renamed. Measured on ext4 without the sync:
+    0.1 ms for 15 kB with read, hash and write in turn, and no gain from sendfile, a mapping or O_TMPFILE.
+    """
+
+    def __init__(self, settings: TargetSettings, run_id: str) -> None:
+        """`run_id` names the temporary files: never the same twice for one target, without slashes."""
+        self._root = settings.path
+        self._run = run_id
+        self._durable = settings.durability is Durability.SYNC
+        self._numbers = itertools.count(1)  # next() on it is atomic
+        self._folders: Folders | None = None
+        self._broken: TargetTrouble | None = None  # a failed sync is told by the kernel once, so it is kept here
+
+    def prepare(self) -> None:
+        """Make the folder where its parent is there, and try a file in it. Raises `TargetTrouble`."""
+        path = self._root
+        try:
+            made = self._make_root()
+            folders = self._opened()
+            if made:
+                parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                folders.changed("..", Descriptor(parent))
+            name = self._temporary()
+            probe = os.open(name, placing.NEW, 0o600, dir_fd=folders.root.number)
+            try:
+                placing.write(probe, bytes(4096))
+            finally:
+                os.close(probe)
+                os.unlink(name, dir_fd=folders.root.number)
+        except NotADirectoryError as error:
+            raise TargetTrouble(f"the target {path} is not a folder") from error
+        except OSError as error:
+            raise trouble(path, error) from error
+
+    def stat(self, path: str) -> Stat | None:
+        """How the file at `path` is; None where there is nothing. A link is looked at itself."""
+        return self.stats((path,))[0]
+
+    def stats(self, paths: Sequence[str]) -> list[Stat | None]:
+        """`stat` for many, quick where neighbours share a folder. Raises `TargetTrouble` for all but absence."""
+        found: list[Stat | None] = []
+        last: str | None = None
+        opened: Descriptor | None = None
+        for path in paths:
+            folder, _, name = path.rpartition("/")
+            try:
+                if folder != last:
+                    last, opened = folder, None
+                    opened = self._opened().find(folder)
+                found.append(None if opened is None else _stat(name, opened))
+            except (FileNotFoundError, NotADirectoryError):
+                found.append(None)
+            except OSError as error:
+                judgement = self._judged(folder, error)
+                if isinstance(judgement, TargetTrouble):
+                    raise judgement from error
+                found.append(None)  # such a name cannot be there, and writing it will say why
+        return found
+
+    def write(self, path: str, descriptor: int, *, replace: bool) -> Written:
+        """Store all bytes of `descriptor`, from offset 0, whole or not at all; see `Target`. Runs in I/O threads."""
+        folder, _, name = path.rpartition("/")
+        _check(path)
+        if self._broken is not None:
+            raise self._broken
+        try:
+            folders = self._opened()
+            try:
+                return self._write(path, folder, name, descriptor, replace=replace)
+            except FileNotFoundError:
+                folders.forget(folder)  # removed by somebody since it was opened: made again, once
+                return self._write(path, folder, name, descriptor, replace=replace)
+        except OSError as error:
+            raise self._judged(folder, error) from error
+
+    def sync(self) -> None:
+        """Make the names of all written files survive a power cut; to be called right before they are recorded."""
+        if self._broken is not None:
+            raise self._broken
+        if not self._durable or self._folders is None:
+            return
+        try:
+            self._folders.sync()
+        except OSError as error:
+            self._broken = trouble(self._root, error)
+            raise self._broken from error
+
+    def open_for_reading(self, path: str) -> BinaryIO:
+        """The file at `path`, opened without following links; see `Target`."""
+        _check(path)
+        folder, _, name = path.rpartition("/")
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+        try:
+            descriptor = os.open(name, flags, dir_fd=self._opened().find(folder).number)
+        except OSError as error:
+            judgement = self._judged(folder, error)
+            if isinstance(judgement, PictureError) and error.errno not in _PERMISSION:
+                raise judgement from error
+            raise
+        opened = os.fdopen(descriptor, "rb", buffering=0)
+        if not modes.S_ISREG(os.fstat(descriptor).st_mode):
+            opened.close()
+            raise PictureError(ErrorKind.BAD_NAME, "no regular file")
+        return opened
+
+    def sweep(self, dead: Collection[str], folders: Iterable[str] | None = None) -> int:
+        """Remove temporary files that the runs `dead` left in `folders` (None: anywhere). How many it removed.
+
+        For the holder of the run's lock only, and when the last run did not end by itself. Files of runs that are not
+        named, of other configs above all, are left alone. Never raises: what cannot be listed or removed stays.
+        """
+        removed = 0
+        waiting = [""] if folders is None else sorted(set(folders), reverse=True)
+        while waiting:
+            folder = waiting.pop()
+            with contextlib.suppress(OSError):
+                opened = self._opened().find(folder)
+                with os.scandir(opened.number) as listing:
+                    entries = list(listing)
+                for entry in entries:
+                    mark = _TEMPORARY.fullmatch(entry.name)
+                    if mark and mark[1] in dead and entry.is_file(follow_symlinks=False):
+                        os.unlink(entry.name, dir_fd=opened.number)
+                        removed += 1
+                    elif folders is None and entry.is_dir(follow_symlinks=False):
+                        waiting.append(f"{folder}/{entry.name}" if folder else entry.name)
+        return removed
+
+    def _make_root(self) -> bool:
+        """Whether the root had to be made."""
+        try:
+            os.mkdir(self._root)
+        except FileExistsError:
+            return False
+        except FileNotFoundError as error:
+            raise TargetTrouble(
+                f"the folder {self._root.parent} that is to hold the target {self._root.name} does not exist"
+                " (is its disk mounted? make it first)"
+            ) from error
+        return True
+
+    def _opened(self) -> Folders:
+        """The folders below the root. A link in the root's own path is the user's and is followed."""
+        if self._folders is None:
+            number = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._folders = Folders(Descriptor(number), durable=self._durable)
+        return self._folders
+
+    def _judged(self, folder: str, error: OSError) -> PictureError | TargetTrouble:
+        """Whose fault it is; a root that may no longer be written to is not the fault of the folders below it."""
+        if error.errno in _PERMISSION and not os.access(self._root, os.W_OK | os.X_OK):
+            folder = ""
+        return judged(self._root, folder, error)
+
+    def _temporary(self) -> str:
+        return f".pipeline-{self._run}-{next(self._numbers)}"
+
+    def _write(self, path: str, folder: str, name: str, descriptor: int, *, replace: bool) -> Written:
+        folders = self._opened()
+        opened = folders.make(folder)
+        temporary = self._temporary()
+        output = os.open(temporary, placing.NEW, 0o666, dir_fd=opened.number)
+        try:
+            try:
+                size, sha256 = placing.copy(descriptor, output)
+                if self._durable:
+                    os.fsync(output)
+                written = Written(path, size, os.fstat(output).st_mtime_ns, sha256)
+            finally:
+                os.close(output)
+            if replace:
+                os.rename(temporary, name, src_dir_fd=opened.number, dst_dir_fd=opened.number)
+            else:
+                placing.put(temporary, name, opened.number)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary, dir_fd=opened.number)
+            raise
+        if self._durable:
+            folders.changed(folder, opened)
+            if folders.unsynced > _UNSYNCED:
+                self.sync()
+        return written
+
+
+def _check(path: str) -> None:
+    """Refuse what would lead out of the target or into what the program keeps there for itself."""
+    parts = path.split("/")
+    if "\0" in path or any(part in ("", ".", "..") or part.startswith(".pipeline") for part in parts):
+        raise PictureError(ErrorKind.BAD_NAME, f"not a path inside the target: {path}")
+
+
+def _stat(name: str, opened: Descriptor) -> Stat:
+    found = os.stat(name, dir_fd=opened.number, follow_symlinks=False)
+    return Stat(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_dev, found.st_ino)

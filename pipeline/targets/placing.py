@@ -1,0 +1,51 @@
+"""How bytes get under a name: copied beside it, then put in place in one step."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+
+from pipeline.errors import ErrorKind, PictureError
+
+CHUNK = 1 << 20
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC  # flags of a file that must not exist yet
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})  # FAT and its like: no hard links
+
+
+def copy(descriptor: int, output: int) -> tuple[int, bytes]:
+    """Copy all of `descriptor` without moving its offset; size and SHA-256 of what was written."""
+    digest = hashlib.sha256()
+    size = 0
+    while chunk := os.pread(descriptor, CHUNK, size):
+        digest.update(chunk)
+        write(output, chunk)
+        size += len(chunk)
+    return size, digest.digest()
+
+
+def write(output: int, chunk: bytes) -> None:
+    """All of `chunk`: a nearly full disk or a signal may cut a write short."""
+    written = os.write(output, chunk)
+    while written < len(chunk):
+        written += os.write(output, memoryview(chunk)[written:])
+
+
+def put(temporary: str, name: str, folder: int) -> None:
+    """Rename to a name that must be free, without a moment in which a file of somebody else could be lost.
+
+    A hard link is refused where the name is taken, by every kernel and file system that has hard links. Elsewhere the
+    name is reserved with an empty file first; the claim in the manifest tells that it is ours should we die there.
+    """
+    try:
+        try:
+            os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            os.close(os.open(name, NEW, 0o666, dir_fd=folder))
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            return
+    except FileExistsError as error:
+        raise PictureError(ErrorKind.NOT_OURS, "a file that this config did not make has this name") from error
+    os.unlink(temporary, dir_fd=folder)

@@ -1,0 +1,36 @@
+"""What every target offers. The local folder is the first of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import BinaryIO, Protocol
+
+from pipeline.model import Stat, Written
+
+
+class Target(Protocol):
+    """Where renditions are written to. Paths are relative to the target's root, as in `Planned.target`."""
+
+    def prepare(self) -> None:
+        """Make sure that files can be written, before anything is read. Raises `TargetTrouble`."""
+        ...
+
+    def stats(self, paths: Sequence[str]) -> list[Stat | None]:
+        """How each path is, without opening it; None where there is nothing. The plan's thread."""
+        ...
+
+    def write(self, path: str, descriptor: int, *, replace: bool) -> Written:
+        """Store all bytes of `descriptor` under `path`, at once and whole. I/O threads, several at a time.
+
+        Raises `PictureError` (not ours: something is there and `replace` is False; bad name: there can be no file of
+        this name) and `TargetTrouble` when the target as a whole is in trouble.
+        """
+        ...
+
+    def sync(self) -> None:
+        """Make every name that `write` has returned survive a power cut. Any thread. Raises `TargetTrouble`."""
+        ...
+
+    def open_for_reading(self, path: str) -> BinaryIO:
+        """The file at `path`. Raises `FileNotFoundError`, `PictureError` (bad name) and other `OSError`."""
+        ...

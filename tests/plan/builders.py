@@ -1,0 +1,123 @@
+"""A source, a target and a memory for the plan: real folders, and a manifest that is a dictionary."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.config.settings import Config, OnCollision, SourceSettings, TargetSettings, WorkerSettings
+from pipeline.model import Job, KnownRendition, KnownSource, Limits, Reason, Record, Spec, Status
+from pipeline.plan.naming import Naming
+from pipeline.plan.planner import Planner, PlanOptions
+from pipeline.plan.recipe import recipe_id
+from pipeline.sources.local import LocalSource
+from pipeline.targets.local import LocalTarget
+
+JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF"
+THUMB = Spec("thumb", 320, 320)
+LARGE = Spec("large", 1200)
+
+
+class FakeMemory:
+    """`Memory` by dictionaries."""
+
+    def __init__(self) -> None:
+        self.sources: dict[str, KnownSource] = {}
+        self.claims: set[str] = set()
+
+    def known(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, KnownSource]:
+        found = {}
+        for path in sorted(self.sources, key=os.fsencode):
+            its_folder, _, name = path.rpartition("/")
+            raw = os.fsencode(name)
+            if (
+                its_folder == folder
+                and (after is None or raw > os.fsencode(after))
+                and (through is None or raw <= os.fsencode(through))
+            ):
+                found[path] = self.sources[path]
+        return found
+
+    def folders(self) -> Iterator[str]:
+        return iter(sorted({path.rpartition("/")[0] for path in self.sources}, key=os.fsencode))
+
+    def claimed(self, targets: list[str]) -> set[str]:
+        return self.claims & set(targets)
+
+
+class House:
+    """A source and a target folder, and a memory of what was made."""
+
+    def __init__(self, root: Path, *specs: Spec, on_collision: OnCollision = OnCollision.FAIL) -> None:
+        self.source, self.target = root / "source", root / "target"
+        self.source.mkdir()
+        self.target.mkdir()
+        self.memory = FakeMemory()
+        self.specs = specs or (THUMB,)
+        self.source_settings = SourceSettings(self.source)
+        self.target_settings = TargetSettings(self.target, on_collision=on_collision)
+
+    def put(self, *names: str | bytes, content: bytes = JPEG) -> None:
+        for name in names:
+            path = os.path.join(os.fsencode(self.source), os.fsencode(name))
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(content)
+
+    def targets(self, source: str) -> list[str]:
+        return Naming(self.target_settings, self.specs).targets(source)
+
+    def make(self, *sources: str, settled: bool = True) -> None:
+        """As if a run had made all renditions of these."""
+        for source in sources:
+            folder, _, name = source.rpartition("/")
+            (stat,) = LocalSource(self.source_settings).stats(folder, [name])
+            assert stat is not None
+            renditions = {}
+            for spec, target in zip(self.specs, self.targets(source), strict=True):
+                path = self.target / target
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(b"made")
+                mtime = os.stat(path).st_mtime_ns
+                renditions[spec.name] = KnownRendition(
+                    target, recipe_id(spec), Status.DONE, None, 4, mtime, b"hash of target"
+                )
+                self.memory.claims.add(target)
+            self.memory.sources[source] = KnownSource(
+                source, stat, b"hash of source", settled, Status.DONE, None, renditions
+            )
+
+    def planner(self, **options: object) -> Planner:
+        config = Config(
+            self.source.parent / "config.yaml",
+            self.source_settings,
+            self.target_settings,
+            self.specs,
+            WorkerSettings(),
+            Limits(),
+            self.target / ".pipeline/manifest.sqlite",
+        )
+        return Planner(
+            config,
+            self.memory,
+            PlanOptions(**options),  # type: ignore[arg-type]
+            LocalSource(self.source_settings, self.target),
+            LocalTarget(self.target_settings, "r"),
+        )
+
+    def plan(self, **options: object) -> dict[str, dict[str, Reason] | str]:
+        """Per source: the reasons by rendition, or the status and error of a verdict."""
+        return told(list(self.planner(**options).decisions()))
+
+
+def told(decisions: list[Job | Record]) -> dict[str, dict[str, Reason] | str]:
+    found: dict[str, dict[str, Reason] | str] = {}
+    for decision in decisions:
+        assert decision.source not in found
+        if isinstance(decision, Job):
+            found[decision.source] = {one.spec.name: one.reason for one in decision.planned}
+        else:
+            errors = [decision.error, *(one.error for one in decision.renditions)]
+            found[decision.source] = ": ".join([decision.status, *(error.kind for error in errors if error)])
+    return found

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pipeline.config.settings import OnCollision, TargetSettings
+from pipeline.errors import ErrorKind
+from pipeline.manifest.claims import fold
+from pipeline.model import Spec
+from pipeline.plan.naming import NameIndex, Naming, collisions, makers, name_hash
+
+SPECS = (Spec("thumb"), Spec("large"))
+
+
+def naming(on_collision: OnCollision = OnCollision.FAIL, name: str = "{dir}/{stem}-{rendition}.{ext}") -> Naming:
+    return Naming(TargetSettings(Path("/t"), name, on_collision), SPECS)
+
+
+def found(sources: list[str], names: Naming) -> dict[str, str]:
+    index = NameIndex()
+    for source in sources:
+        index.add(names.targets(source))
+    repeated = index.repeated()
+    assert bool(repeated) == bool(makers(sources, names, repeated, lambda _: True))
+    errors = collisions(makers(sources, names, repeated, lambda source: not source.endswith(".xmp")))
+    assert all(error.kind is ErrorKind.COLLISION for error in errors.values())
+    return {source: error.detail for source, error in errors.items()}
+
+
+@pytest.mark.parametrize(
+    ("sources", "colliding"),
+    [
+        (["a.jpg", "b.jpg"], []),
+        (["a.jpg", "a.png"], ["a.jpg", "a.png"]),
+        (["a.jpg", "A.jpg"], ["a.jpg", "A.jpg"]),
+        (["d/a.jpg", "D/a.jpg"], ["d/a.jpg", "D/a.jpg"]),
+        (["é.jpg", "e\u0301.jpg"], ["é.jpg", "e\u0301.jpg"]),
+        (["straße.jpg", "STRASSE.jpg"], ["straße.jpg", "STRASSE.jpg"]),
+        (["a.jpg", "a.xmp"], []),
+        (["a.jpg", "a.xmp", "a.png"], ["a.jpg", "a.png"]),
+        (["d/a.jpg", "e/a.jpg"], []),
+        (["\udcff.jpg", "\udcfe.jpg"], []),
+    ],
+)
+def test_sources_that_would_make_one_target_are_found(sources: list[str], colliding: list[str]) -> None:
+    for order in (sources, sources[::-1]):
+        assert sorted(found(order, naming())) == sorted(colliding)
+
+
+def test_both_names_and_the_target_are_told() -> None:
+    errors = found(["a.jpg", "a.png", "a.webp"], naming())
+    assert errors == {
+        "a.jpg": "'a.jpg' and 'a.png' would make 'a-thumb.jpg'",
+        "a.png": "'a.png' and 'a.jpg' would make 'a-thumb.jpg'",
+        "a.webp": "'a.webp' and 'a.jpg' would make 'a-thumb.jpg'",
+    }
+
+
+def test_two_renditions_may_collide_across_sources() -> None:
+    names = Naming(TargetSettings(Path("/t")), (Spec("b-c"), Spec("c")))
+    assert sorted(found(["a.jpg", "a-b.jpg"], names)) == ["a-b.jpg", "a.jpg"]
+
+
+def test_two_renditions_of_one_source_that_share_a_name_collide_too() -> None:
+    assert found(["a.jpg"], naming(name="{stem}.{ext}")) == {
+        "a.jpg": "'a.jpg' and another of its renditions would make 'a.jpg'"
+    }
+
+
+def test_kept_extensions_make_names_distinct_and_they_never_flip() -> None:
+    names = naming(OnCollision.KEEP_EXTENSION)
+    assert found(["a.jpg", "a.png"], names) == {}
+    assert names.targets("a.jpg") == ["a.jpg-thumb.jpg", "a.jpg-large.jpg"]  # whether there is an a.png or not
+    assert sorted(found(["a.jpg", "A.JPG"], names)) == ["A.JPG", "a.jpg"]
+
+
+_NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=8)
+
+
+@given(_NAMES.filter(lambda name: not name.startswith(".")), st.sampled_from(["upper", "NFD", "NFC", "casefold"]))
+@example("\u017f", "upper")
+@example("\u0130", "casefold")
+def test_names_that_differ_by_case_or_form_alone_collide_where_they_fold_alike(name: str, change: str) -> None:
+    other = getattr(name, change)() if change in ("upper", "casefold") else unicodedata.normalize(change, name)
+    sources = [f"{name}.jpg", f"{other}.jpg"]
+    if sources[0] == sources[1]:
+        return
+    targets = [naming().targets(source)[0] for source in sources]
+    alike = fold(targets[0]) == fold(targets[1])
+    if change in ("NFD", "NFC"):
+        assert alike
+    assert bool(found(sources, naming())) == alike
+
+
+def test_an_index_knows_what_it_holds() -> None:
+    index = NameIndex()
+    for number in range(1000):
+        index.add([f"d/{number}.jpg"])
+    assert index.holds("D/7.JPG")
+    assert not index.holds("d/1000.jpg")
+    assert index.repeated() == set()
+    index.add(["d/7.jpg"])
+    assert index.repeated() == {name_hash("d/7.jpg")}
+    index.add(["d/8.jpg"])
+    assert index.repeated() == {name_hash("d/7.jpg"), name_hash("d/8.jpg")}

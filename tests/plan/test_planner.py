@@ -1,0 +1,509 @@
+from __future__ import annotations
+
+import os
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.settings import OnCollision
+from pipeline.errors import ErrorKind, PictureError, SourceTrouble
+from pipeline.manifest.claims import Claim
+from pipeline.manifest.store import Manifest
+from pipeline.model import (
+    Job,
+    KnownRendition,
+    KnownSource,
+    Reason,
+    Record,
+    RenditionRecord,
+    Spec,
+    Stat,
+    Status,
+    Written,
+)
+from pipeline.plan import planner as planning
+from pipeline.plan.counts import Counts
+from pipeline.plan.memory import Memory
+from pipeline.plan.naming import Naming
+from pipeline.plan.planner import Planner
+from pipeline.plan.survey import Survey
+from pipeline.sources.local import LocalSource
+from pipeline.sources.source import Folder
+
+from .builders import JPEG, LARGE, THUMB, FakeMemory, House
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> House:
+    return House(tmp_path, THUMB, LARGE)
+
+
+def done(planner: Planner) -> Planner:
+    for _ in planner.decisions():
+        pass
+    assert planner.complete
+    return planner
+
+
+# -- reasons
+
+
+def test_everything_is_new_at_first_and_in_the_order_of_folders_and_names(house: House) -> None:
+    house.put("b.jpg", "a/z.jpg", "C.jpg", "a b/x.jpg", b"\xff\n.jpg")
+    assert list(house.plan()) == ["C.jpg", "b.jpg", "\udcff\n.jpg", "a/z.jpg", "a b/x.jpg"]
+    assert set(map(str, house.plan().values())) == {str({"thumb": Reason.NEW})}
+
+
+def test_nothing_is_planned_or_opened_where_nothing_has_changed(two: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    two.put("a.jpg", "d/b.jpg", "d/c.xmp")
+    two.make("a.jpg", "d/b.jpg")
+    two.memory.sources["d/c.xmp"] = unsupported(two, "d/c.xmp")
+    monkeypatch.setattr(LocalSource, "kind", None)
+    planner = two.planner()
+    assert list(planner.decisions()) == []
+    assert planner.counts == Counts(
+        entries=4, sources=3, seen=3, unchanged=2, unsupported=1, reasons=planner.counts.reasons
+    )
+    assert planner.counts.reasons == {Reason.UNCHANGED: 4}
+    assert planner.orphans == planner.gone == []
+
+
+def unsupported(house: House, source: str) -> KnownSource:
+    folder, _, name = source.rpartition("/")
+    (stat,) = LocalSource(house.source_settings).stats(folder, [name])
+    assert stat is not None
+    return KnownSource(source, stat, None, True, Status.UNSUPPORTED, None, {})
+
+
+def test_a_changed_stat_plans_all_renditions_with_the_hash_to_compare(two: House) -> None:
+    two.put("a.jpg")
+    two.make("a.jpg")
+    os.utime(two.source / "a.jpg", ns=(0, 1))
+    (job,) = two.planner().decisions()
+    assert isinstance(job, Job)
+    assert [(one.reason, one.ours) for one in job.planned] == [(Reason.SOURCE_CHANGED, True)] * 2
+    assert job.known_sha256 == b"hash of source"
+
+
+def test_an_unsettled_source_is_hashed_once_more(house: House) -> None:
+    house.put("a.jpg")
+    house.make("a.jpg", settled=False)
+    (job,) = house.planner().decisions()
+    assert isinstance(job, Job)
+    assert ([one.reason for one in job.planned], job.known_sha256) == ([Reason.SOURCE_CHANGED], b"hash of source")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda path: path.unlink(), Reason.MISSING),
+        (lambda path: path.write_bytes(b"made or not"), Reason.DAMAGED),
+        (lambda path: os.utime(path, ns=(0, 5)), Reason.DAMAGED),
+    ],
+)
+def test_only_the_rendition_that_needs_it_is_planned(two: House, change: object, reason: Reason) -> None:
+    two.put("a.jpg", "b.jpg")
+    two.make("a.jpg", "b.jpg")
+    change(two.target / "a-large.jpg")  # type: ignore[operator]
+    assert two.plan() == {"a.jpg": {"large": reason}}
+
+
+def test_a_changed_recipe_and_a_new_rendition_are_planned_alone(two: House) -> None:
+    two.put("a.jpg")
+    two.make("a.jpg")
+    two.specs = (THUMB, replace(LARGE, quality=50), Spec("square", 100, 100))
+    assert two.plan() == {"a.jpg": {"large": Reason.RECIPE_CHANGED, "square": Reason.NEW}}
+
+
+def test_a_failed_source_is_tried_again(house: House) -> None:
+    house.put("a.jpg")
+    house.make("a.jpg")
+    house.memory.sources["a.jpg"] = replace(
+        house.memory.sources["a.jpg"], status=Status.FAILED, error=ErrorKind.TRUNCATED
+    )
+    assert house.plan() == {"a.jpg": {"thumb": Reason.RETRY}}
+
+
+def test_force_plans_everything_even_what_was_no_picture(house: House) -> None:
+    house.put("a.jpg", "b.txt")
+    house.make("a.jpg")
+    house.memory.sources["b.txt"] = unsupported(house, "b.txt")
+    assert house.plan(force=True) == {"a.jpg": {"thumb": Reason.FORCED}, "b.txt": {"thumb": Reason.FORCED}}
+    (job, _) = house.planner(force=True).decisions()
+    assert isinstance(job, Job)
+    assert job.known_sha256 is None
+
+
+def test_a_file_that_was_no_picture_is_looked_at_again_once_it_changes(house: House) -> None:
+    house.put("b.txt")
+    house.memory.sources["b.txt"] = unsupported(house, "b.txt")
+    assert house.plan() == {}
+    house.put("b.txt", content=JPEG)
+    os.utime(house.source / "b.txt", ns=(0, 5))
+    assert house.plan() == {"b.txt": {"thumb": Reason.NEW}}
+
+
+# -- whose files
+
+
+def test_a_file_at_an_unclaimed_path_is_refused_without_reading(house: House) -> None:
+    house.put("a.jpg")
+    (house.target / "a-thumb.jpg").write_bytes(b"mine")
+    (record,) = house.planner().decisions()
+    assert isinstance(record, Record)
+    assert record.status is Status.FAILED
+    assert [one.error and one.error.kind for one in record.renditions] == [ErrorKind.NOT_OURS]
+
+
+def test_the_other_renditions_of_a_refused_one_are_made(two: House) -> None:
+    two.put("a.jpg")
+    (two.target / "a-thumb.jpg").write_bytes(b"mine")
+    (job,) = two.planner().decisions()
+    assert isinstance(job, Job)
+    assert [one.spec.name for one in job.planned] == ["large"]
+    assert [(one.name, one.status) for one in job.refused] == [("thumb", Status.FAILED)]
+
+
+def test_a_refusal_keeps_what_is_known_of_the_source(two: House) -> None:
+    two.put("a.jpg")
+    two.make("a.jpg")
+    two.specs = (*two.specs, Spec("square"))
+    (two.target / "a-square.jpg").write_bytes(b"mine")
+    (record,) = two.planner().decisions()
+    assert isinstance(record, Record)
+    assert (record.sha256, [one.name for one in record.renditions]) == (b"hash of source", ["square"])
+
+
+def test_an_adopted_file_is_planned_but_not_ours(house: House) -> None:
+    house.put("a.jpg")
+    (house.target / "a-thumb.jpg").write_bytes(b"mine")
+    (job,) = house.planner(adopt=True).decisions()
+    assert isinstance(job, Job)
+    assert [(one.reason, one.ours) for one in job.planned] == [(Reason.NEW, False)]
+
+
+def test_a_claimed_file_without_a_record_is_ours(house: House) -> None:
+    house.put("a.jpg", "b.jpg")
+    (house.target / "a-thumb.jpg").write_bytes(b"written, and killed before the record")
+    house.memory.claims = {"a-thumb.jpg", "b-thumb.jpg"}
+    jobs = list(house.planner().decisions())
+    assert [one.ours for job in jobs if isinstance(job, Job) for one in job.planned] == [True, False]
+
+
+# -- collisions
+
+
+def test_colliding_sources_fail_before_either_is_rendered_and_the_rest_goes_on(house: House) -> None:
+    house.put("a.jpg", "a.png", "b.jpg", "sub/A.jpg", "sub/a.jpg")
+    expected = {
+        "a.jpg": "failed: collision",
+        "a.png": "failed: collision",
+        "b.jpg": {"thumb": Reason.NEW},
+        "sub/A.jpg": "failed: collision",
+        "sub/a.jpg": "failed: collision",
+    }
+    assert house.plan() == expected
+    assert house.plan(only=("/a.jpg",)) == {"a.jpg": "failed: collision"}
+
+
+def test_a_sidecar_does_not_collide_with_its_picture(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.put("a.jpg", "b.jpg")
+    house.put("a.xmp", content=b"<x:xmpmeta")
+    house.put("b.dat", content=JPEG)  # a picture by content
+    reasons = {"thumb": Reason.NEW}
+    assert house.plan() == {
+        "a.jpg": reasons,
+        "a.xmp": reasons,
+        "b.dat": "failed: collision",
+        "b.jpg": "failed: collision",
+    }
+    (house.source / "b.dat").unlink()
+    house.memory.sources["a.xmp"] = unsupported(house, "a.xmp")
+    monkeypatch.setattr(LocalSource, "kind", None)  # remembered: not opened again
+    assert house.plan() == {"a.jpg": reasons, "b.jpg": reasons}
+
+
+def test_kept_extensions_prevent_collisions(tmp_path: Path) -> None:
+    house = House(tmp_path, on_collision=OnCollision.KEEP_EXTENSION)
+    house.put("a.jpg", "a.png")
+    (first, second) = house.planner().decisions()
+    assert isinstance(first, Job)
+    assert isinstance(second, Job)
+    assert [first.planned[0].target, second.planned[0].target] == ["a.jpg-thumb.jpg", "a.png-thumb.jpg"]
+
+
+# -- orphans
+
+
+def test_targets_of_removed_sources_and_dropped_renditions_are_orphans(two: House) -> None:
+    two.put("a.jpg", "d/b.jpg", "e/c.jpg", "e/f.jpg")
+    two.make("a.jpg", "d/b.jpg", "e/c.jpg")
+    (two.source / "d/b.jpg").unlink()
+    (two.source / "d").rmdir()
+    (two.source / "e/c.jpg").unlink()
+    two.specs = (THUMB,)
+    planner = done(two.planner())
+    assert [(one.source, one.rendition, one.target, one.why) for one in planner.orphans] == [
+        ("a.jpg", "large", "a-large.jpg", "rendition gone"),
+        ("d/b.jpg", "large", "d/b-large.jpg", "source gone"),
+        ("d/b.jpg", "thumb", "d/b-thumb.jpg", "source gone"),
+        ("e/c.jpg", "large", "e/c-large.jpg", "source gone"),
+        ("e/c.jpg", "thumb", "e/c-thumb.jpg", "source gone"),
+    ]
+    assert planner.counts.orphans == 5
+    assert planner.gone == []
+
+
+def test_a_new_name_template_orphans_the_old_names(house: House) -> None:
+    house.put("a.jpg")
+    house.make("a.jpg")
+    house.target_settings = replace(house.target_settings, name="{stem}.{ext}")
+    planner = house.planner()
+    (job,) = planner.decisions()
+    assert isinstance(job, Job)
+    assert [(one.target, one.reason) for one in job.planned] == [("a.jpg", Reason.NEW)]
+    assert [(one.target, one.why) for one in planner.orphans] == [("a-thumb.jpg", "renamed")]
+
+
+def test_a_target_taken_over_by_another_source_is_no_orphan(house: House) -> None:
+    house.put("a.jpg", "b.jpg")
+    house.make("a.jpg", "b.jpg")
+    os.rename(house.source / "a.jpg", house.source / "a.png")
+    os.rename(house.source / "b.jpg", house.source / "b.jpeg")
+    (house.source / "b.jpeg").unlink()
+    house.put("b.xmp", content=b"<x:xmpmeta")  # would have b's name, but makes nothing
+    planner = house.planner()
+    jobs = {one.source: one for one in planner.decisions() if isinstance(one, Job)}
+    assert jobs["a.png"].planned[0].ours
+    assert [one.target for one in planner.orphans] == ["b-thumb.jpg"]
+
+
+def test_a_removed_source_that_left_no_files_can_be_forgotten(house: House) -> None:
+    house.put("a.jpg", "b.jpg")
+    house.make("a.jpg", "b.jpg")
+    failed = KnownRendition("b-thumb.jpg", "r", Status.FAILED, ErrorKind.DAMAGED, None, None, None)
+    house.memory.sources["b.jpg"] = replace(house.memory.sources["b.jpg"], renditions={"thumb": failed})
+    (house.source / "b.jpg").unlink()
+    planner = done(house.planner())
+    assert (planner.orphans, planner.gone) == ([], ["b.jpg"])
+
+
+def test_part_of_a_plan_counts_no_orphans_wrongly(house: House) -> None:
+    house.put("a.jpg", "d/b.jpg", "d/c.jpg", "e/f.jpg")
+    house.make("a.jpg", "d/b.jpg", "d/c.jpg")
+    (house.source / "d/c.jpg").unlink()
+    house.put("d/n.jpg")
+    assert done(house.planner(only=("d/b.jpg",))).orphans == []
+    assert [one.source for one in done(house.planner(only=("d/",))).orphans] == ["d/c.jpg"]
+    planner = house.planner(limit=1)
+    assert len(list(planner.decisions())) == 1
+    assert not planner.complete
+    assert [one.source for one in planner.orphans] == ["d/c.jpg"]
+    assert list(house.planner(limit=0).decisions()) == []
+
+
+def test_limit_and_only_choose_what_is_planned(house: House) -> None:
+    house.put("a.jpg", "b.jpg", "d/c.jpg", "d/e.png")
+    house.make("a.jpg")
+    assert list(house.plan(limit=2)) == ["b.jpg", "d/c.jpg"]
+    assert list(house.plan(only=("*.png", "b.*"))) == ["b.jpg", "d/e.png"]
+
+
+def test_progress_is_known_while_the_plan_goes_on(house: House) -> None:
+    house.put("a.jpg", "b.jpg", "c.jpg", "d.jpg", content=bytes(100))
+    planner = house.planner()
+    expected = []
+    for _ in planner.decisions():
+        expected.append((planner.counts.seen, planner.counts.jobs, planner.counts.bytes_expected))
+    assert expected == [(1, 1, 400), (2, 2, 400), (3, 3, 400), (4, 4, 400)]
+
+
+# -- hostile and missing
+
+
+def test_what_is_no_file_is_recorded_once_with_its_reason(house: House) -> None:
+    house.put("a.jpg")
+    os.mkfifo(house.source / "x.jpg")
+    planner = house.planner()
+    records = [one for one in planner.decisions() if isinstance(one, Record)]
+    assert [(one.source, one.status, one.warnings) for one in records] == [("x.jpg", Status.SKIPPED, ("a FIFO",))]
+    house.memory.sources["x.jpg"] = KnownSource("x.jpg", Stat(0, 0, 0), None, True, Status.SKIPPED, None, {})
+    planner = house.planner()
+    assert [one.source for one in planner.decisions()] == ["a.jpg"]
+    assert planner.counts.skipped == {"a FIFO": 1}
+    assert planner.gone == []
+
+
+def test_a_folder_that_cannot_be_listed_fails_and_makes_no_orphans(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.put("a.jpg", "bad/b.jpg", "bad/deep/c.jpg", "bad2/d.jpg")
+    house.make("a.jpg", "bad/b.jpg", "bad/deep/c.jpg", "bad2/d.jpg")
+    real = LocalSource.folders
+    error = PictureError(ErrorKind.UNREADABLE, "Permission denied")
+
+    def folders(self: LocalSource) -> Iterator[Folder]:
+        for folder in real(self):
+            if folder.path == "bad":
+                yield Folder("bad", error=error)
+            elif not folder.path.startswith("bad/"):
+                yield folder
+
+    monkeypatch.setattr(LocalSource, "folders", folders)
+    planner = house.planner()
+    (record,) = planner.decisions()
+    assert isinstance(record, Record)
+    assert (record.source, record.status, record.error) == ("bad", Status.FAILED, error)
+    assert planner.orphans == []
+    house.memory.sources["bad"] = KnownSource("bad", Stat(0, 0, 0), None, True, Status.FAILED, ErrorKind.UNREADABLE, {})
+    assert done(house.planner()).gone == []
+    monkeypatch.undo()
+    planner = house.planner()
+    assert list(planner.decisions()) == []
+    assert (planner.orphans, planner.gone) == ([], ["bad"])
+
+
+def test_a_source_that_vanishes_between_the_passes_makes_no_orphan(house: House) -> None:
+    house.put("a.jpg", "b.jpg")
+    house.make("a.jpg", "b.jpg")
+    planner = house.planner()
+    real = planner._source.stats
+
+    def stats(folder: str, names: list[str]) -> list[Stat | None]:
+        (house.source / "b.jpg").unlink()
+        return real(folder, names)
+
+    planner._source.stats = stats  # type: ignore[method-assign,assignment]
+    assert list(planner.decisions()) == []
+    assert planner.orphans == planner.gone == []
+
+
+def test_an_empty_source_is_trouble_where_pictures_are_known(house: House) -> None:
+    assert house.plan() == {}
+    house.put("a.jpg")
+    house.make("a.jpg")
+    (house.source / "a.jpg").unlink()
+    (house.source / "lost+found").mkdir()
+    with pytest.raises(SourceTrouble, match="holds no files, although the manifest knows pictures of it"):
+        house.plan()
+
+
+def test_a_missing_source_is_trouble(house: House) -> None:
+    house.source.rmdir()
+    with pytest.raises(SourceTrouble, match="does not exist"):
+        house.plan()
+
+
+def test_young_files_that_need_work_are_deferred(house: House) -> None:
+    house.put("a.jpg", "b.jpg")
+    house.make("a.jpg")
+    house.source_settings = replace(house.source_settings, settle=3600.0)
+    assert house.plan() == {"b.jpg": "deferred"}
+    house.source_settings = replace(house.source_settings, settle=0.0)
+    assert house.plan() == {"b.jpg": {"thumb": Reason.NEW}}
+
+
+def test_a_target_that_does_not_exist_yet_can_be_planned_for(house: House) -> None:
+    house.put("a.jpg")
+    house.target.rmdir()
+    assert house.plan() == {"a.jpg": {"thumb": Reason.NEW}}
+    assert not house.target.exists()
+
+
+# -- size
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 1000])
+def test_chunks_of_any_size_make_the_same_plan(two: House, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    monkeypatch.setattr(planning, "CHUNK", chunk)
+    two.put("a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg", "z/y.jpg")
+    two.make("a.jpg", "b.jpg", "d.jpg", "e.jpg")
+    for name in ("b.jpg", "e.jpg"):
+        (two.source / name).unlink()
+    (two.target / "d-thumb.jpg").unlink()
+    planner = two.planner()
+    assert [one.source for one in planner.decisions()] == ["c.jpg", "d.jpg", "z/y.jpg"]
+    assert [one.source for one in planner.orphans] == ["b.jpg", "b.jpg", "e.jpg", "e.jpg"]
+    assert planner.counts.unchanged == 1
+
+
+class Wide:
+    """A source with many names and no files."""
+
+    def __init__(self, folders: int, files: int) -> None:
+        self._folders, self._files = folders, files
+
+    def folders(self) -> Iterator[Folder]:
+        for number in range(self._folders):
+            names = [f"DSC_{number:04}_{file:05}.JPG" for file in range(self._files)]
+            yield Folder(f"2024/{number:04}", "\0".join(names).encode(), entries=self._files)
+
+
+def test_a_million_names_would_cost_less_than_300_bytes_each(house: House) -> None:
+    naming = Naming(house.target_settings, house.specs)
+    tracemalloc.start()
+    try:
+        survey = Survey(Wide(20, 1000), FakeMemory(), naming, Counts())  # type: ignore[arg-type]
+        used, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(survey.folders) == 20
+    assert used / 20_000 < 60
+    assert peak / 20_000 < 300
+
+
+def test_the_first_job_comes_before_the_second_pass_is_over(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "CHUNK", 2)
+    house.put(*(f"{number:02}.jpg" for number in range(10)))
+    planner = house.planner()
+    next(iter(planner.decisions()))
+    assert planner.counts.seen == 1
+
+
+# -- with the real manifest
+
+
+def test_a_plan_from_the_manifest_of_a_run_that_made_everything_is_empty(two: House, tmp_path: Path) -> None:
+    two.put("a.jpg", "d/b\udcff.jpg")
+    two.make("a.jpg", "d/b\udcff.jpg")
+    manifest = Manifest.open(tmp_path / "manifest.sqlite", owner="test")
+    try:
+        memory: Memory = manifest
+        for known in two.memory.sources.values():
+            manifest.claim([Claim(one.target, known.source, name) for name, one in known.renditions.items()])
+            renditions = tuple(
+                RenditionRecord(
+                    name,
+                    one.target,
+                    one.recipe,
+                    Status.DONE,
+                    Reason.NEW,
+                    written=Written(one.target, one.size or 0, one.mtime_ns or 0, b"hash"),
+                )
+                for name, one in known.renditions.items()
+            )
+            manifest.add(Record(known.source, known.stat, Status.DONE, renditions, sha256=b"hash"))
+        manifest.flush()
+        two.memory = memory  # type: ignore[assignment]
+        planner = two.planner()
+        assert list(planner.decisions()) == []
+        assert planner.counts.unchanged == 2
+        (two.target / "d/b\udcff-large.jpg").unlink()
+        (two.source / "a.jpg").unlink()
+        planner = two.planner()
+        (job,) = planner.decisions()
+        assert isinstance(job, Job)
+        assert [(one.target, one.reason, one.ours) for one in job.planned] == [
+            ("d/b\udcff-large.jpg", Reason.MISSING, True)
+        ]
+        assert [one.source for one in planner.orphans] == ["a.jpg", "a.jpg"]
+    finally:
+        manifest.close()

@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import stat as modes
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.settings import SourceSettings
+from pipeline.errors import ErrorKind, PictureError, SourceTrouble
+from pipeline.model import Limits, Stat
+from pipeline.sources import reading
+from pipeline.sources.local import LocalSource
+from pipeline.sources.source import Unsupported, Vanished
+
+JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(range(256)) * 20
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/x.jpg").write_bytes(JPEG)
+    return tmp_path
+
+
+def at(source: LocalSource, path: str = "a/x.jpg") -> Stat:
+    folder, _, name = path.rpartition("/")
+    (found,) = source.stats(folder, [name])
+    assert found is not None
+    return found
+
+
+def local(root: Path, **settings: object) -> LocalSource:
+    return LocalSource(SourceSettings(root, **settings))  # type: ignore[arg-type]
+
+
+def test_a_picture_holds_the_bytes_their_hash_and_the_stat_of_that_very_file(root: Path) -> None:
+    source = local(root)
+    with source.read("a/x.jpg", at(source), Limits()) as picture:
+        assert os.read(picture.descriptor, 1 << 20) == JPEG
+        assert picture.sha256 == hashlib.sha256(JPEG).digest()
+        assert (picture.size, picture.head, picture.format) == (len(JPEG), JPEG[:64], "jpeg")
+        assert picture.stat == at(source)
+        descriptor = picture.descriptor
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="memfds are Linux's")
+def test_nobody_can_change_a_picture_once_it_is_read(root: Path) -> None:
+    source = local(root)
+    with source.read("a/x.jpg", at(source), Limits()) as picture:
+        for change in (
+            lambda: os.pwrite(picture.descriptor, b"!", 0),
+            lambda: os.ftruncate(picture.descriptor, 1),
+            lambda: os.ftruncate(picture.descriptor, 1 << 20),
+        ):
+            with pytest.raises(PermissionError):
+                change()
+
+
+def test_a_picture_of_several_chunks_is_whole(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "CHUNK", 1000)
+    source = local(root)
+    with source.read("a/x.jpg", at(source), Limits()) as picture:
+        assert os.read(picture.descriptor, 1 << 20) == JPEG
+
+
+def test_without_memfds_an_unlinked_file_takes_their_place(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "memfd_create")
+    source = local(root)
+    with source.read("a/x.jpg", at(source), Limits()) as picture:
+        assert os.read(picture.descriptor, 1 << 20) == JPEG
+        assert os.fstat(picture.descriptor).st_nlink == 0
+
+
+# -- swapped between the scan and the open
+
+
+def replaced_by_a_file(root: Path) -> None:
+    (root / "new").write_bytes(JPEG + b"more")
+    os.rename(root / "new", root / "a/x.jpg")
+
+
+def replaced_by_a_link(root: Path) -> None:
+    (root / "secret.jpg").write_bytes(JPEG)
+    (root / "a/x.jpg").unlink()
+    (root / "a/x.jpg").symlink_to(root / "secret.jpg")
+
+
+def folder_replaced_by_a_link(root: Path) -> None:
+    os.rename(root / "a", root / "moved")
+    (root / "a").symlink_to("moved")
+
+
+def replaced_by_a_fifo(root: Path) -> None:
+    (root / "a/x.jpg").unlink()
+    os.mkfifo(root / "a/x.jpg")
+
+
+def replaced_by_a_folder(root: Path) -> None:
+    (root / "a/x.jpg").unlink()
+    (root / "a/x.jpg").mkdir()
+
+
+def removed(root: Path) -> None:
+    (root / "a/x.jpg").unlink()
+
+
+def folder_removed(root: Path) -> None:
+    removed(root)
+    (root / "a").rmdir()
+
+
+def folder_replaced_by_a_file(root: Path) -> None:
+    folder_removed(root)
+    (root / "a").write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    "swap",
+    [
+        replaced_by_a_file,
+        replaced_by_a_link,
+        folder_replaced_by_a_link,
+        replaced_by_a_fifo,
+        replaced_by_a_folder,
+        removed,
+        folder_removed,
+        folder_replaced_by_a_file,
+    ],
+)
+def test_what_took_the_place_of_a_listed_file_is_not_read(root: Path, swap: object) -> None:
+    listing = local(root)
+    stat = at(listing)
+    swap(root)  # type: ignore[operator]
+    with pytest.raises(Vanished):
+        local(root).read("a/x.jpg", stat, Limits())
+    if swap is not folder_replaced_by_a_link:  # the one that listed it still holds the folder itself
+        with pytest.raises(Vanished):
+            listing.read("a/x.jpg", stat, Limits())
+
+
+def test_another_inode_number_for_the_same_file_is_borne(root: Path) -> None:
+    source = local(root)
+    stat = at(source)
+    with source.read("a/x.jpg", Stat(stat.size, stat.mtime_ns, stat.ctime_ns, 1, 1), Limits()) as picture:
+        assert picture.size == len(JPEG)
+
+
+def test_links_are_read_where_they_are_asked_for(root: Path) -> None:
+    (root / "link.jpg").symlink_to("a/x.jpg")
+    (root / "b").symlink_to("a")
+    source = local(root, follow_symlinks=True)
+    for path in ("link.jpg", "b/x.jpg"):
+        with source.read(path, at(source, path), Limits()) as picture:
+            assert picture.size == len(JPEG)
+    assert local(root).stats("", ["link.jpg"]) == [None]
+    assert local(root).stats("b", ["x.jpg"]) == [None]
+
+
+# -- changing while it is read
+
+
+def change_while_reading(monkeypatch: pytest.MonkeyPatch, path: Path, times: int) -> None:
+    real = reading.read
+    left = [times]
+
+    def read(descriptor: int, size: int) -> bytes:
+        chunk = real(descriptor, size)
+        if left[0] and not chunk:
+            left[0] -= 1
+            with path.open("ab") as file:
+                file.write(b"grown")
+        return chunk
+
+    monkeypatch.setattr(reading, "read", read)
+
+
+def test_a_picture_that_changed_while_it_was_read_is_read_once_more(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = local(root)
+    stat = at(source)
+    change_while_reading(monkeypatch, root / "a/x.jpg", 1)
+    with source.read("a/x.jpg", stat, Limits()) as picture:
+        assert os.read(picture.descriptor, 1 << 20) == JPEG + b"grown"
+        assert picture.stat == at(source) != stat
+
+
+def test_a_picture_that_does_not_stop_changing_fails(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = local(root)
+    change_while_reading(monkeypatch, root / "a/x.jpg", 2)
+    with pytest.raises(PictureError) as raised:
+        source.read("a/x.jpg", at(source), Limits())
+    assert raised.value.kind is ErrorKind.CHANGED
+
+
+# -- verdicts
+
+
+def test_a_file_that_is_no_picture_fails_only_under_a_pictures_name(root: Path) -> None:
+    source = local(root)
+    for name, content in (("empty.jpg", b""), ("text.png", b"hello"), ("zeros.jpg", bytes(100))):
+        (root / name).write_bytes(content)
+        with pytest.raises(PictureError) as raised:
+            source.read(name, at(source, name), Limits())
+        assert raised.value.kind is ErrorKind.NOT_A_PICTURE
+    for name, content in (("empty", b""), ("notes.txt", b"hello"), ("raw.nef", b"II*\0")):
+        (root / name).write_bytes(content)
+        with pytest.raises(Unsupported) as unsupported:
+            source.read(name, at(source, name), Limits())
+        assert unsupported.value.stat == at(source, name)
+
+
+def test_a_picture_larger_than_the_limit_fails_before_it_is_copied(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = local(root)
+    monkeypatch.setattr(reading, "copy", None)
+    with pytest.raises(PictureError) as raised:
+        source.read("a/x.jpg", at(source), Limits(file_size=len(JPEG) - 1))
+    assert raised.value.kind is ErrorKind.TOO_MANY_BYTES
+
+
+def test_a_film_larger_than_the_limit_is_just_unsupported(root: Path) -> None:
+    source = local(root)
+    (root / "film.mp4").write_bytes(b"\0\0\0\x20ftypisom" + bytes(1000))
+    with pytest.raises(Unsupported):
+        source.read("film.mp4", at(source, "film.mp4"), Limits(file_size=10))
+
+
+def test_a_picture_that_grows_beyond_the_limit_while_read_fails(root: Path) -> None:
+    with open(root / "a/x.jpg", "rb", buffering=0) as file, pytest.raises(PictureError) as raised:
+        reading.copy(file.fileno(), file.read(64), len(JPEG) - 1)
+    assert raised.value.kind is ErrorKind.TOO_MANY_BYTES
+
+
+@pytest.mark.parametrize(("number", "text"), [(5, "Input/output error"), (13, "Permission denied")])
+def test_an_unreadable_picture_says_why(root: Path, monkeypatch: pytest.MonkeyPatch, number: int, text: str) -> None:
+    source = local(root)
+    stat = at(source)
+
+    def read(descriptor: int, size: int) -> bytes:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "read", read)
+    with pytest.raises(PictureError) as raised:
+        source.read("a/x.jpg", stat, Limits())
+    assert (raised.value.kind, raised.value.detail) == (ErrorKind.UNREADABLE, text)
+
+
+def test_running_out_of_descriptors_is_not_the_pictures_fault(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = local(root)
+    stat = at(source)
+
+    def memfd_create(name: str, flags: int) -> int:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "memfd_create", memfd_create)
+    with pytest.raises(SourceTrouble, match="Too many open files"):
+        source.read("a/x.jpg", stat, Limits())
+
+
+def test_no_descriptor_stays_open_after_a_failure(root: Path) -> None:
+    source = local(root)
+    (root / "text.jpg").write_bytes(b"hello")
+    stat, other = at(source), at(source, "text.jpg")
+    before = len(os.listdir("/proc/self/fd"))
+    for path, found, limits in (
+        ("text.jpg", other, Limits()),
+        ("a/x.jpg", stat, Limits(file_size=100)),
+        ("a/x.jpg", other, Limits()),
+        ("a/gone", stat, Limits()),
+    ):
+        with pytest.raises((PictureError, Vanished)):
+            source.read(path, found, limits)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_the_kind_of_a_file_is_told_by_its_first_bytes(root: Path) -> None:
+    source = local(root)
+    (root / "x.xmp").write_bytes(b"<x:xmpmeta")
+    os.mkfifo(root / "fifo.jpg")
+    assert [source.kind(path) for path in ("a/x.jpg", "x.xmp", "fifo.jpg", "gone")] == ["jpeg", None, None, None]
+
+
+def test_stats_tell_regular_files_only(root: Path) -> None:
+    source = local(root)
+    os.mkfifo(root / "a/fifo")
+    (root / "a/link").symlink_to("x.jpg")
+    found = source.stats("a", ["x.jpg", "fifo", "link", "gone"])
+    real = os.lstat(root / "a/x.jpg")
+    assert modes.S_ISREG(real.st_mode)
+    assert found == [Stat(real.st_size, real.st_mtime_ns, real.st_ctime_ns, real.st_dev, real.st_ino), None, None, None]
+    assert source.stats("gone", ["x"]) == [None]
+
+
+def test_a_file_read_within_two_seconds_of_its_ctime_is_unsettled(root: Path) -> None:
+    source = local(root)
+    stat = at(source)
+    ctime = stat.ctime_ns / 1e9
+    assert not source.settled(stat, ctime)
+    assert not source.settled(stat, ctime + 1.9)
+    assert source.settled(stat, ctime + 2.1)
+    assert not source.settled(stat, ctime - 100)  # the clock went back

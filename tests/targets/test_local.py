@@ -1,0 +1,423 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.settings import Durability, TargetSettings
+from pipeline.errors import ErrorKind, PictureError, TargetTrouble
+from pipeline.model import Written
+from pipeline.targets import placing
+from pipeline.targets.local import LocalTarget
+
+BYTES = bytes(range(256)) * 40
+
+
+@pytest.fixture
+def rendition(tmp_path: Path) -> Iterator[int]:
+    """A descriptor of `BYTES`."""
+    path = tmp_path / "rendition"
+    path.write_bytes(BYTES)
+    descriptor = os.open(path, os.O_RDONLY)
+    yield descriptor
+    os.close(descriptor)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "target").mkdir()
+    return tmp_path / "target"
+
+
+@pytest.fixture
+def target(root: Path) -> LocalTarget:
+    made = LocalTarget(TargetSettings(root), "run1")
+    made.prepare()
+    return made
+
+
+def everything(root: Path) -> list[str]:
+    return sorted(os.path.relpath(os.path.join(at, name), root) for at, _, names in os.walk(root) for name in names)
+
+
+def failing(number: int) -> Callable[..., object]:
+    def fail(*_: object, **__: object) -> object:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+# -- prepare
+
+
+def test_a_target_is_made_where_its_parent_is_there(tmp_path: Path) -> None:
+    LocalTarget(TargetSettings(tmp_path / "new"), "r").prepare()
+    assert (tmp_path / "new").is_dir()
+    assert everything(tmp_path / "new") == []
+
+
+def test_a_missing_parent_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(
+        TargetTrouble, match=r"gone that is to hold the target new does not exist \(is its disk mounted"
+    ):
+        LocalTarget(TargetSettings(tmp_path / "gone/new"), "r").prepare()
+    assert not (tmp_path / "gone").exists()
+
+
+def test_a_file_in_the_targets_place_is_told(tmp_path: Path) -> None:
+    (tmp_path / "new").write_bytes(b"")
+    with pytest.raises(TargetTrouble, match="new is not a folder"):
+        LocalTarget(TargetSettings(tmp_path / "new"), "r").prepare()
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (errno.ENOSPC, "no space left"),
+        (errno.EDQUOT, "quota"),
+        (errno.EROFS, "read-only"),
+        (errno.EACCES, "Permission denied"),
+        (errno.EIO, "Input/output error"),
+    ],
+)
+def test_a_target_that_takes_no_file_is_told_in_one_line_before_anything_is_read(
+    root: Path, monkeypatch: pytest.MonkeyPatch, number: int, text: str
+) -> None:
+    monkeypatch.setattr(placing, "write", failing(number))
+    with pytest.raises(TargetTrouble, match=text) as raised:
+        LocalTarget(TargetSettings(root), "r").prepare()
+    assert str(root) in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert everything(root) == []
+
+
+# -- write
+
+
+def test_a_written_file_has_the_bytes_and_is_described_as_it_lies_there(
+    target: LocalTarget, root: Path, rendition: int
+) -> None:
+    written = target.write("a/b/x.jpg", rendition, replace=False)
+    found = os.stat(root / "a/b/x.jpg")
+    assert (root / "a/b/x.jpg").read_bytes() == BYTES
+    assert written == Written("a/b/x.jpg", len(BYTES), found.st_mtime_ns, hashlib.sha256(BYTES).digest())
+    assert everything(root) == ["a/b/x.jpg"]
+    stat = target.stat("a/b/x.jpg")
+    assert stat is not None
+    assert (stat.size, stat.mtime_ns) == (written.size, written.mtime_ns)
+
+
+def test_permissions_are_those_of_the_umask(target: LocalTarget, root: Path, rendition: int) -> None:
+    before = os.umask(0o027)
+    try:
+        target.write("x.jpg", rendition, replace=False)
+    finally:
+        os.umask(before)
+    assert os.stat(root / "x.jpg").st_mode & 0o777 == 0o640
+
+
+def test_the_descriptor_is_read_from_its_start_wherever_it_stands(
+    target: LocalTarget, root: Path, rendition: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(placing, "CHUNK", 1000)
+    os.lseek(rendition, 77, os.SEEK_SET)
+    target.write("x.jpg", rendition, replace=False)
+    assert (root / "x.jpg").read_bytes() == BYTES
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_is_not_ours_is_never_overwritten(
+    target: LocalTarget, root: Path, rendition: int, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    if not links:
+        monkeypatch.setattr(os, "link", failing(errno.EPERM))  # as FAT says
+    (root / "x.jpg").write_bytes(b"mine")
+    with pytest.raises(PictureError) as raised:
+        target.write("x.jpg", rendition, replace=False)
+    assert raised.value.kind is ErrorKind.NOT_OURS
+    assert (root / "x.jpg").read_bytes() == b"mine"
+    assert everything(root) == ["x.jpg"]
+
+
+def test_without_hard_links_a_free_name_is_taken_all_the_same(
+    target: LocalTarget, root: Path, rendition: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", failing(errno.EOPNOTSUPP))
+    target.write("x.jpg", rendition, replace=False)
+    assert (root / "x.jpg").read_bytes() == BYTES
+    assert everything(root) == ["x.jpg"]
+
+
+def test_of_many_writers_of_one_free_name_exactly_one_gets_it(target: LocalTarget, root: Path, rendition: int) -> None:
+    start = threading.Barrier(8)
+    outcomes: list[object] = []
+
+    def write() -> None:
+        start.wait()
+        try:
+            outcomes.append(target.write("new/x.jpg", rendition, replace=False))
+        except PictureError as error:
+            outcomes.append(error.kind)
+
+    threads = [threading.Thread(target=write) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes.count(ErrorKind.NOT_OURS) == 7
+    assert everything(root) == ["new/x.jpg"]
+
+
+def test_our_own_file_is_replaced(target: LocalTarget, root: Path, rendition: int) -> None:
+    (root / "x.jpg").write_bytes(b"old")
+    target.write("x.jpg", rendition, replace=True)
+    assert (root / "x.jpg").read_bytes() == BYTES
+
+
+def test_a_link_in_the_files_place_is_replaced_and_never_written_through(
+    target: LocalTarget, root: Path, rendition: int, tmp_path: Path
+) -> None:
+    (tmp_path / "precious").write_bytes(b"precious")
+    (root / "x.jpg").symlink_to(tmp_path / "precious")
+    target.write("x.jpg", rendition, replace=True)
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+    assert not (root / "x.jpg").is_symlink()
+
+
+@pytest.mark.parametrize("path", ["x/y.jpg", "x/deep/y.jpg"])
+def test_nothing_is_written_through_a_linked_folder(
+    target: LocalTarget, root: Path, rendition: int, tmp_path: Path, path: str
+) -> None:
+    (tmp_path / "outside/deep").mkdir(parents=True)
+    (root / "x").symlink_to(tmp_path / "outside")
+    with pytest.raises(PictureError) as raised:
+        target.write(path, rendition, replace=True)
+    assert raised.value.kind is ErrorKind.BAD_NAME
+    assert everything(tmp_path / "outside") == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/x", "../x", "a/../../x", "a//x", "./x", "", ".", "a/", "a\0b", ".pipeline/manifest.sqlite", "a/.pipeline-1"],
+)
+def test_a_path_that_leads_elsewhere_is_refused(target: LocalTarget, root: Path, rendition: int, path: str) -> None:
+    with pytest.raises(PictureError) as raised:
+        target.write(path, rendition, replace=True)
+    assert raised.value.kind is ErrorKind.BAD_NAME
+    assert everything(root) == []
+
+
+@pytest.mark.parametrize("path", ["n" * 256 + ".jpg", "folder", "file/x.jpg", "n" * 256 + "/x.jpg"])
+def test_a_name_that_cannot_be_costs_that_rendition_only(
+    target: LocalTarget, root: Path, rendition: int, path: str
+) -> None:
+    (root / "folder").mkdir()
+    (root / "file").write_bytes(b"")
+    with pytest.raises(PictureError) as raised:
+        target.write(path, rendition, replace=True)
+    assert raised.value.kind is ErrorKind.BAD_NAME
+    assert target.stat("n" * 300) is None
+    assert everything(root) == ["file"]
+    target.write("good.jpg", rendition, replace=False)
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "rename", "mkdir", "open"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
+def test_trouble_of_the_target_ends_the_run_and_leaves_nothing_behind(
+    target: LocalTarget, root: Path, rendition: int, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    if call == "write":
+        monkeypatch.setattr(placing, "write", failing(number))
+    else:
+        monkeypatch.setattr(os, call, failing(number))
+    with pytest.raises(TargetTrouble, match="cannot write to the target"):
+        target.write("new/x.jpg", rendition, replace=True)
+    monkeypatch.undo()
+    assert everything(root) == []
+
+
+def test_a_nearly_full_disk_that_takes_half_a_chunk_makes_no_half_file(
+    target: LocalTarget, root: Path, rendition: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.write
+
+    def write(descriptor: int, chunk: bytes) -> int:
+        return real(descriptor, memoryview(chunk)[:1000])
+
+    monkeypatch.setattr(os, "write", write)
+    target.write("x.jpg", rendition, replace=False)
+    assert (root / "x.jpg").read_bytes() == BYTES
+
+
+@pytest.mark.parametrize(("path", "error"), [("x.jpg", TargetTrouble), ("sub/x.jpg", PictureError)])
+def test_no_permission_is_the_targets_trouble_at_its_root_only(
+    target: LocalTarget, rendition: int, monkeypatch: pytest.MonkeyPatch, path: str, error: type[Exception]
+) -> None:
+    monkeypatch.setattr(placing, "copy", failing(errno.EACCES))
+    with pytest.raises(error):
+        target.write(path, rendition, replace=True)
+
+
+def test_a_root_that_lost_its_permission_is_not_blamed_on_its_folders(
+    target: LocalTarget, rendition: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "mkdir", failing(errno.EACCES))
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(TargetTrouble):
+        target.write("sub/x.jpg", rendition, replace=True)
+
+
+def test_a_folder_removed_under_our_feet_is_made_again(target: LocalTarget, root: Path, rendition: int) -> None:
+    target.write("a/b/x.jpg", rendition, replace=False)
+    for path in ("a/b/x.jpg", "a/b", "a"):
+        (os.rmdir if (root / path).is_dir() else os.unlink)(root / path)
+    target.write("a/b/x.jpg", rendition, replace=False)
+    assert everything(root) == ["a/b/x.jpg"]
+
+
+def test_a_removed_target_is_trouble(target: LocalTarget, root: Path, rendition: int) -> None:
+    root.rmdir()
+    with pytest.raises(TargetTrouble, match="it has been removed"):
+        target.write("x.jpg", rendition, replace=False)
+
+
+def test_many_folders_cost_few_descriptors(root: Path, rendition: int) -> None:
+    for durability in Durability:
+        target = LocalTarget(TargetSettings(root, durability=durability), f"r{durability}")
+        before = len(os.listdir("/proc/self/fd"))
+        for number in range(600):
+            target.write(f"{durability}-{number}/x.jpg", rendition, replace=False)
+        assert len(os.listdir("/proc/self/fd")) - before < 300
+        target.sync()
+        assert len(os.listdir("/proc/self/fd")) - before < 140
+
+
+# -- sync
+
+
+def test_every_folder_with_a_new_name_is_synced_and_so_are_new_parents(
+    target: LocalTarget, root: Path, rendition: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_ino)
+        real(descriptor)
+
+    target.sync()
+    monkeypatch.setattr(os, "fsync", fsync)
+    target.write("a/b/x.jpg", rendition, replace=False)
+    assert len(synced) == 1  # the file
+    target.sync()
+    assert set(synced[1:]) == {os.stat(root / path).st_ino for path in (".", "a", "a/b")}
+    target.sync()
+    assert len(synced) == 4
+    target.write("a/b/y.jpg", rendition, replace=False)
+    target.sync()
+    assert synced[5:] == [os.stat(root / "a/b").st_ino]
+
+
+def test_without_durability_nothing_is_synced(root: Path, rendition: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", failing(errno.EIO))
+    target = LocalTarget(TargetSettings(root, durability=Durability.NONE), "r")
+    target.write("a/x.jpg", rendition, replace=False)
+    target.sync()
+
+
+def test_after_a_failed_sync_nothing_is_called_durable_any_more(
+    target: LocalTarget, rendition: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target.write("a/x.jpg", rendition, replace=False)
+    monkeypatch.setattr(os, "fsync", failing(errno.EIO))
+    with pytest.raises(TargetTrouble, match="Input/output error"):
+        target.sync()
+    monkeypatch.undo()  # the kernel tells of a lost write once
+    with pytest.raises(TargetTrouble, match="Input/output error"):
+        target.sync()
+    with pytest.raises(TargetTrouble, match="Input/output error"):
+        target.write("a/y.jpg", rendition, replace=False)
+
+
+def test_a_sync_waits_for_one_that_is_under_way(
+    target: LocalTarget, rendition: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target.write("a/x.jpg", rendition, replace=False)
+    inside, go_on = threading.Event(), threading.Event()
+    real = os.fsync
+    order: list[str] = []
+
+    def fsync(descriptor: int) -> None:
+        inside.set()
+        go_on.wait()
+        real(descriptor)
+        order.append("synced")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    first = threading.Thread(target=target.sync)
+    first.start()
+    inside.wait()
+
+    def second_sync() -> None:
+        target.sync()
+        order.append("second returned")
+
+    second = threading.Thread(target=second_sync)
+    second.start()
+    go_on.set()
+    second.join()
+    first.join()
+    assert order[-1] == "second returned"
+    assert order.count("synced") >= 2
+
+
+# -- reading and sweeping
+
+
+def test_a_file_is_opened_for_reading_without_following_links(
+    target: LocalTarget, root: Path, rendition: int, tmp_path: Path
+) -> None:
+    target.write("a/x.jpg", rendition, replace=False)
+    with target.open_for_reading("a/x.jpg") as file:
+        assert file.read() == BYTES
+    with pytest.raises(FileNotFoundError):
+        target.open_for_reading("a/gone.jpg")
+    (root / "a/link.jpg").symlink_to("x.jpg")
+    (root / "b").symlink_to("a")
+    os.mkfifo(root / "fifo.jpg")
+    for path in ("a/link.jpg", "b/x.jpg", "fifo.jpg", "../rendition"):
+        with pytest.raises(PictureError) as raised:
+            target.open_for_reading(path)
+        assert raised.value.kind is ErrorKind.BAD_NAME
+
+
+def test_sweeping_removes_what_dead_runs_of_ours_left_and_nothing_else(root: Path) -> None:
+    names = [
+        ".pipeline-dead1-1",
+        "a/.pipeline-dead1-22",
+        "a/b/.pipeline-dead2-3",
+        "a/.pipeline-other-1",
+        ".pipeline-run2-1",
+        ".pipeline-dead1-x",
+        "x.pipeline-dead1-1",
+    ]
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"")
+    (root / ".pipeline-dead1-7").mkdir()
+    (root / "a/.pipeline-dead1-8").symlink_to("x")
+    target = LocalTarget(TargetSettings(root), "run2")
+    assert target.sweep({"dead1", "dead2"}, ["", "gone"]) == 1
+    assert target.sweep({"dead1", "dead2"}) == 2
+    assert everything(root) == sorted([*names[3:], "a/.pipeline-dead1-8"])
+
+
+def test_stats_of_what_is_not_there_are_none(tmp_path: Path, root: Path) -> None:
+    assert LocalTarget(TargetSettings(tmp_path / "gone"), "r").stats(["a", "b/c"]) == [None, None]
+    (root / "file").write_bytes(b"")
+    assert LocalTarget(TargetSettings(root), "r").stats(["a", "file/c", "x" * 300, "x" * 300 + "/a"]) == [None] * 4
