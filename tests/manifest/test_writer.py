@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -44,16 +44,16 @@ def _switching_everywhere() -> Iterator[None]:
     before = threading.gettrace()
     threading.settrace(at_call)  # type: ignore[arg-type]
     yield
-    threading.settrace(before)  # type: ignore[arg-type]
+    threading.settrace(before)
 
 
-def _in_threads(count: int, work: object) -> None:
+def _in_threads(count: int, work: Callable[[int], object]) -> None:
     barrier, errors = threading.Barrier(count), []
 
     def body(number: int) -> None:
         try:
             barrier.wait(30)
-            work(number)  # type: ignore[operator]
+            work(number)
         except BaseException as error:  # noqa: BLE001 - shown by the test
             errors.append(error)
 
@@ -100,15 +100,20 @@ def test_the_buffer_hands_every_record_to_exactly_one_commit() -> None:
     taken: list[int] = []
     inside = 0
 
-    def write(group: object) -> None:
+    def write(group: Sequence[int]) -> None:
         nonlocal inside
         inside += 1
         assert inside == 1, "two commits at once"
-        taken.extend(group)  # type: ignore[call-overload]
+        taken.extend(group)
         inside -= 1
 
     commits = GroupCommit[int](write, lambda: None)
-    _in_threads(8, lambda number: [commits.add(number * 2000 + index) for index in range(2000)])
+
+    def work(number: int) -> None:
+        for index in range(2000):
+            commits.add(number * 2000 + index)
+
+    _in_threads(8, work)
     commits.flush()
     assert sorted(taken) == list(range(16_000))
     for number in range(8):
@@ -148,7 +153,7 @@ def test_a_group_is_committed_when_it_is_full_and_not_before() -> None:
 
 def test_an_incomplete_group_is_committed_by_tick_when_its_time_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(writer.time, "monotonic", lambda: now)
+    monkeypatch.setattr("pipeline.manifest.writer.time.monotonic", lambda: now)
     groups: list[int] = []
     commits = GroupCommit[int](lambda group: groups.append(len(group)), lambda: None)
     commits.add(1)
@@ -165,13 +170,18 @@ def test_an_incomplete_group_is_committed_by_tick_when_its_time_has_come(monkeyp
 def test_workers_go_on_while_another_waits_for_the_disk_but_not_without_end() -> None:
     in_commit, go_on, groups = threading.Event(), threading.Event(), []
 
-    def write(group: object) -> None:
+    def write(group: Sequence[int]) -> None:
         in_commit.set()
         assert go_on.wait(30)
-        groups.append(list(group))  # type: ignore[call-overload]
+        groups.append(list(group))
 
     commits = GroupCommit[int](write, lambda: None)
-    first = threading.Thread(target=lambda: [commits.add(n) for n in range(GROUP)])
+
+    def fill_a_group() -> None:
+        for number in range(GROUP):
+            commits.add(number)
+
+    first = threading.Thread(target=fill_a_group)
     first.start()
     assert in_commit.wait(30)
     for number in range(GROUP, GROUP * (BACKLOG + 1) - 1):
