@@ -94,7 +94,7 @@ def frames(source: Source, specs: tuple[Spec, ...], count: int) -> Iterator[Fram
             image.draft(None, (image.width // shrink, image.height // shrink))
         for number in range(count):
             if number or count > 1:
-                image.seek(number + _skipped(source))
+                image.seek(number + source.stills_before)
             image.load()
             duration = round(image.info.get("duration") or _INSTEAD_OF_NONE) if count > 1 else 0
             yield Frame(_working(source), shrink, duration)
@@ -107,11 +107,6 @@ def _plays(source: Source) -> int:
     if source.format == "GIF":  # says how often it is repeated after the first time; nothing: not at all
         return 1 if loop is None else loop + 1 if loop else 0
     return loop if isinstance(loop, int) else 0
-
-
-def _skipped(source: Source) -> int:
-    """An animated PNG may begin with a still picture for viewers that know no better."""
-    return 1 if getattr(source.image, "default_image", False) else 0
 
 
 def _working(source: Source) -> Image.Image:
@@ -143,9 +138,9 @@ def _sixteen(image: Image.Image) -> Image.Image:
     grey = image.info.get("transparency")
     if not isinstance(grey, int):
         return image if image.mode == "I;16" else image.convert("I")
-    raw, little = image.tobytes(), image.mode != "I;16B"
-    top = Image.frombytes("L", image.size, raw, "raw", "L;16" if little else "L;16B")
-    low = Image.frombytes("L", image.size, raw, "raw", "L;16B" if little else "L;16")
+    raw, big = image.tobytes(), image.mode == "I;16B"
+    top = Image.frombytes("L", image.size, raw[0::2] if big else raw[1::2])
+    low = Image.frombytes("L", image.size, raw[1::2] if big else raw[0::2])
     differs = ImageChops.lighter(_unlike(top, grey >> 8), _unlike(low, grey & 0xFF))
     return Image.merge("LA", (top, differs))
 

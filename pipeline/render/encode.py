@@ -15,6 +15,7 @@ from PIL import Image
 from pipeline.model import Format, Spec
 from pipeline.render import memory
 from pipeline.render.metadata import Facts, write_exif
+from pipeline.render.timeless import remove_times
 
 ANIMATED_TARGETS = (Format.PNG, Format.WEBP, Format.AVIF, Format.GIF)
 
@@ -52,6 +53,8 @@ def encode(film: Film, spec: Spec, kept: Facts) -> tuple[int, int]:
     descriptor = memory.create()
     try:
         _save(film.images[0], descriptor, spec.format, options)
+        if spec.format is Format.AVIF and len(film.images) > 1:
+            remove_times(descriptor)
         return descriptor, memory.seal(descriptor)
     except BaseException:
         os.close(descriptor)

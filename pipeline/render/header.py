@@ -44,7 +44,7 @@ def _frames(source: Source, limits: Limits) -> int:
         return max(1, frames)
     if source.format == "TIFF":
         return container.tiff_pages(source.view, limits.frames)
-    return int(getattr(source.image, "n_frames", 1))
+    return max(1, int(getattr(source.image, "n_frames", 1)) - source.stills_before)
 
 
 def _check_scans(source: Source, limits: Limits) -> None:

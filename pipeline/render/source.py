@@ -93,6 +93,11 @@ class Source:
         """Whether it is an animation; the further pages of a TIFF and pictures of an MPO are not its frames."""
         return self.format in _ANIMATED and bool(getattr(self.image, "is_animated", False))
 
+    @property
+    def stills_before(self) -> int:
+        """1 where an animated PNG begins with a still picture for viewers that know no better, which is no frame."""
+        return 1 if getattr(self.image, "default_image", False) else 0
+
 
 @contextmanager
 def opening(descriptor: int) -> Iterator[Source]:
@@ -115,7 +120,7 @@ def opening(descriptor: int) -> Iterator[Source]:
             _refuse_camera_raw(image)
         except Exception as error:
             failure = verdict(error, view, name)
-            if name in _WEAK and failure.kind in (ErrorKind.DAMAGED, ErrorKind.UNSUPPORTED):
+            if name in _WEAK and failure.kind is not ErrorKind.TOO_MANY_PIXELS:
                 raise PictureError(ErrorKind.NOT_A_PICTURE, failure.detail) from error
             raise failure from error
         with image:

@@ -1,0 +1,43 @@
+"""Rendering as the tests of this room do it: bytes in, answer and opened renditions out."""
+
+from __future__ import annotations
+
+import io
+import os
+
+from PIL import Image
+
+from pipeline.model import Header, Limits, RenderAnswer, Rendered, RenderTask, Spec
+from pipeline.render.line import render
+from tests.pictures import descriptor_of
+
+
+def answer_to(content: bytes, *specs: Spec, limits: Limits | None = None) -> tuple[RenderAnswer, dict[str, bytes]]:
+    """The answer, and each rendition's bytes by its name."""
+    descriptor = descriptor_of(content)
+    try:
+        line = render(descriptor, RenderTask(specs, limits or Limits()))
+        header = next(line).payload
+        assert isinstance(header, Header)
+        answer, descriptors = next(line)
+        assert isinstance(answer, RenderAnswer)
+        assert answer.header == header
+        assert list(line) == []
+    finally:
+        os.close(descriptor)
+    contents = []
+    for one in descriptors:
+        with os.fdopen(one, "rb") as file:
+            contents.append(file.read())
+    return answer, {one.name: contents[one.index] for one in answer.renditions if isinstance(one, Rendered)}
+
+
+def rendition(content: bytes, spec: Spec) -> Image.Image:
+    """The one rendition of `content` under `spec`, opened."""
+    answer, files = answer_to(content, spec)
+    (one,) = answer.renditions
+    assert isinstance(one, Rendered), one
+    image = Image.open(io.BytesIO(files[spec.name]))
+    assert image.size == (one.width, one.height)
+    assert one.size == len(files[spec.name])
+    return image
