@@ -23,7 +23,8 @@ def _result(mine: list[float], theirs: list[float], base: str | None = None) -> 
 
 
 def _file(result: Result) -> dict[str, Any]:
-    return json.loads(json.dumps(as_json([result], {})))
+    found: dict[str, Any] = json.loads(json.dumps(as_json([result], {})))
+    return found
 
 
 def test_a_ratio_is_taken_within_each_round_so_that_a_slow_minute_hits_both_sides() -> None:
