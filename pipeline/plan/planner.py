@@ -81,7 +81,7 @@ class Planner:
         Raises `SourceTrouble` where the source is missing, or empty although pictures are known, and `TargetTrouble`
         where the target cannot be looked at.
         """
-        survey = Survey(self._source, self._memory, self._naming, self.counts)
+        survey = Survey(self._source, (self._config.target.path,), self._memory, self._naming, self.counts)
         if survey.holds_nothing() and self._remembers():
             raise SourceTrouble(
                 f"the source {self._config.source.path} holds no files, although the manifest knows pictures of it"

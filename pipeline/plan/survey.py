@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 
 from pipeline.errors import PictureError
 from pipeline.model import KnownSource, Stat, Status
@@ -25,14 +26,14 @@ class Survey:
     Costs the names themselves and 8 bytes for each target: less than 60 bytes for a usual name and one rendition.
     """
 
-    def __init__(self, source: Source, memory: Memory, naming: Naming, counts: Counts) -> None:
-        """List everything; `counts` grows meanwhile. Raises `SourceTrouble` where the source cannot be listed."""
+    def __init__(self, source: Source, apart: Sequence[Path], memory: Memory, naming: Naming, counts: Counts) -> None:
+        """List everything outside of `apart`; `counts` grows meanwhile. Raises what `Source.folders` does."""
         self._source = source
         self._memory = memory
         self._naming = naming
         self.folders: dict[str, Folder] = {}
         self.index = NameIndex()
-        for folder in source.folders():
+        for folder in source.folders(apart):
             self.folders[folder.path] = folder
             counts.entries += folder.entries
             counts.sources += folder.count

@@ -26,10 +26,8 @@ _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.
 class LocalSource:
     """The files below one folder; a `Source`. The folder is opened at the first call and stays open."""
 
-    def __init__(self, settings: SourceSettings, *apart: Path) -> None:
-        """What lies in the folders `apart` is never a picture of this source: the target above all."""
+    def __init__(self, settings: SourceSettings) -> None:
         self._settings = settings
-        self._apart = apart
         self._include = Globs(settings.include)
         self._exclude = Globs(settings.exclude)
         self._opened: Descent | None = None
@@ -37,12 +35,12 @@ class LocalSource:
         self._flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | follow
 
     def check(self) -> None:
-        """Raises `SourceTrouble` where there is no such folder, `ConfigError` where it is one of those `apart`."""
-        self._passed_over()
+        """Raises `SourceTrouble` where there is no such folder."""
+        self._descent()
 
-    def folders(self) -> Iterator[Folder]:
-        """Everything there is by name; see `Source`. Raises as `check` does."""
-        identities, paths = self._passed_over()
+    def folders(self, apart: Sequence[Path]) -> Iterator[Folder]:
+        """Everything there is by name; see `Source`. Raises `ConfigError` where the source is one of those `apart`."""
+        identities, paths = self._passed_over(apart)
         walk = Walk(self._descent(), self._include, self._exclude, follow=self._settings.follow_symlinks)
         for folder in walk.folders(identities, paths):
             if folder.error and not folder.path:
@@ -99,13 +97,13 @@ class LocalSource:
         """False for a file read within two seconds of its ctime: a write in the same tick would leave no trace."""
         return now - stat.ctime_ns / 1e9 >= GRAIN
 
-    def _passed_over(self) -> tuple[list[tuple[int, int]], list[str]]:
+    def _passed_over(self, apart: Sequence[Path]) -> tuple[list[tuple[int, int]], list[str]]:
         """The folders `apart`, by device and inode, and by path below the source: they may not be there yet."""
         here = os.fstat(self._descent().to("").number)
         root = os.path.realpath(self._settings.path)
         identities = []
         paths = []
-        for real in map(os.path.realpath, self._apart):
+        for real in map(os.path.realpath, apart):
             if real.startswith(root.rstrip("/") + "/"):
                 paths.append(os.path.relpath(real, root))
             try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import PictureError, printable
@@ -84,8 +85,8 @@ class Picture:
 class Source(Protocol):
     """Where pictures are read from. `folders` and `stats` are called by the plan's thread, `read` by I/O threads."""
 
-    def folders(self) -> Iterator[Folder]:
-        """Everything there is by name, folder by folder in any order.
+    def folders(self, apart: Sequence[Path]) -> Iterator[Folder]:
+        """Everything there is by name, folder by folder in any order, without the folders `apart` (the target).
 
         Raises `SourceTrouble` when the source as a whole is missing or cannot be listed.
         """

@@ -102,7 +102,7 @@ class House:
             config,
             self.memory,
             PlanOptions(**options),  # type: ignore[arg-type]
-            LocalSource(self.source_settings, self.target),
+            LocalSource(self.source_settings),
             LocalTarget(self.target_settings, "r"),
         )
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -170,6 +170,35 @@ def test_the_other_renditions_of_a_refused_one_are_made(two: House) -> None:
     assert isinstance(job, Job)
     assert [one.spec.name for one in job.planned] == ["large"]
     assert [(one.name, one.status) for one in job.refused] == [("thumb", Status.FAILED)]
+
+
+def test_a_touched_source_with_a_refused_rendition_still_makes_a_record(two: House) -> None:
+    two.put("a.jpg")
+    two.make("a.jpg")
+    os.utime(two.source / "a.jpg", ns=(0, 1))
+    two.specs = (*two.specs, Spec("square"))
+    (two.target / "a-square.jpg").write_bytes(b"mine")
+    (job,) = two.planner().decisions()
+    assert isinstance(job, Job)
+    assert (len(job.planned), len(job.refused), job.known_sha256) == (2, 1, None)
+
+
+def test_a_new_rendition_of_a_touched_source_is_the_only_one_to_be_made(two: House) -> None:
+    two.put("a.jpg")
+    two.make("a.jpg")
+    os.utime(two.source / "a.jpg", ns=(0, 1))
+    two.specs = (*two.specs, Spec("square"))
+    (job,) = two.planner().decisions()
+    assert isinstance(job, Job)
+    assert [one.reason for one in job.planned] == [Reason.SOURCE_CHANGED, Reason.SOURCE_CHANGED, Reason.NEW]
+    assert job.known_sha256 == b"hash of source"
+
+
+def test_the_target_inside_the_source_is_not_planned(house: House) -> None:
+    house.target_settings = replace(house.target_settings, path=house.source / "thumbs")
+    house.target = house.source / "thumbs"
+    house.put("a.jpg", "thumbs/b-thumb.jpg")
+    assert list(house.plan()) == ["a.jpg"]
 
 
 def test_a_refusal_keeps_what_is_known_of_the_source(two: House) -> None:
@@ -350,8 +379,8 @@ def test_a_folder_that_cannot_be_listed_fails_and_makes_no_orphans(
     real = LocalSource.folders
     error = PictureError(ErrorKind.UNREADABLE, "Permission denied")
 
-    def folders(self: LocalSource) -> Iterator[Folder]:
-        for folder in real(self):
+    def folders(self: LocalSource, apart: Sequence[Path]) -> Iterator[Folder]:
+        for folder in real(self, apart):
             if folder.path == "bad":
                 yield Folder("bad", error=error)
             elif not folder.path.startswith("bad/"):
@@ -441,7 +470,7 @@ class Wide:
     def __init__(self, folders: int, files: int) -> None:
         self._folders, self._files = folders, files
 
-    def folders(self) -> Iterator[Folder]:
+    def folders(self, apart: Sequence[Path]) -> Iterator[Folder]:
         for number in range(self._folders):
             names = [f"DSC_{number:04}_{file:05}.JPG" for file in range(self._files)]
             yield Folder(f"2024/{number:04}", "\0".join(names).encode(), entries=self._files)
@@ -451,7 +480,7 @@ def test_a_million_names_would_cost_less_than_300_bytes_each(house: House) -> No
     naming = Naming(house.target_settings, house.specs)
     tracemalloc.start()
     try:
-        survey = Survey(Wide(20, 1000), FakeMemory(), naming, Counts())  # type: ignore[arg-type]
+        survey = Survey(Wide(20, 1000), (), FakeMemory(), naming, Counts())  # type: ignore[arg-type]
         used, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -89,6 +89,11 @@ def replaced_by_a_link(root: Path) -> None:
     (root / "a/x.jpg").symlink_to(root / "secret.jpg")
 
 
+def moved_and_linked(root: Path) -> None:
+    os.rename(root / "a/x.jpg", root / "elsewhere")
+    (root / "a/x.jpg").symlink_to("../elsewhere")
+
+
 def folder_replaced_by_a_link(root: Path) -> None:
     os.rename(root / "a", root / "moved")
     (root / "a").symlink_to("moved")
@@ -123,6 +128,7 @@ def folder_replaced_by_a_file(root: Path) -> None:
     [
         replaced_by_a_file,
         replaced_by_a_link,
+        moved_and_linked,
         folder_replaced_by_a_link,
         replaced_by_a_fifo,
         replaced_by_a_folder,
@@ -140,6 +146,16 @@ def test_what_took_the_place_of_a_listed_file_is_not_read(root: Path, swap: obje
     if swap is not folder_replaced_by_a_link:  # the one that listed it still holds the folder itself
         with pytest.raises(Vanished):
             listing.read("a/x.jpg", stat, Limits())
+
+
+def test_a_folder_that_was_made_anew_is_opened_anew(root: Path) -> None:
+    source = local(root)
+    stat = at(source)
+    os.rename(root / "a", root / "old")
+    (root / "a").mkdir()
+    os.rename(root / "old/x.jpg", root / "a/x.jpg")
+    with source.read("a/x.jpg", stat, Limits()) as picture:
+        assert picture.size == len(JPEG)
 
 
 def test_another_inode_number_for_the_same_file_is_borne(root: Path) -> None:
