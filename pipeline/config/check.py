@@ -16,8 +16,17 @@ from pydantic import ValidationError
 
 from pipeline.config.complaints import complaint
 from pipeline.config.node import KeyPath, Node, Problem
-from pipeline.config.schema import Document, Rendition, Section, Source, Target
-from pipeline.config.settings import Config, SourceSettings, TargetSettings, WorkerSettings
+from pipeline.config.notify import Notify
+from pipeline.config.schema import Document, Rendition, Source, Target
+from pipeline.config.section import Section
+from pipeline.config.settings import (
+    CommandSettings,
+    Config,
+    NotifySettings,
+    SourceSettings,
+    TargetSettings,
+    WorkerSettings,
+)
 from pipeline.config.template import Template
 from pipeline.config.words import key_path
 from pipeline.model import Limits, Spec
@@ -49,7 +58,9 @@ def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
     problems += _place_problems(root, parts, folder)
     if document is None or problems:
         return None, problems
-    return _config(document, tuple(parts.specs.values()), file, folder), []
+    config = _config(document, tuple(parts.specs.values()), file, folder)
+    problems = _notify_problems(root, config)
+    return (None, problems) if problems else (config, [])
 
 
 def _parts(plain: object) -> _Parts:
@@ -107,6 +118,26 @@ def _place_problems(root: Node, parts: _Parts, folder: str) -> list[Problem]:
     return [Problem(node.mark, key_path(path), text)]
 
 
+def _notify_problems(root: Node, config: Config) -> list[Problem]:
+    """Files to be written at the end of a run in a place where they would do harm."""
+    files = {"metrics": config.notify.metrics, "status_file": config.notify.status_file}
+    target = os.path.realpath(config.target.path)
+    taken = {os.path.realpath(path) for path in (config.path, config.manifest, config.source.path)}
+    problems = []
+    for key, path in files.items():
+        if path is None:
+            continue
+        real = os.path.realpath(path)
+        node, _ = root.deepest(("notify", key))
+        if real in taken:
+            problems.append(Problem(node.mark, f"notify.{key}", "must be a file of its own"))
+        elif os.path.commonpath([real, target]) == target:
+            text = "must not be in the target folder, which holds what is made of pictures only"
+            problems.append(Problem(node.mark, f"notify.{key}", text))
+        taken.add(real)
+    return problems
+
+
 def _at_key(root: Node, path: KeyPath, text: str) -> Problem:
     parent, above = root.deepest(path[:-1])
     node, _ = root.deepest(path)
@@ -136,6 +167,17 @@ def _config(document: Document, specs: tuple[Spec, ...], file: Path, folder: str
         workers=WorkerSettings(**document.workers.model_dump()),
         limits=Limits(**document.limits.model_dump()),
         manifest=_absolute(folder, document.manifest or os.path.join(target_path, ".pipeline", "manifest.sqlite")),
+        notify=_notify(document.notify, folder),
+    )
+
+
+def _notify(notify: Notify, folder: str) -> NotifySettings:
+    command = notify.command
+    return NotifySettings(
+        ping=notify.ping.url_env if notify.ping else None,
+        command=CommandSettings(tuple(command.run), command.on, command.timeout) if command else None,
+        metrics=_absolute(folder, notify.metrics) if notify.metrics else None,
+        status_file=_absolute(folder, notify.status_file) if notify.status_file else None,
     )
 
 

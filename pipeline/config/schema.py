@@ -7,12 +7,9 @@ sees only the fields before its own.
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     GetJsonSchemaHandler,
     ValidationInfo,
@@ -23,6 +20,8 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
 from pipeline.config.kinds import BYTES, PIXELS, Amount, Json, OneOf, Says, Seconds, Whole, rule, wrong
+from pipeline.config.notify import Notify
+from pipeline.config.section import Section, field_of
 from pipeline.config.settings import Durability, OnCollision, SourceSettings, TargetSettings, WorkerSettings
 from pipeline.config.template import FIELDS
 from pipeline.config.texts import Colour, Glob, LocalPath, TargetName
@@ -37,26 +36,6 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _Flag = Annotated[bool, Field(strict=True), Says("must be true or false")]
 _Side = Annotated[int | None, Whole(1, 65_535)]
 _LIKE_BYTES = 'a size such as "2 GiB", "500 MB" or a number of bytes'
-
-
-def _field(owner: type, name: str, description: str) -> Any:
-    """A field whose default is that of the dataclass `owner`."""
-    default = next(field.default for field in dataclasses.fields(owner) if field.name == name)
-    return Field(default=list(default) if isinstance(default, tuple) else default, description=description)
-
-
-class Section(BaseModel):
-    """A mapping in the config. Keys that it does not know and values left empty are errors."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _not_empty(cls, value: object, info: ValidationInfo) -> object:
-        if value is None:
-            hint = ' (an unquoted # starts a comment: write "#ffffff")' if info.field_name == "background" else ""
-            raise rule(f"has no value{hint}; remove the key to have its default")
-        return value
 
 
 class Folder(Section):
@@ -81,16 +60,16 @@ class Source(Folder):
     """Where pictures are read from."""
 
     path: Annotated[str, LocalPath()] = Field(description="The folder, relative to this file.")
-    include: list[Annotated[str, Glob()]] = _field(
+    include: list[Annotated[str, Glob()]] = field_of(
         SourceSettings, "include", "Globs for paths relative to the folder; empty: every file that is a picture."
     )
-    exclude: list[Annotated[str, Glob()]] = _field(
+    exclude: list[Annotated[str, Glob()]] = field_of(
         SourceSettings, "exclude", "Globs for what is left out, beside dot files and the like that always are."
     )
-    follow_symlinks: _Flag = _field(
+    follow_symlinks: _Flag = field_of(
         SourceSettings, "follow_symlinks", "Whether links to files and folders are followed."
     )
-    settle: Annotated[float, Seconds(0, 7 * 86_400)] = _field(
+    settle: Annotated[float, Seconds(0, 7 * 86_400)] = field_of(
         SourceSettings, "settle", "Seconds; a file that was changed less than this ago is left for the next run."
     )
 
@@ -101,15 +80,15 @@ class Target(Folder):
     path: Annotated[str, LocalPath()] = Field(
         description="The folder, relative to this file. It is made if it is missing."
     )
-    name: Annotated[str, TargetName()] = _field(
+    name: Annotated[str, TargetName()] = field_of(
         TargetSettings, "name", f"How targets are named. Fields: {' '.join(f'{{{name}}}' for name in FIELDS)}."
     )
-    on_collision: Annotated[OnCollision, OneOf(OnCollision)] = _field(
+    on_collision: Annotated[OnCollision, OneOf(OnCollision)] = field_of(
         TargetSettings,
         "on_collision",
         "When two sources would make one target: fail them, or keep_extension (photo.jpg-thumb.webp) for all.",
     )
-    durability: Annotated[Durability, OneOf(Durability)] = _field(
+    durability: Annotated[Durability, OneOf(Durability)] = field_of(
         TargetSettings, "durability", "sync: safe against power cuts. none: safe against kills only, and faster."
     )
 
@@ -117,22 +96,22 @@ class Target(Folder):
 class Rendition(Section):
     """What one derived image of each source is to look like."""
 
-    format: Annotated[Format, OneOf(Format)] = _field(Spec, "format", "The format that is written.")
-    width: _Side = _field(Spec, "width", "Pixels of the box; left out: free.")
-    height: _Side = _field(Spec, "height", "Pixels of the box; left out: free.")
-    fit: Annotated[Fit, OneOf(Fit)] = _field(
+    format: Annotated[Format, OneOf(Format)] = field_of(Spec, "format", "The format that is written.")
+    width: _Side = field_of(Spec, "width", "Pixels of the box; left out: free.")
+    height: _Side = field_of(Spec, "height", "Pixels of the box; left out: free.")
+    fit: Annotated[Fit, OneOf(Fit)] = field_of(
         Spec,
         "fit",
         "How a picture meets its box. inside: as large as fits; cover: fills it, cropped; contain: fits, with "
         "background around; fill: stretched; outside: as small as covers it. All but inside need width and height.",
     )
-    enlarge: _Flag = _field(Spec, "enlarge", "Whether pictures that are smaller than their box are enlarged.")
-    quality: Annotated[int | None, Whole(1, 100)] = _field(
+    enlarge: _Flag = field_of(Spec, "enlarge", "Whether pictures that are smaller than their box are enlarged.")
+    quality: Annotated[int | None, Whole(1, 100)] = field_of(
         Spec,
         "quality",
         f"Of lossy formats; left out: {', '.join(f'{name} {value}' for name, value in DEFAULT_QUALITY.items())}.",
     )
-    background: Annotated[str, Colour()] = _field(
+    background: Annotated[str, Colour()] = field_of(
         Spec,
         "background",
         'Under transparency where the format has none, and around contain: "#rrggbb" or white, black ...',
@@ -167,18 +146,18 @@ class Rendition(Section):
 class Workers(Section):
     """How many work at once. Nothing here changes what is made."""
 
-    threads: Annotated[int | None, Whole(1, 1024, auto=True)] = _field(
+    threads: Annotated[int | None, Whole(1, 1024, auto=True)] = field_of(
         WorkerSettings, "threads", "I/O threads: pictures in flight at once."
     )
-    processes: Annotated[int | None, Whole(0, 1024, auto=True)] = _field(
+    processes: Annotated[int | None, Whole(0, 1024, auto=True)] = field_of(
         WorkerSettings,
         "processes",
         "Pictures are rendered in that many children; 0: in the I/O threads, without limits.",
     )
-    queue: Annotated[int, Whole(1, 65_536)] = _field(
+    queue: Annotated[int, Whole(1, 65_536)] = field_of(
         WorkerSettings, "queue", "Jobs that may wait between the scan and the threads."
     )
-    memory: Annotated[int | None, Amount(BYTES, _LIKE_BYTES, 2**24, 2**50, auto=True)] = _field(
+    memory: Annotated[int | None, Amount(BYTES, _LIKE_BYTES, 2**24, 2**50, auto=True)] = field_of(
         WorkerSettings, "memory", "For all pictures in flight together."
     )
 
@@ -186,16 +165,18 @@ class Workers(Section):
 class PictureLimits(Section):
     """Bounds on one picture; beyond them it fails, and it alone."""
 
-    pixels: Annotated[int, Amount(PIXELS, 'a count such as "100 Mpx" or a number of pixels', 1, 10**12)] = _field(
+    pixels: Annotated[int, Amount(PIXELS, 'a count such as "100 Mpx" or a number of pixels', 1, 10**12)] = field_of(
         Limits, "pixels", "Of all its frames together."
     )
-    frames: Annotated[int, Whole(1, 10**6)] = _field(Limits, "frames", "Of an animation.")
-    scans: Annotated[int, Whole(1, 10**6)] = _field(Limits, "scans", "Of a progressive JPEG.")
-    seconds: Annotated[float, Seconds(0.1, 86_400)] = _field(Limits, "seconds", "CPU seconds.")
-    memory: Annotated[int, Amount(BYTES, _LIKE_BYTES, 2**24, 2**50)] = _field(
+    frames: Annotated[int, Whole(1, 10**6)] = field_of(Limits, "frames", "Of an animation.")
+    scans: Annotated[int, Whole(1, 10**6)] = field_of(Limits, "scans", "Of a progressive JPEG.")
+    seconds: Annotated[float, Seconds(0.1, 86_400)] = field_of(Limits, "seconds", "CPU seconds.")
+    memory: Annotated[int, Amount(BYTES, _LIKE_BYTES, 2**24, 2**50)] = field_of(
         Limits, "memory", "That a child may allocate for it."
     )
-    file_size: Annotated[int, Amount(BYTES, _LIKE_BYTES, 1, 2**50)] = _field(Limits, "file_size", "Of the source file.")
+    file_size: Annotated[int, Amount(BYTES, _LIKE_BYTES, 1, 2**50)] = field_of(
+        Limits, "file_size", "Of the source file."
+    )
 
 
 class Document(Section):
@@ -213,6 +194,7 @@ class Document(Section):
         default=None,
         description="The file that records what was made; left out: .pipeline/manifest.sqlite in the target.",
     )
+    notify: Notify = Field(default_factory=Notify)
 
 
 class _ForEditors(GenerateJsonSchema):

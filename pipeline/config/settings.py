@@ -54,6 +54,33 @@ class WorkerSettings:
     memory: int | None = None  # bytes for all pictures in flight
 
 
+class On(enum.StrEnum):
+    """After which runs the command of `notify` is called."""
+
+    FAILURE = "failure"
+    SUCCESS = "success"
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSettings:
+    """A program that is told how a run ended. It is started in the folder of the config, without a shell."""
+
+    run: tuple[str, ...]
+    on: On = On.FAILURE
+    timeout: float = 60.0  # seconds, then it is killed
+
+
+@dataclass(frozen=True, slots=True)
+class NotifySettings:
+    """Who is told how a run ended, beside the one who started it. None of it can change how it ended."""
+
+    ping: str | None = None  # the name of an environment variable: the URL in it is a secret
+    command: CommandSettings | None = None
+    metrics: Path | None = None
+    status_file: Path | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """One YAML file, read and checked."""
@@ -65,3 +92,4 @@ class Config:
     workers: WorkerSettings
     limits: Limits
     manifest: Path
+    notify: NotifySettings = NotifySettings()

@@ -81,6 +81,56 @@ class LocalPath:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsPath(LocalPath):
+    """A file that node_exporter's textfile collector reads: it looks at names that end with .prom only."""
+
+    def parse(self, value: object) -> str:
+        """Raises `PydanticCustomError` for what is no such path."""
+        path = LocalPath.parse(self, value)
+        if not path.endswith(".prom"):
+            raise wrong("must end with .prom: no other file is read by node_exporter")
+        return path
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        return {"type": "string", "pattern": r"^[^~].*\.prom$"}
+
+
+@dataclass(frozen=True, slots=True)
+class VariableName:
+    """The name of an environment variable. A wrong value is never shown: it may be the secret itself."""
+
+    def parse(self, value: object) -> str:
+        """Raises `PydanticCustomError` for what is no such name."""
+        if isinstance(value, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+            return value
+        raise rule("must be the name of an environment variable that holds the URL, such as HC_URL")
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.parse)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        return {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A program and its arguments, a text each."""
+
+    def parse(self, value: object) -> list[str]:
+        """Raises `PydanticCustomError` for what cannot be called."""
+        words = value if isinstance(value, list) else []
+        if not words or not words[0] or not all(isinstance(word, str) and "\0" not in word for word in words):
+            raise wrong('must be a list of texts such as ["./tell.sh", "1"]')
+        return words
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.parse)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        return {"type": "array", "items": {"type": "string"}, "minItems": 1}
+
+
+@dataclass(frozen=True, slots=True)
 class TargetName:
     """A template of target names, as text that `Template.parse` accepts."""
 

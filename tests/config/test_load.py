@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from pipeline.config.load import MAX_BYTES, MAX_SHOWN, load
 from pipeline.config.settings import (
+    CommandSettings,
     Config,
     Durability,
+    NotifySettings,
+    On,
     OnCollision,
     SourceSettings,
     TargetSettings,
@@ -41,6 +44,11 @@ renditions:
 workers: {threads: 3, processes: 0, queue: 5, memory: 1.5 GiB}
 limits: {pixels: 12.5 Mpx, frames: 2, scans: 3, seconds: 1.5, memory: 500MB, file_size: 10}
 manifest: records/m.sqlite
+notify:
+  ping: {url_env: HC_URL}
+  command: {run: [./tell.sh, "1"], on: always, timeout: 2.5}
+  metrics: /var/lib/node_exporter/it.prom
+  status_file: it.json
 """
 
 
@@ -86,9 +94,29 @@ def test_a_long_config_is_read_whole(tmp_path: Path) -> None:
         workers=WorkerSettings(threads=3, processes=0, queue=5, memory=1536 * 2**20),
         limits=Limits(12_500_000, 2, 3, 1.5, 500_000_000, 10),
         manifest=tmp_path / "records" / "m.sqlite",
+        notify=NotifySettings(
+            "HC_URL",
+            CommandSettings(("./tell.sh", "1"), On.ALWAYS, 2.5),
+            Path("/var/lib/node_exporter/it.prom"),
+            tmp_path / "it.json",
+        ),
     )
     assert type(config.specs[0].fit) is Fit
     assert type(config.source.settle) is float
+
+
+def test_the_short_form_of_a_command_is_called_after_failures(tmp_path: Path) -> None:
+    text = SHORT + "notify: {command: [mail, me@example.org]}\n"
+    assert load(written(tmp_path, text)).notify == NotifySettings(command=CommandSettings(("mail", "me@example.org")))
+
+
+@pytest.mark.parametrize(
+    "wrong", ["{ping: URL}", "{ping: {url_env: URL}}", "{ping: {url_env: [URL]}}", "{ping: [URL]}"]
+)
+def test_a_secret_in_the_wrong_place_is_not_repeated(tmp_path: Path, wrong: str) -> None:
+    text = refused(written(tmp_path, SHORT + f"notify: {wrong}\n".replace("URL", "https://hc.example/s3cret")))
+    assert "environment variable" in text
+    assert "s3cret" not in text
 
 
 def test_auto_is_auto(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ KINDS: dict[str, tuple[type, ...]] = {
 
 
 KNOWN = {"$schema", "$defs", "$ref", "title", "description", "default", "anyOf", "const", "enum", "type", "items"}
-KNOWN |= {"pattern", "minLength", "minimum", "maximum", "properties", "required", "minProperties"}
+KNOWN |= {"pattern", "minItems", "minLength", "minimum", "maximum", "properties", "required", "minProperties"}
 KNOWN |= {"additionalProperties", "propertyNames", "patternProperties"}
 
 
@@ -64,7 +64,7 @@ def in_bounds(schema: dict[str, Any], value: Any) -> bool:
     if isinstance(value, int | float):
         return bool(schema.get("minimum", value) <= value <= schema.get("maximum", value))
     if isinstance(value, list):
-        return all(accepts(schema.get("items", {}), one) for one in value)
+        return len(value) >= schema.get("minItems", 0) and all(accepts(schema.get("items", {}), one) for one in value)
     return not isinstance(value, dict) or accepts_mapping(schema, value)
 
 
@@ -112,7 +112,7 @@ a key twice|a rendition twice|a URL|an absolute pattern|target is source|source 
 a format spec|an attribute|a brace left open|no field of the source|an absolute name|a name that climbs
 the manifest's folder|a last part that may be empty|one name for two renditions|a width that is not there
 names that differ in capitals|too wide for WebP|too high for JPEG|cover with one side|fill with no side
-quality for PNG|memory that is too little
+quality for PNG|memory that is too little|a status file among the targets|a status file over the config
 """
 
 

@@ -22,7 +22,7 @@ BYTES = 'must be a size such as "2 GiB", "500 MB" or a number of bytes'
 FIELDS = "{dir} {stem} {name} {source_ext} {rendition} {ext} {width} {height}"
 NAME = "must be a name of letters, digits, dot, _ and - that starts with a letter or digit (64 at most)"
 EMPTY = "has no value; remove the key to have its default"
-TOP = "known here: source, target, renditions, workers, limits, manifest"
+TOP = "known here: source, target, renditions, workers, limits, manifest, notify"
 
 
 def name(template: str) -> str:
@@ -401,6 +401,41 @@ WRONG: dict[str, tuple[str, list[str]]] = {
                 '(got "~/m.sqlite")'
             )
         ],
+    ),
+    # notify
+    "a command in one text": (
+        GOOD + "notify: {command: mail me}\n",
+        [
+            (
+                ':5:19: notify.command: must be a list such as ["./tell.sh", "1"], or a mapping with the key run '
+                '(got "mail me")'
+            )
+        ],
+    ),
+    "a command of nothing": (
+        GOOD + "notify: {command: []}\n",
+        [':5:19: notify.command: must be a list of texts such as ["./tell.sh", "1"] (got a list)'],
+    ),
+    "a command after what never happens": (
+        GOOD + "notify: {command: {run: [mail], on: never}}\n",
+        [':5:37: notify.command.on: must be one of failure, success, always (got "never")'],
+    ),
+    "a ping without its URL": (GOOD + "notify: {ping: {}}\n", [":5:16: notify.ping.url_env: is missing"]),
+    "metrics that nobody reads": (
+        GOOD + "notify: {metrics: thumbs.txt}\n",
+        [
+            ':5:19: notify.metrics: must end with .prom: no other file is read by node_exporter (got "thumbs.txt")',
+        ],
+    ),
+    "a status file among the targets": (
+        GOOD + "notify: {status_file: made/status.json}\n",
+        [
+            ":5:23: notify.status_file: must not be in the target folder, which holds what is made of pictures only",
+        ],
+    ),
+    "a status file over the config": (
+        GOOD + "notify: {status_file: it.yaml}\n",
+        [":5:23: notify.status_file: must be a file of its own"],
     ),
     # Everything at once
     "many errors, in the order of the file": (
