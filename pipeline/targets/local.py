@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import itertools
 import os
 import re
@@ -98,6 +99,11 @@ class LocalTarget:
             except FileNotFoundError:
                 folders.forget(folder)  # removed by somebody since it was opened: made again, once
                 return self._write(path, folder, name, descriptor, replace=replace)
+        except PictureError as refused:
+            equal = self._equal(path, descriptor) if refused.kind is ErrorKind.NOT_OURS else None
+            if equal is None:
+                raise
+            return equal
         except OSError as error:
             raise self._judged(folder, error) from error
 
@@ -179,6 +185,24 @@ class LocalTarget:
         if error.errno in _PERMISSION and not os.access(self._root, os.W_OK | os.X_OK):
             folder = ""
         return judged(self._root, folder, error)
+
+    def _equal(self, path: str, descriptor: int) -> Written | None:
+        """The file that is in the way, if it holds the very bytes that were to be written: nothing is lost by keeping
+        it, and it may become ours.
+        """
+        try:
+            with self.open_for_reading(path) as file:
+                there = hashlib.file_digest(file, "sha256").digest()
+                with open(os.dup(descriptor), "rb", buffering=0) as wanted:
+                    wanted.seek(0)
+                    if hashlib.file_digest(wanted, "sha256").digest() != there:
+                        return None
+                if self._durable:
+                    os.fsync(file.fileno())
+                found = os.fstat(file.fileno())
+        except (OSError, PictureError):
+            return None
+        return Written(path, found.st_size, found.st_mtime_ns, there)
 
     def _temporary(self) -> str:
         return f".pipeline-{self._run}-{next(self._numbers)}"

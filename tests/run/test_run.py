@@ -46,6 +46,7 @@ def test_two_sources_of_one_target_fail_both_names_shown_and_the_rest_goes_on(wo
     assert list(world.tree()) == ["b-thumb.jpg"]
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_file_that_is_not_ours_is_never_overwritten_and_adopt_takes_it_only_if_equal(world: World) -> None:
     world.fill(3)
     world.run()

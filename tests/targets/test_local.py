@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -153,24 +154,37 @@ def test_without_hard_links_a_free_name_is_taken_all_the_same(
     assert everything(root) == ["x.jpg"]
 
 
-def test_of_many_writers_of_one_free_name_exactly_one_gets_it(target: LocalTarget, root: Path, rendition: int) -> None:
+def test_of_many_writers_of_one_free_name_exactly_one_gets_it(target: LocalTarget, root: Path) -> None:
     start = threading.Barrier(8)
     outcomes: list[object] = []
 
-    def write() -> None:
-        start.wait()
-        try:
-            outcomes.append(target.write("new/x.jpg", rendition, replace=False))
-        except PictureError as error:
-            outcomes.append(error.kind)
+    def write(number: int) -> None:
+        with tempfile.TemporaryFile() as file:
+            file.write(b"%d" % number)
+            file.flush()
+            start.wait()
+            try:
+                outcomes.append(target.write("new/x.jpg", file.fileno(), replace=False))
+            except PictureError as error:
+                outcomes.append(error.kind)
 
-    threads = [threading.Thread(target=write) for _ in range(8)]
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert outcomes.count(ErrorKind.NOT_OURS) == 7
     assert everything(root) == ["new/x.jpg"]
+
+
+def test_a_file_in_the_way_that_holds_the_same_bytes_is_kept_as_it_is(
+    target: LocalTarget, root: Path, rendition: int
+) -> None:
+    (root / "x.jpg").write_bytes(BYTES)
+    os.utime(root / "x.jpg", (5, 5))
+    written = target.write("x.jpg", rendition, replace=False)
+    assert (written.size, written.mtime_ns) == (len(BYTES), 5_000_000_000)
+    assert everything(root) == ["x.jpg"]
 
 
 def test_our_own_file_is_replaced(target: LocalTarget, root: Path, rendition: int) -> None:
