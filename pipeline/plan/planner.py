@@ -123,13 +123,13 @@ class Planner:
             through = chunk[-1] if start + CHUNK < len(names) else None
             known = self._memory.known(folder.path, after, through)
             after = through
-            listed = {folder.source(name) for name in chunk}
+            listed = set(folder.sources(chunk))
             self._missing({source: one for source, one in known.items() if source not in listed}, unlistable)
             yield from self._chunk(folder, chunk, known)
 
     def _chunk(self, folder: Folder, names: Sequence[str], known: dict[str, KnownSource]) -> Iterator[Job | Record]:
         """Decide about `names`, of which `known` is what is remembered."""
-        sources = [folder.source(name) for name in names]
+        sources = folder.sources(names)
         if self._only:
             self.counts.seen += len(names)
             wanted = [(name, source) for name, source in zip(names, sources, strict=True) if self._only.covers(source)]

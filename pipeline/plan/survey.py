@@ -76,4 +76,5 @@ class Survey:
 
 def _sources(folder: Folder) -> list[str]:
     """The files of a folder, by path, without what is no file."""
-    return [folder.source(name) for name in folder.names() if name not in folder.skipped]
+    names = folder.names()
+    return folder.sources([name for name in names if name not in folder.skipped] if folder.skipped else names)

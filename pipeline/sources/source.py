@@ -7,7 +7,7 @@ A source says three things: what it holds (`folders`), how each thing is without
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -58,9 +58,12 @@ class Folder:
         """How many names there are."""
         return self.joined.count(b"\0") + 1 if self.joined else 0
 
-    def source(self, name: str) -> str:
-        """The path of a file of this folder, relative to the root."""
-        return f"{self.path}/{name}" if self.path else name
+    def sources(self, names: Iterable[str]) -> list[str]:
+        """The paths of files of this folder, relative to the root."""
+        if not self.path:
+            return list(names)
+        prefix = f"{self.path}/"
+        return [prefix + name for name in names]
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ class Walk:
         linked: list[str] = []
         skipped: dict[str, str] = {}
         entries = 0
+        everything = not self._include and not self._exclude
         with os.scandir(opened.number) as listing:
             for entry in listing:
                 entries += 1
@@ -101,13 +102,12 @@ class Walk:
                         if not self._exclude.covers(f"{prefix}{name}/"):
                             linked.append(prefix + name)
                         continue
-                if self._wanted(prefix + name):
+                if everything or self._wanted(prefix + name):
                     files.append(name)
                     if kind is not None:
                         skipped[name] = kind
         below.sort(key=os.fsencode)
-        joined = b"\0".join(sorted(map(os.fsencode, files)))
-        return Folder(path, joined, skipped, entries), below, linked
+        return Folder(path, _joined(files), skipped, entries), below, linked
 
     def _wanted(self, path: str) -> bool:
         if self._include and not self._include.covers(path):
@@ -126,6 +126,13 @@ class Walk:
         if stat.S_ISREG(mode):
             return None
         return "" if stat.S_ISDIR(mode) else _KINDS.get(stat.S_IFMT(mode), "no regular file")
+
+
+def _joined(names: list[str]) -> bytes:
+    """The names in the order of their bytes, with NUL between them. ASCII, nearly all there is, sorts as is."""
+    names.sort()
+    joined = "\0".join(names)
+    return joined.encode() if joined.isascii() else b"\0".join(sorted(map(os.fsencode, names)))
 
 
 def _unreadable(error: OSError) -> PictureError:

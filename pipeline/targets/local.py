@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import itertools
 import os
 import re
@@ -187,22 +186,23 @@ class LocalTarget:
         return judged(self._root, folder, error)
 
     def _equal(self, path: str, descriptor: int) -> Written | None:
-        """The file that is in the way, if it holds the very bytes that were to be written: nothing is lost by keeping
-        it, and it may become ours.
+        """The file in the way, where it holds the very bytes that were to be written: kept, it may become ours.
+
+        None where it differs or cannot be read.
         """
         try:
             with self.open_for_reading(path) as file:
-                there = hashlib.file_digest(file, "sha256").digest()
-                with open(os.dup(descriptor), "rb", buffering=0) as wanted:
-                    wanted.seek(0)
-                    if hashlib.file_digest(wanted, "sha256").digest() != there:
-                        return None
+                sha256 = placing.equal(descriptor, file.fileno())
+                if sha256 is None:
+                    return None
                 if self._durable:
                     os.fsync(file.fileno())
+                    folder = path.rpartition("/")[0]
+                    self._opened().changed(folder, self._opened().make(folder))
                 found = os.fstat(file.fileno())
         except (OSError, PictureError):
             return None
-        return Written(path, found.st_size, found.st_mtime_ns, there)
+        return Written(path, found.st_size, found.st_mtime_ns, sha256)
 
     def _temporary(self) -> str:
         return f".pipeline-{self._run}-{next(self._numbers)}"

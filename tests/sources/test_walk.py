@@ -9,8 +9,11 @@ import pytest
 
 from pipeline.config.settings import SourceSettings
 from pipeline.errors import ConfigError, ErrorKind, SourceTrouble
+from pipeline.sources.descent import Descent, Descriptor
+from pipeline.sources.globs import Globs
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Folder
+from pipeline.sources.walk import Walk
 
 
 def lay(root: Path, *names: str | bytes) -> None:
@@ -24,11 +27,14 @@ def lay(root: Path, *names: str | bytes) -> None:
 def listed(source: LocalSource, *apart: Path) -> list[str]:
     """All files in the order of (folder, name)."""
     folders = sorted(source.folders(apart), key=lambda folder: os.fsencode(folder.path))
-    return [folder.source(name) for folder in folders for name in folder.names() if name not in folder.skipped]
+    found = []
+    for folder in folders:
+        found += folder.sources(name for name in folder.names() if name not in folder.skipped)
+    return found
 
 
 def skipped(folders: Iterator[Folder]) -> dict[str, str]:
-    return {folder.source(name): why for folder in folders for name, why in folder.skipped.items()}
+    return {f"{folder.path}/{name}".lstrip("/"): why for folder in folders for name, why in folder.skipped.items()}
 
 
 def source(root: Path, **settings: object) -> LocalSource:
@@ -127,12 +133,11 @@ def test_the_target_is_no_input_by_whatever_way_it_is_reached(tmp_path: Path) ->
     assert listed(source(tmp_path / "root", follow_symlinks=True), tmp_path / "target") == ["a.jpg"]
 
 
-def test_a_target_that_does_not_exist_yet_is_known_by_its_path(tmp_path: Path) -> None:
-    lay(tmp_path, "a.jpg")
-    folders = source(tmp_path).folders([tmp_path / "thumbs"])
-    assert next(folders).path == ""
-    lay(tmp_path, "thumbs/a-thumb.jpg")  # made in the meantime
-    assert list(folders) == []
+def test_a_target_that_is_made_while_the_source_is_listed_is_known_by_its_path(tmp_path: Path) -> None:
+    lay(tmp_path, "a.jpg", "thumbs/a-thumb.jpg", "thumbs2/b.jpg")
+    descent = Descent(Descriptor(os.open(tmp_path, os.O_RDONLY)), follow=False)
+    walk = Walk(descent, Globs(()), Globs(()), follow=False)
+    assert [folder.path for folder in walk.folders((), ["thumbs"])] == ["", "thumbs2"]
 
 
 def test_source_and_target_cannot_be_the_same_folder(tmp_path: Path) -> None:

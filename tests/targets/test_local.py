@@ -203,6 +203,24 @@ def test_a_link_in_the_files_place_is_replaced_and_never_written_through(
     assert not (root / "x.jpg").is_symlink()
 
 
+def test_a_file_in_the_way_with_the_very_same_bytes_is_kept_as_it_is(
+    target: LocalTarget, root: Path, rendition: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(placing, "CHUNK", 1000)
+    (root / "a").mkdir()
+    (root / "a/x.jpg").write_bytes(BYTES)
+    os.utime(root / "a/x.jpg", ns=(0, 77))
+    before = os.stat(root / "a/x.jpg")
+    written = target.write("a/x.jpg", rendition, replace=False)
+    assert written == Written("a/x.jpg", len(BYTES), 77, hashlib.sha256(BYTES).digest())
+    assert os.stat(root / "a/x.jpg").st_ino == before.st_ino
+    (root / "a/y.jpg").write_bytes(BYTES[:-1] + b"!")
+    with pytest.raises(PictureError) as raised:
+        target.write("a/y.jpg", rendition, replace=False)
+    assert raised.value.kind is ErrorKind.NOT_OURS
+    assert everything(root) == ["a/x.jpg", "a/y.jpg"]
+
+
 @pytest.mark.parametrize("path", ["x/y.jpg", "x/deep/y.jpg"])
 def test_nothing_is_written_through_a_linked_folder(
     target: LocalTarget, root: Path, rendition: int, tmp_path: Path, path: str
@@ -300,7 +318,8 @@ def test_a_removed_target_is_trouble(target: LocalTarget, root: Path, rendition:
         target.write("x.jpg", rendition, replace=False)
 
 
-def test_many_folders_cost_few_descriptors(root: Path, rendition: int) -> None:
+def test_many_folders_cost_few_descriptors(root: Path, rendition: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # a thousand real ones would take seconds
     for durability in Durability:
         target = LocalTarget(TargetSettings(root, durability=durability), f"r{durability}")
         before = len(os.listdir("/proc/self/fd"))
