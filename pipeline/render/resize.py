@@ -25,5 +25,6 @@ def resample(frame: Frame, placement: Placement, upright: Size, orientation: int
     size = upright_size(placement.size, orientation)
     smaller = size[0] < right - left or size[1] < bottom - top
     kernel = Image.Resampling.LANCZOS if smaller else Image.Resampling.BICUBIC
+    gap = None if image.mode.startswith("I;16") else REDUCING_GAP  # Pillow averages blocks of all modes but this
     # Pillow premultiplies RGBA and LA itself before it resamples, and divides afterwards.
-    return turned(image.resize(size, kernel, box=box, reducing_gap=REDUCING_GAP), orientation)
+    return turned(image.resize(size, kernel, box=box, reducing_gap=gap), orientation)

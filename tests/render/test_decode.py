@@ -47,6 +47,18 @@ def test_every_mode_keeps_its_brightness(image: Image.Image, kind: str, wanted: 
     assert near(pixel if isinstance(pixel, tuple) else (pixel,), wanted, 1)
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I", "F", "I;16", "CMYK", "LAB"])
+def test_every_mode_can_be_made_very_small(mode: str) -> None:
+    """Beyond a factor of six whole blocks are averaged first, which not every mode allows."""
+    image = Image.new(mode, (900, 600)) if mode.startswith("I;16") else Image.linear_gradient("L").resize((900, 600))
+    image = image if image.mode == mode else image.convert("RGB").convert("P") if mode == "P" else _as(image, mode)
+    assert rendition(encoded(image, "TIFF"), Spec("a", 30, format=Format.PNG)).size == (30, 20)
+
+
+def _as(image: Image.Image, mode: str) -> Image.Image:
+    return Image.merge("LAB", [image] * 3) if mode == "LAB" else image.convert(mode)
+
+
 def test_sixteen_bit_grey_with_a_transparent_grey() -> None:
     row = struct.pack("<H", 0x1234) * 20 + struct.pack("<H", 0x12FF) * 20  # they differ in the low byte only
     image = Image.frombytes("I;16", (40, 30), row * 30)

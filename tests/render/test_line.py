@@ -118,7 +118,7 @@ def test_nothing_stays_open_whatever_happens() -> None:
 def test_no_switch_of_pillow_is_touched_in_the_callers_process() -> None:
     switches = (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, ImageFile.MAXBLOCK)
     answer_to(encoded(quarters(), "JPEG"), *ALL)
-    assert (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, ImageFile.MAXBLOCK) == switches
+    assert switches == (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, ImageFile.MAXBLOCK)
 
 
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="needs Linux")
