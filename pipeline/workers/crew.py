@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -49,6 +50,7 @@ class Crew(Generic[Item]):
         self._threads: dict[threading.Thread, Token | None] = {}  # who works here -> on what; None: idle
         self._open = 0  # items put and not yet done
         self._failure: BaseException | None = None
+        self._pulsed = 0.0
         self._off = False  # called off: items are taken and dropped
 
     def __enter__(self) -> Crew[Item]:
@@ -67,10 +69,12 @@ class Crew(Generic[Item]):
             try:
                 self._queue.put((item,), timeout=TICK)
             except queue.Full:
-                self._pulse()
+                self._beat()
             else:
                 with self._changed:
                     self._open += 1
+                if time.monotonic() - self._pulsed >= TICK:  # a queue that never fills must not silence the pulse
+                    self._beat()
                 return
 
     def __exit__(
@@ -92,8 +96,12 @@ class Crew(Generic[Item]):
                 if self._open <= 0 and not any(self._threads.values()):
                     break
                 self._changed.wait(TICK)
-            self._pulse()
+            self._beat()
         self._dismiss()
+
+    def _beat(self) -> None:
+        self._pulse()
+        self._pulsed = time.monotonic()
 
     def _call_off(self) -> None:
         """Drop what is queued; let what is in flight finish for a while, then take its tokens away."""

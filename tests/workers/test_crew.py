@@ -154,3 +154,10 @@ def test_a_thread_that_cannot_start_leaves_none_behind(monkeypatch: pytest.Monke
     monkeypatch.setattr(threading.Thread, "start", third_fails)
     with pytest.raises(RuntimeError), Crew(lambda item, token: None, threads=4, queue_size=1):
         pass
+
+
+def test_the_pulse_beats_although_the_queue_never_fills() -> None:
+    beats: list[int] = []
+    with Crew[int](lambda item, token: None, threads=2, queue_size=1000, pulse=lambda: beats.append(1)) as crew:
+        while len(beats) < 3:
+            crew.put(1)
