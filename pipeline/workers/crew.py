@@ -50,7 +50,7 @@ class Crew(Generic[Item]):
         self._threads: dict[threading.Thread, Token | None] = {}  # who works here -> on what; None: idle
         self._open = 0  # items put and not yet done
         self._failure: BaseException | None = None
-        self._pulsed = 0.0
+        self._pulsed = time.monotonic()  # when the pulse was last called
         self._off = False  # called off: items are taken and dropped
 
     def __enter__(self) -> Crew[Item]:
