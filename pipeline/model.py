@@ -162,6 +162,10 @@ class RenderTask:
 
     specs: tuple[Spec, ...]
     limits: Limits
+    focal_point: tuple[float, float] | None = None  # from the left and the top, 0..1 of the upright picture (cropped)
+    crop: tuple[float, float, float, float] | None = None  # left, top, width, height: fractions of the upright picture
+    hints: tuple[tuple[str, int], ...] = ()  # (rendition, quality) found for this very content, recipe and libraries
+    placeholder: bool = False  # whether the answer is to hold `color` and `thumbhash`
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +182,7 @@ class Rendered:
     seconds_encode: float
     status: Status = Status.DONE
     warnings: tuple[str, ...] = ()
+    quality: int | None = None  # that a search (`max_bytes`) ended with; None where nothing was searched
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +202,8 @@ class RenderAnswer:
     seconds_decode: float
     libraries: str  # names and versions of all that touched the pixels, "pillow=13.0.0 libjpeg_turbo=3.1.2"
     warnings: tuple[str, ...] = ()
+    color: str | None = None  # "#rrggbb", the dominant one; only where the task asked for a placeholder
+    thumbhash: bytes | None = None  # likewise; 5 to 25 bytes
 
 
 @dataclass(frozen=True, slots=True)
