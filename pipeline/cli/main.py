@@ -11,6 +11,8 @@ import click
 
 from pipeline import __version__
 from pipeline.cli.console import complain
+from pipeline.cli.descriptors import plug
+from pipeline.cli.progress import listen
 from pipeline.errors import ExitStatus, PipelineError
 
 _COMMANDS = ("init", "run", "plan", "status", "verify", "manifest")
@@ -55,6 +57,8 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and end the process. A thread that sits in a dead read does not keep it alive."""
+    plug()
+    listen()
     status = _status_of(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -48,17 +48,20 @@ def command(
     Silent on success without a terminal. What failed is listed on standard error and makes the exit status 1.
     """
     from pipeline.cli.progress import ProgressBar
+    from pipeline.cli.telling import Telling
     from pipeline.config.load import load
     from pipeline.plan.planner import PlanOptions
     from pipeline.run.run import RunOptions, run
 
     options = RunOptions(PlanOptions(force=force, only=only, limit=limit, adopt=adopt), threads, processes)
     settings = load(config)
-    with ProgressBar(config.stem, wanted=not (no_progress or quiet)) as bar:
-        summary = run(settings, options, bar.watch)
-    if as_json:
-        tell(json.dumps(asdict(summary), ensure_ascii=True))
-    _report(config.stem, summary, verbose=verbose, quiet=quiet)
+    with Telling(settings) as telling:
+        with ProgressBar(config.stem, wanted=not (no_progress or quiet)) as bar:
+            summary = run(settings, options, bar.watch, telling.begun)
+        telling.came_to(summary)
+        if as_json:
+            tell(json.dumps(asdict(summary), ensure_ascii=True))
+        _report(config.stem, summary, verbose=verbose, quiet=quiet)
     return summary.status
 
 

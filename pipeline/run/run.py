@@ -56,6 +56,18 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A run that has its lock and its manifest, and begins to work."""
+
+    run: str  # its id, 32 hexadecimal digits
+    so_far: Callable[[], Summary]  # for the run's own thread, also when the run has failed
+
+
+def _nobody(begun: Begun) -> None:
+    """Stands for `begun` where nobody asks."""
+
+
+@dataclass(frozen=True, slots=True)
 class Workers:
     """How many work at once, decided."""
 
@@ -75,11 +87,16 @@ def workers(config: Config, options: RunOptions) -> Workers:
     return Workers(threads, processes, asked.queue, asked.memory or memory.available())
 
 
-def run(config: Config, options: RunOptions, watch: Callable[[Progress], None]) -> Summary:
+def run(
+    config: Config,
+    options: RunOptions,
+    watch: Callable[[Progress], None],
+    begun: Callable[[Begun], None] = _nobody,
+) -> Summary:
     """Make what is missing or stale, in this thread and those it starts. Gives what came of it, also when a signal
     stopped it; raises `PipelineError` when it could not finish.
 
-    `watch` is called in the calling thread about every tick.
+    `watch` is called in the calling thread about every tick; `begun` once, when the work begins.
     """
     started = time.monotonic()
     identity = uuid.uuid4().hex
@@ -96,6 +113,7 @@ def run(config: Config, options: RunOptions, watch: Callable[[Progress], None]) 
             _sweep(manifest, target)
             this_run = _Run(config, options, manifest, source, target, stop, watch)
             manifest.begin_run(_start(identity, config, this_run.workers))
+            begun(Begun(identity, lambda: this_run.so_far(ExitStatus.UNFINISHED)))
             summary = replace(this_run.to_its_end(), seconds=time.monotonic() - started)
         finally:
             manifest.close()
@@ -166,7 +184,7 @@ class _Run:
         except Stopped as stopped:
             status = stopped.status
         finally:
-            summary = self._summary(status)
+            summary = self.so_far(status)
             with suppress(ManifestTrouble) if status == ExitStatus.UNFINISHED else nullcontext():
                 self._manifest.end_run(status, summary.pictures)
         if status in (ExitStatus.OK, ExitStatus.FAILED):
@@ -251,7 +269,7 @@ class _Run:
         expected = counts.bytes * counts.sources // max(1, counts.seen)
         return Progress(sum(summary.pictures.values()), summary.failed, self._tally.bytes_dealt_with, expected)
 
-    def _summary(self, status: ExitStatus) -> Summary:
+    def so_far(self, status: ExitStatus) -> Summary:
         """The tally with what only the plan knows."""
         counts = self._planner.counts
         summary = self._tally.summary()

@@ -31,6 +31,7 @@ class Summary:
     status: ExitStatus = ExitStatus.OK
     pictures: dict[str, int] = field(default_factory=dict)
     renditions: dict[str, int] = field(default_factory=dict)
+    errors: dict[str, int] = field(default_factory=dict)  # of failed sources and renditions, by kind
     orphans: int = 0
     failures: tuple[Failure, ...] = ()
     source_bytes: int = 0
@@ -55,6 +56,7 @@ class Tally:
         self._lock = threading.Lock()
         self._pictures: dict[str, int] = {}
         self._renditions: dict[str, int] = {}
+        self._errors: dict[str, int] = {}
         self._failures: list[Failure] = []
         self._read = 0
         self._source_bytes = 0
@@ -66,6 +68,8 @@ class Tally:
         with self._lock:
             self._pictures[record.status] = self._pictures.get(record.status, 0) + 1
             self._read += record.stat.size
+            for error in [record.error] if record.error else [one.error for one in record.renditions if one.error]:
+                self._errors[error.kind] = self._errors.get(error.kind, 0) + 1
             written = 0
             for rendition in record.renditions:
                 self._renditions[rendition.status] = self._renditions.get(rendition.status, 0) + 1
@@ -89,6 +93,7 @@ class Tally:
             return Summary(
                 pictures=dict(sorted(self._pictures.items())),
                 renditions=dict(sorted(self._renditions.items())),
+                errors=dict(sorted(self._errors.items())),
                 failures=tuple(sorted(self._failures, key=lambda failure: (failure.source, failure.rendition or ""))),
                 source_bytes=self._source_bytes,
                 target_bytes=self._target_bytes,

@@ -1,0 +1,110 @@
+"""Makes sure that whoever the config names is told how a run ended, whatever its end was."""
+
+from __future__ import annotations
+
+import os
+import time
+from types import TracebackType
+
+import click
+
+from pipeline.cli.console import complain
+from pipeline.cli.summary import failure_lines, sentence
+from pipeline.config.settings import Config
+from pipeline.errors import ExitStatus, Locked, PipelineError, printable
+from pipeline.manifest.runs import KEEP
+from pipeline.manifest.store import Manifest
+from pipeline.report.notices import Notices
+from pipeline.report.outcome import Outcome
+from pipeline.run.run import Begun
+from pipeline.run.tally import Summary
+
+_SIGNALS = frozenset({ExitStatus.HANGUP, ExitStatus.INTERRUPTED, ExitStatus.TERMINATED})
+_HURRY = 2.0  # seconds for all notices of a run that was told to stop: it has to be gone within ten
+
+
+class Telling:
+    """A context around everything that a run command does.
+
+    The URL to ping is taken out of the environment here: neither the children nor the command of `notify` need it. A
+    run that never was because another one holds the lock tells nobody: the other one will.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._name = printable(config.path.stem)
+        self._started = time.time()
+        self._begun: Begun | None = None
+        self._summary: Summary | None = None
+        url = os.environ.pop(config.notify.ping, None) if config.notify.ping else None
+        self._notices = Notices(config.notify, config.path.parent, url)
+
+    def begun(self, begun: Begun) -> None:
+        """The run begins to work."""
+        self._begun = begun
+        self._notices.begun(begun.run)
+
+    def came_to(self, summary: Summary) -> None:
+        """The run has ended; what the command still does with it may fail."""
+        self._summary = summary
+
+    def __enter__(self) -> Telling:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Locked) or (error is None and self._summary is None):
+            return
+        outcome = self._outcome(error)
+        hurry = _HURRY if outcome.status in _SIGNALS else None
+        for warning in self._notices.ended(outcome, hurry):
+            complain(f"pipeline: {warning}")
+
+    def _outcome(self, error: BaseException | None) -> Outcome:
+        summary = self._summary or (self._begun.so_far() if self._begun else Summary())
+        status = summary.status if error is None else _status(error)
+        return Outcome(
+            config=printable(str(self._config.path)),
+            name=self._name,
+            run=self._begun.run if self._begun else "",
+            status=status,
+            started=self._started,
+            ended=time.time(),
+            sentence=sentence(self._name, summary) if error is None else f"{self._name}: {_words(error)}",
+            failures=tuple(failure_lines(summary, len(summary.failures))),
+            pictures=summary.pictures,
+            renditions=summary.renditions,
+            errors=summary.errors,
+            orphans=summary.orphans,
+            source_bytes=summary.source_bytes,
+            target_bytes=summary.target_bytes,
+            last_success=self._last_success(),
+        )
+
+    def _last_success(self) -> float | None:
+        """When the last run ended that did what it was asked for, as far as the manifest remembers and can be read."""
+        if not (self._config.notify.metrics or self._config.notify.status_file or self._config.notify.command):
+            return None
+        try:
+            with Manifest.read_only(self._config.manifest) as reader:
+                ends = [run.ended for run in reader.runs(KEEP) if run.status in (ExitStatus.OK, ExitStatus.TIME_UP)]
+        except PipelineError:
+            return None
+        return ends[0] if ends else None
+
+
+def _status(error: BaseException) -> ExitStatus:
+    if isinstance(error, PipelineError):
+        return error.status
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return ExitStatus.INTERRUPTED
+    return ExitStatus.USAGE if isinstance(error, click.ClickException) else ExitStatus.UNFINISHED
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return "interrupted"
+    if isinstance(error, PipelineError):
+        return f"could not finish: {printable(str(error))}"
+    return f"could not finish: {type(error).__name__}: {printable(str(error))}"

@@ -1,0 +1,160 @@
+"""Tells a service such as healthchecks that a run starts and how it ended: a job that does not come is missed there.
+
+The URL is a secret: whoever knows it can fake success. It is in no message, no exception that leaves this module, and
+no `repr`.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
+
+from pipeline import __version__
+
+if TYPE_CHECKING:
+    from urllib.request import OpenerDirector
+
+_TIMEOUT = 5.0  # seconds for each step of one try
+_PAUSES = (1.0, 3.0)  # seconds before the second try and the third
+MOST_TEXT = 10_000  # bytes of the body: what healthchecks keeps
+_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers after which another try makes sense
+
+
+class UnusableUrl(ValueError):
+    """The text is no URL to ping. It is not in the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    suffix: str
+    run: str
+    text: str
+    last: bool
+
+
+class Ping:
+    """Sends in a thread of its own, so that a service which does not answer delays nobody but by `wait`."""
+
+    def __init__(self, url: str, pauses: tuple[float, ...] = _PAUSES) -> None:
+        """Raises `UnusableUrl` for what is not http or https to a host."""
+        self._url = _split(url)
+        self._pauses = pauses
+        self._calls: queue.SimpleQueue[_Call] = queue.SimpleQueue()
+        self._ending = threading.Event()  # the end is known: no more tries to tell of the start
+        self._done = threading.Event()
+        self._trouble = ""
+        self._thread = threading.Thread(target=self._serve, name="ping", daemon=True)
+        self._thread.start()
+
+    def begin(self, run: str) -> None:
+        """Tell that the run (32 hexadecimal digits) has started. Returns at once."""
+        self._calls.put(_Call("start", run, "", last=False))
+
+    def end(self, run: str, status: int, text: str, *, succeeded: bool) -> None:
+        """Tell how it ended. Returns at once; `wait` comes next."""
+        self._ending.set()
+        self._calls.put(_Call("" if succeeded else str(int(status)), run, text, last=True))
+
+    def wait(self, seconds: float) -> str:
+        """Give the service so much time; what went wrong in one line, or ""."""
+        if not self._done.wait(seconds):
+            return "notify.ping: no answer in time"
+        return f"notify.ping: {self._trouble}" if self._trouble else ""
+
+    def _serve(self) -> None:
+        while not self._done.is_set():
+            call = self._calls.get()
+            try:
+                trouble = self._send(call)
+            except Exception as error:  # noqa: BLE001 - any text could hold the URL, so none is passed on
+                trouble = f"failed ({type(error).__name__})"
+            if call.last:
+                self._trouble = trouble
+                self._done.set()
+
+    def _send(self, call: _Call) -> str:
+        opener = _opener()
+        trouble, again = self._try(opener, call)
+        for pause in self._pauses:
+            if not again or (not call.last and self._ending.wait(pause)):
+                break
+            if call.last:
+                time.sleep(pause)
+            trouble, again = self._try(opener, call)
+        return trouble
+
+    def _try(self, opener: OpenerDirector, call: _Call) -> tuple[str, bool]:
+        """What went wrong, and whether another try may help."""
+        from urllib.error import HTTPError, URLError  # noqa: PLC0415 - with ssl 60 ms, paid in this thread
+        from urllib.request import Request  # noqa: PLC0415
+
+        headers = {"User-Agent": f"pipeline/{__version__}", "Content-Type": "text/plain; charset=utf-8"}
+        request = Request(self._address(call), call.text.encode(), headers, method="POST")  # noqa: S310 - see _split
+        try:
+            with opener.open(request, timeout=_TIMEOUT):
+                return "", False
+        except HTTPError as error:
+            error.close()
+            if error.code in range(300, 400):
+                return f"the server redirects (status {error.code}) to where we do not go", False
+            return f"the server answers with status {error.code}", error.code in _AGAIN
+        except URLError as error:
+            return _words(error.reason), True
+        except OSError as error:
+            return _words(error), True
+
+    def _address(self, call: _Call) -> str:
+        path = self._url.path.rstrip("/") + (f"/{call.suffix}" if call.suffix else "")
+        about = urlencode({"rid": str(uuid.UUID(call.run))}) if call.run else ""
+        return urlunsplit(self._url._replace(path=path, query="&".join(filter(None, (self._url.query, about)))))
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url.strip())
+        fine = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc and parts.port != 0
+    except ValueError:  # its text may hold the URL
+        fine = False
+    if not fine or not url.strip().isascii() or not url.strip().isprintable() or " " in url.strip():
+        raise UnusableUrl("is no http:// or https:// URL without user and password")
+    return parts._replace(fragment="")
+
+
+def _opener() -> OpenerDirector:
+    """Only what http and https need: no files, no FTP, and no way from one scheme to another."""
+    from urllib import request  # noqa: PLC0415 - see _try
+
+    class SameScheme(request.HTTPRedirectHandler):
+        def redirect_request(  # type: ignore[no-untyped-def]  # urllib's own, with six parameters of no known type
+            self, req, fp, code, msg, headers, newurl
+        ):
+            if urlsplit(newurl).scheme != req.type:
+                return None
+            return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+    opener = request.OpenerDirector()
+    for part in (
+        request.ProxyHandler(),
+        request.HTTPHandler(),
+        request.HTTPSHandler(),
+        request.HTTPDefaultErrorHandler(),
+        request.HTTPErrorProcessor(),
+        SameScheme(),
+    ):
+        opener.add_handler(part)
+    return opener
+
+
+def _words(reason: object) -> str:
+    """An error of the network without anything that a server or a URL could have put into it."""
+    if isinstance(reason, TimeoutError):
+        return "timed out"
+    if type(reason).__name__ == "SSLCertVerificationError":
+        return "the server's certificate is not trusted"
+    number = getattr(reason, "errno", None)
+    return f"cannot connect ({getattr(reason, 'strerror', None) or type(reason).__name__})" if number else "failed"
