@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from pipeline.model import Format, Spec
-from tests.pictures import BLUE, GREEN, RED, WHITE, corners, encoded, near, quarters
+from tests.pictures import BLUE, GREEN, RED, WHITE, corners, deep_png, encoded, near, quarters
 from tests.render.drawing import answer_to, rendition
 
 PNG = Spec("a", 40, format=Format.PNG)
@@ -66,6 +66,12 @@ def test_sixteen_bit_grey_with_a_transparent_grey() -> None:
     assert got.mode == "LA"
     assert got.getpixel((5, 15))[1] == 0
     assert got.getpixel((35, 15)) == (0x12, 255)
+
+
+def test_sixteen_bit_colour_is_read_at_eight_with_its_transparent_colour() -> None:
+    got = rendition(deep_png((40, 30), (0x1111, 0x2222, 0x3333), (0x8080, 0x4040, 0xC0C0)), PNG)
+    assert got.getpixel((5, 15))[3] == 0
+    assert got.getpixel((35, 15)) == (0x80, 0x40, 0xC0, 255)
 
 
 def test_palette_with_transparency_and_transparent_colours() -> None:

@@ -61,3 +61,8 @@ def test_exif_that_comes_after_the_pixels_of_a_png_counts() -> None:
     chunk, end = content[start : start + length], content.index(b"IEND") - 4
     moved = content[:start] + content[start + length : end] + chunk + content[end:]
     assert near(corners(rendition(moved, Spec("a", 96, format=Format.PNG)))[0], RED, 12)
+
+
+def test_a_directory_cut_short_still_says_what_it_said_before() -> None:
+    block = exif({0x0112: 6, 0x8298: "(c) a name longer than four"})
+    assert read_exif(block[: block.index(b"\x82\x98" if b"MM" in block else b"\x98\x82") + 4]).orientation == 6

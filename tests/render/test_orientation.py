@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.model import Fit, Format, Spec
+from pipeline.render.orientation import stored_box, turned
 from tests.pictures import BLUE, GREEN, RED, WHITE, as_stored, corners, encoded, exif, near, quarters
 from tests.render.drawing import rendition
 
@@ -49,3 +50,11 @@ def test_orientation_is_known_before_the_size_of_a_shrunk_jpeg_is() -> None:
     assert image.size == (300, 600)
     for got, wanted in zip(corners(image), (RED, GREEN, BLUE, WHITE), strict=True):
         assert near(got, wanted, 12)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_any_box_of_the_upright_picture_is_found_in_the_stored_one(orientation: int) -> None:
+    upright, box = quarters((60, 40)), (5, 3, 48, 33)
+    left, top, right, bottom = stored_box(box, upright.size, orientation)
+    part = as_stored(upright, orientation).crop((int(left), int(top), int(right), int(bottom)))
+    assert turned(part, orientation).tobytes() == upright.crop(box).tobytes()
