@@ -105,17 +105,37 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """A file's fingerprint without opening it."""
+    """A file's fingerprint without opening it; that of a picture includes the one of its sidecar, if it has one."""
 
     size: int
     mtime_ns: int
     ctime_ns: int
     device: int = 0
     inode: int = 0
+    sidecar: Stat | None = None
 
     def same_content(self, other: Stat) -> bool:
         """Whether size and both times agree. Device and inode are left out: a remount or a restore changes them."""
-        return (self.size, self.mtime_ns, self.ctime_ns) == (other.size, other.mtime_ns, other.ctime_ns)
+        if (self.size, self.mtime_ns, self.ctime_ns) != (other.size, other.mtime_ns, other.ctime_ns):
+            return False
+        if self.sidecar is None or other.sidecar is None:
+            return self.sidecar is other.sidecar
+        return self.sidecar.same_content(other.sidecar)
+
+    @property
+    def changed_ns(self) -> int:
+        """The last change of the file or its sidecar: the later ctime."""
+        return self.ctime_ns if self.sidecar is None else max(self.ctime_ns, self.sidecar.ctime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What a sidecar says of its picture. Fractions are of the upright picture, from its left and top."""
+
+    focal_point: tuple[float, float] | None = None  # of the whole picture, whether it is cropped or not
+    crop: tuple[float, float, float, float] | None = None  # left, top, width, height
+    skip: bool = False  # nothing is to be made of it
+    alt: str | None = None  # what it shows, in words; goes into exports only
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +153,8 @@ class Planned:
 class Job:
     """One source picture to be carried to all renditions that are missing or stale.
 
-    `known_sha256` is the content hash of the last run, when there was one: a job whose every reason is
-    `source changed` and whose content still has this hash is `touched`, not rendered.
+    `known_sha256` is what the last run's renditions were made from (`KnownSource.made_from`), when there was one: a job
+    whose every reason is `source changed` and whose content still has this hash is `touched`, not rendered.
     """
 
     source: str
@@ -162,7 +182,7 @@ class RenderTask:
 
     specs: tuple[Spec, ...]
     limits: Limits
-    focal_point: tuple[float, float] | None = None  # from the left and the top, 0..1 of the upright picture (cropped)
+    focal_point: tuple[float, float] | None = None  # from left and top, 0..1 of the whole upright picture, crop or not
     crop: tuple[float, float, float, float] | None = None  # left, top, width, height: fractions of the upright picture
     hints: tuple[tuple[str, int], ...] = ()  # (rendition, quality) found for this very content, recipe and libraries
     placeholder: bool = False  # whether the answer is to hold `color` and `thumbhash`
@@ -202,6 +222,7 @@ class RenderAnswer:
     seconds_decode: float
     libraries: str  # names and versions of all that touched the pixels, "pillow=13.0.0 libjpeg_turbo=3.1.2"
     warnings: tuple[str, ...] = ()
+    upright: tuple[int, int] | None = None  # width and height of the whole picture, turned as it is looked at
     color: str | None = None  # "#rrggbb", the dominant one; only where the task asked for a placeholder
     thumbhash: bytes | None = None  # likewise; 5 to 25 bytes
 
@@ -234,6 +255,9 @@ class RenditionRecord:
     seconds_encode: float = 0.0
     seconds_write: float = 0.0
     warnings: tuple[str, ...] = ()
+    quality: int | None = None  # that a search ended with
+    libraries: str | None = None  # where they are not those of the record: an earlier run made these bytes
+    reused: bool = False  # whether the bytes were those of a target that was there; told in the summary only
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +282,18 @@ class Record:
     peak_memory: int | None = None  # bytes, of the child that rendered it; None where it cannot be told
     libraries: str = ""
     warnings: tuple[str, ...] = ()
+    content: bytes | None = (
+        None  # hash of picture and sidecar together; None: there is no sidecar, `sha256` says it all
+    )
+    upright: tuple[int, int] | None = None
+    color: str | None = None
+    thumbhash: bytes | None = None
+    alt: str | None = None
+
+    @property
+    def made_from(self) -> bytes | None:
+        """The hash of everything of the source that its renditions depend on."""
+        return self.sha256 if self.content is None else self.content
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,3 +320,9 @@ class KnownSource:
     status: Status
     error: ErrorKind | None
     renditions: dict[str, KnownRendition] = field(default_factory=dict)
+    content: bytes | None = None
+
+    @property
+    def made_from(self) -> bytes | None:
+        """As `Record.made_from`."""
+        return self.sha256 if self.content is None else self.content

@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 
 from pipeline.errors import ManifestTrouble, UsageError, printable
-from pipeline.manifest import schema
+from pipeline.manifest import migration, schema
 from pipeline.manifest.database import Damaged, connect, trouble
 from pipeline.manifest.names import to_bytes, to_name
 from pipeline.manifest.place import beside, ensure_folder, is_there, sync_folder
@@ -48,7 +48,9 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     try:
         connection = connect(path, "ro")
         try:
-            _check_identity(connection, path)
+            version = _check_identity(connection, path)
+            if version < schema.VERSION:
+                connection = _migrated_copy(connection, version)
         except BaseException:
             connection.close()
             raise
@@ -57,9 +59,23 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def back_up(connection: sqlite3.Connection, path: Path) -> None:
+def _migrated_copy(connection: sqlite3.Connection, version: int) -> sqlite3.Connection:
+    """A manifest of an older version as today's, in memory: who only looks must not change it. The next run does."""
+    copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    try:
+        connection.backup(copy)
+        migration.migrate(copy, version)
+        copy.execute("PRAGMA query_only = ON")
+    except BaseException:
+        copy.close()
+        raise
+    connection.close()
+    return copy
+
+
+def back_up(connection: sqlite3.Connection, path: Path, suffix: str = BACKUP) -> None:
     """Copy the live database to the backup beside it, atomically. Raises `ManifestTrouble`."""
-    new, backup = beside(path, BACKUP + _NEW), beside(path, BACKUP)
+    new, backup = beside(path, suffix + _NEW), beside(path, suffix)
     try:
         _empty_file(new)
         with contextlib.closing(connect(new, "rw")) as copy:
@@ -91,14 +107,17 @@ def _open_checked(path: Path) -> sqlite3.Connection:
     try:
         connection = connect(path, "rw")
         try:
-            _check_identity(connection, path)
-            if path.stat().st_size <= CHECKED_BYTES or _last_run_died(connection):
+            version = _check_identity(connection, path)
+            if path.stat().st_size <= CHECKED_BYTES or version < schema.VERSION or _last_run_died(connection):
                 _check_pages(connection, path)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA journal_size_limit = 67108864")
             connection.execute("BEGIN IMMEDIATE")  # finds a read-only file now, not after an hour's work
             connection.execute("ROLLBACK")
+            if version < schema.VERSION:
+                back_up(connection, path, f".schema-{version}")
+                migration.migrate(connection, version)
         except BaseException:
             connection.close()
             raise
@@ -107,7 +126,8 @@ def _open_checked(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _check_identity(connection: sqlite3.Connection, path: Path) -> None:
+def _check_identity(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of its layout. Raises `ManifestTrouble` for what is no manifest that this program can read."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
@@ -119,8 +139,11 @@ def _check_identity(connection: sqlite3.Connection, path: Path) -> None:
             f"{where}: the manifest was written by a newer version of this program (schema {version}, this one knows "
             f"{schema.VERSION}); update the program"
         )
-    if version < schema.VERSION or not names >= schema.NAMES:
-        raise Damaged(f"{where}: the manifest is damaged: {', '.join(sorted(schema.NAMES - names))} missing from it")
+    if version < 1:
+        raise Damaged(f"{where}: the manifest is damaged: it does not say its version")
+    if missing := migration.names_of(version) - names:
+        raise Damaged(f"{where}: the manifest is damaged: {', '.join(sorted(missing))} missing from it")
+    return int(version)
 
 
 def _last_run_died(connection: sqlite3.Connection) -> bool:

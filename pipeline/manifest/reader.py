@@ -23,8 +23,9 @@ _ERROR: Mapping[str | None, ErrorKind | None] = {None: None} | {kind.value: kind
 # config when the source changed, so no run has redone it, and no stat would tell.
 _KNOWN = (
     "SELECT s.path, s.size, s.mtime_ns, s.ctime_ns, s.sha256, s.settled, s.status, s.error, r.name, r.target, "
-    "CASE WHEN s.sha256 IS NULL OR r.source_sha256 IS s.sha256 THEN r.recipe ELSE '' END, "
-    "r.status, r.error, r.size, r.mtime_ns, r.sha256 "
+    "CASE WHEN s.sha256 IS NULL OR r.source_sha256 IS COALESCE(s.content, s.sha256) THEN r.recipe ELSE '' END, "
+    "r.status, r.error, r.size, r.mtime_ns, r.sha256, "
+    "s.content, s.sidecar_size, s.sidecar_mtime_ns, s.sidecar_ctime_ns "
     "FROM source s LEFT JOIN rendition r ON r.source = s.id WHERE s.folder = ?"
 )
 
@@ -58,8 +59,10 @@ def known(
     ):  # renditions come by their key; sorting costs 40 %
         if row[0] != last:
             last, path, renditions = row[0], to_name(row[0]), {}
+            sidecar = None if row[17] is None else Stat(row[17], row[18], row[19])
+            stat = Stat(row[1], row[2], row[3], sidecar=sidecar)
             found[path] = KnownSource(
-                path, Stat(row[1], row[2], row[3]), row[4], row[5] != 0, _STATUS[row[6]], _ERROR[row[7]], renditions
+                path, stat, row[4], row[5] != 0, _STATUS[row[6]], _ERROR[row[7]], renditions, row[16]
             )
         if row[8] is not None:
             renditions[row[8]] = KnownRendition(

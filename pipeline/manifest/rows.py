@@ -27,17 +27,21 @@ _INT64 = 2**63 - 1  # SQLite's integers; nanoseconds reach it in the year 2262, 
 _SOURCE = (
     "size = ?, mtime_ns = ?, ctime_ns = ?, sha256 = ?, settled = ?, status = ?, error = ?, detail = ?, "
     "format = ?, width = ?, height = ?, frames = ?, mode = ?, seconds_read = ?, seconds_decode = ?, peak_memory = ?, "
-    "warnings = ?, run = ?, at = ?"
+    "warnings = ?, run = ?, at = ?, content = ?, sidecar_size = ?, sidecar_mtime_ns = ?, sidecar_ctime_ns = ?, "
+    "upright_width = ?, upright_height = ?, color = ?, thumbhash = ?, alt = ?"
 )
 _COLUMNS = ", ".join(part.split()[0] for part in _SOURCE.split(", "))
 _FIND = "SELECT id FROM source WHERE path = ?"
 _UPDATE = f"UPDATE source SET {_SOURCE} WHERE id = ?"  # noqa: S608 - column names from above, no input
-_INSERT = f"INSERT INTO source (folder, path, shown, {_COLUMNS}) VALUES ({', '.join('?' * 22)})"  # noqa: S608 - the same
-_TOUCH = "UPDATE source SET size = ?, mtime_ns = ?, ctime_ns = ?, settled = ? WHERE path = ?"
+_INSERT = f"INSERT INTO source (folder, path, shown, {_COLUMNS}) VALUES ({', '.join('?' * 31)})"  # noqa: S608 - the same
+_TOUCH = (
+    "UPDATE source SET size = ?, mtime_ns = ?, ctime_ns = ?, sidecar_size = ?, sidecar_mtime_ns = ?, "
+    "sidecar_ctime_ns = ?, settled = ? WHERE path = ?"
+)
 
 # The old row's values have no prefix: a rendition that failed keeps what is known of the file at its path.
 _RENDITION = """
-INSERT INTO rendition VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO rendition VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (source, name) DO UPDATE SET
     size = CASE WHEN excluded.size IS NULL AND target = excluded.target THEN size ELSE excluded.size END,
     mtime_ns = CASE WHEN excluded.size IS NULL AND target = excluded.target THEN mtime_ns ELSE excluded.mtime_ns END,
@@ -45,6 +49,7 @@ ON CONFLICT (source, name) DO UPDATE SET
     format = CASE WHEN excluded.size IS NULL AND target = excluded.target THEN format ELSE excluded.format END,
     width = CASE WHEN excluded.size IS NULL AND target = excluded.target THEN width ELSE excluded.width END,
     height = CASE WHEN excluded.size IS NULL AND target = excluded.target THEN height ELSE excluded.height END,
+    quality = CASE WHEN excluded.size IS NULL AND target = excluded.target THEN quality ELSE excluded.quality END,
     target = excluded.target, shown = excluded.shown, source_sha256 = excluded.source_sha256, recipe = excluded.recipe,
     status = excluded.status, reason = excluded.reason, error = excluded.error, detail = excluded.detail,
     seconds_resize = excluded.seconds_resize, seconds_encode = excluded.seconds_encode,
@@ -69,7 +74,8 @@ class RowWriter:
         now = time.time()
         for record in records:
             if record.status is Status.TOUCHED:
-                connection.execute(_TOUCH, (*_stat(record.stat), record.settled, to_bytes(record.source)))
+                stats = (*_stat(record.stat), *_stat(record.stat.sidecar))
+                connection.execute(_TOUCH, (*stats, record.settled, to_bytes(record.source)))
             elif record.status in _VERDICTS:
                 number = self._source(connection, record, now)
                 for rendition in record.renditions:
@@ -95,6 +101,12 @@ class RowWriter:
             _warnings(record.warnings),
             self.run,
             now,
+            record.content,
+            *_stat(record.stat.sidecar),
+            *(record.upright or (None, None)),
+            record.color,
+            record.thumbhash,
+            None if record.alt is None else printable(record.alt),
         )
         found = connection.execute(_FIND, (raw,)).fetchone()
         if found is not None:
@@ -109,6 +121,7 @@ class RowWriter:
         written = rendition.written
         file = (None,) * 3 if written is None else (written.size, _bounded(written.mtime_ns), written.sha256)
         target = to_bytes(rendition.target)
+        libraries = record.libraries if rendition.libraries is None else rendition.libraries
         connection.execute(
             _RENDITION,
             (
@@ -116,7 +129,7 @@ class RowWriter:
                 rendition.name,
                 target,
                 shown(rendition.target),
-                record.sha256,
+                record.made_from,
                 rendition.recipe,
                 rendition.status.value,
                 rendition.reason.value,
@@ -129,9 +142,10 @@ class RowWriter:
                 rendition.seconds_encode,
                 rendition.seconds_write,
                 _warnings(rendition.warnings),
-                self._library(connection, record.libraries) if record.libraries else None,
+                self._library(connection, libraries) if libraries else None,
                 self.run,
                 now,
+                rendition.quality,
             ),
         )
         if written is not None:
@@ -148,8 +162,8 @@ class RowWriter:
         return number
 
 
-def _stat(stat: Stat) -> tuple[int, int, int]:
-    return stat.size, _bounded(stat.mtime_ns), _bounded(stat.ctime_ns)
+def _stat(stat: Stat | None) -> tuple[int | None, int | None, int | None]:
+    return (None,) * 3 if stat is None else (stat.size, _bounded(stat.mtime_ns), _bounded(stat.ctime_ns))
 
 
 def _bounded(nanoseconds: int) -> int:

@@ -2,6 +2,10 @@
 
 Paths are BLOBs with the exact bytes; `shown` is their printable form where it differs from the bytes read as UTF-8.
 Times of files are integer nanoseconds, other times are seconds since 1970. Written for SQLite 3.24 and later.
+
+`source.content` is the hash of a picture and its sidecar together, NULL where there is no sidecar; `source_sha256` of a
+rendition is what it was made from, that hash or else the picture's own. New columns come last, where ALTER TABLE puts
+them, so that a migrated manifest and a new one are laid out alike.
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from __future__ import annotations
 import sqlite3
 
 APPLICATION_ID = 0x70697065  # "pipe": tells our database from any other, in the file's header
-VERSION = 1  # raised with every change of the tables below, together with a migration
+VERSION = 2  # raised with every change of the tables below, together with a step of `migration`
 
 TABLES = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -25,15 +29,18 @@ CREATE TABLE source (
     sha256 BLOB, settled INTEGER NOT NULL, status TEXT NOT NULL, error TEXT, detail TEXT,
     format TEXT, width INTEGER, height INTEGER, frames INTEGER, mode TEXT,
     seconds_read REAL NOT NULL, seconds_decode REAL NOT NULL, peak_memory INTEGER, warnings TEXT NOT NULL,
-    run INTEGER, at REAL NOT NULL
+    run INTEGER, at REAL NOT NULL,
+    content BLOB, sidecar_size INTEGER, sidecar_mtime_ns INTEGER, sidecar_ctime_ns INTEGER,
+    upright_width INTEGER, upright_height INTEGER, color TEXT, thumbhash BLOB, alt TEXT
 );
 CREATE INDEX source_in_folder ON source (folder, path);
+CREATE INDEX source_by_content ON source (COALESCE(content, sha256));
 CREATE TABLE rendition (
     source INTEGER NOT NULL, name TEXT NOT NULL, target BLOB NOT NULL, shown TEXT,
     source_sha256 BLOB, recipe TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, error TEXT, detail TEXT,
     size INTEGER, mtime_ns INTEGER, sha256 BLOB, format TEXT, width INTEGER, height INTEGER,
     seconds_resize REAL NOT NULL, seconds_encode REAL NOT NULL, seconds_write REAL NOT NULL,
-    warnings TEXT NOT NULL, library INTEGER, run INTEGER, at REAL NOT NULL,
+    warnings TEXT NOT NULL, library INTEGER, run INTEGER, at REAL NOT NULL, quality INTEGER,
     PRIMARY KEY (source, name)
 ) WITHOUT ROWID;
 CREATE TABLE claim (
@@ -48,16 +55,18 @@ CREATE VIEW pictures AS SELECT
     COALESCE(s.shown, CAST(s.path AS TEXT)) AS source, s.status, s.error, s.detail,
     s.format, s.width, s.height, s.frames, s.mode, s.size AS bytes, NULLIF(LOWER(HEX(s.sha256)), '') AS sha256,
     (SELECT COUNT(*) FROM rendition r WHERE r.source = s.id) AS renditions,
-    s.warnings, s.seconds_read, s.seconds_decode, s.peak_memory, s.run, DATETIME(s.at, 'unixepoch') AS at
+    s.warnings, s.seconds_read, s.seconds_decode, s.peak_memory, s.run, DATETIME(s.at, 'unixepoch') AS at,
+    s.color, s.alt
 FROM source s;
 CREATE VIEW renditions AS SELECT
     COALESCE(s.shown, CAST(s.path AS TEXT)) AS source, r.name AS rendition,
     COALESCE(r.shown, CAST(r.target AS TEXT)) AS target, r.status, r.reason, r.error, r.detail,
     r.format, r.width, r.height, r.size AS bytes, NULLIF(LOWER(HEX(r.sha256)), '') AS sha256, r.recipe,
     s.format AS source_format, s.width AS source_width, s.height AS source_height, s.size AS source_bytes,
-    NULLIF(LOWER(HEX(r.source_sha256)), '') AS source_sha256, l.versions AS libraries, r.warnings,
+    NULLIF(LOWER(HEX(CASE WHEN r.source_sha256 = s.content THEN s.sha256 ELSE r.source_sha256 END)), '')
+        AS source_sha256, l.versions AS libraries, r.warnings,
     s.seconds_read, s.seconds_decode, r.seconds_resize, r.seconds_encode, r.seconds_write, s.peak_memory,
-    r.run, DATETIME(r.at, 'unixepoch') AS at
+    r.run, DATETIME(r.at, 'unixepoch') AS at, r.quality
 FROM rendition r JOIN source s ON s.id = r.source LEFT JOIN library l ON l.id = r.library;
 CREATE VIEW runs AS SELECT
     id, run, config, argv, pid, host, DATETIME(started, 'unixepoch') AS started, DATETIME(ended, 'unixepoch') AS ended,
@@ -65,18 +74,22 @@ CREATE VIEW runs AS SELECT
 FROM run;
 """
 
-NAMES = frozenset(
+NAMES_1 = frozenset(
     {"about", "run", "library", "source", "source_in_folder", "rendition", "claim", "pictures", "renditions", "runs"}
 )
+NAMES = NAMES_1 | {"source_by_content"}
+
+
+def statements(text: str) -> list[str]:
+    """The single statements of `TABLES` or `VIEWS`."""
+    return [statement for statement in text.split(";\n") if statement.strip()]
 
 
 def create(connection: sqlite3.Connection, about: dict[str, bytes]) -> None:
     """Lay the tables and views into an empty database, in one transaction, and mark it as ours."""
-    statements = (TABLES + VIEWS).split(";\n")
     connection.execute("BEGIN IMMEDIATE")
-    for statement in statements:
-        if statement.strip():
-            connection.execute(statement)
+    for statement in statements(TABLES + VIEWS):
+        connection.execute(statement)
     connection.executemany("INSERT INTO about VALUES (?, ?)", sorted(about.items()))
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")

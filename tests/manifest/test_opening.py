@@ -88,7 +88,7 @@ def _pipe(path: Path) -> None:
 DAMAGE = [_truncate, _empty, _zero, _flip_header, _flip_pages, _text, _drop_a_table]
 OTHER = [
     (_foreign, "this is another program's database, not a manifest; it was left as it is"),
-    (_newer, "written by a newer version of this program (schema 2, this one knows 1); update the program"),
+    (_newer, "written by a newer version of this program (schema 3, this one knows 2); update the program"),
     (_folder, "a folder stands where the manifest should be"),
     (_pipe, "this is no regular file, so it cannot be the manifest"),
 ]
