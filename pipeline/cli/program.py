@@ -1,0 +1,28 @@
+"""How this program can be started again by somebody who knows nothing of the shell it was started from."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pipeline
+
+
+def program() -> tuple[str, ...]:
+    """The words that start it, the first an absolute path.
+
+    The installed command if it was that; `scripts/pipeline` of a checkout, which also keeps the environment good; else
+    this interpreter with `-m`. Links are left as they are: what they lead to may be another version tomorrow.
+    """
+    started = Path(os.path.abspath(sys.argv[0]))
+    if started.name == "pipeline" and os.access(started, os.X_OK) and not started.is_dir():
+        return (str(started),)
+    root = Path(pipeline.__file__).resolve().parent.parent
+    script = root / "scripts" / "pipeline"
+    if os.access(script, os.X_OK) and Path(sys.prefix).resolve() == root / ".venv":
+        return (str(script),)
+    command = Path(sys.executable).with_name("pipeline")
+    if os.access(command, os.X_OK):
+        return (str(command),)
+    return (sys.executable, "-I", "-m", "pipeline")

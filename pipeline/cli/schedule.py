@@ -1,0 +1,102 @@
+"""`pipeline schedule`: what makes cron or systemd run a config."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.console import complain, tell
+from pipeline.cli.options import config_argument
+from pipeline.cli.timing import EVERY
+
+if TYPE_CHECKING:
+    from pipeline.cli.systemd import Units
+    from pipeline.config.settings import Config
+
+
+@click.command("schedule")
+@config_argument
+@click.option("--at", metavar="TIME", help="HH:MM by the local clock, or :MM with --every hour.  [default: 02:30]")
+@click.option("--every", type=click.Choice(EVERY, case_sensitive=False), default="day", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["cron", "systemd", "both"]),
+    default="both",
+    help="For whom.  [default: both]",
+)
+@click.option("--user", metavar="NAME", help="Who the service runs as.  [default: you, unless you are root]")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    help="Write the units into this folder instead of printing them.",
+)
+def command(config: Path, at: str | None, every: str, form: str, user: str | None, output: Path | None) -> None:
+    """Print what makes cron or systemd run CONFIG: a line for a crontab, a service and its timer.
+
+    Nothing is installed. No lock is needed around it: a second run at the same time ends by itself, with status 75.
+    """
+    from pipeline.cli import crontab, systemd
+    from pipeline.cli.program import program
+    from pipeline.cli.timing import timing
+    from pipeline.config.load import load
+
+    settings = load(config)
+    words = (*program(), "run", str(settings.path))
+    _check(settings, words, user)
+    when = timing(at, every.lower())
+    if output is not None and form == "cron":
+        raise click.UsageError("--output writes units of systemd; a crontab is edited with `crontab -e`")
+    if output is None and form != "systemd":
+        tell(crontab.text(settings.path.stem, words, when, settings.notify.ping).rstrip())
+    if output is None and form == "both":
+        tell("")
+    if form != "cron":
+        made = systemd.units(settings, words, when, user or _me())
+        _write(made, output) if output else _print(made)
+    if not settings.target.path.is_dir():
+        complain(f"run it once by hand first: the target {settings.target.path} is not there yet")
+
+
+def _check(settings: Config, words: tuple[str, ...], user: str | None) -> None:
+    """Refuse what neither a crontab nor a unit can hold."""
+    from pipeline.errors import UsageError, printable
+
+    for text in (*words, str(settings.source.path), str(settings.target.path), str(settings.manifest)):
+        if not text.isprintable():
+            raise UsageError(f"{printable(text)}: no schedule can hold such a name; rename it")
+    if user is not None and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", user):
+        raise UsageError(f"--user {printable(user)}: this is no name of a user")
+
+
+def _me() -> str | None:
+    """Who asks, unless it is root: the run needs no rights but to files."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name if os.getuid() else None
+    except KeyError:  # a container's user without a name
+        return str(os.getuid())
+
+
+def _print(made: Units) -> None:
+    for name, text in made.files.items():
+        tell(f"# /etc/systemd/system/{name}\n{text}")
+    tell(f"# then: systemctl daemon-reload && systemctl enable --now {made.timer}")
+
+
+def _write(made: Units, folder: Path) -> None:
+    from pipeline.report.files import replace
+
+    for name, text in made.files.items():
+        try:
+            replace(folder / name, text, 0o644)
+        except OSError as error:
+            raise click.ClickException(f"cannot write {folder / name}: {error.strerror}") from None
+    complain(f"wrote {made.service} and {made.timer} to {folder}; when they are in /etc/systemd/system:")
+    complain(f"systemctl daemon-reload && systemctl enable --now {made.timer}")

@@ -1,0 +1,151 @@
+"""A service and a timer for systemd: the run with nothing but the rights that it needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.cli.timing import Timing
+from pipeline.config.settings import Config
+from pipeline.errors import ExitStatus, UsageError, printable
+
+_PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./$-]+")
+_HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
+_TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - where paths may be, not where we write
+_FINE = (ExitStatus.TIME_UP, ExitStatus.LOCKED, ExitStatus.TERMINATED)  # no failure of the unit
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """The two files, by name."""
+
+    service: str
+    timer: str
+    files: dict[str, str]
+
+
+def units(config: Config, words: Sequence[str], when: Timing, user: str | None) -> Units:
+    """The units that start the program of these `words` for `config`. `user` None: the one who installs them says.
+
+    Raises `UsageError` for a path that a unit cannot hold.
+    """
+    name = "pipeline-" + re.sub(r"[^A-Za-z0-9_.-]+", "-", config.path.stem)
+    title = f"pipeline: {printable(config.path.stem)}".replace("%", "%%")
+    service = [
+        "[Unit]",
+        f"Description={title}",
+        f"RequiresMountsFor={_paths((config.path, config.source.path, config.target.path, config.manifest))}",
+        *(("Wants=network-online.target", "After=network-online.target") if config.notify.ping else ()),
+        "",
+        "[Service]",
+        "Type=oneshot",
+        f"ExecStart={_command(words)}",
+        *(line for line, wanted in _service(config, name, user) if wanted),
+    ]
+    timer = [
+        "[Unit]",
+        f"Description={title}, {when.words}",
+        "",
+        "[Timer]",
+        f"OnCalendar={when.calendar}",
+        "# After a night without power, at the next start.",
+        "Persistent=true",
+        "# Not all machines of a site at the same second, but each at its own.",
+        f"RandomizedDelaySec={'1min' if when.every == 'hour' else '5min'}",
+        "FixedRandomDelay=true",
+        "",
+        "[Install]",
+        "WantedBy=timers.target",
+    ]
+    files = {f"{name}.service": "\n".join(service) + "\n", f"{name}.timer": "\n".join(timer) + "\n"}
+    return Units(f"{name}.service", f"{name}.timer", files)
+
+
+def _service(config: Config, name: str, user: str | None) -> Iterator[tuple[str, bool]]:
+    """The lines that bound it, each with whether it applies."""
+    notify = config.notify
+    speaks = bool(notify.ping or notify.command)
+    everything = (config.path, config.source.path, config.target.path, config.manifest)
+    yield f"User={user}", user is not None
+    yield "# Whoever may read the source and write the target; root is not needed.\n#User=", user is None
+    yield f"# {notify.ping}=https://...\nEnvironmentFile=-/etc/pipeline/{name}.env", bool(notify.ping)
+    yield "# Out of time, another run at work, stopped on purpose: no failures.", True
+    yield f"SuccessExitStatus={' '.join(str(int(status)) for status in _FINE)}", True
+    yield "Nice=10", True
+    yield "CPUWeight=50", True
+    yield "IOSchedulingClass=best-effort\nIOSchedulingPriority=7", True
+    yield f"MemoryMax={_memory(config)}", True
+    yield "# A child that takes too much costs one picture, not the run.\nOOMPolicy=continue", True
+    yield "# The run ends its children itself, within ten seconds.\nKillMode=mixed\nTimeoutStopSec=20", True
+    yield "", True
+    yield "ProtectSystem=strict", True
+    yield f"ReadWritePaths={_paths(_written(config))}", True
+    yield f"ProtectHome={'read-only' if speaks or _below(everything, _HOMES) else 'yes'}", True
+    yield f"PrivateTmp={'no' if _below(everything, _TEMPORARY) else 'yes'}", True
+    yield "PrivateNetwork=yes", not speaks
+    yield f"RestrictAddressFamilies=AF_UNIX{' AF_INET AF_INET6 AF_NETLINK' if speaks else ''}", True
+    yield "CapabilityBoundingSet=", user not in (None, "root")
+    for setting in (
+        "NoNewPrivileges",
+        "PrivateDevices",
+        "ProtectClock",
+        "ProtectControlGroups",
+        "ProtectHostname",
+        "ProtectKernelLogs",
+        "ProtectKernelModules",
+        "ProtectKernelTunables",
+        "LockPersonality",
+        "RestrictNamespaces",
+        "RestrictRealtime",
+        "RestrictSUIDSGID",
+    ):
+        yield f"{setting}=yes", True
+    yield "SystemCallArchitectures=native", True
+    yield "SystemCallFilter=@system-service", True
+    yield "# With these the children shut themselves in.", True
+    yield "SystemCallFilter=seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self", True
+    yield "SystemCallErrorNumber=EPERM", True
+
+
+def _memory(config: Config) -> str:
+    """What the whole service may take: the pictures' budget, the footing of the processes, and some room."""
+    budget = config.workers.memory
+    return "80%" if budget is None else f"{(budget * 3 // 2 >> 20) + 1024}M"
+
+
+def _written(config: Config) -> list[Path]:
+    """The folders in which a run writes, none inside another."""
+    files = (config.manifest, config.notify.metrics, config.notify.status_file)
+    folders = {config.target.path, *(file.parent for file in files if file)}
+    return sorted(one for one in folders if not any(other in one.parents for other in folders))
+
+
+def _below(paths: Iterable[Path], folders: Iterable[Path]) -> bool:
+    return any(path.is_relative_to(folder) for path in paths for folder in folders)
+
+
+def _paths(paths: Iterable[Path]) -> str:
+    """A list of paths as systemd reads it: in either kind of quotes, backslashes as they are, % doubled."""
+    return " ".join(dict.fromkeys(_path(str(path)) for path in paths))
+
+
+def _path(path: str) -> str:
+    escaped = path.replace("%", "%%")
+    if _PLAIN.fullmatch(escaped):
+        return escaped
+    quotes = [quote for quote in "\"'" if quote not in escaped]
+    if not quotes:
+        raise UsageError(f"{printable(path)}: systemd cannot hold a path with both kinds of quotes; rename it")
+    return quotes[0] + escaped + quotes[0]
+
+
+def _command(words: Sequence[str]) -> str:
+    """A command as systemd reads it: C escapes in quotes, % doubled, and $ too, but in the first word."""
+    first, *rest = (word.replace("%", "%%") for word in words)
+    quoted = []
+    for word in (first, *(word.replace("$", "$$") for word in rest)):
+        escaped = re.sub(r'([\\"])', r"\\\1", word)
+        quoted.append(word if _PLAIN.fullmatch(word) else f'"{escaped}"')
+    return " ".join(quoted)
