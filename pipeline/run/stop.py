@@ -1,15 +1,28 @@
-"""How a run is asked to stop: signals set a flag, and the run's main thread looks at it about every tick."""
+"""How a run is asked to stop: by a signal, or because its time is over; the run's main thread looks about every tick.
+
+Signals are heard by a thread of their own (Python writes their numbers to a pipe the moment they come), because the main
+thread may sit in a call that never returns. The first one asks for a clean stop. A second one asks for haste: whatever
+is in flight is given up. Two that come together count as one: a terminal signals the whole group, and a parent that
+passes on what it was sent signals once more.
+"""
 
 from __future__ import annotations
 
+import os
+import select
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from pipeline.errors import ExitStatus, Stopped
 
+TICK = 0.1  # seconds; patience is counted in ticks, so that a process that was halted for an hour has lost one
+_TOGETHER = 0.02  # seconds
+_PATIENCE = 79  # ticks until the run is abandoned: it has to be gone, its notices told, within ten seconds
+_HASTE = 6  # ticks, after a second signal: gone within a second
 _STATUS = {
     signal.SIGHUP: ExitStatus.HANGUP,
     signal.SIGINT: ExitStatus.INTERRUPTED,
@@ -18,40 +31,95 @@ _STATUS = {
 
 
 class Stop:
-    """A request to stop, made at most once. Thread-safe."""
+    """A request to stop. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, deadline: float | None = None) -> None:
+        """`deadline`, by the monotonic clock, asks by itself."""
+        self.deadline = deadline
         self._status: ExitStatus | None = None
+        self._last = 0.0
+        self._hasty = False
 
     def request(self, status: ExitStatus) -> None:
-        """Ask the run to stop with `status`; a later request changes nothing."""
-        self._status = self._status or status
+        """Ask the run to stop with `status`. A later request changes nothing but the haste."""
+        now = time.monotonic()
+        if self._status is None:
+            self._status = status
+        elif now - self._last > _TOGETHER:
+            self._hasty = True
+        self._last = now
+
+    @property
+    def status(self) -> ExitStatus | None:
+        """The status of the signal that came first; None: there was none."""
+        return self._status
+
+    def hasty(self) -> bool:
+        """Whether not even what is in flight is to be waited for."""
+        return self._hasty
 
     def check(self) -> None:
-        """Raise `Stopped` if somebody asked."""
+        """Raise `Stopped` if somebody asked, or if the time is over."""
         if self._status is not None:
             raise Stopped(f"stopped by {self._status.name.lower()} signal", self._status)
+        if self.deadline is not None and time.monotonic() >= self.deadline:
+            raise Stopped("out of time", ExitStatus.TIME_UP)
 
 
 @contextmanager
-def on_signals(stop: Stop) -> Iterator[None]:
+def on_signals(stop: Stop, abandon: Callable[[ExitStatus], None] = lambda status: None) -> Iterator[None]:
     """Let SIGTERM, SIGINT and SIGHUP request a stop within the block. A signal that was ignored stays ignored (nohup).
 
-    Only the main thread can receive signals; elsewhere (a notebook's thread, a scheduler) nothing is installed.
+    `abandon` is called once, in another thread, when the block is still not left long after it was asked to be: its
+    thread sits in a call that does not return. Only the main thread can receive signals; elsewhere (a notebook's
+    thread, a scheduler) nothing is installed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-
-    def requested(number: int, _frame: FrameType | None) -> None:
-        stop.request(_STATUS[signal.Signals(number)])
-
+    heard, told = os.pipe()
+    for end in (heard, told):
+        os.set_blocking(end, False)
+    left = threading.Event()
+    listener = threading.Thread(target=_listen, args=(heard, stop, left, abandon), name="signals", daemon=True)
+    listener.start()
     before = {}
+    wakeup = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
     for number in _STATUS:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            before[number] = signal.signal(number, requested)
+            before[number] = signal.signal(number, _noted)
     try:
         yield
     finally:
+        left.set()
+        signal.set_wakeup_fd(wakeup)
         for number, previous in before.items():
             signal.signal(number, previous if previous is not None else signal.SIG_DFL)
+        os.close(told)  # the listener reads its end
+        listener.join()
+        os.close(heard)
+
+
+def _noted(number: int, frame: FrameType | None) -> None:
+    """Stands for a signal that the pipe has told already."""
+
+
+def _listen(heard: int, stop: Stop, left: threading.Event, abandon: Callable[[ExitStatus], None]) -> None:
+    waited = 0  # ticks since the first signal
+    hasty = 0  # ticks since the second
+    poll = select.poll()
+    poll.register(heard, select.POLLIN)
+    while True:
+        if poll.poll(TICK * 1000):
+            numbers = os.read(heard, 512)
+            if not numbers:
+                return
+            for number in numbers:
+                if number in _STATUS:
+                    stop.request(_STATUS[signal.Signals(number)])
+            continue
+        waited += stop.status is not None
+        hasty += stop.hasty()
+        if stop.status is not None and not left.is_set() and (waited >= _PATIENCE or hasty >= _HASTE):
+            abandon(stop.status)
+            return
