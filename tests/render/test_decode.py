@@ -69,7 +69,7 @@ def test_sixteen_bit_grey_with_a_transparent_grey() -> None:
 
 
 def test_sixteen_bit_colour_is_read_at_eight_with_its_transparent_colour() -> None:
-    got = rendition(deep_png((40, 30), (0x1111, 0x2222, 0x3333), (0x8080, 0x4040, 0xC0C0)), PNG)
+    got = rendition(deep_png((40, 30), (0x1180, 0x22C0, 0x3340), (0x8080, 0x4040, 0xC0C0)), PNG)
     assert got.getpixel((5, 15))[3] == 0
     assert got.getpixel((35, 15)) == (0x80, 0x40, 0xC0, 255)
 
