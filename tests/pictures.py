@@ -7,7 +7,7 @@ import os
 import struct
 import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PIL import Image
 
@@ -31,11 +31,18 @@ def quarters(size: tuple[int, int] = (320, 240)) -> Image.Image:
     return image
 
 
-def corners(image: Image.Image) -> list[tuple[int, int, int]]:
+def corners(image: Image.Image) -> list[tuple[int, ...]]:
     """The RGB colours in the middle of the four quarters: top left, top right, bottom left, bottom right."""
     colours = image.convert("RGB")
     places = [(x * image.width // 4, y * image.height // 4) for y in (1, 3) for x in (1, 3)]
-    return [colours.getpixel(place) for place in places]
+    return [pixel(colours, place) for place in places]
+
+
+def pixel(image: Image.Image, place: tuple[int, int]) -> tuple[int, ...]:
+    """The values of one pixel, as many as the mode has bands."""
+    value = image.getpixel(place)
+    assert value is not None
+    return value if isinstance(value, tuple) else (round(value),)
 
 
 def near(colour: Sequence[int], wanted: Sequence[int], tolerance: int) -> bool:
@@ -64,7 +71,7 @@ def encoded(image: Image.Image, format_: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def exif(tags: dict[int, int | str]) -> bytes:
+def exif(tags: Mapping[int, int | str]) -> bytes:
     """An EXIF block with these tags of IFD0; 0x0112 is the orientation, 0x013B the artist, 0x8298 the copyright."""
     block = Image.Exif()
     for tag, value in tags.items():

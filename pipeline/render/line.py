@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import Header, RenderAnswer, RenderTask
@@ -17,7 +17,7 @@ from pipeline.render.warmth import put_through, set_switches
 from pipeline.workers.exchange import Reply
 
 
-def render(descriptor: int, task: RenderTask) -> Iterator[Reply]:
+def render(descriptor: int, task: RenderTask) -> Generator[Reply, None, None]:
     """Carries the picture in `descriptor` to every rendition of `task`. A `pipeline.workers.exchange.Function`.
 
     Yields `Reply(Header)` after parsing and checking the header, and when resumed `Reply(RenderAnswer, descriptors)`:

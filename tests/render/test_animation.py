@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from pipeline.model import Fit, Format, Rendered, Spec
-from tests.pictures import BLUE, GREEN, RED, encoded, near
+from tests.pictures import BLUE, GREEN, RED, encoded, near, pixel
 from tests.render.drawing import answer_to, rendition
 
 COLOURS = [RED, GREEN, BLUE]
@@ -46,7 +46,7 @@ def test_an_animation_stays_one_with_its_colours_and_durations(kind: str, target
     frames = frames_of(image)
     assert [duration for _, duration in frames] == DURATIONS
     for (frame, _), wanted in zip(frames, COLOURS, strict=True):
-        assert near(frame.getpixel((20, 15)), (*wanted, 255), 12)
+        assert near(pixel(frame, (20, 15)), (*wanted, 255), 12)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
@@ -56,7 +56,7 @@ def test_what_turns_transparent_again_is_transparent(kind: str, target: Format) 
     assert len(frames) == 3
     for number, (frame, _) in enumerate(frames):
         for third in range(3):
-            *colour, alpha = frame.getpixel((third * 15 + 7, 15))
+            *colour, alpha = pixel(frame, (third * 15 + 7, 15))
             if third == number:
                 assert alpha > 245
                 assert near(colour, COLOURS[number], 14)
@@ -70,7 +70,7 @@ def test_a_still_target_gets_the_first_frame_and_a_warning(target: Format) -> No
     (one,) = answer.renditions
     assert isinstance(one, Rendered)
     assert "first of 3 frames" in one.warnings[0]
-    assert near(rendition(film("GIF"), Spec("a", 45, format=target)).convert("RGB").getpixel((20, 15)), RED, 8)
+    assert near(pixel(rendition(film("GIF"), Spec("a", 45, format=target)).convert("RGB"), (20, 15)), RED, 8)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_still_target_gets_the_first_frame_and_a_warning(target: Format) -> No
     ],
 )
 def test_a_gif_that_repeats_n_times_plays_once_more_elsewhere(loop: int | None, plays: dict[str, int | None]) -> None:
-    source = film("GIF", **({} if loop is None else {"loop": loop}))
+    source = film("GIF") if loop is None else film("GIF", loop=loop)
     for target in (Format.GIF, Format.WEBP, Format.PNG):
         image = rendition(source, Spec("a", 45, format=target))
         assert image.info.get("loop") == plays[target.name]
@@ -100,7 +100,7 @@ def test_the_still_that_an_animated_png_begins_with_is_not_a_frame_of_it() -> No
     content = encoded(still, "PNG", save_all=True, default_image=True, append_images=frames, duration=DURATIONS)
     got = frames_of(rendition(content, Spec("a", 45, format=Format.WEBP)))
     assert [
-        near(frame.getpixel((20, 15)), (*wanted, 255), 12) for (frame, _), wanted in zip(got, COLOURS, strict=True)
+        near(pixel(frame, (20, 15)), (*wanted, 255), 12) for (frame, _), wanted in zip(got, COLOURS, strict=True)
     ] == [True] * 3
 
 

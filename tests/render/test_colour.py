@@ -15,6 +15,7 @@ from tests.pictures import (
     matrix_profile,
     near,
     nonlinear,
+    pixel,
 )
 from tests.render.drawing import answer_to, rendition
 
@@ -51,7 +52,7 @@ def test_wide_colours_reach_srgb_as_the_profile_says(
         options["lossless"] = True
     content = encoded(Image.new("RGB", (16, 16), colour), kind, icc_profile=matrix_profile(matrix, gamma), **options)
     image = rendition(content, PNG)
-    assert near(image.convert("RGB").getpixel((4, 4)), as_srgb(colour, matrix, gamma), 3)
+    assert near(pixel(image.convert("RGB"), (4, 4)), as_srgb(colour, matrix, gamma), 3)
     assert "icc_profile" not in image.info
 
 
@@ -59,13 +60,13 @@ def test_grey_goes_through_its_profile_and_stays_grey() -> None:
     content = encoded(Image.new("L", (16, 16), 128), "PNG", icc_profile=grey_profile(1.8))
     image = rendition(content, PNG)
     assert image.mode == "L"
-    assert abs(image.getpixel((4, 4)) - 255 * nonlinear((128 / 255) ** 1.8)) <= 2
+    assert abs(pixel(image, (4, 4))[0] - 255 * nonlinear((128 / 255) ** 1.8)) <= 2
 
 
 def test_alpha_passes_the_profile_untouched() -> None:
     picture = Image.new("RGBA", (16, 16), (200, 90, 60, 77))
     image = rendition(encoded(picture, "PNG", icc_profile=matrix_profile(DISPLAY_P3)), PNG)
-    *colour, alpha = image.getpixel((4, 4))
+    *colour, alpha = pixel(image, (4, 4))
     assert alpha == 77
     assert near(colour, as_srgb((200, 90, 60), DISPLAY_P3, None), 4)
 
@@ -84,7 +85,7 @@ def test_a_useless_profile_is_a_warning_and_the_picture_is_untagged(profile: byt
     content = encoded(Image.new("RGB", (16, 16), (200, 90, 60)), "PNG", icc_profile=profile)
     answer, files = answer_to(content, PNG)
     assert [word in warning for warning in answer.warnings] == [True]
-    assert near(rendition(content, PNG).getpixel((4, 4)), (200, 90, 60), 0)
+    assert near(pixel(rendition(content, PNG), (4, 4)), (200, 90, 60), 0)
     assert files
 
 
@@ -95,7 +96,7 @@ def test_cmyk_without_a_profile_uses_the_simple_formula(kind: str) -> None:
     answer, files = answer_to(encoded(Image.new("CMYK", (16, 16), inks), kind, **options), PNG)
     wanted = [round((255 - ink) * (255 - inks[3]) / 255) for ink in inks[:3]]
     assert "CMYK" in answer.warnings[0]
-    assert near(rendition(encoded(Image.new("CMYK", (16, 16), inks), kind, **options), PNG).getpixel((4, 4)), wanted, 3)
+    assert near(pixel(rendition(encoded(Image.new("CMYK", (16, 16), inks), kind, **options), PNG), (4, 4)), wanted, 3)
     assert files
 
 
@@ -103,11 +104,11 @@ def test_a_cmyk_jpeg_without_adobes_mark_is_not_inverted() -> None:
     content = encoded(Image.new("CMYK", (16, 16), (40, 180, 100, 30)), "JPEG", quality=100)
     start = content.index(b"\xff\xee")
     length = int.from_bytes(content[start + 2 : start + 4])
-    plain = rendition(content[:start] + content[start + 2 + length :], PNG).getpixel((4, 4))
+    plain = pixel(rendition(content[:start] + content[start + 2 + length :], PNG), (4, 4))
     inks = [255 - ink for ink in (40, 180, 100, 30)]
     assert near(plain, [round((255 - ink) * (255 - inks[3]) / 255) for ink in inks[:3]], 3)
 
 
 def test_lab_becomes_srgb() -> None:
     lab = Image.merge("LAB", [Image.new("L", (16, 16), value) for value in (138, 209, 198)])  # 54.3, 80.8, 69.9: red
-    assert near(rendition(encoded(lab, "TIFF"), PNG).getpixel((4, 4)), (255, 0, 0), 8)
+    assert near(pixel(rendition(encoded(lab, "TIFF"), PNG), (4, 4)), (255, 0, 0), 8)

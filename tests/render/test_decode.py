@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from pipeline.model import Format, Spec
-from tests.pictures import BLUE, GREEN, RED, WHITE, corners, deep_png, encoded, near, quarters
+from tests.pictures import BLUE, GREEN, RED, WHITE, corners, deep_png, encoded, near, pixel, quarters
 from tests.render.drawing import answer_to, rendition
 
 PNG = Spec("a", 40, format=Format.PNG)
@@ -43,8 +43,7 @@ def sixteen(mode: str, value: int) -> Image.Image:
 )
 def test_every_mode_keeps_its_brightness(image: Image.Image, kind: str, wanted: tuple[int, ...]) -> None:
     got = rendition(encoded(image, kind), PNG)
-    pixel = got.getpixel((10, 10))
-    assert near(pixel if isinstance(pixel, tuple) else (pixel,), wanted, 1)
+    assert near(pixel(got, (10, 10)), wanted, 1)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I", "F", "I;16", "CMYK", "LAB"])
@@ -64,19 +63,19 @@ def test_sixteen_bit_grey_with_a_transparent_grey() -> None:
     image = Image.frombytes("I;16", (40, 30), row * 30)
     got = rendition(encoded(image, "PNG", transparency=0x1234), PNG)
     assert got.mode == "LA"
-    assert got.getpixel((5, 15))[1] == 0
-    assert got.getpixel((35, 15)) == (0x12, 255)
+    assert pixel(got, (5, 15))[1] == 0
+    assert pixel(got, (35, 15)) == (0x12, 255)
 
 
 def test_sixteen_bit_colour_is_read_at_eight_with_its_transparent_colour() -> None:
     got = rendition(deep_png((40, 30), (0x1180, 0x22C0, 0x3340), (0x8080, 0x4040, 0xC0C0)), PNG)
-    assert got.getpixel((5, 15))[3] == 0
-    assert got.getpixel((35, 15)) == (0x80, 0x40, 0xC0, 255)
+    assert pixel(got, (5, 15))[3] == 0
+    assert pixel(got, (35, 15)) == (0x80, 0x40, 0xC0, 255)
 
 
 def test_palette_with_transparency_and_transparent_colours() -> None:
     palette = quarters((40, 30)).quantize(8)
-    clear = palette.getpixel((5, 5))
+    clear = pixel(palette, (5, 5))
     for content in (
         encoded(palette, "PNG", transparency=clear),
         encoded(palette, "GIF", transparency=clear),
@@ -84,8 +83,8 @@ def test_palette_with_transparency_and_transparent_colours() -> None:
     ):
         image = rendition(content, PNG)
         assert image.mode == "RGBA"
-        assert image.getpixel((5, 5))[3] == 0
-        assert near(image.getpixel((35, 5)), (*GREEN, 255), 2)
+        assert pixel(image, (5, 5))[3] == 0
+        assert near(pixel(image, (35, 5)), (*GREEN, 255), 2)
 
 
 def test_hidden_colours_do_not_bleed_into_what_is_seen() -> None:
@@ -93,7 +92,7 @@ def test_hidden_colours_do_not_bleed_into_what_is_seen() -> None:
     image = Image.new("RGBA", (400, 400), (0, 255, 0, 0))
     image.paste((255, 0, 0, 255), (0, 0, 199, 400))
     small = rendition(encoded(image, "PNG"), Spec("a", 37, format=Format.PNG))
-    edge = [small.getpixel((x, 18)) for x in range(37)]
+    edge = [pixel(small, (x, 18)) for x in range(37)]
     assert any(0 < alpha < 255 for *_, alpha in edge)
     assert all(near(colour, (255, 0, 0), 3) for *colour, alpha in edge if alpha > 8)
 
@@ -116,8 +115,8 @@ def test_an_icon_gives_its_largest_picture_with_alpha() -> None:
             encoded(image, "ICO", sizes=[(16, 16), (64, 64), (32, 32)], **options), Spec("a", format=Format.PNG)
         )
         assert got.size == (64, 64)
-        assert got.getpixel((16, 32)) == (*RED, 255)
-        assert got.getpixel((48, 32))[3] == 0
+        assert pixel(got, (16, 32)) == (*RED, 255)
+        assert pixel(got, (48, 32))[3] == 0
 
 
 def test_shrink_on_load_is_not_seen_in_the_picture() -> None:

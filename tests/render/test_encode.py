@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, JpegImagePlugin
 
 from pipeline.model import Fit, Format, Spec
-from tests.pictures import RED, encoded, near, quarters
+from tests.pictures import RED, encoded, near, pixel, quarters
 from tests.render.drawing import answer_to, rendition
 
 
@@ -50,9 +50,9 @@ def test_nothing_of_the_source_is_copied_along(target: Format) -> None:
 def test_alpha_meets_the_background_where_the_format_has_none() -> None:
     clear = encoded(Image.new("RGBA", (40, 40), (0, 0, 0, 0)), "PNG")
     half = encoded(Image.new("RGBA", (40, 40), (0, 0, 0, 128)), "PNG")
-    assert near(rendition(clear, Spec("a")).getpixel((20, 20)), (255, 255, 255), 1)
-    assert near(rendition(clear, Spec("a", background="#dc1e1e")).getpixel((20, 20)), RED, 3)
-    assert near(rendition(half, Spec("a")).getpixel((20, 20)), (127, 127, 127), 2)
+    assert near(pixel(rendition(clear, Spec("a")), (20, 20)), (255, 255, 255), 1)
+    assert near(pixel(rendition(clear, Spec("a", background="#dc1e1e")), (20, 20)), RED, 3)
+    assert near(pixel(rendition(half, Spec("a")), (20, 20)), (127, 127, 127), 2)
 
 
 def test_grey_stays_grey_and_gets_colour_only_with_a_coloured_background() -> None:
@@ -60,8 +60,8 @@ def test_grey_stays_grey_and_gets_colour_only_with_a_coloured_background() -> No
     assert rendition(grey, Spec("a")).mode == "L"
     assert rendition(grey, Spec("a", 40, 40, Fit.CONTAIN)).mode == "L"
     coloured = rendition(grey, Spec("a", 40, 40, Fit.CONTAIN, background="#dc1e1e"))
-    assert near(coloured.getpixel((20, 2)), RED, 9)
-    assert near(coloured.getpixel((20, 20)), (99, 99, 99), 4)
+    assert near(pixel(coloured, (20, 2)), RED, 9)
+    assert near(pixel(coloured, (20, 20)), (99, 99, 99), 4)
 
 
 @pytest.mark.parametrize("target", [Format.PNG, Format.WEBP, Format.AVIF, Format.TIFF, Format.JPEG])
@@ -69,7 +69,7 @@ def test_contain_pads_around_the_middle(target: Format) -> None:
     image = rendition(encoded(Image.new("RGB", (80, 40), RED), "PNG"), Spec("a", 80, 80, Fit.CONTAIN, format=target))
     colours = image.convert("RGB")
     assert [
-        near(colours.getpixel((40, y)), RED if 22 <= y < 58 else (255, 255, 255), 8) for y in (5, 30, 40, 50, 75)
+        near(pixel(colours, (40, y)), RED if 22 <= y < 58 else (255, 255, 255), 8) for y in (5, 30, 40, 50, 75)
     ] == [True] * 5
 
 
@@ -77,8 +77,8 @@ def test_a_gif_of_many_colours_keeps_its_transparency() -> None:
     image = Image.effect_noise((64, 64), 80).convert("RGBA")
     image.paste((0, 0, 0, 0), (0, 0, 32, 64))
     got = rendition(encoded(image, "PNG"), Spec("a", format=Format.GIF)).convert("RGBA")
-    assert got.getpixel((10, 10))[3] == 0
-    assert got.getpixel((50, 10))[3] == 255
+    assert pixel(got, (10, 10))[3] == 0
+    assert pixel(got, (50, 10))[3] == 255
 
 
 def test_a_small_picture_is_enlarged_only_when_told() -> None:

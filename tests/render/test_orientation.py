@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.model import Fit, Format, Spec
 from pipeline.render.orientation import stored_box, turned
-from tests.pictures import BLUE, GREEN, RED, WHITE, as_stored, corners, encoded, exif, near, quarters
+from tests.pictures import BLUE, GREEN, RED, WHITE, as_stored, corners, encoded, exif, near, pixel, quarters
 from tests.render.drawing import rendition
 
 SHAPES = [(320, 240), (240, 320)]
@@ -33,8 +33,8 @@ def test_a_crop_is_taken_from_the_upright_picture(orientation: int) -> None:
     upright.paste((0, 0, 0), (310, 0, 400, 200))
     content = encoded(as_stored(upright, orientation), "PNG", exif=exif({0x0112: orientation}))
     image = rendition(content, Spec("a", 50, 50, Fit.COVER, format=Format.PNG)).convert("RGB")
-    assert near(image.getpixel((1, 1)), RED, 12)
-    assert near(image.getpixel((48, 48)), WHITE, 12)
+    assert near(pixel(image, (1, 1)), RED, 12)
+    assert near(pixel(image, (48, 48)), WHITE, 12)
 
 
 def test_a_missing_or_absurd_orientation_means_upright() -> None:
