@@ -75,7 +75,7 @@ def test_sixteen_bit_colour_is_read_at_eight_with_its_transparent_colour() -> No
 
 def test_palette_with_transparency_and_transparent_colours() -> None:
     palette = quarters((40, 30)).quantize(8)
-    clear = pixel(palette, (5, 5))
+    clear = pixel(palette, (5, 5))[0]
     for content in (
         encoded(palette, "PNG", transparency=clear),
         encoded(palette, "GIF", transparency=clear),
