@@ -40,11 +40,31 @@ class Meter:
 
     peak_memory: int | None = None  # bytes resident at the most, the child's own footing included
     resident: int = 0  # bytes resident when it was done
-    chatter: str = ""  # what C libraries wrote to standard error
+    chatter: str = ""  # what C libraries wrote to standard error, as far as it was kept
+
+
+@dataclass(frozen=True, slots=True)
+class Confinement:
+    """What keeps a child from everything but its memory and its descriptors; as the child found when it began."""
+
+    landlock: int = 0  # the version whose every right was taken; 0: none
+    seccomp: bool = False  # system calls with names, addresses and other processes are refused
+    lacking: tuple[str, ...] = ()  # what could not be had, and why
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is lacking."""
+        return self.seccomp and not self.lacking
+
+    def __str__(self) -> str:
+        """As `doctor` and a run's record say it."""
+        had = [f"landlock {self.landlock}"] * bool(self.landlock) + ["seccomp"] * self.seccomp
+        said = " and ".join(had) or "nothing"
+        return f"{said} (lacking {'; '.join(self.lacking)})" if self.lacking else said
 
 
 class Exchange(Protocol):
-    """One request under way."""
+    """One request under way. A `PictureError` or `ChildDied` carries what C libraries said meanwhile as its notes."""
 
     def first(self) -> object:
         """The first reply's payload. Raises `PictureError`, `ChildDied` or `Revoked`."""

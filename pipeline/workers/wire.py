@@ -1,83 +1,124 @@
-"""Messages with descriptors over a Unix stream socket: a length, then a pickle; descriptors ride on the length.
+"""Messages with descriptors over a Unix stream socket: a length, then the message; descriptors ride on the length.
 
-What a child sends is read by an unpickler that knows the value classes of this program and nothing else: a child that
-a hostile picture has taken over must not be able to make its parent run anything.
+What a parent sends is a pickle, because its child trusts it. What a child sends is JSON of this program's values (see
+`values`): a child that a hostile picture has taken over must not be able to make its parent run anything, take memory
+without end, or wait for ever.
 """
 
 from __future__ import annotations
 
 import array
-import io
 import os
 import pickle
 import socket
 import struct
+import time
+from collections.abc import Callable
 
-_LENGTH = struct.Struct("!II")  # bytes of the pickle, number of descriptors
-_MOST = 16 * 2**20  # bytes; a message holds numbers and short texts, so a longer one is not ours
+from pipeline.workers import values
+
+_LENGTH = struct.Struct("!II")  # bytes of the message, number of descriptors
+_MOST = 2**20  # bytes; a child's message holds numbers and short texts, so a longer one is not ours
+_MOST_DESCRIPTORS = 4096  # one a rendition
 _FDS_AT_ONCE = 250  # the kernel's SCM_MAX_FD is 253
-_VALUES = frozenset({"pipeline.model", "pipeline.errors", "pipeline.workers.exchange"})
+_MID_MESSAGE = 30.0  # seconds within which a message that has begun must be complete
 
 
 class Closed(Exception):
     """The other side has closed the socket, or is gone."""
 
 
-class _Values(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> object:
-        if module in _VALUES and "." not in name:
-            found = super().find_class(module, name)
-            if isinstance(found, type) and found.__module__ == module:
-                return found
-        raise pickle.UnpicklingError(f"{module}.{name} is not a value of this program")
+class NotOurs(Exception):
+    """What came is no message of this program."""
 
 
-def send(sock: socket.socket, payload: object, descriptors: tuple[int, ...] = ()) -> None:
-    """Send one message. Raises `Closed` when nobody is there to read it."""
-    body = pickle.dumps(payload, protocol=5)
+def tell(sock: socket.socket, payload: object, descriptors: tuple[int, ...] = ()) -> None:
+    """Parent to child: send anything. Raises `Closed` when nobody is there to read it."""
+    _send(sock, pickle.dumps(payload, protocol=5), descriptors)
+
+
+def hear(sock: socket.socket) -> tuple[object, tuple[int, ...]]:
+    """Child from parent: the next message, however long it takes to come."""
+    return _receive(sock, pickle.loads, most=2**32, seconds=None)
+
+
+def answer(sock: socket.socket, payload: object, descriptors: tuple[int, ...] = ()) -> None:
+    """Child to parent: send values of this program. Raises `Closed`, and TypeError for what is no value."""
+    _send(sock, values.dumped(payload), descriptors)
+
+
+def take(sock: socket.socket) -> tuple[object, tuple[int, ...]]:
+    """Parent from child: the message that has begun to come. The descriptors are close-on-exec and the caller's.
+
+    Raises `Closed` at the end, `NotOurs` on anything that is no value of this program, or does not come to an end.
+    """
     try:
-        first = descriptors[:_FDS_AT_ONCE]
-        socket.send_fds(sock, [_LENGTH.pack(len(body), len(descriptors))], first)
-        for start in range(_FDS_AT_ONCE, len(descriptors), _FDS_AT_ONCE):
-            socket.send_fds(sock, [b"+"], descriptors[start : start + _FDS_AT_ONCE])
-        sock.sendall(body)
-    except (BrokenPipeError, ConnectionResetError) as error:
+        return _receive(sock, values.loaded, most=_MOST, seconds=_MID_MESSAGE)
+    except values.NotAValue as error:
+        raise NotOurs(str(error)) from None
+    except TimeoutError:
+        raise NotOurs("a message that does not end") from None
+
+
+def _send(sock: socket.socket, body: bytes, descriptors: tuple[int, ...]) -> None:
+    sock.settimeout(_MID_MESSAGE)
+    head = _LENGTH.pack(len(body), len(descriptors))
+    try:
+        if len(descriptors) <= _FDS_AT_ONCE:
+            rest = head + body  # nearly always one call
+            rest = rest[socket.send_fds(sock, [rest], descriptors) :]
+            if not rest:
+                return
+        else:
+            socket.send_fds(sock, [head], descriptors[:_FDS_AT_ONCE])
+            for start in range(_FDS_AT_ONCE, len(descriptors), _FDS_AT_ONCE):
+                socket.send_fds(sock, [b"+"], descriptors[start : start + _FDS_AT_ONCE])
+            rest = body
+        sock.sendall(rest)
+    except (BrokenPipeError, ConnectionResetError, TimeoutError) as error:
         raise Closed from error
 
 
-def receive(sock: socket.socket) -> tuple[object, tuple[int, ...]]:
-    """Receive one message from a child that is not trusted. Raises `Closed` at the end, `UnpicklingError` on anything
-    that is not ours, `TimeoutError` when the socket has a time-out. The descriptors are close-on-exec and the caller's.
-    """
-    return _receive(sock, _Values)
+class _Patience:
+    """How long a message may still take, whatever number of pieces it comes in."""
+
+    def __init__(self, sock: socket.socket, seconds: float | None) -> None:
+        self._sock = sock
+        self._end = None if seconds is None else time.monotonic() + seconds
+
+    def spend(self) -> None:
+        """Before each piece. Raises TimeoutError when there is none left."""
+        left = None if self._end is None else self._end - time.monotonic()
+        if left is not None and left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(left)
 
 
-def receive_any(sock: socket.socket) -> tuple[object, tuple[int, ...]]:
-    """Receive one message from the parent, whom a child does trust."""
-    return _receive(sock, pickle.Unpickler)
-
-
-def _receive(sock: socket.socket, unpickler: type[pickle.Unpickler]) -> tuple[object, tuple[int, ...]]:
+def _receive(
+    sock: socket.socket, load: Callable[[bytes], object], *, most: int, seconds: float | None
+) -> tuple[object, tuple[int, ...]]:
     descriptors: list[int] = []
+    patience = _Patience(sock, seconds)
     try:
-        head = _receive_with_descriptors(sock, _LENGTH.size, descriptors)
+        head = _receive_with_descriptors(sock, _LENGTH.size, descriptors, patience)
         length, expected = _LENGTH.unpack(head)
-        if length > _MOST:
-            raise pickle.UnpicklingError(f"a message of {length} bytes is not ours")
+        if length > most or expected > _MOST_DESCRIPTORS:
+            raise NotOurs(f"a message of {length} bytes and {expected} descriptors")
         while len(descriptors) < expected:
             before = len(descriptors)
-            _receive_with_descriptors(sock, 1, descriptors)
+            _receive_with_descriptors(sock, 1, descriptors, patience)
             if len(descriptors) == before:
-                raise pickle.UnpicklingError("descriptors are missing")
-        return unpickler(io.BytesIO(_exactly(sock, length))).load(), tuple(descriptors)
+                raise NotOurs("descriptors are missing")
+        return load(_exactly(sock, length, patience)), tuple(descriptors)
     except BaseException:
         for descriptor in descriptors:
             os.close(descriptor)
         raise
 
 
-def _receive_with_descriptors(sock: socket.socket, size: int, descriptors: list[int]) -> bytes:
+def _receive_with_descriptors(sock: socket.socket, size: int, descriptors: list[int], patience: _Patience) -> bytes:
     space = socket.CMSG_SPACE(_FDS_AT_ONCE * 4)
+    patience.spend()
     try:
         part, ancillary, _flags, _address = sock.recvmsg(size, space, getattr(socket, "MSG_CMSG_CLOEXEC", 0))
     except ConnectionResetError as error:
@@ -89,12 +130,13 @@ def _receive_with_descriptors(sock: socket.socket, size: int, descriptors: list[
             descriptors.extend(fds)
     if not part:
         raise Closed
-    return part + _exactly(sock, size - len(part)) if len(part) < size else part
+    return part + _exactly(sock, size - len(part), patience) if len(part) < size else part
 
 
-def _exactly(sock: socket.socket, size: int) -> bytes:
+def _exactly(sock: socket.socket, size: int, patience: _Patience) -> bytes:
     parts = []
     while size:
+        patience.spend()
         try:
             part = sock.recv(size)
         except ConnectionResetError as error:

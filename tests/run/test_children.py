@@ -29,7 +29,7 @@ def test_a_child_that_dies_or_hangs_costs_one_retry_and_nothing_else(
     world.configure(world.text + "limits: {seconds: 0.5}\n")
     summary = world.run(processes=2, threads=4)
     assert (summary.pictures, summary.status) == ({"done": 8}, ExitStatus.OK)
-    assert (world.root / "mark").exists()
+    assert (world.root / "mark").read_bytes() == b"x"
 
 
 @pytest.mark.parametrize(

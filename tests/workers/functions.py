@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.workers.exchange import Reply
+
+_REMARK = b"libfoo warning: bar\n"
 
 
 def echo(descriptor: int, request: object) -> Iterator[Reply]:
@@ -36,15 +40,29 @@ def echo(descriptor: int, request: object) -> Iterator[Reply]:
         case "allocate":
             _hog = [bytearray(2**20) for _ in range(4096)]
         case "chatter":
-            os.write(2, b"libfoo warning: bar\n")
+            os.write(2, _REMARK)
+        case "endless chatter":  # as C's standard error does: what cannot be written is dropped
+            for _ in range(100_000):
+                with suppress(BlockingIOError):
+                    os.write(2, _REMARK)
+        case "chatter and die":
+            os.write(2, _REMARK)
+            os._exit(3)
+        case "chatter and refuse":
+            os.write(2, _REMARK)
+            raise PictureError(ErrorKind.DAMAGED)
+        case "chatter and defect":
+            os.write(2, _REMARK)
+            raise KeyError("a defect")
     yield Reply(("size", os.fstat(descriptor).st_size, os.getpid()))
     if request == "refuse late":
         raise PictureError(ErrorKind.TRUNCATED, "late")
     if request == "kill late":
         os.kill(os.getpid(), signal.SIGKILL)
-    made = os.memfd_create("made")
+    made = os.memfd_create("made", os.MFD_ALLOW_SEALING)
     os.write(made, os.pread(descriptor, 100, 0)[::-1])
-    yield Reply(("made", sorted(signal.Signals(s).name for s in signal.valid_signals() if _ignored(s))), (made,))
+    fcntl.fcntl(made, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+    yield Reply(("made", tuple(sorted(signal.Signals(s).name for s in signal.valid_signals() if _ignored(s)))), (made,))
 
 
 def _ignored(number: int) -> bool:
@@ -59,3 +77,8 @@ def fail_to_start() -> None:
     """As a broken installation would."""
     print("no codec here", file=sys.stderr)
     raise ImportError("no codec here")
+
+
+def chatty_start() -> None:
+    """As a library that greets."""
+    os.write(2, b"libfoo: starting\x1b[2J\n")

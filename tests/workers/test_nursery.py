@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from pipeline.errors import ErrorKind, PictureError, PipelineError
-from pipeline.workers.exchange import Bounds, ChildDied, InThread, Meter, Renderer, Reply
+from pipeline.workers.exchange import Bounds, ChildDied, InThread, Meter, Renderer
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Revoked, Token
 from tests.workers import functions
@@ -115,7 +116,7 @@ def test_a_defect_costs_one_picture_and_names_itself(nursery: Nursery) -> None:
 
 
 def test_chatter_of_c_libraries_is_caught_per_request(nursery: Nursery) -> None:
-    assert ask(nursery, "chatter")[2].chatter == "libfoo warning: bar\n"
+    assert ask(nursery, "chatter")[2].chatter == "libfoo warning: bar"
     assert ask(nursery, "plain")[2].chatter == ""
 
 
@@ -146,7 +147,7 @@ def test_children_ignore_the_signals_by_which_people_stop_a_run(nursery: Nursery
         exchange.first()
         reply, _meter = exchange.last()
     os.close(reply.descriptors[0])
-    assert reply.payload == ("made", ["SIGHUP", "SIGINT", "SIGTERM"])
+    assert reply.payload == ("made", ("SIGHUP", "SIGINT", "SIGTERM"))
 
 
 def test_no_child_outlives_the_nursery() -> None:
@@ -178,25 +179,38 @@ def test_a_busy_child_dies_with_its_parent() -> None:
         assert parent.stdout.readline() == "asked\n"
         child = os.pidfd_open(pid)
         parent.send_signal(signal.SIGKILL)
-    import select
-
     assert select.select([child], [], [], 3.0)[0], "the child lives 3 s after its parent"
     os.close(child)
 
 
-def test_a_message_that_is_not_a_value_of_ours_is_never_loaded() -> None:
-    import pickle
-    import socket
+def test_a_child_that_is_killed_while_idle_is_replaced_and_nobody_is_blamed(nursery: Nursery) -> None:
+    pid = ask(nursery, "plain")[0][2]  # type: ignore[index]
+    descriptor = os.pidfd_open(pid)
+    os.kill(pid, signal.SIGKILL)
+    select.select([descriptor], [], [], 30)
+    os.close(descriptor)
+    assert ask(nursery, "plain")[0][2] != pid  # type: ignore[index]
 
-    from pipeline.workers import wire
 
-    class Evil:
-        def __reduce__(self) -> tuple[object, tuple[str]]:
-            return os.system, ("echo never",)
+def test_chatter_while_starting_is_kept_and_belongs_to_no_picture(capfd: pytest.CaptureFixture[str]) -> None:
+    with Nursery("tests.workers.functions:echo", "tests.workers.functions:chatty_start", 1) as nursery:
+        assert ask(nursery, "plain")[2].chatter == ""
+        assert nursery.remarks == ("libfoo: starting\\x1b[2J",)
+    assert capfd.readouterr() == ("", "")
 
-    for payload in (Evil(), Reply(Evil())):
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            wire.send(theirs, payload)
-            with pytest.raises(pickle.UnpicklingError):
-                wire.receive(ours)
+
+@pytest.mark.parametrize("request_", ["chatter and die", "chatter and refuse", "chatter and defect"])
+def test_chatter_before_a_failure_comes_with_it(
+    nursery: Nursery, request_: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises((ChildDied, PictureError)) as caught:
+        ask(nursery, request_)
+    assert caught.value.__notes__[0] == "libfoo warning: bar"
+    assert ask(nursery, "plain")[2].chatter == ""
+    assert capfd.readouterr() == ("", "")
+
+
+def test_endless_chatter_makes_nobody_wait_and_fills_nothing(nursery: Nursery) -> None:
+    chatter = ask(nursery, "endless chatter")[2].chatter
+    assert chatter.splitlines() == ["libfoo warning: bar"] * 20
+    assert ask(nursery, "plain")[2].chatter == ""

@@ -1,0 +1,136 @@
+"""One request under way in a child: asked, answered, or blamed. What the child sends is checked before it counts."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import stat
+from contextlib import suppress
+from dataclasses import replace
+from typing import NoReturn
+
+from pipeline.errors import ErrorKind, PictureError, PipelineError
+from pipeline.workers import wire
+from pipeline.workers.child import Request
+from pipeline.workers.exchange import Bounds, ChildDied, Meter, Reply
+from pipeline.workers.process import Allowance, Child
+from pipeline.workers.token import TICK, Token
+
+_WALL = 10  # the wall backstop, in multiples of the CPU limit
+_GROWTH = 200 * 2**20  # bytes a child's resident memory may grow before it is replaced
+_NEAR = 0.8  # a death with this much of the memory limit in use is put down to memory
+_HEADER = 256 * 2**20  # bytes that reading a header may take, beside two copies of the file: nothing is reserved yet
+_SEALED = (
+    fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
+    if hasattr(fcntl, "F_SEAL_WRITE") and hasattr(os, "memfd_create")
+    else 0
+)
+
+
+class Conversation:
+    """An `Exchange` with a child, which is this thread's until the conversation ends."""
+
+    def __init__(self, child: Child, bounds: Bounds, token: Token) -> None:
+        self._child = child
+        self._bounds = bounds
+        self._token = token
+        self._ticks = max(1.0, bounds.seconds * _WALL / TICK)
+        self._copies = 0  # bytes of the picture, twice
+        self._allowance: Allowance | None = None
+        self.finished = False  # the child is idle again
+        self.failure: PipelineError | None = None  # the child died before it was ready: the next one would die too
+
+    def meet(self) -> None:
+        """Wait until the child is ready. Raises `PipelineError` where it never will be."""
+        try:
+            self._child.await_ready(self._token)
+        except (wire.Closed, wire.NotOurs, TimeoutError):
+            self._child.end()
+            self.failure = PipelineError(f"a rendering child could not start ({self._child.how_it_ended})")
+            raise self.failure from None
+
+    def start(self, descriptor: int, request: object) -> None:
+        """Wait until the child is ready, and ask. Raises `PipelineError` where it never will be."""
+        self.meet()
+        self._copies = 2 * os.fstat(descriptor).st_size
+        self._allowance = Allowance(self._child, self._bounds.seconds)
+        self._allowance.allow(min(_HEADER, self._bounds.memory) + self._copies)
+        with suppress(wire.Closed):  # its death is told by the first reply that does not come
+            wire.tell(self._child.socket, Request(request, self._bounds), (descriptor,))
+
+    def first(self) -> object:
+        """See `Exchange`."""
+        payload, _meter, descriptors = self._next()
+        _close(descriptors)
+        return payload
+
+    def last(self) -> tuple[Reply, Meter]:
+        """See `Exchange`. The descriptors are of regular files whose content nobody can change any more."""
+        if self._allowance is not None:
+            self._allowance.allow(self._bounds.memory + self._copies)
+        with suppress(wire.Closed):
+            wire.tell(self._child.socket, None)
+        payload, meter, descriptors = self._next()
+        if not all(map(self._is_sound, descriptors)):
+            _close(descriptors)
+            self._blame("a rendition that is none")
+        self._finish(meter)
+        return Reply(payload, descriptors), replace(meter, chatter="\n".join(self._child.chatter()))
+
+    def _next(self) -> tuple[object, Meter, tuple[int, ...]]:
+        try:
+            message, descriptors = self._child.await_reply(self._token, self._ticks, self._allowance)
+        except TimeoutError:
+            self._blame(f"no answer within {self._bounds.seconds * _WALL:g} s")
+        except wire.NotOurs as error:
+            self._blame(f"an answer that is none: {error}")
+        except wire.Closed:
+            self._blame()
+        except PictureError as beyond:
+            self._child.end()
+            raise self._with_words(beyond) from None
+        payload, meter = message if isinstance(message, tuple) and len(message) == 2 else (None, None)
+        meter = meter if isinstance(meter, Meter) else Meter()
+        if isinstance(payload, PictureError):
+            _close(descriptors)
+            self._finish(meter)
+            raise self._with_words(payload)
+        return payload, meter, descriptors
+
+    def _finish(self, meter: Meter) -> None:
+        footing = self._child.footing = self._child.footing or meter.resident
+        self._child.worn = meter.resident > footing + _GROWTH
+        self.finished = True
+
+    def _is_sound(self, descriptor: int) -> bool:
+        """Whether reading it ends, and gives the same bytes each time."""
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > self._bounds.memory:
+            return False
+        try:
+            return not _SEALED or fcntl.fcntl(descriptor, fcntl.F_GET_SEALS) & _SEALED == _SEALED
+        except OSError:  # no file in memory
+            return False
+
+    def _blame(self, misbehaviour: str = "") -> NoReturn:
+        """End the child and raise what its death, or what it did instead of answering, means for the request."""
+        self._child.end()
+        code, limit = self._child.code, self._bounds.memory
+        if misbehaviour:
+            raise self._with_words(ChildDied(misbehaviour))
+        if code == -signal.SIGXCPU:
+            raise self._with_words(PictureError(ErrorKind.TIME_LIMIT, f"{self._bounds.seconds:g} s of CPU"))
+        if self._child.peak > _NEAR * limit and code != -signal.SIGKILL:
+            raise self._with_words(PictureError(ErrorKind.MEMORY_LIMIT, f"{limit / 2**20:.0f} MiB"))
+        raise self._with_words(ChildDied(self._child.how_it_ended))
+
+    def _with_words(self, error: PictureError | ChildDied) -> PictureError | ChildDied:
+        for line in self._child.last_words or self._child.chatter():
+            error.add_note(line)
+        return error
+
+
+def _close(descriptors: tuple[int, ...]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)

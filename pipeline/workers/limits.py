@@ -1,0 +1,72 @@
+"""What a child limits about itself, and how it measures itself. Linux' /proc files are opened before it is confined."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from contextlib import suppress
+
+from pipeline.workers.exchange import Bounds, Meter
+
+_DESCRIPTORS = 1024  # one a rendition, and a few
+_FIRST_TO_GO = 500  # of 1000: when the machine is out of memory, a child goes before its parent and other programs
+
+
+class Limits:
+    """Of the process it is made in: once, before it is confined."""
+
+    def __init__(self) -> None:
+        self._clear_refs = _open("/proc/self/clear_refs", os.O_WRONLY)
+        self._status = _open("/proc/self/status", os.O_RDONLY)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _soft(resource.RLIMIT_NOFILE, _DESCRIPTORS)
+        _offer_to_the_killer()
+
+    def bound(self, bounds: Bounds) -> None:
+        """For one request: CPU time, memory, and the size of a file, so that no encoder writes without end."""
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        _soft(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + bounds.seconds) + 1)
+        _soft(resource.RLIMIT_DATA, self._field(b"VmData") + bounds.memory)
+        _soft(resource.RLIMIT_FSIZE, bounds.memory)
+        if self._clear_refs >= 0:
+            with suppress(OSError):  # refused in some containers: the peak is then that of the child's whole life
+                os.write(self._clear_refs, b"5")  # resets VmHWM
+
+    def meter(self) -> Meter:
+        """What the request has cost."""
+        peak = self._field(b"VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
+        return Meter(peak, self._field(b"VmRSS"))
+
+    def _field(self, name: bytes) -> int:
+        """A size from /proc/self/status in bytes; 0 where it cannot be told."""
+        if self._status < 0:
+            return 0
+        for line in os.pread(self._status, 8192, 0).splitlines():
+            if line.startswith(name):
+                return int(line.split()[1]) * 1024
+        return 0
+
+
+_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+def _offer_to_the_killer() -> None:
+    try:
+        with open("/proc/self/oom_score_adj", "r+b", buffering=0) as file:
+            if int(file.read()) < _FIRST_TO_GO:
+                file.write(b"%d" % _FIRST_TO_GO)
+    except (OSError, ValueError):
+        pass
+
+
+def _open(path: str, flags: int) -> int:
+    try:
+        return os.open(path, flags | os.O_CLOEXEC)
+    except OSError:
+        return -1
+
+
+def _soft(which: int, value: int) -> None:
+    _soft_now, hard = resource.getrlimit(which)
+    resource.setrlimit(which, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))

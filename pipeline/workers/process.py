@@ -1,0 +1,177 @@
+"""One child as its parent sees it: started, listened to, watched and ended. What it says of itself is not trusted."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+from pipeline.errors import ErrorKind, PictureError, printable
+from pipeline.workers import wire
+from pipeline.workers.child import Setup
+from pipeline.workers.exchange import Confinement
+from pipeline.workers.token import TICK, Token
+
+_CODE = "import sys; sys.path[:] = sys.argv[2:]; from pipeline.workers.child import main; main(int(sys.argv[1]))"
+_START = 600  # ticks a child may take to import its function, warm up and shut itself in
+_CHATTER = 65536  # bytes that a pipe holds by default: more is not kept
+_LINES = 20  # of a picture's chatter
+
+
+class Child:
+    """One process and the socket to it. Used by one thread at a time."""
+
+    def __init__(self, setup: Setup) -> None:
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._chatter, chatter_end = os.pipe2(os.O_NONBLOCK) if hasattr(os, "pipe2") else _pipe()
+        try:
+            with theirs:
+                self.process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own code
+                    [sys.executable, "-I", "-S", "-c", _CODE, str(theirs.fileno()), *sys.path],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=chatter_end,  # a full pipe makes nobody wait: what does not fit is lost
+                    pass_fds=(theirs.fileno(),),
+                    process_group=0,
+                )
+        except BaseException:
+            mine.close()
+            os.close(self._chatter)
+            raise
+        finally:
+            os.close(chatter_end)
+        self.socket = mine
+        self.confinement: Confinement | None = None  # None until it is ready
+        self.code: int | None = None
+        self.how_it_ended = ""
+        self.first_words: tuple[str, ...] = ()  # what was said until it was ready
+        self.last_words: tuple[str, ...] = ()
+        self.peak = 0  # bytes resident at the most in its life, once it has ended
+        self.footing = 0  # bytes resident after the first request
+        self.worn = False
+        with suppress(wire.Closed):
+            wire.tell(mine, setup)
+
+    def await_ready(self, token: Token) -> None:
+        """Wait until it can take requests. Raises `Revoked`; `TimeoutError` or `wire.Closed` where it never will."""
+        if self.confinement is None:
+            said, descriptors = self.await_reply(token, _START)
+            _close(descriptors)
+            if not isinstance(said, Confinement):
+                raise wire.Closed
+            self.confinement = said
+            self.first_words = self.chatter()
+
+    def await_reply(
+        self, token: Token, ticks: float, allowance: Allowance | None = None
+    ) -> tuple[object, tuple[int, ...]]:
+        """The next message. Raises `Revoked`, `TimeoutError` after so many ticks, `wire.Closed` when the child died,
+        `wire.NotOurs` when it is none, and `PictureError` when the child takes more than its allowance.
+        """
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        while not poll.poll(TICK * 1000):
+            token.check()
+            if allowance is not None:
+                allowance.check()
+            ticks -= 1
+            if ticks <= 0:
+                raise TimeoutError
+        return wire.take(self.socket)
+
+    def chatter(self) -> tuple[str, ...]:
+        """The lines written to its standard error since the last call, as far as they were kept; safe to print."""
+        try:
+            text = os.read(self._chatter, _CHATTER)
+        except OSError:  # nothing there, or closed
+            return ()
+        lines = [line for line in text.decode(errors="backslashreplace").splitlines() if line.strip()]
+        return tuple(printable(line)[:300] for line in lines[:_LINES])
+
+    def is_alive(self) -> bool:
+        """Whether it has not ended yet."""
+        if self.code is not None:
+            return False
+        if not hasattr(os, "waitid"):
+            return True
+        return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+    def end(self) -> None:
+        """Kill what is left of it and reap it; `how_it_ended`, `last_words`, `code` and `peak` say what became of it.
+        Idempotent.
+        """
+        if self.code is not None:
+            return
+        self.socket.close()
+        with suppress(ProcessLookupError, PermissionError):  # one that has died already keeps the exit status it has
+            os.killpg(self.process.pid, signal.SIGKILL)
+        _pid, status, usage = os.wait4(self.process.pid, 0)
+        self.code = self.process.returncode = os.waitstatus_to_exitcode(status)
+        self.peak = usage.ru_maxrss * 1024
+        self.last_words = self.chatter()
+        os.close(self._chatter)
+        how = f"killed by {_signal_name(-self.code)}" if self.code < 0 else f"ended with status {self.code}"
+        self.how_it_ended = f"{how}: {self.last_words[-1]}" if self.last_words else how
+
+
+class Allowance:
+    """What one child may take for one request, looked at from outside every tick: it holds against a child that was
+    taken over, which could lift the limits it has set itself, and counts memory of every kind. Linux only.
+    """
+
+    def __init__(self, child: Child, seconds: float) -> None:
+        self._pid = child.process.pid
+        self._seconds = seconds
+        self._seconds_before = self._cpu()
+        self._resident_before = self._resident()
+        self._memory: int | None = None
+
+    def allow(self, memory: int) -> None:
+        """So many bytes more than before the request may be resident from now on."""
+        self._memory = memory
+
+    def check(self) -> None:
+        """Raise `PictureError` if it has taken more."""
+        if self._cpu() - self._seconds_before > self._seconds:
+            raise PictureError(ErrorKind.TIME_LIMIT, f"{self._seconds:g} s of CPU")
+        if self._memory is not None and self._resident() - self._resident_before > self._memory:
+            raise PictureError(ErrorKind.MEMORY_LIMIT, f"{self._memory / 2**20:.0f} MiB")
+
+    def _cpu(self) -> float:
+        if sys.platform != "linux":
+            return 0.0
+        try:
+            return time.clock_gettime((~self._pid << 3) | 2)  # clock_getcpuclockid(3): of all its threads
+        except OSError:  # it has ended
+            return 0.0
+
+    def _resident(self) -> int:
+        try:
+            with open(f"/proc/{self._pid}/statm", "rb", buffering=0) as file:
+                return int(file.read(200).split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        except (OSError, IndexError):
+            return 0
+
+
+def _pipe() -> tuple[int, int]:
+    ends = os.pipe()
+    for end in ends:
+        os.set_blocking(end, False)
+    return ends
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
+
+
+def _close(descriptors: tuple[int, ...]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)

@@ -1,0 +1,111 @@
+"""Whatever can be rendered can be rendered by a child that is shut in, to the same bytes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from PIL import Image, ImageCms
+
+from pipeline.model import Format, Limits, RenderAnswer, Rendered, RenderTask, Spec
+from pipeline.render.line import render
+from pipeline.workers.exchange import Bounds, InThread, Renderer
+from pipeline.workers.nursery import Nursery
+from pipeline.workers.token import Token
+from tests import pictures
+
+LIMITS = Limits()
+SPECS = tuple(
+    Spec(name=f"{format_.value}-{alpha}", width=40, height=30, format=format_, background=alpha)
+    for format_ in Format
+    for alpha in ("#ffffff", "#11223344")
+)
+
+
+def _sixteen() -> Image.Image:
+    return Image.linear_gradient("L").resize((64, 48)).convert("I").point(lambda value: value * 257).convert("I;16")
+
+
+def _lab() -> Image.Image:
+    srgb, lab = (ImageCms.ImageCmsProfile(ImageCms.createProfile(space)) for space in ("sRGB", "LAB"))
+    return ImageCms.ImageCmsTransform(srgb, lab, "RGB", "LAB").apply(_quarters())
+
+
+def _quarters(mode: str = "RGB") -> Image.Image:
+    return pictures.quarters((64, 48)).convert(mode)
+
+
+def _pictures() -> Iterator[tuple[str, Image.Image, str, dict[str, object]]]:
+    """Name, picture, format, options of the encoder."""
+    for name, modes in _MODES.items():
+        for mode in modes.split():
+            yield f"{name} {mode}", _quarters(mode), name, {}
+    for how in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "zstd", "lzma"):
+        yield f"TIFF {how}", _quarters(), "TIFF", {"compression": how}
+    for how in ("group3", "group4", "tiff_ccitt"):
+        yield f"TIFF {how}", _quarters("1"), "TIFF", {"compression": how}
+    yield "TIFF LAB", _lab(), "TIFF", {}
+    yield "TIFF 16", _sixteen(), "TIFF", {}
+    yield "PNG 16", _sixteen(), "PNG", {}
+    yield "JPEG progressive", _quarters(), "JPEG", {"progressive": True}
+    exif = pictures.exif({0x0112: 6, 0x013B: "Ada", 0x8298: "(c) Ada"})
+    yield "JPEG with EXIF", _quarters(), "JPEG", {"exif": exif}
+    yield "JPEG with a profile", _quarters(), "JPEG", {"icc_profile": pictures.matrix_profile(pictures.DISPLAY_P3)}
+    yield "JPEG with a grey profile", _quarters("L"), "JPEG", {"icc_profile": pictures.grey_profile(1.8)}
+    yield "PNG with a broken profile", _quarters(), "PNG", {"icc_profile": b"x" * 200}
+    yield "PNG with EXIF", _quarters(), "PNG", {"exif": exif}
+    turning = [_quarters().rotate(90 * turn) for turn in range(1, 4)]
+    for name in ("GIF", "PNG", "WEBP", "AVIF"):
+        yield f"{name} moving", _quarters(), name, {"save_all": True, "append_images": turning, "duration": 90}
+
+
+_MODES = {
+    "JPEG": "L RGB CMYK",
+    "PNG": "1 L P LA RGB RGBA",
+    "WEBP": "RGB RGBA",
+    "AVIF": "RGB RGBA",
+    "GIF": "L P",
+    "TIFF": "1 L P RGB RGBA CMYK F",
+    "BMP": "L RGB",
+    "ICO": "RGBA",
+    "PPM": "L RGB",
+}
+PICTURES = {name: (picture, format_, options) for name, picture, format_, options in _pictures()}
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery("pipeline.render.line:render", "pipeline.render.line:warm_up", 1) as opened:
+        yield opened
+
+
+def carried(renderer: Renderer, content: bytes) -> list[object]:
+    """All that came of it, but for the seconds."""
+    descriptor = pictures.descriptor_of(content)
+    came: list[object] = []
+    try:
+        with renderer.ask(descriptor, RenderTask(SPECS, LIMITS), Bounds(60, 2**30), Token()) as exchange:
+            came.append(exchange.first())
+            reply, _meter = exchange.last()
+        assert isinstance(reply.payload, RenderAnswer)
+        came.append(reply.payload.warnings)
+        for one in reply.payload.renditions:
+            came.append((one.name, one.format, one.width, one.height) if isinstance(one, Rendered) else str(one.error))
+        for made in reply.descriptors:
+            came.append(os.pread(made, 2**20, 0))
+            os.close(made)
+    except Exception as error:  # noqa: BLE001 - it is compared
+        came.append(str(error))
+    finally:
+        os.close(descriptor)
+    return came
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_every_format_is_rendered_by_a_confined_child_as_by_a_thread(nursery: Nursery, name: str) -> None:
+    picture, format_, options = PICTURES[name]
+    content = pictures.encoded(picture, format_, **options)
+    shut_in, free = carried(nursery, content), carried(InThread(render), content)
+    assert shut_in == free
+    assert len(shut_in) == 2 + 2 * len(SPECS)

@@ -1,0 +1,70 @@
+"""A child that a picture has taken over costs that picture: its parent neither believes it nor waits for it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+
+import pytest
+
+from pipeline.errors import ErrorKind, PictureError
+from pipeline.workers.exchange import Bounds, ChildDied
+from pipeline.workers.nursery import Nursery
+from pipeline.workers.token import Token
+
+TAKEN = [
+    "a pickle",
+    "a pickle that takes memory",
+    "no message",
+    "half a message",
+    "a flood",
+    "silence",
+    "last: a pipe",
+    "last: a socket",
+    "last: a device",
+    "last: an open file",
+    "last: an endless file",
+]
+
+
+def ask(nursery: Nursery, request: str, bounds: Bounds) -> None:
+    with tempfile.TemporaryFile() as file, nursery.ask(file.fileno(), request, bounds, Token()) as exchange:
+        exchange.first()
+        reply, _meter = exchange.last()
+        for descriptor in reply.descriptors:
+            os.close(descriptor)
+
+
+def test_whatever_a_child_answers_its_picture_is_blamed_and_nothing_is_left() -> None:
+    with Nursery("tests.workers.takeovers:taken_over", None, 1) as nursery:
+        nursery.await_confinement(Token())
+        before, threads = set(os.listdir("/proc/self/fd")), threading.active_count()
+        for request in TAKEN:
+            with pytest.raises(ChildDied):
+                ask(nursery, request, Bounds(seconds=0.1, memory=2**30))
+        nursery.await_confinement(Token())
+        assert len(os.listdir("/proc/self/fd")) == len(before)
+        assert threading.active_count() == threads
+
+
+def test_descriptors_that_nobody_asked_for_are_closed() -> None:
+    with Nursery("tests.workers.takeovers:taken_over", None, 1) as nursery:
+        nursery.await_confinement(Token())
+        before = len(os.listdir("/proc/self/fd"))
+        with pytest.raises(ChildDied):
+            ask(nursery, "descriptors", Bounds(seconds=0.1, memory=2**30))
+        nursery.await_confinement(Token())
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(
+    ("request_", "kind"),
+    [("memory", ErrorKind.MEMORY_LIMIT), ("later", ErrorKind.MEMORY_LIMIT), ("time", ErrorKind.TIME_LIMIT)],
+)
+def test_a_child_that_lifts_its_own_limits_meets_those_of_its_parent(request_: str, kind: ErrorKind) -> None:
+    with Nursery("tests.workers.takeovers:eats", None, 1) as nursery:
+        with pytest.raises(PictureError) as caught:
+            ask(nursery, request_, Bounds(seconds=3, memory=400 * 2**20))
+        assert caught.value.kind == kind
+        assert nursery.await_confinement(Token()) is not None
