@@ -41,6 +41,7 @@ class Status(enum.StrEnum):
     VANISHED = "vanished"  # was listed, and gone when it was to be read
     DEFERRED = "deferred"  # younger than `settle`: left for the next run
     PENDING = "pending"
+    KNOWN_FAILURE = "known failure"  # failed in an earlier run that has told of it, and nothing has changed since
 
 
 class Fit(enum.StrEnum):

@@ -23,6 +23,7 @@ _SECOND = (
     "ALTER TABLE source ADD COLUMN alt TEXT",
     "ALTER TABLE rendition ADD COLUMN quality INTEGER",
     "CREATE INDEX source_by_content ON source (COALESCE(content, sha256))",
+    *schema.statements(schema.TABLES_2),
 )
 _STEPS = {1: _SECOND}
 """By version: what leads from its tables to those of the next. Views are made anew in the end."""

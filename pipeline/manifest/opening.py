@@ -91,6 +91,19 @@ def back_up(connection: sqlite3.Connection, path: Path, suffix: str = BACKUP) ->
         ) from error
 
 
+def is_restored(connection: sqlite3.Connection) -> bool:
+    """Whether `mark_restored` was called last with True."""
+    return connection.execute("SELECT 1 FROM about WHERE key = 'restored'").fetchone() is not None
+
+
+def mark_restored(connection: sqlite3.Connection, *, restored: bool) -> None:
+    """Remember that this manifest may know less than what was made."""
+    if restored:
+        connection.execute("INSERT OR REPLACE INTO about VALUES ('restored', x'31')")
+    else:
+        connection.execute("DELETE FROM about WHERE key = 'restored'")
+
+
 def _create(path: Path, owner: str) -> None:
     """A new manifest, complete before it has its name: a kill never leaves half of one."""
     new = beside(path, _NEW)
@@ -203,6 +216,7 @@ def _restore(path: Path) -> bool:
             _empty_file(new)
             with contextlib.closing(connect(new, "rw")) as restored:
                 copy.backup(restored)
+                mark_restored(restored, restored=True)
     except (sqlite3.DatabaseError, Damaged):
         return False
     _move_aside(path)

@@ -13,7 +13,9 @@ from typing import Any
 from pipeline.errors import ErrorKind
 from pipeline.manifest import claims, opening, runs
 from pipeline.manifest.database import translated
+from pipeline.manifest.failures import Failures
 from pipeline.manifest.names import to_bytes, to_name
+from pipeline.manifest.orphans import Orphans
 from pipeline.model import KnownRendition, KnownSource, Stat, Status
 
 _STATUS: Mapping[str | None, Status] = {status.value: status for status in Status}
@@ -83,6 +85,8 @@ class Reader:
         """Open the manifest at `path`. Raises `ManifestTrouble` where there is none or it cannot be read."""
         self.path = path
         self.connection = opening.open_read_only(path)
+        self.failures = Failures(self._reading)
+        self.orphans = Orphans(self._reading)
 
     def __enter__(self) -> Reader:
         return self
@@ -114,6 +118,11 @@ class Reader:
         """Those of `targets` that are claimed."""
         with translated(self.path):
             return claims.claimed(self.connection, targets)
+
+    def lookalikes(self, target: str) -> list[str]:
+        """Other paths of ours that some file systems take for `target`."""
+        with translated(self.path):
+            return claims.lookalikes(self.connection, target)
 
     def claimed_files(self) -> Iterator[claims.ClaimedFile]:
         """Every file that this manifest says it made, in the order of their fold keys; read in pages."""

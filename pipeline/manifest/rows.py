@@ -3,7 +3,7 @@
 - `done`, `kept`, `failed`, `skipped`, `unsupported`: the source and the renditions in the record are written; its other
   renditions keep their rows.
 - `touched`: only the source's stat and whether it is settled; the verdict stands.
-- `unchanged`, `vanished`, `deferred`, `pending`: nothing. Of a source or a rendition alike.
+- `unchanged`, `vanished`, `deferred`, `pending`, `known failure`: nothing. Of a source or a rendition alike.
 
 A rendition that failed keeps what is known of the file that an earlier run made at the same path: it is still there.
 """
@@ -13,9 +13,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pipeline.errors import PictureError, printable
+from pipeline.manifest import failures
 from pipeline.manifest.claims import fold
 from pipeline.manifest.names import folder_of, shown, to_bytes
 from pipeline.model import Record, RenditionRecord, Stat, Status
@@ -67,6 +68,7 @@ class RowWriter:
 
     def __init__(self) -> None:
         self.run: int | None = None  # the number of the run that the rows are entered under
+        self.failure_key: Callable[[], str] = str  # what a failure depends on beside its picture and recipe
         self._libraries: dict[str, int] = {}  # their numbers, as met so far
 
     def write(self, connection: sqlite3.Connection, records: Sequence[Record]) -> None:
@@ -81,6 +83,7 @@ class RowWriter:
                 for rendition in record.renditions:
                     if rendition.status in _VERDICTS:
                         self._rendition(connection, number, record, rendition, now)
+                failures.enter(connection, record, self.failure_key, now)
 
     def _source(self, connection: sqlite3.Connection, record: Record, now: float) -> int:
         raw, header = to_bytes(record.source), record.header

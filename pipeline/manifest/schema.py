@@ -50,6 +50,16 @@ CREATE TABLE claim (
 ) WITHOUT ROWID;
 """
 
+TABLES_2 = """
+CREATE TABLE failure (
+    source BLOB NOT NULL, rendition TEXT NOT NULL, error TEXT NOT NULL, detail TEXT NOT NULL,
+    content BLOB NOT NULL, recipe TEXT NOT NULL, key TEXT NOT NULL, since REAL NOT NULL, reported INTEGER,
+    PRIMARY KEY (source, rendition)
+) WITHOUT ROWID;
+CREATE TABLE orphan (path BLOB PRIMARY KEY, run INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE folder (path BLOB PRIMARY KEY) WITHOUT ROWID;
+"""
+
 VIEWS = """
 CREATE VIEW pictures AS SELECT
     COALESCE(s.shown, CAST(s.path AS TEXT)) AS source, s.status, s.error, s.detail,
@@ -77,7 +87,7 @@ FROM run;
 NAMES_1 = frozenset(
     {"about", "run", "library", "source", "source_in_folder", "rendition", "claim", "pictures", "renditions", "runs"}
 )
-NAMES = NAMES_1 | {"source_by_content"}
+NAMES = NAMES_1 | {"source_by_content", "failure", "orphan", "folder"}
 
 
 def statements(text: str) -> list[str]:
@@ -88,7 +98,7 @@ def statements(text: str) -> list[str]:
 def create(connection: sqlite3.Connection, about: dict[str, bytes]) -> None:
     """Lay the tables and views into an empty database, in one transaction, and mark it as ours."""
     connection.execute("BEGIN IMMEDIATE")
-    for statement in statements(TABLES + VIEWS):
+    for statement in statements(TABLES + TABLES_2 + VIEWS):
         connection.execute(statement)
     connection.executemany("INSERT INTO about VALUES (?, ?)", sorted(about.items()))
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

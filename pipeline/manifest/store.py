@@ -8,10 +8,11 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pipeline.manifest import claims, opening, reader, runs
+from pipeline.manifest import claims, failures, opening, reader, runs
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.database import Database
 from pipeline.manifest.names import to_bytes
+from pipeline.manifest.orphans import Orphans
 from pipeline.manifest.place import beside
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.rows import RowWriter
@@ -34,6 +35,8 @@ class Manifest:
         self.path = path
         self.warning = warning
         self._database = Database(path, connection)
+        self.failures = failures.Failures(self._database.reading, self._database.transaction)
+        self.orphans = Orphans(self._database.reading, self._database.transaction)
         self._rows = RowWriter()
         self._records = GroupCommit(self._write_records, _nothing)
         self._claims = GroupCommit(
@@ -69,20 +72,45 @@ class Manifest:
         """What makes the files of a group durable; called before each group's commit, in the committing thread."""
         self._records.before_commit = before_commit
 
+    @property
+    def changed(self) -> bool:
+        """Whether records or claims came since it was opened, or backed up."""
+        return self._changed
+
+    @property
+    def restored(self) -> bool:
+        """Whether it came back from its backup and no run has gone through everything since: files that were made
+        between the backup and the damage are not claimed.
+        """
+        with self._database.reading() as connection:
+            return opening.is_restored(connection)
+
     # -- the run
 
-    def begin_run(self, run: runs.RunStart) -> int:
-        """Enter a run; records that follow carry its number."""
+    def begin_run(self, run: runs.RunStart, failure_key: Callable[[], str] = str) -> int:
+        """Enter a run; records that follow carry its number. `failure_key` gives the limits and versions of this run,
+        as one short text, in any thread.
+        """
+        self._rows.failure_key = failure_key
         with self._database.transaction() as connection:
             number = runs.begin(connection, run)
         self._rows.run = number
         return number
 
-    def end_run(self, status: int, counts: Mapping[str, int], ended: float | None = None) -> None:
-        """Make all records durable and enter how the run ended (`ended` in seconds since 1970; None: now)."""
+    def end_run(self, status: int, counts: Mapping[str, int], ended: float | None = None, *, told: bool = True) -> None:
+        """Make all records durable and enter how the run ended (`ended` in seconds since 1970; None: now). `told`: its
+        failures are reported, and known from now on.
+        """
         self.flush()
         with self._database.transaction() as connection:
+            if told:
+                failures.report(connection, self._rows.run or 0)
             runs.end(connection, self._rows.run or 0, status, counts, time.time() if ended is None else ended)
+
+    def settled(self) -> None:
+        """A run has gone through everything: nothing that was made before a restore is missing any more."""
+        with self._database.transaction() as connection:
+            opening.mark_restored(connection, restored=False)
 
     def backup(self) -> None:
         """Copy the database beside itself if records or claims came since it was opened; for after a clean run."""
@@ -158,8 +186,10 @@ class Manifest:
 
     def forget(self, sources: Iterable[str]) -> None:
         """Remove the rows of sources and their renditions. Claims stay: the files, if any, are still there and ours."""
+        gone = list(sources)
         with self._database.transaction() as connection:
-            for raw in map(to_bytes, sources):
+            failures.forget(connection, gone)
+            for raw in map(to_bytes, gone):
                 connection.execute(
                     "DELETE FROM rendition WHERE source = (SELECT id FROM source WHERE path = ?)", (raw,)
                 )
