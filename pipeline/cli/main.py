@@ -15,7 +15,7 @@ from pipeline.cli.descriptors import plug
 from pipeline.cli.progress import listen
 from pipeline.errors import ExitStatus, PipelineError
 
-_COMMANDS = ("init", "run", "plan", "status", "verify", "manifest", "schedule")
+_COMMANDS = ("init", "run", "plan", "status", "verify", "manifest", "schedule", "doctor")
 
 
 class _Commands(click.Group):

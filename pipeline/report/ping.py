@@ -114,6 +114,11 @@ class Ping:
         return urlunsplit(self._url._replace(path=path, query="&".join(filter(None, (self._url.query, about)))))
 
 
+def check(url: str) -> None:
+    """Raises `UnusableUrl` for what is no URL to ping. Nothing is sent."""
+    _split(url)
+
+
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url.strip())

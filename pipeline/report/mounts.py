@@ -1,0 +1,83 @@
+"""Which file system a path is on, and what to think of it. Linux' mountinfo; elsewhere nothing is known."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_MOUNTS = Path("/proc/self/mountinfo")
+_NETWORK = frozenset(
+    {
+        "9p",
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "coda",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "smb3",
+        "smbfs",
+        "vboxsf",
+        "virtiofs",
+    }
+)
+_PASSING = frozenset({"tmpfs", "ramfs"})
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One mounted file system. `kind` as the kernel calls it: ext4, nfs4, fuse.sshfs ..."""
+
+    point: str
+    kind: str
+    device: str
+
+    @property
+    def network(self) -> bool:
+        """Whether another machine may be behind it."""
+        return self.kind in _NETWORK or self.kind.startswith("fuse.")
+
+    @property
+    def passing(self) -> bool:
+        """Whether it is gone after a restart."""
+        return self.kind in _PASSING
+
+
+def mount_of(path: Path, mounts: Path = _MOUNTS) -> Mount | None:
+    """The mount that `path` (which need not exist) is on; None where it cannot be told."""
+    real = os.path.realpath(path)
+    try:
+        lines = mounts.read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return None
+    found: Mount | None = None
+    for line in lines:
+        mount = _parsed(line)
+        # a later line of an equally long point hides the earlier one
+        if mount and _holds(mount.point, real) and (found is None or len(mount.point) >= len(found.point)):
+            found = mount
+    return found
+
+
+def _holds(point: str, path: str) -> bool:
+    return path == point or path.startswith(point.rstrip("/") + "/")
+
+
+def _parsed(line: str) -> Mount | None:
+    """One line of mountinfo (see proc(5)): `36 35 98:0 /root /point options ... - kind device options`."""
+    before, dash, after = line.partition(" - ")
+    left, right = before.split(" "), after.split(" ")
+    if not dash or len(left) < 5 or len(right) < 2:
+        return None
+    return Mount(_unescaped(left[4]), right[0], _unescaped(right[1]))
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)

@@ -1,0 +1,88 @@
+"""Whether a child starts, how it is confined, and which formats it writes and reads: tried, not looked up.
+
+The function that renders is named, not imported: this room is below it, and the main process never loads a decoder.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import tempfile
+import zlib
+from collections.abc import Iterator
+
+from pipeline.errors import PictureError, PipelineError
+from pipeline.model import Format, Limits, NotRendered, RenderAnswer, RenderTask, Spec
+from pipeline.report.finding import Finding, fail, ok, warn
+from pipeline.workers.exchange import Bounds, ChildDied
+from pipeline.workers.nursery import Nursery
+from pipeline.workers.token import Token
+
+_RENDER = "pipeline.render.line:render"
+_WARM_UP = "pipeline.render.line:warm_up"
+_SIDE = 16  # pixels
+
+
+def children() -> Iterator[Finding]:
+    """Starts one child and gives it a tiny picture for each format; a few tenths of a second."""
+    with Nursery(_RENDER, _WARM_UP, 1) as nursery:
+        try:
+            confinement = nursery.await_confinement(Token())
+            if confinement.complete:
+                yield ok("confinement", f"children are shut in by {confinement}")
+            else:
+                advice = "a newer kernel, or a container that allows it; decoders are less shut in meanwhile"
+                yield warn("confinement", f"children are shut in by {confinement}", advice)
+            yield from _codecs(nursery)
+        except PipelineError as error:
+            yield fail("children", str(error), "see the line above it; `processes: 0` would do without")
+
+
+def _codecs(nursery: Nursery) -> Iterator[Finding]:
+    libraries = ""
+    for picture_format in Format:
+        what = f"codec {picture_format}"
+        try:
+            encoded, libraries = _rendered(nursery, _png(), picture_format)
+            _rendered(nursery, encoded, Format.PNG)
+        except (PictureError, ChildDied) as error:
+            yield fail(what, str(error), "reinstall Pillow from its wheel, which brings every codec")
+        else:
+            yield ok(what, "writes and reads")
+    if libraries:
+        yield ok("codecs", libraries)
+
+
+def _rendered(nursery: Nursery, picture: bytes, picture_format: Format) -> tuple[bytes, str]:
+    """The picture in that format, and the libraries that took part. Raises `PictureError` and `ChildDied`."""
+    limits = Limits()
+    task = RenderTask((Spec("doctor", width=_SIDE, format=picture_format),), limits)
+    with tempfile.TemporaryFile() as file:
+        file.write(picture)
+        file.flush()
+        with nursery.ask(file.fileno(), task, Bounds(limits.seconds, limits.memory), Token()) as exchange:
+            exchange.first()
+            reply, _meter = exchange.last()
+    try:
+        answer = reply.payload
+        if not isinstance(answer, RenderAnswer):
+            raise ChildDied("an answer that is none")
+        made = answer.renditions[0]
+        if isinstance(made, NotRendered):
+            raise made.error
+        return os.pread(reply.descriptors[0], made.size, 0), answer.libraries
+    finally:
+        for descriptor in reply.descriptors:
+            os.close(descriptor)
+
+
+def _png() -> bytes:
+    """A small gradient, without help of any library that is to be tried."""
+    rows = b"".join(b"\0" + bytes(16 * value for x in range(_SIDE) for value in (x, y, 8)) for y in range(_SIDE))
+    header = struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, content) for name, content in chunks)
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
