@@ -49,7 +49,7 @@ renditions:
 #   frames: 1000
 #   scans: 500
 #   seconds: 300
-#   memory: 1536 MiB
+#   memory: 2560 MiB
 #   file_size: 256 MiB
 """
 
