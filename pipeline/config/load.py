@@ -24,8 +24,12 @@ def load(path: Path) -> Config:
     it is another folder for each user. Neither source nor target need exist. Raises `ConfigError` with every problem
     in the order of the file, one a line: `file:line:column: key.path: what is allowed (got ...)`.
     """
+    return checked(read_text(path), path)
+
+
+def checked(text: str, path: Path) -> Config:
+    """The config that `text` would be if it stood in the file `path`. Raises as `load` does."""
     shown = printable(str(path))
-    text = _read(path, shown)
     try:
         root, problems = parse(text)
     except Malformed as error:
@@ -50,8 +54,9 @@ def _listed(shown: str, problems: list[Problem]) -> str:
     return "\n".join(lines)
 
 
-def _read(path: Path, shown: str) -> str:
-    """The text of the file. Raises `ConfigError` in one line for whatever keeps it from being read."""
+def read_text(path: Path) -> str:
+    """The text of the file, its line breaks as they are. Raises `ConfigError` for whatever keeps it from being read."""
+    shown = printable(str(path))
     try:
         # Without O_NONBLOCK a FIFO would wait for its writer for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
