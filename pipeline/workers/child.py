@@ -25,6 +25,7 @@ from pipeline.workers.exchange import Bounds, Function, Meter, Reply
 from pipeline.workers.limits import Limits
 
 _PR_SET_PDEATHSIG = 1
+IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)  # they are meant for the parent
 
 
 class _Unheard(Exception):
@@ -50,7 +51,7 @@ class Request:
 
 def main(descriptor: int) -> None:
     """Serve until the socket ends. Runs in the main thread of a process of its own."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+    for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
     sock = socket.socket(fileno=descriptor)
     try:

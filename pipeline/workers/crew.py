@@ -4,7 +4,8 @@ The producer is the thread that opened the crew (the run's main thread): it puts
 worker thread takes an item and carries it through `work`. The queue bounds how far the producer looks ahead; the number
 of threads bounds how many items are in flight. Whatever raises anywhere, the crew ends: a worker's failure is raised in
 the producer, a producer's failure calls the workers off, and no thread stays behind but one that sits in a call which
-never returns - that one's item is abandoned, and the process ends without it.
+never returns. Such an item is abandoned when its deadline is over (see `Token.deadline`): another thread takes the
+place of the one that hangs, what that one may still come up with is dropped, and the process ends without it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Crew(Generic[Item]):
     """A context manager. `work(item, token)` runs in the crew's threads; everything else in the producer's.
 
     `pulse` is called by the producer whenever it waits, about every tick, and may raise to end the crew. `grace` is how
-    many ticks items in flight may take to finish when the crew is called off; none once `hasty` says so.
+    many ticks items in flight may take to finish when the crew is called off; none once `hasty` says so. `abandoned`
+    is called in the producer's thread with each item whose deadline is over; nothing else is said of it then.
     """
 
     def __init__(
@@ -42,18 +44,22 @@ class Crew(Generic[Item]):
         pulse: Callable[[], None] = lambda: None,
         grace: int = _GRACE,
         hasty: Callable[[], bool] = lambda: False,
+        abandoned: Callable[[Item], None] | None = None,
     ) -> None:
         self._work = work
         self._pulse = pulse
         self._grace = grace
         self._hasty = hasty
+        self._abandoned = abandoned
         self._queue: queue.Queue[tuple[Item] | None] = queue.Queue(queue_size)
         self._count = threads
         self._changed = threading.Condition()
-        self._threads: dict[threading.Thread, Token | None] = {}  # who works here -> on what; None: idle
+        self._threads: dict[threading.Thread, tuple[Item, Token] | None] = {}  # who works here -> on what; None: idle
         self._open = 0  # items put and not yet done
         self._failure: BaseException | None = None
         self._pulsed = time.monotonic()  # when the pulse was last called
+        self._looked = self._pulsed  # when deadlines were last looked at
+        self._looked = self._pulsed  # when deadlines were last looked at
         self._off = False  # called off: items are taken and dropped
 
     def __enter__(self) -> Crew[Item]:
@@ -103,8 +109,25 @@ class Crew(Generic[Item]):
         self._dismiss()
 
     def _beat(self) -> None:
+        self._give_up()
         self._pulse()
         self._pulsed = time.monotonic()
+
+    def _give_up(self) -> None:
+        """Abandon the items whose deadline is over. Each look counts one tick at the most, however late it comes."""
+        now = time.monotonic()
+        spent, self._looked = min(1.0, (now - self._looked) / TICK), now
+        lost: list[Item] = []
+        with self._changed:
+            for thread, task in list(self._threads.items()):
+                if task is not None and task[1].spend(spent):
+                    del self._threads[thread]
+                    self._open -= 1
+                    lost.append(task[0])
+        for item in lost:
+            self._hire()
+            if self._abandoned is not None:
+                self._abandoned(item)
 
     def _call_off(self) -> None:
         """Drop what is queued; let what is in flight finish for a while, then take its tokens away."""
@@ -113,9 +136,9 @@ class Crew(Generic[Item]):
             patience = self._grace
             while patience and any(self._threads.values()) and not self._hasty():
                 patience -= not self._changed.wait(TICK)
-            for token in self._threads.values():
-                if token is not None:
-                    token.revoke()
+            for task in self._threads.values():
+                if task is not None:
+                    task[1].revoke()
         self._dismiss()
 
     def _dismiss(self) -> None:
@@ -131,8 +154,10 @@ class Crew(Generic[Item]):
                     for _ in self._threads:
                         self._queue.put_nowait(None)
                 patience -= not self._changed.wait(TICK)
+            stuck = set(self._threads)
+            self._threads.clear()  # should one come back after all, it finds that nobody waits for it
         for thread in threads:
-            if thread not in self._threads:
+            if thread not in stuck:
                 thread.join()
 
     def _raise_failure(self) -> None:
@@ -153,26 +178,26 @@ class Crew(Generic[Item]):
     def _serve(self) -> None:
         me = threading.current_thread()
         while (taken := self._queue.get()) is not None:
-            token = Token()
+            token, failure = Token(), None
             with self._changed:
                 dropped = self._off
                 if not dropped:
-                    self._threads[me] = token
+                    self._threads[me] = (taken[0], token)
             try:
                 if not dropped:
                     self._work(taken[0], token)
             except Revoked:
                 pass
-            except BaseException as failure:  # noqa: BLE001 - it is raised again, in the producer
-                with self._changed:
-                    self._failure = self._failure or failure
-                    self._off = True
+            except BaseException as raised:  # noqa: BLE001 - it is raised again, in the producer
+                failure = raised
             with self._changed:
-                self._open -= 1
-                self._changed.notify_all()
                 if me not in self._threads:
-                    return  # abandoned: somebody else works in this place
+                    return  # abandoned: somebody else works in this place, and this item is over
+                if failure is not None:
+                    self._failure, self._off = self._failure or failure, True
+                self._open -= 1
                 self._threads[me] = None
+                self._changed.notify_all()
         with self._changed:
             self._threads.pop(me, None)
             self._changed.notify_all()

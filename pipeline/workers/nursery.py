@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
 from pipeline.errors import PipelineError
-from pipeline.workers.child import Setup
+from pipeline.workers.child import IGNORED, Setup
 from pipeline.workers.conversation import Conversation
 from pipeline.workers.exchange import Bounds, Confinement, Exchange
 from pipeline.workers.process import Child
@@ -61,6 +62,8 @@ class Nursery:
             child.end()
 
     def _start_children(self) -> None:
+        # Inherited: whoever signals the whole control group must not kill a child that cannot ignore it yet.
+        signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED)
         while self._wanted.get():
             try:
                 child = Child(self._setup)

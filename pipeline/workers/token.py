@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 TICK = 0.1
 """Seconds between two looks at a token while waiting. Waits are counted in ticks, not by the clock: a stopped process,
@@ -16,10 +18,12 @@ class Revoked(Exception):
 class Token:
     """One item's token. Any thread may revoke it, once; its holder learns of it within a tick."""
 
-    __slots__ = ("_revoked",)
+    __slots__ = ("_left", "_lock", "_revoked")
 
     def __init__(self) -> None:
         self._revoked = threading.Event()
+        self._lock = threading.Lock()
+        self._left: float | None = None  # ticks of the deadline its holder has set itself
 
     @property
     def revoked(self) -> bool:
@@ -34,3 +38,30 @@ class Token:
         """Raise `Revoked` if the token was taken away."""
         if self._revoked.is_set():
             raise Revoked
+
+    @contextmanager
+    def deadline(self, ticks: float) -> Iterator[None]:
+        """For its holder, around a call that may never return: the block may take so many ticks of the supervisor.
+
+        After that the token is revoked and the item given up, whether the block ends or not. If it does end, it raises
+        `Revoked`, whatever else it would have raised: of block and deadline exactly one has the last word.
+        """
+        with self._lock:
+            self._left = ticks
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._left = None
+            self.check()
+
+    def spend(self, ticks: float) -> bool:
+        """For its supervisor: count so many ticks. True, once, when that ends the deadline and so revokes the token."""
+        with self._lock:
+            if self._left is None or self._revoked.is_set():
+                return False
+            self._left -= ticks
+            if self._left > 0:
+                return False
+            self._revoked.set()
+            return True
