@@ -4,21 +4,39 @@ from __future__ import annotations
 
 import sys
 
+from pipeline.errors import PipelineError, printable
+
+
+class OutputTrouble(PipelineError):
+    """What was asked for cannot be delivered: the disk that standard output goes to is full, or the like."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"cannot write to standard output: {error.strerror or error}")
+
 
 def complain(text: str) -> None:
     """Write a line to standard error, if there is one. Never raises: a message that cannot be told changes nothing."""
     try:
         if sys.stderr is not None:
-            sys.stderr.write(_fit(sys.stderr.encoding, text) + "\n")
+            safe = "\n".join(printable(line) for line in text.split("\n"))  # a net below those who made the text
+            sys.stderr.write(_fit(sys.stderr.encoding, safe) + "\n")
             sys.stderr.flush()
     except (OSError, ValueError):
         pass
 
 
 def tell(text: str) -> None:
-    """Write a line to standard output. Raises OSError when it cannot be delivered."""
+    """Write a line to standard output; nothing happens where that is closed.
+
+    Raises `OutputTrouble`, or `BrokenPipeError` when the reader has gone, as `head` does.
+    """
     if sys.stdout is not None:
-        sys.stdout.write(_fit(sys.stdout.encoding, text) + "\n")
+        try:
+            sys.stdout.write(_fit(sys.stdout.encoding, text) + "\n")
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputTrouble(error) from error
 
 
 def on_terminal() -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 import click
 
 from pipeline import __version__
-from pipeline.cli.console import complain
+from pipeline.cli.console import OutputTrouble, complain
 from pipeline.cli.descriptors import plug
 from pipeline.cli.progress import listen
 from pipeline.errors import ExitStatus, PipelineError
@@ -59,14 +60,24 @@ def main() -> NoReturn:
     """Run the command line and end the process. A thread that sits in a dead read does not keep it alive."""
     plug()
     listen()
-    status = _status_of(sys.argv[1:])
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None:
-                stream.flush()
-        except (OSError, ValueError):
-            status = status or ExitStatus.UNFINISHED  # a result that could not be written is not a success
-    os._exit(status)
+    os._exit(_delivered(_status_of(sys.argv[1:])))
+
+
+def _delivered(status: int) -> int:
+    """Flush what was said; `status`, but a result that cannot be written is no success."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        status = status or ExitStatus.UNFINISHED
+    except (OSError, ValueError) as error:
+        if not status:
+            status = ExitStatus.UNFINISHED
+            complain(f"pipeline: {OutputTrouble(error) if isinstance(error, OSError) else error}")
+    with suppress(OSError, ValueError):  # whoever cannot be told that something failed has the status
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    return status
 
 
 def _status_of(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way to end
@@ -88,15 +99,26 @@ def _status_of(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way
         return error.status
     except (click.Abort, KeyboardInterrupt):
         return ExitStatus.INTERRUPTED
-    except BrokenPipeError:  # the reader went away, as `| head` does; what was asked for could not be delivered
+    except SystemExit:  # click's, when the reader went away, as `| head` does; what was asked for was not delivered
         _forget_output()
         return ExitStatus.UNFINISHED
-    except Exception:  # noqa: BLE001 - the outermost: a defect says what it is and where it was
+    except Exception as error:  # noqa: BLE001 - the outermost: a defect says what it is and where it was
         import traceback
 
+        if isinstance(error, OSError) and (trouble := _output_trouble()):  # click's own words, such as --help
+            complain(f"pipeline: {trouble}")
+            return ExitStatus.UNFINISHED
         complain(traceback.format_exc().rstrip())
         complain("pipeline: this is a defect of pipeline; please report it with the lines above")
         return ExitStatus.UNFINISHED
+
+
+def _output_trouble() -> OutputTrouble | None:
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        return OutputTrouble(error)
+    return None
 
 
 def _forget_output() -> None:

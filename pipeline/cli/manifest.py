@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.console import count, tell
+from pipeline.cli.console import OutputTrouble, count, tell
 from pipeline.cli.options import config_argument
 
 if TYPE_CHECKING:
@@ -39,7 +39,12 @@ def export(config: Path, form: str, output: Path | None, measured: bool) -> None
     with Manifest.read_only(load(config).manifest) as reader:
         if output is None and sys.stdout is None:
             raise click.UsageError("standard output is closed; use --output FILE")
-        write(rows(reader, measured=measured), output if output is not None else sys.stdout)
+        try:
+            write(rows(reader, measured=measured), output if output is not None else sys.stdout)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputTrouble(error) from error
 
 
 @command.command("query")

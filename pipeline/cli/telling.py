@@ -36,6 +36,7 @@ class Telling:
         self._started = time.time()
         self._begun: Begun | None = None
         self._summary: Summary | None = None
+        self._last_success: float | None = None
         url = os.environ.pop(config.notify.ping, None) if config.notify.ping else None
         self._notices = Notices(config.notify, config.path.parent, url)
 
@@ -43,6 +44,7 @@ class Telling:
         """The run begins to work."""
         self._begun = begun
         self._notices.begun(begun.run)
+        self._last_success = self._read_last_success()  # now: at the end its disk may be the one that hangs
 
     def came_to(self, summary: Summary) -> None:
         """The run has ended; what the command still does with it may fail."""
@@ -56,14 +58,27 @@ class Telling:
     ) -> None:
         if isinstance(error, Locked) or (error is None and self._summary is None):
             return
-        outcome = self._outcome(error)
-        hurry = _HURRY if outcome.status in _SIGNALS else None
-        for warning in self._notices.ended(outcome, hurry):
+        if not self._begun:
+            self._last_success = self._read_last_success()
+        summary = self._so_far()
+        if error is None:
+            self._tell(summary, summary.status, sentence(self._name, summary))
+        else:
+            self._tell(summary, _status(error), f"{self._name}: {_words(error)}")
+
+    def given_up(self, status: ExitStatus) -> None:
+        """Tell it from another thread: the run's own sits in a call that never returns, and the process will end."""
+        self._tell(self._so_far(), status, f"{self._name}: stopped by a signal, and given up where it hung")
+
+    def _so_far(self) -> Summary:
+        return self._summary or (self._begun.so_far() if self._begun else Summary())
+
+    def _tell(self, summary: Summary, status: ExitStatus, text: str) -> None:
+        hurry = _HURRY if status in _SIGNALS else None
+        for warning in self._notices.ended(self._outcome(summary, status, text), hurry):
             complain(f"pipeline: {warning}")
 
-    def _outcome(self, error: BaseException | None) -> Outcome:
-        summary = self._summary or (self._begun.so_far() if self._begun else Summary())
-        status = summary.status if error is None else _status(error)
+    def _outcome(self, summary: Summary, status: ExitStatus, text: str) -> Outcome:
         return Outcome(
             config=printable(str(self._config.path)),
             name=self._name,
@@ -71,7 +86,7 @@ class Telling:
             status=status,
             started=self._started,
             ended=time.time(),
-            sentence=sentence(self._name, summary) if error is None else f"{self._name}: {_words(error)}",
+            sentence=text,
             failures=tuple(failure_lines(summary, len(summary.failures))),
             pictures=summary.pictures,
             renditions=summary.renditions,
@@ -79,10 +94,10 @@ class Telling:
             orphans=summary.orphans,
             source_bytes=summary.source_bytes,
             target_bytes=summary.target_bytes,
-            last_success=self._last_success(),
+            last_success=self._last_success,
         )
 
-    def _last_success(self) -> float | None:
+    def _read_last_success(self) -> float | None:
         """When the last run ended that did what it was asked for, as far as the manifest remembers and can be read."""
         if not (self._config.notify.metrics or self._config.notify.status_file or self._config.notify.command):
             return None

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline.cli.progress import ProgressBar, listen
+from pipeline.run.run import Progress, RunOptions, run
+from tests.world import World
+
+HERE = Progress(pictures_done=1200, failed=3, bytes_done=5_000_000, bytes_expected=10_000_000)
+
+
+@pytest.fixture(autouse=True)
+def listening() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGUSR1)
+    listen()
+    yield
+    ProgressBar("rest", wanted=False).watch(HERE)  # takes a question that was left
+    signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_question_is_answered_once_with_one_line_even_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with ProgressBar("thumbs", wanted=False) as bar:
+        bar.watch(HERE)
+        assert capsys.readouterr().err == ""
+        os.kill(os.getpid(), signal.SIGUSR1)
+        bar.watch(HERE)
+        bar.watch(HERE)
+    assert capsys.readouterr().err == "thumbs: 1,200 pictures dealt with, 3 failed; 5.0 MB of about 10.0 MB (50%)\n"
+
+
+def test_a_question_before_the_first_byte_is_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    os.kill(os.getpid(), signal.SIGUSR1)
+    ProgressBar("thumbs", wanted=False).watch(Progress(0, 0, 0, 0))
+    assert capsys.readouterr().err == "thumbs: 0 pictures dealt with, 0 failed; 0 B of about 0 B\n"
+
+
+def test_a_question_to_everybody_harms_neither_the_run_nor_its_children(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.fill(4)
+    with ProgressBar("thumbs", wanted=False) as bar:
+
+        def ask_all(progress: Progress) -> None:
+            for task in os.listdir("/proc/self/task"):
+                with open(f"/proc/self/task/{task}/children") as children:
+                    for child in children.read().split():
+                        os.kill(int(child), signal.SIGUSR1)
+            os.kill(os.getpid(), signal.SIGUSR1)
+            bar.watch(progress)
+
+        summary = run(world.config, RunOptions(threads=1, processes=1), ask_all)
+    assert (summary.pictures, summary.status) == ({"done": 4}, 0)
+    assert "thumbs: " in capsys.readouterr().err
