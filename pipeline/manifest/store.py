@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 import time
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pipeline.manifest import claims, failures, opening, reader, runs
+from pipeline.manifest import claims, failures, made, opening, reader, runs
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.database import Database
 from pipeline.manifest.names import to_bytes
@@ -134,6 +134,11 @@ class Manifest:
         """All folders with remembered sources, sorted by their bytes; "" is the root."""
         with self._database.reading() as connection:
             return iter(reader.folders(connection))
+
+    def made(self, content: bytes, recipes: Collection[str]) -> list[Record]:
+        """What was made by these recipes of any source with this content; see `made.of_content`."""
+        with self._database.reading() as connection:
+            return made.of_content(connection, content, recipes)
 
     def runs(self, limit: int = 10) -> tuple[runs.RunSummary, ...]:
         """The last `limit` runs, newest first."""

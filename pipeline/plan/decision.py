@@ -77,11 +77,19 @@ def _hash_to_compare(facts: Facts, planned: Sequence[Planned], refused: Sequence
     """The last content hash, which tells whether `source changed` holds. With refusals there is a record to make."""
     if facts.known is None or refused or any(one.reason is Reason.FORCED for one in planned):
         return None
-    return facts.known.sha256
+    return facts.known.made_from
 
 
 def _refusal(facts: Facts, refused: tuple[RenditionRecord, ...]) -> Record:
     known = facts.known
     if known is None or not known.stat.same_content(facts.stat):
         return Record(facts.source, facts.stat, Status.FAILED, refused)
-    return Record(facts.source, facts.stat, Status.FAILED, refused, sha256=known.sha256, settled=known.settled)
+    return Record(
+        facts.source,
+        facts.stat,
+        Status.FAILED,
+        refused,
+        sha256=known.sha256,
+        settled=known.settled,
+        content=known.content,
+    )

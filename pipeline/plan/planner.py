@@ -22,7 +22,7 @@ from pipeline.plan.naming import Naming
 from pipeline.plan.orphans import Leftovers, Orphan
 from pipeline.plan.reasons import nothing_to_do, reasons
 from pipeline.plan.recipe import recipe_id
-from pipeline.plan.survey import Survey, still_unsupported
+from pipeline.plan.survey import Survey, still_skipped, still_unsupported
 from pipeline.sources.globs import Globs
 from pipeline.sources.source import Folder, Source
 from pipeline.targets.target import Target
@@ -135,7 +135,7 @@ class Planner:
             wanted = [(name, source) for name, source in zip(names, sources, strict=True) if self._only.covers(source)]
             names, sources = [name for name, _ in wanted], [source for _, source in wanted]
             self.counts.seen -= len(names)
-        stats = self._source.stats(folder.path, names)
+        stats = self._source.stats(folder.path, names, folder.sidecars)
         early: dict[str, Record] = {}
         waiting: list[tuple[str, Stat]] = []
         for name, source, stat in zip(names, sources, stats, strict=True):
@@ -149,6 +149,9 @@ class Planner:
             elif remembered is not None and not self._options.force and still_unsupported(remembered, stat):
                 self.counts.unsupported += 1
                 self._leftovers.of(remembered, "not a picture any more")
+            elif remembered is not None and still_skipped(remembered, stat):
+                self.counts.skipped["a picture whose sidecar says so"] += 1
+                self._leftovers.of(remembered, "skipped by its sidecar")
             else:
                 waiting.append((source, stat))
         yield from self._in_order(sources, early, self._facts(waiting, known))
@@ -192,7 +195,7 @@ class Planner:
                 yield early[source]
             elif source in due:
                 decision = decide(due[source], self._config.specs, self._recipes, foreign, adopt=self._options.adopt)
-                young = abs(now - decision.stat.ctime_ns / 1e9) < self._config.source.settle
+                young = abs(now - decision.stat.changed_ns / 1e9) < self._config.source.settle
                 yield Record(source, decision.stat, Status.DEFERRED) if young else decision
 
     def _skip(self, source: str, kind: str, remembered: KnownSource | None, early: dict[str, Record]) -> None:

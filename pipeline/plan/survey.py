@@ -20,6 +20,11 @@ def still_unsupported(known: KnownSource, stat: Stat) -> bool:
     return known.status is Status.UNSUPPORTED and known.settled and known.stat.same_content(stat)
 
 
+def still_skipped(known: KnownSource, stat: Stat) -> bool:
+    """Whether its sidecar said to leave it alone, and neither has changed since."""
+    return known.status is Status.SKIPPED and known.settled and known.stat.same_content(stat)
+
+
 class Survey:
     """Every folder of the source with its names, and which of the sources would make one target.
 
@@ -62,13 +67,16 @@ class Survey:
             yield from _sources(self.folders[path])
 
     def _is_picture(self, source: str) -> bool:
-        """By its name, by what is remembered, or else by its first bytes."""
+        """By its name, by what is remembered, or else by its first bytes. One that its sidecar says to skip is none."""
+        folder, _, name = source.rpartition("/")
+        sidecars = self.folders[folder].sidecars
+        if name in sidecars and self._source.skips(source):
+            return False
         if has_picture_name(source):
             return True
-        folder, _, name = source.rpartition("/")
         known = self._memory.known(folder, name[:-1] or None, name).get(source)
         if known is not None:
-            stat = self._source.stats(folder, (name,))[0]
+            stat = self._source.stats(folder, (name,), sidecars)[0]
             if stat is not None and still_unsupported(known, stat):
                 return False
         return self._source.kind(source) is not None

@@ -1,11 +1,14 @@
-"""The life of one picture: Job -> bytes -> render -> renditions -> write -> Record."""
+"""The life of one picture: Job -> bytes -> render -> renditions -> write -> Record.
+
+What an earlier picture of the same content was made into is copied instead of rendered.
+"""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import (
@@ -13,6 +16,7 @@ from pipeline.model import (
     Job,
     Limits,
     NotRendered,
+    Overrides,
     Planned,
     Reason,
     Record,
@@ -23,11 +27,21 @@ from pipeline.model import (
     Stat,
     Status,
 )
+from pipeline.run.alike import Alike
+from pipeline.sources import sidecar
 from pipeline.sources.source import Picture, Source, Unsupported, Vanished
 from pipeline.targets.target import Target
 from pipeline.workers.budget import Budget
 from pipeline.workers.exchange import Bounds, ChildDied, Meter, Renderer, Reply
 from pipeline.workers.token import Token
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for every picture of a run."""
+
+    limits: Limits
+    placeholder: bool = False  # whether colour and ThumbHash of each picture are wanted
 
 
 class Line:
@@ -43,18 +57,21 @@ class Line:
         renderer: Renderer,
         budget: Budget,
         target: Target,
+        alike: Alike,
         record: Callable[[Record], None],
         again: Callable[[Job], None],
-        limits: Limits,
+        terms: Terms,
     ) -> None:
         self._source = source
         self._renderer = renderer
         self._budget = budget
         self._target = target
+        self._alike = alike
+        self._libraries = ""  # that render for this run, as soon as one has said so
         self._record = record
         self._again = again
-        self._limits = limits
-        self._bounds = Bounds(limits.seconds, limits.memory)
+        self._terms = terms
+        self._bounds = Bounds(terms.limits.seconds, terms.limits.memory)
 
     def carry(self, job: Job, token: Token) -> None:
         """Carry one picture through its whole life. Raises `TargetTrouble`, `ManifestTrouble` and `Revoked` only."""
@@ -77,7 +94,7 @@ class Line:
 
     def _life(self, job: Job, token: Token) -> Record:
         try:
-            with self._source.read(job.source, job.stat, self._limits) as picture:
+            with self._source.read(job.source, job.stat, self._terms.limits) as picture:
                 token.check()
                 return self._with_bytes(job, picture, token)
         except Vanished:
@@ -95,22 +112,89 @@ class Line:
             sha256=picture.sha256,
             settled=self._settled(picture.stat),
             seconds_read=picture.seconds,
+            content=picture.content,
         )
-        planned = _stale(job, picture.sha256)
+        planned = _stale(job, picture.content or picture.sha256)
         if not planned:
             return record
         try:
-            return self._rendered(job, planned, picture, record, token)
+            overrides = _overrides(job, picture)
+            if overrides.skip:
+                return replace(record, status=Status.SKIPPED, warnings=("its sidecar says so",))
+            record = replace(record, alt=overrides.alt)
+            with self._alike.turn(picture.content or picture.sha256, token):
+                record = self._made(planned, picture, record, overrides, token)
+                self._alike.remember(record)
         except PictureError as error:
             return _failed(job, error, record)
+        failed = job.refused or any(one.error for one in record.renditions)
+        return replace(
+            record,
+            status=Status.FAILED if failed else Status.DONE,
+            renditions=record.renditions + job.refused,
+        )
 
     def _settled(self, stat: Stat) -> bool:
         return self._source.settled(stat, time.time())
 
-    def _rendered(
-        self, job: Job, planned: tuple[Planned, ...], picture: Picture, record: Record, token: Token
+    def _made(
+        self, planned: tuple[Planned, ...], picture: Picture, record: Record, overrides: Overrides, token: Token
     ) -> Record:
-        task = RenderTask(tuple(one.spec for one in planned), self._limits)
+        """`record` with every planned rendition: copied where there is the like of it, rendered where there is not."""
+        known = self._known(planned, picture)
+        copies = {one.spec.name: copy for one in planned if (copy := self._copy(one, known, token))}
+        rest = tuple(one for one in planned if one.spec.name not in copies)
+        if rest:
+            task = RenderTask(
+                tuple(one.spec for one in rest),
+                self._terms.limits,
+                overrides.focal_point,
+                overrides.crop,
+                self._hints(rest, known),
+                placeholder=self._terms.placeholder and not known,
+            )
+            record = self._rendered(rest, task, picture, record, token)
+        if known and self._terms.placeholder:
+            record = replace(record, color=known[0].color, thumbhash=known[0].thumbhash)
+        if not rest:
+            like = known[0]
+            record = replace(record, header=like.header, upright=like.upright, warnings=like.warnings)
+        made = copies | {one.name: one for one in record.renditions}
+        return replace(record, renditions=tuple(made[one.spec.name] for one in planned))
+
+    def _known(self, planned: tuple[Planned, ...], picture: Picture) -> tuple[Record, ...]:
+        """Records of the same content that have all that is wanted of a source; none where all is to be made anew."""
+        if any(one.reason is Reason.FORCED for one in planned):
+            return ()
+        known = self._alike.known(picture.content or picture.sha256, {one.recipe for one in planned})
+        return tuple(one for one in known if not self._terms.placeholder or one.color is not None)
+
+    def _copy(self, planned: Planned, known: tuple[Record, ...], token: Token) -> RenditionRecord | None:
+        found = self._alike.copied(planned, known)
+        if found is None:
+            return None
+        like, descriptor = found
+        try:
+            made = replace(
+                like, name=planned.spec.name, target=planned.target, reason=planned.reason, written=None, reused=True
+            )
+            return self._stored(made, descriptor, token, replace_it=planned.ours)
+        finally:
+            os.close(descriptor)
+
+    def _hints(self, planned: tuple[Planned, ...], known: tuple[Record, ...]) -> tuple[tuple[str, int], ...]:
+        """The qualities that searches of the same content by the same libraries have ended with."""
+        found = {
+            like.recipe: like.quality
+            for record in known
+            for like in record.renditions
+            if like.quality is not None and like.libraries == self._libraries
+        }
+        return tuple((one.spec.name, found[one.recipe]) for one in planned if one.recipe in found)
+
+    def _rendered(
+        self, planned: tuple[Planned, ...], task: RenderTask, picture: Picture, record: Record, token: Token
+    ) -> Record:
         with self._renderer.ask(picture.descriptor, task, self._bounds, token) as exchange:
             header = exchange.first()
             if not isinstance(header, Header):
@@ -118,12 +202,7 @@ class Line:
             with self._budget.admit(header.estimate + picture.size, token):
                 reply, meter = exchange.last()
         try:
-            written = self._written(planned, reply, record, meter, token)
-            return replace(
-                written,
-                status=Status.FAILED if job.refused else written.status,
-                renditions=written.renditions + job.refused,
-            )
+            return self._written(planned, reply, record, meter, token)
         finally:
             for descriptor in reply.descriptors:
                 os.close(descriptor)
@@ -138,16 +217,19 @@ class Line:
             self._deliver(one, rendition, reply.descriptors, token)
             for one, rendition in zip(planned, answer.renditions, strict=True)
         )
+        self._libraries = answer.libraries
         chatter = tuple(line for line in meter.chatter.splitlines() if line.strip())
         return replace(
             record,
-            status=Status.FAILED if any(one.error for one in renditions) else Status.DONE,
             renditions=renditions,
             header=answer.header,
             seconds_decode=answer.seconds_decode,
             peak_memory=meter.peak_memory,
             libraries=answer.libraries,
             warnings=answer.warnings + chatter,
+            upright=answer.upright,
+            color=answer.color,
+            thumbhash=answer.thumbhash,
         )
 
     def _deliver(
@@ -155,27 +237,30 @@ class Line:
     ) -> RenditionRecord:
         if isinstance(rendition, NotRendered):
             return _failed_rendition(planned, rendition.error)
-        token.check()
-        started = time.perf_counter()
-        try:
-            written = self._target.write(planned.target, descriptors[rendition.index], replace=planned.ours)
-        except PictureError as error:
-            return _failed_rendition(planned, error)
-        return RenditionRecord(
+        made = RenditionRecord(
             planned.spec.name,
             planned.target,
             planned.recipe,
             rendition.status,
             planned.reason,
-            written=written,
             format=rendition.format,
             width=rendition.width,
             height=rendition.height,
             seconds_resize=rendition.seconds_resize,
             seconds_encode=rendition.seconds_encode,
-            seconds_write=time.perf_counter() - started,
             warnings=rendition.warnings,
+            quality=rendition.quality,
         )
+        return self._stored(made, descriptors[rendition.index], token, replace_it=planned.ours)
+
+    def _stored(self, made: RenditionRecord, descriptor: int, token: Token, *, replace_it: bool) -> RenditionRecord:
+        token.check()
+        started = time.perf_counter()
+        try:
+            written = self._target.write(made.target, descriptor, replace=replace_it)
+        except PictureError as error:
+            return RenditionRecord(made.name, made.target, made.recipe, Status.FAILED, made.reason, error=error)
+        return replace(made, written=written, seconds_write=time.perf_counter() - started)
 
 
 def _stale(job: Job, sha256: bytes) -> tuple[Planned, ...]:
@@ -183,6 +268,13 @@ def _stale(job: Job, sha256: bytes) -> tuple[Planned, ...]:
     if job.known_sha256 != sha256:
         return job.planned
     return tuple(one for one in job.planned if one.reason != Reason.SOURCE_CHANGED)
+
+
+def _overrides(job: Job, picture: Picture) -> Overrides:
+    """What the picture's sidecar says. Raises `PictureError` where it is wrong."""
+    if picture.sidecar is None:
+        return Overrides()
+    return sidecar.overrides(picture.sidecar, job.source.rpartition("/")[2] + sidecar.SUFFIX)
 
 
 def _failed(job: Job, error: PictureError, record: Record | None = None) -> Record:

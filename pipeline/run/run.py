@@ -20,7 +20,8 @@ from pipeline.manifest.runs import KEEP, RunStart
 from pipeline.manifest.store import Manifest
 from pipeline.model import Job, Record, Status
 from pipeline.plan.planner import Planner, PlanOptions
-from pipeline.run.line import Line
+from pipeline.run.alike import Alike
+from pipeline.run.line import Line, Terms
 from pipeline.run.stop import Stop, on_signals
 from pipeline.run.tally import Summary, Tally
 from pipeline.sources.local import LocalSource
@@ -198,9 +199,10 @@ class _Run:
                 renderer,
                 Budget(self.workers.memory),
                 self._target,
+                Alike(self._manifest.made, self._target, self._limits),
                 self._record,
                 self._twice.append,
-                self._limits,
+                Terms(self._limits),
             )
             with self._crew(line.carry, self.workers.threads) as crew:
                 for job in self._claimed(self._planner.decisions()):

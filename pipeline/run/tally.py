@@ -25,13 +25,15 @@ class Summary:
     """What a run came to. Counts are of sources (`pictures`) or of renditions; sizes in bytes, durations in seconds.
 
     `pictures` counts the sources the run dealt with by status: done, touched, failed, unsupported, vanished, deferred,
-    skipped, unchanged, pending. `source_bytes` and `target_bytes` are of the pictures rendered in this run.
+    skipped, unchanged, pending. `source_bytes` and `target_bytes` are of the pictures rendered in this run. `reused` is
+    how many of the renditions were copied from a target that was made of the same content by the same recipe.
     """
 
     status: ExitStatus = ExitStatus.OK
     pictures: dict[str, int] = field(default_factory=dict)
     renditions: dict[str, int] = field(default_factory=dict)
     errors: dict[str, int] = field(default_factory=dict)  # of failed sources and renditions, by kind
+    reused: int = 0
     orphans: int = 0
     failures: tuple[Failure, ...] = ()
     source_bytes: int = 0
@@ -58,6 +60,7 @@ class Tally:
         self._renditions: dict[str, int] = {}
         self._errors: dict[str, int] = {}
         self._failures: list[Failure] = []
+        self._reused = 0
         self._read = 0
         self._source_bytes = 0
         self._target_bytes = 0
@@ -75,6 +78,7 @@ class Tally:
                 self._renditions[rendition.status] = self._renditions.get(rendition.status, 0) + 1
                 if rendition.written:
                     written += rendition.written.size
+                    self._reused += rendition.reused
                 elif rendition.error and not record.error:
                     failures.append(Failure(record.source, rendition.name, str(rendition.error)))
             if written:
@@ -95,6 +99,7 @@ class Tally:
                 renditions=dict(sorted(self._renditions.items())),
                 errors=dict(sorted(self._errors.items())),
                 failures=tuple(sorted(self._failures, key=lambda failure: (failure.source, failure.rendition or ""))),
+                reused=self._reused,
                 source_bytes=self._source_bytes,
                 target_bytes=self._target_bytes,
             )

@@ -6,13 +6,14 @@ import errno
 import os
 import stat as modes
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.config.settings import SourceSettings
 from pipeline.errors import ConfigError, ErrorKind, PictureError, SourceTrouble
 from pipeline.model import Limits, Stat
-from pipeline.sources import magic, reading
+from pipeline.sources import magic, reading, sidecar
 from pipeline.sources.descent import Descent, Descriptor
 from pipeline.sources.globs import Globs
 from pipeline.sources.source import Folder, Picture, Unsupported, Vanished
@@ -47,13 +48,13 @@ class LocalSource:
                 raise SourceTrouble(f"the source {self._settings.path} cannot be listed: {folder.error.detail}")
             yield folder
 
-    def stats(self, folder: str, names: Sequence[str]) -> list[Stat | None]:
+    def stats(self, folder: str, names: Sequence[str], sidecars: Container[str] = frozenset()) -> list[Stat | None]:
         """The stat of each name; None for what has gone, cannot be looked at, or is no regular file. See `Source`."""
         try:
             opened = self._descent().to(folder)
         except OSError:
             return [None] * len(names)
-        return [self._stat(name, opened) for name in names]
+        return [self._stat(name, opened, has_sidecar=name in sidecars) for name in names]
 
     def kind(self, source: str) -> str | None:
         """The format by the first bytes; None also for what cannot be read."""
@@ -70,22 +71,41 @@ class LocalSource:
         finally:
             os.close(descriptor)
 
+    def skips(self, source: str) -> bool:
+        """Whether its sidecar says to leave it alone; see `Source`."""
+        try:
+            text, _ = self._sidecar(source)
+            return sidecar.overrides(text, "").skip
+        except (OSError, PictureError, Vanished):
+            return False
+
     def read(self, source: str, stat: Stat, limits: Limits) -> Picture:
         """Copy the bytes of `source`. See `Source`; runs in an I/O thread."""
-        began = time.perf_counter()
         try:
-            descriptor = self._open(source)
+            picture = self._picture(source, stat, limits)
+            if stat.sidecar is None:
+                return picture
+            try:
+                text, found = self._sidecar(source)
+            except BaseException:
+                os.close(picture.descriptor)
+                raise
+            return replace(picture, sidecar=text, stat=replace(picture.stat, sidecar=found))
         except OSError as error:
             if error.errno in _GONE:
                 raise Vanished(error.strerror or str(error)) from error
             raise (
                 reading.out_of_resources(error) or PictureError(ErrorKind.UNREADABLE, error.strerror or str(error))
             ) from error
+
+    def _picture(self, source: str, stat: Stat, limits: Limits) -> Picture:
+        began = time.perf_counter()
+        descriptor = self._open(source)
         try:
             for _ in range(2):
                 found = os.fstat(descriptor)
                 _same_file(found, stat)
-                picture = self._copy(source, descriptor, found, limits, began)
+                picture = self._copy(source, descriptor, found, stat, limits, began)
                 if picture is not None:
                     return picture
                 os.lseek(descriptor, 0, os.SEEK_SET)
@@ -93,9 +113,32 @@ class LocalSource:
         finally:
             os.close(descriptor)
 
+    def _sidecar(self, source: str) -> tuple[bytes, Stat]:
+        """The text of the sidecar as it is now, whichever file that is, and its stat; as safely as pictures are read.
+
+        Raises `OSError`, `Vanished` and `PictureError`.
+        """
+        name = source.rpartition("/")[2] + sidecar.SUFFIX
+        descriptor = self._open(source + sidecar.SUFFIX)
+        try:
+            for _ in range(2):
+                found = os.fstat(descriptor)
+                if not modes.S_ISREG(found.st_mode):
+                    raise Vanished(f"{name} is no longer a regular file")
+                text = reading.up_to(descriptor, sidecar.LIMIT + 1)
+                if len(text) > sidecar.LIMIT:
+                    raise PictureError(ErrorKind.BAD_SIDECAR, f"{name} is larger than {sidecar.LIMIT // 1024} KiB")
+                stat = fingerprint(found)
+                if len(text) == stat.size and stat.same_content(fingerprint(os.fstat(descriptor))):
+                    return text, stat
+                os.lseek(descriptor, 0, os.SEEK_SET)
+            raise PictureError(ErrorKind.CHANGED, f"{name} changed each of the two times it was read")
+        finally:
+            os.close(descriptor)
+
     def settled(self, stat: Stat, now: float) -> bool:
         """False for a file read within two seconds of its ctime: a write in the same tick would leave no trace."""
-        return now - stat.ctime_ns / 1e9 >= GRAIN
+        return now - stat.changed_ns / 1e9 >= GRAIN
 
     def _passed_over(self, apart: Sequence[Path]) -> tuple[list[tuple[int, int]], list[str]]:
         """The folders `apart`, by device and inode, and by path below the source: they may not be there yet."""
@@ -142,15 +185,18 @@ class LocalSource:
             descent.forget(folder)  # it may have been replaced since it was opened
             return os.open(name, self._flags, dir_fd=descent.to(folder).number)
 
-    def _stat(self, name: str, opened: Descriptor) -> Stat | None:
+    def _stat(self, name: str, opened: Descriptor, *, has_sidecar: bool = False) -> Stat | None:
         try:
             found = os.stat(name, dir_fd=opened.number, follow_symlinks=self._settings.follow_symlinks)
         except OSError:
             return None
-        return fingerprint(found) if modes.S_ISREG(found.st_mode) else None
+        if not modes.S_ISREG(found.st_mode):
+            return None
+        stat = fingerprint(found)
+        return replace(stat, sidecar=self._stat(name + sidecar.SUFFIX, opened)) if has_sidecar else stat
 
     def _copy(
-        self, source: str, descriptor: int, found: os.stat_result, limits: Limits, began: float
+        self, source: str, descriptor: int, found: os.stat_result, listed: Stat, limits: Limits, began: float
     ) -> Picture | None:
         """The picture, or None when it changed while it was read. Its kind and size are judged before it is copied."""
         first = reading.read(descriptor, reading.CHUNK)
@@ -159,7 +205,7 @@ class LocalSource:
         if kind is None:
             if magic.has_picture_name(source):
                 raise PictureError(ErrorKind.NOT_A_PICTURE, f"it starts with {head[:16]!r}" if head else "it is empty")
-            raise Unsupported(fingerprint(found))
+            raise Unsupported(replace(fingerprint(found), sidecar=listed.sidecar))
         if found.st_size > limits.file_size:
             raise reading.too_many_bytes(found.st_size, limits.file_size)
         copied = reading.copy(descriptor, first, limits.file_size)
@@ -185,5 +231,5 @@ def _same_file(found: os.stat_result, listed: Stat) -> None:
         raise Vanished("no longer a regular file")
     if (found.st_dev, found.st_ino) == (listed.device, listed.inode):
         return
-    if not listed.same_content(fingerprint(found)):
+    if not replace(listed, sidecar=None).same_content(fingerprint(found)):
         raise Vanished("replaced by another file since it was listed")

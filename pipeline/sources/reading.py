@@ -74,6 +74,14 @@ def read(descriptor: int, size: int) -> bytes:
         raise PictureError(ErrorKind.UNREADABLE, error.strerror or str(error)) from error
 
 
+def up_to(descriptor: int, most: int) -> bytes:
+    """What is left of a small file, but no more than `most` bytes."""
+    text = b""
+    while len(text) < most and (more := read(descriptor, most - len(text))):
+        text += more
+    return text
+
+
 def out_of_resources(error: OSError) -> SourceTrouble | None:
     """What to raise instead when `error` says that this process, not the picture, is in trouble."""
     if error.errno in _OUT_OF:

@@ -7,13 +7,14 @@ A source says three things: what it holds (`folders`), how each thing is without
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import PictureError, printable
 from pipeline.model import Limits, Stat
+from pipeline.sources import sidecar
 
 
 class Vanished(Exception):
@@ -40,13 +41,15 @@ class Folder:
     """One listed folder: its files and what was skipped, in one compact value (20 to 60 bytes an entry).
 
     `path` is relative to the root, "" for the root itself. `joined` holds the names of files and of skipped entries,
-    sorted by bytes and separated by NUL. `skipped` says why, by name, for entries that are no regular files.
+    sorted by bytes and separated by NUL. `skipped` says why, by name, for entries that are no regular files. The names
+    in `sidecars` have one; sidecars themselves are not listed.
     """
 
     path: str
     joined: bytes = b""
     skipped: dict[str, str] = field(default_factory=dict)
     entries: int = 0  # everything listed here, excluded ones too
+    sidecars: frozenset[str] = frozenset()
     error: PictureError | None = None  # the folder could not be listed: what is known of it stays known
 
     def names(self) -> list[str]:
@@ -77,6 +80,12 @@ class Picture:
     head: bytes  # the first 64 bytes
     format: str  # as the first bytes have it: `magic.sniff`
     seconds: float  # wall time of opening, reading and hashing
+    sidecar: bytes | None = None  # the text of the file beside it, where it was listed with one
+
+    @property
+    def content(self) -> bytes | None:
+        """The hash of picture and sidecar together; None without a sidecar."""
+        return None if self.sidecar is None else sidecar.content(self.sha256, self.sidecar)
 
     def __enter__(self) -> Picture:
         return self
@@ -95,19 +104,26 @@ class Source(Protocol):
         """
         ...
 
-    def stats(self, folder: str, names: Sequence[str]) -> list[Stat | None]:
-        """The stat of each of the folder's names, in their order; None for what has gone or is no regular file."""
+    def stats(self, folder: str, names: Sequence[str], sidecars: Container[str] = frozenset()) -> list[Stat | None]:
+        """The stat of each of the folder's names, in their order; None for what has gone or is no regular file.
+
+        For names in `sidecars`, that of their sidecar is part of it.
+        """
         ...
 
     def kind(self, source: str) -> str | None:
         """The format by the first bytes, or None: not a picture, gone, or unreadable."""
         ...
 
+    def skips(self, source: str) -> bool:
+        """Whether there is a sidecar that says to leave `source` alone; False for one that cannot be read."""
+        ...
+
     def read(self, source: str, stat: Stat, limits: Limits) -> Picture:
-        """Copy the bytes of `source`, which had `stat` when it was listed.
+        """Copy the bytes of `source`, which had `stat` when it was listed, and of its sidecar, if that has one.
 
         Raises `Vanished`, `Unsupported`, `PictureError` (unreadable, not a picture, too many bytes, changed while
-        read), and `SourceTrouble` when this process is out of descriptors or memory.
+        read, bad sidecar), and `SourceTrouble` when this process is out of descriptors or memory.
         """
         ...
 

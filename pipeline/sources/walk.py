@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.sources.descent import Descent, Descriptor
 from pipeline.sources.globs import Globs
+from pipeline.sources.sidecar import SUFFIX, is_sidecar_name
 from pipeline.sources.source import Folder
 
 _NEVER = frozenset({"@eaDir", "#recycle", "lost+found"})  # what storage boxes and file systems put beside the pictures
@@ -76,7 +77,10 @@ class Walk:
             links += linked
 
     def _list(self, path: str, opened: Descriptor) -> tuple[Folder, list[str], list[str]]:
-        """One folder's names, its sub-folders, and linked sub-folders; each sorted by bytes, excluded ones left out."""
+        """One folder's names, its sub-folders, and linked sub-folders; each sorted by bytes, excluded ones left out.
+
+        What is included are pictures: their sidecars come with them, unless they are excluded.
+        """
         prefix = f"{path}/" if path else ""
         files: list[str] = []
         below: list[str] = []
@@ -102,12 +106,32 @@ class Walk:
                         if not self._exclude.covers(f"{prefix}{name}/"):
                             linked.append(prefix + name)
                         continue
-                if everything or self._wanted(prefix + name):
+                if everything or self._wanted(prefix + name) or (kind is None and is_sidecar_name(name)):
                     files.append(name)
                     if kind is not None:
                         skipped[name] = kind
+        sidecars = self._sidecars(prefix, files, skipped)
         below.sort(key=os.fsencode)
-        return Folder(path, _joined(files), skipped, entries), below, linked
+        return Folder(path, _joined(files), skipped, entries, sidecars), below, linked
+
+    def _sidecars(self, prefix: str, files: list[str], skipped: dict[str, str]) -> frozenset[str]:
+        """Take from `files` those that are sidecars, and those that would be one of a picture that is not wanted.
+
+        Gives the names that have one. What looks like a sidecar and has no picture beside it is a file like any other.
+        """
+        beside = {name for name in files if is_sidecar_name(name) and name not in skipped}
+        if not beside:
+            return frozenset()
+        excluded = {name for name in beside if self._exclude.covers(prefix + name)}
+        pictures = {name for name in files if name + SUFFIX in beside - excluded}
+        gone = excluded | {name + SUFFIX for name in pictures}
+        gone |= {
+            name
+            for name in beside - gone
+            if not self._wanted(prefix + name) or not self._wanted(prefix + name.removesuffix(SUFFIX))
+        }
+        files[:] = [name for name in files if name not in gone]
+        return frozenset(pictures)
 
     def _wanted(self, path: str) -> bool:
         if self._include and not self._include.covers(path):

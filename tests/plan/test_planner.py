@@ -406,9 +406,9 @@ def test_a_source_that_vanishes_between_the_passes_makes_no_orphan(house: House)
     planner = house.planner()
     real = planner._source.stats
 
-    def stats(folder: str, names: list[str]) -> list[Stat | None]:
+    def stats(folder: str, names: list[str], sidecars: frozenset[str]) -> list[Stat | None]:
         (house.source / "b.jpg").unlink()
-        return real(folder, names)
+        return real(folder, names, sidecars)
 
     planner._source.stats = stats  # type: ignore[method-assign,assignment]
     assert list(planner.decisions()) == []

@@ -1,0 +1,118 @@
+"""Pictures of the same content: rendered once, and their files copied, whatever the sources are called.
+
+Content is the picture's bytes and those of its sidecar; a file is what it is by its recipe. What a copy is recorded
+with is what the file that it was copied from is recorded with, so that it shows nowhere which of the two came first.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from pipeline.errors import PictureError
+from pipeline.model import Header, Limits, Planned, Record, RenditionRecord, Written
+from pipeline.sources import reading
+from pipeline.targets.target import Target
+from pipeline.workers.token import TICK, Token
+
+LookUp = Callable[[bytes, Collection[str]], Sequence[Record]]
+"""By content and recipes: the records that earlier runs left; see `manifest.made`."""
+
+_REMEMBERED = 2048  # records of this run; the manifest holds a record some hundred records after it was given it
+_ANIMATED = ("gif", "png", "webp", "avif")  # whose frames all count to the limits; see `render.header`
+
+
+class Alike:
+    """What is known of equal content, in this run and before it. Used by many threads at once."""
+
+    def __init__(self, look_up: LookUp, target: Target, limits: Limits) -> None:
+        self._look_up = look_up
+        self._target = target
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._in_hand: dict[bytes, threading.Event] = {}
+        self._of_this_run: OrderedDict[bytes, Record] = OrderedDict()
+
+    @contextmanager
+    def turn(self, content: bytes, token: Token) -> Iterator[None]:
+        """Work on `content` within the block while, if possible, nobody else does. Raises `Revoked` while waiting.
+
+        Who comes second waits until the first is through, once, and holds nothing meanwhile that the first could need:
+        no room in the byte budget and no child. Whoever is first waits for nobody. So it always ends, and if the first
+        has failed, the others try for themselves.
+        """
+        mine = threading.Event()
+        with self._lock:
+            first = self._in_hand.setdefault(content, mine)
+        while first is not mine and not first.wait(TICK):
+            token.check()
+        try:
+            yield
+        finally:
+            if first is mine:
+                with self._lock:
+                    del self._in_hand[content]
+                mine.set()
+
+    def known(self, content: bytes, recipes: Collection[str]) -> tuple[Record, ...]:
+        """Records of this content, that of this run first, then in the order of the sources. Each within the limits:
+        what would be refused today is not there.
+        """
+        with self._lock:
+            mine = self._of_this_run.get(content)
+        records = [*((mine,) if mine else ()), *self._look_up(content, recipes)]
+        return tuple(one for one in records if one.header is not None and _within(self._limits, one.header))
+
+    def remember(self, record: Record) -> None:
+        """Keep a record of this run, for those of the same content that come before the manifest has it."""
+        content = record.made_from
+        if record.error is not None or content is None:
+            return
+        made = {one.recipe: replace(one, libraries=_libraries(one, record)) for one in record.renditions if one.written}
+        with self._lock:
+            before = self._of_this_run.pop(content, None)
+            older = {one.recipe: one for one in before.renditions} if before else {}
+            self._of_this_run[content] = replace(record, renditions=tuple((older | made).values()))
+            if len(self._of_this_run) > _REMEMBERED:
+                self._of_this_run.popitem(last=False)
+
+    def copied(self, planned: Planned, known: Sequence[Record]) -> tuple[RenditionRecord, int] | None:
+        """A rendition like the planned one, and a descriptor of its bytes, which the caller closes; None: make it.
+
+        The file must still be there with the recorded size and mtime, and its bytes are hashed again.
+        """
+        for record in known:
+            for made in record.renditions:
+                if made.recipe == planned.recipe and made.written is not None:
+                    descriptor = self._bytes(made.written)
+                    if descriptor is not None:
+                        return made, descriptor
+        return None
+
+    def _bytes(self, written: Written) -> int | None:
+        try:
+            with self._target.open_for_reading(written.path) as file:
+                found = os.fstat(file.fileno())
+                if (found.st_size, found.st_mtime_ns) != (written.size, written.mtime_ns):
+                    return None
+                first = reading.read(file.fileno(), reading.CHUNK)
+                copied = reading.copy(file.fileno(), first, written.size)
+        except (OSError, PictureError):
+            return None
+        if (copied.size, copied.sha256) == (written.size, written.sha256):
+            return copied.descriptor
+        os.close(copied.descriptor)
+        return None
+
+
+def _libraries(rendition: RenditionRecord, record: Record) -> str:
+    return record.libraries if rendition.libraries is None else rendition.libraries
+
+
+def _within(limits: Limits, header: Header) -> bool:
+    frames = header.frames if header.format in _ANIMATED else 1
+    return frames <= limits.frames and header.width * header.height * frames <= limits.pixels

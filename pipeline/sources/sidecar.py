@@ -1,0 +1,119 @@
+"""The file beside a picture that says how this one picture is to be treated: `photo.jpg.yaml` for `photo.jpg`.
+
+It belongs to its picture's fingerprint: adding, changing or removing it changes the picture. What is wrong in it fails
+that picture and no other, with the place in the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pipeline.config.node import Node
+from pipeline.config.words import did_you_mean, got
+from pipeline.config.yaml12 import Malformed, parse
+from pipeline.errors import ErrorKind, PictureError
+from pipeline.model import Overrides
+
+SUFFIX = ".yaml"
+LIMIT = 64 * 1024  # bytes; an honest one has a hundred
+_LONGEST_ALT = 2000  # characters
+_EDGES = ("left", "top", "width", "height")
+
+
+def is_sidecar_name(name: str) -> bool:
+    """Whether a file of this name is a sidecar, if the picture that it would belong to is there."""
+    return name.endswith(SUFFIX) and len(name) > len(SUFFIX) and not name.removesuffix(SUFFIX).endswith(SUFFIX)
+
+
+def content(picture: bytes, sidecar: bytes) -> bytes:
+    """The hash that stands for a picture with the SHA-256 `picture` together with the text of its sidecar."""
+    return hashlib.sha256(picture + hashlib.sha256(sidecar).digest()).digest()
+
+
+def overrides(text: bytes, name: str) -> Overrides:
+    """What the sidecar with this text and file name says. Any thread.
+
+    Raises `PictureError` (bad sidecar), whose detail holds all that is wrong as `photo.jpg.yaml:3:5: key: what`.
+    """
+    try:
+        root, problems = parse(text.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise _bad(name, text.count(b"\n", 0, error.start) + 1, 1, "is not UTF-8") from None
+    except Malformed as error:
+        raise _bad(name, *error.mark, error.text) from None
+    if root is None:
+        return Overrides()
+    if not isinstance(root.value, dict):
+        raise _bad(name, *root.mark, f"must be a mapping with the keys {', '.join(_READERS)} ({got(root)})")
+    values: dict[str, Any] = {}
+    wrong = [(mark, f"{key}: {said}") for mark, key, said in problems]
+    for key, node in root.value.items():
+        if key not in _READERS:
+            hint = did_you_mean(key, _READERS) or f"; known here: {', '.join(_READERS)}"
+            wrong.append((root.keys[key], f"{key}: is no key that is known{hint}"))
+            continue
+        try:
+            values[key] = _READERS[key](node)
+        except ValueError as error:
+            wrong.append((node.mark, f"{key}: {error} ({got(node)})"))
+    if wrong:
+        details = [f"{name}:{mark.line}:{mark.column}: {said}" for mark, said in sorted(wrong)]
+        raise PictureError(ErrorKind.BAD_SIDECAR, "; ".join(details))
+    return Overrides(**values)
+
+
+def _bad(name: str, line: int, column: int, text: str) -> PictureError:
+    return PictureError(ErrorKind.BAD_SIDECAR, f"{name}:{line}:{column}: {text}")
+
+
+def _focal_point(node: Node) -> tuple[float, float]:
+    children = node.value if isinstance(node.value, list) else []
+    numbers = tuple(_fractions(children))
+    if len(children) != 2 or len(numbers) != 2:
+        raise ValueError("must be two numbers from 0 to 1, [from the left, from the top]")
+    return numbers[0], numbers[1]
+
+
+def _crop(node: Node) -> tuple[float, float, float, float]:
+    said = "must be {left, top, width, height} as fractions of the upright picture, from 0 to 1 and within it"
+    children = node.value if isinstance(node.value, dict) else {}
+    if set(children) != set(_EDGES):
+        raise ValueError(said)
+    numbers = tuple(_fractions([children[edge] for edge in _EDGES]))
+    if len(numbers) != len(_EDGES):
+        raise ValueError(said)
+    left, top, width, height = numbers
+    if not (width > 0 and height > 0 and left + width <= 1 + 1e-9 and top + height <= 1 + 1e-9):  # 0.7 + 0.1 + 0.2
+        raise ValueError(said)
+    return left, top, width, height
+
+
+def _fractions(nodes: list[Node]) -> Iterator[float]:
+    for node in nodes:
+        value = node.value
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and 0 <= value <= 1:
+            yield float(value)
+
+
+def _skip(node: Node) -> bool:
+    if not isinstance(node.value, bool):
+        raise ValueError("must be true or false")  # noqa: TRY004 - the value is wrong, as with the other keys
+    return node.value
+
+
+def _alt(node: Node) -> str:
+    text = " ".join(node.value.split()) if isinstance(node.value, str) else None
+    if text is None or len(text) > _LONGEST_ALT:
+        raise ValueError(f"must be text of at most {_LONGEST_ALT:,} characters")
+    return text
+
+
+_READERS: dict[str, Callable[[Node], object]] = {
+    "focal_point": _focal_point,
+    "crop": _crop,
+    "skip": _skip,
+    "alt": _alt,
+}
