@@ -96,6 +96,13 @@ def test_a_closed_descriptor_leads_nowhere_and_an_open_one_stays(tmp_path: Path)
     assert (done.stdout, (tmp_path / "file").read_bytes()) == (b"out", b"")
 
 
+def test_a_run_opens_no_file_as_its_standard_error(world: World) -> None:
+    command = "for n in 0 1 2; do readlink /proc/$PPID/fd/$n; done > fds"
+    world.configure(world.text + f"notify: {{command: {{run: [sh, -c, '{command}'], on: always}}}}\n")
+    assert cron(*PYTHON, "run", str(world.config_path), shell='"$@" <&- >&- 2>&-').returncode == 0
+    assert (world.root / "fds").read_text() == "/dev/null\n" * 3
+
+
 ANSWERS = [
     ("plan", "CONFIG"),
     ("plan", "CONFIG", "--json"),
@@ -137,6 +144,15 @@ def test_a_long_answer_to_head_ends_at_once_and_in_silence(world: World) -> None
     assert done.stdout.startswith(b"new             0000.jpg -> ")
     assert done.stdout.count(b"\n") == 1
     assert done.stderr == b"status 3\n"
+
+
+def test_a_long_answer_onto_a_full_disk_is_one_clear_line(world: World) -> None:
+    for number in range(3000):
+        world.put(f"{number:04}.jpg", b"")
+    with open("/dev/full", "wb") as full:
+        done = cron(*PYTHON, "plan", str(world.config_path), stdout=full)
+    assert done.returncode == ExitStatus.UNFINISHED
+    assert done.stderr == b"pipeline: cannot write to standard output: No space left on device\n"
 
 
 def test_an_answer_onto_a_full_disk_is_one_clear_line_and_no_success(world: World) -> None:

@@ -6,6 +6,8 @@ import functools
 import json
 import os
 import re
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from pipeline.errors import ExitStatus
 from pipeline.manifest.lock import RunLock
 from pipeline.manifest.store import Manifest
 from pipeline.report.ping import Ping
+from pipeline.run.run import Begun
+from pipeline.run.tally import Summary
 from pipeline.targets import placing
 from tests.report.conftest import Service, service  # noqa: F401 - a fixture
 from tests.world import World, jpeg
@@ -136,6 +140,29 @@ def test_a_defect_is_told_too(
     assert run(told, monkeypatch, service.url) == 3
     assert status(told)["sentence"] == "thumbs: could not finish: RuntimeError: oh"
     assert "s3cret" not in capsys.readouterr().err
+
+
+def test_a_run_that_was_stopped_is_told_with_what_it_left(
+    told: World,
+    monkeypatch: pytest.MonkeyPatch,
+    service: Service,  # noqa: F811
+) -> None:
+    monkeypatch.setattr("pipeline.run.run._sweep", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    assert run(told, monkeypatch, service.url) == ExitStatus.TERMINATED
+    assert (status(told)["status"], status(told)["succeeded"]) == (143, False)
+    assert paths(service)[-1] == "/s3cret/143"
+
+
+def test_a_run_that_is_given_up_where_it_hangs_is_told_from_another_thread(told: World) -> None:
+    from pipeline.cli.telling import Telling
+
+    telling = Telling(told.config)
+    telling.begun(Begun("0" * 32, lambda: Summary(pictures={"done": 7})))
+    thread = threading.Thread(target=telling.given_up, args=(ExitStatus.TERMINATED,))
+    thread.start()
+    thread.join()
+    assert (status(told)["status"], status(told)["pictures"]) == (143, {"done": 7})
+    assert "given up" in status(told)["sentence"]
 
 
 def test_the_secret_is_in_no_word_whatever_goes_wrong(
