@@ -11,6 +11,8 @@ import enum
 from dataclasses import dataclass, field
 
 from pipeline.errors import ErrorKind, PictureError
+from pipeline.shape import Extract, Gravity, Length, Resampler
+from pipeline.steps import Step
 
 
 class Reason(enum.StrEnum):
@@ -71,11 +73,62 @@ class Format(enum.StrEnum):
 
 
 DEFAULT_QUALITY = {Format.JPEG: 82, Format.WEBP: 80, Format.AVIF: 63}  # formats that are not here know no quality
+EFFORT = {Format.PNG: (0, 9, 6), Format.WEBP: (0, 6, 4), Format.AVIF: (0, 10, 4)}  # least, most, default
+
+
+class Profile(enum.StrEnum):
+    """What becomes of a picture's colours."""
+
+    SRGB = "srgb"  # converted to sRGB, the profile is dropped
+    KEEP = "keep"  # left as they are, the profile goes along
+
+
+class Metadata(enum.StrEnum):
+    """What of a picture's metadata goes along; nothing `Private` does, whatever this says."""
+
+    STRIP = "strip"  # copyright, artist and credit
+    RIGHTS = "rights"  # those, and everything else about who may use the picture and how
+    KEEP = "keep"
+
+
+class Private(enum.StrEnum):
+    """Metadata that never goes along unless asked for by name."""
+
+    GPS = "gps"  # where it was taken
+    SERIALS = "serials"  # of camera and lens; the camera's owner, the picture's unique ids
+    MAKER_NOTES = "maker_notes"
+    THUMBNAILS = "thumbnails"  # embedded ones, which may show what was cropped away
+    COMMENTS = "comments"
+
+
+class Animation(enum.StrEnum):
+    """What becomes of an animation where the format can hold one."""
+
+    KEEP = "keep"
+    FIRST = "first"  # its first frame, and the others are not decoded
+
+
+class Subsampling(enum.StrEnum):
+    """How finely colour is stored beside brightness; the usual notation."""
+
+    FULL = "4:4:4"
+    HALF = "4:2:2"
+    QUARTER = "4:2:0"
+
+
+class Verify(enum.StrEnum):
+    """How an encoded rendition is looked at before it is delivered."""
+
+    HEADER = "header"  # opened from its bytes: format, size, mode, frames and metadata are as they should be
+    DECODE = "decode"  # and all its pixels decoded
+
+
+LARGEST = -1  # as a page: the one with the most pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What one rendition is to look like. Every field but `name` can change bytes and is part of the recipe."""
+    """What one rendition is to look like. The recipe is every field that can change bytes: not name, family, verify."""
 
     name: str
     width: int | None = None  # pixels of the box; None: free
@@ -85,6 +138,38 @@ class Spec:
     format: Format = Format.JPEG
     quality: int | None = None  # None: the format's default, see `effective_quality`
     background: str = "#ffffff"  # under alpha where the format has none, and around `contain`
+    lossless: bool = False
+    effort: int | None = None  # on the format's own scale, see `EFFORT`
+    subsampling: Subsampling | None = None  # None: 4:2:0 for JPEG below quality 90, else 4:4:4
+    progressive: bool | None = None  # JPEG; None: where it is worth its time
+    colors: int | None = None  # of a palette; None: PNG has none, GIF as many as it can
+    max_bytes: int | None = None  # the best quality that fits, at most `effective_quality`
+    optimize: bool = False  # a lossless second pass over the encoded JPEG
+    keep_smaller: bool = False  # the source's bytes instead, if they are as asked in every way and no more
+    profile: Profile = Profile.SRGB
+    metadata: Metadata = Metadata.STRIP
+    private: tuple[Private, ...] = ()  # in canonical order
+    animation: Animation = Animation.KEEP
+    page: int | None = None  # from 0, of what holds several pictures; None: the main one
+    verify: Verify = Verify.HEADER  # cannot change bytes, only whether there are any: not part of the recipe
+    family: str | None = None  # that it is one of, with a name of family, width and format; not part of the recipe
+    aspect: tuple[int, int] | None = None  # width : height; gives the side of the box that is free
+    dpr: float = 1.0  # device pixels for each pixel of the box, of `pad` and of margins
+    gravity: Gravity = Gravity.CENTRE
+    focal_point: tuple[float, float] | None = None  # in place of gravity; 0..1 of the whole upright picture
+    extract: Extract | None = None
+    rotate: int = 0  # degrees clockwise, a multiple of 90
+    trim: int | None = None  # levels (of 255) by which a border may differ from its corner and still be cut off
+    pad: tuple[Length, Length, Length, Length] | None = None  # top, right, bottom, left, around the box
+    steps: tuple[Step, ...] = ()
+    linear: bool = False  # resampled in linear light
+    resampler: Resampler = Resampler.AUTO
+    shrink_on_load: bool = True  # whether the decoder may shrink, where it can
+
+    @property
+    def label(self) -> str:
+        """The name in file names: that of a family's member is without its format, which the extension tells."""
+        return self.name if self.family is None else self.name.removesuffix(f"-{self.format.value}")
 
     @property
     def effective_quality(self) -> int | None:
@@ -204,6 +289,20 @@ class Rendered:
     status: Status = Status.DONE
     warnings: tuple[str, ...] = ()
     quality: int | None = None  # that a search (`max_bytes`) ended with; None where nothing was searched
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a file turned out to be when it was opened, as `render.inspect` finds it."""
+
+    format: str  # as `Header.format`
+    width: int
+    height: int
+    mode: str
+    frames: int  # of an animation, else 1
+    has_profile: bool
+    private: tuple[Private, ...]  # what was found of it, in canonical order
+    metadata: bool = False  # whether there is any metadata at all, private or not
 
 
 @dataclass(frozen=True, slots=True)

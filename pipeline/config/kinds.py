@@ -11,10 +11,12 @@ import enum
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from pipeline.model import LARGEST
 
 Json = dict[str, Any]
 
@@ -45,6 +47,10 @@ class Says:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return _one_error(handler(source), self.text)
+
+
+Flag = Annotated[bool, Field(strict=True), Says("must be true or false")]
+OptionalFlag = Annotated[bool | None, Field(strict=True), Says("must be true or false")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +142,7 @@ BYTES = {
     for name, base in ((f"{prefix}B", 1000), (f"{'K' if prefix == 'k' else prefix}iB", 1024))
     if name != "iB"
 }
+LIKE_BYTES = 'a size such as "2 GiB", "500 MB" or a number of bytes'
 PIXELS = {"px": 1, "kpx": 10**3, "Mpx": 10**6, "Gpx": 10**9}
 
 
@@ -149,3 +156,44 @@ class OneOf:
         names = [member.value for member in self.members]
         inner = core_schema.no_info_after_validator_function(self.members, core_schema.literal_schema(list(names)))
         return _one_error(inner, f"must be one of {', '.join(names)}", " ".join(names))
+
+
+@dataclass(frozen=True, slots=True)
+class SomeOf:
+    """A list of members of an enum, by their values. Becomes a tuple in the enum's order: theirs means nothing."""
+
+    members: type[enum.StrEnum]
+
+    def parse(self, value: object) -> tuple[enum.StrEnum, ...]:
+        """Raises `PydanticCustomError` for what is no such list."""
+        names = [member.value for member in self.members]
+        if not isinstance(value, list | tuple) or not all(name in names for name in value):
+            raise wrong(f"must be a list of {', '.join(names)}")
+        return tuple(member for member in self.members if member.value in value)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.parse)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        return {"type": "array", "items": {"enum": [member.value for member in self.members]}}
+
+
+@dataclass(frozen=True, slots=True)
+class PageNumber:
+    """A page, from 0, or `largest`, which becomes `model.LARGEST`."""
+
+    most = 65_535
+
+    def parse(self, value: object) -> int:
+        """Raises `PydanticCustomError` for what is no page."""
+        if value == "largest":
+            return LARGEST
+        if type(value) is not int or not 0 <= value <= self.most:
+            raise wrong(f"must be a whole number from 0 to {self.most}, or largest", "largest")
+        return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.parse)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        return {"anyOf": [{"const": "largest"}, {"type": "integer", "minimum": 0, "maximum": self.most}]}

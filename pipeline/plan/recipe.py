@@ -13,7 +13,7 @@ import json
 from pipeline.model import Spec
 from pipeline.render.version import VERSION
 
-_NOT_BYTES = frozenset({"name"})
+_NOT_BYTES = frozenset({"name", "family", "verify"})
 
 
 def recipe_text(spec: Spec) -> str:

@@ -1,0 +1,234 @@
+"""A rendition in the config: what may be asked of one derived image, and what of it goes together.
+
+The order of the fields matters: a validator sees only the fields before its own.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from pipeline.config.kinds import (
+    BYTES,
+    LIKE_BYTES,
+    Amount,
+    Flag,
+    OneOf,
+    OptionalFlag,
+    PageNumber,
+    Says,
+    SomeOf,
+    Whole,
+    rule,
+    wrong,
+)
+from pipeline.config.section import Section, field_of
+from pipeline.config.texts import Colour
+from pipeline.model import (
+    DEFAULT_QUALITY,
+    EFFORT,
+    Animation,
+    Fit,
+    Format,
+    Metadata,
+    Private,
+    Profile,
+    Spec,
+    Subsampling,
+    Verify,
+)
+
+MAX_SIDE = {
+    Format.JPEG: 65_500,  # JPEG_MAX_DIMENSION of libjpeg
+    Format.WEBP: 16_383,  # 14 bits in its frame header
+}  # pixels; other formats hold 65,535 and more
+_SUBSAMPLED = (Format.JPEG, Format.AVIF)
+_WITH_PALETTE = (Format.PNG, Format.GIF)
+_KEEPABLE = (Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.GIF)  # a TIFF can hold anything anywhere
+
+_Side = Annotated[int | None, Whole(1, 65_535)]
+_WIDTHS = "must be a list of whole numbers such as [320, 640, 1280]"
+_FORMATS = "must be a list of formats such as [avif, webp, jpeg]"
+
+
+class Rendition(Section):
+    """What one derived image of each source is to look like."""
+
+    format: Annotated[Format, OneOf(Format)] = field_of(Spec, "format", "The format that is written.")
+    width: _Side = field_of(Spec, "width", "Pixels of the box; left out: free.")
+    height: _Side = field_of(Spec, "height", "Pixels of the box; left out: free.")
+    fit: Annotated[Fit, OneOf(Fit)] = field_of(
+        Spec,
+        "fit",
+        "How a picture meets its box. inside: as large as fits; cover: fills it, cropped; contain: fits, with "
+        "background around; fill: stretched; outside: as small as covers it. All but inside need width and height.",
+    )
+    enlarge: Flag = field_of(Spec, "enlarge", "Whether pictures that are smaller than their box are enlarged.")
+    quality: Annotated[int | None, Whole(1, 100)] = field_of(
+        Spec,
+        "quality",
+        f"Of lossy formats; left out: {', '.join(f'{name} {value}' for name, value in DEFAULT_QUALITY.items())}.",
+    )
+    lossless: Flag = field_of(Spec, "lossless", "WebP without loss; quality is then of no account.")
+    effort: Annotated[int | None, Whole(0, 10)] = field_of(
+        Spec,
+        "effort",
+        "How hard the encoder tries to make the file smaller, on the format's own scale: "
+        + ", ".join(f"{name} {least} to {most} ({default})" for name, (least, most, default) in EFFORT.items())
+        + ".",
+    )
+    subsampling: Annotated[Subsampling | None, OneOf(Subsampling)] = field_of(
+        Spec,
+        "subsampling",
+        "How finely colour is stored, of jpeg and avif; left out: 4:2:0 for jpeg below quality 90, else 4:4:4.",
+    )
+    progressive: OptionalFlag = field_of(
+        Spec, "progressive", "JPEG in several passes; left out: where the picture is large enough for it to pay."
+    )
+    colors: Annotated[int | None, Whole(2, 256)] = field_of(
+        Spec, "colors", "A palette of that many at the most, of png (left out: none) and gif (256)."
+    )
+    max_bytes: Annotated[int | None, Amount(BYTES, LIKE_BYTES, 100, 2**40)] = field_of(
+        Spec, "max_bytes", "The file is made no larger: with the best quality that fits, up to `quality`."
+    )
+    optimize: Flag = field_of(
+        Spec, "optimize", "JPEG: made smaller without loss by mozjpeg, which takes longer. Needs the extra `optimize`."
+    )
+    keep_smaller: Flag = field_of(
+        Spec,
+        "keep_smaller",
+        "Whether the source's own bytes are kept where they are no larger and are as asked in every way.",
+    )
+    background: Annotated[str, Colour()] = field_of(
+        Spec,
+        "background",
+        'Under transparency where the format has none, and around contain: "#rrggbb" or white, black ...',
+    )
+
+    profile: Annotated[Profile, OneOf(Profile)] = field_of(
+        Spec, "profile", "srgb: colours are converted to it. keep: they stay as they are, with the source's profile."
+    )
+    metadata: Annotated[Metadata, OneOf(Metadata)] = field_of(
+        Spec,
+        "metadata",
+        "What goes along. strip: copyright, artist, credit; rights: also terms of use, licence, contact; "
+        "keep: all but what `private` names.",
+    )
+    private: Annotated[tuple[Private, ...], SomeOf(Private)] = Field(
+        default=Spec("").private, description="What goes along beyond that and never does otherwise."
+    )
+    animation: Annotated[Animation, OneOf(Animation)] = field_of(
+        Spec, "animation", "first: only the first frame of an animation."
+    )
+    page: Annotated[int | None, PageNumber()] = field_of(
+        Spec,
+        "page",
+        "Of sources that hold several pictures, from 0, or `largest`; left out: the first, of an icon the largest.",
+    )
+    verify: Annotated[Verify, OneOf(Verify)] = field_of(
+        Spec,
+        "verify",
+        "How what was encoded is looked at before it is written. header: format, size, mode, frames, metadata; "
+        "decode: all of its pixels, too.",
+    )
+    widths: Annotated[list[Annotated[int, Whole(1, 65_535)]] | None, Says(_WIDTHS)] = Field(
+        default=None, exclude=True, description="Instead of width: a rendition of each, for srcset; see formats."
+    )
+    formats: Annotated[list[Annotated[Format, OneOf(Format)]] | None, Says(_FORMATS)] = Field(
+        default=None,
+        exclude=True,
+        description="Instead of format: a rendition in each, best first, as browsers try them; keys that only some of "
+        "the formats know are taken for those.",
+    )
+
+    @field_validator("width", "height")
+    @classmethod
+    def _fits_the_format(cls, value: int | None, info: ValidationInfo) -> int | None:
+        picture_format = info.data.get("format")
+        if value is not None and picture_format in MAX_SIDE and value > MAX_SIDE[picture_format]:
+            raise wrong(f"must be at most {MAX_SIDE[picture_format]} for {picture_format}")
+        return value
+
+    @field_validator("fit")
+    @classmethod
+    def _has_its_box(cls, value: Fit, info: ValidationInfo) -> Fit:
+        missing = [side for side in ("width", "height") if side in info.data and info.data[side] is None]
+        if value is not Fit.INSIDE and missing:
+            verb = "is" if len(missing) == 1 else "are"
+            raise rule(f"{value} needs both width and height; {' and '.join(missing)} {verb} missing")
+        return value
+
+    @field_validator("quality")
+    @classmethod
+    def _has_quality(cls, value: int | None, info: ValidationInfo) -> int | None:
+        _only_for(info, tuple(DEFAULT_QUALITY))
+        return value
+
+    @field_validator("lossless")
+    @classmethod
+    def _can_be_lossless(cls, value: bool, info: ValidationInfo) -> bool:
+        if value:
+            _only_for(info, (Format.WEBP,))
+            if info.data.get("quality") is not None:
+                raise rule("does not go with quality, which a lossless picture has none of")
+        return value
+
+    @field_validator("effort")
+    @classmethod
+    def _on_the_formats_scale(cls, value: int, info: ValidationInfo) -> int | None:
+        _only_for(info, tuple(EFFORT))
+        least, most, default = EFFORT.get(info.data.get("format", Format.PNG), (0, 10, 0))
+        if not least <= value <= most:
+            raise wrong(f"must be from {least} to {most} for {info.data['format']}")
+        return None if value == default else value
+
+    @field_validator("subsampling")
+    @classmethod
+    def _is_subsampled(cls, value: Subsampling, info: ValidationInfo) -> Subsampling:
+        _only_for(info, _SUBSAMPLED)
+        return value
+
+    @field_validator("progressive", "optimize")
+    @classmethod
+    def _is_jpeg(cls, value: bool, info: ValidationInfo) -> bool:
+        if value or info.field_name == "progressive":
+            _only_for(info, (Format.JPEG,))
+        if value and info.field_name == "optimize" and info.data.get("progressive") is False:
+            raise rule("always writes progressive files; leave progressive out")
+        return value
+
+    @field_validator("colors")
+    @classmethod
+    def _has_a_palette(cls, value: int, info: ValidationInfo) -> int:
+        _only_for(info, _WITH_PALETTE)
+        return value
+
+    @field_validator("max_bytes")
+    @classmethod
+    def _has_something_to_search(cls, value: int, info: ValidationInfo) -> int:
+        _only_for(info, tuple(DEFAULT_QUALITY))
+        if info.data.get("lossless"):
+            raise rule("does not go with lossless: there is no quality to lower")
+        return value
+
+    @field_validator("keep_smaller")
+    @classmethod
+    def _can_be_kept(cls, value: bool, info: ValidationInfo) -> bool:
+        if value:
+            _only_for(info, _KEEPABLE)
+        return value
+
+    @field_validator("profile")
+    @classmethod
+    def _holds_a_profile(cls, value: Profile, info: ValidationInfo) -> Profile:
+        if value is Profile.KEEP and info.data.get("format") is Format.GIF:
+            raise rule("a gif holds no profile; only srgb is possible")
+        return value
+
+
+def _only_for(info: ValidationInfo, formats: tuple[Format, ...]) -> None:
+    """Raises `PydanticCustomError` unless the format is one of `formats`, or wrong itself."""
+    picture_format = info.data.get("format")
+    if picture_format is not None and picture_format not in formats:
+        raise rule(f"is only for {', '.join(formats)}; the format is {picture_format}")
