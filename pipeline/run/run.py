@@ -1,124 +1,109 @@
-"""Wires one run: the rooms are opened in order, the plan is fed to the crew, and how it ended is recorded once."""
+"""Wires one run: the locks are taken, the rooms are opened in order, `work` does the rest, and all is closed again."""
 
 from __future__ import annotations
 
 import os
 import socket
 import sys
+import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pipeline.config.settings import Config
-from pipeline.errors import ErrorKind, ExitStatus, ManifestTrouble, Stopped, TargetTrouble
-from pipeline.manifest.claims import Claim
-from pipeline.manifest.lock import RunLock
+from pipeline.errors import ExitStatus, TargetTrouble
 from pipeline.manifest.runs import KEEP, RunStart
 from pipeline.manifest.store import Manifest
-from pipeline.model import Job, Record, Status
-from pipeline.plan.planner import Planner, PlanOptions
-from pipeline.run.alike import Alike
-from pipeline.run.line import Line, Terms
+from pipeline.plan.versions import failure_key
+from pipeline.run import clock
+from pipeline.run.locking import held
+from pipeline.run.options import Begun, Progress, RunOptions, Watchers, Workers
 from pipeline.run.stop import Stop, on_signals
-from pipeline.run.tally import Summary, Tally
+from pipeline.run.tally import Summary
+from pipeline.run.work import Work
 from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
-from pipeline.workers import cpus, memory
-from pipeline.workers.budget import Budget
-from pipeline.workers.crew import Crew
-from pipeline.workers.exchange import InThread, Renderer
-from pipeline.workers.nursery import Nursery
 
-_RENDER = "pipeline.render.line:render"
-_WARM_UP = "pipeline.render.line:warm_up"
-_FIRST_CLAIMS, _MOST_CLAIMS = 8, 256  # jobs claimed in one commit: few at first, so that the first target comes soon
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What the command line may say beyond the config. None: as the config says."""
-
-    plan: PlanOptions = field(default_factory=PlanOptions)
-    threads: int | None = None
-    processes: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a run is. `bytes_expected` grows sharper while the plan goes on."""
-
-    pictures_done: int
-    failed: int
-    bytes_done: int
-    bytes_expected: int
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """A run that has its lock and its manifest, and begins to work."""
-
-    run: str  # its id, 32 hexadecimal digits
-    so_far: Callable[[], Summary]  # for the run's own thread, also when the run has failed
-
-
-def _nobody(begun: Begun) -> None:
-    """Stands for `begun` where nobody asks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """How many work at once, decided."""
-
-    threads: int
-    processes: int
-    queue: int
-    memory: int  # bytes
-
-
-def workers(config: Config, options: RunOptions) -> Workers:
-    """What the config and the command line say, with `auto` decided: a child a CPU; two threads more, so that reading
-    and writing go on while every child renders.
-    """
-    asked = config.workers
-    processes = next((n for n in (options.processes, asked.processes) if n is not None), cpus.available())
-    threads = next((n for n in (options.threads, asked.threads) if n is not None), (processes or cpus.available()) + 2)
-    return Workers(threads, processes, asked.queue, asked.memory or memory.available())
+_CLEAN = (ExitStatus.OK, ExitStatus.FAILED)
+_LAST_WORDS = 0.3  # seconds to commit what is recorded, for a run that is given up where it hangs
 
 
 def run(
     config: Config,
     options: RunOptions,
-    watch: Callable[[Progress], None],
-    begun: Callable[[Begun], None] = _nobody,
+    watch: Callable[[Progress], None] = lambda progress: None,
+    begun: Callable[[Begun], None] = lambda begun: None,
+    given_up: Callable[[ExitStatus], None] | None = None,
 ) -> Summary:
-    """Make what is missing or stale, in this thread and those it starts. Gives what came of it, also when a signal
-    stopped it; raises `PipelineError` when it could not finish.
+    """Make what is missing or stale, in this thread and those it starts. Gives what came of it, also when a signal or
+    the clock stopped it; raises `PipelineError` when it could not finish.
 
-    `watch` is called in the calling thread about every tick; `begun` once, when the work begins.
+    `watch` is called in the calling thread about every tick; `begun` once, when the work begins. `given_up` is called
+    in another thread when the run was told to stop but hangs in a call that does not return: it ends the process.
     """
     started = time.monotonic()
+    limits = (options.max_runtime or config.max_runtime, options.until or config.until)
+    stop = Stop(clock.deadline(*limits))
     identity = uuid.uuid4().hex
-    stop = Stop()
     source = LocalSource(config.source)
     source.stats("", ())  # a source that is not there is told before anything is made
     _make_parents(config)
     target = LocalTarget(config.target, identity)
     target.prepare()
-    with on_signals(stop), RunLock(config.manifest, run=identity):
+    opened: list[Manifest] = []
+    abandon = _abandoning(opened, given_up) if given_up else lambda status: None
+    with on_signals(stop, abandon), held(config, identity, options.lock_wait, stop.check):
         manifest = Manifest.open(config.manifest, owner=os.path.realpath(config.path), adopt=options.plan.adopt)
+        opened.append(manifest)
         try:
-            manifest.set_before_commit(target.sync)
+            manifest.set_before_commit(lambda: _sync(target, manifest))
             _sweep(manifest, target)
-            this_run = _Run(config, options, manifest, source, target, stop, watch)
-            manifest.begin_run(_start(identity, config, this_run.workers))
+            this_run = Work(config, _mending(options, manifest), manifest, source, target, stop, watch)
+            number = manifest.begin_run(
+                _start(identity, config, this_run.workers), lambda: failure_key(config.limits)
+            )
             begun(Begun(identity, lambda: this_run.so_far(ExitStatus.UNFINISHED)))
-            summary = replace(this_run.to_its_end(), seconds=time.monotonic() - started)
+            summary = this_run.to_its_end(number)
         finally:
             manifest.close()
-    return summary
+    warnings = (manifest.warning, *summary.warnings) if manifest.warning else summary.warnings
+    return replace(summary, seconds=time.monotonic() - started, warnings=warnings)
+
+
+def _abandoning(opened: list[Manifest], given_up: Callable[[ExitStatus], None]) -> Callable[[ExitStatus], None]:
+    """Commit what is recorded, if that can be done at once, before the process is ended."""
+
+    def commit(status: ExitStatus) -> None:
+        for manifest in opened:
+            with suppress(Exception):  # nothing more can be done for it
+                manifest.end_run(status, {}, told=False)
+
+    def abandon(status: ExitStatus) -> None:
+        last = threading.Thread(target=commit, args=(status,), name="last words", daemon=True)
+        last.start()
+        last.join(_LAST_WORDS)
+        given_up(status)
+
+    return abandon
+
+
+def _mending(options: RunOptions, manifest: Manifest) -> RunOptions:
+    """A manifest that came back from its backup does not know what was made since: such files are taken over if they
+    are equal to what this run would write, and until a run has gone through everything.
+    """
+    if options.plan.adopt or not manifest.restored:
+        return options
+    return replace(options, plan=replace(options.plan, adopt=True))
+
+
+def _sync(target: LocalTarget, manifest: Manifest) -> None:
+    """Before each commit: what the records speak of is on the disk."""
+    target.sync()
+    if made := target.take_new_folders():
+        manifest.orphans.add_folders(made)
 
 
 def _make_parents(config: Config) -> None:
@@ -134,10 +119,12 @@ def _make_parents(config: Config) -> None:
 
 
 def _sweep(manifest: Manifest, target: LocalTarget) -> None:
-    """Remove the temporary files of runs that died, if the last one did. The lock says that none of them works now."""
+    """Remove the temporary files of runs that died or were stopped, if the last one was: it may have given up threads
+    that hung. The lock says that none of them works now.
+    """
     runs = manifest.runs(KEEP)
-    if runs and runs[0].ended is None:
-        target.sweep({run.run for run in runs if run.ended is None})
+    if runs and runs[0].status not in _CLEAN:
+        target.sweep({run.run for run in runs if run.status not in _CLEAN})
 
 
 def _start(identity: str, config: Config, chosen: Workers) -> RunStart:
@@ -150,135 +137,3 @@ def _start(identity: str, config: Config, chosen: Workers) -> RunStart:
         time.time(),
         settings=asdict(chosen),
     )
-
-
-class _Run:
-    """One run under its lock. All its methods run in the main thread but `_record` and `_again`."""
-
-    def __init__(
-        self,
-        config: Config,
-        options: RunOptions,
-        manifest: Manifest,
-        source: LocalSource,
-        target: LocalTarget,
-        stop: Stop,
-        watch: Callable[[Progress], None],
-    ) -> None:
-        self.workers = workers(config, options)
-        self._manifest = manifest
-        self._stop = stop
-        self._watch = watch
-        self._source = source
-        self._target = target
-        self._adopt = options.plan.adopt
-        self._limits = config.limits
-        self._tally = Tally()
-        self._planner = Planner(config, manifest, options.plan, source, target)
-        self._twice: list[Job] = []  # their child died once; append is atomic
-
-    def to_its_end(self) -> Summary:
-        """Do the work and record how it ended, whatever happens."""
-        status = ExitStatus.UNFINISHED
-        try:
-            status = self._work()
-        except Stopped as stopped:
-            status = stopped.status
-        finally:
-            summary = self.so_far(status)
-            with suppress(ManifestTrouble) if status == ExitStatus.UNFINISHED else nullcontext():
-                self._manifest.end_run(status, summary.pictures)
-        if status in (ExitStatus.OK, ExitStatus.FAILED):
-            self._manifest.backup()
-        return summary
-
-    def _work(self) -> ExitStatus:
-        with self._renderer() as renderer:
-            line = Line(
-                self._source,
-                renderer,
-                Budget(self.workers.memory),
-                self._target,
-                Alike(self._manifest.made, self._target, self._limits),
-                self._record,
-                self._twice.append,
-                Terms(self._limits),
-            )
-            with self._crew(line.carry, self.workers.threads) as crew:
-                for job in self._claimed(self._planner.decisions()):
-                    crew.put(job)
-            if self._twice:
-                with self._crew(line.carry_alone, 1) as crew:
-                    for job in sorted(self._twice, key=lambda job: job.source):
-                        crew.put(job)
-        if self._planner.complete:
-            self._manifest.forget(self._planner.gone)
-        return ExitStatus.FAILED if self._tally.summary().failed else ExitStatus.OK
-
-    def _crew(self, work: Callable[..., None], threads: int) -> Crew[Job]:
-        return Crew(work, threads=threads, queue_size=self.workers.queue, pulse=self._pulse)
-
-    def _renderer(self) -> AbstractContextManager[Renderer]:
-        if self.workers.processes:
-            return Nursery(_RENDER, _WARM_UP, self.workers.processes)
-        from pipeline.render.line import render  # noqa: PLC0415 - with children, this process never imports Pillow
-
-        return nullcontext(InThread(render))
-
-    def _claimed(self, decisions: Iterable[Job | Record]) -> Iterator[Job]:
-        """The jobs of the plan, their targets claimed; verdicts that need no reading are recorded on the way."""
-        batch: list[Job] = []
-        most = _FIRST_CLAIMS
-        for decision in decisions:
-            self._stop.check()
-            if isinstance(decision, Record):
-                self._record(decision)
-                continue
-            batch.append(decision)
-            if len(batch) >= most:
-                yield from self._claim(batch)
-                batch, most = [], min(_MOST_CLAIMS, most * 2)
-        yield from self._claim(batch)
-
-    def _claim(self, jobs: list[Job]) -> list[Job]:
-        """Make the jobs' targets ours before they are written.
-
-        To adopt means that a file may be in the way: it becomes ours by its record, once it has proved equal.
-        """
-        claims = [Claim(one.target, job.source, one.spec.name) for job in jobs for one in job.planned if not one.ours]
-        if claims and self._adopt:
-            there = self._target.stats([claim.target for claim in claims])
-            claims = [claim for claim, stat in zip(claims, there, strict=True) if stat is None]
-        if claims:
-            self._manifest.claim(claims)
-        return jobs
-
-    def _record(self, record: Record) -> None:
-        """Runs in any thread."""
-        strangers = [one.target for one in record.renditions if one.error and one.error.kind == ErrorKind.NOT_OURS]
-        if strangers:  # a file appeared after its path was claimed: the claim was wrong
-            self._manifest.release(strangers)
-        self._manifest.add(record)
-        self._tally.add(record)
-
-    def _pulse(self) -> None:
-        self._manifest.tick()
-        self._stop.check()
-        self._watch(self._progress())
-
-    def _progress(self) -> Progress:
-        summary, counts = self._tally.summary(), self._planner.counts
-        expected = counts.bytes * counts.sources // max(1, counts.seen)
-        return Progress(sum(summary.pictures.values()), summary.failed, self._tally.bytes_dealt_with, expected)
-
-    def so_far(self, status: ExitStatus) -> Summary:
-        """The tally with what only the plan knows."""
-        counts = self._planner.counts
-        summary = self._tally.summary()
-        pictures = {**summary.pictures}
-        if counts.unchanged:
-            pictures[Status.UNCHANGED] = counts.unchanged
-        if not self._planner.complete and status not in (ExitStatus.OK, ExitStatus.FAILED):
-            pending = counts.sources - counts.unchanged - counts.unsupported - sum(summary.pictures.values())
-            pictures |= {Status.PENDING: pending} if pending > 0 else {}
-        return replace(summary, status=status, pictures=dict(sorted(pictures.items())), orphans=counts.orphans)

@@ -59,7 +59,7 @@ class Crew(Generic[Item]):
         self._failure: BaseException | None = None
         self._pulsed = time.monotonic()  # when the pulse was last called
         self._looked = self._pulsed  # when deadlines were last looked at
-        self._looked = self._pulsed  # when deadlines were last looked at
+        self._left: list[threading.Thread] = []  # threads that have gone because there were too many
         self._off = False  # called off: items are taken and dropped
 
     def __enter__(self) -> Crew[Item]:
@@ -70,6 +70,24 @@ class Crew(Generic[Item]):
             self._call_off()
             raise
         return self
+
+    @property
+    def threads(self) -> int:
+        """How many there are to be."""
+        return self._count
+
+    @property
+    def queued(self) -> int:
+        """How many items wait for a thread."""
+        return self._queue.qsize()
+
+    def resize(self, threads: int) -> None:
+        """Have so many threads from now on: more of them at once, fewer as they finish what they are at."""
+        with self._changed:
+            self._count = threads
+            more = 0 if self._off else threads - len(self._threads)
+        for _ in range(more):
+            self._hire()
 
     def put(self, item: Item) -> None:
         """Queue one item, waiting for room. Raises what a worker raised."""
@@ -198,6 +216,10 @@ class Crew(Generic[Item]):
                 self._open -= 1
                 self._threads[me] = None
                 self._changed.notify_all()
+                if len(self._threads) > self._count:
+                    del self._threads[me]
+                    self._left.append(me)
+                    return
         with self._changed:
             self._threads.pop(me, None)
             self._changed.notify_all()

@@ -163,3 +163,61 @@ def test_the_pulse_beats_although_the_queue_never_fills() -> None:
     with Crew[int](lambda item, token: None, threads=2, queue_size=1000, pulse=lambda: beats.append(1)) as crew:
         while len(beats) < 3:
             crew.put(1)
+
+
+def test_a_crew_can_hire_while_it_works() -> None:
+    crowd = threading.Barrier(5)
+
+    def work(item: int, token: Token) -> None:
+        crowd.wait(30)
+
+    with Crew(work, threads=2, queue_size=16) as crew:
+        for number in range(5):
+            crew.put(number)
+        crew.resize(5)  # the barrier opens for five at once only
+
+
+def test_a_crew_that_is_made_smaller_lets_go_who_has_finished_and_drops_nothing() -> None:
+    free = threading.Event()
+    seen: list[int] = []
+
+    def work(item: int, token: Token) -> None:
+        free.wait(30)
+        seen.append(item)
+
+    with Crew(work, threads=8, queue_size=64) as crew:
+        for number in range(40):
+            crew.put(number)
+        crew.resize(1)
+        free.set()
+    assert sorted(seen) == list(range(40))
+
+
+def test_a_smaller_crew_works_on_fewer_items_at_once() -> None:
+    lock = threading.Lock()
+    at_once = most = 0
+
+    def work(item: int, token: Token) -> None:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once) if item >= 100 else most
+        with lock:
+            at_once -= 1
+
+    gate = threading.Barrier(9)
+
+    def wait_or_work(item: int, token: Token) -> None:
+        if item < 8:
+            gate.wait(30)
+        else:
+            work(item, token)
+
+    with Crew(wait_or_work, threads=8, queue_size=512) as crew:
+        for number in range(8):
+            crew.put(number)
+        crew.resize(1)
+        gate.wait(30)
+        for number in range(8, 300):
+            crew.put(number)
+    assert most <= 1

@@ -1,0 +1,90 @@
+"""`threads: auto`: a run begins with two more threads than children, and hires while its children have nothing to do.
+
+With storage that answers at once, two threads beyond the children keep all of them busy, and more would only hold more
+pictures in memory. With storage that takes its time, that many spend theirs waiting for it, and the children for them.
+So it is looked at every tick: children without work while jobs wait and this process idles call for more threads;
+pictures that queue up for a child, for fewer.
+"""
+
+from __future__ import annotations
+
+import resource
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipeline.model import Job
+from pipeline.workers.crew import Crew
+from pipeline.workers.exchange import Bounds, Exchange, Renderer
+from pipeline.workers.token import TICK, Token
+
+MOST = 64  # threads; each holds a picture, and some descriptors
+_LOOKS = 2  # that must agree
+_IDLE = 0.75  # of the children's time in use: below that they have too little to do
+_BUSY = 0.7  # of a CPU that this process takes: above that, more threads would only take turns
+_GROWTH = 1.6
+_DESCRIPTORS = 400  # of this process beside those of pictures in flight
+
+
+class Occupancy:
+    """A `Renderer` that counts the pictures at or before it."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+        self._lock = threading.Lock()
+        self.pictures = 0  # with a child, or waiting for one
+
+    @contextmanager
+    def ask(self, descriptor: int, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:
+        """See `Renderer`."""
+        with self._lock:
+            self.pictures += 1
+        try:
+            with self._renderer.ask(descriptor, request, bounds, token) as exchange:
+                yield exchange
+        finally:
+            with self._lock:
+                self.pictures -= 1
+
+
+class Hiring:
+    """Sizes one crew. All in the producer's thread, but for the counting."""
+
+    def __init__(self, crew: Crew[Job], occupancy: Occupancy, children: int, most: int) -> None:
+        """`children`: how many pictures can be rendered at once. There are never fewer threads than to begin with."""
+        self._crew = crew
+        self._occupancy = occupancy
+        self._children = children
+        self._least = crew.threads
+        self._most = max(crew.threads, most)
+        self._seen: deque[int] = deque(maxlen=_LOOKS)
+        self._looked = time.monotonic()
+        self._cpu = time.process_time()
+
+    def look(self) -> None:
+        """Hire or let go, if a tick has passed since the last look. To be called by the crew's pulse."""
+        now, cpu = time.monotonic(), time.process_time()
+        passed = now - self._looked
+        if passed < TICK * 0.9:
+            return
+        load = (cpu - self._cpu) / passed
+        self._looked, self._cpu = now, cpu
+        self._seen.append(self._occupancy.pictures)
+        if len(self._seen) < _LOOKS:
+            return
+        threads = self._crew.threads
+        if max(self._seen) < _IDLE * self._children and self._crew.queued and load < _BUSY:
+            threads = min(self._most, int(threads * _GROWTH) + 1)
+        elif (surplus := min(self._seen) - 2 * self._children - 2) > 0:
+            threads = max(self._least, threads - (surplus + 1) // 2)
+        if threads != self._crew.threads:
+            self._crew.resize(threads)
+            self._seen.clear()
+
+
+def most_threads(renditions: int) -> int:
+    """How many threads may be hired where a picture has so many renditions: open files are what runs out first."""
+    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST if soft < 0 else max(1, min(MOST, (soft - _DESCRIPTORS) // (renditions + 6)))
