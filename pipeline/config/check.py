@@ -15,6 +15,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from pipeline.config.complaints import complaint
+from pipeline.config.families import Member, expanded, in_the_file
 from pipeline.config.node import KeyPath, Node, Problem
 from pipeline.config.notify import Notify
 from pipeline.config.schema import Document, Rendition, Source, Target
@@ -45,30 +46,35 @@ class _Parts:
 
 def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
     """The config that `root` describes, with paths relative to the folder of `file`; None if there is any problem."""
+    root, members, problems = expanded(root)
     plain = root.plain()
-    problems: list[Problem] = []
     document: Document | None = None
     try:
         document = Document.model_validate(plain)
     except ValidationError as error:
         problems += [complaint(dict(detail), root, Document) for detail in error.errors(include_url=False)]
-    parts = _parts(plain)
+    parts = _parts(plain, members)
     folder = os.path.dirname(os.path.abspath(file))
     problems += _name_problems(root, parts)
     problems += _place_problems(root, parts, folder)
     if document is None or problems:
-        return None, problems
+        return None, [in_the_file(problem, members) for problem in problems]
     config = _config(document, tuple(parts.specs.values()), file, folder)
     problems = _notify_problems(root, config)
     return (None, problems) if problems else (config, [])
 
 
-def _parts(plain: object) -> _Parts:
+def _parts(plain: object, members: Mapping[str, Member]) -> _Parts:
     if not isinstance(plain, Mapping):
         return _Parts()
     named = plain.get("renditions")
     read = {name: _read(Rendition, raw) for name, raw in named.items()} if isinstance(named, Mapping) else {}
-    specs = {name: Spec(name=name, **one.model_dump()) for name, one in read.items() if one is not None}
+    family = {name: member.family for name, member in members.items()}
+    specs = {
+        name: Spec(name=name, family=family.get(name), **one.model_dump())
+        for name, one in read.items()
+        if one is not None
+    }
     return _Parts(_read(Source, plain.get("source")), _read(Target, plain.get("target")), specs)
 
 
@@ -95,7 +101,8 @@ def _name_problems(root: Node, parts: _Parts) -> list[Problem]:
         made = unicodedata.normalize("NFC", template.target("folder/picture.source", spec)).casefold()
         twin = first.setdefault(made, name)
         if twin != name:
-            text = f'would make the same files as "{twin}"; put {{rendition}} into target.name'
+            field = "ext" if spec.label == parts.specs[twin].label else "rendition"
+            text = f'would make the same files as "{twin}"; put {{{field}}} into target.name'
             if twin.casefold() == name.casefold():
                 text = f'would make the same files as "{twin}" where capitals do not count; choose another name'
             problems.append(_at_key(root, ("renditions", name), text))
@@ -166,6 +173,7 @@ def _config(document: Document, specs: tuple[Spec, ...], file: Path, folder: str
         specs=specs,
         workers=WorkerSettings(**document.workers.model_dump()),
         limits=Limits(**document.limits.model_dump()),
+        placeholder=document.placeholder or any(spec.family for spec in specs),
         manifest=_absolute(folder, document.manifest or os.path.join(target_path, ".pipeline", "manifest.sqlite")),
         notify=_notify(document.notify, folder),
     )

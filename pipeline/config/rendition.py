@@ -5,7 +5,7 @@ The order of the fields matters: a validator sees only the fields before its own
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -48,6 +48,8 @@ _WITH_PALETTE = (Format.PNG, Format.GIF)
 _KEEPABLE = (Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.GIF)  # a TIFF can hold anything anywhere
 
 _Side = Annotated[int | None, Whole(1, 65_535)]
+_One = TypeVar("_One")
+_Some = Annotated[list[_One], Field(min_length=1)]
 _WIDTHS = "must be a list of whole numbers such as [320, 640, 1280]"
 _FORMATS = "must be a list of formats such as [avif, webp, jpeg]"
 
@@ -132,10 +134,10 @@ class Rendition(Section):
         "How what was encoded is looked at before it is written. header: format, size, mode, frames, metadata; "
         "decode: all of its pixels, too.",
     )
-    widths: Annotated[list[Annotated[int, Whole(1, 65_535)]] | None, Says(_WIDTHS)] = Field(
+    widths: Annotated[_Some[Annotated[int, Whole(1, 65_535)]] | None, Says(_WIDTHS)] = Field(
         default=None, exclude=True, description="Instead of width: a rendition of each, for srcset; see formats."
     )
-    formats: Annotated[list[Annotated[Format, OneOf(Format)]] | None, Says(_FORMATS)] = Field(
+    formats: Annotated[_Some[Annotated[Format, OneOf(Format)]] | None, Says(_FORMATS)] = Field(
         default=None,
         exclude=True,
         description="Instead of format: a rendition in each, best first, as browsers try them; keys that only some of "

@@ -22,7 +22,7 @@ from pydantic_core import CoreSchema, core_schema
 from pipeline.config.kinds import BYTES, PIXELS, Amount, Json, OneOf, Says, Seconds, Whole, rule, wrong
 from pipeline.config.notify import Notify
 from pipeline.config.section import Section, field_of
-from pipeline.config.settings import Durability, OnCollision, SourceSettings, TargetSettings, WorkerSettings
+from pipeline.config.settings import Config, Durability, OnCollision, SourceSettings, TargetSettings, WorkerSettings
 from pipeline.config.template import FIELDS
 from pipeline.config.texts import Colour, Glob, LocalPath, TargetName
 from pipeline.model import DEFAULT_QUALITY, Fit, Format, Limits, Spec
@@ -188,6 +188,11 @@ class Document(Section):
         dict[Annotated[str, Field(pattern=f"^{NAME}$")], Rendition],
         Field(min_length=1, description="What is made of each picture: a name, and what it is to look like."),
     ]
+    placeholder: _Flag = field_of(
+        Config,
+        "placeholder",
+        "Whether each picture's main colour and ThumbHash are recorded; with widths or formats they always are.",
+    )
     workers: Workers = Field(default_factory=Workers)
     limits: PictureLimits = Field(default_factory=PictureLimits)
     manifest: Annotated[str, LocalPath()] | None = Field(

@@ -93,3 +93,4 @@ class Config:
     limits: Limits
     manifest: Path
     notify: NotifySettings = NotifySettings()
+    placeholder: bool = False  # whether main colour and ThumbHash of each picture are recorded

@@ -85,7 +85,7 @@ class Template:
     def _fill(self, spec: Spec, keep_extension: bool) -> tuple[Spec, str, tuple[str, ...]]:
         """All that depends on the spec alone, worked out once. The spec is kept, so that its id stays its own."""
         known = {
-            "rendition": spec.name,
+            "rendition": spec.label,
             "ext": spec.format.extension,
             "width": "" if spec.width is None else str(spec.width),
             "height": "" if spec.height is None else str(spec.height),
