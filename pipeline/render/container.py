@@ -62,6 +62,21 @@ def tiff_pages(view: mmap.mmap, most: int) -> int:
     return max(1, pages)
 
 
+def webp_canvas(view: mmap.mmap) -> int:
+    """How many bytes libwebp takes for a WebP's canvas and the frame before, as it is opened; 0 of anything else."""
+    if len(view) < 30 or view[:4] != b"RIFF" or view[8:12] != b"WEBP":
+        return 0
+    match view[12:16]:
+        case b"VP8X":
+            width, height = (int.from_bytes(view[at : at + 3], "little") + 1 for at in (24, 27))
+        case b"VP8L":
+            bits = int.from_bytes(view[21:25], "little")
+            width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+        case _:
+            width, height = (int.from_bytes(view[at : at + 2], "little") & 0x3FFF for at in (26, 28))
+    return width * height * 8
+
+
 def is_short(view: mmap.mmap, name: str) -> bool:
     """Whether the container of format `name` (as Pillow writes it) claims more bytes than there are."""
     return name in _IS_SHORT and _IS_SHORT[name](view)

@@ -4,6 +4,7 @@ The sum of these parts, in bytes; pixels are those of one frame as decoded, so a
 figures were fitted to peaks of resident memory (12 Mpx sources of every format and mode; 3 Mpx targets of every format;
 animations of 20 frames): the sum was never below the peak, and mostly at 1.1 to 2 times it.
 
+    metadata   profiles, texts and comments, which were read with the header
     file       the bytes that the decoder holds as a copy (AVIF, WebP, ICO: all of them; others read in blocks)
     decoder    what the codec keeps beside the picture: `_DECODER` bytes a pixel, and for a progressive JPEG its
                coefficients, which shrink on load does not reduce
@@ -17,10 +18,12 @@ from __future__ import annotations
 
 from PIL import JpegImagePlugin
 
-from pipeline.model import Format, Spec
+from pipeline.errors import PictureError
+from pipeline.model import Format, RenderTask, Spec
 from pipeline.render.decode import facts_of, shrink_on_load
 from pipeline.render.encode import ANIMATED_TARGETS
-from pipeline.render.geometry import place
+from pipeline.render.framing import framing
+from pipeline.render.geometry import Size
 from pipeline.render.orientation import upright_size
 from pipeline.render.source import Source
 
@@ -55,12 +58,12 @@ _PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 _CONVERTED = ("1", "P", "PA", "LA", "La", "RGBA", "RGBa", "RGBX", "YCbCr", "I;16B", "I;16N")
 
 
-def estimate(source: Source, specs: tuple[Spec, ...], frames: int) -> int:
-    """Bytes that decoding `source` and rendering `specs` from it will need at the most, above an idle process."""
+def estimate(source: Source, task: RenderTask, frames: int) -> int:
+    """Bytes that decoding `source` and rendering `task` from it will need at the most, above an idle process."""
     width, height = source.image.size
-    shrink = shrink_on_load(source, specs)
+    shrink = shrink_on_load(source, task)
     pixels = -(-width // shrink) * -(-height // shrink)
-    total = _BASE + _decoder(source, pixels) + _picture(source, pixels)
+    total = _BASE + _decoder(source, pixels) + _picture(source, pixels) + _metadata(source)
     if source.format in _HOLDS_FILE:
         total += len(source.view)
     steps = [0.0]
@@ -72,6 +75,12 @@ def estimate(source: Source, specs: tuple[Spec, ...], frames: int) -> int:
         steps.append(4.0 * max(canvas[0] * height, canvas[1] * width) / shrink)
         steps.append(area * _ENCODER[spec.format] * min(shown, _LOOKAHEAD if spec.format is Format.AVIF else 2))
     return int(total + max(steps))
+
+
+def _metadata(source: Source) -> int:
+    """What Pillow holds of profiles, texts and comments: seldom much, but it may be as large as the file."""
+    held = [*source.image.info.values(), *(content for _, content in getattr(source.image, "applist", ()))]
+    return sum(len(content) for content in held if isinstance(content, bytes | str))
 
 
 def _decoder(source: Source, pixels: int) -> float:

@@ -6,13 +6,14 @@ import time
 from collections.abc import Generator
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Header, RenderAnswer, RenderTask
+from pipeline.model import Header, NotRendered, RenderAnswer, Rendered, RenderTask
 from pipeline.render.decode import Picture, frames, picture
 from pipeline.render.header import read_header
 from pipeline.render.libraries import libraries
 from pipeline.render.memory import close_all
 from pipeline.render.rendition import Rendition
 from pipeline.render.source import Source, opening
+from pipeline.render.verdict import for_want_of_memory
 from pipeline.render.warmth import put_through, set_switches
 from pipeline.workers.exchange import Reply
 
@@ -29,7 +30,10 @@ def render(descriptor: int, task: RenderTask) -> Generator[Reply, None, None]:
     with opening(descriptor) as source:
         header = read_header(source, task)
         yield Reply(header)
-        answer, descriptors = _carried_out(source, header, task)
+        try:
+            answer, descriptors = _carried_out(source, header, task)
+        except PictureError as error:
+            raise for_want_of_memory(error, header.estimate, task.limits) from error
     yield Reply(answer, descriptors)
 
 
@@ -38,7 +42,7 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
     renditions = [Rendition(spec, header.frames if source.animated else 1) for spec in task.specs]
     started, drawing = time.perf_counter(), 0.0
     about: Picture | None = None
-    for frame in frames(source, task.specs, max((one.frames for one in renditions), default=1)):
+    for frame in frames(source, task, max((one.frames for one in renditions), default=1)):
         about = about or picture(source, (header.width, header.height), header.frames)
         decoded = time.perf_counter()
         for rendition in renditions:
@@ -51,13 +55,19 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
 
     descriptors: list[int] = []
     try:
-        encoded = tuple(rendition.encoded(about, descriptors) for rendition in renditions)
+        encoded = tuple(_named(rendition.encoded(about, descriptors), header, task) for rendition in renditions)
         told = (*about.warnings, *(warning for one in renditions for warning in one.source_warnings))
         answer = RenderAnswer(header, encoded, seconds_decode, libraries(), warnings=tuple(dict.fromkeys(told)))
     except BaseException:
         close_all(descriptors)
         raise
     return answer, tuple(descriptors)
+
+
+def _named(made: Rendered | NotRendered, header: Header, task: RenderTask) -> Rendered | NotRendered:
+    if isinstance(made, Rendered):
+        return made
+    return NotRendered(made.name, for_want_of_memory(made.error, header.estimate, task.limits))
 
 
 def warm_up() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import mmap
 import os
 import tempfile
 
@@ -26,6 +27,15 @@ def seal(descriptor: int) -> int:
     if _SEALS and hasattr(os, "memfd_create"):
         fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
     return os.fstat(descriptor).st_size
+
+
+def is_there(size: int) -> bool:
+    """Whether this process could still get `size` bytes, none of which is touched."""
+    try:
+        with mmap.mmap(-1, max(1, size), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS):
+            return True
+    except (OSError, OverflowError):
+        return False
 
 
 def close_all(descriptors: list[int]) -> None:

@@ -8,11 +8,15 @@ import mmap
 from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.render import container
+from pipeline.model import Limits
+from pipeline.render import container, memory
 
 # Words of Pillow's and its libraries' messages, looked for in this order.
 _WORDS: tuple[tuple[ErrorKind, tuple[str, ...]], ...] = (
-    (ErrorKind.MEMORY_LIMIT, ("out of memory", "memory allocation", "not enough memory")),
+    (
+        ErrorKind.MEMORY_LIMIT,
+        ("out of memory", "memory allocation", "not enough memory", "decompressed data too large", "too much memory"),
+    ),
     (ErrorKind.TRUNCATED, ("truncated", "unexpected end", "not enough data", "ran out of data", "not large enough")),
     (
         ErrorKind.UNSUPPORTED,
@@ -20,6 +24,9 @@ _WORDS: tuple[tuple[ErrorKind, tuple[str, ...]], ...] = (
     ),
     (ErrorKind.UNSUPPORTED, ("unknown pixel mode", "unknown filter", "unknown mode", "unknown data organization")),
 )
+
+
+_VAGUE = (ErrorKind.DAMAGED, ErrorKind.TRUNCATED, ErrorKind.NOT_ENCODABLE)
 
 
 def verdict(error: Exception, view: mmap.mmap, name: str) -> PictureError:
@@ -31,17 +38,28 @@ def verdict(error: Exception, view: mmap.mmap, name: str) -> PictureError:
     )
 
 
+def for_want_of_memory(error: PictureError, estimate: int, limits: Limits) -> PictureError:
+    """`error`, called by its cause where that is the memory limit: many codecs only say that something failed, but one
+    that may need more than there is has most likely failed for that.
+    """
+    if estimate > limits.memory and error.kind in _VAGUE:
+        limit = f"{estimate / 2**20:.0f} MiB may be needed, the limit is {limits.memory / 2**20:.0f}"
+        return PictureError(ErrorKind.MEMORY_LIMIT, f"{limit}; {error.detail}")
+    return error
+
+
 def _kind(error: Exception, view: mmap.mmap, name: str) -> ErrorKind:
     if isinstance(error, MemoryError):
         return ErrorKind.MEMORY_LIMIT
     if isinstance(error, Image.DecompressionBombError):
         return ErrorKind.TOO_MANY_PIXELS
-    if isinstance(error, NotImplementedError):
-        return ErrorKind.UNSUPPORTED
     if isinstance(error, OSError) and error.errno == errno.EIO:
         return ErrorKind.UNREADABLE
-    text = str(error).lower()
+    text = "not implemented" if isinstance(error, NotImplementedError) else str(error).lower()
     for kind, words in _WORDS:
         if any(word in text for word in words):
             return kind
-    return ErrorKind.TRUNCATED if container.is_short(view, name) else ErrorKind.DAMAGED
+    if container.is_short(view, name):
+        return ErrorKind.TRUNCATED
+    # libwebp sets up its canvas when a file is opened, and does not say why it could not.
+    return ErrorKind.DAMAGED if memory.is_there(container.webp_canvas(view)) else ErrorKind.MEMORY_LIMIT

@@ -22,12 +22,13 @@ class Limits:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _soft(resource.RLIMIT_NOFILE, _DESCRIPTORS)
         _offer_to_the_killer()
+        self._footing = self._field(b"VmData")  # what earlier requests left behind counts as what later ones take
 
     def bound(self, bounds: Bounds) -> None:
         """For one request: CPU time, memory, and the size of a file, so that no encoder writes without end."""
         used = resource.getrusage(resource.RUSAGE_SELF)
         _soft(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + bounds.seconds) + 1)
-        _soft(resource.RLIMIT_DATA, self._field(b"VmData") + bounds.memory)
+        _soft(resource.RLIMIT_DATA, self._footing + bounds.memory)
         _soft(resource.RLIMIT_FSIZE, bounds.memory)
         if self._clear_refs >= 0:
             with suppress(OSError):  # refused in some containers: the peak is then that of the child's whole life
