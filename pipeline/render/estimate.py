@@ -18,12 +18,10 @@ from __future__ import annotations
 
 from PIL import JpegImagePlugin
 
-from pipeline.errors import PictureError
-from pipeline.model import Format, RenderTask, Spec
+from pipeline.model import Format, Spec
 from pipeline.render.decode import facts_of, shrink_on_load
 from pipeline.render.encode import ANIMATED_TARGETS
-from pipeline.render.framing import framing
-from pipeline.render.geometry import Size
+from pipeline.render.geometry import place
 from pipeline.render.orientation import upright_size
 from pipeline.render.source import Source
 
@@ -58,10 +56,10 @@ _PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 _CONVERTED = ("1", "P", "PA", "LA", "La", "RGBA", "RGBa", "RGBX", "YCbCr", "I;16B", "I;16N")
 
 
-def estimate(source: Source, task: RenderTask, frames: int) -> int:
-    """Bytes that decoding `source` and rendering `task` from it will need at the most, above an idle process."""
+def estimate(source: Source, specs: tuple[Spec, ...], frames: int) -> int:
+    """Bytes that decoding `source` and rendering `specs` from it will need at the most, above an idle process."""
     width, height = source.image.size
-    shrink = shrink_on_load(source, task)
+    shrink = shrink_on_load(source, specs)
     pixels = -(-width // shrink) * -(-height // shrink)
     total = _BASE + _decoder(source, pixels) + _picture(source, pixels) + _metadata(source)
     if source.format in _HOLDS_FILE:

@@ -42,7 +42,7 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
     renditions = [Rendition(spec, header.frames if source.animated else 1) for spec in task.specs]
     started, drawing = time.perf_counter(), 0.0
     about: Picture | None = None
-    for frame in frames(source, task, max((one.frames for one in renditions), default=1)):
+    for frame in frames(source, task.specs, max((one.frames for one in renditions), default=1)):
         about = about or picture(source, (header.width, header.height), header.frames)
         decoded = time.perf_counter()
         for rendition in renditions:
