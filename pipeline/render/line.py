@@ -11,6 +11,7 @@ from pipeline.render.decode import Picture, frames, picture
 from pipeline.render.header import read_header
 from pipeline.render.libraries import libraries
 from pipeline.render.memory import close_all
+from pipeline.render.placeholder import REDUCED, placeholder
 from pipeline.render.rendition import Rendition
 from pipeline.render.source import Source, opening
 from pipeline.render.verdict import for_want_of_memory
@@ -39,7 +40,8 @@ def render(descriptor: int, task: RenderTask) -> Generator[Reply, None, None]:
 
 def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[RenderAnswer, tuple[int, ...]]:
     """Decodes every frame once and draws it into each rendition that wants it, then encodes one after the other."""
-    renditions = [Rendition(spec, header.frames if source.animated else 1) for spec in task.specs]
+    specs = (*task.specs, REDUCED) if task.placeholder else task.specs
+    renditions = [Rendition(spec, header.frames if source.animated else 1) for spec in specs]
     started, drawing = time.perf_counter(), 0.0
     about: Picture | None = None
     for frame in frames(source, task.specs, max((one.frames for one in renditions), default=1)):
@@ -53,11 +55,22 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
     seconds_decode = time.perf_counter() - started - drawing
     source.image.close()  # its pixels are not needed any more, the encoders' memory is
 
+    reduced = renditions.pop().first if task.placeholder else None
+    color, thumbhash = placeholder(reduced) if reduced is not None else (None, None)
     descriptors: list[int] = []
     try:
         encoded = tuple(_named(rendition.encoded(about, descriptors), header, task) for rendition in renditions)
         told = (*about.warnings, *(warning for one in renditions for warning in one.source_warnings))
-        answer = RenderAnswer(header, encoded, seconds_decode, libraries(), warnings=tuple(dict.fromkeys(told)))
+        answer = RenderAnswer(
+            header,
+            encoded,
+            seconds_decode,
+            libraries(),
+            warnings=tuple(dict.fromkeys(told)),
+            upright=about.size,
+            color=color,
+            thumbhash=thumbhash,
+        )
     except BaseException:
         close_all(descriptors)
         raise

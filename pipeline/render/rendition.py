@@ -34,6 +34,11 @@ class Rendition:
         self._seconds_resize = 0.0
         self._failure: PictureError | None = None
 
+    @property
+    def first(self) -> Image.Image | None:
+        """Its first frame as it was drawn, before it is encoded; None where that failed."""
+        return self._images[0] if self._images else None
+
     def draw(self, frame: Frame, picture: Picture) -> None:
         """Takes the next frame, unless there are enough or an earlier one could not be drawn. Never raises."""
         if self._failure is not None or len(self._images) == self.frames:
