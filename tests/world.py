@@ -16,7 +16,8 @@ from pipeline.config.load import load
 from pipeline.config.settings import Config
 from pipeline.manifest.export import rows
 from pipeline.manifest.store import Manifest
-from pipeline.run.run import RunOptions, run
+from pipeline.run.options import RunOptions
+from pipeline.run.run import run
 from pipeline.run.tally import Summary
 
 LONG_AGO = 1_600_000_000  # seconds since 1970

@@ -41,7 +41,7 @@ def command(config: Path | None, as_json: bool) -> int:
 
 def _findings(config: Config | None) -> Iterator[Finding]:
     from pipeline.report import machine, places, rendering
-    from pipeline.run.run import RunOptions, workers
+    from pipeline.run.options import RunOptions, workers
     from pipeline.workers import cpus, memory
 
     yield from machine.installation()

@@ -11,7 +11,7 @@ from pipeline.cli.console import complain, on_terminal, size
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from pipeline.run.run import Progress
+    from pipeline.run.options import Progress
 
 _FORMAT = "{desc} {percentage:3.0f}% {bar} {n_fmt}/{total_fmt}, {remaining} left{postfix}"
 

@@ -51,7 +51,8 @@ def command(
     from pipeline.cli.telling import Telling
     from pipeline.config.load import load
     from pipeline.plan.planner import PlanOptions
-    from pipeline.run.run import RunOptions, run
+    from pipeline.run.options import RunOptions
+    from pipeline.run.run import run
 
     options = RunOptions(PlanOptions(force=force, only=only, limit=limit, adopt=adopt), threads, processes)
     settings = load(config)

@@ -16,7 +16,7 @@ from pipeline.manifest.runs import KEEP
 from pipeline.manifest.store import Manifest
 from pipeline.report.notices import Notices
 from pipeline.report.outcome import Outcome
-from pipeline.run.run import Begun
+from pipeline.run.options import Begun
 from pipeline.run.tally import Summary
 
 _SIGNALS = frozenset({ExitStatus.HANGUP, ExitStatus.INTERRUPTED, ExitStatus.TERMINATED})

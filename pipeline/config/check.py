@@ -18,16 +18,19 @@ from pipeline.config.complaints import complaint
 from pipeline.config.families import Member, expanded, in_the_file
 from pipeline.config.node import KeyPath, Node, Problem
 from pipeline.config.notify import Notify
+from pipeline.config.running import Failures
 from pipeline.config.schema import Document, Rendition, Source, Target
 from pipeline.config.section import Section
 from pipeline.config.settings import (
     CommandSettings,
     Config,
+    FailureSettings,
     NotifySettings,
     SourceSettings,
     TargetSettings,
     WorkerSettings,
 )
+from pipeline.config.spans import time_of_day
 from pipeline.config.template import Template
 from pipeline.config.words import key_path
 from pipeline.model import Limits, Spec
@@ -176,7 +179,15 @@ def _config(document: Document, specs: tuple[Spec, ...], file: Path, folder: str
         placeholder=document.placeholder or any(spec.family for spec in specs),
         manifest=_absolute(folder, document.manifest or os.path.join(target_path, ".pipeline", "manifest.sqlite")),
         notify=_notify(document.notify, folder),
+        failures=_failures(document.failures),
+        max_runtime=document.max_runtime,
+        until=time_of_day(document.until) if document.until else None,
     )
+
+
+def _failures(failures: Failures) -> FailureSettings:
+    most = failures.stop_after
+    return FailureSettings(most_share=most) if isinstance(most, float) else FailureSettings(most)
 
 
 def _notify(notify: Notify, folder: str) -> NotifySettings:

@@ -21,6 +21,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from pipeline.config.kinds import BYTES, PIXELS, Amount, Json, OneOf, Says, Seconds, Whole, rule, wrong
 from pipeline.config.notify import Notify
+from pipeline.config.running import Failures, MaxRuntime, Until
 from pipeline.config.section import Section, field_of
 from pipeline.config.settings import Config, Durability, OnCollision, SourceSettings, TargetSettings, WorkerSettings
 from pipeline.config.template import FIELDS
@@ -200,6 +201,12 @@ class Document(Section):
         description="The file that records what was made; left out: .pipeline/manifest.sqlite in the target.",
     )
     notify: Notify = Field(default_factory=Notify)
+    failures: Failures = Field(default_factory=Failures)
+    max_runtime: MaxRuntime = Field(
+        default=None,
+        description="How long a run may take, such as 50m; the rest is for the next run. Left out: without end.",
+    )
+    until: Until = Field(default=None, description='The time of day at which a run must have ended, such as "06:00".')
 
 
 class _ForEditors(GenerateJsonSchema):

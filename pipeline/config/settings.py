@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +83,14 @@ class NotifySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FailureSettings:
+    """When failures end a run: at a number of pictures, or above a share (0 to 1) of those that were carried."""
+
+    most: int | None = None
+    most_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """One YAML file, read and checked."""
 
@@ -94,3 +103,6 @@ class Config:
     manifest: Path
     notify: NotifySettings = NotifySettings()
     placeholder: bool = False  # whether main colour and ThumbHash of each picture are recorded
+    failures: FailureSettings = FailureSettings()
+    max_runtime: float | None = None  # seconds from the start of a run
+    until: datetime.time | None = None  # of the local clock, when it shows that next

@@ -15,6 +15,7 @@ import os
 import socket
 import time
 import types
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -45,11 +46,16 @@ class Holder:
 class RunLock:
     """The lock of the manifest at `manifest`, held from `acquire` (or entering) to `release` (or leaving)."""
 
-    def __init__(self, manifest: Path, *, run: str = "", wait: float | None = 0.0) -> None:
-        """`run` is told to others; `wait` is for those who enter with `with`."""
+    def __init__(
+        self, manifest: Path, *, run: str = "", wait: float | None = 0.0, check: Callable[[], None] = lambda: None
+    ) -> None:
+        """`run` is told to others; `wait` is for those who enter with `with`. `check` is called while waiting, and may
+        raise.
+        """
         self.path = beside(manifest, ".lock")
         self._run = run
         self._wait = wait
+        self._check = check
         self._descriptor: int | None = None
 
     def acquire(self, wait: float | None = 0.0) -> None:
@@ -67,6 +73,7 @@ class RunLock:
                     holder = _read(descriptor)
                     who = f"another run: {holder}" if holder else "another run that has not said which"
                     raise Locked(f"{printable(str(self.path))} is held by {who}")
+                self._check()
                 time.sleep(_POLL)
             self._sign(descriptor)
         except BaseException:

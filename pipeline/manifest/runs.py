@@ -96,3 +96,13 @@ def latest(connection: sqlite3.Connection, limit: int) -> tuple[RunSummary, ...]
         )
         for row in rows
     )
+
+
+def pace(connection: sqlite3.Connection) -> float | None:
+    """Seconds a byte of source, from the stages of the last thousand pictures; None where nothing was rendered."""
+    seconds, size = connection.execute(
+        "SELECT TOTAL(s.seconds_read + s.seconds_decode + (SELECT TOTAL(r.seconds_resize + r.seconds_encode + "
+        "r.seconds_write) FROM rendition r WHERE r.source = s.id)), TOTAL(s.size) "
+        "FROM (SELECT * FROM source WHERE status = 'done' ORDER BY id DESC LIMIT 1000) s"
+    ).fetchone()
+    return seconds / size if size else None

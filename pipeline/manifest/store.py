@@ -145,6 +145,11 @@ class Manifest:
         with self._database.reading() as connection:
             return runs.latest(connection, limit)
 
+    def pace(self) -> float | None:
+        """Seconds that a byte of source took lately, reading and writing included; None where none was rendered."""
+        with self._database.reading() as connection:
+            return runs.pace(connection)
+
     # -- claims
 
     def claimed(self, targets: Sequence[str]) -> set[str]:

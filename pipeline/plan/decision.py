@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pipeline.errors import ErrorKind, PictureError
+from pipeline.manifest.failures import KnownFailure
 from pipeline.model import (
     Job,
     KnownRendition,
@@ -30,6 +31,7 @@ class Facts:
     targets: Sequence[str]
     found: Sequence[Stat | None]  # at those targets
     reasons: Sequence[Reason]
+    failures: Mapping[str, KnownFailure] = field(default_factory=dict)  # by rendition, where one is the reason
 
 
 def strangers(facts: Facts) -> list[str]:
@@ -62,7 +64,9 @@ def decide(
     for spec, recipe, target, there, why in zip(specs, recipes, facts.targets, facts.found, facts.reasons, strict=True):
         if why is Reason.UNCHANGED:
             continue
-        if target in foreign and not adopt:
+        if why is Reason.KNOWN_FAILURE:
+            refused.append(RenditionRecord(spec.name, target, recipe, Status.FAILED, why, _known(facts, spec)))
+        elif target in foreign and not adopt:
             error = PictureError(ErrorKind.NOT_OURS, f"'{target}' was not made by this config (run --adopt takes it)")
             refused.append(RenditionRecord(spec.name, target, recipe, Status.FAILED, why, error))
         else:
@@ -71,6 +75,10 @@ def decide(
     if not planned:
         return _refusal(facts, tuple(refused))
     return Job(facts.source, facts.stat, tuple(planned), _hash_to_compare(facts, planned, refused), tuple(refused))
+
+
+def _known(facts: Facts, spec: Spec) -> PictureError:
+    return facts.failures[spec.name].error
 
 
 def _hash_to_compare(facts: Facts, planned: Sequence[Planned], refused: Sequence[RenditionRecord]) -> bytes | None:

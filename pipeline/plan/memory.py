@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+from pipeline.manifest.failures import KnownFailure
 from pipeline.model import KnownSource
+
+
+class FailureMemory(Protocol):
+    """What earlier runs could not do."""
+
+    def of(self, source: str) -> Mapping[str, KnownFailure]:
+        """What is known to have failed of `source`, by rendition; "" is the source itself."""
+        ...
 
 
 class Memory(Protocol):
     """What earlier runs left. Names are ordered by their bytes; the plan's thread asks."""
+
+    @property
+    def failures(self) -> FailureMemory:
+        """What they could not do."""
+        ...
 
     def known(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, KnownSource]:
         """Sources directly in `folder` with `after` < name <= `through` (None: no bound), by relative path."""

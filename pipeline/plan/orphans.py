@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from pipeline.model import KnownSource
+from pipeline.model import KnownSource, Status
 from pipeline.plan.decision import was_made
 from pipeline.plan.naming import Makers, NameIndex, name_hash
 
@@ -40,6 +40,7 @@ class Leftovers:
     def __init__(self) -> None:
         self.orphans: list[Orphan] = []
         self.gone: list[str] = []  # remembered sources that are not there and have left no files: to be forgotten
+        self.missing: list[str] = []  # all remembered sources that are not there and had failed
 
     def of(self, known: KnownSource, why: str, current: Collection[tuple[str, str]] = ()) -> bool:
         """Take note of the orphans of `known`, and say whether there are any; see `orphans_of`."""
@@ -49,6 +50,8 @@ class Leftovers:
 
     def of_missing(self, known: KnownSource) -> None:
         """Take note of a source that is not there any more."""
+        if known.status is Status.FAILED:
+            self.missing.append(known.source)
         if not self.of(known, "source gone"):
             self.gone.append(known.source)
 

@@ -7,22 +7,26 @@ remembered; it is a generator, so the first job is there as soon as its chunk ha
 
 from __future__ import annotations
 
+import functools
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.config.settings import Config
 from pipeline.errors import PictureError, SourceTrouble
+from pipeline.manifest.failures import KnownFailure
 from pipeline.model import Job, KnownSource, Reason, Record, Stat, Status
 from pipeline.plan.counts import Counts
 from pipeline.plan.decision import Facts, decide, strangers
+from pipeline.plan.known import nothing_but_known_failures, verdict, without_known_failures
 from pipeline.plan.memory import Memory
-from pipeline.plan.naming import Naming
+from pipeline.plan.naming import Naming, name_hash
 from pipeline.plan.orphans import Leftovers, Orphan
 from pipeline.plan.reasons import nothing_to_do, reasons
 from pipeline.plan.recipe import recipe_id
 from pipeline.plan.survey import Survey, still_skipped, still_unsupported
+from pipeline.plan.versions import failure_key
 from pipeline.sources.globs import Globs
 from pipeline.sources.source import Folder, Source
 from pipeline.targets.target import Target
@@ -50,7 +54,16 @@ class Planner:
     collision, not ours, deferred, a folder that cannot be listed, something that is no file.
     """
 
-    def __init__(self, config: Config, memory: Memory, options: PlanOptions, source: Source, target: Target) -> None:
+    def __init__(
+        self,
+        config: Config,
+        memory: Memory,
+        options: PlanOptions,
+        source: Source,
+        target: Target,
+        pulse: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`pulse` is called for every folder and chunk, and may raise."""
         self.counts = Counts()
         self.complete = False  # every source was looked at; `orphans` and `gone` mean little before
         self._config = config
@@ -62,6 +75,8 @@ class Planner:
         self._naming = Naming(config.target, config.specs)
         self._spec_names = tuple(spec.name for spec in config.specs)
         self._recipes = tuple(recipe_id(spec) for spec in config.specs)
+        self._pulse = pulse
+        self._survey: Survey | None = None
         self._collisions: dict[str, PictureError] = {}
         self._leftovers = Leftovers()
 
@@ -71,9 +86,34 @@ class Planner:
         return self._leftovers.orphans
 
     @property
+    def missing(self) -> list[str]:
+        """Remembered sources that are not there any more and had failed: their failures can be forgotten."""
+        return self._leftovers.missing
+
+    @property
     def gone(self) -> list[str]:
         """Remembered sources that are not there any more and have left no files: they can be forgotten."""
         return self._leftovers.gone
+
+    @property
+    def unlistable(self) -> tuple[str, ...]:
+        """The folders that could not be listed, "" for the source itself; what was made of them is no orphan."""
+        return tuple(path.rstrip("/") for path in self._survey.unlistable()) if self._survey else ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether the source holds no files, or was not looked at."""
+        return self._survey is None or self._survey.holds_nothing()
+
+    def wanted(self, targets: Iterable[str]) -> set[str]:
+        """Those of `targets` that some picture of the source is to make; for after `decisions`."""
+        asked = set(targets)
+        if self._survey is None or not asked:
+            return asked
+        contested = {name_hash(target) for target in asked if self._survey.index.holds(target)}
+        if not contested:
+            return set()
+        return asked & {target for sharing in self._survey.makers(contested).values() for _, target in sharing}
 
     def decisions(self) -> Iterator[Job | Record]:
         """Both passes.
@@ -81,7 +121,9 @@ class Planner:
         Raises `SourceTrouble` where the source is missing, or empty although pictures are known, and `TargetTrouble`
         where the target cannot be looked at.
         """
-        survey = Survey(self._source, (self._config.target.path,), self._memory, self._naming, self.counts)
+        self._survey = survey = Survey(
+            self._source, (self._config.target.path,), self._memory, self._naming, self.counts, self._pulse
+        )
         if survey.holds_nothing() and self._remembers():
             raise SourceTrouble(
                 f"the source {self._config.source.path} holds no files, although the manifest knows pictures of it"
@@ -101,6 +143,11 @@ class Planner:
         self._leftovers.settle(survey.index, survey.makers)
         self.counts.orphans = len(self.orphans)
         self.complete = True
+
+    @functools.cached_property
+    def _key(self) -> str:
+        """What a failure depends on beside its picture and recipe; asked for at the first one."""
+        return failure_key(self._config.limits)
 
     # -- the second pass
 
@@ -129,6 +176,7 @@ class Planner:
 
     def _chunk(self, folder: Folder, names: Sequence[str], known: dict[str, KnownSource]) -> Iterator[Job | Record]:
         """Decide about `names`, of which `known` is what is remembered."""
+        self._pulse()
         sources = folder.sources(names)
         if self._only:
             self.counts.seen += len(names)
@@ -154,10 +202,12 @@ class Planner:
                 self._leftovers.of(remembered, "skipped by its sidecar")
             else:
                 waiting.append((source, stat))
-        yield from self._in_order(sources, early, self._facts(waiting, known))
+        yield from self._in_order(sources, early, self._facts(waiting, known, early))
 
-    def _facts(self, waiting: Sequence[tuple[str, Stat]], known: dict[str, KnownSource]) -> dict[str, Facts]:
-        """What is to be known about each source that has something to do."""
+    def _facts(
+        self, waiting: Sequence[tuple[str, Stat]], known: dict[str, KnownSource], early: dict[str, Record]
+    ) -> dict[str, Facts]:
+        """What is to be known about each source that has something to do. Known failures go to `early`."""
         targets = [self._naming.targets(source) for source, _ in waiting]
         found = self._target.stats([target for of_one in targets for target in of_one])
         names, recipes, specs, force = self._spec_names, self._recipes, len(self._recipes), self._options.force
@@ -172,13 +222,18 @@ class Planner:
                 unchanged += 1
                 continue
             why = reasons(remembered, stat, wanted, there, force=force)
+            failures: Mapping[str, KnownFailure] = {}
+            if remembered is not None and Reason.RETRY in why and (failures := self._memory.failures.of(source)):
+                why = without_known_failures(why, remembered, stat, wanted, there, failures, self._key)
             self.counts.reasons.update(why)
             if remembered is not None:
                 self._leftovers.of(remembered, "rendition gone", {(name, target) for name, target, _ in wanted})
             if all(one is Reason.UNCHANGED for one in why):
                 self.counts.unchanged += 1
+            elif nothing_but_known_failures(why):
+                early[source] = verdict(source, stat, failures)
             else:
-                due[source] = Facts(source, stat, remembered, of_one, there, why)
+                due[source] = Facts(source, stat, remembered, of_one, there, why, failures)
         self.counts.unchanged += unchanged
         self.counts.reasons[Reason.UNCHANGED] += unchanged * specs
         return due

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from pipeline.errors import PictureError
@@ -31,14 +31,23 @@ class Survey:
     Costs the names themselves and 8 bytes for each target: less than 60 bytes for a usual name and one rendition.
     """
 
-    def __init__(self, source: Source, apart: Sequence[Path], memory: Memory, naming: Naming, counts: Counts) -> None:
-        """List everything outside of `apart`; `counts` grows meanwhile. Raises what `Source.folders` does."""
+    def __init__(
+        self,
+        source: Source,
+        apart: Sequence[Path],
+        memory: Memory,
+        naming: Naming,
+        counts: Counts,
+        pulse: Callable[[], None] = lambda: None,
+    ) -> None:
+        """List everything outside of `apart`; `counts` grows meanwhile. Raises what `Source.folders` and `pulse` do."""
         self._source = source
         self._memory = memory
         self._naming = naming
         self.folders: dict[str, Folder] = {}
         self.index = NameIndex()
         for folder in source.folders(apart):
+            pulse()
             self.folders[folder.path] = folder
             counts.entries += folder.entries
             counts.sources += folder.count

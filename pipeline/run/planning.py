@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from pipeline.config.settings import Config
+from pipeline.manifest.failures import KnownFailure
 from pipeline.manifest.store import Manifest
 from pipeline.model import KnownSource
 from pipeline.plan.memory import Memory
@@ -14,8 +15,16 @@ from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
 
 
+class _NoFailures:
+    def of(self, source: str) -> dict[str, KnownFailure]:
+        del source
+        return {}
+
+
 class _Nothing:
     """What is remembered before the first run."""
+
+    failures = _NoFailures()
 
     def known(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, KnownSource]:
         del folder, after, through

@@ -20,7 +20,7 @@ from pipeline.manifest.store import Manifest
 from pipeline.plan.versions import failure_key
 from pipeline.run import clock
 from pipeline.run.locking import held
-from pipeline.run.options import Begun, Progress, RunOptions, Watchers, Workers
+from pipeline.run.options import Begun, Progress, RunOptions, Workers
 from pipeline.run.stop import Stop, on_signals
 from pipeline.run.tally import Summary
 from pipeline.run.work import Work
@@ -50,7 +50,7 @@ def run(
     identity = uuid.uuid4().hex
     source = LocalSource(config.source)
     source.stats("", ())  # a source that is not there is told before anything is made
-    _make_parents(config)
+    make_parents(config)
     target = LocalTarget(config.target, identity)
     target.prepare()
     opened: list[Manifest] = []
@@ -62,9 +62,7 @@ def run(
             manifest.set_before_commit(lambda: _sync(target, manifest))
             _sweep(manifest, target)
             this_run = Work(config, _mending(options, manifest), manifest, source, target, stop, watch)
-            number = manifest.begin_run(
-                _start(identity, config, this_run.workers), lambda: failure_key(config.limits)
-            )
+            number = manifest.begin_run(_start(identity, config, this_run.workers), lambda: failure_key(config.limits))
             begun(Begun(identity, lambda: this_run.so_far(ExitStatus.UNFINISHED)))
             summary = this_run.to_its_end(number)
         finally:
@@ -106,7 +104,7 @@ def _sync(target: LocalTarget, manifest: Manifest) -> None:
         manifest.orphans.add_folders(made)
 
 
-def _make_parents(config: Config) -> None:
+def make_parents(config: Config) -> None:
     """Make the folders above the target, where they belong to the same tree as the config. Elsewhere a missing parent
     may be a disk that is not mounted: `prepare` refuses it.
     """

@@ -1,9 +1,9 @@
 """How a run is asked to stop: by a signal, or because its time is over; the run's main thread looks about every tick.
 
-Signals are heard by a thread of their own (Python writes their numbers to a pipe the moment they come), because the main
-thread may sit in a call that never returns. The first one asks for a clean stop. A second one asks for haste: whatever
-is in flight is given up. Two that come together count as one: a terminal signals the whole group, and a parent that
-passes on what it was sent signals once more.
+Signals are heard by a thread of their own (Python writes their numbers to a pipe the moment they come), because the
+main thread may sit in a call that never returns. The first one asks for a clean stop. A second one asks for haste:
+whatever is in flight is given up. Two that come together count as one: a terminal signals the whole group, and a parent
+that passes on what it was sent signals once more.
 """
 
 from __future__ import annotations

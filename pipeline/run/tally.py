@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from pipeline.errors import ExitStatus
+from pipeline.errors import ExitStatus, PictureError
 from pipeline.model import Record, Status
 
 _KEPT_FAILURES = 1000  # failures listed in a summary; the manifest has them all
@@ -24,9 +25,10 @@ class Failure:
 class Summary:
     """What a run came to. Counts are of sources (`pictures`) or of renditions; sizes in bytes, durations in seconds.
 
-    `pictures` counts the sources the run dealt with by status: done, touched, failed, unsupported, vanished, deferred,
-    skipped, unchanged, pending. `source_bytes` and `target_bytes` are of the pictures rendered in this run. `reused` is
-    how many of the renditions were copied from a target that was made of the same content by the same recipe.
+    `pictures` counts the sources the run dealt with by status: done, touched, failed (newly), known failure,
+    unsupported, vanished, deferred, skipped, unchanged, pending. `errors` and `failures` are of new ones only.
+    `source_bytes` and `target_bytes` are of the pictures rendered in this run. `reused` is how many of the renditions
+    were copied from a target that was made of the same content by the same recipe.
     """
 
     status: ExitStatus = ExitStatus.OK
@@ -35,10 +37,18 @@ class Summary:
     errors: dict[str, int] = field(default_factory=dict)  # of failed sources and renditions, by kind
     reused: int = 0
     orphans: int = 0
+    removed: int = 0  # orphans, by this run
     failures: tuple[Failure, ...] = ()
     source_bytes: int = 0
     target_bytes: int = 0
     seconds: float = 0.0
+    stopped: str = ""  # why the run gave up, where it was no signal and no clock
+    warnings: tuple[str, ...] = ()  # what was found or mended by the way, a line each
+
+    @property
+    def known_failures(self) -> int:
+        """Pictures of which something failed in an earlier run that has told of it, and would fail again."""
+        return self.pictures.get(Status.KNOWN_FAILURE, 0)
 
     @property
     def done(self) -> int:
@@ -47,7 +57,7 @@ class Summary:
 
     @property
     def failed(self) -> int:
-        """Pictures of which anything failed in this run."""
+        """Pictures of which anything newly failed in this run."""
         return self.pictures.get(Status.FAILED, 0)
 
 
@@ -61,30 +71,47 @@ class Tally:
         self._errors: dict[str, int] = {}
         self._failures: list[Failure] = []
         self._reused = 0
+        self._carried = 0
         self._read = 0
         self._source_bytes = 0
         self._target_bytes = 0
 
-    def add(self, record: Record) -> None:
-        """Count one record."""
-        failures = [Failure(record.source, None, str(record.error))] if record.error else []
+    def add(self, record: Record, known: Collection[str] = (), *, carried: bool = False) -> None:
+        """Count one record. `known` are those of its failures that were told before, by rendition; "" is that of the
+        source itself. `carried`: it was a job, not only a verdict of the plan.
+        """
+        new = record.status is Status.FAILED and any(name not in known for name in _failed(record))
+        status = Status.KNOWN_FAILURE if known and not new else record.status
+        failures = [Failure(record.source, None, str(record.error))] if record.error and new else []
         with self._lock:
-            self._pictures[record.status] = self._pictures.get(record.status, 0) + 1
+            self._pictures[status] = self._pictures.get(status, 0) + 1
+            self._carried += carried
             self._read += record.stat.size
-            for error in [record.error] if record.error else [one.error for one in record.renditions if one.error]:
-                self._errors[error.kind] = self._errors.get(error.kind, 0) + 1
+            if new:
+                for error in _errors(record, known):
+                    self._errors[error.kind] = self._errors.get(error.kind, 0) + 1
             written = 0
             for rendition in record.renditions:
                 self._renditions[rendition.status] = self._renditions.get(rendition.status, 0) + 1
                 if rendition.written:
                     written += rendition.written.size
                     self._reused += rendition.reused
-                elif rendition.error and not record.error:
+                elif rendition.error and not record.error and rendition.name not in known:
                     failures.append(Failure(record.source, rendition.name, str(rendition.error)))
             if written:
                 self._source_bytes += record.stat.size
                 self._target_bytes += written
             self._failures.extend(failures[: _KEPT_FAILURES - len(self._failures)])
+
+    @property
+    def carried(self) -> int:
+        """How many jobs have come to an end."""
+        return self._carried
+
+    @property
+    def failed(self) -> int:
+        """How many pictures have newly failed."""
+        return self._pictures.get(Status.FAILED, 0)
 
     @property
     def bytes_dealt_with(self) -> int:
@@ -103,3 +130,15 @@ class Tally:
                 source_bytes=self._source_bytes,
                 target_bytes=self._target_bytes,
             )
+
+
+def _failed(record: Record) -> list[str]:
+    """What failed in `record`: names of renditions, and "" for the source itself."""
+    return [*([""] if record.error else []), *(one.name for one in record.renditions if one.error)]
+
+
+def _errors(record: Record, known: Collection[str]) -> list[PictureError]:
+    """One error for a source that failed itself, else one for each rendition that newly failed."""
+    if record.error:
+        return [record.error]
+    return [one.error for one in record.renditions if one.error and one.name not in known]

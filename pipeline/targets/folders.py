@@ -38,6 +38,7 @@ class Folders:
         self._found: OrderedDict[str, Descriptor] = OrderedDict()
         self._made: OrderedDict[str, Descriptor] = OrderedDict()
         self._unsynced: dict[str, Descriptor] = {}
+        self._new: list[str] = []  # folders that were not there
         self._syncing = threading.Lock()
 
     def find(self, folder: str) -> Descriptor:
@@ -81,6 +82,12 @@ class Folders:
                     with self._lock:
                         self._unsynced = waiting | self._unsynced
 
+    def take_new(self) -> list[str]:
+        """The folders that were made since this was last asked."""
+        with self._lock:
+            new, self._new = self._new, []
+        return new
+
     @property
     def unsynced(self) -> int:
         """How many folders wait for `sync`; each holds a descriptor."""
@@ -117,6 +124,7 @@ class Folders:
                 raise
             with contextlib.suppress(FileExistsError):  # another thread was quicker
                 os.mkdir(part, dir_fd=parent.number)
+                self._new.append(path)
             opened = Descriptor(os.open(part, _FLAGS, dir_fd=parent.number))
         if cache is self._made:
             # Also when it was there: another thread, or a run that was killed, may have made it a moment ago, and our

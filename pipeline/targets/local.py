@@ -118,6 +118,10 @@ class LocalTarget:
             self._broken = trouble(self._root, error)
             raise self._broken from error
 
+    def take_new_folders(self) -> list[str]:
+        """The folders in it that were made since this was last asked, by path. Any thread."""
+        return self._folders.take_new() if self._folders else []
+
     def open_for_reading(self, path: str) -> BinaryIO:
         """The file at `path`, opened without following links; see `Target`."""
         _check(path)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.cli.progress import ProgressBar, listen
-from pipeline.run.run import Progress, RunOptions, run
+from pipeline.run.options import Progress, RunOptions
+from pipeline.run.run import run
 from tests.world import World
 
 HERE = Progress(pictures_done=1200, failed=3, bytes_done=5_000_000, bytes_expected=10_000_000)

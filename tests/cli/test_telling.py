@@ -18,7 +18,7 @@ from pipeline.errors import ExitStatus
 from pipeline.manifest.lock import RunLock
 from pipeline.manifest.store import Manifest
 from pipeline.report.ping import Ping
-from pipeline.run.run import Begun
+from pipeline.run.options import Begun
 from pipeline.run.tally import Summary
 from pipeline.targets import placing
 from tests.report.conftest import Service, service  # noqa: F401 - a fixture

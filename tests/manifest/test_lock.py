@@ -90,6 +90,15 @@ def test_one_who_waits_gets_the_lock_when_it_is_free(tmp_path: Path) -> None:
     assert RunLock(manifest).holder() is None
 
 
+def test_one_who_waits_can_be_called_off(tmp_path: Path) -> None:
+    def enough() -> None:
+        raise InterruptedError
+
+    manifest = tmp_path / "manifest.sqlite"
+    with RunLock(manifest), pytest.raises(InterruptedError), RunLock(manifest, wait=None, check=enough):
+        pass
+
+
 def test_the_file_stays_and_no_child_inherits_it(tmp_path: Path) -> None:
     lock = RunLock(tmp_path / "manifest.sqlite")
     lock.acquire()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.config.settings import Config, OnCollision, SourceSettings, TargetSettings, WorkerSettings
+from pipeline.manifest.failures import KnownFailure
 from pipeline.model import Job, KnownRendition, KnownSource, Limits, Reason, Record, Spec, Status
 from pipeline.plan.naming import Naming
 from pipeline.plan.planner import Planner, PlanOptions
@@ -19,10 +20,21 @@ THUMB = Spec("thumb", 320, 320)
 LARGE = Spec("large", 1200)
 
 
+class FakeFailures:
+    """`FailureMemory` by a dictionary."""
+
+    def __init__(self) -> None:
+        self.by_source: dict[str, dict[str, KnownFailure]] = {}
+
+    def of(self, source: str) -> dict[str, KnownFailure]:
+        return self.by_source.get(source, {})
+
+
 class FakeMemory:
     """`Memory` by dictionaries."""
 
     def __init__(self) -> None:
+        self.failures = FakeFailures()
         self.sources: dict[str, KnownSource] = {}
         self.claims: set[str] = set()
 

@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from pipeline.errors import ExitStatus
-from pipeline.run import run as run_module
+from pipeline.run import work as run_module
 from tests.world import World
 
 

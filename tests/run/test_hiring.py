@@ -11,7 +11,7 @@ import pytest
 from pipeline.model import Limits, Stat
 from pipeline.run import hiring
 from pipeline.run.hiring import Hiring, Occupancy
-from pipeline.run.run import RunOptions, workers
+from pipeline.run.options import RunOptions, workers
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture
 from pipeline.workers.exchange import Bounds, Exchange

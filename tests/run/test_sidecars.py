@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.model import RenderTask
 from pipeline.render.line import render
-from pipeline.run import run as run_module
+from pipeline.run import work as run_module
 from pipeline.workers.exchange import Reply
 from tests.world import World
 

@@ -1,0 +1,33 @@
+"""Times and shares as people write them: `50m`, `06:00`, `5 %`. Pure: the command line reads them in the same way."""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+_UNITS = {"h": 3600, "min": 60, "m": 60, "s": 1}
+_PART = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?(h|min|m|s)")
+_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+_SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?) ?%")
+
+
+def duration(text: str) -> float | None:
+    """Seconds of `90s`, `50m`, `1h30m` or `2.5 h`; None for what is none, or nothing at all."""
+    words = text.strip()
+    parts = _PART.findall(words)
+    if _PART.sub("", words).strip() or not parts:
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in parts) or None
+
+
+def time_of_day(text: str) -> datetime.time | None:
+    """`06:00` of the local clock; None for what is none."""
+    found = _TIME.fullmatch(text)
+    return datetime.time(int(found[1]), int(found[2])) if found else None
+
+
+def share(text: str) -> float | None:
+    """`5 %` as 0.05; None for what is none, or more than all."""
+    found = _SHARE.fullmatch(text)
+    value = float(found[1]) / 100 if found else 2.0
+    return value if value <= 1 else None

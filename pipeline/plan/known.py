@@ -1,0 +1,52 @@
+"""Failures that are not tried again: pure, from what is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pipeline.manifest.failures import KnownFailure
+from pipeline.model import KnownSource, Reason, Record, Stat, Status
+from pipeline.plan.reasons import reason
+
+
+def without_known_failures(
+    why: Sequence[Reason],
+    known: KnownSource,
+    stat: Stat,
+    wanted: Sequence[tuple[str, str, str]],
+    found: Sequence[Stat | None],
+    failures: Mapping[str, KnownFailure],
+    key: str,
+) -> list[Reason]:
+    """`why`, where `retry` became `known failure` for what has failed and would again. `wanted` and `found` as for
+    `reasons`.
+
+    With a stat that has changed, or was taken too early to be trusted, it becomes `source changed`: the content tells.
+    """
+    trusted = known.settled and known.stat.same_content(stat)
+    source = failures.get("")
+    judged: list[Reason] = []
+    for one, (name, target, recipe), there in zip(why, wanted, found, strict=True):
+        failure = failures.get(name)
+        if one is not Reason.RETRY:
+            judged.append(one)
+        elif failure is not None and failure.stands(recipe, key):
+            judged.append(Reason.KNOWN_FAILURE if trusted else Reason.SOURCE_CHANGED)
+        elif failure is None and source is not None and source.stands("", key):
+            # The source failed when another rendition was due; of this one, what was made of it before is still there.
+            own = reason(known.renditions.get(name), target, recipe, there)
+            judged.append(Reason.SOURCE_CHANGED if own is Reason.UNCHANGED and not trusted else own)
+        else:
+            judged.append(one)
+    return judged
+
+
+def nothing_but_known_failures(why: Sequence[Reason]) -> bool:
+    """Whether there is nothing to do for a source but to remember that it has failed."""
+    return all(one in (Reason.UNCHANGED, Reason.KNOWN_FAILURE) for one in why) and Reason.KNOWN_FAILURE in why
+
+
+def verdict(source: str, stat: Stat, failures: Mapping[str, KnownFailure]) -> Record:
+    """What is said of such a source."""
+    first = min(failures.values(), key=lambda failure: failure.rendition)  # that of the source itself, if it has one
+    return Record(source, stat, Status.KNOWN_FAILURE, error=first.error)

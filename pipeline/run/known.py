@@ -1,0 +1,30 @@
+"""Which failures of a record are nothing new: they were told by a run that came to its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from pipeline.manifest.failures import of_record
+from pipeline.manifest.store import Manifest
+from pipeline.model import Reason, Record, Status
+
+
+def told_before(manifest: Manifest, record: Record, key: Callable[[], str]) -> frozenset[str]:
+    """The renditions of `record` whose failure is known; "" is that of the source itself. Any thread.
+
+    Of a record that says that only the stat has changed: all that had failed before.
+    """
+    if record.status is Status.KNOWN_FAILURE:
+        return frozenset(("",))
+    if record.status not in (Status.FAILED, Status.TOUCHED):
+        return frozenset()
+    before = {name: one for name, one in manifest.failures.of(record.source).items() if one.reported is not None}
+    if record.status is Status.TOUCHED:
+        return frozenset(before)
+    names = {one.name for one in record.renditions if one.reason is Reason.KNOWN_FAILURE}
+    for one in of_record(record, key, time.time()):
+        earlier = before.get(one.rendition)
+        if earlier is not None and one.repeats(earlier):
+            names.add(one.rendition)
+    return frozenset(names)

@@ -1,0 +1,28 @@
+"""The locks of a run: one for its target, whatever manifest it is recorded in, and one for its manifest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from pipeline.config.settings import Config
+from pipeline.manifest.lock import RunLock
+
+
+@contextmanager
+def held(
+    config: Config, run: str, wait: float | None = 0.0, check: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """Let nobody else write this target or this manifest within the block.
+
+    Waits so many seconds for another to end (None: for ever), with `check` called meanwhile, which may raise. Raises
+    `Locked`, which says who holds it since when, and `ManifestTrouble`. The lock of a target is that of the manifest it
+    has by default, so that two configs that keep their manifests elsewhere meet at it.
+    """
+    manifests = [config.target.path / ".pipeline" / "manifest.sqlite", config.manifest]
+    by_place = {os.path.realpath(manifest): manifest for manifest in manifests}
+    with ExitStack() as stack:
+        for manifest in by_place.values():
+            stack.enter_context(RunLock(manifest, run=run, wait=wait, check=check))
+        yield

@@ -1,0 +1,78 @@
+"""What a run is asked, and what it says of itself while it goes on."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pipeline.config.settings import Config
+from pipeline.errors import ExitStatus
+from pipeline.plan.planner import PlanOptions
+from pipeline.run.hiring import most_threads
+from pipeline.run.tally import Summary
+from pipeline.workers import cpus, memory
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line may say beyond the config. None: as the config says."""
+
+    plan: PlanOptions = field(default_factory=PlanOptions)
+    threads: int | None = None
+    processes: int | None = None
+    strict: bool = False  # known failures count, too
+    prune: bool = False  # remove orphans that an earlier run has seen
+    max_runtime: float | None = None  # seconds from the start
+    until: datetime.time | None = None  # of the local clock, when it shows that next
+    lock_wait: float | None = 0.0  # seconds to wait for another run of this target to end; None: for ever
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run is. `bytes_expected` grows sharper while the plan goes on."""
+
+    pictures_done: int
+    failed: int
+    bytes_done: int
+    bytes_expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run that has its lock and its manifest, and begins to work."""
+
+    run: str  # its id, 32 hexadecimal digits
+    so_far: Callable[[], Summary]  # for the run's own thread, also when the run has failed
+
+
+@dataclass(frozen=True, slots=True)
+class Watchers:
+    """Who is told what while a run goes on; in its own thread, but for `given_up`."""
+
+    watch: Callable[[Progress], None] = lambda progress: None  # about every tick
+    begun: Callable[[Begun], None] = lambda begun: None  # once, when the work begins
+    given_up: Callable[[ExitStatus], None] | None = None  # the run was told to stop, and hangs: end the process
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """How many work at once, decided."""
+
+    threads: int  # to begin with
+    processes: int
+    queue: int
+    memory: int  # bytes
+    most_threads: int  # that may be hired; with a number of threads in the config it is that one
+
+
+def workers(config: Config, options: RunOptions) -> Workers:
+    """What the config and the command line say, with `auto` decided: a child a CPU; two threads more, so that reading
+    and writing go on while every child renders, and as many as it takes where storage is slow (see `hiring`).
+    """
+    asked = config.workers
+    processes = next((n for n in (options.processes, asked.processes) if n is not None), cpus.available())
+    threads = next((n for n in (options.threads, asked.threads) if n is not None), None)
+    begin = (processes or cpus.available()) + 2 if threads is None else threads
+    most = max(begin, most_threads(len(config.specs))) if threads is None else begin
+    return Workers(begin, processes, asked.queue, asked.memory or memory.available(), most)

@@ -1,0 +1,150 @@
+"""Orphans: found by every run that looks at everything, and removed once an earlier run has seen them, if asked to.
+
+What goes must be ours (claimed, its size, time and hash still as recorded) and unwanted. An unmounted disk must not
+empty a target, so whatever makes it doubtful that the plan has seen the whole source makes it refuse.
+
+The order is safe against kills: files go first, then the folders that held them are synced, then the claims are given
+up. A claim without its file is only one more orphan, of which nothing is left to remove.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from pipeline.manifest.claims import ClaimedFile
+from pipeline.manifest.reader import Reader
+from pipeline.manifest.store import Manifest
+from pipeline.plan.orphans import Orphan
+from pipeline.plan.planner import Planner
+from pipeline.targets.removal import Removal
+
+_AT_ONCE = 200  # files removed between two commits
+_SHARE = 5  # more than one in so many files are not removed unless forced
+_RENAMED = "renamed"
+
+
+class Fate(enum.StrEnum):
+    """What became of an orphan."""
+
+    REMOVED = "removed"
+    DUE = "to be removed"
+    WAITING = "waiting"  # no earlier run has seen it
+    LEFT = "left"  # it is not what was made any more, or cannot be removed
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One orphan, and what became of it."""
+
+    orphan: Orphan
+    fate: Fate
+    detail: str = ""
+
+
+def find(planner: Planner, memory: Manifest | Reader) -> list[Orphan]:
+    """All orphans, by path: those that records of sources tell of, and claimed files that no record speaks of. For
+    after the plan, which must be complete.
+    """
+    found = {orphan.target: orphan for orphan in planner.orphans}
+    stale = [file for file in memory.orphans.stale() if file.target not in found]
+    wanted = planner.wanted(file.target for file in stale)
+    for file in stale:
+        if file.target not in wanted:
+            found[file.target] = Orphan(file.source, file.rendition, file.target, file.size or 0, _RENAMED)
+    return sorted(found.values(), key=lambda orphan: os.fsencode(orphan.target))
+
+
+def refusal(planner: Planner, going: int, files: int, *, narrowed: bool, force: bool) -> str:
+    """Why nothing is to be removed; "" where nothing speaks against it. `files`: that this manifest says it made."""
+    if narrowed or not planner.complete:
+        return "not everything was looked at"
+    if planner.unlistable:
+        return f"the folder '{planner.unlistable[0]}' of the source cannot be listed"
+    if planner.empty:
+        return "the source holds no files"
+    if not force and going * _SHARE > files:
+        return f"{going} of {files} files would go, more than {1 / _SHARE:.0%}"
+    return ""
+
+
+def remove(
+    going: Sequence[Orphan], planner: Planner, manifest: Manifest, removal: Removal, check: Callable[[], None]
+) -> list[Verdict]:
+    """Remove `going`, and the folders that are empty then and were made by runs. `check` is called now and then, and
+    may raise: everything that is gone by then is forgotten by the next time.
+    """
+    verdicts: list[Verdict] = []
+    all_going = {orphan.target for orphan in going}
+    for batch in (going[start : start + _AT_ONCE] for start in range(0, len(going), _AT_ONCE)):
+        check()
+        claims = {file.target: file for file in manifest.orphans.claims(one.target for one in batch)}
+        gone: list[str] = []
+        for orphan in batch:
+            obstacle = _removed(orphan, claims.get(orphan.target), all_going, manifest, removal)
+            verdicts.append(Verdict(orphan, Fate.LEFT if obstacle else Fate.REMOVED, obstacle or ""))
+            if not obstacle:
+                gone.append(orphan.target)
+        folders = _empty_folders(gone, manifest.orphans.folders(), removal)
+        removal.sync()
+        _forget(set(gone), planner.orphans, manifest)
+        manifest.orphans.forget_folders(folders)
+    return verdicts
+
+
+def obstacles(going: Sequence[Orphan], memory: Manifest | Reader, removal: Removal) -> list[Verdict]:
+    """What `remove` would do."""
+    claims = {file.target: file for file in memory.orphans.claims(one.target for one in going)}
+    all_going = {orphan.target for orphan in going}
+    verdicts = []
+    for orphan in going:
+        file = claims.get(orphan.target)
+        obstacle = _obstacle(orphan, file, all_going, memory, removal) or (file and removal.obstacle(file))
+        verdicts.append(Verdict(orphan, Fate.LEFT if obstacle else Fate.DUE, obstacle or ""))
+    return verdicts
+
+
+def _removed(
+    orphan: Orphan, file: ClaimedFile | None, going: Collection[str], manifest: Manifest, removal: Removal
+) -> str | None:
+    obstacle = _obstacle(orphan, file, going, manifest, removal)
+    return obstacle or (removal.remove(file) if file else None)
+
+
+def _obstacle(
+    orphan: Orphan, file: ClaimedFile | None, going: Collection[str], memory: Manifest | Reader, removal: Removal
+) -> str:
+    """What the manifest has against it. Where capitals do not count, two claims may be one file."""
+    inode = removal.inode(orphan.target)
+    if inode is not None and file is None:
+        return "it is not claimed any more"
+    for other in memory.lookalikes(orphan.target):
+        if inode is not None and other not in going and removal.inode(other) == inode:
+            return f"'{other}' is the same file"
+    return ""
+
+
+def _empty_folders(gone: Iterable[str], made: Collection[str], removal: Removal) -> list[str]:
+    """Remove the folders that are empty now, from below."""
+    removed: list[str] = []
+    waiting = {target.rpartition("/")[0] for target in gone}
+    while waiting:
+        folder = max(waiting, key=lambda path: (path.count("/"), path))
+        waiting.remove(folder)
+        if folder in made and removal.remove_folder(folder):
+            removed.append(folder)
+            waiting.add(folder.rpartition("/")[0])
+    return removed
+
+
+def _forget(gone: Collection[str], orphans: Sequence[Orphan], manifest: Manifest) -> None:
+    """Give up what the manifest knows of removed files; of a source that is gone, everything."""
+    manifest.release(sorted(gone))
+    manifest.orphans.forget(sorted(gone))
+    rows = [one for one in orphans if one.target in gone and one.why != _RENAMED]  # a renamed one's row is up to date
+    manifest.forget_renditions((one.source, one.rendition) for one in rows)
+    left = {one.source for one in orphans if one.target not in gone}
+    sources = {one.source for one in rows if one.why == "source gone"} - left
+    manifest.forget(sorted(sources))

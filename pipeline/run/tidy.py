@@ -1,0 +1,60 @@
+"""What a run does when it has gone through everything: it forgets what is gone, and notes or removes orphans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.config.settings import Config
+from pipeline.manifest.store import Manifest
+from pipeline.plan.planner import Planner, PlanOptions
+from pipeline.run.prune import Fate, find, refusal, remove
+from pipeline.targets.removal import Removal
+
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """What came of it: orphans that are left, those that were removed, and lines for the user."""
+
+    orphans: int
+    removed: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+def narrowed(options: PlanOptions) -> bool:
+    """Whether such a plan leaves out some of the sources."""
+    return bool(options.only) or options.limit is not None
+
+
+def tidy(
+    config: Config,
+    planner: Planner,
+    manifest: Manifest,
+    run: int,
+    options: PlanOptions,
+    *,
+    prune: bool,
+    check: Callable[[], None],
+) -> Tidied:
+    """For the end of run number `run`, with a complete plan and nothing left to do. `check` may raise to stop it."""
+    manifest.forget(planner.gone)
+    manifest.failures.forget(planner.missing)
+    if narrowed(options):
+        return Tidied(planner.counts.orphans)
+    if manifest.restored:
+        manifest.settled()
+    orphans = find(planner, manifest)
+    removed: set[str] = set()
+    warnings: tuple[str, ...] = ()
+    if prune:
+        seen = manifest.orphans.seen()
+        going = [orphan for orphan in orphans if orphan.target in seen]
+        no = refusal(planner, len(going), manifest.orphans.files(), narrowed=False, force=False) if going else ""
+        if no:
+            warnings = (f"nothing was pruned: {no} (see: pipeline prune {config.path.name})",)
+        elif going:
+            verdicts = remove(going, planner, manifest, Removal(config.target), check)
+            removed = {one.orphan.target for one in verdicts if one.fate is Fate.REMOVED}
+    left = [orphan.target for orphan in orphans if orphan.target not in removed]
+    manifest.orphans.note(left, run)
+    return Tidied(len(left), len(removed), warnings)

@@ -1,0 +1,238 @@
+"""The work of one run: the plan is fed to the crew, and how it ended is recorded once."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
+
+from pipeline.config.settings import Config
+from pipeline.errors import ErrorKind, ExitStatus, ManifestTrouble, Stopped
+from pipeline.manifest.claims import Claim
+from pipeline.manifest.store import Manifest
+from pipeline.model import Job, Record, Status
+from pipeline.plan.planner import Planner
+from pipeline.plan.versions import failure_key
+from pipeline.run.alike import Alike
+from pipeline.run.clock import Pace
+from pipeline.run.hiring import Hiring, Occupancy
+from pipeline.run.known import told_before
+from pipeline.run.line import Line, Terms
+from pipeline.run.options import Progress, RunOptions, workers
+from pipeline.run.stop import TICK, Stop
+from pipeline.run.tally import Summary, Tally
+from pipeline.run.tidy import Tidied, tidy
+from pipeline.run.trouble import wholesale
+from pipeline.sources.local import LocalSource
+from pipeline.targets.local import LocalTarget
+from pipeline.workers import cpus
+from pipeline.workers.budget import Budget
+from pipeline.workers.crew import Crew
+from pipeline.workers.exchange import InThread, Renderer
+from pipeline.workers.nursery import Nursery
+from pipeline.workers.token import Token
+
+_RENDER = "pipeline.render.line:render"
+_WARM_UP = "pipeline.render.line:warm_up"
+_FIRST_CLAIMS, _MOST_CLAIMS = 8, 256  # jobs claimed in one commit: few at first, so that the first target comes soon
+
+
+class Work:
+    """One run under its locks. All its methods run in the main thread, but for `_carry` and `_record`."""
+
+    def __init__(
+        self,
+        config: Config,
+        options: RunOptions,
+        manifest: Manifest,
+        source: LocalSource,
+        target: LocalTarget,
+        stop: Stop,
+        watch: Callable[[Progress], None],
+    ) -> None:
+        self.workers = workers(config, options)
+        self._config = config
+        self._options = options
+        self._manifest = manifest
+        self._stop = stop
+        self._watch = watch
+        self._watched = 0.0  # when `watch` was last called
+        self._source = source
+        self._target = target
+        self._key = functools.cache(lambda: failure_key(config.limits))
+        self._tally = Tally()
+        self._planner = Planner(config, manifest, options.plan, source, target, self._glance)
+        self._pace = Pace(stop.deadline, manifest.pace() if stop.deadline is not None else None)
+        self._twice: list[Job] = []  # their child died once; append is atomic
+        self._hiring: Hiring | None = None
+        self._tidied: Tidied | None = None
+        self._stopped = ""
+        self._cut = True  # until everything that there was to do was done
+
+    def to_its_end(self, run: int) -> Summary:
+        """Do the work of run number `run` and record how it ended, whatever happens."""
+        status = ExitStatus.UNFINISHED
+        try:
+            self._work(run)
+            status = self._status(ExitStatus.TIME_UP if self._pace.refused else ExitStatus.OK)
+        except Stopped as stopped:
+            self._stopped = str(stopped) if stopped.status == ExitStatus.UNFINISHED else ""
+            status = self._status(stopped.status)
+        finally:
+            summary = self.so_far(status)
+            unfinished = status == ExitStatus.UNFINISHED
+            with suppress(ManifestTrouble) if unfinished else nullcontext():
+                self._manifest.end_run(status, summary.pictures, told=not unfinished)
+        if status in (ExitStatus.OK, ExitStatus.FAILED, ExitStatus.TIME_UP):
+            self._manifest.backup()
+        return summary
+
+    def _status(self, end: ExitStatus) -> ExitStatus:
+        """How the run ended: trouble before signals, signals before new failures, those before the clock."""
+        if end not in (ExitStatus.OK, ExitStatus.TIME_UP):
+            return end
+        summary = self._tally.summary()
+        failed = summary.failed or (self._options.strict and summary.known_failures)
+        return ExitStatus.FAILED if failed else end
+
+    def _work(self, run: int) -> None:
+        with self._renderer() as renderer:
+            occupancy = Occupancy(renderer)
+            limits = self._config.limits
+            line = Line(
+                self._source,
+                occupancy,
+                Budget(self.workers.memory),
+                self._target,
+                Alike(self._manifest.made, self._target, limits),
+                self._came_to,
+                self._twice.append,
+                Terms(limits, self._config.placeholder),
+            )
+            carry = functools.partial(self._carry, line)
+            with self._crew(carry, self.workers.threads, lambda job: None) as crew:
+                children = self.workers.processes or cpus.available()
+                self._hiring = Hiring(crew, occupancy, children, self.workers.most_threads)
+                for job in self._claimed(self._planner.decisions()):
+                    crew.put(job)
+            self._hiring = None
+            if self._twice:
+                with self._crew(line.carry_alone, 1, lambda job: None) as crew:
+                    for job in sorted(self._twice, key=lambda job: job.source):
+                        crew.put(job)
+        self._cut = self._pace.refused > 0
+        if self._planner.complete and not self._cut:
+            plan, check = self._options.plan, self._stop.check
+            self._tidied = tidy(
+                self._config, self._planner, self._manifest, run, plan, prune=self._options.prune, check=check
+            )
+
+    def _crew(self, work: Callable[[Job, Token], None], threads: int, abandoned: Callable[[Job], None]) -> Crew[Job]:
+        return Crew(
+            work,
+            threads=threads,
+            queue_size=self.workers.queue,
+            pulse=self._pulse,
+            hasty=self._stop.hasty,
+            abandoned=abandoned,
+        )
+
+    def _renderer(self) -> AbstractContextManager[Renderer]:
+        if self.workers.processes:
+            return Nursery(_RENDER, _WARM_UP, self.workers.processes)
+        from pipeline.render.line import render  # noqa: PLC0415 - with children, this process never imports Pillow
+
+        return nullcontext(InThread(render))
+
+    def _carry(self, line: Line, job: Job, token: Token) -> None:
+        """Carry one picture, if it fits into the time that is left. Runs in the crew's threads."""
+        if self._pace.fits(job.stat.size):
+            started = time.monotonic()
+            line.carry(job, token)
+            self._pace.took(job.stat.size, time.monotonic() - started)
+
+    def _claimed(self, decisions: Iterable[Job | Record]) -> Iterator[Job]:
+        """The jobs of the plan, their targets claimed; verdicts that need no reading are recorded on the way."""
+        batch: list[Job] = []
+        most = _FIRST_CLAIMS
+        for decision in decisions:
+            self._stop.check()
+            if isinstance(decision, Record):
+                self._record(decision)
+                continue
+            if not self._pace.fits(decision.stat.size):
+                continue
+            batch.append(decision)
+            if len(batch) >= most:
+                yield from self._claim(batch)
+                batch, most = [], min(_MOST_CLAIMS, most * 2)
+        yield from self._claim(batch)
+
+    def _claim(self, jobs: list[Job]) -> list[Job]:
+        """Make the jobs' targets ours before they are written.
+
+        To adopt means that a file may be in the way: it becomes ours by its record, once it has proved equal.
+        """
+        claims = [Claim(one.target, job.source, one.spec.name) for job in jobs for one in job.planned if not one.ours]
+        if claims and self._options.plan.adopt:
+            there = self._target.stats([claim.target for claim in claims])
+            claims = [claim for claim, stat in zip(claims, there, strict=True) if stat is None]
+        if claims:
+            self._manifest.claim(claims)
+        return jobs
+
+    def _came_to(self, record: Record) -> None:
+        """What came of a job. Runs in any thread."""
+        self._record(record, carried=True)
+
+    def _record(self, record: Record, *, carried: bool = False) -> None:
+        """Runs in any thread."""
+        strangers = [one.target for one in record.renditions if one.error and one.error.kind == ErrorKind.NOT_OURS]
+        if strangers:  # a file appeared after its path was claimed: the claim was wrong
+            self._manifest.release(strangers)
+        known = told_before(self._manifest, record, self._key)
+        self._manifest.add(record)
+        self._tally.add(record, known, carried=carried)
+
+    def _glance(self) -> None:
+        """A pulse, where it may be called often: the plan lists and looks up, and may take long to find a job."""
+        if time.monotonic() - self._watched >= TICK:
+            self._pulse()
+
+    def _pulse(self) -> None:
+        self._watched = time.monotonic()
+        self._manifest.tick()
+        self._stop.check()
+        if why := wholesale(self._config.failures, self._tally.failed, self._tally.carried):
+            raise Stopped(why, ExitStatus.UNFINISHED)
+        if self._hiring is not None:
+            self._hiring.look()
+        self._watch(self._progress())
+
+    def _progress(self) -> Progress:
+        summary, counts = self._tally.summary(), self._planner.counts
+        expected = counts.bytes * counts.sources // max(1, counts.seen)
+        return Progress(sum(summary.pictures.values()), summary.failed, self._tally.bytes_dealt_with, expected)
+
+    def so_far(self, status: ExitStatus) -> Summary:
+        """The tally with what only the plan knows."""
+        counts = self._planner.counts
+        summary = self._tally.summary()
+        pictures = {**summary.pictures}
+        if counts.unchanged:
+            pictures[Status.UNCHANGED] = counts.unchanged
+        pending = counts.sources - counts.seen + counts.jobs - self._tally.carried
+        if self._cut and pending > 0:
+            pictures[Status.PENDING] = pending
+        tidied = self._tidied or Tidied(counts.orphans)
+        return replace(
+            summary,
+            status=status,
+            pictures=dict(sorted(pictures.items())),
+            orphans=tidied.orphans,
+            removed=tidied.removed,
+            stopped=self._stopped,
+            warnings=tidied.warnings,
+        )

@@ -1,0 +1,120 @@
+"""Removing what was made: only a file that is still the very one, never through links, only inside the target."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat as modes
+from contextlib import suppress
+
+from pipeline.config.settings import Durability, TargetSettings
+from pipeline.errors import TargetTrouble
+from pipeline.manifest.claims import ClaimedFile
+from pipeline.targets.folders import Descriptor, Folders
+from pipeline.targets.placing import CHUNK
+from pipeline.targets.trouble import trouble
+
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+
+
+class Removal:
+    """Takes files out of a local target; for one thread. Raises `TargetTrouble` where the target cannot be used."""
+
+    def __init__(self, settings: TargetSettings) -> None:
+        self._root = settings.path
+        try:
+            number = os.open(settings.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise trouble(settings.path, error) from error
+        self._folders = Folders(Descriptor(number), durable=settings.durability is Durability.SYNC)
+
+    def obstacle(self, file: ClaimedFile) -> str | None:
+        """Why `file` is not removed: it is not what was made; "" if nothing speaks against it; None if it is gone."""
+        return self._obstacle(file)[0]
+
+    def remove(self, file: ClaimedFile) -> str | None:
+        """Remove it, unless there is an obstacle, which is given as by `obstacle`. `sync` makes that durable."""
+        obstacle, inode = self._obstacle(file)
+        if obstacle != "":
+            return obstacle
+        folder, _, name = file.target.rpartition("/")
+        try:
+            opened = self._folders.find(folder)
+            found = os.stat(name, dir_fd=opened.number, follow_symlinks=False)
+            if (found.st_dev, found.st_ino) != inode:
+                return "it was replaced meanwhile"
+            os.unlink(name, dir_fd=opened.number)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            return f"it cannot be removed: {error.strerror}"
+        self._folders.changed(folder, opened)
+        return ""
+
+    def remove_folder(self, path: str) -> bool:
+        """Remove the folder if it is empty; whether it is gone now."""
+        above, _, name = path.rpartition("/")
+        try:
+            opened = self._folders.find(above)
+            os.rmdir(name, dir_fd=opened.number)
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False
+        self._folders.forget(path)
+        self._folders.changed(above, opened)
+        return True
+
+    def sync(self) -> None:
+        """Make what was removed stay removed after a power cut."""
+        try:
+            self._folders.sync()
+        except OSError as error:
+            raise trouble(self._root, error) from error
+
+    def inode(self, path: str) -> tuple[int, int] | None:
+        """Device and inode of what is at `path`; None where there is nothing."""
+        folder, _, name = path.rpartition("/")
+        with suppress(OSError):
+            found = os.stat(name, dir_fd=self._folders.find(folder).number, follow_symlinks=False)
+            return found.st_dev, found.st_ino
+        return None
+
+    def _obstacle(self, file: ClaimedFile) -> tuple[str | None, tuple[int, int]]:
+        """The obstacle, and device and inode of the file that was looked at."""
+        folder, _, name = file.target.rpartition("/")
+        if any(part in ("", ".", "..") for part in file.target.split("/")):
+            return "its path leads out of the target", (0, 0)
+        try:
+            descriptor = os.open(name, _FLAGS, dir_fd=self._folders.find(folder).number)
+        except FileNotFoundError:
+            return None, (0, 0)
+        except OSError as error:
+            if not os.path.isdir(self._root):
+                raise TargetTrouble(f"the target {self._root} is gone") from error
+            return f"it cannot be opened: {error.strerror}", (0, 0)
+        try:
+            found = os.fstat(descriptor)
+            return _difference(file, found, descriptor), (found.st_dev, found.st_ino)
+        except OSError as error:
+            return f"it cannot be read: {error.strerror}", (0, 0)
+        finally:
+            os.close(descriptor)
+
+
+def _difference(file: ClaimedFile, found: os.stat_result, descriptor: int) -> str:
+    """What tells the open file from the one that was made; "" if nothing does."""
+    if not modes.S_ISREG(found.st_mode):
+        return "it is no regular file any more"
+    if file.sha256 is None:
+        return "it is not known whether it was finished"
+    if (found.st_size, found.st_mtime_ns) != (file.size, file.mtime_ns):
+        return "it was changed since it was made"
+    return "" if _hash(descriptor) == file.sha256 else "its content was changed since it was made"
+
+
+def _hash(descriptor: int) -> bytes:
+    digest = hashlib.sha256()
+    while chunk := os.read(descriptor, CHUNK):
+        digest.update(chunk)
+    return digest.digest()
