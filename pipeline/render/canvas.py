@@ -1,4 +1,4 @@
-"""What comes between sRGB pixels and an encoder: alpha made flat where the format has none, and padding."""
+"""What comes between finished pixels and an encoder: alpha made flat where the format has none, and padding."""
 
 from __future__ import annotations
 

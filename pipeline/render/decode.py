@@ -11,17 +11,13 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageChops, TiffImagePlugin
 
-from pipeline.model import Spec
-from pipeline.render.geometry import Size, place
+from pipeline.model import RenderTask
+from pipeline.render.framing import room
+from pipeline.render.geometry import Size
 from pipeline.render.metadata import Facts, facts, read_exif
 from pipeline.render.orientation import upright_size
 from pipeline.render.source import Source
 from pipeline.render.verdict import verdict
-
-# A JPEG is decoded at 1/2, 1/4 or 1/8 only while that leaves this many times the pixels (along each side) of the
-# largest rendition. Measured on 24 camera photographs, see ARCHITECTURE.md; 1.0 is faster and visibly softer, 2.0
-# slower and no better.
-SHRINK_MARGIN = 1.5
 
 _INSTEAD_OF_NONE = 100  # ms; what browsers show a frame for that says 0
 
@@ -73,23 +69,24 @@ def facts_of(source: Source) -> Facts:
     return read_exif(exif) if isinstance(exif, bytes) else Facts()
 
 
-def shrink_on_load(source: Source, specs: tuple[Spec, ...]) -> int:
-    """By how much the decoder itself may shrink: 1, 2, 4 or 8, never leaving less than `SHRINK_MARGIN` needs."""
+def shrink_on_load(source: Source, task: RenderTask) -> int:
+    """By how much the decoder itself may shrink: 1, 2, 4 or 8, never leaving less than every rendition needs."""
     if source.format != "JPEG":
         return 1
-    upright = upright_size(source.image.size, facts_of(source).orientation)
-    room = min((place(upright, spec).shrink for spec in specs), default=1.0) / SHRINK_MARGIN
-    return next(factor for factor in (8, 4, 2, 1) if factor <= room or factor == 1)
+    orientation = facts_of(source).orientation
+    upright = upright_size(source.image.size, orientation)
+    most = min((room(upright, orientation, spec, task) for spec in task.specs), default=1.0)
+    return next(factor for factor in (8, 4, 2, 1) if factor <= most or factor == 1)
 
 
-def frames(source: Source, specs: tuple[Spec, ...], count: int) -> Iterator[Frame]:
+def frames(source: Source, task: RenderTask, count: int) -> Iterator[Frame]:
     """Decodes the first `count` frames, one at a time. Raises PictureError.
 
     After the first, `source.image.info` holds all metadata.
     """
     try:
         image = source.image
-        shrink = shrink_on_load(source, specs)
+        shrink = shrink_on_load(source, task)
         if shrink > 1:
             image.draft(None, (image.width // shrink, image.height // shrink))
         for number in range(count):

@@ -11,19 +11,24 @@ animations of 20 frames): the sum was never below the peak, and mostly at 1.1 to
     picture    Pillow's own bytes a pixel, and once more where the mode is converted or alpha premultiplied
     renditions for each 4 bytes a pixel, times its frames where it is animated: all are drawn before one is encoded
     a step     the largest of: what the resampler keeps between its two passes (4 bytes times the target's width or
-               height and the source's other side), and `_ENCODER` bytes a target pixel; one is done after the other
+               height and the source's other side) and the copies that libvips, trimming and linear light need, and
+               `_ENCODER` bytes a target pixel; one is done after the other
 """
 
 from __future__ import annotations
 
 from PIL import JpegImagePlugin
 
-from pipeline.model import Format, Spec
+from pipeline.errors import PictureError
+from pipeline.model import Format, RenderTask, Spec
 from pipeline.render.decode import facts_of, shrink_on_load
 from pipeline.render.encode import ANIMATED_TARGETS
-from pipeline.render.geometry import place
+from pipeline.render.framing import framing
+from pipeline.render.geometry import Size
 from pipeline.render.orientation import upright_size
+from pipeline.render.resize import LIBVIPS_TO
 from pipeline.render.source import Source
+from pipeline.shape import Resampler
 
 _BASE = 4 * 2**20  # buffers, transforms, the file's header
 
@@ -56,23 +61,40 @@ _PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 _CONVERTED = ("1", "P", "PA", "LA", "La", "RGBA", "RGBa", "RGBX", "YCbCr", "I;16B", "I;16N")
 
 
-def estimate(source: Source, specs: tuple[Spec, ...], frames: int) -> int:
-    """Bytes that decoding `source` and rendering `specs` from it will need at the most, above an idle process."""
+def estimate(source: Source, task: RenderTask, frames: int) -> int:
+    """Bytes that decoding `source` and rendering `task` from it will need at the most, above an idle process."""
     width, height = source.image.size
-    shrink = shrink_on_load(source, specs)
+    shrink = shrink_on_load(source, task)
     pixels = -(-width // shrink) * -(-height // shrink)
     total = _BASE + _decoder(source, pixels) + _picture(source, pixels) + _metadata(source)
     if source.format in _HOLDS_FILE:
         total += len(source.view)
     steps = [0.0]
     upright = upright_size((width, height), facts_of(source).orientation)
-    for spec in specs:
-        canvas = place(upright, spec).canvas
+    for spec in task.specs:
+        canvas = _canvas(upright, spec, task)
         area, shown = canvas[0] * canvas[1], frames if spec.format in ANIMATED_TARGETS else 1
         total += area * shown * 4
-        steps.append(4.0 * max(canvas[0] * height, canvas[1] * width) / shrink)
+        steps.append(4.0 * max(canvas[0] * height, canvas[1] * width) / shrink + _looked_at(spec, pixels))
         steps.append(area * _ENCODER[spec.format] * min(shown, _LOOKAHEAD if spec.format is Format.AVIF else 2))
     return int(total + max(steps))
+
+
+def _canvas(upright: Size, spec: Spec, task: RenderTask) -> Size:
+    try:
+        return framing(upright, 1, spec, task).place(spec).canvas
+    except PictureError:  # there will be none
+        return 1, 1
+
+
+def _looked_at(spec: Spec, pixels: int) -> float:
+    """Copies of the decoded picture that a rendition takes for itself, one rendition after the other."""
+    total = 0.0
+    if spec.resampler is not Resampler.PILLOW and (spec.resampler is Resampler.LIBVIPS or pixels <= LIBVIPS_TO):
+        total = pixels * 4.0
+    if spec.linear:
+        total = pixels * 20.0  # sRGB, its channels, and three of them in floats
+    return max(total, pixels * 16.0 if spec.trim is not None else 0.0)
 
 
 def _metadata(source: Source) -> int:

@@ -26,7 +26,7 @@ def read_header(source: Source, task: RenderTask) -> Header:
         height=height,
         frames=frames,
         mode=source.image.mode,
-        estimate=estimate(source, task.specs, counted),
+        estimate=estimate(source, task, counted),
     )
 
 

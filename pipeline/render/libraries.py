@@ -7,10 +7,16 @@ import platform
 
 from PIL import features
 
+from pipeline.render import libvips
+
 
 @functools.cache
-def libraries() -> str:
-    """Names and versions in canonical order: `pillow=13.0.0 avif=1.4.2 libjpeg_turbo=3.2.0 ...`; computed once."""
+def libraries(*, resampled: bool = False) -> str:
+    """Names and versions in canonical order: `pillow=13.0.0 avif=1.4.2 libjpeg_turbo=3.2.0 ...`; computed once.
+
+    `resampled`: whether libvips had a hand in it; `vips=8.18.7` is there then.
+    """
     names = ["avif", "freetype2", "libjpeg_turbo", "libtiff", "littlecms2", "webp", "zlib", "zlib_ng"]
     versions = [f"{name}={features.version(name)}" for name in names if features.check(name)]
-    return " ".join([f"pillow={features.version('pil')}", *versions, f"machine={platform.machine()}"])
+    vips = [f"vips={libvips.version()}"] if resampled else []
+    return " ".join([f"pillow={features.version('pil')}", *versions, *vips, f"machine={platform.machine()}"])

@@ -16,6 +16,7 @@ from pipeline.render.rendition import Rendition
 from pipeline.render.source import Source, opening
 from pipeline.render.verdict import for_want_of_memory
 from pipeline.render.warmth import put_through, set_switches
+from pipeline.shape import Resampler
 from pipeline.workers.exchange import Reply
 
 
@@ -41,10 +42,10 @@ def render(descriptor: int, task: RenderTask) -> Generator[Reply, None, None]:
 def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[RenderAnswer, tuple[int, ...]]:
     """Decodes every frame once and draws it into each rendition that wants it, then encodes one after the other."""
     specs = (*task.specs, REDUCED) if task.placeholder else task.specs
-    renditions = [Rendition(spec, header.frames if source.animated else 1) for spec in specs]
+    renditions = [Rendition(spec, task, header.frames if source.animated else 1) for spec in specs]
     started, drawing = time.perf_counter(), 0.0
     about: Picture | None = None
-    for frame in frames(source, task.specs, max((one.frames for one in renditions), default=1)):
+    for frame in frames(source, task, max((one.frames for one in renditions), default=1)):
         about = about or picture(source, (header.width, header.height), header.frames)
         decoded = time.perf_counter()
         for rendition in renditions:
@@ -65,7 +66,7 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
             header,
             encoded,
             seconds_decode,
-            libraries(),
+            libraries(resampled=any(one.resampled_by is Resampler.LIBVIPS for one in renditions)),
             warnings=tuple(dict.fromkeys(told)),
             upright=about.size,
             color=color,

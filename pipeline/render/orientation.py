@@ -20,6 +20,19 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+# Where a step to the right and one down lead once the picture is upright: (x, x'), (y, y') by rows.
+_UPRIGHT = (1, 0, 0, 1)
+_MATRICES = {
+    1: _UPRIGHT,
+    2: (-1, 0, 0, 1),
+    3: (-1, 0, 0, -1),
+    4: (1, 0, 0, -1),
+    5: (0, 1, 1, 0),
+    6: (0, -1, 1, 0),
+    7: (0, -1, -1, 0),
+    8: (0, 1, -1, 0),
+}
+
 
 def upright_size(size: Size, orientation: int) -> Size:
     """The size of a stored picture of `size` once it stands upright; also the way back."""
@@ -41,3 +54,11 @@ def turned(image: Image.Image, orientation: int) -> Image.Image:
     """`image` as stored -> upright. An orientation outside 2..8 means upright already."""
     turn = _TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)
+
+
+def rotated(orientation: int, turn: int) -> int:
+    """The one orientation that does what `orientation` and, after it, `turn` would do."""
+    a, b, c, d = _MATRICES.get(turn, _UPRIGHT)
+    e, f, g, h = _MATRICES.get(orientation, _UPRIGHT)
+    product = (a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h)
+    return next(number for number, matrix in _MATRICES.items() if matrix == product)

@@ -6,29 +6,37 @@ Whatever goes wrong here is this rendition's failure, never its source's: the so
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import NotRendered, Rendered, Spec
+from pipeline.model import NotRendered, Rendered, RenderTask, Spec
 from pipeline.render.canvas import finished
 from pipeline.render.colour import to_srgb
 from pipeline.render.decode import Frame, Picture
 from pipeline.render.encode import ANIMATED_TARGETS, Film, encode
-from pipeline.render.geometry import place
+from pipeline.render.framing import Framing, framing
 from pipeline.render.resize import resample
+from pipeline.render.saliency import focus
+from pipeline.render.steps.registry import through
+from pipeline.render.trim import trimmed
+from pipeline.shape import Resampler
 
 
 class Rendition:
     """Used by one thread. `frames`: how many it wants of a source that has `available` (1 where it is no animation)."""
 
-    def __init__(self, spec: Spec, available: int) -> None:
+    def __init__(self, spec: Spec, task: RenderTask, available: int) -> None:
         self.spec = spec
+        self._task = task
+        self._framing: Framing | None = None  # measured on the first frame, and then kept: the film must not jump
         self.frames = available if spec.format in ANIMATED_TARGETS else 1
         self.warnings: tuple[str, ...] = ()
         if self.frames < available:
             self.warnings = (f"first of {available} frames only: {spec.format} holds no animation",)
         self.source_warnings: tuple[str, ...] = ()  # what its pixels told about the source
+        self.resampled_by = Resampler.PILLOW
         self._images: list[Image.Image] = []
         self._durations: list[int] = []
         self._seconds_resize = 0.0
@@ -45,14 +53,32 @@ class Rendition:
             return
         started = time.perf_counter()
         try:
-            placement = place(picture.size, self.spec)
-            image = resample(frame, placement, picture.size, picture.orientation)
-            image, self.source_warnings = to_srgb(image, picture.icc)
-            self._images.append(finished(image, placement, self.spec))
+            self._images.append(self._drawn(frame, picture))
             self._durations.append(frame.duration)
         except Exception as error:  # noqa: BLE001 -- Pillow raises nearly anything; all of it is this rendition's failure
             self._failure = _failure(error)
         self._seconds_resize += time.perf_counter() - started
+
+    def _drawn(self, frame: Frame, picture: Picture) -> Image.Image:
+        """The order of what is done to pixels, from here to the encoder."""
+        spec = self.spec
+        if spec.linear:  # light can only be told from colours that are known
+            image, self.source_warnings = to_srgb(frame.image, picture.icc)
+            frame, picture = replace(frame, image=image), replace(picture, icc=None)
+        shown = self._framing = self._framing or self._framed(frame, picture)
+        placement = shown.place(spec)
+        image, self.resampled_by = resample(frame, placement, shown.turned, shown.orientation, spec)
+        if not spec.linear:
+            image, self.source_warnings = to_srgb(image, picture.icc)
+        return finished(through(spec.steps, image, spec.dpr), placement, spec)
+
+    def _framed(self, frame: Frame, picture: Picture) -> Framing:
+        shown = framing(picture.size, picture.orientation, self.spec, self._task)
+        if self.spec.trim is not None:
+            shown = trimmed(frame, shown, self.spec.trim, picture.icc)
+        if self.spec.gravity.measured and shown.focus is None:
+            shown = replace(shown, focus=focus(frame, shown, self.spec, picture.icc))
+        return shown
 
     def encoded(self, picture: Picture, descriptors: list[int]) -> Rendered | NotRendered:
         """What came of it. A success adds its descriptor to `descriptors`. Never raises."""

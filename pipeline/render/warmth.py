@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from PIL import AvifImagePlugin, Image, ImageCms
 
-from pipeline.model import Format, Limits, RenderTask, Spec
-from pipeline.render import memory
+from pipeline.model import Fit, Format, Limits, RenderTask, Spec
+from pipeline.render import libvips, memory
+from pipeline.shape import Gravity, Resampler
+from pipeline.steps import Blur, Greyscale, Sharpen, Watermark
 from pipeline.workers.exchange import Reply
 
 _STILL = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "ICO", "PPM")
@@ -28,8 +31,17 @@ def set_switches() -> None:
 
 
 def put_through(render: Callable[[int, RenderTask], Iterator[Reply]]) -> None:
-    """Renders a tiny picture of every kind to every format: all codecs, plugins, colour transforms are loaded then."""
-    task = RenderTask(tuple(Spec(name=format_.value, width=4, format=format_) for format_ in Format), Limits())
+    """Renders a tiny picture of every kind to every format, and once with everything else that may be asked for.
+
+    All codecs, plugins, colour transforms, fonts and resamplers are loaded then.
+    """
+    resampler = Resampler.LIBVIPS if libvips.available() else Resampler.AUTO
+    formats = (Spec(name=format_.value, width=4, format=format_, resampler=resampler) for format_ in Format)
+    every = (Sharpen(), Blur(), Watermark(text="x"), Greyscale())
+    measured = Spec(
+        "measured", 4, 2, Fit.COVER, gravity=Gravity.ATTENTION, linear=True, resampler=resampler, steps=every
+    )
+    task = RenderTask((*formats, measured, replace(measured, resampler=Resampler.PILLOW)), Limits())
     for descriptor in _pictures():
         try:
             for reply in render(descriptor, task):

@@ -1,0 +1,102 @@
+"""Makes pictures smaller by libvips: Lanczos as Pillow's, five to eight times as fast, because it uses SIMD.
+
+Only this step is libvips': pixels go in and come out through memory. They are fetched strip by strip in the calling
+thread, so libvips starts no thread of its own, and nothing depends on how many there are. Its operations are taken out
+of its cache again: they would keep pixels alive. Where pyvips is not installed, `available` says so.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from types import ModuleType
+from typing import Any
+
+from PIL import Image
+
+from pipeline.errors import ErrorKind, PictureError
+from pipeline.render import light
+from pipeline.render.geometry import Box, Size
+
+BANDS = {"L": 1, "LA": 2, "La": 2, "RGB": 3, "RGBA": 4, "RGBa": 4, "CMYK": 4}  # of the modes it takes, 8 bits each
+_PIECE = 2**21  # pixels taken over at once: Pillow needs twice the bytes while it hands them out
+_STRIP = 64  # rows fetched at once: what is between the two passes then stays in the processor's cache
+_GAP = 3.0  # where more than this many times the target's pixels are left, blocks are averaged first, as by Pillow
+
+
+@functools.cache
+def _pyvips() -> ModuleType | None:
+    try:
+        import pyvips  # noqa: PLC0415 -- an extra, and 40 ms to import
+    except (ImportError, OSError):  # OSError: pyvips without the library
+        return None
+    module: ModuleType = pyvips
+    return module
+
+
+def available() -> bool:
+    """Whether libvips can be used. The first call loads it."""
+    return _pyvips() is not None
+
+
+def version() -> str | None:
+    """The version of libvips, where it is installed."""
+    vips = _pyvips()
+    return None if vips is None else ".".join(str(vips.version(part)) for part in range(3))
+
+
+def shrunk(image: Image.Image, box: Box, size: Size, *, linear: bool = False) -> Image.Image:
+    """`box` of `image`, whose mode is one of `BANDS`, made smaller to `size` by Lanczos; a new image.
+
+    `box` lies within the image and neither of its sides is smaller than `size`'s. With `linear` the pixels, which are
+    sRGB, are resampled as light, in 16 bits; else alpha is premultiplied already. Raises PictureError where
+    libvips is not there.
+    """
+    across, down = _window(box[0], box[2], image.width, size[0]), _window(box[1], box[3], image.height, size[1])
+    vips = _pyvips()
+    if vips is None:
+        raise PictureError(ErrorKind.NOT_ENCODABLE, "resampler: libvips is not installed (the extra fast)")
+    pieces = _pieces(vips, image, (across[0], down[0], across[1], down[1]))
+    source = pieces[0] if len(pieces) == 1 else vips.Image.arrayjoin(pieces, across=1)
+    found = light.from_encoded(vips, source, image.mode) if linear else source
+    found = found.reducev(down[2], kernel="lanczos3", gap=_GAP).reduceh(across[2], kernel="lanczos3", gap=_GAP)
+    found = light.to_encoded(vips, found, image.mode) if linear else found
+    region = vips.Region.new(found)
+    strips = [region.fetch(0, y, size[0], min(_STRIP, size[1] - y)) for y in range(0, size[1], _STRIP)]
+    result = Image.frombytes(image.mode, size, b"".join(strips))
+    for piece in pieces:
+        piece.invalidate()
+    return result
+
+
+def _pieces(vips: ModuleType, image: Image.Image, edges: tuple[int, int, int, int]) -> list[Any]:
+    """The pixels within `edges` as images of libvips, to be put below each other. They own their bytes."""
+    left, top, right, bottom = edges
+    rows = max(1, _PIECE // (right - left))
+    found = []
+    for y in range(top, bottom, rows):
+        part = (left, y, right, min(bottom, y + rows))
+        pixels = (image if part == (0, 0, *image.size) else image.crop(part)).tobytes()
+        found.append(vips.Image.new_from_memory(pixels, right - left, part[3] - y, BANDS[image.mode], "uchar"))
+    return found
+
+
+def _window(low: float, high: float, length: int, count: int) -> tuple[int, int, float]:
+    """Whole pixels from..to and the factor that come nearest to resampling `low`..`high` to `count` pixels.
+
+    libvips resamples whole pixels, and centres what it makes on them. Of all windows that yield `count` pixels under
+    the exact factor, the one with the nearest middle is taken: mostly less than a quarter of a pixel off.
+    """
+    factor = (high - low) / count
+    windows = [
+        (abs((start + end) - (low + high)), abs((end - start) - (high - low)), start, end)
+        for start in range(max(0, math.floor(low) - 1), math.floor(low) + 2)
+        for end in range(math.ceil(high) - 1, min(length, math.ceil(high) + 1) + 1)
+        if start < end and math.floor((end - start) / factor + 0.5) == count
+    ]
+    if windows:
+        *_, start, end = min(windows)
+        return start, end, factor
+    start = math.floor(low + 0.5)
+    end = min(length, max(start + count, math.floor(high + 0.5)))
+    return end - max(count, end - start), end, max(count, end - start) / count
