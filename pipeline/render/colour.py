@@ -1,7 +1,9 @@
-"""From whatever colour a picture came in to sRGB: through its ICC profile where it has one that fits.
+"""From whatever colour a picture came in to sRGB: through its ICC profile where it has one that fits. Or not at all.
 
-Relative colorimetric with black point compensation. Transforms are built once per profile and process; LittleCMS' are
-safe to share between threads (each call works on a copy of the cache), and building the same one twice does no harm.
+Relative colorimetric with black point compensation, unless the profile's header asks for saturation or for absolute
+colours (perceptual is what most of them say without meaning it). Transforms are built once per profile and process;
+LittleCMS' are safe to share between threads (each call works on a copy of the cache), and building the same one twice
+does no harm.
 """
 
 from __future__ import annotations
@@ -11,9 +13,36 @@ import io
 
 from PIL import Image, ImageChops, ImageCms
 
+from pipeline.model import Format
+
 _SPACES = {"L": "GRAY", "LA": "GRAY", "RGB": "RGB ", "RGBA": "RGB ", "CMYK": "CMYK", "LAB": "Lab "}
 _TARGETS = {"L": "RGB", "RGB": "RGB", "CMYK": "RGB", "LAB": "RGB"}
 _CACHED = 32  # profiles; a CMYK one takes about a megabyte
+_ABSOLUTE = ImageCms.Intent.ABSOLUTE_COLORIMETRIC
+_CHOSEN_INTENTS = (ImageCms.Intent.SATURATION, _ABSOLUTE)
+_HOLDS_CMYK = (Format.JPEG, Format.TIFF)
+
+
+def kept(image: Image.Image, icc: bytes | None, target: Format, *, plain: bool) -> tuple[Image.Image, bytes | None]:
+    """`image` at 8 bits in its own colours, and the profile that goes along.
+
+    Where `target` cannot hold its colours it is None, and the picture is sRGB: Lab always is, CMYK in anything but JPEG
+    and TIFF, grey with a profile in WebP, and both where the picture is not `plain` (something is put beside or over
+    it in RGB).
+    """
+    image = eight_bits(image)
+    fits = icc is not None and not isinstance(_transform(icc, _base(image.mode)), str)
+    holds = True
+    match _base(image.mode):
+        case "LAB":
+            holds = False
+        case "CMYK":
+            holds = plain and target in _HOLDS_CMYK
+        case "L":
+            holds = not fits or (plain and target is not Format.WEBP)
+    if not holds:
+        return to_srgb(image, icc)[0], None
+    return image, icc if fits else None
 
 
 def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, tuple[str, ...]]:
@@ -23,7 +52,7 @@ def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, tuple[s
     and RGB as sRGB, CMYK by R = (1-C)(1-K) and so on. 16-bit grey is scaled, `I` (32-bit integers) is taken as
     0..65535 and `F` as 0..1; what lies outside is clipped.
     """
-    image = _eight_bits(image)
+    image = eight_bits(image)
     trouble: tuple[str, ...] = ()
     transform: ImageCms.ImageCmsTransform | str | None = None
     if icc:
@@ -39,7 +68,7 @@ def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, tuple[s
     return image, trouble
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
+def eight_bits(image: Image.Image) -> Image.Image:
     """Grey of more than 8 bits, scaled to `L` and rounded; Pillow's own conversion clips."""
     match image.mode:
         case "I;16":
@@ -88,13 +117,15 @@ def _from_lab() -> ImageCms.ImageCmsTransform:
 
 
 def _build(profile: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCmsTransform:
+    said = profile.profile.rendering_intent
+    chosen = said if said in _CHOSEN_INTENTS else ImageCms.Intent.RELATIVE_COLORIMETRIC
     return ImageCms.ImageCmsTransform(
         profile,
         ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")),
         mode,
         _TARGETS[mode],
-        intent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        intent=ImageCms.Intent(chosen),
+        flags=ImageCms.Flags.NONE if chosen == _ABSOLUTE else ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
 
 

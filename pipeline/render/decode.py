@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from PIL import Image, ImageChops, TiffImagePlugin
+from PIL import Image, ImageChops, ImageMath
 
 from pipeline.model import RenderTask
+from pipeline.render.blocks import Blocks, blocks
+from pipeline.render.cicp import profile_of
 from pipeline.render.framing import room
 from pipeline.render.geometry import Size
-from pipeline.render.metadata import Facts, facts, read_exif
+from pipeline.render.metadata import Facts, read_exif
 from pipeline.render.orientation import upright_size
 from pipeline.render.source import Source
 from pipeline.render.verdict import verdict
@@ -38,7 +40,7 @@ class Picture:
     size: Size  # pixels, upright and not shrunk
     orientation: int  # how its frames are stored
     icc: bytes | None
-    kept: Facts
+    found: Blocks  # the metadata
     plays: int  # of an animation; 0: for ever
     warnings: tuple[str, ...]
 
@@ -49,24 +51,22 @@ def picture(source: Source, stored: Size, pages: int) -> Picture:
     warnings = ["damaged EXIF ignored"] if facts_.damaged else []
     if pages > 1 and not source.animated:
         warnings.append(f"first of {pages} pages only")
-    icc = source.image.info.get("icc_profile")
+    icc, told = profile_of(source)
     return Picture(
         size=upright_size(stored, facts_.orientation),
         orientation=facts_.orientation,
-        icc=icc if isinstance(icc, bytes) and icc else None,
-        kept=facts_,
+        icc=icc,
+        found=blocks(source),
         plays=_plays(source),
-        warnings=tuple(warnings),
+        warnings=(*warnings, *told),
     )
 
 
 def facts_of(source: Source) -> Facts:
     """What the metadata read so far says (that of a PNG may come after its pixels). Never raises."""
-    if isinstance(source.image, TiffImagePlugin.TiffImageFile):
-        tags = source.image.tag_v2  # Pillow turns TIFFs itself while it loads them
-        return facts(1, tags.get(315), tags.get(33432))
     exif = source.image.info.get("exif")
-    return read_exif(exif) if isinstance(exif, bytes) else Facts()
+    # Pillow turns TIFFs itself while it loads them.
+    return read_exif(exif) if isinstance(exif, bytes) and source.format != "TIFF" else Facts()
 
 
 def shrink_on_load(source: Source, task: RenderTask) -> int:
@@ -112,6 +112,9 @@ def _working(source: Source) -> Image.Image:
     mode, transparent = image.mode, image.has_transparency_data
     if mode.startswith("I;16"):
         return _sixteen(image)
+    if mode == "F":  # clipped before it is resampled: one infinity or NaN would spread over all that is near
+        clipped = ImageMath.lambda_eval(lambda bands: bands["min"](bands["max"](bands["image"], 0.0), 1.0), image=image)
+        return Image.merge("F", (clipped,))
     if mode == "CMYK":
         # Pillow takes every CMYK JPEG for inverted, as Adobe writes them; one without Adobe's mark is not.
         return ImageChops.invert(image) if source.format == "JPEG" and "adobe" not in image.info else image

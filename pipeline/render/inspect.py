@@ -1,0 +1,62 @@
+"""What a file is, looked at from outside: the same questions to a picture of ours and to anyone else's."""
+
+from __future__ import annotations
+
+import os
+
+from pipeline.model import Inspection
+from pipeline.render import memory
+from pipeline.render.blocks import blocks
+from pipeline.render.pages import name_of
+from pipeline.render.private import found_in
+from pipeline.render.source import Source, opening
+from pipeline.render.verdict import verdict
+
+
+def inspect(content: int | bytes, *, decode: bool = False) -> Inspection:
+    """What the picture in a descriptor (which stays the caller's, rewound) or in `content` turns out to be.
+
+    Opens it, and with `decode` decodes every frame; a PNG's metadata may come after its pixels and is found without.
+    Raises PictureError where it is no picture, or not a whole one. Runs in any thread; the content must not change.
+    """
+    if isinstance(content, int):
+        try:
+            return _inspect(content, decode)
+        finally:
+            os.lseek(content, 0, os.SEEK_SET)  # as it came: whoever reads it next starts there
+    descriptor = memory.create()
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(content)
+        return _inspect(descriptor, decode)
+    finally:
+        os.close(descriptor)
+
+
+def _inspect(descriptor: int, decode: bool) -> Inspection:
+    with opening(descriptor) as source:
+        frames = max(1, int(getattr(source.image, "n_frames", 1)) - source.stills_before) if source.animated else 1
+        width, height = source.image.size
+        mode = source.image.mode
+        if decode:
+            _decode(source, frames)
+        found = blocks(source)
+        return Inspection(
+            format=name_of(source),
+            width=width,
+            height=height,
+            mode=mode,
+            frames=frames,
+            has_profile=bool(source.image.info.get("icc_profile")),
+            private=found_in(found),
+        )
+
+
+def _decode(source: Source, frames: int) -> None:
+    try:
+        for number in range(frames):
+            if frames > 1:
+                source.image.seek(number + source.stills_before)
+            source.image.load()
+    except Exception as error:
+        raise verdict(error, source.view, source.format) from error

@@ -1,0 +1,139 @@
+"""XMP packets, as lists of properties: read from what any program wrote, written anew with nothing else in them.
+
+Documents with a document type are refused (that is where entities, and bombs of them, come from), deep ones are cut.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape, quoteattr
+
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+DC, PHOTOSHOP = "http://purl.org/dc/elements/1.1/", "http://ns.adobe.com/photoshop/1.0/"
+_XML = "http://www.w3.org/XML/1998/namespace"
+_PREFIXES = {
+    RDF: "rdf",
+    DC: "dc",
+    PHOTOSHOP: "photoshop",
+    _XML: "xml",
+    "http://ns.adobe.com/xap/1.0/": "xmp",
+    "http://ns.adobe.com/xap/1.0/mm/": "xmpMM",
+    "http://ns.adobe.com/xap/1.0/rights/": "xmpRights",
+    "http://ns.adobe.com/exif/1.0/": "exif",
+    "http://ns.adobe.com/exif/1.0/aux/": "aux",
+    "http://cipa.jp/exif/1.0/": "exifEX",
+    "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/": "Iptc4xmpCore",
+    "http://iptc.org/std/Iptc4xmpExt/2008-02-29/": "Iptc4xmpExt",
+    "http://ns.useplus.org/ldf/xmp/1.0/": "plus",
+    "http://creativecommons.org/ns#": "cc",
+}
+_MOST = 1 << 20  # bytes
+_DEEPEST = 12  # elements within each other; those of photographs need six
+
+_HEAD = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF'
+_TAIL = '</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One property of the picture: its name as `{namespace}name`, and what it says."""
+
+    name: str
+    element: ElementTree.Element
+
+    @property
+    def text(self) -> str:
+        """What it says in words: the default language's, or all of a list's."""
+        items = [item for item in self.element.iter(f"{{{RDF}}}li") if item.text]
+        default = [item for item in items if item.get(f"{{{_XML}}}lang") == "x-default"]
+        said = [str(item.text) for item in default or items] or [self.element.text or ""]
+        return ", ".join(one.strip() for one in said)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of everything in it, in lower case and without namespaces."""
+        everything = (name for element in self.element.iter() for name in (element.tag, *element.attrib))
+        return frozenset(name.rpartition("}")[2].lower() for name in everything)
+
+
+def read(packet: bytes) -> tuple[Property, ...]:
+    """The properties of `packet`, in its order. Raises ValueError on what cannot be read."""
+    if len(packet) > _MOST:
+        raise ValueError("XMP of more than a megabyte")
+    said = packet.decode("utf-8-sig", "replace").strip("\0 \t\r\n")
+    if re.search(r"<!(?:DOCTYPE|ENTITY)|\0", said):  # NUL: UTF-16, which could hide one, and which nobody writes
+        raise ValueError("XMP with a document type")
+    try:
+        root = ElementTree.fromstring(said)  # noqa: S314 -- see above; a text is read as UTF-8, whatever it declares
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
+        raise ValueError(f"XMP: {error}") from None
+    found = []
+    for description in (one for rdf in root.iter(f"{{{RDF}}}RDF") for one in rdf if one.tag == f"{{{RDF}}}Description"):
+        for name, value in description.attrib.items():
+            if name.startswith("{") and not name.startswith((f"{{{RDF}}}", f"{{{_XML}}}")):
+                element = ElementTree.Element(name)
+                element.text = value
+                found.append(Property(name, element))
+        found += [Property(child.tag, child) for child in description if child.tag.startswith("{")]
+    return tuple(one for one in found if not _is_deep(one.element))
+
+
+def write(properties: Iterable[Property]) -> bytes:
+    """A packet of `properties`; empty where there are none."""
+    prefixes: dict[str, str] = {RDF: "rdf"}
+    inner = "".join(_written(one.element, prefixes) for one in properties)
+    if not inner:
+        return b""
+    spaces = "".join(f" xmlns:{prefix}={quoteattr(space)}" for space, prefix in prefixes.items() if space != _XML)
+    described = f'<rdf:Description rdf:about="">{inner}</rdf:Description>'
+    return f"{_HEAD}{spaces}>{described}{_TAIL}".encode("utf-8", "replace")
+
+
+def plain(space: str, name: str, said: str) -> Property:
+    """A property that is a text."""
+    element = ElementTree.Element(f"{{{space}}}{name}")
+    element.text = said
+    return Property(element.tag, element)
+
+
+def listed(space: str, name: str, kind: str, said: Iterable[str]) -> Property:
+    """A property that is a list of `kind` (Seq, Bag, Alt); the items of an Alt are in the default language."""
+    element = ElementTree.Element(f"{{{space}}}{name}")
+    items = ElementTree.SubElement(element, f"{{{RDF}}}{kind}")
+    for one in said:
+        item = ElementTree.SubElement(items, f"{{{RDF}}}li", {f"{{{_XML}}}lang": "x-default"} if kind == "Alt" else {})
+        item.text = one
+    return Property(element.tag, element)
+
+
+def _is_deep(element: ElementTree.Element) -> bool:
+    level = [element]
+    for _ in range(_DEEPEST):
+        level = [child for one in level for child in one]
+    return bool(level)
+
+
+def _written(element: ElementTree.Element, prefixes: dict[str, str]) -> str:
+    name = _prefixed(str(element.tag), prefixes)
+    attributes = "".join(
+        f" {_prefixed(key, prefixes)}={quoteattr(_clean(value))}" for key, value in element.attrib.items()
+    )
+    inner = escape(_clean(element.text or "")) if not len(element) else ""
+    inner += "".join(_written(child, prefixes) for child in element)
+    return f"<{name}{attributes}>{inner}</{name}>" if inner else f"<{name}{attributes}/>"
+
+
+def _prefixed(name: str, prefixes: dict[str, str]) -> str:
+    if not name.startswith("{"):
+        return name
+    space, local = name[1:].split("}", 1)
+    known: Mapping[str, str] = _PREFIXES
+    return f"{prefixes.setdefault(space, known.get(space, f'ns{len(prefixes)}'))}:{local}"
+
+
+def _clean(said: str) -> str:
+    """Without what no XML may hold."""
+    return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", said)
