@@ -184,6 +184,7 @@ class Limits:
     pixels: int = 100_000_000  # of all frames together
     frames: int = 1_000
     scans: int = 500  # of a progressive JPEG
+    read: float = 60.0  # seconds that reading the source may take
     seconds: float = 300.0  # CPU seconds; the wall backstop is ten times this
     memory: int = 2560 * 2**20  # bytes a child may allocate for it: what 100 Mpx need in the costliest format (WebP)
     file_size: int = 256 * 2**20  # bytes of the source file

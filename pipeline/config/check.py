@@ -5,6 +5,7 @@ This module imports pydantic, and so takes a tenth of a second to import; `load`
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import unicodedata
 from collections.abc import Mapping
@@ -18,8 +19,9 @@ from pipeline.config.complaints import complaint
 from pipeline.config.families import Member, expanded, in_the_file
 from pipeline.config.node import KeyPath, Node, Problem
 from pipeline.config.notify import Notify
+from pipeline.config.rendition import Rendition
 from pipeline.config.running import Failures
-from pipeline.config.schema import Document, Rendition, Source, Target
+from pipeline.config.schema import Document, Source, Target
 from pipeline.config.section import Section
 from pipeline.config.settings import (
     CommandSettings,
@@ -34,6 +36,8 @@ from pipeline.config.spans import time_of_day
 from pipeline.config.template import Template
 from pipeline.config.words import key_path
 from pipeline.model import Limits, Spec
+
+OPTIMIZER = "mozjpeg_lossless_optimization"
 
 _SectionT = TypeVar("_SectionT", bound=Section)
 
@@ -60,6 +64,7 @@ def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
     folder = os.path.dirname(os.path.abspath(file))
     problems += _name_problems(root, parts)
     problems += _place_problems(root, parts, folder)
+    problems += _extra_problems(root, parts)
     if document is None or problems:
         return None, [in_the_file(problem, members) for problem in problems]
     config = _config(document, tuple(parts.specs.values()), file, folder)
@@ -126,6 +131,15 @@ def _place_problems(root: Node, parts: _Parts, folder: str) -> list[Problem]:
     else:
         return []
     return [Problem(node.mark, key_path(path), text)]
+
+
+def _extra_problems(root: Node, parts: _Parts) -> list[Problem]:
+    """What asks for a library that is not installed."""
+    if importlib.util.find_spec(OPTIMIZER) is not None:
+        return []
+    text = "needs the extra optimize, which is not installed: pip install 'image-pipeline[optimize]'"
+    asking = [("renditions", name, "optimize") for name, spec in parts.specs.items() if spec.optimize]
+    return [Problem(root.deepest(path)[0].mark, key_path(path), text) for path in asking]
 
 
 def _notify_problems(root: Node, config: Config) -> list[Problem]:

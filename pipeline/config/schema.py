@@ -1,8 +1,7 @@
 """The config file as pydantic models: what may stand in it, and its JSON Schema for editors.
 
 Each field is said once: its kind bounds it, its description serves editors, and its default is taken from the dataclass
-that the program uses (`model.Spec`, `model.Limits`, `settings`). The order of `Rendition`'s fields matters: a validator
-sees only the fields before its own.
+that the program uses (`model.Spec`, `model.Limits`, `settings`).
 """
 
 from __future__ import annotations
@@ -12,31 +11,22 @@ from typing import Annotated
 from pydantic import (
     Field,
     GetJsonSchemaHandler,
-    ValidationInfo,
-    field_validator,
     model_validator,
 )
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
-from pipeline.config.kinds import BYTES, PIXELS, Amount, Json, OneOf, Says, Seconds, Whole, rule, wrong
+from pipeline.config.kinds import BYTES, LIKE_BYTES, PIXELS, Amount, Flag, Json, OneOf, Seconds, Whole, wrong
 from pipeline.config.notify import Notify
+from pipeline.config.rendition import Rendition
 from pipeline.config.running import Failures, MaxRuntime, Until
 from pipeline.config.section import Section, field_of
 from pipeline.config.settings import Config, Durability, OnCollision, SourceSettings, TargetSettings, WorkerSettings
 from pipeline.config.template import FIELDS
-from pipeline.config.texts import Colour, Glob, LocalPath, TargetName
-from pipeline.model import DEFAULT_QUALITY, Fit, Format, Limits, Spec
+from pipeline.config.texts import Glob, LocalPath, TargetName
+from pipeline.model import Limits
 
-MAX_SIDE = {
-    Format.JPEG: 65_500,  # JPEG_MAX_DIMENSION of libjpeg
-    Format.WEBP: 16_383,  # 14 bits in its frame header
-}  # pixels; other formats hold 65,535 and more
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-
-_Flag = Annotated[bool, Field(strict=True), Says("must be true or false")]
-_Side = Annotated[int | None, Whole(1, 65_535)]
-_LIKE_BYTES = 'a size such as "2 GiB", "500 MB" or a number of bytes'
 
 
 class Folder(Section):
@@ -67,7 +57,7 @@ class Source(Folder):
     exclude: list[Annotated[str, Glob()]] = field_of(
         SourceSettings, "exclude", "Globs for what is left out, beside dot files and the like that always are."
     )
-    follow_symlinks: _Flag = field_of(
+    follow_symlinks: Flag = field_of(
         SourceSettings, "follow_symlinks", "Whether links to files and folders are followed."
     )
     settle: Annotated[float, Seconds(0, 7 * 86_400)] = field_of(
@@ -94,56 +84,6 @@ class Target(Folder):
     )
 
 
-class Rendition(Section):
-    """What one derived image of each source is to look like."""
-
-    format: Annotated[Format, OneOf(Format)] = field_of(Spec, "format", "The format that is written.")
-    width: _Side = field_of(Spec, "width", "Pixels of the box; left out: free.")
-    height: _Side = field_of(Spec, "height", "Pixels of the box; left out: free.")
-    fit: Annotated[Fit, OneOf(Fit)] = field_of(
-        Spec,
-        "fit",
-        "How a picture meets its box. inside: as large as fits; cover: fills it, cropped; contain: fits, with "
-        "background around; fill: stretched; outside: as small as covers it. All but inside need width and height.",
-    )
-    enlarge: _Flag = field_of(Spec, "enlarge", "Whether pictures that are smaller than their box are enlarged.")
-    quality: Annotated[int | None, Whole(1, 100)] = field_of(
-        Spec,
-        "quality",
-        f"Of lossy formats; left out: {', '.join(f'{name} {value}' for name, value in DEFAULT_QUALITY.items())}.",
-    )
-    background: Annotated[str, Colour()] = field_of(
-        Spec,
-        "background",
-        'Under transparency where the format has none, and around contain: "#rrggbb" or white, black ...',
-    )
-
-    @field_validator("width", "height")
-    @classmethod
-    def _fits_the_format(cls, value: int | None, info: ValidationInfo) -> int | None:
-        picture_format = info.data.get("format")
-        if value is not None and picture_format in MAX_SIDE and value > MAX_SIDE[picture_format]:
-            raise wrong(f"must be at most {MAX_SIDE[picture_format]} for {picture_format}")
-        return value
-
-    @field_validator("fit")
-    @classmethod
-    def _has_its_box(cls, value: Fit, info: ValidationInfo) -> Fit:
-        missing = [side for side in ("width", "height") if side in info.data and info.data[side] is None]
-        if value is not Fit.INSIDE and missing:
-            verb = "is" if len(missing) == 1 else "are"
-            raise rule(f"{value} needs both width and height; {' and '.join(missing)} {verb} missing")
-        return value
-
-    @field_validator("quality")
-    @classmethod
-    def _has_quality(cls, value: int | None, info: ValidationInfo) -> int | None:
-        picture_format = info.data.get("format")
-        if picture_format is not None and picture_format not in DEFAULT_QUALITY:
-            raise rule(f"is only for {', '.join(DEFAULT_QUALITY)}; the format is {picture_format}")
-        return value
-
-
 class Workers(Section):
     """How many work at once. Nothing here changes what is made."""
 
@@ -158,7 +98,7 @@ class Workers(Section):
     queue: Annotated[int, Whole(1, 65_536)] = field_of(
         WorkerSettings, "queue", "Jobs that may wait between the scan and the threads."
     )
-    memory: Annotated[int | None, Amount(BYTES, _LIKE_BYTES, 2**24, 2**50, auto=True)] = field_of(
+    memory: Annotated[int | None, Amount(BYTES, LIKE_BYTES, 2**24, 2**50, auto=True)] = field_of(
         WorkerSettings, "memory", "For all pictures in flight together."
     )
 
@@ -172,10 +112,11 @@ class PictureLimits(Section):
     frames: Annotated[int, Whole(1, 10**6)] = field_of(Limits, "frames", "Of an animation.")
     scans: Annotated[int, Whole(1, 10**6)] = field_of(Limits, "scans", "Of a progressive JPEG.")
     seconds: Annotated[float, Seconds(0.1, 86_400)] = field_of(Limits, "seconds", "CPU seconds.")
-    memory: Annotated[int, Amount(BYTES, _LIKE_BYTES, 2**24, 2**50)] = field_of(
+    read: Annotated[float, Seconds(0.1, 86_400)] = field_of(Limits, "read", "Seconds that reading the source may take.")
+    memory: Annotated[int, Amount(BYTES, LIKE_BYTES, 2**24, 2**50)] = field_of(
         Limits, "memory", "That a child may allocate for it."
     )
-    file_size: Annotated[int, Amount(BYTES, _LIKE_BYTES, 1, 2**50)] = field_of(
+    file_size: Annotated[int, Amount(BYTES, LIKE_BYTES, 1, 2**50)] = field_of(
         Limits, "file_size", "Of the source file."
     )
 
@@ -189,7 +130,7 @@ class Document(Section):
         dict[Annotated[str, Field(pattern=f"^{NAME}$")], Rendition],
         Field(min_length=1, description="What is made of each picture: a name, and what it is to look like."),
     ]
-    placeholder: _Flag = field_of(
+    placeholder: Flag = field_of(
         Config,
         "placeholder",
         "Whether each picture's main colour and ThumbHash are recorded; with widths or formats they always are.",

@@ -106,3 +106,9 @@ class Config:
     failures: FailureSettings = FailureSettings()
     max_runtime: float | None = None  # seconds from the start of a run
     until: datetime.time | None = None  # of the local clock, when it shows that next
+
+    @property
+    def families(self) -> dict[str, tuple[Spec, ...]]:
+        """The specs of every family, by its name; in the order of the file."""
+        names = dict.fromkeys(spec.family for spec in self.specs if spec.family is not None)
+        return {name: tuple(spec for spec in self.specs if spec.family == name) for name in names}

@@ -112,7 +112,10 @@ a key twice|a rendition twice|a URL|an absolute pattern|target is source|source 
 a format spec|an attribute|a brace left open|no field of the source|an absolute name|a name that climbs
 the manifest's folder|a last part that may be empty|one name for two renditions|a width that is not there
 names that differ in capitals|too wide for WebP|too high for JPEG|cover with one side|fill with no side
-quality for PNG|memory that is too little|a status file among the targets|a status file over the config
+quality for PNG|lossless JPEG|lossless with a quality|effort for JPEG|more effort than WebP knows|subsampling for WebP
+a progressive PNG|optimize for WebP|optimize without progressive|a palette for JPEG|max_bytes for PNG
+max_bytes without loss|keep_smaller for TIFF|a profile in a GIF|memory that is too little
+a status file among the targets|a status file over the config
 """
 
 
@@ -132,7 +135,7 @@ def test_every_default_is_that_of_the_program() -> None:
     for owner, section in ((Spec, "Rendition"), (Limits, "PictureLimits")):
         properties = SCHEMA["$defs"][section]["properties"]
         defaults = {
-            field.name: field.default
+            field.name: list(field.default) if isinstance(field.default, tuple) else field.default
             for field in dataclasses.fields(owner)
             if field.default is not None and field.name != "name"
         }

@@ -325,6 +325,91 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         HEAD + "  a: {format: png, quality: 90}\n",
         [":4:29: renditions.a.quality: is only for jpeg, webp, avif; the format is png"],
     ),
+    "lossless JPEG": (
+        HEAD + "  a: {lossless: true}\n",
+        [":4:17: renditions.a.lossless: is only for webp; the format is jpeg"],
+    ),
+    "lossless with a quality": (
+        HEAD + "  a: {format: webp, quality: 9, lossless: true}\n",
+        [":4:43: renditions.a.lossless: does not go with quality, which a lossless picture has none of"],
+    ),
+    "effort for JPEG": (
+        HEAD + "  a: {effort: 3}\n",
+        [":4:15: renditions.a.effort: is only for png, webp, avif; the format is jpeg"],
+    ),
+    "more effort than WebP knows": (
+        HEAD + "  a: {format: webp, effort: 9}\n",
+        [":4:29: renditions.a.effort: must be from 0 to 6 for webp (got 9)"],
+    ),
+    "subsampling for WebP": (
+        HEAD + "  a: {format: webp, subsampling: '4:4:4'}\n",
+        [":4:34: renditions.a.subsampling: is only for jpeg, avif; the format is webp"],
+    ),
+    "subsampling of another kind": (
+        HEAD + "  a: {subsampling: 4:1:1}\n",
+        [(':4:20: renditions.a.subsampling: must be one of 4:4:4, 4:2:2, 4:2:0 (got "4:1:1"; did you mean "4:4:4"?)')],
+    ),
+    "a progressive PNG": (
+        HEAD + "  a: {format: png, progressive: true}\n",
+        [":4:33: renditions.a.progressive: is only for jpeg; the format is png"],
+    ),
+    "optimize for WebP": (
+        HEAD + "  a: {format: webp, optimize: true}\n",
+        [":4:31: renditions.a.optimize: is only for jpeg; the format is webp"],
+    ),
+    "optimize without progressive": (
+        HEAD + "  a: {progressive: false, optimize: true}\n",
+        [":4:37: renditions.a.optimize: always writes progressive files; leave progressive out"],
+    ),
+    "a palette for JPEG": (
+        HEAD + "  a: {colors: 16}\n",
+        [":4:15: renditions.a.colors: is only for png, gif; the format is jpeg"],
+    ),
+    "a palette of one": (
+        HEAD + "  a: {format: png, colors: 1}\n",
+        [":4:28: renditions.a.colors: must be a whole number from 2 to 256 (got 1)"],
+    ),
+    "max_bytes for PNG": (
+        HEAD + "  a: {format: png, max_bytes: 9 kB}\n",
+        [":4:31: renditions.a.max_bytes: is only for jpeg, webp, avif; the format is png"],
+    ),
+    "max_bytes without loss": (
+        HEAD + "  a: {format: webp, lossless: true, max_bytes: 9 kB}\n",
+        [":4:48: renditions.a.max_bytes: does not go with lossless: there is no quality to lower"],
+    ),
+    "max_bytes of nothing": (
+        HEAD + "  a: {max_bytes: 0}\n",
+        [f":4:18: renditions.a.max_bytes: {BYTES}, from 100 B to 1 TiB (got 0)"],
+    ),
+    "keep_smaller for TIFF": (
+        HEAD + "  a: {format: tiff, keep_smaller: true}\n",
+        [":4:35: renditions.a.keep_smaller: is only for jpeg, png, webp, avif, gif; the format is tiff"],
+    ),
+    "a profile in a GIF": (
+        HEAD + "  a: {format: gif, profile: keep}\n",
+        [":4:29: renditions.a.profile: a gif holds no profile; only srgb is possible"],
+    ),
+    "metadata of an unknown policy": (
+        HEAD + "  a: {metadata: all}\n",
+        [':4:17: renditions.a.metadata: must be one of strip, rights, keep (got "all")'],
+    ),
+    "something private that is not a list": (
+        HEAD + "  a: {private: gps}\n",
+        [
+            (
+                ":4:16: renditions.a.private: must be a list of gps, serials, maker_notes, thumbnails, comments "
+                '(got "gps")'
+            )
+        ],
+    ),
+    "something private of an unknown kind": (
+        HEAD + "  a: {private: [gps, faces]}\n",
+        [":4:16: renditions.a.private: must be a list of gps, serials, maker_notes, thumbnails, comments (got a list)"],
+    ),
+    "a page before the first": (
+        HEAD + "  a: {page: -1}\n",
+        [":4:13: renditions.a.page: must be a whole number from 0 to 65535, or largest (got -1)"],
+    ),
     "a background that YAML took for a comment": (
         HEAD + "  a:\n    background: #fff\n",
         [
