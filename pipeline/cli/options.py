@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import click
+
+from pipeline.config.spans import duration, time_of_day
+
+
+def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+    seconds = None if value is None else duration(value)
+    if value is not None and seconds is None:
+        raise click.BadParameter(f"{value!r} is no duration such as 50m, 1h30m or 90s")
+    return seconds
+
+
+def _time(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime.time | None:
+    moment = None if value is None else time_of_day(value)
+    if value is not None and moment is None:
+        raise click.BadParameter(f"{value!r} is no time of day such as 06:00")
+    return moment
+
 
 config_argument = click.argument("config", type=click.Path(path_type=Path))
 only_option = click.option(
     "--only", multiple=True, metavar="GLOB", help="Only sources that match, for example 'holiday/**'. May be repeated."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON lines on standard output.")
+duration_option = click.option(
+    "--max-runtime",
+    metavar="TIME",
+    callback=_seconds,
+    help="How long it may take, such as 50m or 1h30m; status 4 where work is left, and the next run goes on.",
+)
+until_option = click.option(
+    "--until", metavar="HH:MM", callback=_time, help="The same, as the time of day at which it must have ended."
+)

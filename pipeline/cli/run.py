@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
+import functools
 import json
+import os
+import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +14,11 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.console import complain, on_terminal, tell
-from pipeline.cli.options import config_argument, only_option
+from pipeline.cli.options import config_argument, duration_option, only_option, until_option
+from pipeline.errors import ExitStatus, Locked
 
 if TYPE_CHECKING:
+    from pipeline.cli.telling import Telling
     from pipeline.run.tally import Summary
 
 
@@ -22,6 +28,17 @@ if TYPE_CHECKING:
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after the first N pictures with work.")
 @click.option("--force", is_flag=True, help="Render everything again, stale or not.")
 @click.option("--adopt", is_flag=True, help="Take over equal files that are in the way, and a manifest that was lost.")
+@click.option("--prune", is_flag=True, help="Delete files that nothing asks for any more and an earlier run has seen.")
+@click.option("--strict", is_flag=True, help="Known failures, too, make the exit status 1.")
+@duration_option
+@until_option
+@click.option(
+    "--if-locked",
+    type=click.Choice(["fail", "skip", "wait"]),
+    default="fail",
+    show_default=True,
+    help="When another run of this target is at work: status 75, or nothing and status 0, or wait for it.",
+)
 @click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="I/O threads, instead of the config's.")
 @click.option(
     "--processes", type=click.IntRange(0, 1024), metavar="N", help="Rendering children; 0: render in the threads."
@@ -36,6 +53,11 @@ def command(
     limit: int | None,
     force: bool,
     adopt: bool,
+    prune: bool,
+    strict: bool,
+    max_runtime: float | None,
+    until: datetime.time | None,
+    if_locked: str,
     threads: int | None,
     processes: int | None,
     no_progress: bool,
@@ -45,7 +67,8 @@ def command(
 ) -> int:
     """Make the renditions of CONFIG that are missing or stale.
 
-    Silent on success without a terminal. What failed is listed on standard error and makes the exit status 1.
+    Silent on success without a terminal. What newly failed is listed on standard error and makes the exit status 1;
+    what failed before, for the same reason, is only counted (see `pipeline failures`).
     """
     from pipeline.cli.progress import ProgressBar
     from pipeline.cli.telling import Telling
@@ -54,21 +77,45 @@ def command(
     from pipeline.run.options import RunOptions
     from pipeline.run.run import run
 
-    options = RunOptions(PlanOptions(force=force, only=only, limit=limit, adopt=adopt), threads, processes)
+    options = RunOptions(
+        PlanOptions(force=force, only=only, limit=limit, adopt=adopt),
+        threads,
+        processes,
+        strict=strict,
+        prune=prune,
+        max_runtime=max_runtime,
+        until=until,
+        lock_wait=None if if_locked == "wait" else 0.0,
+    )
     settings = load(config)
-    with Telling(settings) as telling:
-        with ProgressBar(config.stem, wanted=not (no_progress or quiet)) as bar:
-            summary = run(settings, options, bar.watch, telling.begun)
-        telling.came_to(summary)
-        if as_json:
-            tell(json.dumps(asdict(summary), ensure_ascii=True))
-        _report(config.stem, summary, verbose=verbose, quiet=quiet)
+    try:
+        with Telling(settings) as telling:
+            with ProgressBar(config.stem, wanted=not (no_progress or quiet)) as bar:
+                summary = run(settings, options, bar.watch, telling.begun, functools.partial(_leave, telling))
+            telling.came_to(summary)
+            if as_json:
+                tell(json.dumps(asdict(summary), ensure_ascii=True))
+            _report(config.stem, summary, verbose=verbose, quiet=quiet)
+    except Locked:
+        if if_locked == "skip":
+            return ExitStatus.OK
+        raise
     return summary.status
+
+
+def _leave(telling: Telling, status: ExitStatus, seconds: float) -> None:
+    """End the process from another thread than the run's, which hangs; telling may take so many seconds."""
+    last = threading.Thread(target=telling.given_up, args=(status,), name="last words", daemon=True)
+    last.start()
+    last.join(seconds)
+    os._exit(status)
 
 
 def _report(name: str, summary: Summary, *, verbose: bool, quiet: bool) -> None:
     from pipeline.cli.summary import failure_lines, sentence
 
+    for warning in summary.warnings:
+        complain(f"pipeline: {warning}")
     if summary.failures and not quiet:
         for line in failure_lines(summary, len(summary.failures) if verbose else None):
             complain(line)

@@ -27,9 +27,13 @@ def sentence(name: str, summary: Summary) -> str:
         parts.append(f"{unchanged:,} unchanged" if parts else f"{count(unchanged, 'picture')} unchanged")
     if summary.failed:
         parts.append(f"{summary.failed:,} failed")
+    if summary.known_failures:
+        parts.append(f"{count(summary.known_failures, 'known failure')} (pipeline failures CONFIG)")
     parts += [f"{summary.pictures[status]:,} {word}" for status, word in _OTHERS if summary.pictures.get(status)]
     if summary.orphans:
         parts.append(count(summary.orphans, "orphan"))
+    if summary.removed:
+        parts.append(f"{count(summary.removed, 'orphan')} removed")
     text = f"{name}: {', '.join(parts)}"
     if summary.target_bytes:
         saved = 1 - summary.target_bytes / max(1, summary.source_bytes)
@@ -38,11 +42,13 @@ def sentence(name: str, summary: Summary) -> str:
     text += f" in {duration(summary.seconds)}"
     if summary.done and summary.seconds > 0:
         text += f", {summary.done / summary.seconds:.1f} pictures a second"
-    return text + _ending(summary.status)
+    return text + _ending(summary)
 
 
-def _ending(status: ExitStatus) -> str:
-    match status:
+def _ending(summary: Summary) -> str:
+    if summary.stopped:
+        return f"; stopped: {summary.stopped}, the next run tries again"
+    match summary.status:
         case ExitStatus.HANGUP | ExitStatus.INTERRUPTED | ExitStatus.TERMINATED:
             return "; stopped by a signal, the next run goes on from here"
         case ExitStatus.TIME_UP:

@@ -28,6 +28,7 @@ from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
 
 _CLEAN = (ExitStatus.OK, ExitStatus.FAILED)
+_NOTICES = 2.0  # seconds for telling whom it concerns, then
 _LAST_WORDS = 0.3  # seconds to commit what is recorded, for a run that is given up where it hangs
 
 
@@ -36,13 +37,14 @@ def run(
     options: RunOptions,
     watch: Callable[[Progress], None] = lambda progress: None,
     begun: Callable[[Begun], None] = lambda begun: None,
-    given_up: Callable[[ExitStatus], None] | None = None,
+    given_up: Callable[[ExitStatus, float], None] | None = None,
 ) -> Summary:
     """Make what is missing or stale, in this thread and those it starts. Gives what came of it, also when a signal or
     the clock stopped it; raises `PipelineError` when it could not finish.
 
     `watch` is called in the calling thread about every tick; `begun` once, when the work begins. `given_up` is called
-    in another thread when the run was told to stop but hangs in a call that does not return: it ends the process.
+    in another thread when the run was told to stop but hangs in a call that does not return: it ends the process, and
+    has so many seconds for it.
     """
     started = time.monotonic()
     limits = (options.max_runtime or config.max_runtime, options.until or config.until)
@@ -54,7 +56,7 @@ def run(
     target = LocalTarget(config.target, identity)
     target.prepare()
     opened: list[Manifest] = []
-    abandon = _abandoning(opened, given_up) if given_up else lambda status: None
+    abandon = _abandoning(stop, opened, given_up) if given_up else lambda status: None
     with on_signals(stop, abandon), held(config, identity, options.lock_wait, stop.check):
         manifest = Manifest.open(config.manifest, owner=os.path.realpath(config.path), adopt=options.plan.adopt)
         opened.append(manifest)
@@ -71,7 +73,9 @@ def run(
     return replace(summary, seconds=time.monotonic() - started, warnings=warnings)
 
 
-def _abandoning(opened: list[Manifest], given_up: Callable[[ExitStatus], None]) -> Callable[[ExitStatus], None]:
+def _abandoning(
+    stop: Stop, opened: list[Manifest], given_up: Callable[[ExitStatus, float], None]
+) -> Callable[[ExitStatus], None]:
     """Commit what is recorded, if that can be done at once, before the process is ended."""
 
     def commit(status: ExitStatus) -> None:
@@ -83,7 +87,7 @@ def _abandoning(opened: list[Manifest], given_up: Callable[[ExitStatus], None]) 
         last = threading.Thread(target=commit, args=(status,), name="last words", daemon=True)
         last.start()
         last.join(_LAST_WORDS)
-        given_up(status)
+        given_up(status, _LAST_WORDS / 2 if stop.hasty() else _NOTICES)
 
     return abandon
 

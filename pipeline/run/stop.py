@@ -21,8 +21,8 @@ from pipeline.errors import ExitStatus, Stopped
 
 TICK = 0.1  # seconds; patience is counted in ticks, so that a process that was halted for an hour has lost one
 _TOGETHER = 0.02  # seconds
-_PATIENCE = 79  # ticks until the run is abandoned: it has to be gone, its notices told, within ten seconds
-_HASTE = 6  # ticks, after a second signal: gone within a second
+_PATIENCE = 74  # ticks until the run is abandoned: it has to be gone, its notices told, within ten seconds
+_HASTE = 5  # ticks, after a second signal: gone within a second
 _STATUS = {
     signal.SIGHUP: ExitStatus.HANGUP,
     signal.SIGINT: ExitStatus.INTERRUPTED,

@@ -1,0 +1,89 @@
+"""`pipeline failures`: what has failed and is known to, and trying it again."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.console import complain, count, tell
+from pipeline.cli.options import config_argument, json_option
+
+if TYPE_CHECKING:
+    from pipeline.run.failing import Listed
+
+_RETRY = "retry"
+
+
+class _ListOrRetry(click.Group):
+    """`failures CONFIG` lists; `failures retry CONFIG` is a command of its own."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in (_RETRY, "-h", "--help"):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("failures", cls=_ListOrRetry, subcommand_metavar="CONFIG | retry CONFIG [GLOB]...")
+def command() -> None:
+    """List what has failed, or let the next run try it again.
+
+    A failure that a run has reported is known: it is not tried again, and does not change the exit status again, until
+    the picture, its recipe, the limits or the versions of the libraries change.
+    """
+
+
+@command.command("list", hidden=True)
+@config_argument
+@json_option
+def listing(config: Path, as_json: bool) -> None:
+    """List the failures of CONFIG: source, rendition, error and since when."""
+    from pipeline.config.load import load
+    from pipeline.run.failing import failures
+
+    found = failures(load(config))
+    for one in found:
+        tell(_json(one) if as_json else _line(one))
+    if not as_json:
+        new = sum(not one.known for one in found)
+        words = f"{count(len(found), 'failure')}" if found else "no failures"
+        complain(f"{config.stem}: {words}" + (f", {new} of them not reported yet" if new else ""))
+
+
+@command.command(_RETRY)
+@config_argument
+@click.argument("globs", metavar="[GLOB]...", nargs=-1)
+def retry(config: Path, globs: tuple[str, ...]) -> None:
+    """Let the next run of CONFIG try the failed pictures that match again; all of them, without a GLOB."""
+    from pipeline.config.load import load
+    from pipeline.run.failing import retry as forget
+
+    number = forget(load(config), globs)
+    complain(f"{config.stem}: the next run tries {count(number, 'picture')} again")
+
+
+def _line(one: Listed) -> str:
+    from pipeline.errors import printable
+
+    failure = one.failure
+    since = datetime.datetime.fromtimestamp(failure.since).astimezone().strftime("%Y-%m-%d %H:%M")
+    rendition = f" ({failure.rendition})" if failure.rendition else ""
+    return (
+        f"{'known' if one.known else 'new':<5} since {since}  {printable(failure.source)}{rendition}: {failure.error}"
+    )
+
+
+def _json(one: Listed) -> str:
+    failure = one.failure
+    fields = {
+        "source": failure.source,
+        "rendition": failure.rendition or None,
+        "error": failure.kind.value,
+        "detail": failure.detail,
+        "since": failure.since,
+        "known": one.known,
+    }
+    return json.dumps(fields, ensure_ascii=True)

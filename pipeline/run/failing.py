@@ -1,0 +1,61 @@
+"""What a config's manifest knows of failures, and how they are tried again."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.config.settings import Config
+from pipeline.manifest.failures import KnownFailure
+from pipeline.manifest.reader import Reader
+from pipeline.manifest.store import Manifest
+from pipeline.run.locking import held
+from pipeline.sources.globs import Globs
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One failure, and whether a run has told of it: then it is known, and not tried again by itself."""
+
+    failure: KnownFailure
+
+    @property
+    def known(self) -> bool:
+        """Whether a run has told of it."""
+        return self.failure.reported is not None
+
+
+def failures(config: Config) -> list[Listed]:
+    """All failures of the config's renditions, by source. A source that failed itself comes once. Raises
+    `PipelineError`.
+    """
+    with Manifest.read_only(config.manifest) as reader:
+        return _listed(config, reader)
+
+
+def retry(config: Config, globs: Sequence[str]) -> int:
+    """Let the next run try the failed sources that match (all, without globs) again; gives their number.
+
+    Takes the run's locks. Raises `PipelineError`.
+    """
+    Manifest.read_only(config.manifest).close()  # none is made
+    wanted = Globs(tuple(globs))
+    with (
+        held(config, uuid.uuid4().hex),
+        Manifest.open(config.manifest, owner=os.path.realpath(config.path)) as manifest,
+    ):
+        sources = {one.source for one in manifest.failures.everything()}
+        matching = sorted(source for source in sources if not globs or wanted.covers(source))
+        manifest.failures.forget(matching)
+    return len(matching)
+
+
+def _listed(config: Config, reader: Reader) -> list[Listed]:
+    everything = reader.failures.everything()
+    names = {spec.name for spec in config.specs}
+    whole = {one.source for one in everything if not one.rendition}
+    return [
+        Listed(one) for one in everything if not one.rendition or (one.source not in whole and one.rendition in names)
+    ]
