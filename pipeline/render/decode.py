@@ -21,6 +21,7 @@ from pipeline.render.orientation import upright_size
 from pipeline.render.source import Source
 from pipeline.render.verdict import verdict
 
+_OF_PAGES = ("TIFF", "JPEG", "HEIF")  # an icon's pictures are one in several sizes
 _INSTEAD_OF_NONE = 100  # ms; what browsers show a frame for that says 0
 
 
@@ -49,7 +50,7 @@ def picture(source: Source, stored: Size, pages: int) -> Picture:
     """What `source` says of itself after its first frame was decoded. `stored`: its size before it was opened."""
     facts_ = facts_of(source)
     warnings = ["damaged EXIF ignored"] if facts_.damaged else []
-    if pages > 1 and not source.animated:
+    if pages > 1 and source.format in _OF_PAGES:
         warnings.append(f"first of {pages} pages only")
     icc, told = profile_of(source)
     return Picture(
@@ -75,7 +76,7 @@ def shrink_on_load(source: Source, task: RenderTask) -> int:
         return 1
     orientation = facts_of(source).orientation
     upright = upright_size(source.image.size, orientation)
-    most = min((room(upright, orientation, spec, task) for spec in task.specs), default=1.0)
+    most = min((room(upright, orientation, spec, task) for spec in (*task.specs, *task.beside)), default=1.0)
     return next(factor for factor in (8, 4, 2, 1) if factor <= most or factor == 1)
 
 

@@ -2,49 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Header, Limits, RenderTask
-from pipeline.render import container
+from pipeline.model import Animation, Header, Limits, RenderTask
+from pipeline.render import container, pages
 from pipeline.render.estimate import estimate
 from pipeline.render.source import Source
 
 
 def read_header(source: Source, task: RenderTask) -> Header:
     """The header of `source`. Raises PictureError where it is beyond a limit of `task`; nothing is decoded by then."""
-    frames = _frames(source, task.limits)
+    frames = pages.count(source, task.limits.frames)
     width, height = source.image.size
-    counted = frames if source.animated else 1  # pages after the first are not decoded
+    # Pages that nobody asks for are not decoded; the frames of an animation are, unless a first one will do.
+    whole = any(spec.animation is Animation.KEEP and spec.page is None for spec in task.specs)
+    counted = frames if source.animated and (whole or not task.specs) else 1
     if counted > task.limits.frames:
         raise PictureError(ErrorKind.TOO_MANY_FRAMES, f"more than {task.limits.frames:,}")
-    if (pixels := width * height * counted) > task.limits.pixels:
-        shape = f"{width} x {height}" + (f" x {counted} frames" if counted > 1 else "")
-        raise PictureError(ErrorKind.TOO_MANY_PIXELS, f"{shape} = {pixels:,}, limit {task.limits.pixels:,}")
-    _check_scans(source, task.limits)
+    _check(source, counted, task.limits)
     return Header(
-        format=_name(source),
+        format=pages.name_of(source),
         width=width,
         height=height,
         frames=frames,
         mode=source.image.mode,
-        estimate=estimate(source, task, counted),
+        estimate=_estimated(source, task, frames, counted),
     )
 
 
-def _name(source: Source) -> str:
-    """The format in lower case; a JPEG that holds several pictures is an `mpo`."""
-    several = source.format == "JPEG" and "mp" in source.image.info
-    return "mpo" if several else source.format.lower()
+def _estimated(source: Source, task: RenderTask, frames: int, counted: int) -> int:
+    """The sum over the pages that are asked for, each held against the limits."""
+    total = 0
+    for page, specs in pages.by_page(task.specs):
+        if page is None:
+            total += estimate(source, replace(task, specs=specs), counted)
+            continue
+        try:
+            with pages.turned_to(source, page, frames) as one:
+                _check(one, 1, task.limits)
+                total += estimate(one, replace(task, specs=specs), 1)
+        except PictureError as error:
+            if error.kind is not ErrorKind.NOT_ENCODABLE:
+                raise
+    return total or estimate(source, task, counted)
 
 
-def _frames(source: Source, limits: Limits) -> int:
-    if source.format == "GIF":  # Pillow would parse every frame to count them, however many
-        frames, short = container.gif_frames(source.view, limits.frames)
-        if short:
-            raise PictureError(ErrorKind.TRUNCATED, f"GIF: cut off after frame {frames}")
-        return max(1, frames)
-    if source.format == "TIFF":
-        return container.tiff_pages(source.view, limits.frames)
-    return max(1, int(getattr(source.image, "n_frames", 1)) - source.stills_before)
+def _check(source: Source, counted: int, limits: Limits) -> None:
+    width, height = source.image.size
+    if (pixels := width * height * counted) > limits.pixels:
+        shape = f"{width} x {height}" + (f" x {counted} frames" if counted > 1 else "")
+        raise PictureError(ErrorKind.TOO_MANY_PIXELS, f"{shape} = {pixels:,}, limit {limits.pixels:,}")
+    _check_scans(source, limits)
 
 
 def _check_scans(source: Source, limits: Limits) -> None:

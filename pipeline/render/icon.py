@@ -21,9 +21,16 @@ class Icon(ImageFile.ImageFile):
         directory = IcoImagePlugin.IcoFile(self.fp)
         if not directory.entry:
             raise SyntaxError("icon without pictures")
-        self._index = max(
-            range(len(directory.entry)), key=lambda i: (directory.entry[i].square, directory.entry[i].color_depth, -i)
+        self.n_frames = len(directory.entry)
+        self._turn(directory, 0)
+
+    def _turn(self, directory: IcoImagePlugin.IcoFile, page: int) -> None:
+        """To a picture of `directory`, counted from the largest (the deepest of several as large) down."""
+        assert self.fp is not None  # noqa: S101 -- as above
+        order = sorted(
+            range(len(directory.entry)), key=lambda i: (-directory.entry[i].square, -directory.entry[i].color_depth, i)
         )
+        self._page, self._index = page, order[page]
         self.fp.seek(directory.entry[self._index].offset)
         start = self.fp.read(24)
         if start.startswith(_PNG_MARK):
@@ -33,6 +40,18 @@ class Icon(ImageFile.ImageFile):
             self._size = (width, abs(height) // 2)
         self._mode = "RGBA"
         self.tile = [ImageFile._Tile("icon", (0, 0, *self._size))]
+
+    def tell(self) -> int:
+        """Which of its pictures it is."""
+        return self._page
+
+    def seek(self, frame: int) -> None:
+        """Turns to another of its pictures. Raises EOFError where there is none."""
+        if not 0 <= frame < self.n_frames:
+            raise EOFError("no such picture in the icon")
+        assert self.fp is not None  # noqa: S101 -- see _open
+        self.fp.seek(0)
+        self._turn(IcoImagePlugin.IcoFile(self.fp), frame)
 
     def load(self) -> Any:
         """Decodes. Raises whatever Pillow's plugins do, and SyntaxError where it is not of the size it claims."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from dataclasses import replace
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import Header, NotRendered, RenderAnswer, Rendered, RenderTask
+from pipeline.render import pages
 from pipeline.render.decode import Picture, frames, picture
 from pipeline.render.header import read_header
 from pipeline.render.libraries import libraries
@@ -43,32 +45,38 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
     """Decodes every frame once and draws it into each rendition that wants it, then encodes one after the other."""
     specs = (*task.specs, REDUCED) if task.placeholder else task.specs
     renditions = [Rendition(spec, task, header.frames if source.animated else 1) for spec in specs]
-    started, drawing = time.perf_counter(), 0.0
-    about: Picture | None = None
-    for frame in frames(source, task, max((one.frames for one in renditions), default=1)):
-        about = about or picture(source, (header.width, header.height), header.frames)
-        decoded = time.perf_counter()
-        for rendition in renditions:
-            rendition.draw(frame, about)
-        drawing += time.perf_counter() - decoded
-    if about is None:  # `frames` yields one at least, or raises
-        raise PictureError(ErrorKind.DAMAGED, "no frame")
-    seconds_decode = time.perf_counter() - started - drawing
+    seconds_decode, abouts = 0.0, []
+    for page, _ in pages.by_page(specs):
+        wanted = [one for one in renditions if one.spec.page == page]
+        try:
+            with pages.turned_to(source, page, header.frames) as one:
+                about, seconds = _drawn(one, wanted, replace(task, specs=tuple(each.spec for each in wanted)), header)
+        except PictureError as error:
+            if page is None or error.kind is not ErrorKind.NOT_ENCODABLE:
+                raise
+            for rendition in wanted:
+                rendition.refuse(error)
+        else:
+            abouts.append(about)
+            seconds_decode += seconds
     source.image.close()  # its pixels are not needed any more, the encoders' memory is
 
     reduced = renditions.pop().first if task.placeholder else None
     color, thumbhash = placeholder(reduced) if reduced is not None else (None, None)
     descriptors: list[int] = []
     try:
-        encoded = tuple(_named(rendition.encoded(about, descriptors), header, task) for rendition in renditions)
-        told = (*about.warnings, *(warning for one in renditions for warning in one.source_warnings))
+        encoded = tuple(_named(rendition.encoded(descriptors), header, task) for rendition in renditions)
+        told = (
+            *(warning for about in abouts for warning in about.warnings),
+            *(warning for one in renditions for warning in one.source_warnings),
+        )
         answer = RenderAnswer(
             header,
             encoded,
             seconds_decode,
             libraries(resampled=any(one.resampled_by is Resampler.LIBVIPS for one in renditions)),
             warnings=tuple(dict.fromkeys(told)),
-            upright=about.size,
+            upright=abouts[0].size if abouts else None,
             color=color,
             thumbhash=thumbhash,
         )
@@ -76,6 +84,23 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
         close_all(descriptors)
         raise
     return answer, tuple(descriptors)
+
+
+def _drawn(source: Source, renditions: list[Rendition], task: RenderTask, header: Header) -> tuple[Picture, float]:
+    """Decodes what `renditions` want of one page and draws it into them; what it is, and the seconds of decoding."""
+    started, drawing = time.perf_counter(), 0.0
+    about: Picture | None = None
+    stored = source.image.size
+    alone = task.specs[0].page is not None if task.specs else False
+    for frame in frames(source, task, max((one.frames for one in renditions), default=1)):
+        about = about or picture(source, stored, 1 if alone else header.frames)
+        decoded = time.perf_counter()
+        for rendition in renditions:
+            rendition.draw(frame, about)
+        drawing += time.perf_counter() - decoded
+    if about is None:  # `frames` yields one at least, or raises
+        raise PictureError(ErrorKind.DAMAGED, "no frame")
+    return about, time.perf_counter() - started - drawing
 
 
 def _named(made: Rendered | NotRendered, header: Header, task: RenderTask) -> Rendered | NotRendered:

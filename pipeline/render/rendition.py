@@ -11,12 +11,15 @@ from dataclasses import replace
 from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import NotRendered, Rendered, RenderTask, Spec
+from pipeline.model import Animation, NotRendered, Profile, Rendered, RenderTask, Spec
 from pipeline.render.canvas import finished
-from pipeline.render.colour import to_srgb
+from pipeline.render.colour import kept, to_srgb
 from pipeline.render.decode import Frame, Picture
-from pipeline.render.encode import ANIMATED_TARGETS, Film, encode
+from pipeline.render.delivery import deliver
+from pipeline.render.encode import ANIMATED_TARGETS
+from pipeline.render.film import Film
 from pipeline.render.framing import Framing, framing
+from pipeline.render.metadata import written
 from pipeline.render.resize import resample
 from pipeline.render.saliency import focus
 from pipeline.render.steps.registry import through
@@ -31,14 +34,17 @@ class Rendition:
         self.spec = spec
         self._task = task
         self._framing: Framing | None = None  # measured on the first frame, and then kept: the film must not jump
-        self.frames = available if spec.format in ANIMATED_TARGETS else 1
+        first = spec.animation is Animation.FIRST or spec.page is not None
+        self.frames = available if spec.format in ANIMATED_TARGETS and not first else 1
         self.warnings: tuple[str, ...] = ()
-        if self.frames < available:
+        if self.frames < available and not first:
             self.warnings = (f"first of {available} frames only: {spec.format} holds no animation",)
         self.source_warnings: tuple[str, ...] = ()  # what its pixels told about the source
         self.resampled_by = Resampler.PILLOW
+        self._picture: Picture | None = None
         self._images: list[Image.Image] = []
         self._durations: list[int] = []
+        self._icc: bytes | None = None  # that its pixels are in; None: sRGB
         self._seconds_resize = 0.0
         self._failure: PictureError | None = None
 
@@ -52,6 +58,7 @@ class Rendition:
         if self._failure is not None or len(self._images) == self.frames:
             return
         started = time.perf_counter()
+        self._picture = picture
         try:
             self._images.append(self._drawn(frame, picture))
             self._durations.append(frame.duration)
@@ -68,7 +75,10 @@ class Rendition:
         shown = self._framing = self._framing or self._framed(frame, picture)
         placement = shown.place(spec)
         image, self.resampled_by = resample(frame, placement, shown.turned, shown.orientation, spec)
-        if not spec.linear:
+        if spec.profile is Profile.KEEP and not spec.linear:
+            plain = not spec.steps and placement.canvas == placement.size
+            image, self._icc = kept(image, picture.icc, spec.format, plain=plain)
+        elif not spec.linear:
             image, self.source_warnings = to_srgb(image, picture.icc)
         return finished(through(spec.steps, image, spec.dpr), placement, spec)
 
@@ -80,28 +90,37 @@ class Rendition:
             shown = replace(shown, focus=focus(frame, shown, self.spec, picture.icc))
         return shown
 
-    def encoded(self, picture: Picture, descriptors: list[int]) -> Rendered | NotRendered:
+    def refuse(self, error: PictureError) -> None:
+        """It cannot be made of this source."""
+        self._failure = error
+
+    def encoded(self, descriptors: list[int]) -> Rendered | NotRendered:
         """What came of it. A success adds its descriptor to `descriptors`. Never raises."""
         started = time.perf_counter()
-        if self._failure is None:
+        picture = self._picture
+        if self._failure is None and picture is not None:
             try:
-                film = Film(tuple(self._images), tuple(self._durations), picture.plays)
-                descriptor, size = encode(film, self.spec, picture.kept)
-                descriptors.append(descriptor)
+                going, told = written(picture.found, self.spec)
+                film = Film(tuple(self._images), tuple(self._durations), picture.plays, self._icc, going)
+                made = deliver(film, self.spec, dict(self._task.hints).get(self.spec.name))
+                descriptors.append(made.descriptor)
             except Exception as error:  # noqa: BLE001 -- as above
                 self._failure = _failure(error)
-        if self._failure is not None:
-            return NotRendered(self.spec.name, self._failure)
+        if self._failure is not None or picture is None:
+            reason = self._failure or PictureError(ErrorKind.INTERNAL, "nothing was drawn")
+            return NotRendered(self.spec.name, reason)
         return Rendered(
             name=self.spec.name,
             index=len(descriptors) - 1,
-            size=size,
+            size=made.size,
             format=self.spec.format,
             width=self._images[0].width,
             height=self._images[0].height,
             seconds_resize=self._seconds_resize,
             seconds_encode=time.perf_counter() - started,
-            warnings=self.warnings,
+            status=made.status,
+            warnings=(*self.warnings, *told, *made.warnings),
+            quality=made.quality,
         )
 
 
