@@ -273,6 +273,7 @@ class RenderTask:
     crop: tuple[float, float, float, float] | None = None  # left, top, width, height: fractions of the upright picture
     hints: tuple[tuple[str, int], ...] = ()  # (rendition, quality) found for this very content, recipe and libraries
     placeholder: bool = False  # whether the answer is to hold `color` and `thumbhash`
+    beside: tuple[Spec, ...] = ()  # not made now, yet heeded in decoding: who is made alone is made alike
 
 
 @dataclass(frozen=True, slots=True)

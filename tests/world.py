@@ -15,6 +15,7 @@ from PIL import Image
 from pipeline.config.load import load
 from pipeline.config.settings import Config
 from pipeline.manifest.export import rows
+from pipeline.manifest.srcset import pictures
 from pipeline.manifest.store import Manifest
 from pipeline.run.options import RunOptions
 from pipeline.run.run import run
@@ -113,6 +114,12 @@ class World:
     def leftovers(self) -> list[Path]:
         """Temporary files in the target."""
         return [path for path in self.target.rglob(".pipeline-*") if path.is_file()]
+
+    def srcset(self) -> dict[str, object]:
+        """What the manifest tells web pages."""
+        config = self.config
+        with Manifest.read_only(config.manifest) as reader:
+            return dict(pictures(reader, config.families))
 
     def export(self) -> list[dict[str, object]]:
         """The rows of the manifest, without what is measured."""

@@ -26,21 +26,32 @@ def command() -> None:
 
 @command.command("export")
 @config_argument
-@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv", "srcset"]), default="jsonl", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="File to write, atomically; default: standard output.")
 @click.option("--measured", is_flag=True, help="Also what differs between equal runs: times, seconds, memory, reasons.")
 def export(config: Path, form: str, output: Path | None, measured: bool) -> None:
-    """Write a row for each rendition, in the order of the sources; the same rows from run to run."""
+    """Write a row for each rendition, in the order of the sources; the same rows from run to run.
+
+    With --format srcset one JSON object for web pages: for each picture its families' sources, sizes, placeholder.
+    """
     from pipeline.config.load import load
     from pipeline.manifest.export import rows, write_csv, write_jsonl
+    from pipeline.manifest.srcset import pictures, write_srcset
     from pipeline.manifest.store import Manifest
 
-    write = write_jsonl if form == "jsonl" else write_csv
-    with Manifest.read_only(load(config).manifest) as reader:
+    settings = load(config)
+    if form == "srcset" and not settings.families:
+        raise click.UsageError(f"{config.name} has no rendition with widths or formats, which srcset is made of")
+    with Manifest.read_only(settings.manifest) as reader:
         if output is None and sys.stdout is None:
             raise click.UsageError("standard output is closed; use --output FILE")
+        to = output if output is not None else sys.stdout
         try:
-            write(rows(reader, measured=measured), output if output is not None else sys.stdout)
+            if form == "srcset":
+                write_srcset(pictures(reader, settings.families), to)
+            else:
+                write = write_jsonl if form == "jsonl" else write_csv
+                write(rows(reader, measured=measured), to)
         except BrokenPipeError:
             raise
         except OSError as error:

@@ -44,6 +44,7 @@ _FIELDS = {  # of a row -> where it comes from; names carry their exact bytes, h
     "format": "r.format",
     "width": "r.width",
     "height": "r.height",
+    "quality": "r.quality",
     "bytes": "r.size",
     "sha256": "r.sha256",
     "libraries": "l.versions",
@@ -96,7 +97,7 @@ def write_jsonl(rows: Iterable[Mapping[str, Value]], to: Path | TextIO) -> int:
             count += 1
         return count
 
-    return _deliver(write, to)
+    return deliver(write, to)
 
 
 def write_csv(rows: Iterable[Mapping[str, Value]], to: Path | TextIO, *, measured: bool = False) -> int:
@@ -115,7 +116,7 @@ def write_csv(rows: Iterable[Mapping[str, Value]], to: Path | TextIO, *, measure
             count += 1
         return count
 
-    return _deliver(write, to)
+    return deliver(write, to)
 
 
 def _columns(*, measured: bool) -> list[str]:
@@ -157,8 +158,8 @@ def _cells(row: Mapping[str, Value]) -> dict[str, Value]:
     return cells
 
 
-def _deliver(write: Callable[[TextIO], int], to: Path | TextIO) -> int:
-    """Let `write` fill a stream, or a new file that then takes the place of `to`."""
+def deliver(write: Callable[[TextIO], int], to: Path | TextIO) -> int:
+    """Let `write` fill a stream, or a new file that then takes the place of `to`. Raises `TargetTrouble`."""
     if not isinstance(to, Path):
         return write(to)
     new = to.with_name(f".{to.name}.{os.getpid()}.new")

@@ -24,6 +24,7 @@ from pipeline.model import (
     Rendered,
     RenderTask,
     RenditionRecord,
+    Spec,
     Stat,
     Status,
 )
@@ -42,6 +43,7 @@ class Terms:
 
     limits: Limits
     placeholder: bool = False  # whether colour and ThumbHash of each picture are wanted
+    specs: tuple[Spec, ...] = ()  # of the whole config
 
 
 class Line:
@@ -152,6 +154,7 @@ class Line:
                 overrides.crop,
                 self._hints(rest, known),
                 placeholder=self._terms.placeholder and not known,
+                beside=tuple(spec for spec in self._terms.specs if spec not in {one.spec for one in rest}),
             )
             record = self._rendered(rest, task, picture, record, token)
         if known and self._terms.placeholder:

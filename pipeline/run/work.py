@@ -109,7 +109,7 @@ class Work:
                 Alike(self._manifest.made, self._target, limits),
                 self._came_to,
                 self._twice.append,
-                Terms(limits, self._config.placeholder),
+                Terms(limits, self._config.placeholder, self._config.specs),
             )
             carry = functools.partial(self._carry, line)
             with self._crew(carry, self.workers.threads, lambda job: None) as crew:

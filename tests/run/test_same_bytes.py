@@ -18,6 +18,7 @@ renditions:
   square: {width: 24, height: 24, fit: cover, format: webp}
   small: {width: 16, format: png}
   modern: {width: 30, format: avif}
+  family: {widths: [20, 36], formats: [webp, jpeg], quality: 70}
 """
 
 
@@ -31,20 +32,32 @@ def _fill(world: World) -> None:
     world.put("a/notes.jpg", b"no picture either")
     world.put("x/same.jpg")
     world.put("x/same.JPG")
+    for name in ("a/twin.jpg", "b/twin.jpg", "c/twin.jpg", "z.jpg"):  # alike, far from each other in the order
+        world.put(name, jpeg((9, 99, 199), (120, 90)))
+    world.put("with/one.jpg", jpeg((9, 99, 199), (120, 90)))
+    world.put("with/one.jpg.yaml", b"focal_point: [0, 1]\nalt: one\n")
+    world.put("with/two.jpg", jpeg((9, 99, 199), (120, 90)))
+    world.put("with/two.jpg.yaml", b"focal_point: [0, 1]\nalt: one\n")
+    world.put("with/wrong.jpg")
+    world.put("with/wrong.jpg.yaml", b"focal_point: [2, 1]\n")
+    world.put("with/skipped.jpg")
+    world.put("with/skipped.jpg.yaml", b"skip: true\n")
     world.settle()
 
 
 def test_every_number_of_threads_processes_and_queue_gives_equal_trees_and_equal_exports(tmp_path: Path) -> None:
-    seen: dict[tuple[int, int, int], tuple[dict[str, bytes], list[dict[str, object]]]] = {}
+    seen: dict[tuple[int, int, int], tuple[dict[str, bytes], object]] = {}
     for number, (threads, processes, queue) in enumerate(itertools.product((1, 2, 8), (0, 2), (1, 64))):
         (tmp_path / str(number)).mkdir()
         world = World(tmp_path / str(number), TEXT + f"workers: {{queue: {queue}}}\n")
         _fill(world)
-        world.run(threads=threads, processes=processes)
-        seen[threads, processes, queue] = world.tree(), world.export()
+        summary = world.run(threads=threads, processes=processes)
+        told = summary.pictures, summary.renditions, summary.reused, summary.failures
+        seen[threads, processes, queue] = world.tree(), (world.export(), world.srcset(), told)
     trees, exports = zip(*seen.values(), strict=True)
     first_tree, first_export = trees[0], exports[0]
-    assert len(first_tree) == 4 * 14
+    assert len(first_tree) == 8 * 20
+    assert first_export[2][2] == 8 * 4
     for combination, (tree, export) in seen.items():
         assert tree == first_tree, combination
         assert export == first_export, combination
@@ -66,3 +79,4 @@ def test_a_run_in_two_halves_equals_a_run_in_one(tmp_path: Path) -> None:
     halves.run()
     assert halves.tree() == whole.tree()
     assert halves.export() == whole.export()
+    assert halves.srcset() == whole.srcset()
