@@ -13,6 +13,7 @@ _OTHERS = (
     (Status.TOUCHED, "touched"),
     (Status.VANISHED, "vanished"),
     (Status.DEFERRED, "deferred"),
+    (Status.SKIPPED, "skipped"),
     (Status.PENDING, "pending"),
 )
 
@@ -22,7 +23,8 @@ def sentence(name: str, summary: Summary) -> str:
     parts = []
     if summary.done or not summary.pictures.get(Status.UNCHANGED):
         renditions = summary.renditions.get(Status.DONE, 0) + summary.renditions.get(Status.KEPT, 0)
-        parts.append(f"{count(summary.done, 'picture')} done ({count(renditions, 'rendition')})")
+        reused = f", {summary.reused:,} reused" if summary.reused else ""
+        parts.append(f"{count(summary.done, 'picture')} done ({count(renditions, 'rendition')}{reused})")
     if unchanged := summary.pictures.get(Status.UNCHANGED):
         parts.append(f"{unchanged:,} unchanged" if parts else f"{count(unchanged, 'picture')} unchanged")
     if summary.failed:

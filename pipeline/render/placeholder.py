@@ -10,7 +10,7 @@ from pipeline.model import Format, Spec
 from pipeline.render.thumbhash import LARGEST, thumbhash
 
 REDUCED = Spec("placeholder", width=LARGEST, height=LARGEST, format=Format.TIFF)
-"""What a picture is made into before it is looked at: a rendition like others, but never encoded. TIFF holds one frame."""
+"""What a picture is made into before it is looked at: a rendition like others, never encoded. TIFF holds one frame."""
 
 _WHITE = "#ffffff"
 
@@ -22,13 +22,15 @@ def placeholder(reduced: Image.Image) -> tuple[str, bytes]:
     alpha; white for a picture of which nothing shows.
     """
     image = reduced.convert("RGBA")
-    return _colour(image), thumbhash(image.size, image.tobytes())
+    pixels = image.tobytes()
+    return _colour(pixels), thumbhash(image.size, pixels)
 
 
-def _colour(image: Image.Image) -> str:
+def _colour(pixels: bytes) -> str:
     weights: Counter[int] = Counter()
     sums: dict[int, list[int]] = {}
-    for count, (red, green, blue, alpha) in image.getcolors(LARGEST * LARGEST) or ():
+    met = Counter(zip(*(pixels[channel::4] for channel in range(4)), strict=True))
+    for (red, green, blue, alpha), count in met.items():
         weight = count * alpha
         if not weight:
             continue

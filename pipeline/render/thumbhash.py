@@ -24,10 +24,9 @@ def thumbhash(size: tuple[int, int], pixels: bytes) -> bytes:
     width, height = size
     if not (0 < width <= LARGEST and 0 < height <= LARGEST and len(pixels) == 4 * width * height):
         raise ValueError(f"{width} x {height} pixels, {len(pixels)} bytes")
-    red, green, blue, alpha = (list(pixels[channel::4]) for channel in range(4))
+    alpha = list(pixels[3::4])
     opaque = min(alpha) == 255
-    if not opaque:
-        red, green, blue = _over_their_average((red, green, blue), alpha)
+    red, green, blue = _over_their_average([pixels[channel::4] for channel in range(3)], alpha)
     most = 7 if opaque else 5
     across, down = (max(1, _whole(most * side / max(size))) for side in size)
 
@@ -80,9 +79,11 @@ class _Waves:
         return average, scale, [0.5 + 0.5 / scale * one for one in strengths]
 
 
-def _over_their_average(channels: Iterable[list[int]], alpha: Sequence[int]) -> list[list[float]]:
+def _over_their_average(channels: Iterable[bytes], alpha: Sequence[int]) -> list[list[float]]:
     """What shows where the picture lies over its own average colour."""
     total = sum(alpha)
+    if total == 255 * len(alpha):
+        return [list(map(float, channel)) for channel in channels]
     shown = []
     for channel in channels:
         average = sum(map(mul, channel, alpha)) / total if total else 0.0
