@@ -45,7 +45,7 @@ MAX_SIDE = {
 }  # pixels; other formats hold 65,535 and more
 _SUBSAMPLED = (Format.JPEG, Format.AVIF)
 _WITH_PALETTE = (Format.PNG, Format.GIF)
-_KEEPABLE = (Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.GIF)  # a TIFF can hold anything anywhere
+_KEEPABLE = (Format.JPEG, Format.PNG, Format.WEBP)  # it can be told of what else there is in them
 
 _Side = Annotated[int | None, Whole(1, 65_535)]
 _One = TypeVar("_One")

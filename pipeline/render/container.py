@@ -171,6 +171,7 @@ _IS_SHORT: dict[str, Callable[[mmap.mmap], bool]] = {
     "PNG": lambda view: not _png_is_whole(view),
     "WEBP": lambda view: len(view) < 12 or int.from_bytes(view[4:8], "little") + 8 > len(view),
     "AVIF": lambda view: _boxes_end(view) > len(view),
+    "HEIF": lambda view: _boxes_end(view) > len(view),
     "GIF": lambda view: gif_frames(view, len(view))[1],
     "TIFF": lambda view: _tiff_end(view) > len(view),
     "ICO": lambda view: _ico_end(view) > len(view),

@@ -42,6 +42,7 @@ class Picture:
     orientation: int  # how its frames are stored
     icc: bytes | None
     found: Blocks  # the metadata
+    source: Source
     plays: int  # of an animation; 0: for ever
     warnings: tuple[str, ...]
 
@@ -58,6 +59,7 @@ def picture(source: Source, stored: Size, pages: int) -> Picture:
         orientation=facts_.orientation,
         icc=icc,
         found=blocks(source),
+        source=source,
         plays=_plays(source),
         warnings=(*warnings, *told),
     )

@@ -42,10 +42,11 @@ _DECODER = {
     "PNG": 0.2,
     "BMP": 0.2,
     "ICO": 8.0,
+    "HEIF": 12.0,
     "PPM": 0.2,
 }
 _FRAME_BEFORE = 12.0
-_HOLDS_FILE = ("AVIF", "WEBP", "ICO")
+_HOLDS_FILE = ("AVIF", "HEIF", "WEBP", "ICO")
 
 # Bytes a target pixel that an encoder takes at its highest.
 _ENCODER = {

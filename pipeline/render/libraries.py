@@ -7,7 +7,7 @@ import platform
 
 from PIL import features
 
-from pipeline.render import libvips
+from pipeline.render import heif, libvips
 
 
 @functools.cache
@@ -19,4 +19,5 @@ def libraries(*, resampled: bool = False) -> str:
     names = ["avif", "freetype2", "libjpeg_turbo", "libtiff", "littlecms2", "webp", "zlib", "zlib_ng"]
     versions = [f"{name}={features.version(name)}" for name in names if features.check(name)]
     vips = [f"vips={libvips.version()}"] if resampled else []
+    vips += [f"heif={heif.version()}"] if heif.is_installed() else []
     return " ".join([f"pillow={features.version('pil')}", *versions, *vips, f"machine={platform.machine()}"])

@@ -23,10 +23,10 @@ _TEXT = 2_000  # bytes kept of a text
 _XMP_MOST = 60_000  # bytes; a JPEG holds 65,504
 
 # What a picture says of itself in EXIF that stays true of its renditions.
-_MAIN = frozenset(
+MAIN = frozenset(
     (0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0131, 0x0132, exif.ARTIST, 0x013C, 0x4746, 0x4749, exif.COPYRIGHT)
 ) | {0x9C9B, 0x9C9D, 0x9C9E, 0x9C9F}  # document, make, model, software, dates, rating; Windows' titles and keywords
-_PHOTO = frozenset(
+PHOTO = frozenset(
     (
         *(0x829A, 0x829D, 0x8822, 0x8824, 0x8827, *range(0x8830, 0x8836)),  # exposure, sensitivity
         *(0x9000, 0x9003, 0x9004, 0x9010, 0x9011, 0x9012, 0x9290, 0x9291, 0x9292),  # version, times
@@ -37,6 +37,8 @@ _PHOTO = frozenset(
         *(0xA432, 0xA433, 0xA434, 0xA460, 0xA461, 0xA462, 0xA500),  # lens, composite images, gamma
     )
 )
+
+NAMED = frozenset((exif.ARTIST, exif.COPYRIGHT))
 
 _CREATOR, _RIGHTS = f"{{{xmp.DC}}}creator", f"{{{xmp.DC}}}rights"
 _CREDIT = f"{{{xmp.PHOTOSHOP}}}Credit"
@@ -131,7 +133,7 @@ def written(found: Blocks, spec: Spec) -> tuple[Written, tuple[str, ...]]:
     artist = _text(found.exif.main.get(exif.ARTIST)) or _said(older, iptc.BYLINE) or _cut(said.get(_CREATOR, ""))
     rights = _text(found.exif.main.get(exif.COPYRIGHT)) or _said(older, iptc.COPYRIGHT) or _cut(said.get(_RIGHTS, ""))
     credit = _cut(said.get(_CREDIT, "")) or _said(older, iptc.CREDIT)
-    kept = [one for one in properties if _POLICIES[spec.metadata](one) and not (is_private(one) - set(spec.private))]
+    kept = [one for one in properties if passes(one, spec)]
     kept += [one for one in _from_iptc(older) if one.name not in said and _POLICIES[spec.metadata](one)]
     if credit and _CREDIT not in {one.name for one in kept}:
         kept.append(xmp.plain(xmp.PHOTOSHOP, "Credit", credit.decode("utf-8", "replace")))
@@ -147,10 +149,15 @@ def written(found: Blocks, spec: Spec) -> tuple[Written, tuple[str, ...]]:
     return Written(block, packet, comment[:_XMP_MOST]), warnings
 
 
+def passes(one: xmp.Property, spec: Spec) -> bool:
+    """Whether a property goes along under `spec`."""
+    return _POLICIES[spec.metadata](one) and not (is_private(one) - set(spec.private))
+
+
 def _exif(found: exif.Exif, spec: Spec, named: dict[int, exif.Entry]) -> exif.Exif:
     keep = spec.metadata is Metadata.KEEP
-    main = {tag: entry for tag, entry in found.main.items() if keep and tag in _MAIN}
-    photo = {tag: entry for tag, entry in found.photo.items() if keep and tag in _PHOTO}
+    main = {tag: entry for tag, entry in found.main.items() if keep and tag in MAIN}
+    photo = {tag: entry for tag, entry in found.photo.items() if keep and tag in PHOTO}
     for private in spec.private:
         tags = PRIVATE_TAGS[private]
         main |= {tag: entry for tag, entry in found.main.items() if tag in tags}

@@ -5,20 +5,23 @@ Whatever goes wrong here is this rendition's failure, never its source's: the so
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 
 from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Animation, NotRendered, Profile, Rendered, RenderTask, Spec
+from pipeline.model import Animation, NotRendered, Profile, Rendered, RenderTask, Spec, Status
 from pipeline.render.canvas import finished
 from pipeline.render.colour import kept, to_srgb
 from pipeline.render.decode import Frame, Picture
-from pipeline.render.delivery import deliver
+from pipeline.render.delivery import Delivered, deliver
 from pipeline.render.encode import ANIMATED_TARGETS
 from pipeline.render.film import Film
 from pipeline.render.framing import Framing, framing
+from pipeline.render.geometry import Placement
+from pipeline.render.keeping import copied, may_stand
 from pipeline.render.metadata import written
 from pipeline.render.resize import resample
 from pipeline.render.saliency import focus
@@ -42,6 +45,7 @@ class Rendition:
         self.source_warnings: tuple[str, ...] = ()  # what its pixels told about the source
         self.resampled_by = Resampler.PILLOW
         self._picture: Picture | None = None
+        self._placement: Placement | None = None
         self._images: list[Image.Image] = []
         self._durations: list[int] = []
         self._icc: bytes | None = None  # that its pixels are in; None: sRGB
@@ -73,7 +77,7 @@ class Rendition:
             image, self.source_warnings = to_srgb(frame.image, picture.icc)
             frame, picture = replace(frame, image=image), replace(picture, icc=None)
         shown = self._framing = self._framing or self._framed(frame, picture)
-        placement = shown.place(spec)
+        placement = self._placement = shown.place(spec)
         image, self.resampled_by = resample(frame, placement, shown.turned, shown.orientation, spec)
         if spec.profile is Profile.KEEP and not spec.linear:
             plain = not spec.steps and placement.canvas == placement.size
@@ -103,6 +107,7 @@ class Rendition:
                 going, told = written(picture.found, self.spec)
                 film = Film(tuple(self._images), tuple(self._durations), picture.plays, self._icc, going)
                 made = deliver(film, self.spec, dict(self._task.hints).get(self.spec.name))
+                made = self._kept(made, film, picture)
                 descriptors.append(made.descriptor)
             except Exception as error:  # noqa: BLE001 -- as above
                 self._failure = _failure(error)
@@ -122,6 +127,17 @@ class Rendition:
             warnings=(*self.warnings, *told, *made.warnings),
             quality=made.quality,
         )
+
+    def _kept(self, made: Delivered, film: Film, picture: Picture) -> Delivered:
+        """The source's own bytes, where they were to be kept, may be, and are no more than those that were made."""
+        placement, source = self._placement, picture.source
+        if not self.spec.keep_smaller or placement is None or len(source.view) > made.size:
+            return made
+        if not may_stand(source, picture, placement, film, self.spec):
+            return made
+        descriptor, size = copied(source)
+        os.close(made.descriptor)
+        return Delivered(descriptor, size, Status.KEPT)
 
 
 def _failure(error: Exception) -> PictureError:

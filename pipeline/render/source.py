@@ -27,6 +27,7 @@ from PIL import (
 )
 
 from pipeline.errors import ErrorKind, PictureError
+from pipeline.render import heif
 from pipeline.render.icon import Icon
 from pipeline.render.verdict import verdict
 
@@ -54,6 +55,7 @@ _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
         ("GIF", rb"GIF8[79]a"),
         ("TIFF", rb"II\*\x00(?!....CR)|MM\x00\*|II\+\x00|MM\x00\+"),  # CR: a Canon raw
         ("AVIF", rb"....ftyp(?:....){0,30}?avi[fs]"),  # among the brands, first or not
+        ("HEIF", rb"....ftyp(?:hei|hev|mif1|msf1)"),
         ("BMP", rb"BM"),
         ("ICO", rb"\x00\x00\x01\x00"),
         ("PPM", rb"P[1-6f][\s#]"),
@@ -67,7 +69,6 @@ _FOREIGN: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     for name, mark in (
         ("JPEG 2000", rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51"),
         ("JPEG XL", rb"\xff\x0a|\x00\x00\x00\x0cJXL "),
-        ("HEIF", rb"....ftyp(?:hei|hev|mif1|msf1)"),
         ("camera raw", rb"FUJIFILMCCD-RAW|IIR[OS]|IIU\x00|II\*\x00....CR|....ftypcrx "),
         ("Photoshop", rb"8BPS"),
         ("OpenEXR", rb"\x76\x2f\x31\x01"),
@@ -116,7 +117,7 @@ def opening(descriptor: int) -> Iterator[Source]:
         name = _recognised(view)
         file.seek(0)
         try:
-            image = _PLUGINS[name](file)
+            image = _plugin(name)(file)
             _refuse_camera_raw(image)
         except Exception as error:
             failure = verdict(error, view, name)
@@ -136,6 +137,17 @@ def _recognised(view: mmap.mmap) -> str:
         if mark.match(view):
             raise PictureError(ErrorKind.UNSUPPORTED, f"{name} is not decoded here")
     raise PictureError(ErrorKind.NOT_A_PICTURE, "no known mark at its beginning")
+
+
+def _plugin(name: str) -> type[ImageFile.ImageFile]:
+    """Raises PictureError where it is that of an extra which is not installed."""
+    if name != "HEIF":
+        return _PLUGINS[name]
+    plugin = heif.plugin()
+    if plugin is None:
+        text = "HEIF needs the extra heif, which is not installed: pip install 'image-pipeline[heif]'"
+        raise PictureError(ErrorKind.UNSUPPORTED, text)
+    return plugin
 
 
 def _refuse_camera_raw(image: ImageFile.ImageFile) -> None:

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from PIL import AvifImagePlugin, Image, ImageCms
 
-from pipeline.model import Fit, Format, Limits, RenderTask, Spec
-from pipeline.render import libvips, memory
+from pipeline.model import Fit, Format, Limits, Metadata, RenderTask, Spec
+from pipeline.render import heif, libvips, memory, second_pass
 from pipeline.shape import Gravity, Resampler
 from pipeline.steps import Blur, Greyscale, Sharpen, Watermark
 from pipeline.workers.exchange import Reply
@@ -28,6 +28,7 @@ def set_switches() -> None:
     warnings.simplefilter("ignore")
     Image.MAX_IMAGE_PIXELS = None
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    heif.use_one_thread()
 
 
 def put_through(render: Callable[[int, RenderTask], Iterator[Reply]]) -> None:
@@ -41,7 +42,8 @@ def put_through(render: Callable[[int, RenderTask], Iterator[Reply]]) -> None:
     measured = Spec(
         "measured", 4, 2, Fit.COVER, gravity=Gravity.ATTENTION, linear=True, resampler=resampler, steps=every
     )
-    task = RenderTask((*formats, measured, replace(measured, resampler=Resampler.PILLOW)), Limits())
+    hard = Spec("optimized", 4, optimize=second_pass.is_installed(), max_bytes=10_000, metadata=Metadata.KEEP)
+    task = RenderTask((*formats, hard, measured, replace(measured, resampler=Resampler.PILLOW)), Limits())
     for descriptor in _pictures():
         try:
             for reply in render(descriptor, task):
@@ -60,6 +62,9 @@ def _pictures() -> Iterator[int]:
         yield _saved(picture, name, {"save_all": True, "append_images": [other], "duration": 100})
     yield _saved(picture.convert("RGB"), "JPEG", {"progressive": True, "icc_profile": profile})
     yield _saved(picture.convert("CMYK"), "TIFF", {"compression": "tiff_lzw"})
+    foreign = heif.sample(picture) if heif.plugin() is not None else None
+    if foreign is not None:
+        yield foreign
 
 
 def _saved(picture: Image.Image, name: str, options: dict[str, object]) -> int:

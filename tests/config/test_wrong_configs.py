@@ -383,7 +383,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     ),
     "keep_smaller for TIFF": (
         HEAD + "  a: {format: tiff, keep_smaller: true}\n",
-        [":4:35: renditions.a.keep_smaller: is only for jpeg, png, webp, avif, gif; the format is tiff"],
+        [":4:35: renditions.a.keep_smaller: is only for jpeg, png, webp; the format is tiff"],
     ),
     "a profile in a GIF": (
         HEAD + "  a: {format: gif, profile: keep}\n",

@@ -1,0 +1,77 @@
+"""Whether a source may stand for its own rendition: nothing of it but its bytes would be changed by rendering it.
+
+Asked where `keep_smaller` is set and what was encoded is no smaller. Whatever is not surely as asked is not kept.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pipeline.model import Animation, Metadata, Private, Profile, Spec
+from pipeline.render import exif, iptc, memory, metadata, xmp
+from pipeline.render.blocks import Blocks, holds_more
+from pipeline.render.decode import Picture
+from pipeline.render.film import Film
+from pipeline.render.geometry import Placement
+from pipeline.render.private import PRIVATE_TAGS, found_in
+from pipeline.render.source import Source
+
+# What describes the pixels as they are, and is true of them because they are not touched.
+_TRUE_MAIN = frozenset((exif.ORIENTATION, 0x0100, 0x0101, 0x011A, 0x011B, 0x0128, 0x0213))
+_TRUE_PHOTO = frozenset((0x9101, 0x9102, 0xA000, 0xA001, 0xA002, 0xA003, 0xA005))
+
+
+def may_stand(source: Source, picture: Picture, placement: Placement, film: Film, spec: Spec) -> bool:
+    """Whether `source`, drawn as `placement` says and encoded as `film`, is as `spec` asks already."""
+    whole = (0.0, 0.0, float(picture.size[0]), float(picture.size[1]))
+    return (
+        source.format.lower() == spec.format
+        and spec.page is None
+        and spec.colors is None
+        and not spec.steps
+        and picture.orientation == 1
+        and spec.rotate == 0
+        and placement.box == whole
+        and placement.size == placement.canvas == picture.size
+        and (not source.animated or spec.animation is Animation.KEEP)
+        and (spec.max_bytes is None or len(source.view) <= spec.max_bytes)
+        and _has_its_colours(source, picture, film, spec)
+        and not holds_more(source)
+        and _says_no_more(picture.found, spec)
+    )
+
+
+def copied(source: Source) -> tuple[int, int]:
+    """A new sealed descriptor with the source's bytes, the caller's to close, and their number."""
+    descriptor = memory.create()
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(source.view)
+        return descriptor, memory.seal(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _has_its_colours(source: Source, picture: Picture, film: Film, spec: Spec) -> bool:
+    if spec.profile is Profile.KEEP:
+        return film.icc == picture.icc
+    tagged = "icc_profile" in source.image.info
+    return not tagged and picture.icc is None and film.images[0].mode != "CMYK" and source.image.mode != "CMYK"
+
+
+def _says_no_more(found: Blocks, spec: Spec) -> bool:
+    asked = frozenset(tag for kind in spec.private for tag in PRIVATE_TAGS[kind])
+    keeps = spec.metadata is Metadata.KEEP
+    main = (metadata.MAIN if keeps else metadata.NAMED) | _TRUE_MAIN | asked
+    photo = (metadata.PHOTO if keeps else frozenset()) | _TRUE_PHOTO | asked
+    if found.exif.damaged or set(found.exif.main) - main or set(found.exif.photo) - photo:
+        return False
+    if set(found_in(found)) - set(spec.private) or (found.comments and Private.COMMENTS not in spec.private):
+        return False
+    if not keeps and set(iptc.read(found.iptc)) - {iptc.BYLINE, iptc.CREDIT, iptc.COPYRIGHT}:
+        return False
+    try:
+        return all(metadata.passes(one, spec) for one in xmp.read(found.xmp)) if found.xmp else True
+    except ValueError:
+        return False
