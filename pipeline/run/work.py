@@ -116,6 +116,7 @@ class Work:
                 children = self.workers.processes or cpus.available()
                 self._hiring = Hiring(crew, occupancy, children, self.workers.most_threads)
                 for job in self._claimed(self._planner.decisions()):
+                    self._check()
                     crew.put(job)
             self._hiring = None
             if self._twice:
@@ -158,7 +159,7 @@ class Work:
         batch: list[Job] = []
         most = _FIRST_CLAIMS
         for decision in decisions:
-            self._stop.check()
+            self._check()
             if isinstance(decision, Record):
                 self._record(decision)
                 continue
@@ -201,12 +202,16 @@ class Work:
         if time.monotonic() - self._watched >= TICK:
             self._pulse()
 
-    def _pulse(self) -> None:
-        self._watched = time.monotonic()
-        self._manifest.tick()
+    def _check(self) -> None:
+        """Raise `Stopped` where the run is not to go on."""
         self._stop.check()
         if why := wholesale(self._config.failures, self._tally.failed, self._tally.carried):
             raise Stopped(why, ExitStatus.UNFINISHED)
+
+    def _pulse(self) -> None:
+        self._watched = time.monotonic()
+        self._manifest.tick()
+        self._check()
         if self._hiring is not None:
             self._hiring.look()
         self._watch(self._progress())
