@@ -106,7 +106,7 @@ class _Host:
             steps = self._function(descriptor, request.payload)
             self._say(next(steps).payload, None)
             wire.hear(self._sock)  # leave to go on
-            reply = next(steps)
+            reply, steps = next(steps), None  # what it still holds goes before it is measured what stays
             self._say(reply.payload, self._limits.meter(), reply.descriptors)
             for made in reply.descriptors:
                 os.close(made)

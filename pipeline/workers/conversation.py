@@ -45,8 +45,8 @@ class Conversation:
         """Wait until the child is ready. Raises `PipelineError` where it never will be."""
         try:
             self._child.await_ready(self._token)
-        except (wire.Closed, wire.NotOurs, TimeoutError):
-            self._child.end()
+        except (wire.Closed, wire.NotOurs, TimeoutError) as error:
+            self._child.end(closed=isinstance(error, wire.Closed))
             self.failure = PipelineError(f"a rendering child could not start ({self._child.how_it_ended})")
             raise self.failure from None
 
@@ -115,7 +115,7 @@ class Conversation:
 
     def _blame(self, misbehaviour: str = "") -> NoReturn:
         """End the child and raise what its death, or what it did instead of answering, means for the request."""
-        self._child.end()
+        self._child.end(closed=not misbehaviour)
         code, limit = self._child.code, self._bounds.memory
         if misbehaviour:
             raise self._with_words(ChildDied(misbehaviour))

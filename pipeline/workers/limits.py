@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 from pipeline.workers.exchange import Bounds, Meter
 
 _DESCRIPTORS = 1024  # one a rendition, and a few
+_KEPT = 16 * 2**20  # bytes that the C library may keep between two pictures
 _FIRST_TO_GO = 500  # of 1000: when the machine is out of memory, a child goes before its parent and other programs
 
 
@@ -22,6 +25,8 @@ class Limits:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _soft(resource.RLIMIT_NOFILE, _DESCRIPTORS)
         _offer_to_the_killer()
+        self._resident = self._field(b"VmRSS")
+        self._trim = _trimmer()
         self._footing = self._field(b"VmData")  # what earlier requests left behind counts as what later ones take
 
     def bound(self, bounds: Bounds) -> None:
@@ -35,7 +40,9 @@ class Limits:
                 os.write(self._clear_refs, b"5")  # resets VmHWM
 
     def meter(self) -> Meter:
-        """What the request has cost."""
+        """What the request has cost. What the C library kept for later goes back first: nobody accounts for it."""
+        if self._field(b"VmRSS") > self._resident + _KEPT:
+            self._trim(0)
         peak = self._field(b"VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
         return Meter(peak, self._field(b"VmRSS"))
 
@@ -47,6 +54,14 @@ class Limits:
             if line.startswith(name):
                 return int(line.split()[1]) * 1024
         return 0
+
+
+def _trimmer() -> Callable[[int], object]:
+    """The C library's `malloc_trim`, where it has one."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        trim: Callable[[int], object] = libc.malloc_trim
+        return trim
+    return lambda pad: pad
 
 
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024

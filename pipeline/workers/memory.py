@@ -1,4 +1,8 @@
-"""How much memory this process and its children may use: the machine's, bounded by the control groups'."""
+"""How much memory this process and its children may use: the machine's, bounded by the control groups'.
+
+Of that, pictures in flight get what the processes do not take for themselves. Measured (proportional set sizes): this
+process 50 MiB, an idle child 28 to 45, of which it may keep 16 more after a large picture.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,18 @@ from pathlib import Path
 from pipeline.workers import cgroup
 
 _SHARE = 0.6  # of what there is: the rest is for the page cache and for whatever else runs on the machine
+_OURS = 96 * 2**20  # bytes of this process: interpreter, plan, manifest
+_CHILD = 64 * 2**20  # bytes of a child that waits
+_LEAST = 0.25  # of all: what pictures get however little that is; the biggest then runs alone
+
+
+def for_pictures(total: int, processes: int) -> int:
+    """Bytes of the budget for pictures in flight, when all processes together are to stay below `total`."""
+    return max(int(total * _LEAST), total - _OURS - processes * _CHILD)
 
 
 def available(root: Path = cgroup.ROOT, own: Path = cgroup.SELF) -> int:
-    """Bytes that pictures in flight may take together when the config does not say."""
+    """Bytes that all processes may take together when the config does not say."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for text in cgroup.files("memory", "memory.max", "memory.limit_in_bytes", root, own):
         if text.isdecimal():  # and not "max"

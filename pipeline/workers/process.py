@@ -20,7 +20,8 @@ from pipeline.workers.token import TICK, Token
 _CODE = "import sys; sys.path[:] = sys.argv[2:]; from pipeline.workers.child import main; main(int(sys.argv[1]))"
 _START = 600  # ticks a child may take to import its function, warm up and shut itself in
 _CHATTER = 65536  # bytes that a pipe holds by default: more is not kept
-_LINES = 20  # of a picture's chatter
+_LINES = 20  # of a picture's chatter, the last ones
+_EXIT = 2000  # milliseconds in which a child that has closed its socket must have ended
 
 
 class Child:
@@ -91,7 +92,7 @@ class Child:
         except OSError:  # nothing there, or closed
             return ()
         lines = [line for line in text.decode(errors="backslashreplace").splitlines() if line.strip()]
-        return tuple(printable(line)[:300] for line in lines[:_LINES])
+        return tuple(printable(line)[:300] for line in lines[-_LINES:])
 
     def is_alive(self) -> bool:
         """Whether it has not ended yet."""
@@ -101,12 +102,19 @@ class Child:
             return True
         return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
-    def end(self) -> None:
+    def end(self, *, closed: bool = False) -> None:
         """Kill what is left of it and reap it; `how_it_ended`, `last_words`, `code` and `peak` say what became of it.
-        Idempotent.
+        `closed`: it has closed its socket, so it is about to end by itself and may say why. Idempotent.
         """
         if self.code is not None:
             return
+        if closed and hasattr(os, "pidfd_open"):
+            with suppress(OSError):  # an old kernel
+                ended = os.pidfd_open(self.process.pid)
+                poll = select.poll()
+                poll.register(ended, select.POLLIN)
+                poll.poll(_EXIT)
+                os.close(ended)
         self.socket.close()
         with suppress(ProcessLookupError, PermissionError):  # one that has died already keeps the exit status it has
             os.killpg(self.process.pid, signal.SIGKILL)
