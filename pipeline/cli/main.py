@@ -16,7 +16,7 @@ from pipeline.cli.descriptors import plug
 from pipeline.cli.progress import listen
 from pipeline.errors import ExitStatus, PipelineError
 
-_COMMANDS = ("init", "run", "plan", "status", "verify", "failures", "prune", "manifest", "schedule", "doctor")
+_COMMANDS = ("init", "run", "plan", "status", "verify", "failures", "prune", "manifest", "schedule", "doctor", "tune")
 
 
 class _Commands(click.Group):

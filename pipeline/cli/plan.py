@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.console import complain, count, size, tell
+from pipeline.cli.console import complain, count, duration, size, tell
 from pipeline.cli.options import config_argument, json_option, only_option
 
 if TYPE_CHECKING:
     from pipeline.model import Job, Record
     from pipeline.plan.orphans import Orphan
     from pipeline.plan.planner import Planner
+    from pipeline.run.prediction import Prediction
 
 
 @click.command("plan")
@@ -30,20 +31,25 @@ def command(config: Path, only: tuple[str, ...], limit: int | None, force: bool,
     from pipeline.model import Job
     from pipeline.plan.planner import PlanOptions
     from pipeline.run.planning import planned
+    from pipeline.run.prediction import Forecast, predicted
 
     tell_job, tell_record, tell_orphan = (
         (_json_job, _json_record, _json_orphan) if as_json else (_job, _record, _orphan)
     )
-    with planned(load(config), PlanOptions(force=force, only=only, limit=limit, adopt=adopt)) as planner:
+    settings, forecast = load(config), Forecast()
+    with planned(settings, PlanOptions(force=force, only=only, limit=limit, adopt=adopt)) as planner:
         for decision in planner.decisions():
             if isinstance(decision, Job):
                 tell_job(decision)
+                forecast.add(decision)
             else:
                 tell_record(decision)
         for orphan in planner.orphans if planner.complete else ():
             tell_orphan(orphan)
         if not as_json:
             complain(_sentence(config.stem, planner))
+            if planner.counts.jobs:
+                complain(_expected(predicted(settings, forecast)))
 
 
 def _job(job: Job) -> None:
@@ -89,6 +95,13 @@ def _json_orphan(orphan: Orphan) -> None:
 
 def _json(**fields: object) -> None:
     tell(json.dumps(fields, ensure_ascii=True))
+
+
+def _expected(prediction: Prediction | None) -> str:
+    if prediction is None:
+        return "how long that takes: no earlier run to judge by"
+    expected = f"about {duration(prediction.seconds)} and {size(prediction.bytes)}"
+    return f"{expected}, judging by {count(prediction.pictures, 'picture')}"
 
 
 def _sentence(name: str, planner: Planner) -> str:

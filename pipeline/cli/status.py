@@ -14,17 +14,23 @@ from pipeline.cli.console import complain, count, duration, size, tell
 from pipeline.cli.options import config_argument
 
 if TYPE_CHECKING:
+    from pipeline.manifest.profile import Stages
     from pipeline.manifest.runs import RunSummary
+
+_BAR = 30  # characters
 
 
 @click.command("status")
 @config_argument
 @click.option("--runs", "limit", type=click.IntRange(1, 1000), default=5, show_default=True, help="How many runs.")
+@click.option("--profile", is_flag=True, help="Where the time of the last run that rendered anything went.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
-def command(config: Path, limit: int, as_json: bool) -> None:
+def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
     """Show the last runs of CONFIG and what its manifest holds."""
     from pipeline.config.load import load
     from pipeline.manifest.lock import RunLock
+    from pipeline.manifest.profile import last_rendering
+    from pipeline.manifest.runs import KEEP
     from pipeline.manifest.store import Manifest
 
     settings = load(config)
@@ -37,6 +43,7 @@ def command(config: Path, limit: int, as_json: bool) -> None:
     holder = RunLock(settings.manifest).holder()
     with Manifest.read_only(settings.manifest) as reader:
         runs, totals = reader.runs(limit), reader.totals()
+        rendering = last_rendering(reader, reader.runs(KEEP)) if profile else None
     if as_json:
         tell(
             json.dumps(
@@ -45,6 +52,7 @@ def command(config: Path, limit: int, as_json: bool) -> None:
                     "holder": asdict(holder) if holder else None,
                     "totals": asdict(totals),
                 }
+                | ({"profile": _profile(rendering)} if profile else {})
             )
         )
         return
@@ -57,10 +65,39 @@ def command(config: Path, limit: int, as_json: bool) -> None:
     )
     for error, number in totals.errors.items():
         tell(f"  {error}: {number:,}")
+    if profile:
+        for line in _profile_lines(rendering):
+            tell(line)
+
+
+def _profile(rendering: tuple[RunSummary, Stages] | None) -> dict[str, object] | None:
+    if rendering is None:
+        return None
+    run, stages = rendering
+    return {"run": run.run, "pictures": stages.pictures, "renditions": stages.renditions, "seconds": stages.shares()}
+
+
+def _profile_lines(rendering: tuple[RunSummary, Stages] | None) -> list[str]:
+    from pipeline.cli.bars import bar
+
+    if rendering is None:
+        return ["no run has rendered anything that is still there: nothing to profile"]
+    run, stages = rendering
+    clock = "" if run.ended is None else f" in {duration(run.ended - run.started)} by the clock"
+    threads = ", ".join(f"{run.settings[name]} {name}" for name in ("threads", "processes") if name in run.settings)
+    lines = [f"the run of {_time(run.started)}: {count(stages.pictures, 'picture')}{clock} ({threads}); in them"]
+    for stage, seconds in stages.shares().items():
+        share = seconds / stages.seconds if stages.seconds else 0.0
+        lines.append(f"  {stage:<7}{duration(seconds):>12} {share:>4.0%}  {bar(share, _BAR)}".rstrip())
+    return lines
+
+
+def _time(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _line(run: RunSummary, *, running: bool) -> str:
-    began = datetime.datetime.fromtimestamp(run.started).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    began = _time(run.started)
     if run.ended is None:
         return f"{began}  {'running' if running else 'died without a word (killed, or a power cut)'}"
     counts = ", ".join(f"{number:,} {status}" for status, number in run.counts.items()) or "nothing to do"

@@ -1,0 +1,197 @@
+"""`pipeline tune`: how many should work at once, measured on the user's own pictures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.console import complain, count, on_terminal, size, tell
+from pipeline.cli.options import config_argument, only_option
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from tqdm import tqdm
+
+    from pipeline.config.settings import WorkerSettings
+    from pipeline.run.tune.setting import Setting, Verdict
+    from pipeline.run.tune.tuning import Tuning
+
+_BAR = 24  # characters
+_FORMAT = "{desc} {percentage:3.0f}% {bar} {elapsed}{postfix}"
+
+
+@click.command("tune")
+@config_argument
+@only_option
+@click.option(
+    "--seconds",
+    type=click.FloatRange(2, 3600),
+    default=40.0,
+    show_default=True,
+    help="How long to measure at the most; less where the answer is clear.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**32), default=0, help="Another sample of the pictures.")
+@click.option(
+    "--in-threads",
+    is_flag=True,
+    help="Try `processes: 0`, too: pictures are rendered without limits, blame or confinement.",
+)
+@click.option("--write", is_flag=True, help="Put the result into the config's workers; comments and order stay.")
+@click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
+def command(
+    config: Path, only: tuple[str, ...], seconds: float, seed: int, in_threads: bool, write: bool, as_json: bool
+) -> None:
+    """Measure which workers make the renditions of CONFIG fastest. Changes no picture; the config only with --write.
+
+    Renders a sample of the pictures again and again into a folder that is removed afterwards. The target is locked
+    meanwhile; a run would wait or give way.
+    """
+    from pipeline.config.edit import write_workers
+    from pipeline.config.load import checked, read_text
+    from pipeline.run.tune.tuning import TuneOptions, tune
+
+    text = read_text(config)
+    settings = checked(text, config)
+    with _Bar(config.stem) as bar:
+        tuning = tune(settings, TuneOptions(seconds, seed, only, in_threads), bar.watch)
+    wanted = tuning.settings(settings.workers)
+    written = write and write_workers(settings, text, wanted)
+    if as_json:
+        tell(json.dumps(_plain(tuning, wanted, written=written)))
+        return
+    for line in _table(tuning):
+        tell(line)
+    tell("")
+    for line in _sentences(tuning):
+        tell(line)
+    if write:
+        complain(f"{config}: {'now says' if written else 'says already'} {_workers(wanted)}")
+    elif wanted != settings.workers:
+        complain(f"to have it: workers: {{{_workers(wanted)}}}, or pipeline tune --write {config}")
+
+
+class _Bar:
+    """What is known while it is measured, on a terminal."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._bar: tqdm[None] | None = None
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def watch(self, best: Setting, share: float) -> None:
+        if not on_terminal():
+            return
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(desc=self._title, total=1.0, leave=False, dynamic_ncols=True, bar_format=_FORMAT)
+        self._bar.n = min(1.0, share)
+        self._bar.set_postfix_str(f"best so far: {_said(best)}", refresh=True)
+
+
+def _said(setting: Setting) -> str:
+    """`6 threads, 2 processes`."""
+    threads = f"auto ({setting.threads}+) threads" if setting.hires else count(setting.threads, "thread")
+    queue = "" if setting.queue == 64 else f", queue {setting.queue}"
+    return f"{threads}, {count(setting.processes, 'process', 'processes')}{queue}"
+
+
+def _table(tuning: Tuning) -> list[str]:
+    from pipeline.cli.bars import bar
+
+    verdicts = tuning.outcome.verdicts
+    fastest = max((one.rate for one in verdicts), default=0.0) or 1.0
+    lines = [f"{'threads':>9} {'processes':>9} {'queue':>5} {'pictures/s':>10} {'spread':>13} {'auto=1':>6}  bound by"]
+    for one in sorted(verdicts, key=lambda one: (-one.setting.processes, not one.setting.hires, one.setting)):
+        setting = one.setting
+        threads = f"auto {setting.threads}+" if setting.hires else f"{setting.threads}"
+        spread = f"{one.low:.1f} - {one.high:.1f}" if one.trials > 1 else "once"
+        mark = "*" if setting == tuning.outcome.chosen else " "
+        lines.append(
+            f"{threads:>9} {setting.processes:>9} {setting.queue:>5} {one.rate:>10.1f} {spread:>13} {one.ratio:>6.2f}  "
+            f"{one.bound:<9}{mark} {bar(one.rate / fastest, _BAR)}".rstrip()
+        )
+    return lines
+
+
+def _sentences(tuning: Tuning) -> list[str]:
+    outcome = tuning.outcome
+    by_setting = {one.setting: one for one in outcome.verdicts}
+    chosen, auto, best = by_setting[outcome.chosen], by_setting[tuning.auto], by_setting[outcome.best]
+    lines = [_choice(chosen, auto, best)]
+    if not outcome.clear:
+        lines.append("That is not certain: rounds differ by more than settings do. More --seconds would tell.")
+    sample = f"{tuning.sample:,} of {count(tuning.pictures, 'picture')}, {outcome.rounds} rounds"
+    machine = f"{count(tuning.cpus, 'CPU')}, {size(tuning.memory)} for pictures in flight"
+    lines.append(f"Measured on {sample}, {_WARMTH[tuning.warmth]}; {machine}.")
+    return lines
+
+
+_WARMTH = {
+    "cold": "read from storage each time",
+    "warm": "read from the page cache, which could not be emptied: storage may turn out slower",
+    "unknown": "whether from storage or from the page cache cannot be told here",
+}
+_WHY = {
+    "CPU": "the CPUs have no more to give",
+    "children": "all children are busy",
+    "read": "most of the time goes into reading",
+    "write": "most of the time goes into writing",
+    "memory": "pictures wait for room in memory",
+    "threads": "there is no more in flight",
+}
+
+
+def _choice(chosen: Verdict, auto: Verdict, best: Verdict) -> str:
+    if chosen is auto:
+        other = "" if best is auto else f", and nothing is surely more than 3 % faster (best: {_said(best.setting)})"
+        return f"auto is fine: {auto.rate:.1f} pictures a second{other}; {_WHY[auto.bound]}."
+    how = (
+        f"{chosen.ratio:.2f} times as fast as auto" if chosen.ratio >= 1 else f"{chosen.ratio:.0%} of the speed of auto"
+    )
+    simpler = "" if chosen is best else f", as fast as {_said(best.setting)} within 3 %"
+    return f"{_said(chosen.setting)}: {chosen.rate:.1f} pictures a second, {how}{simpler}; {_WHY[chosen.bound]}."
+
+
+def _workers(wanted: WorkerSettings) -> str:
+    threads = "auto" if wanted.threads is None else wanted.threads
+    processes = "auto" if wanted.processes is None else wanted.processes
+    return f"threads: {threads}, processes: {processes}, queue: {wanted.queue}"
+
+
+def _plain(tuning: Tuning, wanted: WorkerSettings, *, written: bool) -> dict[str, object]:
+    outcome = tuning.outcome
+    return {
+        "workers": {
+            "threads": "auto" if wanted.threads is None else wanted.threads,
+            "processes": "auto" if wanted.processes is None else wanted.processes,
+            "queue": wanted.queue,
+        },
+        "written": written,
+        "chosen": asdict(outcome.chosen),
+        "best": asdict(outcome.best),
+        "auto": asdict(tuning.auto),
+        "present": asdict(tuning.present),
+        "clear": outcome.clear,
+        "rounds": outcome.rounds,
+        "settings": [asdict(one) for one in outcome.verdicts],
+        "pictures": tuning.pictures,
+        "sample": tuning.sample,
+        "page_cache": tuning.warmth,
+        "cpus": tuning.cpus,
+        "memory": tuning.memory,
+        "seconds": tuning.seconds,
+    }

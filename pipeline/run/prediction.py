@@ -1,0 +1,123 @@
+"""How long planned work will take and how much it will write, judged by what earlier runs have measured."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pipeline.config.settings import Config
+from pipeline.manifest.profile import Experience, Spent, experience
+from pipeline.manifest.runs import RunSummary
+from pipeline.manifest.store import Manifest
+from pipeline.model import Job
+from pipeline.run.options import RunOptions, workers
+from pipeline.sources.magic import extension
+
+_START = 0.4  # seconds until the first picture is in work: children start, import and warm up
+_LEAST_PICTURES = 0.8  # of a run's pictures must still be as it made them, else its time says nothing of them
+_RUNS = 5  # the last ones that count
+_LOOKED_AT = 100  # runs, for those
+_FORMATS = {"jpg": "jpeg", "jpe": "jpeg", "jfif": "jpeg", "mpo": "jpeg", "tif": "tiff", "apng": "png", "dib": "bmp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """About what is to be expected."""
+
+    seconds: float  # by the clock
+    bytes: int  # of targets
+    pictures: int  # judged by
+
+
+def predicted(config: Config, forecast: Forecast) -> Prediction | None:
+    """What the jobs in `forecast` will take; None without an earlier run to judge by. Raises `ManifestTrouble`."""
+    if not config.manifest.exists():
+        return None
+    with Manifest.read_only(config.manifest) as reader:
+        chosen = workers(config, RunOptions())
+        return forecast.prediction(experience(reader), reader.runs(_LOOKED_AT), chosen.processes or chosen.threads)
+
+
+class Forecast:
+    """Takes the jobs of a plan one by one, and keeps sums only."""
+
+    def __init__(self) -> None:
+        self._bytes: Counter[str] = Counter()  # of sources, by format
+        self._renditions: Counter[tuple[str, str, str]] = Counter()  # by name, their format, the source's
+
+    def add(self, job: Job) -> None:
+        """One more."""
+        kind = _format(extension(job.source))
+        self._bytes[kind] += job.stat.size
+        for one in job.planned:
+            self._renditions[one.spec.name, one.spec.format.value, kind] += 1
+
+    def prediction(self, known: Experience, runs: Iterable[RunSummary], workers: int) -> Prediction | None:
+        """What the jobs so far will take; None without an earlier run to judge by.
+
+        `runs` are newest first. `workers`: how many pictures are rendered at once, where no run says what that brings.
+        """
+        if not known.pictures or not self._renditions:
+            return None
+        seconds = sum(_rate(_of_source(known, kind)) * size for kind, size in self._bytes.items())
+        written = 0.0
+        for wanted, count in self._renditions.items():
+            like = _like(known, *wanted)
+            seconds += count * like.seconds / like.count
+            written += count * like.bytes / like.count
+        at_once = _at_once(known, runs) or workers
+        return Prediction(_START + seconds / at_once, round(written), known.pictures)
+
+
+def _like(known: Experience, name: str, made: str, source: str) -> Spent:
+    """What such a rendition takes: judged by its own kind, or by what comes next to it."""
+    tests = (
+        lambda key: (key[0], _format(key[2])) == (name, source),
+        lambda key: (key[1], _format(key[2])) == (made, source),
+        lambda key: key[1] == made,
+        lambda _: True,
+    )
+    for test in tests:
+        found = [spent for key, spent in known.renditions.items() if test(key)]
+        if found:
+            return _sum(found)
+    return Spent(1, 0, 0.0)
+
+
+def _at_once(known: Experience, runs: Iterable[RunSummary]) -> float | None:
+    """Seconds of work that a second by the clock brought, in the last runs that can be told."""
+    work = clock = 0.0
+    counted = 0
+    for run in runs:
+        stages = known.runs.get(run.id)
+        done = run.counts.get("done", 0)
+        if stages is None or run.ended is None or not done or stages.pictures < _LEAST_PICTURES * done:
+            continue
+        work += stages.seconds
+        clock += max(run.ended - run.started - _START, 0.02 * (run.ended - run.started), 1e-3)
+        counted += 1
+        if counted == _RUNS:
+            break
+    return work / clock if work and clock else None
+
+
+def _of_source(known: Experience, kind: str) -> Spent:
+    """What reading and decoding such sources has taken; that of all where there was none."""
+    alike = [spent for key, spent in known.sources.items() if _format(key) == kind]
+    return _sum(alike or known.sources.values())
+
+
+def _sum(spent: Iterable[Spent]) -> Spent:
+    listed = list(spent)
+    return Spent(sum(one.count for one in listed), sum(one.bytes for one in listed), sum(one.seconds for one in listed))
+
+
+def _rate(spent: Spent) -> float:
+    """Seconds a byte."""
+    return spent.seconds / max(1, spent.bytes)
+
+
+def _format(name: str) -> str:
+    """What a header calls a file of this extension."""
+    return _FORMATS.get(name, name)

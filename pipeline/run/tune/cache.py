@@ -1,0 +1,59 @@
+"""The page cache: how the sample is read from its storage each time, although it was read a second ago."""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NOCTTY
+
+
+class Warmth(enum.StrEnum):
+    """Where the bytes of the sample came from while it was measured."""
+
+    COLD = "cold"  # the storage: the kernel did forget them
+    WARM = "warm"  # memory: it did not
+    UNKNOWN = "unknown"  # this file system cannot tell
+
+
+def forget(root: Path, sources: Iterable[str]) -> None:
+    """Ask the kernel to drop the cached pages of these files. It may not: others have them mapped, or no such call."""
+    if not hasattr(os, "posix_fadvise"):
+        return
+    for source in sources:
+        with suppress(OSError):
+            descriptor = os.open(root / source, _FLAGS)
+            try:
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(descriptor)
+
+
+def warmth(root: Path, sources: Iterable[str]) -> Warmth:
+    """Whether the first pages of most of these files are in the cache."""
+    found = [cached for source in sources if (cached := _cached(root / source)) is not None]
+    if not found:
+        return Warmth.UNKNOWN
+    return Warmth.WARM if sum(found) * 2 > len(found) else Warmth.COLD
+
+
+def _cached(path: Path) -> bool | None:
+    """Whether a byte can be read without waiting; None where that cannot be asked."""
+    if not hasattr(os, "RWF_NOWAIT"):
+        return None
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except OSError:
+        return None
+    try:
+        os.preadv(descriptor, [bytearray(1)], 0, os.RWF_NOWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return True

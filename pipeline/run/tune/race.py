@@ -1,0 +1,246 @@
+"""The race: which settings are tried, how often, and when the answer is clear. Knows nothing of how a trial is made.
+
+Settings are measured in rounds, one trial of each, so that whatever else the machine does hits all of them alike; what
+counts is a setting's rate as a multiple of the rate of `auto` in the same round. After each round those that are
+clearly slower drop out.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from pipeline.run.tune.setting import Bound, Setting, Verdict, verdict
+from pipeline.run.tune.trial import Trial
+
+EQUAL = 0.03  # so much slower than the best is as good: the simpler one is taken
+_DROP = (0.6, 0.75, 0.85, 0.9)  # of the best: what is below after the first, second ... and every later round drops out
+_ENOUGH = 3  # rounds, before anything is called clear
+_MOST_ROUNDS = 20
+_STUDENT = (2.92, 2.35, 2.13, 2.02, 1.94, 1.9, 1.86, 1.83)  # Student's t for 3, 4 ... rounds, 9 of 10 times
+_GROWTH = 1.05  # one of two doublings of the threads must bring that much for the next one to be tried
+_MOST_THREADS = 256
+_TRIALS = 45  # that the time is to suffice for
+_PATIENCE = 1.6  # a trial is cut short when it takes so many times as long as the best would
+_LEAST_SECONDS, _MOST_SECONDS = 0.4, 3.0  # of a trial
+_MOST_PICTURES = 5000  # in a trial
+_QUEUES = (16, 256)  # tried with the best setting, beside the one there is
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What a race is held on."""
+
+    auto: Setting  # what would be without tuning
+    cpus: int
+    seconds: float  # that the race may take, about
+    present: Setting | None = None  # what the config says now, where that is not `auto`
+    in_threads: bool = False  # whether settings without children are tried, too
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a race ended."""
+
+    chosen: Setting
+    best: Setting
+    verdicts: tuple[Verdict, ...]  # the fastest first
+    clear: bool  # whether more trials would hardly change it
+    rounds: int
+
+
+def _nobody(best: Setting, share: float) -> None:
+    """Stands for `watch` where nobody looks."""
+
+
+class Race:
+    """One race, held in the thread that calls `run`."""
+
+    def __init__(
+        self,
+        course: Course,
+        trial: Callable[[Setting, int, float], Trial],
+        watch: Callable[[Setting, float], None] = _nobody,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`trial(setting, pictures, seconds)` carries so many pictures, for no longer than about so long. `watch` is
+        told the best setting and the share of the time that has gone, after each trial.
+        """
+        self._course = course
+        self._trial = trial
+        self._watch = watch
+        self._clock = clock
+        self._started = clock()
+        self._rounds: list[dict[Setting, Trial]] = [{}]
+        self._best_rate = 0.0
+
+    def run(self) -> Outcome:
+        """Hold the race."""
+        course = self._course
+        pilot = self._trial(course.auto, 2 * course.auto.threads, course.seconds / 8)
+        self._best_rate = pilot.rate
+        self._first_round()
+        while not (clear := self._is_clear()) and len(self._rounds) < _MOST_ROUNDS:
+            left = self._left_over()
+            if self._remaining() < self._seconds_of(left):
+                break
+            if len(self._rounds) == _ENOUGH - 1:
+                left += [replace(left[0], queue=queue) for queue in _QUEUES if queue != left[0].queue]
+            self._rounds.append({})
+            left = [course.auto, *(one for one in left if one != course.auto)]
+            for setting in left[:: 1 if len(self._rounds) % 2 else -1]:
+                self._measure(setting)
+        return self._outcome(clear=clear)
+
+    # -- which settings
+
+    def _first_round(self) -> None:
+        """Threads first, with all children: a few around `auto`, or ever more if the children lack work; then fewer
+        children.
+        """
+        auto, cpus = self._course.auto, self._course.cpus
+        full = auto.processes
+        self._measure(auto)
+        if self._lacks_work(auto):
+            best = self._climbed(auto)
+        else:
+            fixed = [Setting(full, threads, auto.queue) for threads in (full, full + 1, full + 2, full + 4)]
+            if auto.hires:
+                fixed = [one for one in fixed if one.threads != auto.threads]  # the same but for the hiring
+            for setting in fixed:
+                self._measure(setting)
+            best = self._climbed(fixed[-1])
+        ahead = best.threads - full
+        for fewer in _fewer(full):
+            for count in sorted({fewer + 1, fewer + ahead} if ahead < full else {best.threads}):
+                if self._remaining() > self._course.seconds / 3:
+                    self._measure(Setting(fewer, max(1, count), auto.queue))
+        if self._course.in_threads:
+            for count in sorted({cpus, cpus + 2, best.threads}):
+                self._measure(Setting(0, count, auto.queue))
+        if self._course.present is not None:
+            self._measure(self._course.present)
+
+    def _climbed(self, start: Setting) -> Setting:
+        """The best so far, after ever twice as many threads were tried: while children lack work and it helps, and once
+        more, because a single trial may err.
+        """
+        most, fastest, fruitless = replace(start, hires=False), 0.0, 0
+        lacks_work = more = self._lacks_work(start)
+        while more and fruitless < 2 and self._remaining() > 0 and most.threads < _MOST_THREADS:
+            most = replace(most, threads=min(_MOST_THREADS, most.threads * 2))
+            self._measure(most)
+            fruitless = 0 if self._score(most) > fastest * _GROWTH else fruitless + 1
+            fastest = max(fastest, self._score(most))
+            more, lacks_work = lacks_work, self._lacks_work(most)
+        return max(self._rounds[-1], key=self._score)
+
+    def _lacks_work(self, setting: Setting) -> bool:
+        """Whether its children waited for pictures, and not for a CPU or for memory."""
+        found = verdict(setting, [self._rounds[-1][setting]], 1.0, self._course.cpus)
+        return found.bound in (Bound.READ, Bound.WRITE, Bound.THREADS)
+
+    def _left_over(self) -> list[Setting]:
+        """Those that may still win, the fastest first. All have been in the last round."""
+        current = self._rounds[-1]
+        often = max(len(self._ratios(one, self._course.auto)) for one in current)
+        leader = max((one for one in current if len(self._ratios(one, self._course.auto)) == often), key=self._score)
+        least = _DROP[min(len(self._rounds), len(_DROP)) - 1]
+        to_leader = {one: self._compared(one, leader)[0] for one in current}
+        return sorted((one for one in current if to_leader[one] >= least), key=lambda one: -to_leader[one])
+
+    # -- trials
+
+    def _measure(self, setting: Setting) -> None:
+        """Make the trial of `setting` in this round, if it was not made yet."""
+        if setting in self._rounds[-1]:
+            return
+        pictures = self._pictures(setting)
+        patience = _PATIENCE * pictures / max(self._best_rate, 1e-3) + _LEAST_SECONDS
+        done = self._trial(setting, pictures, patience)
+        self._rounds[-1][setting] = done
+        self._best_rate = max(self._best_rate, done.rate)
+        self._watch(max(self._rounds[-1], key=self._score), 1 - self._remaining() / self._course.seconds)
+
+    def _pictures(self, setting: Setting) -> int:
+        """How many pictures make a trial: as many as take its time, but enough for every thread to be in use."""
+        wanted = max(_LEAST_SECONDS, min(_MOST_SECONDS, self._course.seconds / _TRIALS))
+        return max(2 * setting.threads, min(_MOST_PICTURES, round(self._best_rate * wanted)))
+
+    def _seconds_of(self, settings: Sequence[Setting]) -> float:
+        """How long a round of these takes."""
+        return sum(self._rounds[-1][setting].seconds for setting in settings)
+
+    def _remaining(self) -> float:
+        return self._course.seconds - (self._clock() - self._started)
+
+    # -- what they say
+
+    def _ratios(self, setting: Setting, to: Setting) -> list[float]:
+        """How many times as fast as the other it was, in each round that both were in."""
+        both = [trials for trials in self._rounds if setting in trials and to in trials]
+        return [trials[setting].rate / max(trials[to].rate, 1e-9) for trials in both]
+
+    def _score(self, setting: Setting) -> float:
+        return statistics.median(self._ratios(setting, self._course.auto) or [0.0])
+
+    def _is_clear(self) -> bool:
+        """Whether each one left was measured often enough to be called slower than the best, or as good."""
+        left = self._left_over()
+        return len(self._rounds) >= _ENOUGH and all(self._is_judged(left[0], other) for other in left[1:])
+
+    def _is_judged(self, best: Setting, other: Setting) -> bool:
+        middle, doubt = self._compared(other, best)
+        return middle + doubt < 1 - EQUAL or doubt < EQUAL
+
+    def _compared(self, one: Setting, other: Setting) -> tuple[float, float]:
+        """How many times as fast as the other it is, and how far off that may be."""
+        ratios = self._ratios(one, other)
+        middle = statistics.median(ratios or [0.0])
+        if len(ratios) < _ENOUGH:
+            return middle, 1.0
+        deviation = 1.25 * statistics.mean(abs(ratio - middle) for ratio in ratios)  # as if they were normal
+        student = _STUDENT[min(len(ratios) - _ENOUGH, len(_STUDENT) - 1)]
+        return middle, student * deviation / math.sqrt(len(ratios))
+
+    def _is_as_good(self, one: Setting, best: Setting) -> bool:
+        """Whether it is not slower, or so little that it may as well be chance. Of two that are equal in truth either
+        will do, so that one standard error is enough.
+        """
+        middle, doubt = self._compared(one, best)
+        return one == best or middle + doubt / 2 >= 1 - EQUAL
+
+    def _outcome(self, *, clear: bool) -> Outcome:
+        auto, often = self._course.auto, min(_ENOUGH, len(self._rounds))
+        left = [one for one in self._left_over() if len(self._ratios(one, auto)) >= often] or [auto]
+        usual = [one for one in left if one.queue == auto.queue] or [auto]
+        best = usual[0]
+        if self._is_as_good(auto, best):
+            chosen = auto
+        else:
+            chosen = min(
+                (one for one in usual if self._is_as_good(one, best)), key=lambda one: (one.processes == 0, one)
+            )
+        for other in left:  # the queue is changed where that is faster without doubt
+            middle, doubt = self._compared(other, best)
+            if other.queue != best.queue and middle - doubt > 1 + EQUAL:
+                best = chosen = other
+        trials: dict[Setting, list[Trial]] = {}
+        for made in self._rounds:
+            for setting, trial in made.items():
+                trials.setdefault(setting, []).append(trial)
+        verdicts = [
+            verdict(setting, those, self._score(setting), self._course.cpus) for setting, those in trials.items()
+        ]
+        verdicts.sort(key=lambda one: (-one.ratio, one.setting))
+        return Outcome(chosen, best, tuple(verdicts), clear, len(self._rounds))
+
+
+def _fewer(processes: int) -> list[int]:
+    """Numbers of children below the full one that are worth a trial: each of a few, else fractions."""
+    if processes <= 4:
+        return list(range(processes - 1, 0, -1))
+    return sorted({processes * 3 // 4, processes // 2}, reverse=True)

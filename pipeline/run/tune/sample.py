@@ -1,0 +1,78 @@
+"""The sample that settings are measured on: the user's own pictures, in their own proportions of kinds and sizes."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from pipeline.model import Job, Reason
+from pipeline.sources.magic import extension
+
+_TAIL = 4  # a 4th of the jobs ends a trial, the big ones first: no thread sits on a big one while all others are done
+_WEIGHTY = 0.02  # a kind with this share of all bytes is in the sample, however few its pictures are
+
+
+@dataclass(slots=True)
+class _Stratum:
+    """Pictures of one kind: how many there are, and those of them that come first by their hash."""
+
+    pictures: int = 0
+    bytes: int = 0
+    first: list[tuple[int, str, Job]] = field(default_factory=list)  # a heap of at most `most`, the largest on top
+
+
+class Strata:
+    """Takes all jobs, keeps a few of each kind. Which ones depends on their names and the seed, not on their order."""
+
+    def __init__(self, most: int, seed: int) -> None:
+        """`most` pictures are kept of each kind."""
+        self.pictures = 0
+        self.bytes = 0
+        self._most = most
+        self._salt = seed.to_bytes(8, "big", signed=True)
+        self._strata: dict[tuple[str, int], _Stratum] = {}
+
+    def add(self, job: Job) -> None:
+        """Count one picture. A kind is an extension and a size, in steps of four times as much."""
+        kind = extension(job.source), job.stat.size.bit_length() // 2
+        stratum = self._strata.setdefault(kind, _Stratum())
+        stratum.pictures += 1
+        stratum.bytes += job.stat.size
+        self.pictures += 1
+        self.bytes += job.stat.size
+        digest = hashlib.blake2b(os.fsencode(job.source), key=self._salt, digest_size=8).digest()
+        heapq.heappush(stratum.first, (-int.from_bytes(digest, "big"), job.source, job))
+        if len(stratum.first) > self._most:
+            heapq.heappop(stratum.first)
+
+    def chosen(self, size: int) -> list[Job]:
+        """About `size` jobs, each kind with its share of the pictures, by source."""
+        jobs: list[Job] = []
+        for stratum in self._strata.values():
+            share = round(size * stratum.pictures / self.pictures)
+            weighty = stratum.bytes >= _WEIGHTY * self.bytes
+            ordered = sorted(stratum.first, reverse=True)
+            jobs += [job for _, _, job in ordered[: max(share, 1 if weighty else 0)]]
+        return sorted(jobs, key=lambda job: os.fsencode(job.source))
+
+
+def repeated(jobs: Sequence[Job], count: int, seed: int) -> list[Job]:
+    """`count` jobs in a shuffled order: each of `jobs` as often as any other, give or take one, under its own names.
+
+    All are forced, because a run would only copy what it has made of the same content before; and the same picture
+    comes back after all others, because the line carries only one of the same content at a time.
+    """
+    order = sorted(jobs, key=lambda job: os.fsencode(job.source))
+    random.Random(seed).shuffle(order)  # noqa: S311 - an order that is the same each time, no secret
+    found = [_turned(order[number % len(order)], number // len(order)) for number in range(count if order else 0)]
+    tail = min(count // _TAIL, len(order) // 2)
+    return found[: count - tail] + sorted(found[count - tail :], key=lambda job: -job.stat.size)
+
+
+def _turned(job: Job, turn: int) -> Job:
+    planned = (replace(one, target=f"{turn}/{one.target}", reason=Reason.FORCED, ours=False) for one in job.planned)
+    return replace(job, planned=tuple(planned), known_sha256=None, refused=())
