@@ -82,7 +82,7 @@ def test_a_renamed_or_copied_source_reuses_what_was_made_of_it(world: World, ask
 
 
 @pytest.mark.usefixtures("settled")
-@pytest.mark.parametrize("spoilt", ["gone", "longer", "other bytes, same stat", "a link", "a folder"])
+@pytest.mark.parametrize("spoilt", ["gone", "touched", "longer", "other bytes, same stat", "a link", "a folder"])
 def test_what_is_not_as_it_was_made_is_not_reused(world: World, asked: list[RenderTask], spoilt: str) -> None:
     world.put("a.jpg")
     world.run()
@@ -90,7 +90,9 @@ def test_what_is_not_as_it_was_made_is_not_reused(world: World, asked: list[Rend
     (world.source / "a.jpg").rename(world.source / "b.jpg")
     made = world.target / "a-thumb.jpg"
     stat = made.stat()
-    if spoilt == "longer":
+    if spoilt == "touched":
+        os.utime(made, (5, 5))
+    elif spoilt == "longer":
         made.write_bytes(good + b"x")
     elif spoilt == "other bytes, same stat":
         made.write_bytes(bytes(len(good)))
