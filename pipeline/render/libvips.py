@@ -57,7 +57,7 @@ def shrunk(image: Image.Image, box: Box, size: Size, *, linear: bool = False) ->
     if vips is None:
         raise PictureError(ErrorKind.NOT_ENCODABLE, "resampler: libvips is not installed (the extra fast)")
     pieces = _pieces(vips, image, (across[0], down[0], across[1], down[1]))
-    source = pieces[0] if len(pieces) == 1 else vips.Image.arrayjoin(pieces, across=1)
+    source = functools.reduce(lambda above, below: above.join(below, "vertical"), pieces)
     found = light.from_encoded(vips, source, image.mode) if linear else source
     found = found.reducev(down[2], kernel="lanczos3", gap=_GAP).reduceh(across[2], kernel="lanczos3", gap=_GAP)
     found = light.to_encoded(vips, found, image.mode) if linear else found

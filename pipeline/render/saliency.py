@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image, ImageChops, ImageFilter, ImageStat
 
 from pipeline.model import Fit, Spec
 from pipeline.render.colour import to_srgb
@@ -46,7 +46,7 @@ def focus(frame: Frame, whole: Framing, spec: Spec, icc: bytes | None) -> Point 
 
 
 def _reduced(frame: Frame, whole: Framing, icc: bytes | None) -> Image.Image:
-    """The region, upright, small, in sRGB: `RGB` or `RGBA`."""
+    """The region, upright, small, in sRGB: `RGB`, or `RGBA` whose hidden parts have the mean colour of the others."""
     left, top, right, bottom = (
         edge / frame.shrink for edge in stored_box(whole.region, whole.turned, whole.orientation)
     )
@@ -56,7 +56,14 @@ def _reduced(frame: Frame, whole: Framing, icc: bytes | None) -> Image.Image:
     gap = None if frame.image.mode.startswith("I;16") else 2.0
     small = frame.image.resize(size, Image.Resampling.BOX, box=box, reducing_gap=gap)
     srgb, _warnings = to_srgb(turned(small, whole.orientation), icc)
-    return srgb.convert("RGBA" if srgb.mode in ("LA", "RGBA") else "RGB")
+    if srgb.mode not in ("LA", "RGBA"):
+        return srgb.convert("RGB")
+    opaque, alpha = srgb.convert("RGB"), srgb.getchannel("A")
+    if alpha.getextrema()[1]:
+        mean = tuple(round(level) for level in ImageStat.Stat(opaque, alpha).mean)
+        opaque = Image.composite(opaque, Image.new("RGB", opaque.size, mean), alpha)
+    opaque.putalpha(alpha)
+    return opaque
 
 
 def _profile(small: Image.Image, side: int) -> Sequence[float]:
@@ -64,9 +71,8 @@ def _profile(small: Image.Image, side: int) -> Sequence[float]:
     opaque = small.convert("RGB")
     grey, (_y, cb, cr) = opaque.convert("L"), opaque.convert("YCbCr").split()
     _hue, saturation, value = opaque.convert("HSV").split()
-    detail = ImageChops.difference(grey, grey.filter(ImageFilter.GaussianBlur(1.5)))
     maps = (
-        (_EDGES, detail.point([min(255, level * 6) for level in range(256)])),
+        (_EDGES, _detail(grey).point([min(255, level * 6) for level in range(256)])),
         (_SKIN, ImageChops.multiply(cb.point(_CB), cr.point(_CR))),
         (_COLOUR, ImageChops.multiply(saturation, value)),
     )
@@ -91,10 +97,18 @@ def _drawn(profile: Sequence[float], start: int, length: int) -> float:
 
 
 def _busiest(small: Image.Image, across: float, down: float) -> Point:
-    grey = small.convert("L")
+    """The window whose detail has the most entropy. That of the greys themselves would be that of a soft gradient."""
+    seen = _detail(small.convert("L"))
+    if small.mode == "RGBA":
+        seen = ImageChops.multiply(seen, small.getchannel("A"))
     if across < down:
-        return _best(grey.width, across, lambda x, size: grey.crop((x, 0, x + size, grey.height)).entropy()), 0.5
-    return 0.5, _best(grey.height, down, lambda y, size: grey.crop((0, y, grey.width, y + size)).entropy())
+        return _best(seen.width, across, lambda x, size: seen.crop((x, 0, x + size, seen.height)).entropy()), 0.5
+    return 0.5, _best(seen.height, down, lambda y, size: seen.crop((0, y, seen.width, y + size)).entropy())
+
+
+def _detail(grey: Image.Image) -> Image.Image:
+    """What is finer than two pixels or so."""
+    return ImageChops.difference(grey, grey.filter(ImageFilter.GaussianBlur(1.5)))
 
 
 def _best(length: int, part: float, score: Callable[[int, int], float]) -> float:

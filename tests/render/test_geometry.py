@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.model import Fit, Spec
 from pipeline.render.geometry import place
+from pipeline.shape import Gravity, Length
 
 SIDES = st.integers(1, 30_000)
 SIZES = st.tuples(SIDES, SIDES)
@@ -112,3 +114,124 @@ def test_cover_keeps_the_shape_of_the_box_even_where_the_picture_is_too_small(
     assert math.isclose(
         (right - left) * placement.size[1], (bottom - top) * placement.size[0], rel_tol=1e-9
     )  # not distorted
+
+
+@pytest.mark.parametrize(
+    ("gravity", "box"),
+    [
+        (Gravity.CENTRE, (100, 0, 400, 300)),
+        (Gravity.WEST, (0, 0, 300, 300)),
+        (Gravity.NORTH_WEST, (0, 0, 300, 300)),
+        (Gravity.SOUTH_EAST, (200, 0, 500, 300)),
+        (Gravity.EAST, (200, 0, 500, 300)),
+        (Gravity.NORTH, (100, 0, 400, 300)),
+        (Gravity.ATTENTION, (100, 0, 400, 300)),  # the middle, until it is measured
+    ],
+)
+def test_gravity_says_which_part_a_crop_keeps(gravity: Gravity, box: tuple[int, ...]) -> None:
+    assert place((500, 300), replace(spec((100, 100), Fit.COVER), gravity=gravity)).box == box
+
+
+@pytest.mark.parametrize(
+    ("gravity", "offset"),
+    [
+        (Gravity.CENTRE, (0, 25)),
+        (Gravity.NORTH, (0, 0)),
+        (Gravity.SOUTH, (0, 50)),
+        (Gravity.SOUTH_EAST, (0, 50)),
+        (Gravity.WEST, (0, 25)),
+        (Gravity.ENTROPY, (0, 25)),
+    ],
+)
+def test_gravity_says_where_a_picture_stands_on_its_canvas(gravity: Gravity, offset: tuple[int, int]) -> None:
+    assert place((400, 200), replace(spec((100, 100), Fit.CONTAIN), gravity=gravity)).offset == offset
+
+
+@pytest.mark.parametrize(
+    ("focus", "left"), [((0.0, 0.5), 0), ((0.4, 0.1), 100), ((0.5, 0.5), 150), ((0.61, 0.5), 205), ((1.0, 1.0), 300)]
+)
+def test_a_crop_has_its_focus_in_the_middle_or_as_near_as_the_picture_allows(
+    focus: tuple[float, float], left: float
+) -> None:
+    found = place((500, 200), spec((100, 100), Fit.COVER), focus).box
+    assert found == pytest.approx((left, 0, left + 200, 200))
+
+
+@pytest.mark.parametrize(
+    ("box", "aspect", "fit", "dpr", "canvas"),
+    [
+        ((320, None), (16, 9), Fit.COVER, 1.0, (320, 180)),
+        ((320, None), (16, 9), Fit.COVER, 2.0, (640, 360)),
+        ((None, 90), (16, 9), Fit.CONTAIN, 1.0, (160, 90)),
+        ((None, None), (1, 1), Fit.COVER, 1.0, (3000, 3000)),
+        ((None, None), (1, 1), Fit.CONTAIN, 1.0, (4000, 4000)),
+        ((None, None), (2, 1), Fit.FILL, 1.0, (4000, 2000)),
+        ((321, None), (3, 2), Fit.COVER, 1.5, (482, 321)),
+        ((100, 100), None, Fit.COVER, 3.0, (300, 300)),
+        ((100, None), None, Fit.INSIDE, 2.0, (200, 150)),
+    ],
+)
+def test_aspect_gives_the_free_side_and_dpr_multiplies_both(
+    box: tuple[int | None, int | None],
+    aspect: tuple[int, int] | None,
+    fit: Fit,
+    dpr: float,
+    canvas: tuple[int, int],
+) -> None:
+    assert place((4000, 3000), replace(spec(box, fit), aspect=aspect, dpr=dpr)).canvas == canvas
+
+
+@given(
+    source=SIZES,
+    side=st.integers(1, 8_000),
+    aspect=st.tuples(st.integers(1, 100), st.integers(1, 100)),
+    dpr=st.floats(0.1, 8),
+    down=st.booleans(),
+)
+def test_a_side_that_follows_from_the_aspect_is_off_by_half_a_pixel_at_most(
+    source: tuple[int, int], side: int, aspect: tuple[int, int], dpr: float, down: bool
+) -> None:
+    one = Spec("a", None if down else side, side if down else None, Fit.COVER, enlarge=True, aspect=aspect, dpr=dpr)
+    width, height = place(source, one).canvas
+    exact = (
+        (side * dpr * aspect[0] / aspect[1], side * dpr) if down else (side * dpr, side * dpr * aspect[1] / aspect[0])
+    )
+    for got, wanted in zip((width, height), exact, strict=True):
+        assert abs(got - wanted) <= 0.5 + 1e-6 or (got == 1 and wanted < 1)
+
+
+@pytest.mark.parametrize(
+    ("pad", "dpr", "canvas", "offset"),
+    [
+        ((10, 10, 10, 10), 1.0, (120, 70), (10, 10)),
+        ((1, 2, 3, 4), 1.0, (106, 54), (4, 1)),
+        ((1, 2, 3, 4), 2.0, (212, 108), (8, 2)),
+    ],
+)
+def test_padding_goes_around_the_box(
+    pad: tuple[int, int, int, int], dpr: float, canvas: tuple[int, int], offset: tuple[int, int]
+) -> None:
+    top, right, bottom, left = map(Length, pad)
+    one = replace(spec((100, 50), Fit.COVER), pad=(top, right, bottom, left), dpr=dpr)
+    placement = place((400, 200), one)
+    assert (placement.canvas, placement.offset) == (canvas, offset)
+
+
+def test_padding_in_per_cent_is_of_the_shorter_side() -> None:
+    one = Length(10, percent=True)
+    assert place((400, 200), replace(spec((100, 50), Fit.COVER), pad=(one, one, one, one))).canvas == (110, 60)
+
+
+@given(
+    source=SIZES,
+    box=st.tuples(st.integers(1, 8_000), st.integers(1, 8_000)),
+    focus=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    enlarge=st.booleans(),
+)
+def test_a_crop_stays_inside_of_the_picture_wherever_its_focus_is(
+    source: tuple[int, int], box: tuple[int, int], focus: tuple[float, float], enlarge: bool
+) -> None:
+    left, top, right, bottom = place(source, spec(box, Fit.COVER, enlarge=enlarge), focus).box
+    assert 0 <= left < right <= source[0] + 1e-6
+    assert 0 <= top < bottom <= source[1] + 1e-6
+    assert math.isclose(right - left, source[0]) or math.isclose(bottom - top, source[1])  # as much as there is

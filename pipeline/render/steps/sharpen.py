@@ -1,4 +1,4 @@
-"""Unsharp masking. Alpha is sharpened along with what it is multiplied with, so that colours stay what they are."""
+"""Unsharp masking of the colours; transparency stays as it is."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from pipeline.steps import Sharpen
 
 def applied(step: Sharpen, image: Image.Image, dpr: float) -> Image.Image:
     """`image`, crisper."""
-    mode = PREMULTIPLIED.get(image.mode, image.mode)
-    mask = ImageFilter.UnsharpMask(step.radius * dpr, step.amount, step.threshold)
-    return image.convert(mode).filter(mask).convert(image.mode)
+    radius = step.radius * dpr
+    mask = ImageFilter.UnsharpMask(radius, step.amount, step.threshold)
+    if image.mode not in PREMULTIPLIED:
+        return image.filter(mask)
+    # Hidden colours would be told apart from those beside them: in their place stands what these would blur into.
+    alpha, mode = image.getchannel("A"), "L" if image.mode == "LA" else "RGB"
+    around = image.convert(PREMULTIPLIED[image.mode]).filter(ImageFilter.GaussianBlur(radius)).convert(image.mode)
+    crisp = Image.composite(image.convert(mode), around.convert(mode), alpha).filter(mask)
+    crisp.putalpha(alpha)
+    return crisp
