@@ -211,3 +211,14 @@ def test_the_command_lists_failures_and_lets_them_be_tried_again(failed: World) 
     assert failed.command("run", config).stderr == ""
     assert "1 picture" in failed.command("failures", "retry", config).stderr
     assert failed.command("run", config).returncode == ExitStatus.FAILED
+
+
+def test_the_failures_of_a_picture_that_is_gone_are_forgotten_although_its_files_are_there(world: World) -> None:
+    world.fill(2)
+    world.put("bad.jpg")
+    world.run()
+    world.put("bad.jpg", jpeg()[:300])
+    world.run()
+    (world.source / "bad.jpg").unlink()
+    assert world.run().orphans == 1
+    assert failures(world.config) == []

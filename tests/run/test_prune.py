@@ -7,16 +7,17 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pipeline.errors import ExitStatus, Locked, SourceTrouble
-from pipeline.manifest.claims import Claim
+from pipeline.manifest.claims import Claim, ClaimedFile
 from pipeline.manifest.lock import RunLock
 from pipeline.manifest.store import Manifest
 from pipeline.plan.planner import PlanOptions
-from pipeline.run.prune import Fate, refusal
+from pipeline.run.prune import Fate, find, refusal
 from pipeline.run.pruning import Pruned, PruneRefused, look, prune
 from pipeline.sources.walk import Walk
 from tests.world import World
@@ -273,3 +274,10 @@ def test_the_command_shows_by_default_and_deletes_when_told(orphaned: World) -> 
     row = json.loads(deleted.stdout)
     assert (row["target"], row["fate"], row["why"]) == (ORPHAN, "removed", "source gone")
     assert ORPHAN not in orphaned.tree()
+
+
+def test_a_claimed_file_that_another_picture_is_to_make_is_no_orphan() -> None:
+    files = [ClaimedFile(name, "gone.jpg", "thumb", 1, 2, b"hash", current=False) for name in ("theirs.jpg", "x.jpg")]
+    planner = SimpleNamespace(orphans=[], wanted=lambda targets: {"theirs.jpg"} & set(targets))
+    memory = SimpleNamespace(orphans=SimpleNamespace(stale=lambda: files))
+    assert [one.target for one in find(planner, memory)] == ["x.jpg"]  # type: ignore[arg-type]
