@@ -112,8 +112,8 @@ def _pictures(source: Source) -> list[tuple[int, int]]:
     for at in range(0, len(entry.value) - 15 if entry else 0, 16):
         kind, size, offset = struct.unpack_from(order + "LLL", entry.value, at) if entry else (0, 0, 0)
         start = offset + base if offset else 0
-        if (kind >> 16 & 0xFF) in _WHOLE_PICTURES and size and start + size <= len(source.view):
-            found.append((start, size))
+        if (kind >> 16 & 0xFF) in _WHOLE_PICTURES and size and start < len(source.view):
+            found.append((start, min(size, len(source.view) - start)))  # not all writers count the last one right
     return found
 
 
