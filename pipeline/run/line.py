@@ -28,8 +28,8 @@ from pipeline.model import (
     Stat,
     Status,
 )
+from pipeline.run import verdicts
 from pipeline.run.alike import Alike
-from pipeline.sources import sidecar
 from pipeline.sources.source import Picture, Source, Unsupported, Vanished
 from pipeline.targets.target import Target
 from pipeline.workers.budget import Budget
@@ -90,7 +90,7 @@ class Line:
         try:
             record = self._life(job, token)
         except ChildDied as death:
-            record = _failed(job, PictureError(ErrorKind.CRASHED, str(death)))
+            record = verdicts.failed(job, PictureError(ErrorKind.CRASHED, str(death)))
         token.check()
         self._record(record)
 
@@ -104,7 +104,7 @@ class Line:
         except Unsupported as unsupported:
             return Record(job.source, unsupported.stat, Status.UNSUPPORTED, settled=self._settled(unsupported.stat))
         except PictureError as error:
-            return _failed(job, error)
+            return verdicts.failed(job, error)
 
     def _with_bytes(self, job: Job, picture: Picture, token: Token) -> Record:
         record = Record(
@@ -116,11 +116,11 @@ class Line:
             seconds_read=picture.seconds,
             content=picture.content,
         )
-        planned = _stale(job, picture.content or picture.sha256)
+        planned = verdicts.stale(job, picture.content or picture.sha256)
         if not planned:
             return record
         try:
-            overrides = _overrides(job, picture)
+            overrides = verdicts.overrides(job, picture)
             if overrides.skip:
                 return replace(record, status=Status.SKIPPED, warnings=("its sidecar says so",))
             record = replace(record, alt=overrides.alt)
@@ -128,7 +128,7 @@ class Line:
                 record = self._made(planned, picture, record, overrides, token)
                 self._alike.remember(record)
         except PictureError as error:
-            return _failed(job, error, record)
+            return verdicts.failed(job, error, record)
         failed = job.refused or any(one.error for one in record.renditions)
         return replace(
             record,
@@ -147,6 +147,7 @@ class Line:
         copies = {one.spec.name: copy for one in planned if (copy := self._copy(one, known, token))}
         rest = tuple(one for one in planned if one.spec.name not in copies)
         if rest:
+            now = {one.spec.name for one in rest}
             task = RenderTask(
                 tuple(one.spec for one in rest),
                 self._terms.limits,
@@ -154,7 +155,7 @@ class Line:
                 overrides.crop,
                 self._hints(rest, known),
                 placeholder=self._terms.placeholder and not known,
-                beside=tuple(spec for spec in self._terms.specs if spec not in {one.spec for one in rest}),
+                beside=tuple(spec for spec in self._terms.specs if spec.name not in now),
             )
             record = self._rendered(rest, task, picture, record, token)
         if known and self._terms.placeholder:
@@ -178,10 +179,7 @@ class Line:
             return None
         like, descriptor = found
         try:
-            made = replace(
-                like, name=planned.spec.name, target=planned.target, reason=planned.reason, written=None, reused=True
-            )
-            return self._stored(made, descriptor, token, replace_it=planned.ours)
+            return self._stored(planned, verdicts.copied(planned, like), descriptor, token)
         finally:
             os.close(descriptor)
 
@@ -239,56 +237,15 @@ class Line:
         self, planned: Planned, rendition: Rendered | NotRendered, descriptors: tuple[int, ...], token: Token
     ) -> RenditionRecord:
         if isinstance(rendition, NotRendered):
-            return _failed_rendition(planned, rendition.error)
-        made = RenditionRecord(
-            planned.spec.name,
-            planned.target,
-            planned.recipe,
-            rendition.status,
-            planned.reason,
-            format=rendition.format,
-            width=rendition.width,
-            height=rendition.height,
-            seconds_resize=rendition.seconds_resize,
-            seconds_encode=rendition.seconds_encode,
-            warnings=rendition.warnings,
-            quality=rendition.quality,
-        )
-        return self._stored(made, descriptors[rendition.index], token, replace_it=planned.ours)
+            return verdicts.failed_rendition(planned, rendition.error)
+        return self._stored(planned, verdicts.rendered(planned, rendition), descriptors[rendition.index], token)
 
-    def _stored(self, made: RenditionRecord, descriptor: int, token: Token, *, replace_it: bool) -> RenditionRecord:
+    def _stored(self, planned: Planned, made: RenditionRecord, descriptor: int, token: Token) -> RenditionRecord:
         token.check()
         started = time.perf_counter()
         try:
-            written = self._target.write(made.target, descriptor, replace=replace_it)
+            written = self._target.write(planned.target, descriptor, replace=planned.ours)
         except PictureError as error:
-            return RenditionRecord(made.name, made.target, made.recipe, Status.FAILED, made.reason, error=error)
+            return verdicts.failed_rendition(planned, error)
         return replace(made, written=written, seconds_write=time.perf_counter() - started)
 
-
-def _stale(job: Job, sha256: bytes) -> tuple[Planned, ...]:
-    """What is to be rendered now that the content is known: a stat that changed alone is no reason."""
-    if job.known_sha256 != sha256:
-        return job.planned
-    return tuple(one for one in job.planned if one.reason != Reason.SOURCE_CHANGED)
-
-
-def _overrides(job: Job, picture: Picture) -> Overrides:
-    """What the picture's sidecar says. Raises `PictureError` where it is wrong."""
-    if picture.sidecar is None:
-        return Overrides()
-    return sidecar.overrides(picture.sidecar, job.source.rpartition("/")[2] + sidecar.SUFFIX)
-
-
-def _failed(job: Job, error: PictureError, record: Record | None = None) -> Record:
-    """A source that failed: so did everything that was planned of it."""
-    renditions = tuple(_failed_rendition(one, error) for one in job.planned) + job.refused
-    return replace(
-        record or Record(job.source, job.stat, Status.FAILED), status=Status.FAILED, error=error, renditions=renditions
-    )
-
-
-def _failed_rendition(planned: Planned, error: PictureError) -> RenditionRecord:
-    return RenditionRecord(
-        planned.spec.name, planned.target, planned.recipe, Status.FAILED, planned.reason, error=error
-    )

@@ -1,0 +1,71 @@
+"""What is entered for one picture and its renditions: pure, from a job and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pipeline.errors import PictureError
+from pipeline.model import Job, Overrides, Planned, Reason, Record, Rendered, RenditionRecord, Status
+from pipeline.sources import sidecar
+from pipeline.sources.source import Picture
+
+
+def stale(job: Job, content: bytes) -> tuple[Planned, ...]:
+    """What is to be made now that the content is known: a stat that changed alone is no reason."""
+    if job.known_sha256 != content:
+        return job.planned
+    return tuple(one for one in job.planned if one.reason != Reason.SOURCE_CHANGED)
+
+
+def overrides(job: Job, picture: Picture) -> Overrides:
+    """What the picture's sidecar says. Raises `PictureError` where it is wrong."""
+    if picture.sidecar is None:
+        return Overrides()
+    return sidecar.overrides(picture.sidecar, job.source.rpartition("/")[2] + sidecar.SUFFIX)
+
+
+def failed(job: Job, error: PictureError, record: Record | None = None) -> Record:
+    """A source that failed: so did everything that was planned of it."""
+    renditions = tuple(failed_rendition(one, error) for one in job.planned) + job.refused
+    return replace(
+        record or Record(job.source, job.stat, Status.FAILED), status=Status.FAILED, error=error, renditions=renditions
+    )
+
+
+def failed_rendition(planned: Planned, error: PictureError) -> RenditionRecord:
+    """A rendition that could not be made or written."""
+    return RenditionRecord(
+        planned.spec.name, planned.target, planned.recipe, Status.FAILED, planned.reason, error=error
+    )
+
+
+def rendered(planned: Planned, made: Rendered) -> RenditionRecord:
+    """A rendition that was made and is to be written."""
+    return RenditionRecord(
+        planned.spec.name,
+        planned.target,
+        planned.recipe,
+        made.status,
+        planned.reason,
+        format=made.format,
+        width=made.width,
+        height=made.height,
+        seconds_resize=made.seconds_resize,
+        seconds_encode=made.seconds_encode,
+        warnings=made.warnings,
+        quality=made.quality,
+    )
+
+
+def copied(planned: Planned, like: RenditionRecord) -> RenditionRecord:
+    """A rendition whose bytes are those of `like`, to be written under its own name."""
+    return replace(
+        like,
+        name=planned.spec.name,
+        target=planned.target,
+        reason=planned.reason,
+        written=None,
+        seconds_resize=0.0,
+        seconds_encode=0.0,
+        reused=True,
+    )
