@@ -178,12 +178,14 @@ class LocalSource:
         folder, _, name = source.rpartition("/")
         descent = self._descent()
         try:
-            return os.open(name, self._flags, dir_fd=descent.to(folder).number)
+            opened = descent.to(folder)  # kept: it is closed when nobody holds it
+            return os.open(name, self._flags, dir_fd=opened.number)
         except OSError as error:
             if error.errno not in _GONE:
                 raise
             descent.forget(folder)  # it may have been replaced since it was opened
-            return os.open(name, self._flags, dir_fd=descent.to(folder).number)
+            opened = descent.to(folder)
+            return os.open(name, self._flags, dir_fd=opened.number)
 
     def _stat(self, name: str, opened: Descriptor, *, has_sidecar: bool = False) -> Stat | None:
         try:

@@ -8,6 +8,7 @@ import itertools
 import os
 import re
 import stat as modes
+import threading
 from collections.abc import Collection, Iterable, Sequence
 from typing import BinaryIO
 
@@ -36,6 +37,7 @@ class LocalTarget:
         self._run = run_id
         self._durable = settings.durability is Durability.SYNC
         self._numbers = itertools.count(1)  # next() on it is atomic
+        self._opening = threading.Lock()
         self._folders: Folders | None = None
         self._broken: TargetTrouble | None = None  # a failed sync is told by the kernel once, so it is kept here
 
@@ -128,7 +130,8 @@ class LocalTarget:
         folder, _, name = path.rpartition("/")
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
         try:
-            descriptor = os.open(name, flags, dir_fd=self._opened().find(folder).number)
+            opened_folder = self._opened().find(folder)  # kept: it is closed when nobody holds it
+            descriptor = os.open(name, flags, dir_fd=opened_folder.number)
         except OSError as error:
             judgement = self._judged(folder, error)
             if isinstance(judgement, PictureError) and error.errno not in _PERMISSION:
@@ -178,10 +181,11 @@ class LocalTarget:
 
     def _opened(self) -> Folders:
         """The folders below the root. A link in the root's own path is the user's and is followed."""
-        if self._folders is None:
-            number = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            self._folders = Folders(Descriptor(number), durable=self._durable)
-        return self._folders
+        with self._opening:
+            if self._folders is None:
+                number = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                self._folders = Folders(Descriptor(number), durable=self._durable)
+            return self._folders
 
     def _judged(self, folder: str, error: OSError) -> PictureError | TargetTrouble:
         """Whose fault it is; a root that may no longer be written to is not the fault of the folders below it."""

@@ -76,7 +76,8 @@ class Removal:
         """Device and inode of what is at `path`; None where there is nothing."""
         folder, _, name = path.rpartition("/")
         with suppress(OSError):
-            found = os.stat(name, dir_fd=self._folders.find(folder).number, follow_symlinks=False)
+            opened = self._folders.find(folder)
+            found = os.stat(name, dir_fd=opened.number, follow_symlinks=False)
             return found.st_dev, found.st_ino
         return None
 
@@ -86,7 +87,8 @@ class Removal:
         if any(part in ("", ".", "..") for part in file.target.split("/")):
             return "its path leads out of the target", (0, 0)
         try:
-            descriptor = os.open(name, _FLAGS, dir_fd=self._folders.find(folder).number)
+            opened = self._folders.find(folder)
+            descriptor = os.open(name, _FLAGS, dir_fd=opened.number)
         except FileNotFoundError:
             return None, (0, 0)
         except OSError as error:

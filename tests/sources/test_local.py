@@ -10,7 +10,7 @@ import pytest
 from pipeline.config.settings import SourceSettings
 from pipeline.errors import ErrorKind, PictureError, SourceTrouble
 from pipeline.model import Limits, Stat
-from pipeline.sources import reading
+from pipeline.sources import descent, reading
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Unsupported, Vanished
 
@@ -155,6 +155,13 @@ def test_a_folder_that_was_made_anew_is_opened_anew(root: Path) -> None:
     (root / "a").mkdir()
     os.rename(root / "old/x.jpg", root / "a/x.jpg")
     with source.read("a/x.jpg", stat, Limits()) as picture:
+        assert picture.size == len(JPEG)
+
+
+def test_a_folder_stays_open_while_a_file_in_it_is_opened(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descent, "KEPT", 0)  # as if other threads had gone through many folders meanwhile
+    source = local(root)
+    with source.read("a/x.jpg", at(source), Limits()) as picture:
         assert picture.size == len(JPEG)
 
 

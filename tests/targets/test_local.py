@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -13,7 +14,7 @@ import pytest
 from pipeline.config.settings import Durability, TargetSettings
 from pipeline.errors import ErrorKind, PictureError, TargetTrouble
 from pipeline.model import Written
-from pipeline.targets import placing
+from pipeline.targets import folders, placing
 from pipeline.targets.local import LocalTarget
 
 BYTES = bytes(range(256)) * 40
@@ -410,6 +411,35 @@ def test_a_sync_waits_for_one_that_is_under_way(
 
 
 # -- reading and sweeping
+
+
+def test_a_folder_stays_open_while_a_file_in_it_is_opened(
+    target: LocalTarget, rendition: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target.write("a/x.jpg", rendition, replace=False)
+    monkeypatch.setattr(folders, "KEPT", 0)  # as if other threads had gone through many folders meanwhile
+    with target.open_for_reading("a/x.jpg") as file:
+        assert file.read() == BYTES
+
+
+def test_of_many_threads_that_come_first_one_opens_the_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = LocalTarget(TargetSettings(root), "run1")
+    both, opened, really = threading.Barrier(2), [], os.open
+
+    def slowly(path: object, *arguments: object, **keywords: object) -> int:
+        if path == root:
+            opened.append(path)
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(0.2)  # for the other one, which must not come
+        return really(path, *arguments, **keywords)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", slowly)
+    threads = [threading.Thread(target=target.stat, args=("x.jpg",)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(opened) == 1
 
 
 def test_a_file_is_opened_for_reading_without_following_links(
