@@ -21,10 +21,9 @@ from pipeline.workers.exchange import Bounds, Exchange, Renderer
 from pipeline.workers.token import TICK, Token
 
 MOST = 64  # threads; each holds a picture, and some descriptors
-_LOOKS = 2  # that must agree
+_LOOKS = 5  # that must agree before anybody is let go; hiring is cheap and goes at once
 _IDLE = 0.75  # of the children's time in use: below that they have too little to do
 _BUSY = 0.7  # of a CPU that this process takes: above that, more threads would only take turns
-_GROWTH = 1.6
 _DESCRIPTORS = 400  # of this process beside those of pictures in flight
 
 
@@ -52,16 +51,23 @@ class Occupancy:
 class Hiring:
     """Sizes one crew. All in the producer's thread, but for the counting."""
 
-    def __init__(self, crew: Crew[Job], occupancy: Occupancy, children: int, most: int) -> None:
-        """`children`: how many pictures can be rendered at once. There are never fewer threads than to begin with."""
+    def __init__(
+        self, crew: Crew[Job], occupancy: Occupancy, children: int, most: int, least: int | None = None
+    ) -> None:
+        """`children`: how many pictures can be rendered at once. `least`: None for as many threads as there are now."""
         self._crew = crew
         self._occupancy = occupancy
         self._children = children
-        self._least = crew.threads
+        self._least = crew.threads if least is None else least
         self._most = max(crew.threads, most)
         self._seen: deque[int] = deque(maxlen=_LOOKS)
         self._looked = time.monotonic()
         self._cpu = time.process_time()
+
+    @property
+    def threads(self) -> int:
+        """How many there are to be now."""
+        return self._crew.threads
 
     def look(self) -> None:
         """Hire or let go, if a tick has passed since the last look. To be called by the crew's pulse."""
@@ -72,12 +78,10 @@ class Hiring:
         load = (cpu - self._cpu) / passed
         self._looked, self._cpu = now, cpu
         self._seen.append(self._occupancy.pictures)
-        if len(self._seen) < _LOOKS:
-            return
         threads = self._crew.threads
-        if max(self._seen) < _IDLE * self._children and self._crew.queued and load < _BUSY:
-            threads = min(self._most, int(threads * _GROWTH) + 1)
-        elif (surplus := min(self._seen) - 2 * self._children - 2) > 0:
+        if self._seen[-1] < _IDLE * self._children and self._crew.queued and load < _BUSY:
+            threads = min(self._most, threads * 2)
+        elif len(self._seen) == _LOOKS and (surplus := min(self._seen) - 2 * self._children - 2) > 0:
             threads = max(self._least, threads - (surplus + 1) // 2)
         if threads != self._crew.threads:
             self._crew.resize(threads)

@@ -73,7 +73,7 @@ def threads_after(
 
 
 def test_threads_are_hired_while_children_have_nothing_to_do(clock: Clock) -> None:
-    assert threads_after(clock, at_children=0, looks=2) > 4
+    assert threads_after(clock, at_children=0, looks=1) > 4
     assert threads_after(clock, at_children=0, looks=60) == 64
 
 
@@ -91,7 +91,8 @@ def test_nobody_is_hired_for_nothing(clock: Clock, why: dict[str, Any]) -> None:
 
 
 def test_those_who_only_queue_for_a_child_are_let_go_but_none_of_the_first(clock: Clock) -> None:
-    assert threads_after(clock, at_children=30, looks=2, start=40) < 40
+    assert threads_after(clock, at_children=30, looks=5, start=40) < 40
+    assert threads_after(clock, at_children=30, looks=4, start=40) == 40
     assert threads_after(clock, at_children=30, looks=100, start=40) == 4
 
 

@@ -33,6 +33,7 @@ class Strata:
         self.pictures = 0
         self.bytes = 0
         self._most = most
+        self.seed = seed
         self._salt = seed.to_bytes(8, "big", signed=True)
         self._strata: dict[tuple[str, int], _Stratum] = {}
 

@@ -142,6 +142,14 @@ class Bench:
         self._files = files
         self._records = records
         self._count = 0
+        self._hired: dict[
+            int, int
+        ] = {}  # processes -> threads that `auto` had in the end: a run is longer than a trial
+
+    @property
+    def in_threads(self) -> bool:
+        """Whether trials without children can be made."""
+        return False in self._renderers
 
     def trial(self, workers: Workers, jobs: Sequence[Job], seconds: float, pulse: Callable[[], None]) -> Trial:
         """Carry `jobs`, but for no longer than about `seconds`. Raises `PipelineError`, and whatever `pulse` does."""
@@ -185,6 +193,8 @@ class Bench:
         renderer = self._renderers[workers.processes > 0]
         occupancy = Occupancy(_Few(renderer, workers.processes or workers.most_threads, notes))
         budget = _Watched(memory.for_pictures(workers.memory, workers.processes), notes)
+        hires = workers.most_threads > workers.threads
+        begin = max(workers.threads, self._hired.get(workers.processes, 0)) if hires else workers.threads
         hiring: list[Hiring] = []
         limits = self._config.limits
         alike = Alike(manifest.made, target, limits)
@@ -195,12 +205,12 @@ class Bench:
         try:
             with Crew(
                 line.carry,
-                threads=workers.threads,
+                threads=begin,
                 queue_size=workers.queue,
                 pulse=look,
                 abandoned=line.read_timed_out,
             ) as crew:
-                hiring.append(Hiring(crew, occupancy, children, workers.most_threads))
+                hiring.append(Hiring(crew, occupancy, children, workers.most_threads, workers.threads))
                 for job in _claimed(jobs, manifest):
                     crew.put(job)
             manifest.flush()
@@ -208,6 +218,8 @@ class Bench:
             whole = True
         except _Enough:
             whole = False
+        if hires:
+            self._hired[workers.processes] = hiring[0].threads
         taken = max(notes.last - began, 1e-6)
         return Trial(notes.pictures, taken, whole, dict(notes.stages), _own_cpu() - cpu, frozenset(notes.unfit))
 

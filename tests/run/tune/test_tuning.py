@@ -12,7 +12,7 @@ import pytest
 from pipeline.config.settings import Config
 from pipeline.errors import ExitStatus, Locked, SourceTrouble, Stopped, TargetTrouble
 from pipeline.manifest.lock import RunLock
-from pipeline.run.tune import tuning
+from pipeline.run.tune import ground
 from pipeline.run.tune.cache import Warmth, forget, warmth
 from pipeline.run.tune.setting import Setting
 from pipeline.run.tune.tuning import TuneOptions, tune
@@ -130,13 +130,13 @@ def test_a_manifest_elsewhere_has_its_records_written_there(world: World, monkey
     world.fill(2)
     world.configure(f"{world.text}manifest: state/m.sqlite\n")
     places: list[list[Path]] = []
-    found = tuning._places
+    found = ground._places
 
     def spy(config: Config) -> list[Path]:
         places.append(found(config))
         return places[-1]
 
-    monkeypatch.setattr(tuning, "_places", spy)
+    monkeypatch.setattr(ground, "_places", spy)
     tune(world.config, QUICK, nobody)
     assert places == [[world.target / ".pipeline", world.root / "state"]]
     assert not list((world.root / "state").glob("tune-*"))

@@ -1,0 +1,183 @@
+"""Where trials are made: the target is locked, children are warm, a sample is chosen, and folders are thrown away.
+
+Nothing is rendered to keep: trials write into a folder of their own on the target's file system, which is removed
+however it ends. The target is locked meanwhile, as in a run, so that neither disturbs the other's figures.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline.config.settings import Config
+from pipeline.errors import SourceTrouble
+from pipeline.model import Job
+from pipeline.plan.planner import PlanOptions
+from pipeline.run.locking import held
+from pipeline.run.options import RunOptions, Workers, workers
+from pipeline.run.planning import planned
+from pipeline.run.run import make_parents
+from pipeline.run.stop import Stop, on_signals
+from pipeline.run.tune.cache import Warmth, forget, warmth
+from pipeline.run.tune.sample import Strata, repeated
+from pipeline.run.tune.setting import Setting
+from pipeline.run.tune.trial import Bench, Trial
+from pipeline.sources.local import LocalSource
+from pipeline.sources.source import Source
+from pipeline.targets.local import LocalTarget
+from pipeline.workers.exchange import InThread, Renderer
+from pipeline.workers.nursery import Nursery
+
+_RENDER = "pipeline.render.line:render"
+_WARM_UP = "pipeline.render.line:warm_up"
+_SAMPLE = 512  # pictures at the most; a trial takes as many of them as its time allows
+_WARMING = 20.0  # seconds at the most, for children that start and take their first pictures
+_LOOKED_AT = 50  # files whose pages are looked for in the cache
+_PREFIX = "tune-"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which pictures are measured with, and what may be tried on them."""
+
+    seed: int = 0
+    only: tuple[str, ...] = ()
+    in_threads: bool = False  # settings without children, too
+    processes: int = 0  # that many children at least
+
+
+@contextlib.contextmanager
+def prepared(config: Config, choice: Choice, source: Source | None = None) -> Iterator[Ground]:
+    """Everything that trials need, within the block. Raises `PipelineError`: `Stopped`, `Locked`, troubles.
+
+    `source` stands in for the config's own folder, for measuring what another storage would do.
+    """
+    stop = Stop()
+    identity = uuid.uuid4().hex
+    source = source or LocalSource(config.source)
+    source.stats("", ())
+    make_parents(config)
+    LocalTarget(config.target, identity).prepare()
+    with on_signals(stop), held(config, identity), ExitStack() as stack:
+        folders = [stack.enter_context(_folder(place, identity)) for place in _places(config)]
+        auto, present = _settings(config)
+        children = max(1, auto.processes, present.processes, choice.processes)
+        renderers: dict[bool, Renderer] = {True: stack.enter_context(Nursery(_RENDER, _WARM_UP, children))}
+        if choice.in_threads or present.processes == 0:
+            renderers[False] = _in_threads()
+        strata = _strata(config, choice)
+        bench = Bench(config, source, renderers, folders[0], folders[-1])
+        most = replace(workers(config, RunOptions()), processes=children)
+        ground = Ground(config, bench, strata, (auto, present), most, stop)
+        ground.warm_up(Setting(children, 2 * children, auto.queue))
+        yield ground
+
+
+class Ground:
+    """Makes trials on the sample, each with its pages out of the cache as far as they can be had out."""
+
+    def __init__(
+        self, config: Config, bench: Bench, strata: Strata, settings: tuple[Setting, Setting], most: Workers, stop: Stop
+    ) -> None:
+        """`settings`: what would be without tuning, and what the config says. `most`: with all children there are."""
+        self._root = config.source.path
+        self._bench = bench
+        self._sample: Sequence[Job] = strata.chosen(_SAMPLE)
+        self._most = most
+        self._seed = strata.seed
+        self._stop = stop
+        self.auto, self.present = settings
+        self.pictures = strata.pictures
+        self.used: set[str] = set()
+        self.warmth = Warmth.UNKNOWN
+
+    @property
+    def in_threads(self) -> bool:
+        """Whether settings without children can be tried."""
+        return self._bench.in_threads
+
+    @property
+    def memory(self) -> int:
+        """The budget, bytes."""
+        return self._most.memory
+
+    def warm_up(self, setting: Setting) -> None:
+        """Let the children start and take their first pictures. Raises `SourceTrouble` where there is none to take."""
+        self._carry(setting, 2 * setting.threads, _WARMING)
+        self.used.clear()
+
+    def trial(self, setting: Setting, pictures: int, seconds: float) -> Trial:
+        """See `Race`."""
+        return self._carry(setting, pictures, seconds)
+
+    def _carry(self, setting: Setting, pictures: int, seconds: float) -> Trial:
+        jobs = repeated(self._sample, pictures, self._seed)
+        sources = sorted({job.source for job in jobs})
+        forget(self._root, sources)
+        self.warmth = warmth(self._root, sources[:_LOOKED_AT])
+        done = self._bench.trial(_workers(setting, self._most), jobs, seconds, self._stop.check)
+        self.used = (self.used | set(sources)) - done.unfit
+        if done.unfit:  # it would cost the others a child again and again
+            self._sample = [job for job in self._sample if job.source not in done.unfit]
+        if not self._sample:
+            raise SourceTrouble(f"there is no picture to measure with in {self._root}")
+        return done
+
+
+def _settings(config: Config) -> tuple[Setting, Setting]:
+    """What `auto` would be, and what the config says."""
+    without = replace(config, workers=replace(config.workers, threads=None, processes=None))
+    found = [workers(one, RunOptions()) for one in (without, config)]
+    auto, present = (Setting(one.processes, one.threads, one.queue, one.most_threads > one.threads) for one in found)
+    return auto, present
+
+
+def _workers(setting: Setting, most: Workers) -> Workers:
+    return replace(
+        most,
+        threads=setting.threads,
+        processes=setting.processes,
+        queue=setting.queue,
+        most_threads=most.most_threads if setting.hires else setting.threads,
+    )
+
+
+def _strata(config: Config, choice: Choice) -> Strata:
+    """Every picture of the source, by kinds."""
+    strata = Strata(_SAMPLE, choice.seed)
+    with planned(config, PlanOptions(force=True, adopt=True, only=choice.only)) as planner:
+        for decision in planner.decisions():
+            if isinstance(decision, Job) and decision.planned:
+                strata.add(decision)
+    return strata
+
+
+def _in_threads() -> Renderer:
+    from pipeline.render.line import render  # noqa: PLC0415 - with children, this process never imports Pillow
+
+    return InThread(render)
+
+
+def _places(config: Config) -> list[Path]:
+    """Where a run writes: the folder of ours in the target, and the one of the manifest if that is another."""
+    places = [config.target.path / ".pipeline", config.manifest.parent]
+    return places if os.path.realpath(places[0]) != os.path.realpath(places[1]) else places[:1]
+
+
+@contextlib.contextmanager
+def _folder(place: Path, identity: str) -> Iterator[Path]:
+    """A new folder in `place`, removed at the end, as are those that a tuning left that was killed."""
+    for left in place.glob(f"{_PREFIX}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    folder = place / f"{_PREFIX}{identity}"
+    folder.mkdir(mode=0o700, parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""Is `pipeline tune` right, and how good is `auto`? To be run as `.venv/bin/python scripts/tune_experiment.py`.
+
+For each kind of load: `tune` makes its choice in its usual time; then every setting of a grid is measured on the same
+sample by the same trials, round by round, and those that are within a fifth of the best go on for more rounds. A
+setting counts by the median of its ratios to `auto` in the same round, so that a busy machine slows all of them alike.
+The best of a grid is the luckiest of its equals, too: ratios to it are a little worse than the truth.
+
+Loads: `png`: PNGs of 64x64 to 32 pixels. `photos`: camera JPEGs to 300 pixels, from the folder given or made here.
+`slow` and `slower`: JPEGs of 640x480 from storage that takes 50 and 400 milliseconds to answer each time, which is
+pretended: a source that sleeps before it reads, in the thread that reads, with any number of them at once. Real slow
+storage may also be slow together: it has its own limit on how many it serves, or on bytes a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import median
+
+_ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(_ROOT))
+
+from pipeline.config.load import load  # noqa: E402 - the folder above comes first
+from pipeline.model import Limits, Stat  # noqa: E402
+from pipeline.run.tune.ground import Choice, Ground, prepared  # noqa: E402
+from pipeline.run.tune.setting import Setting  # noqa: E402
+from pipeline.run.tune.trial import Trial  # noqa: E402
+from pipeline.run.tune.tuning import race  # noqa: E402
+from pipeline.sources.local import LocalSource  # noqa: E402
+from pipeline.sources.source import Picture  # noqa: E402
+from pipeline.workers import cpus  # noqa: E402
+from scripts.benchmarks import folders  # noqa: E402
+
+_THREADS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
+_NEAR = 0.8  # of the best: measured again
+_SECONDS = 1.5  # of a trial
+_SMALL_JPEGS = 240
+
+
+class Slow(LocalSource):
+    """Storage that takes its time to answer, for as many as ask at once."""
+
+    delay = 0.0  # seconds
+
+    def read(self, source: str, stat: Stat, limits: Limits) -> Picture:
+        """Wait, and read."""
+        time.sleep(self.delay)
+        picture = super().read(source, stat, limits)
+        return replace(picture, seconds=picture.seconds + self.delay)
+
+
+@dataclass(frozen=True)
+class Load:
+    """One kind of work."""
+
+    name: str
+    source: Path
+    config: str  # the renditions
+    delay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came of one load. Ratios are of rates to that of the best setting."""
+
+    load: str
+    best: Setting
+    best_rate: float
+    chosen: Setting
+    chosen_ratio: float
+    auto_ratio: float
+    tune_seconds: float
+    clear: bool
+    table: dict[str, tuple[float, int]]  # setting -> rate as a multiple of that of auto, rounds
+
+
+def loads(cache: Path, photos: Path | None) -> Iterator[Load]:
+    """All of them; pictures are made on the first call."""
+    small = "renditions: {thumb: {width: 160, height: 160}}\n"
+    yield Load("png", folders.tiny(cache, 2000), "renditions: {icon: {width: 32, height: 32, format: png}}\n")
+    camera = photos or folders.photos(cache)
+    yield Load("photos", camera, "renditions: {thumb: {width: 300, height: 300}}\n")
+    jpegs = folders.repeated(folders.photos(cache, small=True), cache / "jpegs", _SMALL_JPEGS)
+    yield Load("slow", jpegs, small, 0.05)
+    yield Load("slower", jpegs, small, 0.4)
+
+
+def examine(load_: Load, folder: Path, *, seconds: float, rounds: int) -> Found:
+    """Let tune choose, then measure everything."""
+    path = folder / f"{load_.name}.yaml"
+    path.write_text(f"source: {load_.source}\ntarget: {folder / load_.name}\n{load_.config}")
+    config = load(path)
+    source = Slow(config.source)
+    source.delay = load_.delay
+    children = cpus.available()
+    with prepared(config, Choice(), source) as ground:
+        began = time.monotonic()
+        outcome = race(ground, seconds, lambda best, share: None)
+        took = time.monotonic() - began
+        grid = [Setting(count, threads) for count in range(1, children + 1) for threads in _THREADS]
+        ratios, rates = _exhaust(ground, grid, outcome.chosen, rounds)
+    scores = {setting: median(found) for setting, found in ratios.items()}
+    most = max(len(found) for found in ratios.values())
+    best = max((one for one in scores if len(ratios[one]) == most), key=lambda one: scores[one])
+    return Found(
+        load_.name,
+        best,
+        median(rates[best]),
+        outcome.chosen,
+        scores[outcome.chosen] / scores[best],
+        scores[ground.auto] / scores[best],
+        took,
+        outcome.clear,
+        {_said(one): (round(scores[one], 3), len(ratios[one])) for one in sorted(scores, key=lambda one: -scores[one])},
+    )
+
+
+def _exhaust(
+    ground: Ground, grid: list[Setting], chosen: Setting, rounds: int
+) -> tuple[dict[Setting, list[float]], dict[Setting, list[float]]]:
+    """Ratios to `auto` round by round, and rates."""
+    ratios: dict[Setting, list[float]] = {}
+    rates: dict[Setting, list[float]] = {}
+    best = ground.trial(ground.auto, 4 * ground.auto.threads, 20.0).rate
+    wanted = list(dict.fromkeys([ground.auto, chosen, *grid]))
+    for number in range(rounds):
+        made: dict[Setting, Trial] = {}
+        for setting in wanted[:: -1 if number % 2 else 1]:
+            pictures = max(2 * setting.threads, round(best * _SECONDS))
+            made[setting] = ground.trial(setting, pictures, 2 * _SECONDS + 2 * 0.4)
+            best = max(best, made[setting].rate)
+        for setting, trial in made.items():
+            ratios.setdefault(setting, []).append(trial.rate / made[ground.auto].rate)
+            rates.setdefault(setting, []).append(trial.rate)
+        scores = {setting: median(ratios[setting]) for setting in wanted}
+        limit = _NEAR * max(scores.values())
+        wanted = [one for one in wanted if scores[one] >= limit or one in (ground.auto, chosen)]
+    return ratios, rates
+
+
+def _said(setting: Setting) -> str:
+    threads = f"auto ({setting.threads}+)" if setting.hires else str(setting.threads)
+    return f"{setting.processes} x {threads}" + ("" if setting.queue == 64 else f", queue {setting.queue}")
+
+
+def main() -> int:
+    """Run all loads, print a table, write everything as JSON where asked."""
+    parser = argparse.ArgumentParser(description="tune's choice and auto against an exhaustive grid")
+    parser.add_argument("--photos", type=Path, help="a folder of camera JPEGs, instead of some made here")
+    parser.add_argument("--only", action="append", help="png, photos, slow or slower")
+    parser.add_argument("--seconds", type=float, default=40.0, help="that tune may take")
+    parser.add_argument("--rounds", type=int, default=7, help="of the grid")
+    parser.add_argument("--cache", type=Path, default=_ROOT / "build" / "tune", help="where pictures are made and kept")
+    parser.add_argument("--json", type=Path, help="write everything there")
+    options = parser.parse_args()
+    found: list[Found] = []
+    print(
+        f"{'load':<8} {'best':<14} {'pictures/s':>10}  {'tune chose':<22} {'of best':>7} {'auto':>6} {'tune took':>9}"
+    )
+    for one in loads(options.cache, options.photos):
+        if options.only and one.name not in options.only:
+            continue
+        with tempfile.TemporaryDirectory(dir=options.cache) as folder:
+            came = examine(one, Path(folder), seconds=options.seconds, rounds=options.rounds)
+        found.append(came)
+        print(
+            f"{came.load:<8} {_said(came.best):<14} {came.best_rate:>10.1f}  {_said(came.chosen):<22} "
+            f"{came.chosen_ratio:>7.2f} {came.auto_ratio:>6.2f} {came.tune_seconds:>8.0f}s",
+            flush=True,
+        )
+    if options.json:
+        options.json.write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
