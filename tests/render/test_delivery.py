@@ -26,6 +26,8 @@ from pipeline.model import (
     Verify,
 )
 from pipeline.render import delivery, second_pass
+from pipeline.render.encode import encode
+from pipeline.render.film import Film
 from pipeline.render.inspect import inspect
 from pipeline.render.line import render
 from tests.pictures import DISPLAY_P3, descriptor_of, encoded, exif, matrix_profile, pixel, quarters
@@ -141,10 +143,12 @@ def test_a_hint_spares_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     found, _ = one(SOURCE, spec)
     assert found.quality is not None
     tried: list[int | None] = []
-    encode = delivery.encode
-    monkeypatch.setattr(
-        delivery, "encode", lambda film, spec, quality: (tried.append(quality), encode(film, spec, quality))[1]
-    )
+
+    def counted(film: Film, spec: Spec, quality: int | None) -> tuple[int, int]:
+        tried.append(quality)
+        return encode(film, spec, quality)
+
+    monkeypatch.setattr(delivery, "encode", counted)
     again = asked(spec, found.quality)
     assert isinstance(again, Rendered)
     assert (again.quality, again.size, tried) == (found.quality, found.size, [found.quality])
@@ -267,10 +271,9 @@ def test_a_file_that_is_not_what_was_to_be_made_is_not_delivered(
 @pytest.mark.parametrize("target", list(Format))
 def test_a_decoding_look_finds_what_a_header_hides(target: Format, monkeypatch: pytest.MonkeyPatch) -> None:
     """An encoder that loses the second half of its file."""
-    encode = delivery.encode
 
-    def careless(*args: object) -> tuple[int, int]:
-        descriptor, size = encode(*args)  # type: ignore[arg-type]
+    def careless(film: Film, spec: Spec, quality: int | None) -> tuple[int, int]:
+        descriptor, size = encode(film, spec, quality)
         content = os.pread(descriptor, size, 0)
         os.close(descriptor)
         return descriptor_of(content[: size // 2]), size // 2

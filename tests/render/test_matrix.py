@@ -56,11 +56,11 @@ def as_mode(image: Image.Image, mode: str) -> Image.Image:
             made.paste((0, 255, 255, 0), (round(image.width * (1 - CLEAR)), 0, *image.size))
             return made.convert(mode) if mode != "PA" else made.quantize(8, Image.Quantize.FASTOCTREE)
         case "I;16":
-            levels = [level * 257 for level in image.convert("L").get_flattened_data()]
+            levels = [level * 257 for level in image.convert("L").tobytes()]
             return Image.frombytes("I;16", image.size, struct.pack(f"<{len(levels)}H", *levels))
         case "F":
-            levels = [level / 255 for level in image.convert("L").get_flattened_data()]
-            return Image.frombytes("F", image.size, struct.pack(f"<{len(levels)}f", *levels))
+            light = [level / 255 for level in image.convert("L").tobytes()]
+            return Image.frombytes("F", image.size, struct.pack(f"<{len(light)}f", *light))
         case "1":
             return image.convert("L").point([0] * 128 + [255] * 128).convert("1")
     return image.convert(mode)
