@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import pytest
 from PIL import Image, ImageCms
 
-from pipeline.model import Format, Limits, RenderAnswer, Rendered, RenderTask, Spec
+from pipeline.model import Fit, Format, Limits, Metadata, RenderAnswer, Rendered, RenderTask, Spec, Verify
 from pipeline.render.line import render
+from pipeline.shape import Gravity, Resampler
+from pipeline.steps import Blur, Greyscale, Sharpen, Watermark
 from pipeline.workers.exchange import Bounds, InThread, Renderer
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
@@ -80,12 +82,13 @@ def nursery() -> Iterator[Nursery]:
         yield opened
 
 
-def carried(renderer: Renderer, content: bytes) -> list[object]:
+def carried(renderer: Renderer, content: bytes, specs: tuple[Spec, ...] = SPECS) -> list[object]:
     """All that came of it, but for the seconds."""
     descriptor = pictures.descriptor_of(content)
+    task = RenderTask(specs, LIMITS, placeholder=True)
     came: list[object] = []
     try:
-        with renderer.ask(descriptor, RenderTask(SPECS, LIMITS), Bounds(60, 2**30), Token()) as exchange:
+        with renderer.ask(descriptor, task, Bounds(60, 2**30), Token()) as exchange:
             came.append(exchange.first())
             reply, _meter = exchange.last()
         assert isinstance(reply.payload, RenderAnswer)
@@ -109,3 +112,34 @@ def test_every_format_is_rendered_by_a_confined_child_as_by_a_thread(nursery: Nu
     shut_in, free = carried(nursery, content), carried(InThread(render), content)
     assert shut_in == free
     assert len(shut_in) == 2 + 2 * len(SPECS)
+
+
+_LARGE = pictures.quarters((1600, 1200))
+_STEPS = (Sharpen(), Blur(), Greyscale(), Watermark(text="\u00a9 Ada \u0416"))
+EVERYTHING = {
+    "cropped by attention": Spec("a", 300, 300, Fit.COVER, gravity=Gravity.ATTENTION),
+    "cropped by entropy": Spec("a", 300, 300, Fit.COVER, gravity=Gravity.ENTROPY),
+    "linear": Spec("a", 300, linear=True),
+    "by libvips": Spec("a", 300, resampler=Resampler.LIBVIPS),
+    "by libvips, linear": Spec("a", 300, resampler=Resampler.LIBVIPS, linear=True),
+    "trimmed": Spec("a", 300, trim=10),
+    "with every step": Spec("a", 300, steps=_STEPS),
+    "within bytes": Spec("a", 300, max_bytes=4_000),
+    "within bytes as AVIF": Spec("a", 300, max_bytes=4_000, format=Format.AVIF),
+    "with all metadata": Spec("a", 300, metadata=Metadata.KEEP),
+    "lossless": Spec("a", 300, format=Format.WEBP, lossless=True),
+    "of few colours": Spec("a", 300, format=Format.PNG, colors=16),
+    "verified": Spec("a", 300, verify=Verify.DECODE),
+}
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_whatever_can_be_asked_for_can_be_had_of_a_confined_child(nursery: Nursery, name: str) -> None:
+    if "libvips" in name:
+        pytest.importorskip("pyvips", reason="needs pyvips")
+    exif = pictures.exif({0x0112: 6, 0x013B: "Ada", 0x8298: "(c) Ada"})
+    profile = pictures.matrix_profile(pictures.DISPLAY_P3)
+    content = pictures.encoded(_LARGE, "JPEG", exif=exif, icc_profile=profile)
+    shut_in, free = (carried(one, content, (EVERYTHING[name],)) for one in (nursery, InThread(render)))
+    assert shut_in == free
+    assert len(shut_in) == 4
