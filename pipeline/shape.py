@@ -1,4 +1,4 @@
-"""The values that say which part of a picture a rendition shows and how its pixels are made smaller: fields of `Spec`."""
+"""The values that say which part of a picture a rendition shows and how it is made smaller: fields of `Spec`."""
 
 from __future__ import annotations
 
@@ -47,6 +47,9 @@ class Length:
 
     value: float
     percent: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.value:g}{'%' * self.percent}"
 
     def of(self, whole: float, scale: float = 1.0) -> int:
         """In whole pixels, half upwards; `scale` multiplies what is said in pixels."""

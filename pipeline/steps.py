@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from pipeline.shape import Gravity, Length
 
+_MARGIN = Length(3, percent=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Asset:
@@ -60,7 +62,7 @@ class Watermark:
     gravity: Gravity = Gravity.SOUTH_EAST
     opacity: float = 1.0  # 0..1
     scale: float = 0.25  # of the rendition's width and height: it is as large as fits into both
-    margin: Length = Length(3, percent=True)  # from the edges it stands at; per cent are of the shorter side
+    margin: Length = _MARGIN  # from the edges it stands at; per cent are of the shorter side
 
 
 Step = Sharpen | Blur | Greyscale | Watermark

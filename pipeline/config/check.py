@@ -36,6 +36,7 @@ from pipeline.config.spans import time_of_day
 from pipeline.config.template import Template
 from pipeline.config.words import key_path
 from pipeline.model import Limits, Spec
+from pipeline.shape import Resampler
 
 OPTIMIZER = "mozjpeg_lossless_optimization"
 
@@ -53,15 +54,15 @@ class _Parts:
 
 def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
     """The config that `root` describes, with paths relative to the folder of `file`; None if there is any problem."""
+    folder = os.path.dirname(os.path.abspath(file))
     root, members, problems = expanded(root)
     plain = root.plain()
     document: Document | None = None
     try:
-        document = Document.model_validate(plain)
+        document = Document.model_validate(plain, context={"folder": folder})
     except ValidationError as error:
         problems += [complaint(dict(detail), root, Document) for detail in error.errors(include_url=False)]
-    parts = _parts(plain, members)
-    folder = os.path.dirname(os.path.abspath(file))
+    parts = _parts(plain, members, folder)
     problems += _name_problems(root, parts)
     problems += _place_problems(root, parts, folder)
     problems += _extra_problems(root, parts)
@@ -72,23 +73,24 @@ def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
     return (None, problems) if problems else (config, [])
 
 
-def _parts(plain: object, members: Mapping[str, Member]) -> _Parts:
+def _parts(plain: object, members: Mapping[str, Member], folder: str) -> _Parts:
     if not isinstance(plain, Mapping):
         return _Parts()
     named = plain.get("renditions")
-    read = {name: _read(Rendition, raw) for name, raw in named.items()} if isinstance(named, Mapping) else {}
+    read = {name: _read(Rendition, raw, folder) for name, raw in named.items()} if isinstance(named, Mapping) else {}
     family = {name: member.family for name, member in members.items()}
+    common = {"resampler": Resampler(plain["resampler"])} if plain.get("resampler") in tuple(Resampler) else {}
     specs = {
-        name: Spec(name=name, family=family.get(name), **one.model_dump())
+        name: Spec(**{"name": name, "family": family.get(name)} | one.values(common))
         for name, one in read.items()
         if one is not None
     }
-    return _Parts(_read(Source, plain.get("source")), _read(Target, plain.get("target")), specs)
+    return _Parts(_read(Source, plain.get("source"), folder), _read(Target, plain.get("target"), folder), specs)
 
 
-def _read(model: type[_SectionT], raw: object) -> _SectionT | None:
+def _read(model: type[_SectionT], raw: object, folder: str) -> _SectionT | None:
     try:
-        return model.model_validate(raw)
+        return model.model_validate(raw, context={"folder": folder})
     except ValidationError:
         return None
 

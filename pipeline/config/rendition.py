@@ -5,9 +5,10 @@ The order of the fields matters: a validator sees only the fields before its own
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from pipeline.config.kinds import (
     BYTES,
@@ -23,7 +24,8 @@ from pipeline.config.kinds import (
     rule,
     wrong,
 )
-from pipeline.config.section import Section, field_of
+from pipeline.config.section import field_of
+from pipeline.config.shape import Shape
 from pipeline.config.texts import Colour
 from pipeline.model import (
     DEFAULT_QUALITY,
@@ -47,6 +49,8 @@ _SUBSAMPLED = (Format.JPEG, Format.AVIF)
 _WITH_PALETTE = (Format.PNG, Format.GIF)
 _KEEPABLE = (Format.JPEG, Format.PNG, Format.WEBP)  # it can be told of what else there is in them
 
+_SHAPED = (Fit.COVER, Fit.CONTAIN, Fit.FILL)  # fits whose outcome has the shape of the box
+
 _Side = Annotated[int | None, Whole(1, 65_535)]
 _One = TypeVar("_One")
 _Some = Annotated[list[_One], Field(min_length=1)]
@@ -54,7 +58,7 @@ _WIDTHS = "must be a list of whole numbers such as [320, 640, 1280]"
 _FORMATS = "must be a list of formats such as [avif, webp, jpeg]"
 
 
-class Rendition(Section):
+class Rendition(Shape):
     """What one derived image of each source is to look like."""
 
     format: Annotated[Format, OneOf(Format)] = field_of(Spec, "format", "The format that is written.")
@@ -64,7 +68,8 @@ class Rendition(Section):
         Spec,
         "fit",
         "How a picture meets its box. inside: as large as fits; cover: fills it, cropped; contain: fits, with "
-        "background around; fill: stretched; outside: as small as covers it. All but inside need width and height.",
+        "background around; fill: stretched; outside: as small as covers it. All but inside need width and height, or "
+        "one of them and aspect.",
     )
     enlarge: Flag = field_of(Spec, "enlarge", "Whether pictures that are smaller than their box are enlarged.")
     quality: Annotated[int | None, Whole(1, 100)] = field_of(
@@ -102,10 +107,10 @@ class Rendition(Section):
         "keep_smaller",
         "Whether the source's own bytes are kept where they are no larger and are as asked in every way.",
     )
-    background: Annotated[str, Colour()] = field_of(
+    background: Annotated[str, Colour(alpha=True)] = field_of(
         Spec,
         "background",
-        'Under transparency where the format has none, and around contain: "#rrggbb" or white, black ...',
+        'Under transparency where the format has none, around contain, as pad: "#rrggbb", white, black, transparent.',
     )
 
     profile: Annotated[Profile, OneOf(Profile)] = field_of(
@@ -148,14 +153,25 @@ class Rendition(Section):
     @classmethod
     def _fits_the_format(cls, value: int | None, info: ValidationInfo) -> int | None:
         picture_format = info.data.get("format")
-        if value is not None and picture_format in MAX_SIDE and value > MAX_SIDE[picture_format]:
-            raise wrong(f"must be at most {MAX_SIDE[picture_format]} for {picture_format}")
+        dpr = info.data.get("dpr", 1.0)
+        if value is not None and picture_format in MAX_SIDE and value * dpr > MAX_SIDE[picture_format]:
+            times = f" with dpr {dpr:g}" if dpr != 1 else ""
+            raise wrong(f"must be at most {int(MAX_SIDE[picture_format] / dpr)} for {picture_format}{times}")
+        return value
+
+    @field_validator("height")
+    @classmethod
+    def _is_no_third(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if info.data.get("aspect") is not None and info.data.get("width") is not None:
+            raise rule("follows from width and aspect; leave one of the three out")
         return value
 
     @field_validator("fit")
     @classmethod
     def _has_its_box(cls, value: Fit, info: ValidationInfo) -> Fit:
         missing = [side for side in ("width", "height") if side in info.data and info.data[side] is None]
+        if info.data.get("aspect") is not None and (len(missing) == 1 or value in _SHAPED):
+            return value
         if value is not Fit.INSIDE and missing:
             verb = "is" if len(missing) == 1 else "are"
             raise rule(f"{value} needs both width and height; {' and '.join(missing)} {verb} missing")
@@ -226,7 +242,31 @@ class Rendition(Section):
     def _holds_a_profile(cls, value: Profile, info: ValidationInfo) -> Profile:
         if value is Profile.KEEP and info.data.get("format") is Format.GIF:
             raise rule("a gif holds no profile; only srgb is possible")
+        if value is Profile.KEEP and info.data.get("linear"):
+            raise rule("does not go with linear, which works in srgb")
         return value
+
+    @field_validator("background")
+    @classmethod
+    def _can_be_seen_through(cls, value: str, info: ValidationInfo) -> str:
+        if len(value) > len("#rrggbb") and info.data.get("format") is Format.JPEG:
+            raise rule("a jpeg is opaque; choose a colour without transparency")
+        return value
+
+    @model_validator(mode="after")
+    def _aspect_has_a_box(self) -> Rendition:
+        if self.aspect is not None and self.width is None and self.height is None and self.fit not in _SHAPED:
+            raise rule("aspect needs width or height, or fit: cover, contain or fill")
+        return self
+
+    def values(self, common: Mapping[str, Any]) -> dict[str, Any]:
+        """What it says, by the names of `Spec`'s fields; of what it does not say, that which is said for all."""
+        names = (name for name, field in type(self).model_fields.items() if not field.exclude)
+        found = {name: getattr(self, name) for name in names}
+        found |= {name: value for name, value in common.items() if name not in self.model_fields_set}
+        found["extract"] = None if self.extract is None else self.extract.value
+        found["steps"] = tuple(step.value for step in self.steps)
+        return found
 
 
 def _only_for(info: ValidationInfo, formats: tuple[Format, ...]) -> None:

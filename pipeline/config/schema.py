@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import (
     Field,
     GetJsonSchemaHandler,
+    field_validator,
     model_validator,
 )
 from pydantic.json_schema import GenerateJsonSchema
@@ -22,9 +23,11 @@ from pipeline.config.rendition import Rendition
 from pipeline.config.running import Failures, MaxRuntime, Until
 from pipeline.config.section import Section, field_of
 from pipeline.config.settings import Config, Durability, OnCollision, SourceSettings, TargetSettings, WorkerSettings
+from pipeline.config.shape import check_resampler
 from pipeline.config.template import FIELDS
 from pipeline.config.texts import Glob, LocalPath, TargetName
-from pipeline.model import Limits
+from pipeline.model import Limits, Spec
+from pipeline.shape import Length, Resampler
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
@@ -130,6 +133,9 @@ class Document(Section):
         dict[Annotated[str, Field(pattern=f"^{NAME}$")], Rendition],
         Field(min_length=1, description="What is made of each picture: a name, and what it is to look like."),
     ]
+    resampler: Annotated[Resampler, OneOf(Resampler)] = field_of(
+        Spec, "resampler", "That of all renditions that do not choose their own."
+    )
     placeholder: Flag = field_of(
         Config,
         "placeholder",
@@ -149,6 +155,11 @@ class Document(Section):
     )
     until: Until = Field(default=None, description='The time of day at which a run must have ended, such as "06:00".')
 
+    @field_validator("resampler")
+    @classmethod
+    def _is_installed(cls, value: Resampler) -> Resampler:
+        return check_resampler(value)
+
 
 class _ForEditors(GenerateJsonSchema):
     """Without titles, which say nothing, and without null: it is how the models say that a key may be left out."""
@@ -164,6 +175,10 @@ class _ForEditors(GenerateJsonSchema):
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> Json:
         return self.generate_inner(schema["schema"])
+
+    def encode_default(self, dft: object) -> object:
+        """A default as it is written in a config."""
+        return str(dft) if isinstance(dft, Length) else super().encode_default(dft)
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> Json:
         if schema.get("default", ...) is None:

@@ -36,13 +36,22 @@ COLOURS = {
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """`"#rgb"`, `"#rrggbb"` or a basic colour's name. Becomes `#rrggbb` in lower case."""
+    """`"#rgb"`, `"#rrggbb"` or a basic colour's name. Becomes `#rrggbb` in lower case.
+
+    With `alpha` also `"#rrggbbaa"` and `transparent`, which become `#rrggbbaa`, unless they are opaque.
+    """
+
+    alpha: bool = False
 
     def parse(self, value: object) -> str:
         """Raises `PydanticCustomError` for what is no colour."""
         text = value if isinstance(value, str) else ""
         if text in COLOURS:
             return COLOURS[text]
+        if self.alpha and text == "transparent":
+            return "#00000000"
+        if self.alpha and re.fullmatch(r"#[0-9a-fA-F]{8}", text):
+            return text.lower().removesuffix("ff")
         if re.fullmatch(r"#[0-9a-fA-F]{3}", text):
             text = "#" + "".join(digit * 2 for digit in text[1:])
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
@@ -54,7 +63,9 @@ class Colour:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
         hexadecimal = {"type": "string", "pattern": "^#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})$"}
-        return {"anyOf": [hexadecimal, {"enum": list(COLOURS)}]}
+        if self.alpha:
+            hexadecimal["pattern"] = "^#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$"
+        return {"anyOf": [hexadecimal, {"enum": [*COLOURS, *["transparent"] * self.alpha]}]}
 
 
 @dataclass(frozen=True, slots=True)

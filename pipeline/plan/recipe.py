@@ -12,6 +12,7 @@ import json
 
 from pipeline.model import Spec
 from pipeline.render.version import VERSION
+from pipeline.steps import Asset
 
 _NOT_BYTES = frozenset({"name", "family", "verify"})
 
@@ -26,10 +27,23 @@ def recipe_text(spec: Spec) -> str:
     for field in dataclasses.fields(spec):
         value = getattr(spec, field.name)
         if field.name not in _NOT_BYTES and value != getattr(default, field.name):
-            chosen[field.name] = value
+            chosen[field.name] = _canonical(value)
     if spec.effective_quality == dataclasses.replace(spec, quality=None).effective_quality:
         chosen.pop("quality", None)
     return json.dumps(chosen, sort_keys=True, separators=(",", ":"))
+
+
+def _canonical(value: object) -> object:
+    """Plain values for JSON: of a file its hash, of other values what differs from their defaults, by their name."""
+    if isinstance(value, Asset):
+        return value.sha256.hex()
+    if isinstance(value, tuple):
+        return [_canonical(one) for one in value]
+    if not dataclasses.is_dataclass(value):
+        return value
+    fields = {field.name: (getattr(value, field.name), field.default) for field in dataclasses.fields(value)}
+    chosen = {name: _canonical(one) for name, (one, default) in fields.items() if one != default}
+    return {type(value).__name__.lower(): chosen}
 
 
 def recipe_id(spec: Spec) -> str:

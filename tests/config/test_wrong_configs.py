@@ -23,7 +23,7 @@ FIELDS = "{dir} {stem} {name} {source_ext} {rendition} {ext} {width} {height}"
 NAME = "must be a name of letters, digits, dot, _ and - that starts with a letter or digit (64 at most)"
 EMPTY = "has no value; remove the key to have its default"
 TOP = (
-    "known here: source, target, renditions, placeholder, workers, limits, manifest, notify, failures, "
+    "known here: source, target, renditions, resampler, placeholder, workers, limits, manifest, notify, failures, "
     "max_runtime, until"
 )
 

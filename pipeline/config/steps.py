@@ -1,0 +1,150 @@
+"""The steps of a rendition in the config: a model for each, named as its key is.
+
+A step is written as its name alone, or as a mapping of its name to what it is told. The files that it needs are read
+here, once, relative to the config's folder: a child has no file system, and their content is part of the recipe.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo, model_validator
+from pydantic_core import CoreSchema, core_schema
+
+from pipeline import steps
+from pipeline.config.kinds import Json, Says, Whole, rule, wrong
+from pipeline.config.measures import LengthOf, Number, Share, Somewhere
+from pipeline.config.section import Section, field_of
+from pipeline.config.texts import Colour, LocalPath
+from pipeline.shape import Gravity, Length
+from pipeline.steps import Asset, Step
+
+MOST_BYTES = 16 * 2**20  # of an asset: it travels to a child with every picture
+MOST_STEPS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class File(LocalPath):
+    """A file that is read with the config. Becomes an `Asset`."""
+
+    def read(self, value: object, info: ValidationInfo) -> Asset:
+        """Raises `PydanticCustomError` for what cannot be read. Without a folder to look in, nothing is looked for."""
+        path = LocalPath.parse(self, value)
+        folder = (info.context or {}).get("folder")
+        if folder is None:
+            return Asset.of(path, b"")
+        try:
+            place = os.path.join(folder, path)
+            if not stat.S_ISREG(os.stat(place).st_mode):
+                raise wrong("must be a regular file")
+            with open(place, "rb", opener=_unhurried) as file:
+                content = file.read(MOST_BYTES + 1)
+        except OSError as error:
+            raise wrong(f"must be a file that can be read: {error.strerror}") from None
+        if len(content) > MOST_BYTES:
+            raise wrong(f"must be a file of at most {MOST_BYTES // 2**20} MiB")
+        return Asset.of(path, content)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(self.read)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        return LocalPath.__get_pydantic_json_schema__(self, schema, handler)
+
+
+def _unhurried(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # what has become a FIFO meanwhile keeps nobody waiting
+
+
+class Sharpen(Section):
+    """Unsharp masking."""
+
+    radius: Annotated[float, Number(0.1, 100)] = field_of(steps.Sharpen, "radius", "Pixels.")
+    amount: Annotated[int, Whole(1, 1000)] = field_of(steps.Sharpen, "amount", "Per cent.")
+    threshold: Annotated[int, Whole(0, 255)] = field_of(
+        steps.Sharpen, "threshold", "Levels, of 255; what differs by less is left alone."
+    )
+
+
+class Blur(Section):
+    """Gaussian blur."""
+
+    radius: Annotated[float, Number(0.1, 1000)] = field_of(steps.Blur, "radius", "Its standard deviation, in pixels.")
+
+
+class Greyscale(Section):
+    """Colours to greys."""
+
+
+class Watermark(Section):
+    """A picture or a text over the picture."""
+
+    picture: Annotated[Asset | None, File()] = field_of(
+        steps.Watermark, "picture", "The file of the mark, relative to this file; its transparency counts."
+    )
+    text: Annotated[str | None, Field(min_length=1, max_length=500), Says("must be a text of 1 to 500 characters")] = (
+        field_of(steps.Watermark, "text", "In place of a picture.")
+    )
+    font: Annotated[Asset | None, File()] = field_of(
+        steps.Watermark, "font", "The text's TrueType or OpenType file; left out: a sans serif for Latin letters."
+    )
+    color: Annotated[str, Colour()] = field_of(steps.Watermark, "color", "The text's.")
+    gravity: Annotated[Gravity, Somewhere(measured=False)] = field_of(steps.Watermark, "gravity", "Where it stands.")
+    opacity: Annotated[float, Share()] = field_of(steps.Watermark, "opacity", "1 or 100%: as it is.")
+    scale: Annotated[float, Share()] = field_of(
+        steps.Watermark, "scale", "Of the rendition's width and height: the mark is as large as fits into both."
+    )
+    margin: Annotated[Length, LengthOf()] = field_of(
+        steps.Watermark, "margin", "From the edges it stands at: pixels, or per cent of the rendition's shorter side."
+    )
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> Watermark:
+        if (self.picture is None) == (self.text is None):
+            raise rule("must have either a picture or a text")
+        if self.picture is not None and self.font is not None:
+            raise rule("has a font, but no text")
+        return self
+
+
+class OneStep(Section):
+    """One step: exactly one of these keys."""
+
+    sharpen: Sharpen | None = Field(default=None, description="Makes edges crisper: unsharp masking.")
+    blur: Blur | None = Field(default=None, description="Gaussian blur; a number is its radius.")
+    greyscale: Greyscale | None = Field(default=None, description="Colours to greys; transparency stays.")
+    watermark: Watermark | None = Field(default=None, description="A picture or a text over the picture.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one(cls, value: object) -> object:
+        value = {value: {}} if isinstance(value, str) else value
+        names = list(cls.model_fields)
+        if not isinstance(value, dict) or len(value) != 1:
+            raise wrong(f"must be one step, {', '.join(names)}, or one of these with what it is told")
+        ((name, told),) = value.items()
+        name = {"grayscale": "greyscale"}.get(name, name)
+        if name == "blur" and isinstance(told, int | float):
+            told = {"radius": told}
+        if name not in names:
+            raise wrong(f"must be one of {', '.join(names)}", " ".join(names))
+        return {name: {} if told is None else told}
+
+    @property
+    def value(self) -> Step:
+        """The step as the renderer knows it."""
+        name = next(iter(self.model_fields_set))
+        told: Section = getattr(self, name)
+        made: Step = getattr(steps, name.capitalize())(**{key: getattr(told, key) for key in type(told).model_fields})
+        return made
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        long = handler.resolve_ref_schema(handler(schema))
+        full = dict(long["properties"]["blur"])
+        blur = {"description": full.pop("description"), "anyOf": [full, {"type": "number"}]}
+        long = {**long, "properties": {**long["properties"], "blur": blur}}
+        return {"anyOf": [{"enum": ["sharpen", "blur", "greyscale"]}, {**long, "minProperties": 1, "maxProperties": 1}]}
