@@ -35,13 +35,15 @@ def _estimated(source: Source, task: RenderTask, frames: int, counted: int) -> i
     """The sum over the pages that are asked for, each held against the limits."""
     total = 0
     for page, specs in pages.by_page(task.specs):
+        others = tuple(spec for spec in task.specs if spec.page != page)
+        narrowed = replace(task, specs=specs, beside=(*task.beside, *others))
         if page is None:
-            total += estimate(source, replace(task, specs=specs), counted)
+            total += estimate(source, narrowed, counted)
             continue
         try:
             with pages.turned_to(source, page, frames) as one:
                 _check(one, 1, task.limits)
-                total += estimate(one, replace(task, specs=specs), 1)
+                total += estimate(one, narrowed, 1)
         except PictureError as error:
             if error.kind is not ErrorKind.NOT_ENCODABLE:
                 raise

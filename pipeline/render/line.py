@@ -50,7 +50,7 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
         wanted = [one for one in renditions if one.spec.page == page]
         try:
             with pages.turned_to(source, page, header.frames) as one:
-                about, seconds = _drawn(one, wanted, replace(task, specs=tuple(each.spec for each in wanted)), header)
+                about, seconds = _drawn(one, wanted, _narrowed(task, wanted, renditions), header)
         except PictureError as error:
             if page is None or error.kind is not ErrorKind.NOT_ENCODABLE:
                 raise
@@ -86,12 +86,19 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
     return answer, tuple(descriptors)
 
 
+def _narrowed(task: RenderTask, wanted: list[Rendition], all_: list[Rendition]) -> RenderTask:
+    """`task` for the renditions of one page; those of the others count in what all of them share, nonetheless."""
+    others = tuple(one.spec for one in all_ if one not in wanted and one.spec is not REDUCED)
+    these = tuple(one.spec for one in wanted if one.spec is not REDUCED)  # which takes what it gets
+    return replace(task, specs=these, beside=(*task.beside, *others))
+
+
 def _drawn(source: Source, renditions: list[Rendition], task: RenderTask, header: Header) -> tuple[Picture, float]:
     """Decodes what `renditions` want of one page and draws it into them; what it is, and the seconds of decoding."""
     started, drawing = time.perf_counter(), 0.0
     about: Picture | None = None
     stored = source.image.size
-    alone = task.specs[0].page is not None if task.specs else False
+    alone = renditions[0].spec.page is not None
     for frame in frames(source, task, max((one.frames for one in renditions), default=1)):
         about = about or picture(source, stored, 1 if alone else header.frames)
         decoded = time.perf_counter()
