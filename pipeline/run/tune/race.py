@@ -17,6 +17,7 @@ from pipeline.run.tune.setting import Bound, Setting, Verdict, verdict
 from pipeline.run.tune.trial import Trial
 
 EQUAL = 0.03  # so much slower than the best is as good: the simpler one is taken
+_TRUST = 0.1  # by which figures that differ from round to round may speak against `auto` before it is given up
 _DROP = (0.6, 0.75, 0.85, 0.9)  # of the best: what is below after the first, second ... and every later round drops out
 _ENOUGH = 3  # rounds, before anything is called clear
 _MOST_ROUNDS = 20
@@ -105,30 +106,32 @@ class Race:
         full = auto.processes
         self._measure(auto)
         if self._lacks_work(auto):
-            best = self._climbed(auto)
+            self._measure(replace(auto, hires=False))  # what hiring brings
         else:
-            fixed = [Setting(full, threads, auto.queue) for threads in (full, full + 1, full + 2, full + 4)]
-            if auto.hires:
-                fixed = [one for one in fixed if one.threads != auto.threads]  # the same but for the hiring
-            for setting in fixed:
-                self._measure(setting)
-            best = self._climbed(fixed[-1])
-        ahead = best.threads - full
-        for fewer in _fewer(full):
-            for count in sorted({fewer + 1, fewer + ahead} if ahead < full else {best.threads}):
-                if self._remaining() > self._course.seconds / 3:
-                    self._measure(Setting(fewer, max(1, count), auto.queue))
+            for threads in (full, full + 1, full + 2, full + 4):
+                if self._remaining() > 0 and threads != auto.threads:  # that many begin in `auto`
+                    self._measure(Setting(full, threads, auto.queue))
+        self._climb()
+        best = max(self._rounds[-1], key=self._score)
+        threads = self._rounds[-1][best].threads
+        wanted = [
+            Setting(fewer, max(1, count), auto.queue)
+            for fewer in _fewer(full)
+            for count in sorted({fewer + 1, fewer + threads - full} if threads < 2 * full else {threads})
+        ]
         if self._course.in_threads:
-            for count in sorted({cpus, cpus + 2, best.threads}):
-                self._measure(Setting(0, count, auto.queue))
+            wanted += [Setting(0, count, auto.queue) for count in sorted({cpus, cpus + 2, threads})]
+        for setting in wanted:
+            if self._remaining() > self._course.seconds / 3:
+                self._measure(setting)
         if self._course.present is not None:
             self._measure(self._course.present)
 
-    def _climbed(self, start: Setting) -> Setting:
-        """The best so far, after ever twice as many threads were tried: while children lack work and it helps, and once
-        more, because a single trial may err.
-        """
-        most, fastest, fruitless = replace(start, hires=False), 0.0, 0
+    def _climb(self) -> None:
+        """Try ever twice as many threads: while children lack work and it helps, and once more, as a trial may err."""
+        start = max(self._rounds[-1], key=lambda one: self._rounds[-1][one].threads)
+        most = replace(start, hires=False, threads=max(1, self._rounds[-1][start].threads // 2))
+        fastest, fruitless = 0.0, 0
         lacks_work = more = self._lacks_work(start)
         while more and fruitless < 2 and self._remaining() > 0 and most.threads < _MOST_THREADS:
             most = replace(most, threads=min(_MOST_THREADS, most.threads * 2))
@@ -136,7 +139,6 @@ class Race:
             fruitless = 0 if self._score(most) > fastest * _GROWTH else fruitless + 1
             fastest = max(fastest, self._score(most))
             more, lacks_work = lacks_work, self._lacks_work(most)
-        return max(self._rounds[-1], key=self._score)
 
     def _lacks_work(self, setting: Setting) -> bool:
         """Whether its children waited for pictures, and not for a CPU or for memory."""
@@ -206,24 +208,19 @@ class Race:
         student = _STUDENT[min(len(ratios) - _ENOUGH, len(_STUDENT) - 1)]
         return middle, student * deviation / math.sqrt(len(ratios))
 
-    def _is_as_good(self, one: Setting, best: Setting) -> bool:
-        """Whether it is not slower, or so little that it may as well be chance. Of two that are equal in truth either
-        will do, so that one standard error is enough.
-        """
+    def _is_as_good(self, one: Setting, best: Setting, most: float = EQUAL) -> bool:
+        """Whether it is not slower, or so little that it may as well be chance: `most` is what is put down to that."""
         middle, doubt = self._compared(one, best)
-        return one == best or middle + doubt / 2 >= 1 - EQUAL
+        return one == best or middle + min(doubt, most) >= 1 - EQUAL
 
     def _outcome(self, *, clear: bool) -> Outcome:
         auto, often = self._course.auto, min(_ENOUGH, len(self._rounds))
         left = [one for one in self._left_over() if len(self._ratios(one, auto)) >= often] or [auto]
         usual = [one for one in left if one.queue == auto.queue] or [auto]
         best = usual[0]
-        if self._is_as_good(auto, best):
+        chosen = min((one for one in usual if self._is_as_good(one, best)), key=lambda one: (one.processes == 0, one))
+        if self._is_as_good(auto, best, _TRUST):
             chosen = auto
-        else:
-            chosen = min(
-                (one for one in usual if self._is_as_good(one, best)), key=lambda one: (one.processes == 0, one)
-            )
         for other in left:  # the queue is changed where that is faster without doubt
             middle, doubt = self._compared(other, best)
             if other.queue != best.queue and middle - doubt > 1 + EQUAL:

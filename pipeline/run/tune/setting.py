@@ -63,6 +63,8 @@ def verdict(setting: Setting, trials: Sequence[Trial], ratio: float, cpus: int) 
     }  # threads busy with it, on average
     own = sum(trial.own_cpu for trial in trials) / seconds
     busy = spent["render"] / (setting.processes or cpus)
+    threads = statistics.mean(trial.threads for trial in trials)
+    shares = {stage: max(0.0, share / threads) for stage, share in spent.items()}
     return Verdict(
         setting,
         statistics.median(rates),
@@ -70,19 +72,21 @@ def verdict(setting: Setting, trials: Sequence[Trial], ratio: float, cpus: int) 
         high,
         len(trials),
         ratio,
-        _bound(setting, spent, own, busy, cpus),
-        {stage: max(0.0, share / setting.threads) for stage, share in spent.items()},
+        _bound(setting.processes, shares, own, spent["render"], cpus),
+        shares,
         own,
         min(1.0, busy),
     )
 
 
-def _bound(setting: Setting, spent: dict[str, float], own: float, busy: float, cpus: int) -> Bound:
-    if spent["memory"] / setting.threads > _MUCH:
+def _bound(processes: int, shares: dict[str, float], own: float, rendering: float, cpus: int) -> Bound:
+    """`shares` of the threads' time; `own` CPUs used by this process, `rendering` threads that wait for their child."""
+    busy = rendering / (processes or cpus)
+    if shares["memory"] > _MUCH:
         return Bound.MEMORY
-    if own > _BUSY or (spent["render"] + own) / cpus > _BUSY:
+    if own > _BUSY or (rendering + own) / cpus > _BUSY:
         return Bound.CPU
-    if busy > _BUSY and setting.processes:
-        return Bound.CPU if setting.processes >= cpus else Bound.CHILDREN
-    most = max(("read", "write"), key=lambda stage: spent[stage])
-    return Bound(most) if spent[most] / setting.threads > _MUCH else Bound.THREADS
+    if busy > _BUSY and processes:
+        return Bound.CPU if processes >= cpus else Bound.CHILDREN
+    most = max(("read", "write"), key=lambda stage: shares[stage])
+    return Bound(most) if shares[most] > _MUCH else Bound.THREADS

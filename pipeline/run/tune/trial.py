@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import resource
 import shutil
-import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,18 +18,17 @@ from pipeline.config.settings import Config
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.runs import RunStart
 from pipeline.manifest.store import Manifest
-from pipeline.model import Job, Record, Status
+from pipeline.model import Job, Record
 from pipeline.run.alike import Alike
 from pipeline.run.hiring import Hiring, Occupancy
 from pipeline.run.line import Line, Terms
 from pipeline.run.options import Workers
+from pipeline.run.tune.stages import Few, Notes, Watched
 from pipeline.sources.source import Source
 from pipeline.targets.local import LocalTarget
 from pipeline.workers import cpus, memory
-from pipeline.workers.budget import Budget
 from pipeline.workers.crew import Crew
-from pipeline.workers.exchange import Bounds, Exchange, Renderer
-from pipeline.workers.token import TICK, Token
+from pipeline.workers.exchange import Renderer
 
 _CLAIMS = 64  # jobs claimed in one commit
 
@@ -49,6 +46,7 @@ class Trial:
     whole: bool  # all jobs were carried; else it was cut short and the rate is a rough one
     stages: Mapping[str, float]  # read, child (waiting for one), render, memory (waiting for it), write
     own_cpu: float  # CPU seconds of this process, all threads
+    threads: int  # in the end: `auto` may have hired
     unfit: frozenset[str] = frozenset()  # sources that were not rendered
 
     @property
@@ -57,74 +55,21 @@ class Trial:
         return self.pictures / self.seconds if self.pictures else 0.0
 
 
-class _Notes:
-    """What the threads of a trial tell. Thread-safe."""
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """What may end a trial before its last job."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.stages: defaultdict[str, float] = defaultdict(float)
-        self.pictures = 0
-        self.last = time.perf_counter()  # when the last picture was done
-        self.unfit: set[str] = set()
-
-    def spent(self, stage: str, seconds: float) -> None:
-        with self._lock:
-            self.stages[stage] += seconds
-
-    def take(self, record: Record) -> None:
-        with self._lock:
-            self.pictures += 1
-            self.last = time.perf_counter()
-            self.stages["read"] += record.seconds_read
-            self.stages["write"] += sum(one.seconds_write for one in record.renditions)
-            if record.status is not Status.DONE:
-                self.unfit.add(record.source)
-
-    def lose(self, job: Job) -> None:
-        with self._lock:
-            self.unfit.add(job.source)
+    seconds: float
+    pulse: Callable[[], None]  # may raise
 
 
-class _Few:
-    """A `Renderer` that has only so many children busy at once, of all there are; tells who waited how long."""
+@dataclass(frozen=True, slots=True)
+class _Rooms:
+    """What one trial has for itself."""
 
-    def __init__(self, renderer: Renderer, count: int, notes: _Notes) -> None:
-        self._renderer = renderer
-        self._places = threading.BoundedSemaphore(count)
-        self._notes = notes
-
-    @contextmanager
-    def ask(self, descriptor: int, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:
-        began = time.perf_counter()
-        while not self._places.acquire(timeout=TICK):
-            token.check()
-        try:
-            with self._renderer.ask(descriptor, request, bounds, token) as exchange:
-                asked = time.perf_counter()
-                self._notes.spent("child", asked - began)
-                try:
-                    yield exchange
-                finally:
-                    self._notes.spent("render", time.perf_counter() - asked)
-        finally:
-            self._places.release()
-
-
-class _Watched(Budget):
-    """A budget that tells how long pictures waited for it."""
-
-    def __init__(self, total: int, notes: _Notes) -> None:
-        super().__init__(total)
-        self._notes = notes
-
-    @contextmanager
-    def admit(self, size: int, token: Token) -> Iterator[None]:
-        began = time.perf_counter()
-        with super().admit(size, token):
-            waited = time.perf_counter() - began
-            self._notes.spent("memory", waited)
-            self._notes.spent("render", -waited)  # the child waits, too, but does not work
-            yield
+    notes: Notes
+    target: LocalTarget
+    manifest: Manifest
 
 
 class Bench:
@@ -155,7 +100,6 @@ class Bench:
         """Carry `jobs`, but for no longer than about `seconds`. Raises `PipelineError`, and whatever `pulse` does."""
         self._count += 1
         name = f"{self._count}"
-        notes = _Notes()
         target = LocalTarget(replace(self._config.target, path=self._files / name), name)
         target.prepare()
         (self._records / f"r{name}").mkdir(mode=0o700)
@@ -163,65 +107,58 @@ class Bench:
             with Manifest.open(self._records / f"r{name}" / "manifest.sqlite", owner="") as manifest:
                 manifest.set_before_commit(target.sync)
                 manifest.begin_run(RunStart(name, "", (), 0, "", time.time()))
-                return self._timed(workers, jobs, seconds, pulse, (notes, target, manifest))
+                return self._timed(workers, jobs, _Ends(seconds, pulse), _Rooms(Notes(), target, manifest))
         finally:
             shutil.rmtree(self._files / name, ignore_errors=True)
             shutil.rmtree(self._records / f"r{name}", ignore_errors=True)
 
-    def _timed(
-        self,
-        workers: Workers,
-        jobs: Sequence[Job],
-        seconds: float,
-        pulse: Callable[[], None],
-        rooms: tuple[_Notes, LocalTarget, Manifest],
-    ) -> Trial:
-        notes, target, manifest = rooms
-
-        def record(record: Record) -> None:
-            manifest.add(record)
-            notes.take(record)
+    def _timed(self, workers: Workers, jobs: Sequence[Job], ends: _Ends, rooms: _Rooms) -> Trial:
+        notes, manifest = rooms.notes, rooms.manifest
+        hires = workers.most_threads > workers.threads
+        begin = max(workers.threads, self._hired.get(workers.processes, 0)) if hires else workers.threads
+        line, occupancy = self._line(workers, rooms)
+        hiring: list[Hiring] = []
 
         def look() -> None:
             manifest.tick()
-            pulse()
+            ends.pulse()
             hiring[0].look()
-            if time.perf_counter() - began > seconds:
+            if time.perf_counter() - began > ends.seconds:
                 raise _Enough
 
-        children = workers.processes or cpus.available()
-        renderer = self._renderers[workers.processes > 0]
-        occupancy = Occupancy(_Few(renderer, workers.processes or workers.most_threads, notes))
-        budget = _Watched(memory.for_pictures(workers.memory, workers.processes), notes)
-        hires = workers.most_threads > workers.threads
-        begin = max(workers.threads, self._hired.get(workers.processes, 0)) if hires else workers.threads
-        hiring: list[Hiring] = []
-        limits = self._config.limits
-        alike = Alike(manifest.made, target, limits)
-        terms = Terms(limits, self._config.placeholder, self._config.specs)
-        line = Line(self._source, occupancy, budget, target, alike, record, notes.lose, terms)
         cpu = _own_cpu()
         began = notes.last = time.perf_counter()
-        try:
-            with Crew(
-                line.carry,
-                threads=begin,
-                queue_size=workers.queue,
-                pulse=look,
-                abandoned=line.read_timed_out,
-            ) as crew:
-                hiring.append(Hiring(crew, occupancy, children, workers.most_threads, workers.threads))
+        whole = False
+        with suppress(_Enough):
+            crew = Crew(line.carry, threads=begin, queue_size=workers.queue, pulse=look, abandoned=line.read_timed_out)
+            children = workers.processes or cpus.available()
+            hiring.append(Hiring(crew, occupancy, children, workers.most_threads, workers.threads))
+            with crew:
                 for job in _claimed(jobs, manifest):
                     crew.put(job)
             manifest.flush()
             notes.last = time.perf_counter()
             whole = True
-        except _Enough:
-            whole = False
+        threads = hiring[0].threads
         if hires:
-            self._hired[workers.processes] = hiring[0].threads
-        taken = max(notes.last - began, 1e-6)
-        return Trial(notes.pictures, taken, whole, dict(notes.stages), _own_cpu() - cpu, frozenset(notes.unfit))
+            self._hired[workers.processes] = threads
+        taken, used = max(notes.last - began, 1e-6), _own_cpu() - cpu
+        return Trial(notes.pictures, taken, whole, dict(notes.stages), used, threads, frozenset(notes.unfit))
+
+    def _line(self, workers: Workers, rooms: _Rooms) -> tuple[Line, Occupancy]:
+        """The run's own, with those who take the time."""
+        config, notes = self._config, rooms.notes
+
+        def record(record: Record) -> None:
+            rooms.manifest.add(record)
+            notes.take(record)
+
+        renderer = self._renderers[workers.processes > 0]
+        occupancy = Occupancy(Few(renderer, workers.processes or workers.most_threads, notes))
+        budget = Watched(memory.for_pictures(workers.memory, workers.processes), notes)
+        alike = Alike(rooms.manifest.made, rooms.target, config.limits)
+        terms = Terms(config.limits, config.placeholder, config.specs)
+        return Line(self._source, occupancy, budget, rooms.target, alike, record, notes.lose, terms), occupancy
 
 
 def _claimed(jobs: Sequence[Job], manifest: Manifest) -> Iterator[Job]:

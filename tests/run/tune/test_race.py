@@ -25,7 +25,7 @@ class Machine:
     hired: int = 4  # threads that `auto` ends up with
     noise: float = 0.0  # standard deviation of a trial's rate, as a share
     drift: float = 0.0  # how much the whole machine slows down and recovers from round to round
-    crowd: float = 0.0  # what each thread costs all others
+    crowd: float = 0.0  # what each thread costs all others, and each child five times
     now: float = 0.0
     trials: list[Setting] = field(default_factory=list)
     rng: random.Random = field(default_factory=lambda: random.Random(1))
@@ -34,7 +34,7 @@ class Machine:
         threads = self.hired if setting.hires else setting.threads
         children = min(setting.processes or self.cpus, self.slots)
         rate = min(children / self.render, threads / (self.read + self.render))
-        return rate * (1 - self.crowd) ** threads
+        return rate * (1 - self.crowd) ** (threads + 5 * setting.processes)
 
     def trial(self, setting: Setting, pictures: int, seconds: float) -> Trial:
         self.trials.append(setting)
@@ -43,7 +43,8 @@ class Machine:
         done = min(pictures, max(1, int(rate * seconds)))
         self.now += done / rate + 0.05
         stages = {"read": self.read * done, "render": self.render * done, "memory": 0.0, "write": 0.0, "child": 0.0}
-        return Trial(done, done / rate, done == pictures, stages, 0.0)
+        threads = self.hired if setting.hires else setting.threads
+        return Trial(done, done / rate, done == pictures, stages, 0.0, threads)
 
     def race(self, seconds: float = 40.0, **course: object) -> Outcome:
         held = Course(AUTO, self.cpus, seconds, **course)  # type: ignore[arg-type]
@@ -84,10 +85,10 @@ def test_as_many_threads_as_auto_would_hire_anyway_are_no_reason_to_write_them_d
 
 
 def test_fewer_children_are_chosen_where_more_bring_nothing() -> None:
-    machine = Machine(render=0.001, read=0.002, hired=16, crowd=0.02, slots=1)
+    machine = Machine(render=0.01, read=0.002, crowd=0.05, slots=1)
     outcome = machine.race()
     assert outcome.chosen.processes == 1
-    assert machine.rate(outcome.chosen) > 0.9 * machine.rate(Setting(1, 3))
+    assert machine.rate(outcome.chosen) > 0.9 * machine.rate(Setting(1, 2))
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -1,0 +1,89 @@
+"""Where the threads of a trial spend their time: rooms that are those of a run, and tell how long they took."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipeline.model import Job, Record, Status
+from pipeline.workers.budget import Budget
+from pipeline.workers.exchange import Bounds, Exchange, Renderer
+from pipeline.workers.token import TICK, Token
+
+
+class Notes:
+    """What the threads of a trial tell. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.stages: defaultdict[str, float] = defaultdict(float)
+        self.pictures = 0
+        self.last = time.perf_counter()  # when the last picture was done
+        self.unfit: set[str] = set()
+
+    def spent(self, stage: str, seconds: float) -> None:
+        """A thread has spent so long with it."""
+        with self._lock:
+            self.stages[stage] += seconds
+
+    def take(self, record: Record) -> None:
+        """A picture has come to its end."""
+        with self._lock:
+            self.pictures += 1
+            self.last = time.perf_counter()
+            self.stages["read"] += record.seconds_read
+            self.stages["write"] += sum(one.seconds_write for one in record.renditions)
+            if record.status is not Status.DONE:
+                self.unfit.add(record.source)
+
+    def lose(self, job: Job) -> None:
+        """A picture's child died."""
+        with self._lock:
+            self.unfit.add(job.source)
+
+
+class Few:
+    """A `Renderer` that has only so many children busy at once, of all there are; tells who waited how long."""
+
+    def __init__(self, renderer: Renderer, count: int, notes: Notes) -> None:
+        self._renderer = renderer
+        self._places = threading.BoundedSemaphore(count)
+        self._notes = notes
+
+    @contextmanager
+    def ask(self, descriptor: int, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:
+        """See `Renderer`."""
+        began = time.perf_counter()
+        while not self._places.acquire(timeout=TICK):
+            token.check()
+        try:
+            with self._renderer.ask(descriptor, request, bounds, token) as exchange:
+                asked = time.perf_counter()
+                self._notes.spent("child", asked - began)
+                try:
+                    yield exchange
+                finally:
+                    self._notes.spent("render", time.perf_counter() - asked)
+        finally:
+            self._places.release()
+
+
+class Watched(Budget):
+    """A budget that tells how long pictures waited for it."""
+
+    def __init__(self, total: int, notes: Notes) -> None:
+        super().__init__(total)
+        self._notes = notes
+
+    @contextmanager
+    def admit(self, size: int, token: Token) -> Iterator[None]:
+        """See `Budget`."""
+        began = time.perf_counter()
+        with super().admit(size, token):
+            waited = time.perf_counter() - began
+            self._notes.spent("memory", waited)
+            self._notes.spent("render", -waited)  # the child waits, too, but does not work
+            yield
