@@ -34,7 +34,7 @@ from pipeline.sources.source import Picture, Source, Unsupported, Vanished
 from pipeline.targets.target import Target
 from pipeline.workers.budget import Budget
 from pipeline.workers.exchange import Bounds, ChildDied, Meter, Renderer, Reply
-from pipeline.workers.token import Token
+from pipeline.workers.token import TICK, Revoked, Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,7 @@ class Line:
 
     def _life(self, job: Job, token: Token) -> Record:
         try:
-            with self._source.read(job.source, job.stat, self._terms.limits) as picture:
-                token.check()
+            with self._read(job, token) as picture:
                 return self._with_bytes(job, picture, token)
         except Vanished:
             return Record(job.source, job.stat, Status.VANISHED)
@@ -105,6 +104,23 @@ class Line:
             return Record(job.source, unsupported.stat, Status.UNSUPPORTED, settled=self._settled(unsupported.stat))
         except PictureError as error:
             return verdicts.failed(job, error)
+
+    def _read(self, job: Job, token: Token) -> Picture:
+        """The job's bytes. A read that never returns is given up by the crew, which then records `read_timed_out`."""
+        picture: Picture | None = None
+        try:
+            with token.deadline(self._terms.limits.read / TICK):
+                picture = self._source.read(job.source, job.stat, self._terms.limits)
+        except Revoked:
+            if picture is not None:
+                os.close(picture.descriptor)
+            raise
+        return picture
+
+    def read_timed_out(self, job: Job) -> None:
+        """Record a job whose read did not return in time; called by the crew in the producer's thread."""
+        limit = f"no answer within {self._terms.limits.read:g} s"
+        self._record(verdicts.failed(job, PictureError(ErrorKind.READ_TIMED_OUT, limit)))
 
     def _with_bytes(self, job: Job, picture: Picture, token: Token) -> Record:
         record = Record(
@@ -248,4 +264,3 @@ class Line:
         except PictureError as error:
             return verdicts.failed_rendition(planned, error)
         return replace(made, written=written, seconds_write=time.perf_counter() - started)
-

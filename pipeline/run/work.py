@@ -27,7 +27,7 @@ from pipeline.run.tidy import Tidied, tidy
 from pipeline.run.trouble import wholesale
 from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
-from pipeline.workers import cpus
+from pipeline.workers import cpus, memory
 from pipeline.workers.budget import Budget
 from pipeline.workers.crew import Crew
 from pipeline.workers.exchange import InThread, Renderer
@@ -104,7 +104,7 @@ class Work:
             line = Line(
                 self._source,
                 occupancy,
-                Budget(self.workers.memory),
+                Budget(memory.for_pictures(self.workers.memory, self.workers.processes)),
                 self._target,
                 Alike(self._manifest.made, self._target, limits),
                 self._came_to,
@@ -112,7 +112,7 @@ class Work:
                 Terms(limits, self._config.placeholder, self._config.specs),
             )
             carry = functools.partial(self._carry, line)
-            with self._crew(carry, self.workers.threads, lambda job: None) as crew:
+            with self._crew(carry, self.workers.threads, line.read_timed_out) as crew:
                 children = self.workers.processes or cpus.available()
                 self._hiring = Hiring(crew, occupancy, children, self.workers.most_threads)
                 for job in self._claimed(self._planner.decisions()):
@@ -120,7 +120,7 @@ class Work:
                     crew.put(job)
             self._hiring = None
             if self._twice:
-                with self._crew(line.carry_alone, 1, lambda job: None) as crew:
+                with self._crew(line.carry_alone, 1, line.read_timed_out) as crew:
                     for job in sorted(self._twice, key=lambda job: job.source):
                         crew.put(job)
         self._cut = self._pace.refused > 0
