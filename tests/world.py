@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -91,17 +92,18 @@ class World:
         chosen: dict[str, object] = {"threads": 2, "processes": 0, **options}
         return run(self.config, RunOptions(**chosen), lambda progress: None)  # type: ignore[arg-type]
 
-    def command(self, *arguments: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, **kwargs: Any) -> subprocess.CompletedProcess[str]:
         """Run the command line in a process of its own."""
-        return subprocess.run(
+        done: subprocess.CompletedProcess[str] = subprocess.run(
             [sys.executable, "-m", "pipeline", *arguments],
             capture_output=True,
             text=True,
             timeout=100,
             check=False,
             env={**os.environ, **self.env},
-            **kwargs,  # type: ignore[call-overload]
+            **kwargs,
         )
+        return done
 
     def tree(self) -> dict[str, bytes]:
         """Every file of the target but the program's own, by path."""

@@ -73,7 +73,7 @@ def test_nothing_is_planned_or_opened_where_nothing_has_changed(two: House, monk
         entries=4, sources=3, seen=3, unchanged=2, unsupported=1, reasons=planner.counts.reasons
     )
     assert planner.counts.reasons == {Reason.UNCHANGED: 4}
-    assert planner.orphans == planner.gone == []
+    assert (planner.orphans, planner.gone) == ([], [])
 
 
 def unsupported(house: House, source: str) -> KnownSource:
@@ -412,7 +412,7 @@ def test_a_source_that_vanishes_between_the_passes_makes_no_orphan(house: House)
 
     planner._source.stats = stats  # type: ignore[method-assign,assignment]
     assert list(planner.decisions()) == []
-    assert planner.orphans == planner.gone == []
+    assert (planner.orphans, planner.gone) == ([], [])
 
 
 def test_an_empty_source_is_trouble_where_pictures_are_known(house: House) -> None:
