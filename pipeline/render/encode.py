@@ -19,6 +19,7 @@ from pipeline.render.options import options
 from pipeline.render.palette import with_palette, with_soft_palette
 from pipeline.render.second_pass import second_pass
 from pipeline.render.timeless import remove_times
+from pipeline.render.webp_alpha import say_alpha
 
 ANIMATED_TARGETS = (Format.PNG, Format.WEBP, Format.AVIF, Format.GIF)
 
@@ -56,6 +57,8 @@ def encode(film: Film, spec: Spec, quality: int | None) -> tuple[int, int]:
         _save(film.images[0], descriptor, spec.format, options(film, spec, quality))
         if spec.format is Format.AVIF and len(film.images) > 1:
             remove_times(descriptor)
+        if spec.format is Format.WEBP and len(film.images) > 1 and film.images[0].mode == "RGBA":
+            say_alpha(descriptor)
         if spec.optimize:
             second_pass(descriptor)
         return descriptor, memory.seal(descriptor)

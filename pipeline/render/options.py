@@ -99,6 +99,8 @@ def _animated(film: Film, format_: Format) -> dict[str, object]:
             if film.plays != 1:
                 named["loop"] = max(0, film.plays - 1)
             named["disposal"] = 2 if transparent else 0  # what is to become transparent has to be cleared
+            if transparent:  # each frame must say which colour is: optimising takes that out of those that are opaque
+                named["optimize"] = False
         case Format.PNG:
             named |= {"loop": film.plays, "disposal": 0, "blend": 0}
         case Format.WEBP:

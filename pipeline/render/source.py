@@ -20,7 +20,6 @@ from PIL import (
     GifImagePlugin,
     ImageFile,
     JpegImagePlugin,
-    PngImagePlugin,
     PpmImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
@@ -28,6 +27,7 @@ from PIL import (
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.render import heif
+from pipeline.render.apng import Png
 from pipeline.render.icon import Icon
 from pipeline.render.verdict import verdict
 
@@ -35,7 +35,7 @@ from pipeline.render.verdict import verdict
 # (MPO, Ultra HDR) into something else and warn about it; the first picture is what such files are taken for.
 _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
-    "PNG": PngImagePlugin.PngImageFile,
+    "PNG": Png,
     "WEBP": WebPImagePlugin.WebPImageFile,
     "GIF": GifImagePlugin.GifImageFile,
     "TIFF": TiffImagePlugin.TiffImageFile,

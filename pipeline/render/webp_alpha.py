@@ -1,0 +1,17 @@
+"""Says in an animated WebP that it has transparent parts: libwebp looks only at the rectangles that it has cut out."""
+
+from __future__ import annotations
+
+import os
+
+_FLAGS, _ALPHA = 20, 0x10  # where the extended header's flags stand, and the one for alpha
+
+
+def say_alpha(descriptor: int) -> None:
+    """Sets the flag in the animated WebP in `descriptor`, of which a part is transparent at some time.
+
+    A film whose every frame was cut down to opaque rectangles is called opaque otherwise, and black where it is not.
+    """
+    head = os.pread(descriptor, _FLAGS + 1, 0)
+    if head[12:16] == b"VP8X":
+        os.pwrite(descriptor, bytes((head[_FLAGS] | _ALPHA,)), _FLAGS)

@@ -1,0 +1,203 @@
+"""Animations written by hand, block by block, whose frames are worked out here by the rules of GIF and APNG."""
+
+from __future__ import annotations
+
+import itertools
+import struct
+import zlib
+from dataclasses import dataclass
+
+import pytest
+from PIL import Image
+
+from pipeline.model import Format, Spec
+from tests.pictures import near, pixel
+from tests.render.drawing import rendition
+from tests.render.test_animation import frames_of
+from tests.render.test_profiles import png
+
+SIZE = (24, 16)
+INKS = [(255, 0, 0), (0, 200, 0), (0, 0, 255), (0, 0, 0)]  # GIF's palette; the last one is the transparent one
+CLEAR = 3
+Pixels = list[list[tuple[int, int, int, int]]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A rectangle of one ink in one frame; half of its columns are transparent. What happens to it afterwards."""
+
+    box: tuple[int, int, int, int]  # left, top, width, height
+    ink: int
+    disposal: int
+    blend: int = 1  # APNG: 0 replaces, 1 lies over
+    milliseconds: int = 100
+
+    def at(self, x: int, y: int) -> tuple[int, int, int, int] | None:
+        """The pixel there; None outside of the box."""
+        left, top, width, height = self.box
+        if not (left <= x < left + width and top <= y < top + height):
+            return None
+        return (0, 0, 0, 0) if (x - left) * 2 < width and self.ink else (*INKS[self.ink], 255)
+
+
+def gif(parts: list[Part]) -> bytes:
+    palette = b"".join(bytes(ink) for ink in INKS)
+    content = b"GIF89a" + struct.pack("<HHBBB", *SIZE, 0xF1, 0, 0) + palette
+    content += b"\x21\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"
+    for part in parts:
+        left, top, width, height = part.box
+        cells = [part.at(x, y) for y in range(top, top + height) for x in range(left, left + width)]
+        indices = [CLEAR if cell is None or not cell[3] else part.ink for cell in cells]
+        content += b"\x21\xf9\x04" + struct.pack("<BHB", part.disposal << 2 | 1, part.milliseconds // 10, CLEAR) + b"\0"
+        content += b"\x2c" + struct.pack("<HHHHB", left, top, width, height, 0) + b"\2" + uncompressed(indices) + b"\0"
+    return content + b"\x3b"
+
+
+def uncompressed(indices: list[int]) -> bytes:
+    """LZW without compression: codes of three bits, and a clear before they would have to grow."""
+    codes = [4]
+    for number, index in enumerate(indices):
+        codes += [4] * (number > 0 and number % 2 == 0) + [index]
+    bits = sum(code << 3 * place for place, code in enumerate([*codes, 5]))
+    packed = bits.to_bytes((3 * (len(codes) + 1) + 7) // 8, "little")
+    return b"".join(bytes((len(packed[at : at + 255]),)) + packed[at : at + 255] for at in range(0, len(packed), 255))
+
+
+def apng(parts: list[Part]) -> bytes:
+    chunks = [(b"IHDR", struct.pack(">LLBBBBB", *SIZE, 8, 6, 0, 0, 0)), (b"acTL", struct.pack(">LL", len(parts), 0))]
+    number = 0
+    for first, part in zip([True] + [False] * (len(parts) - 1), parts, strict=True):
+        left, top, width, height = part.box
+        rows = b"".join(
+            b"\0" + b"".join(bytes(part.at(x, y) or ()) for x in range(left, left + width))
+            for y in range(top, top + height)
+        )
+        control = struct.pack(
+            ">LLLLLHHBB", number, width, height, left, top, part.milliseconds, 1000, part.disposal, part.blend
+        )
+        chunks.append((b"fcTL", control))
+        number += 1
+        if first:
+            chunks.append((b"IDAT", zlib.compress(rows)))
+        else:
+            chunks.append((b"fdAT", struct.pack(">L", number) + zlib.compress(rows)))
+            number += 1
+    return png(*chunks)
+
+
+def composed(parts: list[Part], *, back: int, before: int, replaces: bool) -> list[Pixels]:
+    """What is seen at each frame. `back`, `before`: how the format counts the disposals; `replaces`: whether `blend`
+    is heeded.
+    """
+    width, height = SIZE
+    canvas: Pixels = [[(0, 0, 0, 0)] * width for _ in range(height)]
+    seen = []
+    for part in parts:
+        saved = [list(row) for row in canvas]
+        for y in range(height):
+            for x in range(width):
+                cell = part.at(x, y)
+                if cell is not None and (cell[3] or (replaces and part.blend == 0)):
+                    canvas[y][x] = cell
+        seen.append([list(row) for row in canvas])
+        if part.disposal == before:
+            canvas = saved
+        elif part.disposal == back:
+            for y in range(height):
+                for x in range(width):
+                    if part.at(x, y) is not None:
+                        canvas[y][x] = (0, 0, 0, 0)
+    return seen
+
+
+def differs(image: Image.Image, wanted: Pixels) -> list[tuple[int, int]]:
+    colours = image.convert("RGBA")
+    wrong = []
+    for y, row in enumerate(wanted):
+        for x, cell in enumerate(row):
+            got = colours.getpixel((x, y))
+            assert isinstance(got, tuple)
+            if not cell[3]:
+                wrong += [(x, y)] * (got[3] > 8)
+            elif got[3] < 247 or max(abs(a - b) for a, b in zip(got, cell, strict=True)) > 24:
+                wrong.append((x, y))
+    return wrong
+
+
+BOXES = [(0, 0, *SIZE), (4, 2, 12, 8), (10, 6, 12, 8), (2, 8, 8, 6)]
+
+
+def timeline(seen: list[tuple[Image.Image, int]], wanted: list[Pixels], durations: list[int]) -> list[object]:
+    """What is wrong of a film: encoders may join frames that look alike, and show them for as long as both."""
+    ends = list(itertools.accumulate(durations))
+    wrong: list[object] = []
+    if sum(duration for _, duration in seen) != ends[-1]:
+        wrong.append("duration")
+    at = 0
+    for image, duration in seen:
+        shown = [number for number, end in enumerate(ends) if at < end <= at + duration]
+        wrong += [(number, found) for number in shown if (found := differs(image, wanted[number]))]
+        at += duration
+    return wrong
+
+
+def parts(disposals: tuple[int, int, int, int], blend: int = 1) -> list[Part]:
+    durations = (100, 40, 250, 90)
+    return [
+        Part(box, number % 3, disposal, blend if number else 0, duration)
+        for number, (box, disposal, duration) in enumerate(zip(BOXES, disposals, durations, strict=True))
+    ]
+
+
+TARGETS = [Format.GIF, Format.PNG, Format.WEBP, Format.AVIF]
+
+
+@pytest.mark.parametrize(
+    "disposals", [(1, 1, 1, 1), (1, 2, 1, 1), (1, 3, 1, 1), (2, 2, 2, 2), (1, 3, 2, 3), (0, 0, 2, 0)]
+)
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_disposal_of_a_gif_is_heeded(disposals: tuple[int, int, int, int], target: Format) -> None:
+    film = parts(disposals)
+    wanted = composed(film, back=2, before=3, replaces=False)
+    seen = frames_of(
+        rendition(gif(film), Spec("a", format=target, lossless=target is Format.WEBP, quality=quality(target)))
+    )
+    assert timeline(seen, wanted, [part.milliseconds for part in film]) == []
+
+
+@pytest.mark.parametrize("disposals", [(0, 0, 0, 0), (0, 1, 0, 0), (0, 2, 0, 0), (1, 1, 1, 1), (0, 2, 1, 2)])
+@pytest.mark.parametrize("blend", [0, 1])
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_disposal_and_blend_of_an_animated_png_is_heeded(
+    disposals: tuple[int, int, int, int], blend: int, target: Format
+) -> None:
+    film = parts(disposals, blend)
+    wanted = composed(film, back=1, before=2, replaces=True)
+    seen = frames_of(
+        rendition(apng(film), Spec("a", format=target, lossless=target is Format.WEBP, quality=quality(target)))
+    )
+    assert timeline(seen, wanted, [part.milliseconds for part in film]) == []
+
+
+def quality(target: Format) -> int | None:
+    return 100 if target is Format.AVIF else None
+
+
+def test_what_is_half_transparent_lies_over_the_frame_before_by_its_alpha() -> None:
+    """Half blue over nothing stays half blue; over red it is the middle of both."""
+    width, height = SIZE
+    left, blue = width // 2, bytes((0, 0, 255, 128))
+    first = b"".join(b"\0" + bytes(4) * left + bytes((255, 0, 0, 255)) * left for _ in range(height))
+    second = b"".join(b"\0" + blue * width for _ in range(height))
+    control = [struct.pack(">LLLLLHHBB", number, *SIZE, 0, 0, 1, 10, 0, number) for number in (0, 1)]
+    content = png(
+        (b"IHDR", struct.pack(">LLBBBBB", *SIZE, 8, 6, 0, 0, 0)),
+        (b"acTL", struct.pack(">LL", 2, 0)),
+        (b"fcTL", control[0]),
+        (b"IDAT", zlib.compress(first)),
+        (b"fcTL", control[1]),
+        (b"fdAT", struct.pack(">L", 2) + zlib.compress(second)),
+    )
+    (_, _), (frame, _) = frames_of(rendition(content, Spec("a", format=Format.PNG)))
+    assert near(pixel(frame, (4, 8)), (0, 0, 255, 128), 1)
+    assert near(pixel(frame, (20, 8)), (127, 0, 128, 255), 1)
