@@ -138,13 +138,14 @@ def test_a_hangup_that_was_ignored_by_the_parent_is_ignored(world: World) -> Non
 
 def test_a_halted_process_fails_nothing_when_it_goes_on(world: World) -> None:
     small(world, "gate.jpg")
-    world.configure(world.text + "limits: {seconds: 0.2, read: 1}\n")
+    world.configure(world.text + "limits: {seconds: 0.2, read: 2}\n")
     with running(world, "gate") as process:
         process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
-        time.sleep(2.5)  # longer than any limit
-        open_gate(world)
+        time.sleep(3)  # longer than any limit
         process.send_signal(signal.SIGCONT)
+        time.sleep(0.3)  # shorter: time for a look at the clock
+        open_gate(world)
         _, said = process.communicate(timeout=30)
     assert (process.returncode, said) == (0, "")
     assert len(world.tree()) == 5
