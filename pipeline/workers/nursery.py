@@ -22,6 +22,8 @@ from pipeline.workers.exchange import Bounds, Confinement, Exchange
 from pipeline.workers.process import Child
 from pipeline.workers.token import TICK, Token
 
+_KILLED = 4  # children that may be killed while they start: more, and there is no room for them to run
+
 
 class Nursery:
     """Up to `count` children. A `Renderer`: `ask` may be called from any thread.
@@ -39,6 +41,7 @@ class Nursery:
         self._children: set[Child] = set()
         self._alive = 0  # started or asked for, not yet ended
         self._failure: BaseException | None = None
+        self._patience = iter([True] * _KILLED)  # next() on it is atomic
         self.confinement: Confinement | None = None
         self.remarks: tuple[str, ...] = ()
         self._starter = threading.Thread(target=self._start_children, name="starter", daemon=True)
@@ -105,11 +108,9 @@ class Nursery:
     @contextmanager
     def ask(self, descriptor: int, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:
         """See `Renderer`. Waits for an idle child; raises `Revoked` while waiting."""
-        child = self._borrow(token)
-        conversation = Conversation(child, bounds, token)
+        child, conversation = self._ready(bounds, token)
         try:
             conversation.start(descriptor, request)
-            self._learn(child)
             yield conversation
         finally:
             if conversation.finished and not child.worn:
@@ -119,16 +120,25 @@ class Nursery:
 
     def await_confinement(self, token: Token) -> Confinement:
         """How children are confined here; waits until one is ready. Raises `PipelineError` where none can start."""
-        child = self._borrow(token)
-        conversation = Conversation(child, Bounds(1.0, 0), token)
-        try:
-            conversation.meet()
-            self._learn(child)
-        except BaseException:
-            self._drop(child, conversation.failure)
-            raise
+        child, _ = self._ready(Bounds(1.0, 0), token)
         self._give_back(child)
         return child.confinement or Confinement()
+
+    def _ready(self, bounds: Bounds, token: Token) -> tuple[Child, Conversation]:
+        """An idle child that can take a request. One that somebody killed while it started is replaced, a few times."""
+        while True:
+            child = self._borrow(token)
+            conversation = Conversation(child, bounds, token)
+            try:
+                conversation.meet()
+            except BaseException:
+                if child.code == -signal.SIGKILL and conversation.failure and next(self._patience, None):
+                    self._drop(child)
+                    continue
+                self._drop(child, conversation.failure)
+                raise
+            self._learn(child)
+            return child, conversation
 
     def _learn(self, child: Child) -> None:
         with self._lendable:

@@ -73,6 +73,14 @@ def warm_up() -> None:
     """Nothing to warm."""
 
 
+def killed_while_starting() -> None:
+    """Be killed as by somebody else, as many times as the file named in the environment has bytes."""
+    path = os.environ["KILLS"]
+    if left := os.path.getsize(path):
+        os.truncate(path, left - 1)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 def fail_to_start() -> None:
     """As a broken installation would."""
     print("no codec here", file=sys.stderr)

@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -140,6 +141,20 @@ def test_a_child_that_cannot_start_ends_the_run_with_its_last_words() -> None:
         pytest.raises(PipelineError, match=r"could not start \(ended with status 1: ImportError: no codec here\)"),
     ):
         ask(nursery, "plain")
+
+
+@pytest.mark.parametrize(("kills", "works"), [(4, True), (5, False)])
+def test_a_child_that_is_killed_while_it_starts_is_replaced_a_few_times(
+    kills: int, works: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kills").write_bytes(bytes(kills))
+    monkeypatch.setenv("KILLS", str(tmp_path / "kills"))
+    with Nursery("tests.workers.functions:echo", "tests.workers.functions:killed_while_starting", 1) as nursery:
+        if works:
+            assert ask(nursery, "plain")[1] == b"cba"
+        else:
+            with pytest.raises(PipelineError, match=r"could not start \(killed by SIGKILL\)"):
+                ask(nursery, "plain")
 
 
 def test_children_ignore_the_signals_by_which_people_stop_a_run(nursery: Nursery) -> None:
