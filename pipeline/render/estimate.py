@@ -92,7 +92,7 @@ def _looked_at(spec: Spec, pixels: int) -> float:
     """Copies of the decoded picture that a rendition takes for itself, one rendition after the other."""
     total = 0.0
     if spec.resampler is not Resampler.PILLOW and (spec.resampler is Resampler.LIBVIPS or pixels <= LIBVIPS_TO):
-        total = pixels * 4.0
+        total = pixels * 8.0  # at most four channels, twice while they are handed over
     if spec.linear:
         total = pixels * 20.0  # sRGB, its channels, and three of them in floats
     return max(total, pixels * 16.0 if spec.trim is not None else 0.0)

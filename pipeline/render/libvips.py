@@ -19,7 +19,7 @@ from pipeline.render import light
 from pipeline.render.geometry import Box, Size
 
 BANDS = {"L": 1, "LA": 2, "La": 2, "RGB": 3, "RGBA": 4, "RGBa": 4, "CMYK": 4}  # of the modes it takes, 8 bits each
-_PIECE = 2**21  # pixels taken over at once: Pillow needs twice the bytes while it hands them out
+_PIECE = 2**24  # pixels taken over at once: Pillow needs twice their bytes meanwhile; a seam costs milliseconds
 _STRIP = 64  # rows fetched at once: what is between the two passes then stays in the processor's cache
 _GAP = 3.0  # where more than this many times the target's pixels are left, blocks are averaged first, as by Pillow
 

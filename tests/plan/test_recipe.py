@@ -45,7 +45,7 @@ def test_a_new_field_with_a_default_changes_no_id(monkeypatch: pytest.MonkeyPatc
     @dataclasses.dataclass(frozen=True, slots=True)
     class Later(Spec):
         sharpen: float = 0.0
-        marks: tuple[str, ...] = dataclasses.field(default_factory=tuple)
+        stages: tuple[str, ...] = dataclasses.field(default_factory=tuple)
 
     before = recipe_id(Spec("a", width=3))
     monkeypatch.setattr(recipe, "Spec", Later)
