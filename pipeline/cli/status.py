@@ -85,7 +85,8 @@ def _profile_lines(rendering: tuple[RunSummary, Stages] | None) -> list[str]:
     run, stages = rendering
     clock = "" if run.ended is None else f" in {duration(run.ended - run.started)} by the clock"
     threads = ", ".join(f"{run.settings[name]} {name}" for name in ("threads", "processes") if name in run.settings)
-    lines = [f"the run of {_time(run.started)}: {count(stages.pictures, 'picture')}{clock} ({threads}); in them"]
+    what = f"{count(stages.pictures, 'picture')}{clock} ({threads})"
+    lines = [f"the run of {_time(run.started)}: {what}; added up over threads:"]
     for stage, seconds in stages.shares().items():
         share = seconds / stages.seconds if stages.seconds else 0.0
         lines.append(f"  {stage:<7}{duration(seconds):>12} {share:>4.0%}  {bar(share, _BAR)}".rstrip())

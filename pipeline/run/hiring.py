@@ -8,6 +8,7 @@ pictures that queue up for a child, for fewer.
 
 from __future__ import annotations
 
+import os
 import resource
 import threading
 import time
@@ -24,6 +25,7 @@ MOST = 64  # threads; each holds a picture, and some descriptors
 _LOOKS = 5  # that must agree before anybody is let go; hiring is cheap and goes at once
 _IDLE = 0.75  # of the children's time in use: below that they have too little to do
 _BUSY = 0.7  # of a CPU that this process takes: above that, more threads would only take turns
+_ROOM = 0.25  # of the memory: for sources that are read and wait, if all were as big as the biggest
 _DESCRIPTORS = 400  # of this process beside those of pictures in flight
 
 
@@ -34,12 +36,14 @@ class Occupancy:
         self._renderer = renderer
         self._lock = threading.Lock()
         self.pictures = 0  # with a child, or waiting for one
+        self.biggest = 1  # bytes of the biggest source so far
 
     @contextmanager
     def ask(self, descriptor: int, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:
         """See `Renderer`."""
         with self._lock:
             self.pictures += 1
+            self.biggest = max(self.biggest, os.fstat(descriptor).st_size)
         try:
             with self._renderer.ask(descriptor, request, bounds, token) as exchange:
                 yield exchange
@@ -52,14 +56,24 @@ class Hiring:
     """Sizes one crew. All in the producer's thread, but for the counting."""
 
     def __init__(
-        self, crew: Crew[Job], occupancy: Occupancy, children: int, most: int, least: int | None = None
+        self,
+        crew: Crew[Job],
+        occupancy: Occupancy,
+        children: int,
+        most: int,
+        *,
+        memory: int,
+        least: int | None = None,
     ) -> None:
-        """`children`: how many pictures can be rendered at once. `least`: None for as many threads as there are now."""
+        """`children`: how many pictures can be rendered at once. `memory`: bytes of the run's budget, which counts a
+        picture only when its child has it. `least`: None for as many threads as there are now.
+        """
         self._crew = crew
         self._occupancy = occupancy
         self._children = children
         self._least = crew.threads if least is None else least
-        self._most = max(crew.threads, most)
+        self._most = most
+        self._room = int(memory * _ROOM)
         self._seen: deque[int] = deque(maxlen=_LOOKS)
         self._looked = time.monotonic()
         self._cpu = time.process_time()
@@ -80,7 +94,7 @@ class Hiring:
         self._seen.append(self._occupancy.pictures)
         threads = self._crew.threads
         if self._seen[-1] < _IDLE * self._children and self._crew.queued and load < _BUSY:
-            threads = min(self._most, threads * 2)
+            threads = max(threads, min(self._most, threads * 2, self._room // self._occupancy.biggest))
         elif len(self._seen) == _LOOKS and (surplus := min(self._seen) - 2 * self._children - 2) > 0:
             threads = max(self._least, threads - (surplus + 1) // 2)
         if threads != self._crew.threads:

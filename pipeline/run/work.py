@@ -114,7 +114,7 @@ class Work:
             carry = functools.partial(self._carry, line)
             with self._crew(carry, self.workers.threads, line.read_timed_out) as crew:
                 children = self.workers.processes or cpus.available()
-                self._hiring = Hiring(crew, occupancy, children, self.workers.most_threads)
+                self._hiring = Hiring(crew, occupancy, children, self.workers.most_threads, memory=self.workers.memory)
                 for job in self._claimed(self._planner.decisions()):
                     self._check()
                     crew.put(job)

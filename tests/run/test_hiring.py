@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture
 from pipeline.workers.exchange import Bounds, Exchange
 from pipeline.workers.token import Token
+from tests.pictures import descriptor_of
 from tests.world import World
 
 
@@ -62,9 +64,12 @@ def threads_after(
     queued: int = 10,
     start: int = 4,
     seconds: float = 0.1,
+    biggest: int = 1000,
 ) -> int:
     crew = FakeCrew(4)
-    staff = Hiring(cast(Any, crew), cast(Any, SimpleNamespace(pictures=at_children)), children=2, most=64)
+    staff = Hiring(
+        cast(Any, crew), cast(Any, SimpleNamespace(pictures=at_children, biggest=biggest)), 2, 64, memory=2**30
+    )
     crew.threads, crew.queued = start, queued
     for _ in range(looks):
         clock.pass_(seconds, load)
@@ -75,6 +80,11 @@ def threads_after(
 def test_threads_are_hired_while_children_have_nothing_to_do(clock: Clock) -> None:
     assert threads_after(clock, at_children=0, looks=1) > 4
     assert threads_after(clock, at_children=0, looks=60) == 64
+
+
+def test_threads_that_read_big_sources_stay_within_a_quarter_of_the_memory(clock: Clock) -> None:
+    assert threads_after(clock, at_children=0, looks=60, biggest=2**30 // 4 // 20) == 20
+    assert threads_after(clock, at_children=0, looks=60, biggest=2**30) == 4
 
 
 @pytest.mark.parametrize(
@@ -110,9 +120,11 @@ def test_a_picture_counts_as_long_as_it_is_at_a_child_or_waits_for_one() -> None
             yield cast(Exchange, None)
 
     occupancy = Occupancy(Renderer())
-    with pytest.raises(ZeroDivisionError), occupancy.ask(0, None, Bounds(1, 1), Token()):
-        assert occupancy.pictures == 1
+    source = descriptor_of(bytes(1234))
+    with pytest.raises(ZeroDivisionError), occupancy.ask(source, None, Bounds(1, 1), Token()):
+        assert (occupancy.pictures, occupancy.biggest) == (1, 1234)
         raise ZeroDivisionError
+    os.close(source)
     assert occupancy.pictures == 0
 
 

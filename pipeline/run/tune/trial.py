@@ -132,7 +132,8 @@ class Bench:
         with suppress(_Enough):
             crew = Crew(line.carry, threads=begin, queue_size=workers.queue, pulse=look, abandoned=line.read_timed_out)
             children = workers.processes or cpus.available()
-            hiring.append(Hiring(crew, occupancy, children, workers.most_threads, workers.threads))
+            most = workers.most_threads
+            hiring.append(Hiring(crew, occupancy, children, most, memory=workers.memory, least=workers.threads))
             with crew:
                 for job in _claimed(jobs, manifest):
                     crew.put(job)
