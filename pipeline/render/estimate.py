@@ -5,7 +5,7 @@ figures were fitted to peaks of resident memory (12 Mpx sources of every format 
 animations of 20 frames): the sum was never below the peak, and mostly at 1.1 to 2 times it.
 
     metadata   profiles, texts and comments, which were read with the header
-    file       the bytes that the decoder holds as a copy (AVIF, WebP, ICO: all of them; others read in blocks)
+    file       the bytes that the decoder copies (AVIF, WebP, ICO) or maps once more (TIFF); others read in blocks
     decoder    what the codec keeps beside the picture: `_DECODER` bytes a pixel, and for a progressive JPEG its
                coefficients, which shrink on load does not reduce
     picture    Pillow's own bytes a pixel, and once more where the mode is converted or alpha premultiplied
@@ -46,18 +46,19 @@ _DECODER = {
     "PPM": 0.2,
 }
 _FRAME_BEFORE = 12.0
-_HOLDS_FILE = ("AVIF", "HEIF", "WEBP", "ICO")
+_HOLDS_FILE = ("AVIF", "HEIF", "WEBP", "ICO", "TIFF")
 
 # Bytes a target pixel that an encoder takes at its highest.
 _ENCODER = {
     Format.JPEG: 8.0,
     Format.PNG: 4.0,
     Format.WEBP: 16.0,
-    Format.AVIF: 32.0,
+    Format.AVIF: 40.0,
     Format.GIF: 12.0,
     Format.TIFF: 6.0,
 }
-_LOOKAHEAD = 48  # frames that the AVIF encoder holds at once; other encoders hold one and the one before
+# AVIF's encoder works on whole blocks with a margin, and for an animation looks ahead, however few frames there are.
+_AVIF_BLOCK, _AVIF_MOVING = 64, 520.0
 _PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # bytes; all other modes take 4
 _CONVERTED = ("1", "P", "PA", "LA", "La", "RGBA", "RGBa", "RGBX", "YCbCr", "I;16B", "I;16N")
 
@@ -77,8 +78,16 @@ def estimate(source: Source, task: RenderTask, frames: int) -> int:
         area, shown = canvas[0] * canvas[1], frames if spec.format in ANIMATED_TARGETS else 1
         total += area * shown * 4
         steps.append(4.0 * max(canvas[0] * height, canvas[1] * width) / shrink + _looked_at(spec, pixels))
-        steps.append(area * _ENCODER[spec.format] * min(shown, _LOOKAHEAD if spec.format is Format.AVIF else 2))
+        steps.append(_encoder(spec.format, canvas, shown))
     return int(total + max(steps))
+
+
+def _encoder(format_: Format, canvas: Size, shown: int) -> float:
+    width, height = canvas
+    if format_ is Format.AVIF:
+        each = _ENCODER[format_] if shown == 1 else _AVIF_MOVING
+        return (width + _AVIF_BLOCK) * (height + _AVIF_BLOCK) * each
+    return width * height * _ENCODER[format_] * min(shown, 2)  # one and the one before
 
 
 def _canvas(upright: Size, spec: Spec, task: RenderTask) -> Size:

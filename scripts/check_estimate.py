@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Holds the renderer's estimate of memory against what a child really took, over formats, modes, sizes and targets.
+
+Usage: .venv/bin/python -m scripts.check_estimate [--quick]
+
+Each line is a picture through a fresh child: what a run would reserve for it (the estimate from its header, and its own
+bytes, which the child maps), the peak of resident memory above that of the idle child, and their ratio. Exit status 1
+when too little would be reserved for a picture that takes 16 MiB or more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from PIL import Image
+
+from pipeline.errors import PictureError
+from pipeline.model import Format, Header, Limits, RenderTask, Spec
+from pipeline.workers.exchange import Bounds
+from pipeline.workers.nursery import Nursery
+from pipeline.workers.token import Token
+
+_MIB = 2**20
+_SMALL = 16 * _MIB  # bytes; below, buffers and chance weigh more than the picture
+_LIMITS = Limits(pixels=400_000_000, seconds=300, memory=4 * 2**30)
+_MODES = {
+    "JPEG": "L RGB CMYK",
+    "PNG": "1 L P LA RGB RGBA I;16",
+    "WEBP": "RGB RGBA",
+    "AVIF": "RGB RGBA",
+    "GIF": "L P",
+    "TIFF": "1 L P RGB RGBA CMYK F I;16",
+    "BMP": "L P RGB",
+    "PPM": "L RGB",
+}
+_OPTIONS: dict[str, dict[str, object]] = {
+    "PNG": {"compress_level": 1},
+    "WEBP": {"method": 0},
+    "AVIF": {"speed": 10},
+    "TIFF": {"compression": "tiff_lzw"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One picture and one target."""
+
+    name: str
+    make: Callable[[], bytes]
+    spec: Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Bytes."""
+
+    reserved: int
+    taken: int
+
+
+def measure(content: bytes, specs: tuple[Spec, ...]) -> Measured | None:
+    """What is reserved for one picture and what it takes, in a fresh child; None where it is refused."""
+    with Nursery("pipeline.render.line:render", "pipeline.render.line:warm_up", 1) as nursery:
+        footing = _ask(nursery, _saved(Image.new("RGB", (8, 8)), "PPM"), (Spec("warm", width=4),))
+        asked = _ask(nursery, content, specs)
+        if footing is None or asked is None:
+            return None
+        estimate, peak = asked
+        return Measured(estimate + len(content), peak - footing[1])
+
+
+def _ask(nursery: Nursery, content: bytes, specs: tuple[Spec, ...]) -> tuple[int, int] | None:
+    descriptor = os.memfd_create("picture")
+    try:
+        os.write(descriptor, content)
+        task, bounds = RenderTask(specs, _LIMITS), Bounds(_LIMITS.seconds, _LIMITS.memory)
+        with nursery.ask(descriptor, task, bounds, Token()) as exchange:
+            header = exchange.first()
+            reply, meter = exchange.last()
+        for made in reply.descriptors:
+            os.close(made)
+        return (header.estimate, meter.peak_memory or 0) if isinstance(header, Header) else None
+    except PictureError as error:
+        print(f"refused: {error}")
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def cases(*, quick: bool) -> Iterator[Case]:
+    """All that is measured, in order."""
+    sizes = [(3000, 2000)] if quick else [(1200, 800), (4000, 3000), (8000, 6000)]
+    thumb = Spec("thumb", width=320, height=320)
+    for size in sizes:
+        for name, modes in _MODES.items():
+            for mode in modes.split():
+                yield Case(f"{name} {mode} {size[0]}x{size[1]}", _still(name, mode, size), thumb)
+        yield Case(f"JPEG progressive {size[0]}x{size[1]}", _still("JPEG", "RGB", size, progressive=True), thumb)
+        yield Case(f"JPEG 4:4:4 {size[0]}x{size[1]}", _still("JPEG", "RGB", size, subsampling="4:4:4"), thumb)
+    for format_ in Format:
+        for width, height in [(3000, 2000)] if quick else [(3000, 2000), (500, 500), (40, 20_000)]:
+            spec = Spec("large", width=width, format=format_)
+            yield Case(f"to {format_} {width}x{height}", _still("JPEG", "RGB", (width, height)), spec)
+    for name in ("GIF", "PNG", "WEBP"):
+        for format_ in (Format.GIF, Format.PNG, Format.WEBP, Format.AVIF, Format.JPEG):
+            for count in (4,) if quick else (2, 20, 60):
+                spec = Spec("moving", width=500, format=format_)
+                yield Case(f"{name} of {count} frames to {format_}", _moving(name, (600, 400), count), spec)
+
+
+def _still(name: str, mode: str, size: tuple[int, int], **options: object) -> Callable[[], bytes]:
+    def make() -> bytes:
+        picture = _noise(size)
+        kept = picture.convert("I").convert("I;16") if mode == "I;16" else picture.convert(mode)
+        return _saved(kept, name, **{**_OPTIONS.get(name, {}), **options})
+
+    return make
+
+
+def _moving(name: str, size: tuple[int, int], count: int) -> Callable[[], bytes]:
+    def make() -> bytes:
+        first = _noise(size)
+        rest = [first.rotate(3 * number) for number in range(1, count)]
+        return _saved(first, name, save_all=True, append_images=rest, duration=50)
+
+    return make
+
+
+def _noise(size: tuple[int, int]) -> Image.Image:
+    """Between the extremes: not flat, not incompressible."""
+    small = Image.effect_noise((max(1, size[0] // 4), max(1, size[1] // 4)), 60)
+    return small.resize(size, Image.Resampling.BICUBIC).convert("RGB")
+
+
+def _saved(picture: Image.Image, name: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, name, **options)
+    return out.getvalue()
+
+
+def main() -> int:
+    """The table, and whether an estimate was too low."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one size and few frames")
+    low = 0
+    print(f"{'picture':<34}{'reserved MiB':>13}{'taken MiB':>11}{'ratio':>7}")
+    for case in cases(quick=parser.parse_args().quick):
+        measured = measure(case.make(), (case.spec,))
+        if measured is None:
+            continue
+        too_low = measured.reserved < measured.taken and measured.taken >= _SMALL
+        low += too_low
+        ratio = measured.reserved / max(1, measured.taken)
+        line = f"{case.name:<34}{measured.reserved / _MIB:>13.1f}{measured.taken / _MIB:>11.1f}{ratio:>7.2f}"
+        print(line + (" too low" if too_low else ""), flush=True)
+    return 1 if low else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""Small honest pictures of every format and in many of its forms, made by code: what the fuzzer bends."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image, ImageCms
+
+_SIZE = (48, 36)
+_MODES = {
+    "JPEG": "L RGB CMYK",
+    "PNG": "1 L P LA RGB RGBA I;16",
+    "WEBP": "RGB RGBA",
+    "AVIF": "RGB RGBA",
+    "GIF": "L P",
+    "TIFF": "1 L P RGB RGBA CMYK F I;16",
+    "BMP": "1 L P RGB",
+    "ICO": "RGBA",
+    "PPM": "1 L RGB",
+}
+_MORE: dict[str, list[dict[str, object]]] = {
+    "JPEG": [{"progressive": True}, {"subsampling": "4:4:4"}, {"restart_marker_blocks": 1}, {"comment": b"a comment"}],
+    "PNG": [{"compress_level": 0}],
+    "WEBP": [{"lossless": True}, {"method": 0}],
+    "GIF": [{"interlace": 0}],
+    "TIFF": [
+        {"compression": how}
+        for how in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "zstd", "lzma", "group3", "group4")
+    ],
+}
+_MOVING = ("PNG", "WEBP", "GIF", "AVIF")
+
+
+def seeds() -> list[tuple[str, bytes]]:
+    """(name, content), always the same ones in the same order."""
+    picture = _picture()
+    found = [
+        (f"{name} {mode}", _saved(_in_mode(picture, mode), name)) for name in _MODES for mode in _MODES[name].split()
+    ]
+    for name, several in _MORE.items():
+        for options in several:
+            mode = "1" if str(options.get("compression", "")).startswith("group") else "RGB"
+            found.append((f"{name} {options}", _saved(_in_mode(picture, mode), name, **options)))
+    exif = Image.Exif()
+    exif.update({0x0112: 6, 0x013B: "Ada", 0x8298: "(c) Ada"})
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for name in ("JPEG", "PNG", "WEBP", "AVIF", "TIFF"):
+        found.append((f"{name} with metadata", _saved(picture, name, exif=exif.tobytes(), icc_profile=profile)))
+    turning = [picture.rotate(90 * turn) for turn in range(1, 4)]
+    for name in _MOVING:
+        found.append((f"{name} moving", _saved(picture, name, save_all=True, append_images=turning, duration=70)))
+    return found
+
+
+def _picture() -> Image.Image:
+    gradient = Image.linear_gradient("L").resize(_SIZE)
+    noise = Image.frombytes("L", _SIZE, bytes(x * 7919 % 251 for x in range(_SIZE[0] * _SIZE[1])))
+    return Image.merge("RGB", (gradient, gradient.transpose(Image.Transpose.ROTATE_180), noise))
+
+
+def _in_mode(picture: Image.Image, mode: str) -> Image.Image:
+    return picture.convert("I").convert("I;16") if mode == "I;16" else picture.convert(mode)
+
+
+def _saved(picture: Image.Image, name: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, name, **options)
+    return out.getvalue()
