@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Is `pipeline tune` right, and how good is `auto`? To be run as `.venv/bin/python scripts/tune_experiment.py`.
 
-For each kind of load: `tune` makes its choice in its usual time; then every setting of a grid is measured on the same
-sample by the same trials, round by round, and those that are near the best go on for more rounds. A
-setting counts by the median of its ratios to `auto` in the same round, so that a busy machine slows all of them alike.
-The best of a grid is the luckiest of its equals, too: ratios to it are a little worse than the truth.
+For each kind of load: `tune` makes its choice in its usual time. Then every setting of a grid is measured on the same
+sample by the same trials, in two rounds. Those that come out ahead, `auto` and the choice are then measured once more,
+in many short rounds: only these figures count, so that nobody wins by luck in the grid. A setting's rate is held
+against the mean of all in the same round, so that a busy machine slows all of them alike; medians count.
 
 Loads: `png`: PNGs of 64x64 to 32 pixels. `photos`: camera JPEGs to 300 pixels, from the folder given or made here.
-`slow` and `slower`: JPEGs of 640x480 from storage that takes 50 and 400 milliseconds to answer each time, which is
-pretended: a source that sleeps before it reads, in the thread that reads, with any number of them at once. Real slow
-storage may also be slow together: it has its own limit on how many it serves, or on bytes a second.
+`slow` and `slower`: JPEGs of 640x480 to 160 pixels from storage that takes 100 and 400 milliseconds to answer each
+time, which is pretended: a source that sleeps before it reads, in the thread that reads, with any number of them at
+once. Real slow storage may also be slow together: it has its own limit on how many it serves, or on bytes a second.
+
+On a machine that others use, too, run it in a session of its own (`setsid`): the kernel then gives it the same share of
+the CPUs however many threads a setting has.
 """
 
 from __future__ import annotations
@@ -19,10 +22,10 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import median
+from statistics import geometric_mean, median
 
 _ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(_ROOT))
@@ -31,7 +34,6 @@ from pipeline.config.load import load  # noqa: E402 - the folder above comes fir
 from pipeline.model import Limits, Stat  # noqa: E402
 from pipeline.run.tune.ground import Choice, Ground, prepared  # noqa: E402
 from pipeline.run.tune.setting import Setting  # noqa: E402
-from pipeline.run.tune.trial import Trial  # noqa: E402
 from pipeline.run.tune.tuning import race  # noqa: E402
 from pipeline.sources.local import LocalSource  # noqa: E402
 from pipeline.sources.source import Picture  # noqa: E402
@@ -39,8 +41,9 @@ from pipeline.workers import cpus  # noqa: E402
 from scripts.benchmarks import folders  # noqa: E402
 
 _THREADS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
-_NEAR = 0.85  # of the best: measured again
-_SECONDS = 1.2  # of a trial
+_AHEAD = 4  # of the grid: measured again
+_SECONDS = 1.0  # of a trial
+_GRID_ROUNDS = 2
 _SMALL_JPEGS = 240
 
 
@@ -78,7 +81,8 @@ class Found:
     auto_ratio: float
     tune_seconds: float
     clear: bool
-    table: dict[str, tuple[float, int]]  # setting -> rate as a multiple of that of auto, rounds
+    grid: dict[str, float]  # by setting: its rate as a multiple of the mean of all
+    ahead: dict[str, float]  # of those measured again: as a share of the best
 
 
 def loads(cache: Path, photos: Path | None) -> Iterator[Load]:
@@ -88,7 +92,7 @@ def loads(cache: Path, photos: Path | None) -> Iterator[Load]:
     camera = photos or folders.photos(cache)
     yield Load("photos", camera, "renditions: {thumb: {width: 300, height: 300}}\n")
     jpegs = folders.repeated(folders.photos(cache, small=True), cache / "jpegs", _SMALL_JPEGS)
-    yield Load("slow", jpegs, small, 0.05)
+    yield Load("slow", jpegs, small, 0.1)
     yield Load("slower", jpegs, small, 0.4)
 
 
@@ -105,44 +109,42 @@ def examine(load_: Load, folder: Path, *, seconds: float, rounds: int) -> Found:
         outcome = race(ground, seconds, lambda best, share: None)
         took = time.monotonic() - began
         grid = [Setting(count, threads) for count in range(1, children + 1) for threads in _THREADS]
-        ratios, rates = _exhaust(ground, grid, outcome.chosen, rounds)
-    scores = {setting: median(found) for setting, found in ratios.items()}
-    most = max(len(found) for found in ratios.values())
-    best = max((one for one in scores if len(ratios[one]) == most), key=lambda one: scores[one])
+        first, _ = _rounds(ground, grid, _GRID_ROUNDS)
+        ahead = sorted(first, key=lambda one: -first[one])[:_AHEAD]
+        scores, rates = _rounds(ground, [ground.auto, outcome.chosen, *ahead], rounds)
+    best = max(scores, key=lambda one: scores[one])
     return Found(
         load_.name,
         best,
-        median(rates[best]),
+        rates[best],
         outcome.chosen,
         scores[outcome.chosen] / scores[best],
         scores[ground.auto] / scores[best],
         took,
         outcome.clear,
-        {_said(one): (round(scores[one], 3), len(ratios[one])) for one in sorted(scores, key=lambda one: -scores[one])},
+        {_said(one): round(first[one], 3) for one in sorted(first, key=lambda one: -first[one])},
+        {_said(one): round(scores[one] / scores[best], 3) for one in sorted(scores, key=lambda one: -scores[one])},
     )
 
 
-def _exhaust(
-    ground: Ground, grid: list[Setting], chosen: Setting, rounds: int
-) -> tuple[dict[Setting, list[float]], dict[Setting, list[float]]]:
-    """Ratios to `auto` round by round, and rates."""
-    ratios: dict[Setting, list[float]] = {}
-    rates: dict[Setting, list[float]] = {}
+def _rounds(
+    ground: Ground, settings: Sequence[Setting], rounds: int
+) -> tuple[dict[Setting, float], dict[Setting, float]]:
+    """Of each setting the median of its rates, each as a multiple of the round's mean; and of the rates themselves."""
+    wanted = list(dict.fromkeys(settings))
+    shares: dict[Setting, list[float]] = {one: [] for one in wanted}
+    rates: dict[Setting, list[float]] = {one: [] for one in wanted}
     best = ground.trial(ground.auto, 4 * ground.auto.threads, 20.0).rate
-    wanted = list(dict.fromkeys([ground.auto, chosen, *grid]))
     for number in range(rounds):
-        made: dict[Setting, Trial] = {}
-        for setting in wanted[:: -1 if number % 2 else 1]:
+        made = {}
+        for setting in wanted[number % len(wanted) :] + wanted[: number % len(wanted)]:  # each comes first some time
             pictures = max(2 * setting.threads, round(best * _SECONDS))
-            made[setting] = ground.trial(setting, pictures, 2 * _SECONDS + 2 * 0.4)
-            best = max(best, made[setting].rate)
-        for setting, trial in made.items():
-            ratios.setdefault(setting, []).append(trial.rate / made[ground.auto].rate)
-            rates.setdefault(setting, []).append(trial.rate)
-        scores = {setting: median(ratios[setting]) for setting in wanted}
-        limit = _NEAR * max(scores.values())
-        wanted = [one for one in wanted if scores[one] >= limit or one in (ground.auto, chosen)]
-    return ratios, rates
+            made[setting] = max(1e-9, ground.trial(setting, pictures, 3 * _SECONDS).rate)
+            best = max(best, made[setting])
+        for setting, rate in made.items():
+            shares[setting].append(rate / geometric_mean(made.values()))
+            rates[setting].append(rate)
+    return {one: median(found) for one, found in shares.items()}, {one: median(found) for one, found in rates.items()}
 
 
 def _said(setting: Setting) -> str:
@@ -156,7 +158,7 @@ def main() -> int:
     parser.add_argument("--photos", type=Path, help="a folder of camera JPEGs, instead of some made here")
     parser.add_argument("--only", action="append", help="png, photos, slow or slower")
     parser.add_argument("--seconds", type=float, default=40.0, help="that tune may take")
-    parser.add_argument("--rounds", type=int, default=7, help="of the grid")
+    parser.add_argument("--rounds", type=int, default=15, help="of the settings that came out ahead")
     parser.add_argument("--cache", type=Path, default=_ROOT / "build" / "tune", help="where pictures are made and kept")
     parser.add_argument("--json", type=Path, help="write everything there")
     options = parser.parse_args()

@@ -223,7 +223,8 @@ class Race:
             chosen = auto
         for other in left:  # the queue is changed where that is faster without doubt
             middle, doubt = self._compared(other, best)
-            if other.queue != best.queue and middle - doubt > 1 + EQUAL:
+            sure = len(self._ratios(other, best)) > _ENOUGH and middle - doubt > 1 + EQUAL
+            if other.queue != best.queue and sure:
                 best = chosen = other
         trials: dict[Setting, list[Trial]] = {}
         for made in self._rounds:
