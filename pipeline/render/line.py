@@ -74,7 +74,7 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
             header,
             encoded,
             seconds_decode,
-            libraries(resampled=any(one.resampled_by is Resampler.LIBVIPS for one in renditions)),
+            libraries(resampler=any(one.resampler is not Resampler.PILLOW for one in (*task.specs, *task.beside))),
             warnings=tuple(dict.fromkeys(told)),
             upright=abouts[0].size if abouts else None,
             color=color,

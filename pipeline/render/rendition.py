@@ -27,7 +27,6 @@ from pipeline.render.resize import resample
 from pipeline.render.saliency import focus
 from pipeline.render.steps.registry import through
 from pipeline.render.trim import trimmed
-from pipeline.shape import Resampler
 
 
 class Rendition:
@@ -43,7 +42,6 @@ class Rendition:
         if self.frames < available and not first:
             self.warnings = (f"first of {available} frames only: {spec.format} holds no animation",)
         self.source_warnings: tuple[str, ...] = ()  # what its pixels told about the source
-        self.resampled_by = Resampler.PILLOW
         self._picture: Picture | None = None
         self._placement: Placement | None = None
         self._images: list[Image.Image] = []
@@ -78,7 +76,7 @@ class Rendition:
             frame, picture = replace(frame, image=image), replace(picture, icc=None)
         shown = self._framing = self._framing or self._framed(frame, picture)
         placement = self._placement = shown.place(spec)
-        image, self.resampled_by = resample(frame, placement, shown.turned, shown.orientation, spec)
+        image, _resampler = resample(frame, placement, shown.turned, shown.orientation, spec)
         if spec.profile is Profile.KEEP and not spec.linear:
             plain = not spec.steps and placement.canvas == placement.size
             image, self._icc = kept(image, picture.icc, spec.format, plain=plain)

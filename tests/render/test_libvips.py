@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,7 +10,10 @@ from PIL import Image, ImageChops, ImageStat
 
 from pipeline.model import Fit, Format, NotRendered, Rendered, Spec
 from pipeline.render import libvips
+from pipeline.render.decode import Frame
+from pipeline.render.geometry import place
 from pipeline.render.libvips import _window
+from pipeline.render.resize import resample
 from pipeline.shape import Resampler
 from tests.pictures import ADOBE_RGB, encoded, matrix_profile
 from tests.render.drawing import answer_to, rendition
@@ -123,8 +127,19 @@ def test_auto_leaves_small_pictures_and_enlarging_to_pillow() -> None:
         (large, Spec("a", 800, enlarge=True, resampler=Resampler.LIBVIPS), False),
         (large, Spec("a", 500, 100, Fit.FILL, enlarge=True), False),
     ):
-        answer, _files = answer_to(content, spec)
-        assert (" vips=" in answer.libraries) is by
+        with Image.open(io.BytesIO(content)) as image:
+            frame = Frame(image.convert("RGB"), 1)
+        placement = place(frame.image.size, spec)
+        got, resampler = resample(frame, placement, frame.image.size, 1, spec)
+        assert got.size == placement.size
+        assert (resampler is Resampler.LIBVIPS) is by
+
+
+def test_records_name_libvips_where_it_may_have_been_used() -> None:
+    content = encoded(scene((40, 30)), "PNG")
+    auto, pillow = Spec("a", 10), Spec("b", 10, resampler=Resampler.PILLOW)
+    assert " vips=" in answer_to(content, auto, pillow)[0].libraries
+    assert " vips=" not in answer_to(content, pillow)[0].libraries
 
 
 def test_a_profile_is_applied_to_what_it_made() -> None:
