@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from PIL import Image
 
+from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import Format, Spec
 from pipeline.render import memory
 from pipeline.render.film import Film
@@ -32,9 +33,18 @@ _MODES = {
     Format.TIFF: ("L", "LA", "RGB", "RGBA", "CMYK"),
 }
 
+# The longest side that the format can say, or that its decoders take.
+_LONGEST_SIDE = {Format.JPEG: 65_500, Format.WEBP: 16_383, Format.AVIF: 32_768, Format.GIF: 65_535}
+
 
 def prepared(film: Film, spec: Spec) -> tuple[Film, tuple[str, ...]]:
-    """`film` as the encoder takes it, all in one mode, and warnings; what every quality that is tried has in common."""
+    """`film` as the encoder takes it, all in one mode, and warnings; what every quality that is tried has in common.
+
+    Raises PictureError where it is larger than the format can be.
+    """
+    width, height = film.images[0].size
+    if max(width, height) > (most := _LONGEST_SIDE.get(spec.format, max(width, height))):
+        raise PictureError(ErrorKind.NOT_ENCODABLE, f"{width} x {height}: {spec.format} has at most {most:,} a side")
     images = _in_one_mode(film.images, spec.format)
     warnings: tuple[str, ...] = ()
     if spec.format is Format.GIF:

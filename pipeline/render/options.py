@@ -14,6 +14,9 @@ _FULL_CHROMA_FROM = 90  # the JPEG quality from which chroma is kept at full res
 # Pixels. On 24 photographs progressive saves 2.9 % of bytes at 1200 px for 12 % more time, 1.3 % for 4 % at 300 px.
 _PROGRESSIVE_FROM = 150_000
 _LOSSLESS_QUALITY = 75  # of WebP: how hard it tries
+# What a hostile picture says may not fit: milliseconds that one frame can be shown, and how often all of them are.
+_LONGEST, _LONGEST_OTHERWISE = {Format.GIF: 655_350, Format.PNG: 65_535}, 2**24 - 1
+_MOST_PLAYS = 65_535
 _PREDICTOR, _XMP = 317, 700  # TIFF tags
 
 
@@ -91,18 +94,21 @@ def _tiff_tags(film: Film) -> TiffImagePlugin.ImageFileDirectory_v2:
 
 
 def _animated(film: Film, format_: Format) -> dict[str, object]:
-    named: dict[str, object] = {"save_all": True, "append_images": film.images[1:], "duration": list(film.durations)}
+    longest = min(_LONGEST.get(format_, _LONGEST_OTHERWISE), (2**31 - 1) // len(film.durations))
+    durations = [min(max(1, duration), longest) for duration in film.durations]
+    named: dict[str, object] = {"save_all": True, "append_images": film.images[1:], "duration": durations}
+    plays = min(film.plays, _MOST_PLAYS)
     transparent = any(image.mode == "RGBA" or "transparency" in image.info for image in film.images)
     match format_:
         case Format.GIF:
             # A GIF says how often it is repeated after the first time, and says nothing where it is not.
-            if film.plays != 1:
-                named["loop"] = max(0, film.plays - 1)
+            if plays != 1:
+                named["loop"] = max(0, plays - 1)
             named["disposal"] = 2 if transparent else 0  # what is to become transparent has to be cleared
             if transparent:  # each frame must say which colour is: optimising takes that out of those that are opaque
                 named["optimize"] = False
         case Format.PNG:
-            named |= {"loop": film.plays, "disposal": 0, "blend": 0}
+            named |= {"loop": plays, "disposal": 0, "blend": 0}
         case Format.WEBP:
-            named |= {"loop": film.plays, "background": (0, 0, 0, 0)}
+            named |= {"loop": plays, "background": (0, 0, 0, 0)}
     return named

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import zlib
+
 import pytest
 from PIL import Image
 
@@ -108,3 +110,24 @@ def test_a_frame_that_says_zero_is_shown_as_browsers_do() -> None:
     frames = [Image.new("RGB", (9, 9), colour) for colour in COLOURS]
     content = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert [duration for _, duration in frames_of(rendition(content, Spec("a", format=Format.WEBP)))] == [100] * 3
+
+
+@pytest.mark.parametrize("target", [Format.GIF, Format.PNG, Format.WEBP, Format.AVIF])
+def test_what_no_format_can_say_becomes_the_most_that_it_can(target: Format) -> None:
+    """An animated PNG that is shown for weeks, and as often as a number can say."""
+    whole = bytearray(film("PNG"))
+    at = whole.index(b"acTL") + 8
+    _put(whole, at - 4, at, (2**32 - 1).to_bytes(4))
+    at = -1
+    while (at := whole.find(b"fcTL", at + 1)) >= 0:
+        _put(whole, at + 4, at + 4 + 20, (65_535).to_bytes(2) + (1).to_bytes(2))  # 65,535 s
+    frames = frames_of(rendition(bytes(whole), Spec("a", 45, format=target)))
+    assert len(frames) == len(COLOURS)
+    assert all(65_000 <= duration <= 65_535_000 for _, duration in frames)
+
+
+def _put(whole: bytearray, start: int, at: int, value: bytes) -> None:
+    """Write `value` at `at` into the chunk whose content starts at `start`, and make its checksum right again."""
+    whole[at : at + len(value)] = value
+    size = int.from_bytes(whole[start - 8 : start - 4])
+    whole[start + size : start + size + 4] = zlib.crc32(whole[start - 4 : start + size]).to_bytes(4)
