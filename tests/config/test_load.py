@@ -92,7 +92,7 @@ def test_a_long_config_is_read_whole(tmp_path: Path) -> None:
             Spec("full", format=Format.PNG, background="#000080"),
         ),
         workers=WorkerSettings(threads=3, processes=0, queue=5, memory=1536 * 2**20),
-        limits=Limits(12_500_000, 2, 3, 1.5, 500_000_000, 10),
+        limits=Limits(12_500_000, 2, 3, seconds=1.5, memory=500_000_000, file_size=10),
         manifest=tmp_path / "records" / "m.sqlite",
         notify=NotifySettings(
             "HC_URL",
