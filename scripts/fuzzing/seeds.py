@@ -59,7 +59,12 @@ def _picture() -> Image.Image:
 
 
 def _in_mode(picture: Image.Image, mode: str) -> Image.Image:
-    return picture.convert("I").convert("I;16") if mode == "I;16" else picture.convert(mode)
+    if mode == "I;16":
+        return picture.convert("I").convert(mode)
+    made = picture.convert(mode)
+    if mode.endswith("A"):
+        made.putalpha(picture.getchannel("G"))
+    return made
 
 
 def _saved(picture: Image.Image, name: str, **options: object) -> bytes:
