@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
 
 from pipeline import __version__
@@ -21,6 +20,8 @@ def failure_key(limits: Limits) -> str:
     installed versions takes 50 ms the first time, so only those ask who have a failure at hand. Libraries that Pillow
     finds on the system instead of in its wheel may change unseen; `failures retry` is for them.
     """
+    import importlib.metadata  # noqa: PLC0415 - 20 ms, and most runs fail at nothing
+
     versions = {"pipeline": __version__, "pixels": str(VERSION)}
     for package in _PACKAGES:
         try:

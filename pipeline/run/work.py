@@ -67,6 +67,7 @@ class Work:
         self._pace = Pace(stop.deadline, manifest.pace() if stop.deadline is not None else None)
         self._twice: list[Job] = []  # their child died once; append is atomic
         self._hiring: Hiring | None = None
+        self._expect: Callable[[int], None] = lambda jobs: None  # tells those who render how much is to come
         self._tidied: Tidied | None = None
         self._stopped = ""
         self._cut = True  # until everything that there was to do was done
@@ -142,7 +143,9 @@ class Work:
 
     def _renderer(self) -> AbstractContextManager[Renderer]:
         if self.workers.processes:
-            return Nursery(_RENDER, _WARM_UP, self.workers.processes)
+            nursery = Nursery(_RENDER, _WARM_UP, self.workers.processes, at_once=False)
+            self._expect = nursery.expect
+            return nursery
         from pipeline.render.line import render  # noqa: PLC0415 - with children, this process never imports Pillow
 
         return nullcontext(InThread(render))
@@ -176,6 +179,7 @@ class Work:
 
         To adopt means that a file may be in the way: it becomes ours by its record, once it has proved equal.
         """
+        self._expect(len(jobs))
         claims = [Claim(one.target, job.source, one.spec.name) for job in jobs for one in job.planned if not one.ours]
         if claims and self._options.plan.adopt:
             there = self._target.stats([claim.target for claim in claims])

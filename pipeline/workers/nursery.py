@@ -28,13 +28,15 @@ _KILLED = 4  # children that may be killed while they start: more, and there is 
 class Nursery:
     """Up to `count` children. A `Renderer`: `ask` may be called from any thread.
 
-    Children start in the background when the nursery opens; one that dies is replaced when it is next needed.
+    Children start in the background: all when the nursery opens (`at_once`), or as many as `expect` says, or where one
+    is needed and none is idle. One that dies is replaced when it is next needed.
     `confinement` is what the first of them to be asked found enforced, `remarks` what libraries printed meanwhile.
     """
 
-    def __init__(self, function: str, warm_up: str | None, count: int) -> None:
+    def __init__(self, function: str, warm_up: str | None, count: int, *, at_once: bool = True) -> None:
         self._setup = Setup(function, warm_up, os.getpid())
         self._count = count
+        self._at_once = at_once
         self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()  # True: start one more; False: end
         self._lendable = threading.Condition()
         self._idle: list[Child] = []
@@ -48,11 +50,16 @@ class Nursery:
 
     def __enter__(self) -> Nursery:
         self._starter.start()
+        if self._at_once:
+            self.expect(self._count)
+        return self
+
+    def expect(self, requests: int) -> None:
+        """Have as many children as there are requests to come, up to `count`, before they are asked. Any thread."""
         with self._lendable:
-            for _ in range(self._count):
+            while self._alive < min(requests, self._count):
                 self._alive += 1
                 self._wanted.put(True)
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -8,7 +8,10 @@ import pytest
 
 from pipeline.errors import ExitStatus
 from pipeline.run import work as run_module
-from tests.world import World
+from pipeline.workers import nursery
+from pipeline.workers.child import Setup
+from pipeline.workers.process import Child
+from tests.world import World, jpeg
 
 
 @pytest.fixture
@@ -52,3 +55,25 @@ def test_a_picture_that_always_kills_its_child_fails_alone_and_by_name(
     assert failure.source == "b/004.jpg"
     assert failure.error.startswith(error)
     assert len(world.tree()) == 7
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_run_without_work_starts_no_child_and_one_with_little_no_more_than_it_needs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Setup] = []
+
+    def counted(setup: Setup) -> Child:
+        started.append(setup)
+        return Child(setup)
+
+    monkeypatch.setattr(nursery, "Child", counted)
+    world.fill(1)
+    assert world.run(processes=2).pictures == {"done": 1}
+    assert len(started) == 1
+    assert world.run(processes=2).pictures == {"unchanged": 1}
+    assert len(started) == 1
+    for number in range(3):
+        world.put(f"more/{number}.jpg", jpeg((number, 0, 0)))
+    assert world.run(processes=2).pictures == {"done": 3, "unchanged": 1}
+    assert len(started) == 3
