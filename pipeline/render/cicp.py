@@ -171,5 +171,5 @@ def _profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
 
 
 def _text(said: str) -> bytes:
-    raw = said.encode("utf-16-be")
+    raw = "".join(f"\0{char}" for char in said).encode("ascii")  # UTF-16 without its codec, which is loaded on demand
     return b"mluc\0\0\0\0" + struct.pack(">LL4sLL", 1, 12, b"enUS", len(raw), 28) + raw

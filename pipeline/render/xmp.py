@@ -5,6 +5,7 @@ Documents with a document type are refused (that is where entities, and bombs of
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -62,7 +63,8 @@ def read(packet: bytes) -> tuple[Property, ...]:
     """The properties of `packet`, in its order. Raises ValueError on what cannot be read."""
     if len(packet) > _MOST:
         raise ValueError("XMP of more than a megabyte")
-    said = packet.decode("utf-8-sig", "replace").strip("\0 \t\r\n")
+    # Not utf-8-sig: Python would load that when it is first met, and a confined child can load nothing.
+    said = packet.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace").strip("\0 \t\r\n")
     if re.search(r"<!(?:DOCTYPE|ENTITY)|\0", said):  # NUL: UTF-16, which could hide one, and which nobody writes
         raise ValueError("XMP with a document type")
     try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import struct
+import zlib
 from collections.abc import Iterator
 
 import pytest
@@ -131,6 +133,39 @@ EVERYTHING = {
     "of few colours": Spec("a", 300, format=Format.PNG, colors=16),
     "verified": Spec("a", 300, verify=Verify.DECODE),
 }
+
+
+def _with_chunk(png: bytes, kind: bytes, content: bytes) -> bytes:
+    """`png` with one more chunk behind its header."""
+    chunk = struct.pack(">L", len(content)) + kind + content + struct.pack(">L", zlib.crc32(kind + content))
+    return png[:33] + chunk + png[33:]
+
+
+_XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:xmpRights="http://ns.adobe.com/xap/1.0/rights/" xmpRights:Marked="True"/>'
+    b"</rdf:RDF></x:xmpmeta>"
+)
+RARE = {
+    "XMP": lambda: pictures.encoded(_quarters(), "JPEG", xmp=_XMP),
+    "XMP with a byte order mark": lambda: pictures.encoded(_quarters(), "JPEG", xmp=b"\xef\xbb\xbf" + _XMP),
+    "broken XMP": lambda: pictures.encoded(_quarters(), "JPEG", xmp=b"<x"),
+    "a comment": lambda: pictures.encoded(_quarters(), "JPEG", comment=b"\xff\xfe said"),
+    "cICP": lambda: _with_chunk(pictures.encoded(_quarters(), "PNG"), b"cICP", bytes((12, 13, 0, 1))),
+    "gAMA": lambda: _with_chunk(pictures.encoded(_quarters(), "PNG"), b"gAMA", struct.pack(">L", 55_555)),
+    "international text": lambda: _with_chunk(
+        pictures.encoded(_quarters(), "PNG"), b"iTXt", "Title\0\0\0de\0\0Gr\u00fc\u00dfe".encode()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RARE)
+def test_what_is_rare_needs_nothing_that_is_loaded_when_it_is_met(nursery: Nursery, name: str) -> None:
+    content = RARE[name]()
+    specs = (Spec("a", 30, metadata=Metadata.KEEP), Spec("b", 30, metadata=Metadata.RIGHTS, format=Format.PNG))
+    shut_in, free = carried(nursery, content, specs), carried(InThread(render), content, specs)
+    assert shut_in == free
+    assert len(shut_in) == 6
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
