@@ -8,6 +8,10 @@ Both survive pickling, because a `PictureError` travels from a rendering child t
 from __future__ import annotations
 
 import enum
+import errno
+
+# What the machine lacks when a system call fails so; whatever was being done is not to blame, and may work next time.
+LACKS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EIO})
 
 
 class ExitStatus(enum.IntEnum):
@@ -31,7 +35,7 @@ class ErrorKind(enum.StrEnum):
     NOT_OURS = "not ours"  # a file this config did not make is in the way
     BAD_NAME = "bad name"  # the target's name is too long, or a folder or link stands in its place
     BAD_SIDECAR = "bad sidecar"
-    UNREADABLE = "unreadable"  # the operating system would not let us read the source or list the folder
+    UNREADABLE = "unreadable"  # the operating system would not let us read the source, list the folder or work on it
     READ_TIMED_OUT = "read timed out"
     CHANGED = "changed while read"
     TOO_MANY_BYTES = "too many bytes"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -14,8 +15,9 @@ from pipeline import __version__
 from pipeline.cli.console import OutputTrouble, complain
 from pipeline.cli.descriptors import plug
 from pipeline.cli.progress import listen
-from pipeline.errors import ExitStatus, PipelineError
+from pipeline.errors import LACKS, ExitStatus, PipelineError
 
+_LACKS = LACKS | {errno.ENOMEM, errno.EROFS, errno.EAGAIN}
 _COMMANDS = ("init", "run", "plan", "status", "verify", "failures", "prune", "manifest", "schedule", "doctor", "tune")
 
 
@@ -108,9 +110,24 @@ def _status_of(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way
         if isinstance(error, OSError) and (trouble := _output_trouble()):  # click's own words, such as --help
             complain(f"pipeline: {trouble}")
             return ExitStatus.UNFINISHED
+        if lack := _lack(error):
+            complain(f"pipeline: {lack}")
+            return ExitStatus.UNFINISHED
         complain(traceback.format_exc().rstrip())
         complain("pipeline: this is a defect of pipeline; please report it with the lines above")
         return ExitStatus.UNFINISHED
+
+
+def _lack(error: Exception) -> str:
+    """What this machine could not give, wherever it was asked for; "" where that is not what `error` says."""
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return "cannot start another thread: too many processes, or no memory (see `ulimit -u`)"
+    if isinstance(error, OSError) and error.errno in _LACKS:
+        where = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror}{where}"
+    return ""
 
 
 def _output_trouble() -> OutputTrouble | None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from PIL import Image
 
-from pipeline.errors import ErrorKind, PictureError
+from pipeline.errors import LACKS, ErrorKind, PictureError
 from pipeline.model import Animation, NotRendered, Profile, Rendered, RenderTask, Spec, Status
 from pipeline.render.canvas import finished
 from pipeline.render.colour import kept, to_srgb
@@ -141,5 +141,7 @@ class Rendition:
 def _failure(error: Exception) -> PictureError:
     if isinstance(error, PictureError):
         return error
+    if isinstance(error, OSError) and error.errno in LACKS:
+        return PictureError(ErrorKind.UNREADABLE, str(error.strerror))
     kind = ErrorKind.MEMORY_LIMIT if isinstance(error, MemoryError) else ErrorKind.NOT_ENCODABLE
     return PictureError(kind, f"{type(error).__name__}: {error}")

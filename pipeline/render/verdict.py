@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import mmap
 
 from PIL import Image
 
-from pipeline.errors import ErrorKind, PictureError
+from pipeline.errors import LACKS, ErrorKind, PictureError
 from pipeline.model import Limits
 from pipeline.render import container, memory
 
@@ -53,7 +52,7 @@ def _kind(error: Exception, view: mmap.mmap, name: str) -> ErrorKind:
         return ErrorKind.MEMORY_LIMIT
     if isinstance(error, Image.DecompressionBombError):
         return ErrorKind.TOO_MANY_PIXELS
-    if isinstance(error, OSError) and error.errno == errno.EIO:
+    if isinstance(error, OSError) and error.errno in LACKS:
         return ErrorKind.UNREADABLE
     text = "not implemented" if isinstance(error, NotImplementedError) else str(error).lower()
     for kind, words in _WORDS:

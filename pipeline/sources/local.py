@@ -19,6 +19,7 @@ from pipeline.sources.globs import Globs
 from pipeline.sources.source import Folder, Picture, Unsupported, Vanished
 from pipeline.sources.walk import Walk
 
+_LATEST = 2**63 - 1  # nanoseconds, in the year 2262; ext4 goes on to 2446
 GRAIN = 2.0  # seconds: the coarsest time stamps in use (FAT's) are that far apart
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE})  # ENXIO: a socket, by now
@@ -219,8 +220,9 @@ class LocalSource:
 
 
 def fingerprint(found: os.stat_result) -> Stat:
-    """The part of a stat that the program keeps."""
-    return Stat(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_dev, found.st_ino)
+    """The part of a stat that the program keeps. Times that no manifest can hold count as the last one that it can."""
+    modified, changed = (max(-_LATEST, min(when, _LATEST)) for when in (found.st_mtime_ns, found.st_ctime_ns))
+    return Stat(found.st_size, modified, changed, found.st_dev, found.st_ino)
 
 
 def _same_file(found: os.stat_result, listed: Stat) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from pipeline.errors import ErrorKind, PictureError
+from pipeline.errors import LACKS, ErrorKind, PictureError
 from pipeline.workers import wire
 from pipeline.workers.confine import confine
 from pipeline.workers.exchange import Bounds, Function, Meter, Reply
@@ -119,8 +119,11 @@ class _Host:
             raise
         except Exception as error:  # noqa: BLE001 - a defect of ours costs one picture, and says so
             steps = None
-            _remark("".join(traceback.format_exception(error)))
-            self._fail(PictureError(ErrorKind.INTERNAL, f"{type(error).__name__}: {error}"))
+            if isinstance(error, OSError) and error.errno in LACKS:
+                self._fail(PictureError(ErrorKind.UNREADABLE, str(error.strerror)))
+            else:
+                _remark("".join(traceback.format_exception(error)))
+                self._fail(PictureError(ErrorKind.INTERNAL, f"{type(error).__name__}: {error}"))
 
     def _fail(self, error: PictureError) -> None:
         self._say(error, self._limits.meter())

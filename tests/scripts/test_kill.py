@@ -12,21 +12,19 @@ from pathlib import Path
 import pytest
 
 from scripts.benchmarks.folders import photos, repeated
-from scripts.kill_test import Bench, breaches_after_kill, breaches_after_next_run, undisturbed
+from scripts.checks.bench import Bench, breaches_after_next_run, breaches_at_once, undisturbed
 
 _SCRIPT = Path(__file__).parents[2] / "scripts" / "kill_test.py"
 
 
 @pytest.mark.slow
-def test_a_killed_run_leaves_nothing_torn_and_the_next_one_finishes_its_work(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, str(_SCRIPT), "--kills", "3", "--at-least", "30", "--work", str(tmp_path / "work")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("who", ["group", "parent", "child"])
+def test_a_killed_run_leaves_nothing_torn_and_the_next_one_finishes_its_work(tmp_path: Path, who: str) -> None:
+    options = ["--kills", "3", "--at-least", "30", "--who", who, "--work", str(tmp_path / "work")]
+    done = subprocess.run([sys.executable, str(_SCRIPT), *options], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 kills, 0 with a breach" in done.stdout
+    assert f"3 kills ({who}), 0 with a breach" in done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +57,9 @@ def _corrupt(target: Path) -> None:
 def test_it_sees_what_must_not_be(made: Bench, harm: Callable[[Path], None], complaint: str) -> None:
     shutil.rmtree(made.target, ignore_errors=True)
     shutil.copytree(made.folder / "undisturbed", made.target)
-    assert breaches_after_kill(made) == []
+    assert breaches_at_once(made) == []
     harm(made.target)
-    assert any(complaint in breach for breach in breaches_after_kill(made))
+    assert any(complaint in breach for breach in breaches_at_once(made))
 
 
 def test_it_sees_temporary_files_that_stay(made: Bench) -> None:

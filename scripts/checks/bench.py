@@ -1,0 +1,226 @@
+"""A run that was left in peace, and what must hold of one that was not: at once, and after the next run."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PIPELINE = (sys.executable, "-I", "-m", "pipeline")
+RENDITIONS = """\
+renditions:
+  thumb: {width: 320, height: 320}
+  wide: {width: 640, format: webp}
+"""
+EARLIER = RENDITIONS.replace("width: 640", "width: 600").replace("height: 320", "height: 300")
+_UNTRUSTED = 2.2  # seconds until the program trusts the stat of a file
+
+Tree = dict[str, str]  # path below the target -> SHA-256 in hex
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where all of it happens, and what an undisturbed run made of it."""
+
+    folder: Path
+    source: Path
+    options: tuple[str, ...]
+    tree: Tree
+    export: bytes
+    seconds: float
+    place: Path | None = None  # the target of the runs that are broken, where it is not in `folder`
+    durability: str = "sync"
+    earlier: Tree = field(default_factory=dict)  # what may lie there because another recipe made it before
+
+    @property
+    def config(self) -> Path:
+        """The config of the runs that are broken."""
+        return self.folder / "killed.yaml"
+
+    @property
+    def target(self) -> Path:
+        """Where they write to."""
+        return self.place or self.folder / "killed"
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """A run of it."""
+        return (*PIPELINE, "run", str(self.config), *self.options)
+
+    def write_config(self, renditions: str = RENDITIONS) -> None:
+        """The config that is used from now on."""
+        write_config(self.config, self.source, self.target, renditions, self.durability)
+
+
+def settle() -> None:
+    """Wait until the program trusts the stat of files that were made just now."""
+    time.sleep(_UNTRUSTED)
+
+
+def undisturbed(
+    folder: Path,
+    source: Path,
+    options: tuple[str, ...],
+    *,
+    place: Path | None = None,
+    durability: str = "sync",
+) -> Bench:
+    """Make what all other runs are held against. Raises SystemExit where even that does not work."""
+    config = write_config(folder / "undisturbed.yaml", source, folder / "undisturbed")
+    started = time.monotonic()
+    done = subprocess.run([*PIPELINE, "run", str(config), *options], capture_output=True, check=False)
+    seconds = time.monotonic() - started
+    if done.returncode != 0:
+        raise SystemExit(f"the undisturbed run ended with status {done.returncode}: {said(done)}")
+    bench = Bench(folder, source, options, tree(folder / "undisturbed"), export(config), seconds, place, durability)
+    bench.write_config()
+    return bench
+
+
+def earlier_run(bench: Bench) -> Tree:
+    """Let a run with another recipe fill the target, which the next run is to replace; what it made."""
+    bench.write_config(EARLIER)
+    done = subprocess.run(bench.command, capture_output=True, check=False)
+    bench.write_config()
+    if done.returncode != 0:
+        raise SystemExit(f"the run with another recipe ended with status {done.returncode}: {said(done)}")
+    return tree(bench.target)
+
+
+def write_config(
+    path: Path, source: Path, target: Path, renditions: str = RENDITIONS, durability: str = "sync"
+) -> Path:
+    """A config for `source` and `target`."""
+    path.write_text(f"source: {source}\ntarget: {{path: {target}, durability: {durability}}}\n{renditions}")
+    return path
+
+
+# -- at once
+
+
+def breaches_at_once(bench: Bench) -> list[str]:
+    """What must not be and is, at any moment of a run."""
+    return [*_torn(bench), *_ahead(bench)]
+
+
+def tree(target: Path) -> Tree:
+    """Everything under a final name."""
+    return {
+        str(path.relative_to(target)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(target.rglob("*"))
+        if path.is_file()
+        and ".pipeline" not in path.relative_to(target).parts
+        and not path.name.startswith(".pipeline-")
+    }
+
+
+def temporary(target: Path) -> list[str]:
+    """Temporary files, and whatever else was made on the way to something: none may stay."""
+    return [str(path.relative_to(target)) for path in sorted(target.rglob(".pipeline-*"))]
+
+
+def _torn(bench: Bench) -> list[str]:
+    return [
+        f"not whole: {path}" if path in bench.tree else f"not of the undisturbed run: {path}"
+        for path, sha256 in tree(bench.target).items()
+        if sha256 not in (bench.tree.get(path), bench.earlier.get(path))
+    ]
+
+
+def _ahead(bench: Bench) -> list[str]:
+    """Where the manifest says more than the disk holds. A copy is opened: the next run finds all as it was left.
+
+    A file that replaced an earlier one may be newer than its row, never older.
+    """
+    with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
+        for path in (bench.target / ".pipeline").glob("manifest.sqlite*"):
+            if not path.name.endswith("-shm"):  # an index of the log, made anew from it
+                shutil.copy(path, folder)
+        copy = Path(folder, "manifest.sqlite")
+        if not copy.exists():
+            return []
+        try:
+            with contextlib.closing(sqlite3.connect(copy)) as connection:
+                sound = connection.execute("PRAGMA integrity_check").fetchall()
+                rows = connection.execute("SELECT target, sha256 FROM rendition WHERE status = 'done'").fetchall()
+        except sqlite3.Error as error:
+            return [f"manifest: {error}"]
+    found = [] if sound == [("ok",)] else [f"manifest: {sound}"]
+    for target, sha256 in rows:
+        path = bench.target / os.fsdecode(target)
+        if not path.is_file():
+            found.append(f"the manifest is ahead of the disk: {path.name} is missing")
+            continue
+        there = hashlib.sha256(path.read_bytes()).hexdigest()
+        newer = sha256.hex() == bench.earlier.get(os.fsdecode(target)) and there == bench.tree.get(os.fsdecode(target))
+        if there != sha256.hex() and not newer:
+            found.append(f"the manifest is ahead of the disk: {path.name} is not what was recorded")
+    return found
+
+
+def lock_is_free(bench: Bench) -> bool:
+    """Whether nobody holds the lock of the target."""
+    try:
+        descriptor = os.open(bench.target / ".pipeline" / "manifest.sqlite.lock", os.O_RDONLY)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+# -- after the next run
+
+
+def breaches_after_next_run(bench: Bench) -> list[str]:
+    """What must not be and is, once the next run has ended."""
+    found = []
+    done = subprocess.run(bench.command, capture_output=True, check=False)
+    if done.returncode != 0:
+        found.append(f"the next run ended with status {done.returncode}: {said(done)}")
+    elif done.stderr:
+        found.append(f"the next run had something to say: {said(done)}")
+    found += differences(bench)
+    checked = subprocess.run([*PIPELINE, "verify", str(bench.config)], capture_output=True, check=False)
+    if checked.returncode != 0:
+        found.append(f"verify ended with status {checked.returncode}: {said(checked)}")
+    if export(bench.config) != bench.export:
+        found.append("the export differs from that of the undisturbed run")
+    return found
+
+
+def differences(bench: Bench) -> list[str]:
+    """Where the target is not as the undisturbed run left its own."""
+    found = tree(bench.target)
+    return [
+        *(
+            f"differs from the undisturbed run: {path}"
+            for path in sorted(found.keys() | bench.tree.keys())
+            if found.get(path) != bench.tree.get(path)
+        ),
+        *(f"temporary file left: {path}" for path in temporary(bench.target)),
+    ]
+
+
+def said(done: subprocess.CompletedProcess[bytes]) -> str:
+    """The end of what a command said."""
+    return (done.stdout + done.stderr).decode(errors="replace").strip()[-600:]
+
+
+def export(config: Path) -> bytes:
+    """What the manifest knows, without what is measured."""
+    command = [*PIPELINE, "manifest", "export", str(config), "--format", "jsonl"]
+    return subprocess.run(command, capture_output=True, check=False).stdout
