@@ -32,8 +32,8 @@ _BAD = ("crash", "defect")
 _SHUT = ("PermissionError", "Operation not permitted", "ModuleNotFoundError")
 _OUR_ERRORS = ("AttributeError", "NameError", "TypeError", "KeyError", "IndexError", "AssertionError", "OverflowError")
 _SLOW = 5.0  # seconds of the wall: worth a line, no failure
-_FOOTING = 48 * 2**20  # bytes of an idle child that has seen pictures
-_SLACK = 64 * 2**20  # bytes that earlier pictures may have left behind
+_FOOTING = 72 * 2**20  # bytes of an idle child that has seen pictures
+_SLACK = 128 * 2**20  # bytes that earlier pictures may have left behind
 
 
 @dataclass
