@@ -14,7 +14,7 @@ from pipeline.render.header import read_header
 from pipeline.render.libraries import libraries
 from pipeline.render.memory import close_all
 from pipeline.render.placeholder import REDUCED, placeholder
-from pipeline.render.rendition import Rendition
+from pipeline.render.rendition import Drawn, Rendition
 from pipeline.render.source import Source, opening
 from pipeline.render.verdict import for_want_of_memory
 from pipeline.render.warmth import put_through, set_switches
@@ -102,8 +102,9 @@ def _drawn(source: Source, renditions: list[Rendition], task: RenderTask, header
     for frame in frames(source, task, max((one.frames for one in renditions), default=1)):
         about = about or picture(source, stored, 1 if alone else header.frames)
         decoded = time.perf_counter()
+        drawn: Drawn = {}
         for rendition in renditions:
-            rendition.draw(frame, about)
+            rendition.draw(frame, about, drawn)
         drawing += time.perf_counter() - decoded
     if about is None:  # `frames` yields one at least, or raises
         raise PictureError(ErrorKind.DAMAGED, "no frame")

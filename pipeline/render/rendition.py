@@ -28,6 +28,9 @@ from pipeline.render.saliency import focus
 from pipeline.render.steps.registry import through
 from pipeline.render.trim import trimmed
 
+Drawn = dict[tuple[object, ...], tuple[Image.Image, tuple[str, ...]]]
+"""One frame as it was resampled and made sRGB, with warnings, by all that shaped it. Nobody may draw into it."""
+
 
 class Rendition:
     """Used by one thread. `frames`: how many it wants of a source that has `available` (1 where it is no animation)."""
@@ -55,34 +58,53 @@ class Rendition:
         """Its first frame as it was drawn, before it is encoded; None where that failed."""
         return self._images[0] if self._images else None
 
-    def draw(self, frame: Frame, picture: Picture) -> None:
-        """Takes the next frame, unless there are enough or an earlier one could not be drawn. Never raises."""
+    def draw(self, frame: Frame, picture: Picture, drawn: Drawn) -> None:
+        """Takes the next frame, unless there are enough or an earlier one could not be drawn. Never raises.
+
+        `drawn` is what other renditions of this frame have come to: one size in three formats is resampled once.
+        """
         if self._failure is not None or len(self._images) == self.frames:
             return
         started = time.perf_counter()
         self._picture = picture
         try:
-            self._images.append(self._drawn(frame, picture))
+            self._images.append(self._drawn(frame, picture, drawn))
             self._durations.append(frame.duration)
         except Exception as error:  # noqa: BLE001 -- Pillow raises nearly anything; all of it is this rendition's failure
             self._failure = _failure(error)
         self._seconds_resize += time.perf_counter() - started
 
-    def _drawn(self, frame: Frame, picture: Picture) -> Image.Image:
+    def _drawn(self, frame: Frame, picture: Picture, drawn: Drawn) -> Image.Image:
         """The order of what is done to pixels, from here to the encoder."""
         spec = self.spec
+        if spec.profile is Profile.SRGB and not spec.linear:
+            return self._finished(self._shared(frame, picture, drawn))
         if spec.linear:  # light can only be told from colours that are known
             image, self.source_warnings = to_srgb(frame.image, picture.icc)
             frame, picture = replace(frame, image=image), replace(picture, icc=None)
         shown = self._framing = self._framing or self._framed(frame, picture)
         placement = self._placement = shown.place(spec)
         image, _resampler = resample(frame, placement, shown.turned, shown.orientation, spec)
-        if spec.profile is Profile.KEEP and not spec.linear:
+        if not spec.linear:
             plain = not spec.steps and placement.canvas == placement.size
             image, self._icc = kept(image, picture.icc, spec.format, plain=plain)
-        elif not spec.linear:
-            image, self.source_warnings = to_srgb(image, picture.icc)
-        return finished(through(spec.steps, image, spec.dpr), placement, spec)
+        return self._finished(image)
+
+    def _shared(self, frame: Frame, picture: Picture, drawn: Drawn) -> Image.Image:
+        """The frame resampled and made sRGB, which other renditions of the same placement may have done before."""
+        shown = self._framing = self._framing or self._framed(frame, picture)
+        placement = self._placement = shown.place(self.spec)
+        key = (placement, shown.turned, shown.orientation, self.spec.resampler)
+        if key not in drawn:
+            image, _resampler = resample(frame, placement, shown.turned, shown.orientation, self.spec)
+            drawn[key] = to_srgb(image, picture.icc)
+        image, self.source_warnings = drawn[key]
+        return image.copy() if self.spec.steps else image  # a step may draw into what it gets
+
+    def _finished(self, image: Image.Image) -> Image.Image:
+        if self._placement is None:
+            raise PictureError(ErrorKind.INTERNAL, "no placement")
+        return finished(through(self.spec.steps, image, self.spec.dpr), self._placement, self.spec)
 
     def _framed(self, frame: Frame, picture: Picture) -> Framing:
         shown = framing(picture.size, picture.orientation, self.spec, self._task)
