@@ -1,7 +1,7 @@
-"""`threads: auto`: a run begins with two more threads than children, and hires while its children have nothing to do.
+"""`threads: auto`: a run begins with a few more threads than children, and hires while its children have nothing to do.
 
-With storage that answers at once, two threads beyond the children keep all of them busy, and more would only hold more
-pictures in memory. With storage that takes its time, that many spend theirs waiting for it, and the children for them.
+With storage that answers at once, a few threads beyond the children keep all of them busy, and more would only hold
+more pictures in memory. With storage that takes its time, they spend theirs waiting for it, and the children for them.
 So it is looked at every tick: children without work while jobs wait and this process idles call for more threads;
 pictures that queue up for a child, for fewer.
 """

@@ -67,12 +67,16 @@ class Workers:
 
 
 def workers(config: Config, options: RunOptions) -> Workers:
-    """What the config and the command line say, with `auto` decided: a child a CPU; two threads more, so that reading
-    and writing go on while every child renders, and as many as it takes where storage is slow (see `hiring`).
+    """What the config and the command line say, with `auto` decided: a child a CPU; twice as many threads and four, so
+    that reading and syncing go on while every child renders, and as many as it takes where storage is slow (see
+    `hiring`). Measured on two CPUs, by no means idle: 6 to 12 threads are 3 to 15 % faster than 4.
     """
     asked = config.workers
     processes = next((n for n in (options.processes, asked.processes) if n is not None), cpus.available())
     threads = next((n for n in (options.threads, asked.threads) if n is not None), None)
-    begin = (processes or cpus.available()) + 2 if threads is None else threads
-    most = max(begin, most_threads(len(config.specs))) if threads is None else begin
+    if threads is not None:
+        begin = most = threads
+    else:
+        begin = 2 * processes + 4 if processes else cpus.available() + 2  # threads that render are CPUs' work
+        most = max(begin, most_threads(len(config.specs)))
     return Workers(begin, processes, asked.queue, asked.memory or memory.available(), most)

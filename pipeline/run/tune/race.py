@@ -108,7 +108,7 @@ class Race:
         if self._lacks_work(auto):
             self._measure(replace(auto, hires=False))  # what hiring brings
         else:
-            for threads in (full, full + 1, full + 2, full + 4):
+            for threads in (full, full + 1, full + 2, full + 4, 2 * auto.threads):
                 if self._remaining() > 0 and threads != auto.threads:  # that many begin in `auto`
                     self._measure(Setting(full, threads, auto.queue))
         self._climb()
