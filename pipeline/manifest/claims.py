@@ -62,6 +62,14 @@ def fold(target: str) -> bytes:
     return unicodedata.normalize("NFC", folded).encode("utf-8", "surrogateescape")
 
 
+def folds(targets: Sequence[str]) -> Iterable[bytes]:
+    """`fold` of each of `targets`, which hold no NUL; quick where there are many."""
+    together = "\0".join(targets)
+    if targets and together.isascii():
+        return together.lower().encode("ascii").split(b"\0")
+    return map(fold, targets)
+
+
 def claimed(connection: sqlite3.Connection, targets: Sequence[str]) -> set[str]:
     """Those of `targets` that are claimed under exactly this name."""
     query = "SELECT 1 FROM claim WHERE fold = ? AND path = ?"

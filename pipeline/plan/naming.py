@@ -9,12 +9,12 @@ from __future__ import annotations
 import itertools
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 
 from pipeline.config.settings import OnCollision, TargetSettings
 from pipeline.config.template import Template
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.manifest.claims import fold
+from pipeline.manifest.claims import fold, folds
 from pipeline.model import Spec
 
 _BUCKETS = 256  # so that sorting one takes little memory beside the rest
@@ -28,10 +28,9 @@ class Naming:
         self._template = Template.parse(settings.name)
         self._keep_extension = settings.on_collision is OnCollision.KEEP_EXTENSION
 
-    def targets(self, source: str) -> list[str]:
-        """The target paths in the order of the specs."""
-        target, keep = self._template.target, self._keep_extension
-        return [target(source, spec, keep_extension=keep) for spec in self.specs]
+    def targets(self, folder: str, names: Sequence[str]) -> list[tuple[str, ...]]:
+        """The target paths of each of the files `names` in `folder`, in the order of the specs."""
+        return self._template.targets(folder, names, self.specs, keep_extension=self._keep_extension)
 
 
 def name_hash(target: str) -> int:
@@ -46,11 +45,10 @@ class NameIndex:
         self._buckets = [array("q") for _ in range(_BUCKETS)]
         self._sorted = [0] * _BUCKETS  # how many were there when the bucket was last sorted
 
-    def add(self, targets: Iterable[str]) -> None:
-        """Take the targets of one source."""
+    def add(self, targets: Sequence[str]) -> None:
+        """Take some targets."""
         buckets = self._buckets
-        for target in targets:
-            key = name_hash(target)
+        for key in map(hash, folds(targets)):
             buckets[key % _BUCKETS].append(key)
 
     def repeated(self) -> set[int]:
@@ -85,7 +83,8 @@ def makers(sources: Iterable[str], naming: Naming, wanted: Container[int], is_pi
     """Who makes the targets whose fold keys have a hash among `wanted`; only sources that `is_picture` says yes to."""
     found: Makers = {}
     for source in sources:
-        keys = [(fold(target), target) for target in naming.targets(source)]
+        folder, _, name = source.rpartition("/")
+        keys = [(fold(target), target) for target in naming.targets(folder, (name,))[0]]
         mine = [(key, target) for key, target in keys if hash(key) in wanted]
         if mine and is_picture(source):
             for key, target in mine:

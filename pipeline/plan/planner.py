@@ -185,7 +185,7 @@ class Planner:
             self.counts.seen -= len(names)
         stats = self._source.stats(folder.path, names, folder.sidecars)
         early: dict[str, Record] = {}
-        waiting: list[tuple[str, Stat]] = []
+        waiting: list[tuple[str, str, Stat]] = []
         for name, source, stat in zip(names, sources, stats, strict=True):
             remembered = known.get(source)
             if name in folder.skipped:
@@ -201,19 +201,23 @@ class Planner:
                 self.counts.skipped["a picture whose sidecar says so"] += 1
                 self._leftovers.of(remembered, "skipped by its sidecar")
             else:
-                waiting.append((source, stat))
-        yield from self._in_order(sources, early, self._facts(waiting, known, early))
+                waiting.append((name, source, stat))
+        yield from self._in_order(sources, early, self._facts(folder, waiting, known, early))
 
     def _facts(
-        self, waiting: Sequence[tuple[str, Stat]], known: dict[str, KnownSource], early: dict[str, Record]
+        self,
+        folder: Folder,
+        waiting: Sequence[tuple[str, str, Stat]],
+        known: dict[str, KnownSource],
+        early: dict[str, Record],
     ) -> dict[str, Facts]:
         """What is to be known about each source that has something to do. Known failures go to `early`."""
-        targets = [self._naming.targets(source) for source, _ in waiting]
+        targets = self._naming.targets(folder.path, [name for name, _, _ in waiting])
         found = self._target.stats([target for of_one in targets for target in of_one])
         names, recipes, specs, force = self._spec_names, self._recipes, len(self._recipes), self._options.force
         due: dict[str, Facts] = {}
         at = unchanged = 0
-        for (source, stat), of_one in zip(waiting, targets, strict=True):
+        for (_, source, stat), of_one in zip(waiting, targets, strict=True):
             there = found[at : at + specs]
             at += specs
             remembered = known.get(source)

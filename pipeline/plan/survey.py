@@ -14,6 +14,8 @@ from pipeline.plan.naming import Makers, NameIndex, Naming, collisions, makers
 from pipeline.sources.magic import has_picture_name
 from pipeline.sources.source import Folder, Source
 
+_CHUNK = 1000  # names of which the targets are worked out at once
+
 
 def still_unsupported(known: KnownSource, stat: Stat) -> bool:
     """Whether this was found to be no picture, and has not changed since."""
@@ -51,8 +53,10 @@ class Survey:
             self.folders[folder.path] = folder
             counts.entries += folder.entries
             counts.sources += folder.count
-            for one in _sources(folder):
-                self.index.add(naming.targets(one))
+            names = _files(folder)
+            for start in range(0, len(names), _CHUNK):
+                for targets in zip(*naming.targets(folder.path, names[start : start + _CHUNK]), strict=True):
+                    self.index.add(targets)
 
     def holds_nothing(self) -> bool:
         """Whether no file was listed, in a source that could be listed."""
@@ -73,7 +77,7 @@ class Survey:
 
     def _all_sources(self) -> Iterator[str]:
         for path in sorted(self.folders, key=os.fsencode):
-            yield from _sources(self.folders[path])
+            yield from self.folders[path].sources(_files(self.folders[path]))
 
     def _is_picture(self, source: str) -> bool:
         """By its name, by what is remembered, or else by its first bytes. One that its sidecar says to skip is none."""
@@ -91,7 +95,7 @@ class Survey:
         return self._source.kind(source) is not None
 
 
-def _sources(folder: Folder) -> list[str]:
-    """The files of a folder, by path, without what is no file."""
+def _files(folder: Folder) -> list[str]:
+    """The names of a folder's files, without what is no file."""
     names = folder.names()
-    return folder.sources([name for name in names if name not in folder.skipped] if folder.skipped else names)
+    return [name for name in names if name not in folder.skipped] if folder.skipped else names

@@ -46,6 +46,20 @@ def test_targets_are_named_by_the_template(template: str, source: str, target: s
     assert Template.parse(template).target(source, THUMB) == target
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_many_at_once_are_named_as_one_by_one(keep: bool) -> None:
+    """Also where one of them has to be tamed."""
+    names = ["photo.jpg", "photo", ".hidden", ".pipeline-1-2.jpg", "...jpg", "a\nb.png", "%s.jpg"]
+    specs = (THUMB, Spec("large", height=9))
+    for text, folder in (DEFAULT, "a"), (DEFAULT, ""), ("{stem}/{rendition}.{ext}", "a"), (".{source_ext}/{name}", ""):
+        template = Template.parse(text)
+        assert template.targets(folder, names, specs, keep_extension=keep) == [
+            tuple(template.target(f"{folder}/{name}" if folder else name, spec, keep_extension=keep) for spec in specs)
+            for name in names
+        ]
+    assert Template.parse(DEFAULT).targets("a", [], specs) == []
+
+
 def test_keep_extension_makes_names_distinct() -> None:
     template = Template.parse(DEFAULT)
     made = [template.target(source, THUMB, keep_extension=True) for source in ("a/photo.jpg", "a/photo.png", "a/photo")]

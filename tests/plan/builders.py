@@ -77,8 +77,9 @@ class House:
             with open(path, "wb") as file:
                 file.write(content)
 
-    def targets(self, source: str) -> list[str]:
-        return Naming(self.target_settings, self.specs).targets(source)
+    def targets(self, source: str) -> tuple[str, ...]:
+        folder, _, name = source.rpartition("/")
+        return Naming(self.target_settings, self.specs).targets(folder, [name])[0]
 
     def make(self, *sources: str, settled: bool = True) -> None:
         """As if a run had made all renditions of these."""

@@ -21,10 +21,15 @@ def naming(on_collision: OnCollision = OnCollision.FAIL, name: str = "{dir}/{ste
     return Naming(TargetSettings(Path("/t"), name, on_collision), SPECS)
 
 
+def of(names: Naming, source: str) -> tuple[str, ...]:
+    folder, _, name = source.rpartition("/")
+    return names.targets(folder, [name])[0]
+
+
 def found(sources: list[str], names: Naming) -> dict[str, str]:
     index = NameIndex()
     for source in sources:
-        index.add(names.targets(source))
+        index.add(of(names, source))
     repeated = index.repeated()
     assert bool(repeated) == bool(makers(sources, names, repeated, lambda _: True))
     errors = collisions(makers(sources, names, repeated, lambda source: not source.endswith(".xmp")))
@@ -75,7 +80,7 @@ def test_two_renditions_of_one_source_that_share_a_name_collide_too() -> None:
 def test_kept_extensions_make_names_distinct_and_they_never_flip() -> None:
     names = naming(OnCollision.KEEP_EXTENSION)
     assert found(["a.jpg", "a.png"], names) == {}
-    assert names.targets("a.jpg") == ["a.jpg-thumb.jpg", "a.jpg-large.jpg"]  # whether there is an a.png or not
+    assert of(names, "a.jpg") == ("a.jpg-thumb.jpg", "a.jpg-large.jpg")  # whether there is an a.png or not
     assert sorted(found(["a.jpg", "A.JPG"], names)) == ["A.JPG", "a.jpg"]
 
 
@@ -96,11 +101,20 @@ def test_names_that_differ_by_case_or_form_alone_collide_where_they_fold_alike(n
     sources = [f"{name}.jpg", f"{other}.jpg"]
     if sources[0] == sources[1]:
         return
-    targets = [naming().targets(source)[0] for source in sources]
+    targets = [of(naming(), source)[0] for source in sources]
     alike = fold(targets[0]) == fold(targets[1])
     if change in ("NFD", "NFC"):
         assert alike
     assert bool(found(sources, naming())) == alike
+
+
+@pytest.mark.parametrize("other", ["d/Ä.jpg", "d/x.jpg"])
+def test_hashes_are_the_same_whatever_was_taken_together(other: str) -> None:
+    index = NameIndex()
+    index.add(["d/A.jpg", other])
+    index.add(["d/a.JPG"])
+    index.add([])
+    assert index.repeated() == {name_hash("d/a.jpg")}
 
 
 def test_an_index_knows_what_it_holds() -> None:
