@@ -137,8 +137,9 @@ class Failures:
 
     def forget(self, sources: Iterable[str]) -> None:
         """Forget all failures of `sources`, durably: they are tried, and told, again."""
-        with self._writing() as connection:
-            forget(connection, sources)
+        if forgotten := list(sources):
+            with self._writing() as connection:
+                forget(connection, forgotten)
 
 
 def forget(connection: sqlite3.Connection, sources: Iterable[str]) -> None:

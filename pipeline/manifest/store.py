@@ -197,6 +197,8 @@ class Manifest:
     def forget(self, sources: Iterable[str]) -> None:
         """Remove the rows of sources and their renditions. Claims stay: the files, if any, are still there and ours."""
         gone = list(sources)
+        if not gone:
+            return  # nothing changed: nothing to sync, and no backup to make
         with self._database.transaction() as connection:
             failures.forget(connection, gone)
             for raw in map(to_bytes, gone):

@@ -30,6 +30,16 @@ def test_a_second_run_makes_nothing_and_opens_no_source(world: World, monkeypatc
     assert world.run().pictures == {"unchanged": 6}
 
 
+def test_a_run_that_changes_nothing_makes_no_backup(world: World) -> None:
+    backup = world.target / ".pipeline/manifest.sqlite.backup"
+    before = backup.stat()
+    assert world.run().pictures == {"unchanged": 6}
+    assert backup.stat().st_ino == before.st_ino
+    world.put("new.jpg")
+    assert world.run().pictures == {"done": 1, "unchanged": 6}
+    assert backup.stat().st_ino != before.st_ino
+
+
 def test_a_touched_source_is_read_and_not_rendered_and_then_trusted_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
