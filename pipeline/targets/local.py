@@ -50,13 +50,7 @@ class LocalTarget:
             if made:
                 parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 folders.changed("..", Descriptor(parent))
-            name = self._temporary()
-            probe = os.open(name, placing.NEW, 0o600, dir_fd=folders.root.number)
-            try:
-                placing.write(probe, bytes(4096))
-            finally:
-                os.close(probe)
-                os.unlink(name, dir_fd=folders.root.number)
+            placing.try_out(folders.root.number)
         except NotADirectoryError as error:
             raise TargetTrouble(f"the target {path} is not a folder") from error
         except OSError as error:

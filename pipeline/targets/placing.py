@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -9,6 +10,7 @@ import os
 from pipeline.errors import ErrorKind, PictureError
 
 CHUNK = 1 << 20
+_PROBE = ".pipeline-probe"
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC  # flags of a file that must not exist yet
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})  # FAT and its like: no hard links
 
@@ -63,3 +65,21 @@ def put(temporary: str, name: str, folder: int) -> None:
     except FileExistsError as error:
         raise PictureError(ErrorKind.NOT_OURS, "a file that this config did not make has this name") from error
     os.unlink(temporary, dir_fd=folder)
+
+
+def try_out(folder: int) -> None:
+    """Write a file and remove it; raises `OSError`. Its name is always the same: no run has begun that could be known
+    to have died with it, so the next one removes what a kill has left here.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(_PROBE, dir_fd=folder)
+    try:
+        probe = os.open(_PROBE, NEW, 0o600, dir_fd=folder)
+    except FileExistsError:  # another run tries the same at this moment
+        return
+    try:
+        write(probe, bytes(4096))
+    finally:
+        os.close(probe)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(_PROBE, dir_fd=folder)

@@ -63,6 +63,15 @@ def test_a_target_is_made_where_its_parent_is_there(tmp_path: Path) -> None:
     assert everything(tmp_path / "new") == []
 
 
+def test_what_a_kill_left_of_trying_the_target_is_removed_by_the_next_try(root: Path) -> None:
+    for stop in (os.write, os.unlink):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(TargetTrouble):
+            patch.setattr(os, stop.__name__, failing(errno.EIO))
+            LocalTarget(TargetSettings(root), "r1").prepare()
+        LocalTarget(TargetSettings(root), "r2").prepare()
+        assert everything(root) == []
+
+
 def test_a_missing_parent_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(
         TargetTrouble, match=r"gone that is to hold the target new does not exist \(is its disk mounted"
