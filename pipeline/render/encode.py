@@ -81,10 +81,10 @@ def _save(image: Image.Image, descriptor: int, format_: Format, named: dict[str,
     try:
         with open(descriptor, "wb", closefd=False) as file:
             image.save(file, format_.value, **named)
-    except OSError:
+    except OSError as error:
         # Pillow gives libjpeg a buffer of one byte a pixel (two from quality 95), and an optimised or progressive file
         # has to fit into it at once. Noise does not; without these two options it need not.
-        if format_ is not Format.JPEG:
+        if format_ is not Format.JPEG or error.errno is not None:  # which it has where the system is to blame
             raise
         os.ftruncate(descriptor, 0)
         os.lseek(descriptor, 0, os.SEEK_SET)

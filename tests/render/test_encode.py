@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import errno
 import io
+import os
 import random
 
 import pytest
 from PIL import Image, JpegImagePlugin
 
-from pipeline.model import Fit, Format, Spec
+from pipeline.model import Fit, Format, NotRendered, Spec
 from tests.pictures import RED, encoded, near, pixel, quarters
 from tests.render.drawing import answer_to, rendition
 
@@ -36,6 +38,22 @@ def test_noise_too_fits_into_the_encoders_buffer(quality: int, side: int, capfd:
     noise = Image.frombytes("RGB", (side, side), random.Random(1).randbytes(side * side * 3))
     assert rendition(encoded(noise, "PNG"), Spec("a", quality=quality)).size == (side, side)
     capfd.readouterr()  # libjpeg says on stderr that its first attempt did not fit
+
+
+def test_a_write_that_fails_is_not_tried_again_with_other_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = encoded(quarters((64, 48)), "PNG")
+    asked: list[object] = []
+
+    def save(*arguments: object, **options: object) -> None:
+        asked.append(options)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(Image.Image, "save", save)
+    answer, files = answer_to(source, Spec("a"))
+    made = answer.renditions[0]
+    assert isinstance(made, NotRendered)
+    assert str(made.error) == "unreadable: Input/output error"
+    assert (len(asked), files) == (1, {})
 
 
 @pytest.mark.parametrize("target", list(Format))
