@@ -44,6 +44,8 @@ class Framing:
         """Where the region's pixels go; the placement's box is one of the whole turned picture."""
         placement = place(self.size, spec, self.focus)
         x, y = self.region[:2]
+        if not x and not y:
+            return placement
         left, top, right, bottom = placement.box
         return replace(placement, box=(left + x, top + y, right + x, bottom + y))
 

@@ -35,6 +35,8 @@ def _estimated(source: Source, task: RenderTask, frames: int, counted: int) -> i
     """The sum over the pages that are asked for, each held against the limits."""
     total = 0
     for page, specs in pages.by_page(task.specs):
+        if page is None and len(specs) == len(task.specs):
+            return estimate(source, task, counted)
         others = tuple(spec for spec in task.specs if spec.page != page)
         narrowed = replace(task, specs=specs, beside=(*task.beside, *others))
         if page is None:

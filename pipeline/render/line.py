@@ -88,6 +88,8 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
 
 def _narrowed(task: RenderTask, wanted: list[Rendition], all_: list[Rendition]) -> RenderTask:
     """`task` for the renditions of one page; those of the others count in what all of them share, nonetheless."""
+    if len(wanted) == len(all_):
+        return task
     others = tuple(one.spec for one in all_ if one not in wanted and one.spec is not REDUCED)
     these = tuple(one.spec for one in wanted if one.spec is not REDUCED)  # which takes what it gets
     return replace(task, specs=these, beside=(*task.beside, *others))

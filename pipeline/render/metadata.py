@@ -101,6 +101,9 @@ class Written:
     comment: bytes = b""
 
 
+_NOTHING = Blocks()
+
+
 def read_exif(block: bytes) -> Facts:
     """The facts in an EXIF block, with or without the mark before it. Never raises: what cannot be read is missing."""
     if not block.removeprefix(b"Exif\0\0"):
@@ -121,6 +124,8 @@ def write_exif(kept: Facts) -> bytes:
 
 def written(found: Blocks, spec: Spec) -> tuple[Written, tuple[str, ...]]:
     """What `spec` lets through of `found`, and warnings about what could not be read. Never raises."""
+    if found == _NOTHING:
+        return Written(), ()
     warnings: tuple[str, ...] = ()
     properties: tuple[xmp.Property, ...] = ()
     if found.xmp:

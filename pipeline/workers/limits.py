@@ -25,9 +25,9 @@ class Limits:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _soft(resource.RLIMIT_NOFILE, _DESCRIPTORS)
         _offer_to_the_killer()
-        self._resident = self._field(b"VmRSS")
+        (self._resident,) = self._sizes(b"VmRSS")
         self._trim = _trimmer()
-        self._footing = self._field(b"VmData")  # what earlier requests left behind counts as what later ones take
+        (self._footing,) = self._sizes(b"VmData")  # what earlier requests left behind counts as what later ones take
 
     def bound(self, bounds: Bounds) -> None:
         """For one request: CPU time, memory, and the size of a file, so that no encoder writes without end."""
@@ -41,19 +41,21 @@ class Limits:
 
     def meter(self) -> Meter:
         """What the request has cost. What the C library kept for later goes back first: nobody accounts for it."""
-        if self._field(b"VmRSS") > self._resident + _KEPT:
+        peak, resident = self._sizes(b"VmHWM", b"VmRSS")
+        if resident > self._resident + _KEPT:
             self._trim(0)
-        peak = self._field(b"VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
-        return Meter(peak, self._field(b"VmRSS"))
+            peak, resident = self._sizes(b"VmHWM", b"VmRSS")
+        return Meter(peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT, resident)
 
-    def _field(self, name: bytes) -> int:
-        """A size from /proc/self/status in bytes; 0 where it cannot be told."""
-        if self._status < 0:
-            return 0
-        for line in os.pread(self._status, 8192, 0).splitlines():
-            if line.startswith(name):
-                return int(line.split()[1]) * 1024
-        return 0
+    def _sizes(self, *names: bytes) -> list[int]:
+        """Sizes from /proc/self/status in bytes; 0 where they cannot be told. One look: the kernel writes it anew."""
+        text = os.pread(self._status, 8192, 0) if self._status >= 0 else b""
+        return [_size(text, name) for name in names]
+
+
+def _size(text: bytes, name: bytes) -> int:
+    start = text.find(b"\n" + name + b":")
+    return int(text[start + len(name) + 2 : text.index(b"kB", start)]) * 1024 if start >= 0 else 0
 
 
 def _trimmer() -> Callable[[int], object]:

@@ -8,6 +8,7 @@ without end, or wait for ever.
 from __future__ import annotations
 
 import array
+import functools
 import os
 import pickle
 import socket
@@ -22,6 +23,9 @@ _MOST = 2**20  # bytes; a child's message holds numbers and short texts, so a lo
 _MOST_DESCRIPTORS = 4096  # one a rendition
 _FDS_AT_ONCE = 250  # the kernel's SCM_MAX_FD is 253
 _MID_MESSAGE = 30.0  # seconds within which a message that has begun must be complete
+
+# Nearly every request of a run is the same, and what it is made of is never changed.
+_unpickled = functools.lru_cache(maxsize=4)(pickle.loads)
 
 
 class Closed(Exception):
@@ -39,7 +43,7 @@ def tell(sock: socket.socket, payload: object, descriptors: tuple[int, ...] = ()
 
 def hear(sock: socket.socket) -> tuple[object, tuple[int, ...]]:
     """Child from parent: the next message, however long it takes to come."""
-    return _receive(sock, pickle.loads, most=2**32, seconds=None)
+    return _receive(sock, _unpickled, most=2**32, seconds=None)
 
 
 def answer(sock: socket.socket, payload: object, descriptors: tuple[int, ...] = ()) -> None:
