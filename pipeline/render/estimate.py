@@ -9,7 +9,8 @@ animations of 20 frames): the sum was never below the peak, and mostly at 1.1 to
     decoder    what the codec keeps beside the picture: `_DECODER` bytes a pixel, and for a progressive JPEG its
                coefficients, which shrink on load does not reduce
     picture    Pillow's own bytes a pixel, and once more where the mode is converted or alpha premultiplied
-    renditions for each 4 bytes a pixel, times its frames where it is animated: all are drawn before one is encoded
+    renditions for each 4 bytes a pixel, or where it is animated `_FRAME` for each frame: all are drawn before one is
+               encoded
     a step     the largest of: what the resampler keeps between its two passes (4 bytes times the target's width or
                height and the source's other side) and the copies that libvips, trimming and linear light need, and
                `_ENCODER` bytes a target pixel; one is done after the other
@@ -59,6 +60,8 @@ _ENCODER = {
 }
 # AVIF's encoder works on whole blocks with a margin, and for an animation looks ahead, however few frames there are.
 _AVIF_BLOCK, _AVIF_MOVING = 64, 520.0
+# Bytes a pixel of each frame of a moving target: drawn, then held by the encoder beside its copy or what came of it.
+_FRAME = {Format.PNG: 13, Format.GIF: 10, Format.WEBP: 9}
 _PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # bytes; all other modes take 4
 _CONVERTED = ("1", "P", "PA", "LA", "La", "RGBA", "RGBa", "RGBX", "YCbCr", "I;16B", "I;16N")
 
@@ -76,7 +79,7 @@ def estimate(source: Source, task: RenderTask, frames: int) -> int:
     for spec in task.specs:
         canvas = _canvas(upright, spec, task)
         area, shown = canvas[0] * canvas[1], frames if spec.format in ANIMATED_TARGETS else 1
-        total += area * shown * 4
+        total += area * shown * (4 if shown == 1 else _FRAME.get(spec.format, 4))
         steps.append(4.0 * max(canvas[0] * height, canvas[1] * width) / shrink + _looked_at(spec, pixels))
         steps.append(_encoder(spec.format, canvas, shown))
     return int(total + max(steps))

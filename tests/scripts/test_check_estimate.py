@@ -21,11 +21,12 @@ LARGE = [
     "to gif 3000x2000",
     "PNG of 4 frames to avif",
 ]
-CASES = {case.name: case for case in cases(quick=True)}
+MANY_FRAMES = ["WEBP of 60 frames to png", "WEBP of 60 frames to gif", "WEBP of 60 frames to webp"]
+CASES = {case.name: case for case in (*cases(quick=True), *cases(quick=False))}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize("name", LARGE + MANY_FRAMES)
 def test_what_is_reserved_for_a_large_picture_is_enough_and_not_far_too_much(name: str) -> None:
     case = CASES[name]
     measured = measure(case.make(), (case.spec,))
