@@ -64,6 +64,13 @@ def begin(connection: sqlite3.Connection, run: RunStart, keep: int = KEEP) -> in
     return number
 
 
+def amend(connection: sqlite3.Connection, number: int, settings: Mapping[str, object]) -> None:
+    """Enter more settings of run `number`, known only since it began; inside a transaction of the caller."""
+    (known,) = connection.execute("SELECT settings FROM run WHERE id = ?", (number,)).fetchone()
+    merged = json.dumps({**json.loads(known), **settings}, sort_keys=True)
+    connection.execute("UPDATE run SET settings = ? WHERE id = ?", (merged, number))
+
+
 def end(connection: sqlite3.Connection, number: int, status: int, counts: Mapping[str, int], ended: float) -> None:
     """Enter how run `number` ended, inside a transaction of the caller."""
     connection.execute(

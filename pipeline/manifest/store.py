@@ -97,6 +97,11 @@ class Manifest:
         self._rows.run = number
         return number
 
+    def amend_run(self, settings: Mapping[str, object]) -> None:
+        """Add to the settings of the run that was begun."""
+        with self._database.transaction() as connection:
+            runs.amend(connection, self._rows.run or 0, settings)
+
     def end_run(self, status: int, counts: Mapping[str, int], ended: float | None = None, *, told: bool = True) -> None:
         """Make all records durable and enter how the run ended (`ended` in seconds since 1970; None: now). `told`: its
         failures are reported, and known from now on.

@@ -228,7 +228,7 @@ class Line:
         self, planned: tuple[Planned, ...], reply: Reply, record: Record, meter: Meter, token: Token
     ) -> Record:
         answer = reply.payload
-        if not isinstance(answer, RenderAnswer) or len(answer.renditions) != len(planned):
+        if not isinstance(answer, RenderAnswer) or not _answers(answer, planned, len(reply.descriptors)):
             raise ChildDied("an answer that is none")
         renditions = tuple(
             self._deliver(one, rendition, reply.descriptors, token)
@@ -264,3 +264,10 @@ class Line:
         except PictureError as error:
             return verdicts.failed_rendition(planned, error)
         return replace(made, written=written, seconds_write=time.perf_counter() - started)
+
+
+def _answers(answer: RenderAnswer, planned: tuple[Planned, ...], descriptors: int) -> bool:
+    """Whether a child, who is not trusted, speaks of what it was asked for and of descriptors that came with it."""
+    if [one.name for one in answer.renditions] != [one.spec.name for one in planned]:
+        return False
+    return all(0 <= one.index < descriptors for one in answer.renditions if isinstance(one, Rendered))

@@ -68,6 +68,7 @@ class Work:
         self._twice: list[Job] = []  # their child died once; append is atomic
         self._hiring: Hiring | None = None
         self._expect: Callable[[int], None] = lambda jobs: None  # tells those who render how much is to come
+        self._enforced: Callable[[], object] = lambda: None  # how children are confined; None: none was asked
         self._tidied: Tidied | None = None
         self._stopped = ""
         self._cut = True  # until everything that there was to do was done
@@ -124,6 +125,8 @@ class Work:
                 with self._crew(line.carry_alone, 1, line.read_timed_out) as crew:
                     for job in sorted(self._twice, key=lambda job: job.source):
                         crew.put(job)
+            if confinement := self._enforced():
+                self._manifest.amend_run({"confinement": str(confinement)})
         self._cut = self._pace.refused > 0
         if self._planner.complete and not self._cut:
             plan, check = self._options.plan, self._stop.check
@@ -145,6 +148,7 @@ class Work:
         if self.workers.processes:
             nursery = Nursery(_RENDER, _WARM_UP, self.workers.processes, at_once=False)
             self._expect = nursery.expect
+            self._enforced = lambda: nursery.confinement
             return nursery
         from pipeline.render.line import render  # noqa: PLC0415 - with children, this process never imports Pillow
 

@@ -7,6 +7,7 @@ import hashlib
 import pytest
 
 from pipeline.errors import ExitStatus
+from pipeline.manifest.store import Manifest
 from pipeline.run import work as run_module
 from pipeline.workers import nursery
 from pipeline.workers.child import Setup
@@ -77,3 +78,12 @@ def test_a_run_without_work_starts_no_child_and_one_with_little_no_more_than_it_
         world.put(f"more/{number}.jpg", jpeg((number, 0, 0)))
     assert world.run(processes=2).pictures == {"done": 3, "unchanged": 1}
     assert len(started) == 3
+
+
+@pytest.mark.parametrize("processes", [0, 1])
+def test_the_record_of_a_run_says_how_its_children_were_confined(world: World, processes: int) -> None:
+    world.fill(1)
+    world.run(processes=processes)
+    with Manifest.read_only(world.config.manifest) as reader:
+        (run,) = reader.runs()
+    assert ("confinement" in run.settings) == bool(processes)
