@@ -40,7 +40,7 @@ from pipeline.sources.source import Picture  # noqa: E402
 from pipeline.workers import cpus  # noqa: E402
 from scripts.benchmarks import folders  # noqa: E402
 
-_THREADS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
+_THREADS = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64)
 _AHEAD = 4  # of the grid: measured again
 _SECONDS = 1.0  # of a trial
 _GRID_ROUNDS = 2

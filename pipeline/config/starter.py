@@ -48,7 +48,8 @@ renditions:
 #   pixels: 100 Mpx
 #   frames: 1000
 #   scans: 500
-#   seconds: 300
+#   seconds: 300                  # of CPU
+#   read: 60                      # seconds that reading the source may take
 #   memory: 2560 MiB
 #   file_size: 256 MiB
 """
