@@ -69,7 +69,7 @@ class Workers:
 def workers(config: Config, options: RunOptions) -> Workers:
     """What the config and the command line say, with `auto` decided: a child a CPU; twice as many threads and four, so
     that reading and syncing go on while every child renders, and as many as it takes where storage is slow (see
-    `hiring`). Measured on two CPUs, by no means idle: 6 to 12 threads are 3 to 15 % faster than 4.
+    `hiring`). A guess from busy machines: 6 to 12 threads seemed faster than 4 on two CPUs.
     """
     asked = config.workers
     processes = next((n for n in (options.processes, asked.processes) if n is not None), cpus.available())
