@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 )
 @click.option("--no-progress", is_flag=True, help="No progress bar, even on a terminal.")
 @click.option("-v", "--verbose", is_flag=True, help="Say what was done, even without a terminal; list every failure.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing of pictures, not even of failed ones: the exit status tells.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing of pictures, failed ones included; the status tells.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
 def command(
     config: Path,
