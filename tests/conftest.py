@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Generator
@@ -24,6 +25,9 @@ def pytest_configure(config: pytest.Config) -> None:
         if name.startswith(_UNWANTED) or name in _UNWANTED_NAMES or name.lower().endswith("_proxy"):
             del os.environ[name]
     os.environ.update(HOME=tempfile.mkdtemp(prefix="pipeline-home-"), LC_ALL="C.UTF-8", TZ="UTC", TERM="dumb")
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        if signal.getsignal(number) is signal.SIG_IGN:  # as a shell's background jobs inherit SIGINT, and nohup SIGHUP
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     time.tzset()
     os.umask(0o022)
     home = os.environ["HOME"]
