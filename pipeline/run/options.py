@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pipeline.config.settings import Config
-from pipeline.errors import ExitStatus
 from pipeline.plan.planner import PlanOptions
 from pipeline.run.hiring import most_threads
 from pipeline.run.tally import Summary
@@ -44,15 +43,6 @@ class Begun:
 
     run: str  # its id, 32 hexadecimal digits
     so_far: Callable[[], Summary]  # for the run's own thread, also when the run has failed
-
-
-@dataclass(frozen=True, slots=True)
-class Watchers:
-    """Who is told what while a run goes on; in its own thread, but for `given_up`."""
-
-    watch: Callable[[Progress], None] = lambda progress: None  # about every tick
-    begun: Callable[[Begun], None] = lambda begun: None  # once, when the work begins
-    given_up: Callable[[ExitStatus], None] | None = None  # the run was told to stop, and hangs: end the process
 
 
 @dataclass(frozen=True, slots=True)
