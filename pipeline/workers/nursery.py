@@ -42,6 +42,8 @@ class Nursery:
         self._idle: list[Child] = []
         self._children: set[Child] = set()
         self._alive = 0  # started or asked for, not yet ended
+        self._coming = 0  # of those, asked for and not yet there
+        self._waiting = 0  # threads that want one
         self._failure: BaseException | None = None
         self._patience = iter([True] * _KILLED)  # next() on it is atomic
         self.confinement: Confinement | None = None
@@ -58,8 +60,12 @@ class Nursery:
         """Have as many children as there are requests to come, up to `count`, before they are asked. Any thread."""
         with self._lendable:
             while self._alive < min(requests, self._count):
-                self._alive += 1
-                self._wanted.put(True)
+                self._order()
+
+    def _order(self) -> None:
+        self._alive += 1
+        self._coming += 1
+        self._wanted.put(True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -77,12 +83,16 @@ class Nursery:
         while self._wanted.get():
             try:
                 child = Child(self._setup)
-            except OSError as error:
-                self._lose(PipelineError(f"cannot start a rendering child: {error.strerror or error}"))
+            except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for this child any more
+                why = (error.strerror if isinstance(error, OSError) else None) or error
+                with self._lendable:
+                    self._coming -= 1
+                self._lose(PipelineError(f"cannot start a rendering child: {why}"))
             else:
                 with self._lendable:
+                    self._coming -= 1
                     self._children.add(child)
-                self._give_back(child)
+                    self._give_back(child)
 
     def _give_back(self, child: Child) -> None:
         with self._lendable:
@@ -102,15 +112,18 @@ class Nursery:
 
     def _next_idle(self, token: Token) -> Child:
         with self._lendable:
-            while not self._idle:
-                if self._failure:
-                    raise self._failure
-                token.check()
-                if self._alive < self._count:
-                    self._alive += 1
-                    self._wanted.put(True)
-                self._lendable.wait(TICK)
-            return self._idle.pop()
+            self._waiting += 1
+            try:
+                while not self._idle:
+                    if self._failure:
+                        raise self._failure
+                    token.check()
+                    if self._waiting > self._coming and self._alive < self._count:
+                        self._order()
+                    self._lendable.wait(TICK)
+                return self._idle.pop()
+            finally:
+                self._waiting -= 1
 
     @contextmanager
     def ask(self, descriptor: int, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:

@@ -14,8 +14,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ErrorKind, PictureError, PipelineError
+from pipeline.workers import nursery as nursery_module
+from pipeline.workers.child import Setup
 from pipeline.workers.exchange import Bounds, ChildDied, InThread, Meter, Renderer
 from pipeline.workers.nursery import Nursery
+from pipeline.workers.process import Child
 from pipeline.workers.token import Revoked, Token
 from tests.workers import functions
 
@@ -229,3 +232,96 @@ def test_endless_chatter_makes_nobody_wait_and_fills_nothing(nursery: Nursery) -
     chatter = ask(nursery, "endless chatter")[2].chatter
     assert chatter.splitlines() == ["libfoo warning: bar"] * 20
     assert ask(nursery, "plain")[2].chatter == ""
+
+
+class Watched(Token):
+    """Tells when its holder has looked around `looks` times: it has waited in vain, at least once less."""
+
+    __slots__ = ("_looks", "seen")
+
+    def __init__(self, looks: int = 2) -> None:
+        super().__init__()
+        self._looks = looks
+        self.seen = threading.Event()
+
+    def check(self) -> None:
+        self._looks -= 1
+        if self._looks <= 0:
+            self.seen.set()
+        super().check()
+
+
+@pytest.mark.parametrize(("expected", "waiters", "children"), [(1, 1, 1), (1, 2, 2), (0, 1, 1), (0, 2, 2), (2, 1, 2)])
+def test_whoever_waits_for_a_child_that_is_on_its_way_orders_no_other(
+    expected: int, waiters: int, children: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Setup] = []
+    release = threading.Event()
+
+    def held_back(setup: Setup) -> Child:
+        started.append(setup)
+        release.wait(60)
+        return Child(setup)
+
+    monkeypatch.setattr(nursery_module, "Child", held_back)
+    made: list[bytes] = []
+    tokens = [Watched() for _ in range(waiters)]
+    with Nursery("tests.workers.functions:echo", None, 3, at_once=False) as nursery:
+        nursery.expect(expected)
+        threads = [
+            threading.Thread(target=lambda token=token: made.append(ask(nursery, "plain", token=token)[1]))
+            for token in tokens
+        ]
+        for thread in threads:
+            thread.start()
+        for token in tokens:
+            assert token.seen.wait(60)
+        release.set()
+        for thread in threads:
+            thread.join(60)
+    assert made == [b"cba"] * waiters
+    assert len(started) == children
+
+
+@pytest.mark.parametrize("error", [OSError(12, "no memory"), RuntimeError("no memory")])
+def test_nobody_waits_for_a_child_that_cannot_be_started(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+
+    def refused(setup: Setup) -> Child:
+        release.wait(60)
+        raise error
+
+    monkeypatch.setattr(nursery_module, "Child", refused)
+    told: list[str] = []
+
+    def waiting(token: Token) -> None:
+        try:
+            ask(opened, "plain", token=token)
+        except PipelineError as failure:
+            told.append(str(failure))
+
+    tokens = [Watched() for _ in range(3)]
+    with Nursery("tests.workers.functions:echo", None, 2, at_once=False) as opened:
+        threads = [threading.Thread(target=waiting, args=(token,)) for token in tokens]
+        for thread in threads:
+            thread.start()
+        for token in tokens:
+            assert token.seen.wait(60)
+        release.set()
+        for thread in threads:
+            thread.join(60)
+    assert told == ["cannot start a rendering child: no memory"] * 3
+
+
+def test_whoever_waits_for_a_child_that_is_lost_gets_another(nursery: Nursery) -> None:
+    token = Watched()
+    made: list[bytes] = []
+    waiting = threading.Thread(target=lambda: made.append(ask(nursery, "plain", token=token)[1]))
+    with picture() as descriptor, nursery.ask(descriptor, "kill late", BOUNDS, Token()) as exchange:
+        exchange.first()
+        waiting.start()
+        assert token.seen.wait(60)
+        with pytest.raises(ChildDied):
+            exchange.last()
+    waiting.join(60)
+    assert made == [b"cba"]
