@@ -146,7 +146,9 @@ class Work:
 
     def _renderer(self) -> AbstractContextManager[Renderer]:
         if self.workers.processes:
-            nursery = Nursery(_RENDER, _WARM_UP, self.workers.processes, at_once=False)
+            count = self.workers.processes
+            kept = memory.kept(self.workers.memory, count)
+            nursery = Nursery(_RENDER, _WARM_UP, count, at_once=False, kept=kept)
             self._expect = nursery.expect
             self._enforced = lambda: nursery.confinement
             return nursery

@@ -39,6 +39,7 @@ class Setup:
     function: str
     warm_up: str | None
     parent: int
+    kept: int  # bytes it may hold on to between two requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def main(descriptor: int) -> None:
         _die_with(setup.parent)
         if setup.warm_up:
             _named(setup.warm_up)()
-        function, limits = _named(setup.function), Limits()
+        function, limits = _named(setup.function), Limits(setup.kept)
         wire.answer(sock, confine())
         _Host(sock, function, limits).serve()
     except (wire.Closed, _Unheard):

@@ -12,21 +12,28 @@ from contextlib import suppress
 from pipeline.workers.exchange import Bounds, Meter
 
 _DESCRIPTORS = 1024  # one a rendition, and a few
-_KEPT = 16 * 2**20  # bytes that the C library may keep between two pictures
+_HOARDING = (  # of mallopt(3)
+    (-3, 32 * 2**20),  # M_MMAP_THRESHOLD, the highest there is: blocks below it come from the heap, which can be kept
+    (-1, 2**30),  # M_TRIM_THRESHOLD: the heap is not made smaller as soon as its end is free
+    (-8, 1),  # M_ARENA_MAX: one heap, so that all of it is found again
+)
 _FIRST_TO_GO = 500  # of 1000: when the machine is out of memory, a child goes before its parent and other programs
 
 
 class Limits:
-    """Of the process it is made in: once, before it is confined."""
+    """Of the process it is made in: once, before it is confined. `kept`: bytes of memory that it may hold on to
+    between two requests, for the next one.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int) -> None:
+        self._kept = kept
         self._clear_refs = _open("/proc/self/clear_refs", os.O_WRONLY)
         self._status = _open("/proc/self/status", os.O_RDONLY)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _soft(resource.RLIMIT_NOFILE, _DESCRIPTORS)
         _offer_to_the_killer()
         (self._resident,) = self._sizes(b"VmRSS")
-        self._trim = _trimmer()
+        self._trim = _hoarder()
         (self._footing,) = self._sizes(b"VmData")  # what earlier requests left behind counts as what later ones take
 
     def bound(self, bounds: Bounds) -> None:
@@ -40,9 +47,9 @@ class Limits:
                 os.write(self._clear_refs, b"5")  # resets VmHWM
 
     def meter(self) -> Meter:
-        """What the request has cost. What the C library kept for later goes back first: nobody accounts for it."""
+        """What the request has cost. If the C library keeps more than it may, that goes back first."""
         peak, resident = self._sizes(b"VmHWM", b"VmRSS")
-        if resident > self._resident + _KEPT:
+        if resident > self._resident + self._kept:
             self._trim(0)
             peak, resident = self._sizes(b"VmHWM", b"VmRSS")
         return Meter(peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT, resident)
@@ -58,12 +65,19 @@ def _size(text: bytes, name: bytes) -> int:
     return int(text[start + len(name) + 2 : text.index(b"kB", start)]) * 1024 if start >= 0 else 0
 
 
-def _trimmer() -> Callable[[int], object]:
-    """The C library's `malloc_trim`, where it has one."""
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
-        trim: Callable[[int], object] = libc.malloc_trim
-        return trim
-    return lambda pad: pad
+def _hoarder() -> Callable[[int], object]:
+    """Tell the C library to keep what is freed, and return what gives all of it back (its `malloc_trim`).
+
+    Left alone, glibc returns a picture's pixels to the kernel as soon as they are freed, and the kernel hands out, fills
+    with zeros and takes back the same pages for each picture: a third of the CPU time of a run to 1200 px (72 camera
+    photographs: 2.3 s of 6.6 s in the kernel, 0.45 of 4.8 s with this).
+    """
+    if sys.platform != "linux" or not hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        return lambda pad: pad
+    for setting, value in _HOARDING:
+        libc.mallopt(setting, value)
+    trim: Callable[[int], object] = libc.malloc_trim
+    return trim
 
 
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024

@@ -1,7 +1,7 @@
 """How much memory this process and its children may use: the machine's, bounded by the control groups'.
 
 Of that, pictures in flight get what the processes do not take for themselves. Measured (proportional set sizes): this
-process 50 MiB, an idle child 28 to 45, of which it may keep 16 more after a large picture.
+process 50 MiB, an idle child 28 to 45, and what it keeps for the next picture.
 """
 
 from __future__ import annotations
@@ -13,13 +13,20 @@ from pipeline.workers import cgroup
 
 _SHARE = 0.6  # of what there is: the rest is for the page cache and for whatever else runs on the machine
 _OURS = 96 * 2**20  # bytes of this process: interpreter, plan, manifest
-_CHILD = 64 * 2**20  # bytes of a child that waits
+_CHILD = 48 * 2**20  # bytes of a child that waits, beside what it keeps
+KEPT = 64 * 2**20  # bytes: the pixels of 5 Mpx, twice (a photograph that is being made smaller), and a little
+_KEPT_SHARE = 1 / 16  # of all, at the most, for what all children keep
 _LEAST = 0.25  # of all: what pictures get however little that is; the biggest then runs alone
 
 
 def for_pictures(total: int, processes: int) -> int:
     """Bytes of the budget for pictures in flight, when all processes together are to stay below `total`."""
-    return max(int(total * _LEAST), total - _OURS - processes * _CHILD)
+    return max(int(total * _LEAST), total - _OURS - processes * (_CHILD + kept(total, processes)))
+
+
+def kept(total: int, processes: int) -> int:
+    """Bytes that each child may keep between two pictures: to get them anew from the kernel takes longer."""
+    return min(KEPT, int(total * _KEPT_SHARE / max(1, processes)))
 
 
 def available(root: Path = cgroup.ROOT, own: Path = cgroup.SELF) -> int:

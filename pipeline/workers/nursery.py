@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from types import TracebackType
 
 from pipeline.errors import PipelineError
+from pipeline.workers import memory
 from pipeline.workers.child import IGNORED, Setup
 from pipeline.workers.conversation import Conversation
 from pipeline.workers.exchange import Bounds, Confinement, Exchange
@@ -30,11 +31,14 @@ class Nursery:
 
     Children start in the background: all when the nursery opens (`at_once`), or as many as `expect` says, or where one
     is needed and none is idle. One that dies is replaced when it is next needed.
-    `confinement` is what the first of them to be asked found enforced, `remarks` what libraries printed meanwhile.
+    `kept`: bytes each may hold on to between two requests. `confinement` is what the first of them to be asked found
+    enforced, `remarks` what libraries printed meanwhile.
     """
 
-    def __init__(self, function: str, warm_up: str | None, count: int, *, at_once: bool = True) -> None:
-        self._setup = Setup(function, warm_up, os.getpid())
+    def __init__(
+        self, function: str, warm_up: str | None, count: int, *, at_once: bool = True, kept: int = memory.KEPT
+    ) -> None:
+        self._setup = Setup(function, warm_up, os.getpid(), kept)
         self._count = count
         self._at_once = at_once
         self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()  # True: start one more; False: end

@@ -39,6 +39,8 @@ def echo(descriptor: int, request: object) -> Iterator[Reply]:
             raise KeyError("a defect")
         case "allocate":
             _hog = [bytearray(2**20) for _ in range(4096)]
+        case "pixels":
+            _picture = [bytearray(b"x" * 2**20) for _ in range(48)]
         case "chatter":
             os.write(2, _REMARK)
         case "endless chatter":  # as C's standard error does: what cannot be written is dropped

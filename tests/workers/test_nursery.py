@@ -105,6 +105,16 @@ def test_a_request_that_takes_too_much_memory_is_refused_by_name(nursery: Nurser
     assert caught.value.kind == ErrorKind.MEMORY_LIMIT
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the C library keeps what it likes")
+@pytest.mark.parametrize(("kept", "stays"), [(2**20, False), (64 * 2**20, True)])
+def test_a_child_keeps_the_memory_of_a_picture_for_the_next_as_far_as_it_may(kept: int, stays: bool) -> None:
+    with Nursery("tests.workers.functions:echo", None, 1, kept=kept) as nursery:
+        idle = ask(nursery, "plain")[2].resident
+        after = ask(nursery, "pixels")[2].resident
+        assert (after > idle + 32 * 2**20) == stays
+        assert after < idle + kept + 8 * 2**20
+
+
 @pytest.mark.parametrize(("request_", "kind"), [("refuse", ErrorKind.DAMAGED), ("refuse late", ErrorKind.TRUNCATED)])
 def test_a_refusal_comes_back_whole_and_the_child_lives_on(nursery: Nursery, request_: str, kind: ErrorKind) -> None:
     pid = ask(nursery, "plain")[0][2]  # type: ignore[index]

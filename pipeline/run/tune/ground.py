@@ -31,6 +31,7 @@ from pipeline.run.tune.trial import Bench, Trial
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Source
 from pipeline.targets.local import LocalTarget
+from pipeline.workers import memory
 from pipeline.workers.exchange import InThread, Renderer
 from pipeline.workers.nursery import Nursery
 
@@ -68,12 +69,13 @@ def prepared(config: Config, choice: Choice, source: Source | None = None) -> It
         folders = [stack.enter_context(_folder(place, identity)) for place in _places(config)]
         auto, present = _settings(config)
         children = max(1, auto.processes, present.processes, choice.processes)
-        renderers: dict[bool, Renderer] = {True: stack.enter_context(Nursery(_RENDER, _WARM_UP, children))}
+        most = replace(workers(config, RunOptions()), processes=children)
+        nursery = Nursery(_RENDER, _WARM_UP, children, kept=memory.kept(most.memory, children))
+        renderers: dict[bool, Renderer] = {True: stack.enter_context(nursery)}
         if choice.in_threads or present.processes == 0:
             renderers[False] = _in_threads()
         strata = _strata(config, choice)
         bench = Bench(config, source, renderers, folders[0], folders[-1])
-        most = replace(workers(config, RunOptions()), processes=children)
         ground = Ground(config, bench, strata, (auto, present), most, stop)
         ground.warm_up(Setting(children, 2 * children, auto.queue))
         yield ground
