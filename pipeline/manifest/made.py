@@ -28,12 +28,13 @@ _OF_THE_SOURCE = 16  # columns of it; a rendition's follow
 def of_content(connection: sqlite3.Connection, content: bytes, recipes: Collection[str]) -> list[Record]:
     """Records of sources with this content (`Record.made_from`), with the renditions by these recipes that were made.
 
-    In the order of the sources' bytes, a few dozen renditions at the most. What is measured is left out of them; each
-    rendition holds its own `libraries`.
+    Those that came first, a few dozen renditions at the most, in the order of their sources' bytes. What is measured is
+    left out of them; each rendition holds its own `libraries`.
     """
     marks = ", ".join("?" * len(recipes))
-    query = f"{_QUERY} AND r.recipe IN ({marks}) ORDER BY s.path, r.name LIMIT {_MOST}"
-    rows = connection.execute(query, (content, *recipes)).fetchall()
+    query = f"{_QUERY} AND r.recipe IN ({marks}) ORDER BY s.id, r.name LIMIT {_MOST}"
+    # The index holds equal content by id. In any other order all of it would be read and sorted, for each further copy.
+    rows = sorted(connection.execute(query, (content, *recipes)), key=lambda row: (row[0], row[_OF_THE_SOURCE]))
     return [_record(list(of_one)) for _, of_one in itertools.groupby(rows, key=lambda row: row[0])]
 
 
