@@ -68,9 +68,9 @@ def _size(text: bytes, name: bytes) -> int:
 def _hoarder() -> Callable[[int], object]:
     """Tell the C library to keep what is freed, and return what gives all of it back (its `malloc_trim`).
 
-    Left alone, glibc returns a picture's pixels to the kernel as soon as they are freed, and the kernel hands out, fills
-    with zeros and takes back the same pages for each picture: a third of the CPU time of a run to 1200 px (72 camera
-    photographs: 2.3 s of 6.6 s in the kernel, 0.45 of 4.8 s with this).
+    Left alone, glibc returns a picture's pixels to the kernel as soon as they are freed, and the kernel hands out,
+    fills with zeros and takes back the same pages for each picture: a third of the CPU time of a run to 1200 px (72
+    camera photographs: 2.3 s of 6.6 s in the kernel, 0.45 of 4.8 s with this).
     """
     if sys.platform != "linux" or not hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
         return lambda pad: pad
