@@ -42,8 +42,8 @@ class Alike:
         """Work on `content` within the block while, if possible, nobody else does. Raises `Revoked` while waiting.
 
         Who comes second waits until the first is through, once, and holds nothing meanwhile that the first could need:
-        no room in the byte budget and no child. Whoever is first waits for nobody. So it always ends, and if the first
-        has failed, the others try for themselves.
+        no child and no room for work. Whoever is first waits for nobody here, and has its source's room already. So it
+        always ends (see `workers.budget`), and if the first has failed, the others try for themselves.
         """
         mine = threading.Event()
         with self._lock:
@@ -80,14 +80,18 @@ class Alike:
             if len(self._of_this_run) > _REMEMBERED:
                 self._of_this_run.popitem(last=False)
 
-    def copied(self, planned: Planned, known: Sequence[Record]) -> tuple[RenditionRecord, int] | None:
+    def copied(
+        self, planned: Planned, known: Sequence[Record], room: Callable[[int], None]
+    ) -> tuple[RenditionRecord, int] | None:
         """A rendition like the planned one, and a descriptor of its bytes, which the caller closes; None: make it.
 
-        The file must still be there with the recorded size and mtime, and its bytes are hashed again.
+        The file must still be there with the recorded size and mtime, and its bytes are hashed again. `room` is asked
+        for as many bytes before they are read, and may wait.
         """
         for record in known:
             for made in record.renditions:
                 if made.recipe == planned.recipe and made.written is not None:
+                    room(made.written.size)
                     descriptor = self._bytes(made.written)
                     if descriptor is not None:
                         return made, descriptor

@@ -96,8 +96,10 @@ class Line:
 
     def _life(self, job: Job, token: Token) -> Record:
         try:
-            with self._read(job, token) as picture:
-                return self._with_bytes(job, picture, token)
+            with self._budget.for_source(token) as room:
+                room.take(min(job.stat.size, self._terms.limits.file_size))
+                with self._read(job, token) as picture:
+                    return self._with_bytes(job, picture, token)
         except Vanished:
             return Record(job.source, job.stat, Status.VANISHED)
         except Unsupported as unsupported:
@@ -190,14 +192,17 @@ class Line:
         return tuple(one for one in known if not self._terms.placeholder or one.color is not None)
 
     def _copy(self, planned: Planned, known: tuple[Record, ...], token: Token) -> RenditionRecord | None:
-        found = self._alike.copied(planned, known)
-        if found is None:
+        if not known:
             return None
-        like, descriptor = found
-        try:
-            return self._stored(planned, verdicts.copied(planned, like), descriptor, token)
-        finally:
-            os.close(descriptor)
+        with self._budget.for_work(token) as room:
+            found = self._alike.copied(planned, known, room.take)
+            if found is None:
+                return None
+            like, descriptor = found
+            try:
+                return self._stored(planned, verdicts.copied(planned, like), descriptor, token)
+            finally:
+                os.close(descriptor)
 
     def _hints(self, planned: tuple[Planned, ...], known: tuple[Record, ...]) -> tuple[tuple[str, int], ...]:
         """The qualities that searches of the same content by the same libraries have ended with."""
@@ -212,17 +217,19 @@ class Line:
     def _rendered(
         self, planned: tuple[Planned, ...], task: RenderTask, picture: Picture, record: Record, token: Token
     ) -> Record:
-        with self._renderer.ask(picture.descriptor, task, self._bounds, token) as exchange:
-            header = exchange.first()
-            if not isinstance(header, Header):
-                raise ChildDied("an answer that is none")
-            with self._budget.admit(header.estimate + picture.size, token):
+        with self._budget.for_work(token) as room:
+            with self._renderer.ask(picture.descriptor, task, self._bounds, token) as exchange:
+                header = exchange.first()
+                if not isinstance(header, Header):
+                    raise ChildDied("an answer that is none")
+                room.take(header.estimate)
                 reply, meter = exchange.last()
-        try:
-            return self._written(planned, reply, record, meter, token)
-        finally:
-            for descriptor in reply.descriptors:
-                os.close(descriptor)
+            try:
+                room.shrink(sum(os.fstat(descriptor).st_size for descriptor in reply.descriptors))
+                return self._written(planned, reply, record, meter, token)
+            finally:
+                for descriptor in reply.descriptors:
+                    os.close(descriptor)
 
     def _written(
         self, planned: tuple[Planned, ...], reply: Reply, record: Record, meter: Meter, token: Token

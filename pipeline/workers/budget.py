@@ -1,63 +1,153 @@
-"""The byte budget: how much memory the pictures in flight may need together."""
+"""The byte budget: how much memory the pictures in flight may take together, from the reading of their bytes on.
+
+Two kinds of room come out of one total: for the bytes of sources, a quarter of it at the most, and for what is made of
+them. What fits goes at once, even past something bigger that waits; what is too big goes when no other room of its kind
+is held. The sum is above the total only then: by the bytes of sources, for work that needs more than they leave.
+
+Nobody waits for ever, because room is taken in one order: for a source, for a child, for work (and before the child a
+turn, see `run.alike`: who has it waits for a child and for work only). Who holds room for work waits for nothing more,
+so it always comes back; so everyone who waits for it goes in the end, at the latest as the only one. Who holds a child
+waits for room for work at the most, so children come back; and with them room for sources.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from pipeline.workers.token import TICK, Token
 
 _OVERTAKES = 32  # how often smaller ones may pass a waiting one before it goes next; bounds its wait
+_SOURCES = 0.25  # of all, for the bytes of sources
+
+
+class _Kind:
+    """The rooms of one kind."""
+
+    __slots__ = ("held", "most", "used", "waiting")
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.used = 0
+        self.held: set[Room] = set()
+        self.waiting: OrderedDict[Room, int] = OrderedDict()  # who waits -> how often it was overtaken
+
+
+class Room:
+    """Some bytes of a budget, held until the block ends; none at first. For one thread."""
+
+    __slots__ = ("_budget", "kind", "size", "token")
+
+    def __init__(self, budget: Budget, kind: _Kind, token: Token) -> None:
+        self._budget = budget
+        self.kind = kind
+        self.token = token
+        self.size = 0
+
+    def __enter__(self) -> Room:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._budget.give_back(self)
+
+    def take(self, size: int) -> None:
+        """Wait until `size` bytes are free and hold them, in place of what was held. Raises `Revoked`."""
+        self._budget.take(self, size)
+
+    def shrink(self, size: int) -> None:
+        """Hold no more than `size` bytes from now on."""
+        self._budget.shrink(self, size)
 
 
 class Budget:
-    """Admits work by the bytes it will need. What fits goes at once, even past a bigger one that waits; something that
-    exceeds the whole budget is admitted when nothing else is in flight. Thread-safe.
+    """Gives room to work by the bytes it will need. Thread-safe.
+
+    Room whose token is revoked while it is held counts as free as soon as somebody waits: a read that never returns
+    must not keep what others need. What it has read by then stays in memory, beyond the budget.
     """
 
     def __init__(self, total: int) -> None:
         self.total = total
-        self._used = 0
         self._turns = threading.Condition()
-        self._waiting: OrderedDict[object, int] = OrderedDict()  # who waits -> how often it was overtaken
+        self._sources = _Kind(int(total * _SOURCES))
+        self._work = _Kind(total)
 
-    @contextmanager
-    def admit(self, size: int, token: Token) -> Iterator[None]:
-        """Wait until `size` bytes are free, hold them for the block. Raises `Revoked` when the token goes."""
-        need = min(size, self.total)
-        self._enter(need, token)
-        try:
-            yield
-        finally:
-            with self._turns:
-                self._used -= need
-                self._turns.notify_all()
+    def for_source(self, token: Token) -> Room:
+        """Room for the bytes of a source, to be taken before all else and held as long as they are."""
+        return Room(self, self._sources, token)
 
-    def _enter(self, need: int, token: Token) -> None:
-        me = object()
+    def for_work(self, token: Token) -> Room:
+        """Room for what is made; who holds it waits for nothing more."""
+        return Room(self, self._work, token)
+
+    def take(self, room: Room, size: int) -> None:
+        """See `Room`."""
         with self._turns:
-            self._waiting[me] = 0
-            try:
-                while not self._may_go(me, need):
-                    token.check()
-                    self._turns.wait(TICK)
-                for other in self._waiting:
-                    if other is me:
-                        break
-                    self._waiting[other] += 1
-                self._used += need
-            finally:
-                del self._waiting[me]
-                self._turns.notify_all()
+            self._leave(room)
+            if room.kind.waiting or not self._fits(room.kind, size):
+                self._queue(room, size)
+            room.size = size
+            room.kind.used += size
+            room.kind.held.add(room)
 
-    def _may_go(self, me: object, need: int) -> bool:
-        if self._used + need > self.total:
+    def shrink(self, room: Room, size: int) -> None:
+        """See `Room`."""
+        with self._turns:
+            if room in room.kind.held and size < room.size:
+                room.kind.used -= room.size - size
+                room.size = size
+                self._tell()
+
+    def give_back(self, room: Room) -> None:
+        """See `Room`. Idempotent."""
+        with self._turns:
+            self._leave(room)
+
+    def _leave(self, room: Room) -> None:
+        if room in room.kind.held:
+            room.kind.held.remove(room)
+            room.kind.used -= room.size
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._sources.waiting or self._work.waiting:
+            self._turns.notify_all()
+
+    def _fits(self, kind: _Kind, size: int) -> bool:
+        if not kind.held:
+            return True
+        return kind.used + size <= kind.most and self._sources.used + self._work.used + size <= self.total
+
+    def _queue(self, room: Room, size: int) -> None:
+        waiting = room.kind.waiting
+        waiting[room] = 0
+        try:
+            while not self._may_go(room, size):
+                room.token.check()
+                self._reclaim()
+                self._turns.wait(TICK)
+            for other in waiting:
+                if other is room:
+                    break
+                waiting[other] += 1
+        finally:
+            del waiting[room]
+            self._tell()  # those behind it may go now
+
+    def _may_go(self, room: Room, size: int) -> bool:
+        if not self._fits(room.kind, size):
             return False
-        for other, overtaken in self._waiting.items():
-            if other is me:
+        for other, overtaken in room.kind.waiting.items():
+            if other is room:
                 return True
             if overtaken >= _OVERTAKES:
                 return False
         return True
+
+    def _reclaim(self) -> None:
+        for room in [*self._sources.held, *self._work.held]:
+            if room.token.revoked:
+                self._leave(room)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from pipeline.model import Written
+from pipeline.run import work
+from pipeline.targets.local import LocalTarget
+from pipeline.workers.budget import Budget
 from tests.pictures import encoded
 from tests.world import World
 
@@ -43,13 +49,26 @@ def _of_threads(pid: int) -> list[int]:
     ]
 
 
+def in_memory_files(pid: int) -> int:
+    """Bytes of the files in memory that a process holds, mapped or not."""
+    held = 0
+    with suppress(OSError):
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(OSError):  # closed meanwhile
+                if os.readlink(f"/proc/{pid}/fd/{number}").startswith("/memfd:"):
+                    held += os.stat(f"/proc/{pid}/fd/{number}").st_blocks * 512
+    return held
+
+
 def peak(command: list[str], cwd: Path) -> int:
-    """The largest sum of proportional set sizes seen while `command` ran, about every 10 ms."""
+    """The largest sum of proportional set sizes and of files in memory, which are in nobody's set until they are
+    mapped, seen while `command` ran, about every 10 ms.
+    """
     most = 0
     tick = threading.Event()
     with subprocess.Popen(command, cwd=cwd) as process:
         while process.poll() is None:
-            most = max(most, sum(map(proportional, family(process.pid))))
+            most = max(most, sum(map(proportional, family(process.pid))) + in_memory_files(process.pid))
             tick.wait(0.01)
     assert process.returncode == 0
     return most
@@ -70,3 +89,57 @@ def test_big_pictures_wait_for_room_and_all_processes_stay_within_the_budget(wor
     assert len(world.tree()) == 16
     assert most < total * _MIB
     assert most > 250 * _MIB  # one of the big ones alone: the measurement has seen something
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs smaps_rollup")
+def test_sources_that_many_threads_have_read_stay_within_the_budget(world: World) -> None:
+    big = encoded(Image.new("RGB", (4000, 3500)), "BMP")  # 42 MB
+    for number in range(16):
+        world.put(f"{number}.bmp", big + bytes([number]))
+    world.settle()
+    world.configure(world.text + "workers: {processes: 1, threads: 16, memory: 450MB}\n")
+    most = peak([sys.executable, "-m", "pipeline", "run", str(world.config_path)], Path.cwd())
+    assert len(world.tree()) == 16
+    assert 150 * _MIB < most < 450 * 10**6
+
+
+@pytest.mark.parametrize("processes", [0, 2])
+def test_pictures_bigger_than_all_room_there_is_and_equal_ones_come_through_one_by_one(
+    world: World, processes: int
+) -> None:
+    for number in range(24):
+        noise = Image.effect_noise((1200 + number, 1000), 50)
+        world.put(f"{number}.png", encoded(noise, "PNG"))
+    for number in range(12):
+        shutil.copy(world.source / f"{number}.png", world.source / f"{number} again.png")
+        world.put(f"small{number}.jpg")
+    world.settle()
+    world.configure(world.text + "workers: {queue: 4, memory: 16MiB}\n")
+    summary = world.run(threads=12, processes=processes)
+    assert (summary.pictures, summary.reused) == ({"done": 48}, 12)
+
+
+def test_renditions_are_in_the_budget_until_they_are_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    budgets: list[Budget] = []
+    seen: list[tuple[int, int]] = []
+
+    def made(total: int) -> Budget:
+        budgets.append(Budget(total))
+        return budgets[-1]
+
+    write = LocalTarget.write
+
+    def watched(self: LocalTarget, path: str, descriptor: int, *, replace: bool) -> Written:
+        seen.append((budgets[0]._work.used, os.fstat(descriptor).st_size))
+        return write(self, path, descriptor, replace=replace)
+
+    monkeypatch.setattr(work, "Budget", made)
+    monkeypatch.setattr(LocalTarget, "write", watched)
+    first = world.put("first.jpg")
+    shutil.copy(first, world.source / "second.jpg")  # whose rendition is copied
+    world.settle()
+    assert world.run(threads=1).reused == 1
+    assert len(seen) == 2
+    assert all(used == size > 0 for used, size in seen)
+    assert (budgets[0]._work.used, budgets[0]._sources.used) == (0, 0)

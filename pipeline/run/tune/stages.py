@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipeline.model import Job, Record, Status
-from pipeline.workers.budget import Budget
+from pipeline.workers.budget import Budget, Room
 from pipeline.workers.exchange import Bounds, Exchange, Renderer
 from pipeline.workers.token import TICK, Token
 
@@ -72,18 +72,17 @@ class Few:
 
 
 class Watched(Budget):
-    """A budget that tells how long pictures waited for it."""
+    """A budget that tells how long pictures waited for room: before they were read, and while a child had them."""
 
     def __init__(self, total: int, notes: Notes) -> None:
         super().__init__(total)
         self._notes = notes
 
-    @contextmanager
-    def admit(self, size: int, token: Token) -> Iterator[None]:
+    def take(self, room: Room, size: int) -> None:
         """See `Budget`."""
         began = time.perf_counter()
-        with super().admit(size, token):
-            waited = time.perf_counter() - began
-            self._notes.spent("memory", waited)
+        super().take(room, size)
+        waited = time.perf_counter() - began
+        self._notes.spent("memory", waited)
+        if room.kind is self._work:
             self._notes.spent("render", -waited)  # the child waits, too, but does not work
-            yield
