@@ -119,6 +119,7 @@ def _config(source: Path, target: Path, sides: tuple[int, ...]) -> str:
                 f"    height: {side}",
                 f"    format: {format_}",
                 f"    quality: {QUALITY}",
+                *["    progressive: false"] * (format_ == "jpeg"),  # as the others write, unless they are told
             ]
     return "\n".join(lines) + "\n"
 
