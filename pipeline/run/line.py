@@ -74,6 +74,8 @@ class Line:
         self._again = again
         self._terms = terms
         self._bounds = Bounds(terms.limits.seconds, terms.limits.memory)
+        self._answered = False  # whether the source has answered since a read timed out last
+        self.unanswered = 0  # reads that timed out in a row, as the producer's thread counts them
 
     def carry(self, job: Job, token: Token) -> None:
         """Carry one picture through its whole life. Raises `TargetTrouble`, `ManifestTrouble` and `Revoked` only."""
@@ -117,10 +119,16 @@ class Line:
             if picture is not None:
                 os.close(picture.descriptor)
             raise
+        except Exception:
+            self._answered = True
+            raise
+        self._answered = True
         return picture
 
     def read_timed_out(self, job: Job) -> None:
         """Record a job whose read did not return in time; called by the crew in the producer's thread."""
+        self.unanswered = 1 if self._answered else self.unanswered + 1
+        self._answered = False
         limit = f"no answer within {self._terms.limits.read:g} s"
         self._record(verdicts.failed(job, PictureError(ErrorKind.READ_TIMED_OUT, limit)))
 

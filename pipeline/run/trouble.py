@@ -1,10 +1,16 @@
-"""When a run is given up because it goes wrong wholesale: a broken library fails every picture, a bad picture one."""
+"""When a run is given up because it goes wrong wholesale: a broken library fails every picture, a bad picture one.
+
+Likewise a storage that is gone lets every read hang, a slow one some; each of them costs a thread and its time.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from pipeline.config.settings import FailureSettings
 
 _FEWEST = 20  # pictures that must have been carried before a share of them means anything
+_SILENT = 10  # reads in a row, at least, that time out where nobody answers any more
 
 
 def wholesale(settings: FailureSettings, failed: int, carried: int) -> str:
@@ -15,3 +21,12 @@ def wholesale(settings: FailureSettings, failed: int, carried: int) -> str:
     if share is not None and carried >= _FEWEST and failed > share * carried:
         return f"{failed} of {carried} pictures failed, more than {share * 100:g} % (failures.stop_after)"
     return ""
+
+
+def silent(source: Path, unanswered: int, threads: int) -> str:
+    """Why the run is to be given up after so many reads in a row that timed out: twice as many as `threads` that read,
+    so that each has waited twice. "" where it is not.
+    """
+    if unanswered < max(_SILENT, 2 * threads):
+        return ""
+    return f"no answer from the source {source}: {unanswered} reads in a row timed out (is its disk or server there?)"

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 
 from pipeline.config.settings import Config
-from pipeline.errors import ErrorKind, ExitStatus, ManifestTrouble, Stopped
+from pipeline.errors import ErrorKind, ExitStatus, ManifestTrouble, SourceTrouble, Stopped
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.store import Manifest
 from pipeline.model import Job, Record, Status
@@ -24,7 +24,7 @@ from pipeline.run.options import Progress, RunOptions, workers
 from pipeline.run.stop import TICK, Stop
 from pipeline.run.tally import Summary, Tally
 from pipeline.run.tidy import Tidied, tidy
-from pipeline.run.trouble import wholesale
+from pipeline.run.trouble import silent, wholesale
 from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
 from pipeline.workers import cpus, memory
@@ -68,6 +68,7 @@ class Work:
         self._twice: list[Job] = []  # their child died once; append is atomic
         self._hiring: Hiring | None = None
         self._expect: Callable[[int], None] = lambda jobs: None  # tells those who render how much is to come
+        self._unanswered: Callable[[], int] = lambda: 0  # reads in a row that have timed out
         self._enforced: Callable[[], object] = lambda: None  # how children are confined; None: none was asked
         self._tidied: Tidied | None = None
         self._stopped = ""
@@ -113,6 +114,7 @@ class Work:
                 self._twice.append,
                 Terms(limits, self._config.placeholder, self._config.specs),
             )
+            self._unanswered = lambda: line.unanswered
             carry = functools.partial(self._carry, line)
             with self._crew(carry, self.workers.threads, line.read_timed_out) as crew:
                 children = self.workers.processes or cpus.available()
@@ -213,8 +215,11 @@ class Work:
             self._pulse()
 
     def _check(self) -> None:
-        """Raise `Stopped` where the run is not to go on."""
+        """Raise `Stopped` or `SourceTrouble` where the run is not to go on."""
         self._stop.check()
+        threads = self._hiring.threads if self._hiring else self.workers.threads
+        if why := silent(self._config.source.path, self._unanswered(), threads):
+            raise SourceTrouble(why)
         if why := wholesale(self._config.failures, self._tally.failed, self._tally.carried):
             raise Stopped(why, ExitStatus.UNFINISHED)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.errors import ExitStatus
+from pipeline.errors import ExitStatus, SourceTrouble
+from pipeline.manifest.store import Manifest
+from pipeline.run.trouble import silent
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture
 from tests.world import World
@@ -16,12 +19,12 @@ from tests.world import World
 
 @pytest.fixture
 def released(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """Reads of pictures in folder `b` sit until this is set: at the end of the test."""
+    """Reads of pictures that have a `b` in their path sit until this is set: at the end of the test."""
     event = threading.Event()
     read = LocalSource.read
 
     def hanging(self: LocalSource, source: str, *rest: Any) -> Picture:
-        if source.startswith("b/"):
+        if "b" in source:
             event.wait()
         return read(self, source, *rest)
 
@@ -57,3 +60,38 @@ def test_the_late_bytes_of_a_read_that_timed_out_are_dropped(world: World, relea
     assert {row["source"] for row in world.export() if row["status"] == "done"} == {
         f"{folder}/00{number}.jpg" for folder, number in [("a", 0), ("a", 3), ("a", 6), ("c", 2), ("c", 5), ("c", 8)]
     }
+
+
+def test_a_source_that_answers_nobody_any_more_ends_the_run_and_the_rest_stays_pending(
+    world: World, released: threading.Event
+) -> None:
+    world.configure(world.text + "limits: {read: 0.2}\nworkers: {queue: 1}\n")
+    world.put("a.jpg")
+    for number in range(30):
+        world.put(f"b{number:02}.jpg")
+    world.settle()
+    with pytest.raises(SourceTrouble, match=r"no answer from the source .*/photos: 1[01] reads in a row timed out"):
+        world.run(threads=2)
+    with Manifest.read_only(world.config.manifest) as reader:
+        assert [run.status for run in reader.runs()] == [ExitStatus.UNFINISHED]
+        assert len(reader.failures.everything()) < 2 * 12
+    assert list(world.tree()) == ["a-thumb.jpg"]
+    released.set()
+    summary = world.run(threads=2)
+    assert (summary.pictures["done"], summary.known_failures) == (30, 0)
+
+
+def test_reads_that_time_out_between_others_that_do_not_end_no_run(world: World, released: threading.Event) -> None:
+    world.configure(world.text + "limits: {read: 0.1}\n")
+    for number in range(24):
+        world.put(f"{number:02}{'ab'[number % 2]}.jpg")
+    world.settle()
+    summary = world.run(threads=1)
+    assert summary.pictures == {"done": 12, "failed": 12}
+
+
+@pytest.mark.parametrize(
+    ("unanswered", "threads", "ends"), [(9, 1, False), (10, 1, True), (19, 10, False), (20, 10, True)]
+)
+def test_each_thread_waits_twice_before_a_source_counts_as_dead(unanswered: int, threads: int, ends: bool) -> None:
+    assert bool(silent(Path("/photos"), unanswered, threads)) is ends
