@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from PIL import Image
 
-from pipeline.errors import LACKS, ErrorKind, PictureError
+from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import Animation, NotRendered, Profile, Rendered, RenderTask, Spec, Status
 from pipeline.render.canvas import finished
 from pipeline.render.colour import kept, to_srgb
@@ -27,6 +27,7 @@ from pipeline.render.resize import resample
 from pipeline.render.saliency import focus
 from pipeline.render.steps.registry import through
 from pipeline.render.trim import trimmed
+from pipeline.render.verdict import drawing_verdict
 
 Drawn = dict[tuple[object, ...], tuple[Image.Image, tuple[str, ...]]]
 """One frame as it was resampled and made sRGB, with warnings, by all that shaped it. Nobody may draw into it."""
@@ -71,7 +72,7 @@ class Rendition:
             self._images.append(self._drawn(frame, picture, drawn))
             self._durations.append(frame.duration)
         except Exception as error:  # noqa: BLE001 -- Pillow raises nearly anything; all of it is this rendition's failure
-            self._failure = _failure(error)
+            self._failure = drawing_verdict(error)
         self._seconds_resize += time.perf_counter() - started
 
     def _drawn(self, frame: Frame, picture: Picture, drawn: Drawn) -> Image.Image:
@@ -130,7 +131,7 @@ class Rendition:
                 made = self._kept(made, film, picture)
                 descriptors.append(made.descriptor)
             except Exception as error:  # noqa: BLE001 -- as above
-                self._failure = _failure(error)
+                self._failure = drawing_verdict(error)
         if self._failure is not None or picture is None:
             reason = self._failure or PictureError(ErrorKind.INTERNAL, "nothing was drawn")
             return NotRendered(self.spec.name, reason)
@@ -158,12 +159,3 @@ class Rendition:
         descriptor, size = copied(source)
         os.close(made.descriptor)
         return Delivered(descriptor, size, Status.KEPT)
-
-
-def _failure(error: Exception) -> PictureError:
-    if isinstance(error, PictureError):
-        return error
-    if isinstance(error, OSError) and error.errno in LACKS:
-        return PictureError(ErrorKind.UNREADABLE, str(error.strerror))
-    kind = ErrorKind.MEMORY_LIMIT if isinstance(error, MemoryError) else ErrorKind.NOT_ENCODABLE
-    return PictureError(kind, f"{type(error).__name__}: {error}")

@@ -25,6 +25,9 @@ _WORDS: tuple[tuple[ErrorKind, tuple[str, ...]], ...] = (
 )
 
 
+# What a mistake in a program raises. A decoder may raise it about bytes that nobody foresaw, and takes no harm.
+_MISTAKES = (AttributeError, NameError, AssertionError)
+_OURS = "pipeline."
 _VAGUE = (ErrorKind.DAMAGED, ErrorKind.TRUNCATED, ErrorKind.NOT_ENCODABLE)
 
 
@@ -32,9 +35,42 @@ def verdict(error: Exception, view: mmap.mmap, name: str) -> PictureError:
     """The `PictureError` that `error`, raised while decoding a picture of format `name`, amounts to."""
     if isinstance(error, PictureError):
         return error
+    if isinstance(error, (*_MISTAKES, TypeError)) and (defect := _in_our_own_code(error)):
+        return defect
     return PictureError(
         _kind(error, view, name), f"{name}: {error}" if str(error) else f"{name}: {type(error).__name__}"
     )
+
+
+def drawing_verdict(error: Exception) -> PictureError:
+    """The `PictureError` that `error`, raised while pixels were drawn or encoded, amounts to: it is the rendition's.
+
+    Pixels surprise nobody, so a mistake is ours wherever it shows; but encoders refuse what they are told by
+    `TypeError`, too.
+    """
+    if isinstance(error, PictureError):
+        return error
+    if isinstance(error, OSError) and error.errno in LACKS:
+        return PictureError(ErrorKind.UNREADABLE, str(error.strerror))
+    said = f"{type(error).__name__}: {error}"
+    if isinstance(error, (*_MISTAKES, TypeError)) and (defect := _in_our_own_code(error)):
+        return defect
+    if isinstance(error, _MISTAKES):
+        return PictureError(ErrorKind.INTERNAL, said)
+    return PictureError(ErrorKind.MEMORY_LIMIT if isinstance(error, MemoryError) else ErrorKind.NOT_ENCODABLE, said)
+
+
+def _in_our_own_code(error: Exception) -> PictureError | None:
+    """`error` as our defect with its place, if it was raised in a module of this program; None: in a library."""
+    trace = error.__traceback__
+    if trace is None:
+        return None
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    module = str(trace.tb_frame.f_globals.get("__name__"))
+    if not module.startswith(_OURS):
+        return None
+    return PictureError(ErrorKind.INTERNAL, f"{type(error).__name__}: {error} ({module}:{trace.tb_lineno})")
 
 
 def for_want_of_memory(error: PictureError, estimate: int, limits: Limits) -> PictureError:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import random
+from typing import Any, NoReturn
 
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Format, Limits, Spec
+from pipeline.model import Format, Limits, NotRendered, Spec
+from pipeline.render import rendition
 from tests.pictures import encoded, quarters
 from tests.render.drawing import answer_to
 
@@ -87,3 +89,51 @@ def test_whatever_the_bytes_nothing_but_a_picture_error_comes_out(kind: str) -> 
                 ErrorKind.DAMAGED, ErrorKind.TRUNCATED, ErrorKind.UNSUPPORTED, ErrorKind.NOT_A_PICTURE,
                 ErrorKind.TOO_MANY_PIXELS, ErrorKind.TOO_MANY_FRAMES,
             )  # fmt: skip
+
+
+def own_mistake(*arguments: Any) -> NoReturn:
+    """As if a module of ours had it."""
+    exec("raise AttributeError('no such thing')", {"__name__": "pipeline.render.mistaken"})
+    raise AssertionError
+
+
+def own_type_error(*arguments: Any) -> NoReturn:
+    exec("len(None)", {"__name__": "pipeline.render.mistaken"})
+    raise AssertionError
+
+
+def library_type_error(*arguments: Any) -> NoReturn:
+    exec("len(None)", {"__name__": "PIL.Image"})
+    raise AssertionError
+
+
+def library_mistake(*arguments: Any) -> NoReturn:
+    exec("assert False", {"__name__": "PIL.Image"})
+    raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("mistake", "while_decoding", "while_drawing"),
+    [
+        (own_mistake, ErrorKind.INTERNAL, ErrorKind.INTERNAL),
+        (own_type_error, ErrorKind.INTERNAL, ErrorKind.INTERNAL),
+        (library_type_error, ErrorKind.DAMAGED, ErrorKind.NOT_ENCODABLE),
+        (library_mistake, ErrorKind.DAMAGED, ErrorKind.INTERNAL),
+    ],
+)
+def test_our_own_mistakes_are_internal_errors_and_blamed_on_no_picture(
+    mistake: Any, while_decoding: ErrorKind, while_drawing: ErrorKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name in [(rendition, "resample"), (rendition, "deliver")]:
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, mistake)
+            answer, made = answer_to(whole("PNG"), PNG)
+        assert made == {}
+        (failed,) = answer.renditions
+        assert isinstance(failed, NotRendered)
+        assert failed.error.kind is while_drawing
+        assert (": no such thing (pipeline.render.mistaken:1)" in str(failed.error)) is (mistake is own_mistake)
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", mistake)
+    with pytest.raises(PictureError) as caught:
+        answer_to(whole("PNG"), PNG)
+    assert caught.value.kind is while_decoding
