@@ -123,6 +123,7 @@ class Verify(enum.StrEnum):
     DECODE = "decode"  # and all its pixels decoded
 
 
+CHATTER = "stderr: "  # begins a warning that a library printed; only children catch it, so exports leave it out
 LARGEST = -1  # as a page: the one with the most pixels
 
 

@@ -2,7 +2,7 @@
 
 A source without renditions (unsupported, or failed before any was planned) has one row with `rendition` empty. Two
 equal runs export equal rows: what is measured or tells of one run only (times, peak memory, reason, run, times of
-files) is left out unless asked for.
+files) is left out unless asked for; and so is what libraries printed, because only rendering children catch it.
 
 Names are printable: control characters and undecodable bytes are escaped. Where that, or the guard against spreadsheet
 formulas in CSV, has changed a name, `source_raw` or `target_raw` holds its exact bytes in URL escapes.
@@ -23,6 +23,7 @@ from pipeline.manifest.database import translated
 from pipeline.manifest.names import percent, to_name
 from pipeline.manifest.place import sync_folder
 from pipeline.manifest.reader import Reader
+from pipeline.model import CHATTER
 
 Value = str | int | float | list[str] | None
 
@@ -80,7 +81,7 @@ def rows(reader: Reader, *, measured: bool = False) -> Iterator[dict[str, Value]
     )
     with translated(reader.path):
         for found in reader.connection.execute(query):
-            yield _row(zip(fields, found, strict=True))
+            yield _row(zip(fields, found, strict=True), measured=measured)
 
 
 def write_jsonl(rows: Iterable[Mapping[str, Value]], to: Path | TextIO) -> int:
@@ -129,7 +130,7 @@ def _columns(*, measured: bool) -> list[str]:
     return names
 
 
-def _row(found: Iterable[tuple[str, object]]) -> dict[str, Value]:
+def _row(found: Iterable[tuple[str, object]], *, measured: bool) -> dict[str, Value]:
     row: dict[str, Value] = {}
     for name, value in found:
         if name in _RAW:
@@ -139,7 +140,8 @@ def _row(found: Iterable[tuple[str, object]]) -> dict[str, Value]:
         elif name in _HASHES:
             row[name] = value.hex() if isinstance(value, bytes) else None
         elif name in _LISTS:
-            row[name] = json.loads(value) if isinstance(value, str) else []
+            told = json.loads(value) if isinstance(value, str) else []
+            row[name] = [line for line in told if measured or not line.startswith(CHATTER)]
         else:
             row[name] = value if isinstance(value, (str, int, float)) else None
     return row

@@ -92,7 +92,7 @@ class Line:
         try:
             record = self._life(job, token)
         except ChildDied as death:
-            record = verdicts.failed(job, PictureError(ErrorKind.CRASHED, str(death)))
+            record = verdicts.crashed(job, death)
         token.check()
         self._record(record)
 
@@ -250,7 +250,6 @@ class Line:
             for one, rendition in zip(planned, answer.renditions, strict=True)
         )
         self._libraries = answer.libraries
-        chatter = tuple(line for line in meter.chatter.splitlines() if line.strip())
         return replace(
             record,
             renditions=renditions,
@@ -258,7 +257,7 @@ class Line:
             seconds_decode=answer.seconds_decode,
             peak_memory=meter.peak_memory,
             libraries=answer.libraries,
-            warnings=answer.warnings + chatter,
+            warnings=answer.warnings + verdicts.chatter(meter.chatter.splitlines()),
             upright=answer.upright,
             color=answer.color,
             thumbhash=answer.thumbhash,

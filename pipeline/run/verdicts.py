@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from pipeline.errors import PictureError
-from pipeline.model import Job, Overrides, Planned, Reason, Record, Rendered, RenditionRecord, Status
+from pipeline.errors import ErrorKind, PictureError
+from pipeline.model import CHATTER, Job, Overrides, Planned, Reason, Record, Rendered, RenditionRecord, Status
 from pipeline.sources import sidecar
 from pipeline.sources.source import Picture
+from pipeline.workers.exchange import ChildDied
 
 
 def stale(job: Job, content: bytes) -> tuple[Planned, ...]:
@@ -25,11 +27,24 @@ def overrides(job: Job, picture: Picture) -> Overrides:
 
 
 def failed(job: Job, error: PictureError, record: Record | None = None) -> Record:
-    """A source that failed: so did everything that was planned of it."""
+    """A source that failed: so did everything that was planned of it. What libraries said of it is kept as warnings."""
     renditions = tuple(failed_rendition(one, error) for one in job.planned) + job.refused
-    return replace(
-        record or Record(job.source, job.stat, Status.FAILED), status=Status.FAILED, error=error, renditions=renditions
-    )
+    record = record or Record(job.source, job.stat, Status.FAILED)
+    warnings = record.warnings + chatter(getattr(error, "__notes__", ()))
+    return replace(record, status=Status.FAILED, error=error, renditions=renditions, warnings=warnings)
+
+
+def crashed(job: Job, death: ChildDied) -> Record:
+    """A source whose child has died again, when nothing else was in flight."""
+    error = PictureError(ErrorKind.CRASHED, str(death))
+    for line in getattr(death, "__notes__", ()):
+        error.add_note(line)
+    return failed(job, error)
+
+
+def chatter(lines: Iterable[str]) -> tuple[str, ...]:
+    """What libraries printed while they had a picture, as warnings."""
+    return tuple(CHATTER + line for line in lines if line.strip())
 
 
 def failed_rendition(planned: Planned, error: PictureError) -> RenditionRecord:

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator
 
+from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import RenderTask
 from pipeline.render.line import render
 from pipeline.workers.exchange import Reply
@@ -20,6 +21,10 @@ def misbehaving(descriptor: int, task: RenderTask) -> Iterator[Reply]:
     is_victim = hashlib.sha256(content).hexdigest() == os.environ["VICTIM"]
     if is_victim and ("always" in os.environ["MISCHIEF"] or os.fstat(_MARK).st_size == 0):
         os.write(_MARK, b"x")
+        if "chatter" in os.environ["MISCHIEF"]:
+            os.write(2, b"libfoo warning: bar\n")
+        if "refuse" in os.environ["MISCHIEF"]:
+            raise PictureError(ErrorKind.DAMAGED, "as asked")
         if "kill" in os.environ["MISCHIEF"]:
             os.kill(os.getpid(), signal.SIGKILL)
         if "abort" in os.environ["MISCHIEF"]:

@@ -7,6 +7,8 @@ import hashlib
 import pytest
 
 from pipeline.errors import ExitStatus
+from pipeline.manifest.export import rows
+from pipeline.manifest.query import ask
 from pipeline.manifest.store import Manifest
 from pipeline.run import work as run_module
 from pipeline.workers import nursery
@@ -56,6 +58,30 @@ def test_a_picture_that_always_kills_its_child_fails_alone_and_by_name(
     assert failure.source == "b/004.jpg"
     assert failure.error.startswith(error)
     assert len(world.tree()) == 7
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("chatter always", "done"),
+        ("chatter and refuse always", "failed"),
+        ("chatter and abort always", "failed"),
+        ("chatter and abort once", "done"),
+    ],
+)
+def test_what_libraries_print_is_recorded_with_its_picture_failed_or_not_and_stays_out_of_exports(
+    world: World, mischief: pytest.MonkeyPatch, kind: str, status: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    mischief.setenv("MISCHIEF", kind)
+    world.run(processes=2)
+    with Manifest.read_only(world.config.manifest) as reader:
+        told = list(ask(reader, "SELECT source, status, warnings FROM pictures WHERE warnings <> '[]'").rows)
+        measured = [row for row in rows(reader, measured=True) if row["source_warnings"]]
+    said = [] if "once" in kind else [("b/004.jpg", status, '["stderr: libfoo warning: bar"]')]
+    assert told == said
+    assert [row["source_warnings"] for row in measured] == [["stderr: libfoo warning: bar"]] * len(said)
+    assert all(row["source_warnings"] == [] for row in world.export())
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.usefixtures("settled")
