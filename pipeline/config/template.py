@@ -29,7 +29,7 @@ class Template:
 
     text: str
     pieces: tuple[tuple[bool, str], ...]  # (is a field, its name or the literal text)
-    _filled: dict[tuple[int, bool], tuple[Spec, str, tuple[str, ...]]] = field(
+    _filled: dict[tuple[int, bool, bool], tuple[Spec, str, tuple[str, ...]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -85,15 +85,18 @@ class Template:
         values = {"dir": [folder] * len(names), "stem": stems, "name": names, "source_ext": extensions}
         columns = []
         for spec in specs:
-            filled = self._filled.get((id(spec), keep_extension))
-            _, pattern, used = self._fill(spec, keep_extension) if filled is None else filled
+            filled = self._filled.get((id(spec), keep_extension, not folder))
+            _, pattern, used = self._fill(spec, keep_extension, top=not folder) if filled is None else filled
             paths = list(map(pattern.__mod__, zip(*[values[one] for one in used], strict=True)))
             together = "\0".join(("", *paths, ""))
             columns.append(list(map(_tame, paths)) if any(bad in together for bad in _UNTAMED) else paths)
         return list(zip(*columns, strict=True))
 
-    def _fill(self, spec: Spec, keep_extension: bool) -> tuple[Spec, str, tuple[str, ...]]:
-        """All that depends on the spec alone, worked out once. The spec is kept, so that its id stays its own."""
+    def _fill(self, spec: Spec, keep_extension: bool, *, top: bool) -> tuple[Spec, str, tuple[str, ...]]:
+        """All that depends on the spec alone, worked out once. The spec is kept, so that its id stays its own.
+
+        At the `top` there is no folder: its slash would be dropped again from every single path.
+        """
         known = {
             "rendition": spec.label,
             "ext": spec.format.extension,
@@ -101,14 +104,17 @@ class Template:
             "height": "" if spec.height is None else str(spec.height),
         }
         pattern, names = "", []
+        without = top and self.fields & {"stem", "name"}
         for is_field, value in self.pieces:
+            if without and is_field and value == "dir":
+                continue
             if is_field and value in OF_THE_SOURCE:
                 pattern += "%s"
                 names.append("name" if keep_extension and value == "stem" else value)
             else:
                 pattern += (known[value] if is_field else value).replace("%", "%%")
-        filled = spec, pattern, tuple(names)
-        self._filled[id(spec), keep_extension] = filled
+        filled = spec, pattern.replace("//", "/").removeprefix("/") if without else pattern, tuple(names)
+        self._filled[id(spec), keep_extension, top] = filled
         return filled
 
 

@@ -32,6 +32,20 @@ _KNOWN = (
 )
 
 
+Row = tuple[bytes, int, int, int, str, bytes, str, int, int, int]
+"""One rendition with its source, as it is stored: path, size, mtime_ns and ctime_ns of the source; name, target,
+recipe, size and mtime_ns of the rendition; 1 where nothing else matters, because both were made, of the content that
+the source has now, which has settled and has no sidecar. Of a source without renditions there is a row with None.
+"""
+
+_ROWS = (
+    "SELECT s.path, s.size, s.mtime_ns, s.ctime_ns, r.name, r.target, r.recipe, r.size, r.mtime_ns, "
+    "s.settled AND s.status IN ('done', 'kept') AND r.status IN ('done', 'kept') AND s.sidecar_size IS NULL "
+    "AND (s.sha256 IS NULL OR r.source_sha256 IS COALESCE(s.content, s.sha256)) "
+    "FROM source s LEFT JOIN rendition r ON r.source = s.id WHERE s.folder = ?"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Totals:
     """How many sources and renditions are remembered by status, renditions and sources by error, and their bytes."""
@@ -47,18 +61,10 @@ def known(
     connection: sqlite3.Connection, folder: str, after: str | None, through: str | None
 ) -> dict[str, KnownSource]:
     """Sources directly in `folder` with `after` < name <= `through` by bytes (None: no bound); by path, in order."""
-    prefix = to_bytes(folder) + b"/" if folder else b""
-    query, values = _KNOWN, [to_bytes(folder)]
-    if after is not None:
-        query, values = query + " AND s.path > ?", [*values, prefix + to_bytes(after)]
-    if through is not None:
-        query, values = query + " AND s.path <= ?", [*values, prefix + to_bytes(through)]
     found: dict[str, KnownSource] = {}
     renditions: dict[str, KnownRendition] = {}
     last = None
-    for row in connection.execute(
-        query + " ORDER BY s.path", values
-    ):  # renditions come by their key; sorting costs 40 %
+    for row in _within(connection, _KNOWN, folder, after, through):
         if row[0] != last:
             last, path, renditions = row[0], to_name(row[0]), {}
             sidecar = None if row[17] is None else Stat(row[17], row[18], row[19])
@@ -71,6 +77,23 @@ def known(
                 to_name(row[9]), row[10], _STATUS[row[11]], _ERROR[row[12]], row[13], row[14], row[15]
             )
     return found
+
+
+def rows(connection: sqlite3.Connection, folder: str, after: str | None, through: str | None) -> list[Row]:
+    """The rows of the same sources, by the bytes of path and name of the rendition: a tenth of the time of `known`."""
+    return _within(connection, _ROWS, folder, after, through).fetchall()
+
+
+def _within(
+    connection: sqlite3.Connection, query: str, folder: str, after: str | None, through: str | None
+) -> sqlite3.Cursor:
+    prefix = to_bytes(folder) + b"/" if folder else b""
+    values = [to_bytes(folder)]
+    if after is not None:
+        query, values = query + " AND s.path > ?", [*values, prefix + to_bytes(after)]
+    if through is not None:
+        query, values = query + " AND s.path <= ?", [*values, prefix + to_bytes(through)]
+    return connection.execute(query + " ORDER BY s.path", values)  # renditions come by their key; sorting costs 40 %
 
 
 def folders(connection: sqlite3.Connection) -> list[str]:
@@ -108,6 +131,11 @@ class Reader:
         """As `known` above."""
         with translated(self.path):
             return known(self.connection, folder, after, through)
+
+    def rows(self, folder: str, after: str | None = None, through: str | None = None) -> list[Row]:
+        """As `rows` above."""
+        with translated(self.path):
+            return rows(self.connection, folder, after, through)
 
     def folders(self) -> Iterator[str]:
         """As `folders` above."""

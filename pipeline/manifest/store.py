@@ -135,6 +135,11 @@ class Manifest:
         with self._database.reading() as connection:
             return reader.known(connection, folder, after, through)
 
+    def rows(self, folder: str, after: str | None = None, through: str | None = None) -> list[reader.Row]:
+        """What is stored of the same sources, as it is; see `reader.Row`."""
+        with self._database.reading() as connection:
+            return reader.rows(connection, folder, after, through)
+
     def folders(self) -> Iterator[str]:
         """All folders with remembered sources, sorted by their bytes; "" is the root."""
         with self._database.reading() as connection:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from pipeline.manifest.failures import KnownFailure
+from pipeline.manifest.reader import Row
 from pipeline.model import KnownSource
 
 
@@ -27,6 +28,10 @@ class Memory(Protocol):
 
     def known(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, KnownSource]:
         """Sources directly in `folder` with `after` < name <= `through` (None: no bound), by relative path."""
+        ...
+
+    def rows(self, folder: str, after: str | None = None, through: str | None = None) -> list[Row]:
+        """The same sources as plain rows, by the bytes of their paths and of the names of their renditions."""
         ...
 
     def folders(self) -> Iterator[str]:

@@ -19,6 +19,7 @@ from pipeline.manifest.failures import KnownFailure
 from pipeline.model import Job, KnownSource, Reason, Record, Stat, Status
 from pipeline.plan.counts import Counts
 from pipeline.plan.decision import Facts, decide, strangers
+from pipeline.plan.glance import Glance
 from pipeline.plan.known import nothing_but_known_failures, verdict, without_known_failures
 from pipeline.plan.memory import Memory
 from pipeline.plan.naming import Naming, name_hash
@@ -30,8 +31,6 @@ from pipeline.plan.versions import failure_key
 from pipeline.sources.globs import Globs
 from pipeline.sources.source import Folder, Source
 from pipeline.targets.target import Target
-
-CHUNK = 1000  # names looked up at once: 1 MB of what is remembered of them
 
 _NO_STAT = Stat(0, 0, 0)
 
@@ -75,6 +74,8 @@ class Planner:
         self._naming = Naming(config.target, config.specs)
         self._spec_names = tuple(spec.name for spec in config.specs)
         self._recipes = tuple(recipe_id(spec) for spec in config.specs)
+        recipes = tuple(zip(self._spec_names, self._recipes, strict=True))
+        self._glance = Glance(memory, source, target, self._naming, recipes, only=self._only, force=options.force)
         self._pulse = pulse
         self._survey: Survey | None = None
         self._collisions: dict[str, PictureError] = {}
@@ -163,26 +164,16 @@ class Planner:
                 self._missing(self._memory.known(path), unlistable)
 
     def _folder(self, folder: Folder, unlistable: tuple[str, ...]) -> Iterator[Job | Record]:
-        names = folder.names()
-        after = None
-        for start in range(0, max(len(names), 1), CHUNK):
-            chunk = names[start : start + CHUNK]
-            through = chunk[-1] if start + CHUNK < len(names) else None
-            known = self._memory.known(folder.path, after, through)
-            after = through
-            listed = set(folder.sources(chunk))
-            self._missing({source: one for source, one in known.items() if source not in listed}, unlistable)
-            yield from self._chunk(folder, chunk, known)
+        for chunk in self._glance.chunks(folder, self._collisions):
+            self._pulse()
+            self._missing(chunk.missing, unlistable)
+            self._nothing_to_do(chunk.unchanged)
+            self.counts.seen += chunk.unchanged + chunk.not_asked
+            yield from self._chunk(folder, chunk.names, chunk.known)
 
     def _chunk(self, folder: Folder, names: Sequence[str], known: dict[str, KnownSource]) -> Iterator[Job | Record]:
         """Decide about `names`, of which `known` is what is remembered."""
-        self._pulse()
         sources = folder.sources(names)
-        if self._only:
-            self.counts.seen += len(names)
-            wanted = [(name, source) for name, source in zip(names, sources, strict=True) if self._only.covers(source)]
-            names, sources = [name for name, _ in wanted], [source for _, source in wanted]
-            self.counts.seen -= len(names)
         stats = self._source.stats(folder.path, names, folder.sidecars)
         early: dict[str, Record] = {}
         waiting: list[tuple[str, str, Stat]] = []
@@ -238,9 +229,12 @@ class Planner:
                 early[source] = verdict(source, stat, failures)
             else:
                 due[source] = Facts(source, stat, remembered, of_one, there, why, failures)
-        self.counts.unchanged += unchanged
-        self.counts.reasons[Reason.UNCHANGED] += unchanged * specs
+        self._nothing_to_do(unchanged)
         return due
+
+    def _nothing_to_do(self, sources: int) -> None:
+        self.counts.unchanged += sources
+        self.counts.reasons[Reason.UNCHANGED] += sources * len(self._recipes)
 
     def _in_order(
         self, sources: Sequence[str], early: dict[str, Record], due: dict[str, Facts]

@@ -53,9 +53,8 @@ class Survey:
             self.folders[folder.path] = folder
             counts.entries += folder.entries
             counts.sources += folder.count
-            names = _files(folder)
-            for start in range(0, len(names), _CHUNK):
-                for targets in zip(*naming.targets(folder.path, names[start : start + _CHUNK]), strict=True):
+            for names in _files(folder):
+                for targets in zip(*naming.targets(folder.path, names), strict=True):
                     self.index.add(targets)
 
     def holds_nothing(self) -> bool:
@@ -77,7 +76,8 @@ class Survey:
 
     def _all_sources(self) -> Iterator[str]:
         for path in sorted(self.folders, key=os.fsencode):
-            yield from self.folders[path].sources(_files(self.folders[path]))
+            for names in _files(self.folders[path]):
+                yield from self.folders[path].sources(names)
 
     def _is_picture(self, source: str) -> bool:
         """By its name, by what is remembered, or else by its first bytes. One that its sidecar says to skip is none."""
@@ -95,7 +95,7 @@ class Survey:
         return self._source.kind(source) is not None
 
 
-def _files(folder: Folder) -> list[str]:
-    """The names of a folder's files, without what is no file."""
-    names = folder.names()
-    return [name for name in names if name not in folder.skipped] if folder.skipped else names
+def _files(folder: Folder) -> Iterator[list[str]]:
+    """The names of a folder's files, without what is no file, some at a time."""
+    for names in folder.chunks(_CHUNK):
+        yield [name for name in names if name not in folder.skipped] if folder.skipped else names

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 from pipeline.config.settings import Config
 from pipeline.manifest.failures import KnownFailure
+from pipeline.manifest.reader import Row
 from pipeline.manifest.store import Manifest
 from pipeline.model import KnownSource
 from pipeline.plan.memory import Memory
@@ -29,6 +30,10 @@ class _Nothing:
     def known(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, KnownSource]:
         del folder, after, through
         return {}
+
+    def rows(self, folder: str, after: str | None = None, through: str | None = None) -> list[Row]:
+        del folder, after, through
+        return []
 
     def folders(self) -> Iterator[str]:
         return iter(())

@@ -16,6 +16,7 @@ from pipeline.model import Limits, Stat
 from pipeline.sources import magic, reading, sidecar
 from pipeline.sources.descent import Descent, Descriptor
 from pipeline.sources.globs import Globs
+from pipeline.sources.marks import NO_FILE, Mark, marks
 from pipeline.sources.source import Folder, Picture, Unsupported, Vanished
 from pipeline.sources.walk import Walk
 
@@ -56,6 +57,14 @@ class LocalSource:
         except OSError:
             return [None] * len(names)
         return [self._stat(name, opened, has_sidecar=name in sidecars) for name in names]
+
+    def marks(self, folder: str, names: Sequence[str]) -> list[Mark]:
+        """The stats of names without a sidecar as plain numbers; see `Source`."""
+        try:
+            opened = self._descent().to(folder)  # kept: it is closed when nobody holds it
+        except OSError:
+            return [NO_FILE] * len(names)
+        return marks(opened.number, names, follow=self._settings.follow_symlinks)
 
     def kind(self, source: str) -> str | None:
         """The format by the first bytes; None also for what cannot be read."""

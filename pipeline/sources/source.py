@@ -15,6 +15,9 @@ from typing import Protocol
 from pipeline.errors import PictureError, printable
 from pipeline.model import Limits, Stat
 from pipeline.sources import sidecar
+from pipeline.sources.marks import Mark
+
+_USUAL = 64  # bytes of a name; longer ones only make chunks smaller
 
 
 class Vanished(Exception):
@@ -56,10 +59,25 @@ class Folder:
         """The names in the order of their bytes."""
         return os.fsdecode(self.joined).split("\0") if self.joined else []
 
+    def chunks(self, most: int) -> Iterator[list[str]]:
+        """The same, at most so many at a time; one chunk with nothing in it where there are none."""
+        joined, at = self.joined, 0
+        while at < len(joined) or not at:
+            end = joined.find(b"\0", at + most * _USUAL)
+            end = len(joined) if end < 0 else end
+            names = os.fsdecode(joined[at:end]).split("\0", most) if joined else []
+            beyond = len(os.fsencode(names.pop())) if len(names) > most else -1
+            yield names
+            at = end - beyond
+
     @property
     def count(self) -> int:
         """How many names there are."""
         return self.joined.count(b"\0") + 1 if self.joined else 0
+
+    def source(self, name: str) -> str:
+        """The path of a file of this folder, relative to the root."""
+        return f"{self.path}/{name}" if self.path else name
 
     def sources(self, names: Iterable[str]) -> list[str]:
         """The paths of files of this folder, relative to the root."""
@@ -109,6 +127,10 @@ class Source(Protocol):
 
         For names in `sidecars`, that of their sidecar is part of it.
         """
+        ...
+
+    def marks(self, folder: str, names: Sequence[str]) -> list[Mark]:
+        """The same for names without a sidecar, at a third of the cost; `NO_FILE` for None."""
         ...
 
     def kind(self, source: str) -> str | None:

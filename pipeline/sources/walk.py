@@ -29,7 +29,7 @@ _KINDS = {
 
 def left_out(name: str) -> bool:
     """Whether a name is never looked at: hidden files and folders (`.pipeline` too) and storage boxes' own."""
-    return name.startswith(".") or name in _NEVER
+    return name[0] == "." or name in _NEVER
 
 
 class Walk:

@@ -17,6 +17,7 @@ from pipeline.errors import ErrorKind, PictureError, TargetTrouble
 from pipeline.model import Stat, Written
 from pipeline.targets import placing
 from pipeline.targets.folders import Descriptor, Folders
+from pipeline.targets.marks import Mark, marks
 from pipeline.targets.trouble import judged, trouble
 
 _UNSYNCED = 200  # folders whose names wait for a sync, each with an open descriptor; more are synced at once
@@ -80,6 +81,10 @@ class LocalTarget:
                     raise judgement from error
                 found.append(None)  # such a name cannot be there, and writing it will say why
         return found
+
+    def marks(self, paths: Sequence[str]) -> list[Mark]:
+        """The stats of many as plain numbers; see `Target`."""
+        return marks(lambda folder: self._opened().find(folder), paths)
 
     def write(self, path: str, descriptor: int, *, replace: bool) -> Written:
         """Store all bytes of `descriptor`, from offset 0, whole or not at all; see `Target`. Runs in I/O threads."""

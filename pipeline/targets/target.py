@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import BinaryIO, Protocol
 
 from pipeline.model import Stat, Written
+from pipeline.targets.marks import Mark
 
 
 class Target(Protocol):
@@ -17,6 +18,10 @@ class Target(Protocol):
 
     def stats(self, paths: Sequence[str]) -> list[Stat | None]:
         """How each path is, without opening it; None where there is nothing. The plan's thread."""
+        ...
+
+    def marks(self, paths: Sequence[str]) -> list[Mark]:
+        """The same as plain numbers, at a third of the cost; `NOTHING` for None and for whatever cannot be told."""
         ...
 
     def write(self, path: str, descriptor: int, *, replace: bool) -> Written:

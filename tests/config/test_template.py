@@ -24,6 +24,8 @@ TARGETS = [
     (DEFAULT, "a\n/b\udcff.jpg", "a\n/b\udcff-thumb.webp"),
     ("{rendition}/{dir}/{name}", "photo.jpg", "thumb/photo.jpg"),
     ("{rendition}/{dir}/{name}", "a/photo.jpg", "thumb/a/photo.jpg"),
+    ("{dir}/{rendition}.{ext}", "photo.jpg", "thumb.webp"),
+    ("{dir}/{rendition}/{dir}/{stem}.{ext}", "photo.jpg", "thumb/photo.webp"),
     ("{stem}_{width}x{height}.{source_ext}", "a/photo.JPG", "photo_320x.JPG"),
     ("{{{stem}}}100%.{ext}", "photo.jpg", "{photo}100%.webp"),
     ("{dir}/x{source_ext}/{stem}", "photo", "x/photo"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,41 @@ def test_known_gives_the_named_part_of_one_folder_only(
         assert list(manifest.folders()) == ["", "a", "a-b", "a/b"]
         prefix = f"{folder}/" if folder else ""
         assert list(manifest.known(folder, after, through)) == [prefix + name for name in names]
+
+
+def test_rows_are_what_is_known_and_say_where_it_is_all_there_is_to_say(tmp_path: Path) -> None:
+    """The plan compares them in place of `known`: 1 where equal stats, targets and recipes are enough."""
+    with_sidecar = replace(record("sidecar.jpg"), stat=Stat(7, 5, 6, sidecar=Stat(1, 2, 3)), content=b"both")
+    plain = {"done.jpg": 1, "kept.jpg": 1, "unsettled.jpg": 0, "failed.jpg": 0, "touched.jpg": 0, "sidecar.jpg": 0}
+    with opened(tmp_path) as manifest:
+        manifest.add(record("done.jpg", rendition("done.jpg", "b"), rendition("done.jpg", "B")))
+        manifest.add(
+            replace(record("kept.jpg", replace(rendition("kept.jpg"), status=Status.KEPT)), status=Status.KEPT)
+        )
+        manifest.add(replace(record("unsettled.jpg"), settled=False))
+        manifest.add(record("failed.jpg", not_made("failed.jpg")))
+        manifest.add(record("touched.jpg"))
+        manifest.add(Record("touched.jpg", Stat(7, 50, 60), Status.TOUCHED, settled=False))
+        manifest.add(with_sidecar)
+        manifest.add(record("earlier.jpg", rendition("earlier.jpg", "large"), rendition("earlier.jpg", "small")))
+        manifest.add(record("earlier.jpg", rendition("earlier.jpg", "small"), content=b"new content"))
+        manifest.add(Record("notes.txt", Stat(1, 2, 3), Status.UNSUPPORTED))
+        manifest.flush()
+        rows, known = manifest.rows(""), manifest.known("")
+        assert manifest.rows("", "failed.jpg", "kept.jpg") == [row for row in rows if row[0] == b"kept.jpg"]
+        assert manifest.rows("elsewhere") == []
+    assert {row[0].decode(): row[9] for row in rows if row[0].decode() in plain} == plain
+    assert [set(map(type, row[4:9])) for row in rows if row[0] == b"notes.txt"] == [{type(None)}]
+    assert [(row[4], row[9]) for row in rows if row[0] == b"earlier.jpg"] == [("large", 0), ("small", 1)]
+    assert [row[4] for row in rows if row[0] == b"done.jpg"] == ["B", "b"]
+    assert [row[0] for row in rows] == sorted(row[0] for row in rows)
+    for path, size, mtime_ns, ctime_ns, name, target, recipe, made_size, made, _ in rows:
+        one = known[path.decode()]
+        assert (one.stat.size, one.stat.mtime_ns, one.stat.ctime_ns) == (size, mtime_ns, ctime_ns)
+        if name is not None:
+            file = one.renditions[name]
+            assert (file.target.encode(), file.size, file.mtime_ns) == (target, made_size, made)
+            assert file.recipe in (recipe, "")
 
 
 def test_a_touched_source_gets_its_new_stat_and_keeps_its_verdict(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.config.settings import Config, OnCollision, SourceSettings, TargetSettings, WorkerSettings
 from pipeline.manifest.failures import KnownFailure
+from pipeline.manifest.reader import Row
 from pipeline.model import Job, KnownRendition, KnownSource, Limits, Reason, Record, Spec, Status
 from pipeline.plan.naming import Naming
 from pipeline.plan.planner import Planner, PlanOptions
@@ -49,6 +50,19 @@ class FakeMemory:
                 and (through is None or raw <= os.fsencode(through))
             ):
                 found[path] = self.sources[path]
+        return found
+
+    def rows(self, folder: str, after: str | None = None, through: str | None = None) -> list[Row]:
+        found: list[Row] = []
+        for path, one in self.known(folder, after, through).items():
+            stat = (os.fsencode(path), one.stat.size, one.stat.mtime_ns, one.stat.ctime_ns)
+            made = one.settled and one.status in (Status.DONE, Status.KEPT) and one.stat.sidecar is None
+            for name, file in sorted(one.renditions.items()):
+                plain = made and file.status in (Status.DONE, Status.KEPT)
+                row = (name, os.fsencode(file.target), file.recipe, file.size or 0, file.mtime_ns or 0, int(plain))
+                found.append((*stat, *row))
+            if not one.renditions:
+                found.append((*stat, None, None, None, None, None, None))  # type: ignore[arg-type]
         return found
 
     def folders(self) -> Iterator[str]:

@@ -24,7 +24,7 @@ from pipeline.model import (
     Status,
     Written,
 )
-from pipeline.plan import planner as planning
+from pipeline.plan import glance
 from pipeline.plan.counts import Counts
 from pipeline.plan.memory import Memory
 from pipeline.plan.naming import Naming
@@ -452,7 +452,7 @@ def test_a_target_that_does_not_exist_yet_can_be_planned_for(house: House) -> No
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 1000])
 def test_chunks_of_any_size_make_the_same_plan(two: House, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
-    monkeypatch.setattr(planning, "CHUNK", chunk)
+    monkeypatch.setattr(glance, "CHUNK", chunk)
     two.put("a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg", "z/y.jpg")
     two.make("a.jpg", "b.jpg", "d.jpg", "e.jpg")
     for name in ("b.jpg", "e.jpg"):
@@ -490,7 +490,7 @@ def test_a_million_names_would_cost_less_than_300_bytes_each(house: House) -> No
 
 
 def test_the_first_job_comes_before_the_second_pass_is_over(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "CHUNK", 2)
+    monkeypatch.setattr(glance, "CHUNK", 2)
     house.put(*(f"{number:02}.jpg" for number in range(10)))
     planner = house.planner()
     next(iter(planner.decisions()))
