@@ -43,9 +43,9 @@ def export(config: Path, form: str, output: Path | None, measured: bool) -> None
     if form == "srcset" and not settings.families:
         raise click.UsageError(f"{config.name} has no rendition with widths or formats, which srcset is made of")
     with Manifest.read_only(settings.manifest) as reader:
-        if output is None and sys.stdout is None:
-            raise click.UsageError("standard output is closed; use --output FILE")
         to = output if output is not None else sys.stdout
+        if to is None:
+            return  # standard output is closed: nobody asks for what is written, as with every command
         try:
             if form == "srcset":
                 write_srcset(pictures(reader, settings.families), to)

@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cli import main
 from pipeline.cli.program import program
 from pipeline.errors import ExitStatus
 from pipeline.manifest.store import Manifest
+from pipeline.run import work
+from pipeline.workers import process
 from tests.world import World, jpeg
 
 PYTHON = (sys.executable, "-I", "-m", "pipeline")
@@ -134,6 +137,34 @@ def test_an_answer_that_nobody_reads_to_its_end_is_no_success_and_no_noise(world
         assert done.returncode == ExitStatus.UNFINISHED, words
         assert b"Traceback" not in done.stderr, words
         assert b"rror" not in done.stderr, words
+
+
+def test_an_answer_to_nobody_is_none_and_a_success(world: World) -> None:
+    for words in answers(world):
+        done = cron(*PYTHON, *words, shell='"$@" >&-')
+        assert done.returncode == ExitStatus.OK, words
+        assert b"Traceback" not in done.stderr, words
+        assert b"closed" not in done.stderr, words
+
+
+@pytest.mark.parametrize("how", ["imports", "dies", "never was"])
+def test_children_that_cannot_start_are_one_line_and_status_3(
+    world: World, how: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    small(world)
+    (tmp_path / "kills").write_bytes(bytes(100))
+    monkeypatch.setenv("KILLS", str(tmp_path / "kills"))
+    name = {"imports": "fail_to_start", "dies": "killed_while_starting"}.get(how, "")
+    if name:
+        monkeypatch.setattr(work, "_WARM_UP", f"tests.workers.functions:{name}")
+    else:
+        monkeypatch.setattr(process, "_CODE", "\0")  # Popen refuses it by ValueError
+    assert main._status_of(["run", str(world.config_path)]) == ExitStatus.UNFINISHED
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1
+    assert said.startswith("pipeline: ")
+    assert "a rendering child" in said
+    assert world.tree() == {}
 
 
 def test_a_long_answer_to_head_ends_at_once_and_in_silence(world: World) -> None:
