@@ -6,6 +6,7 @@ import errno
 import importlib
 import os
 import sys
+import warnings
 from contextlib import suppress
 from typing import NoReturn
 
@@ -62,6 +63,8 @@ def main() -> NoReturn:
     """Run the command line and end the process. A thread that sits in a dead read does not keep it alive."""
     plug()
     listen()
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # libraries' words about pictures, where those are rendered in this process
     os._exit(_delivered(_status_of(sys.argv[1:])))
 
 

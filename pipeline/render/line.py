@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Generator
 from dataclasses import replace
@@ -20,6 +21,9 @@ from pipeline.render.verdict import for_want_of_memory
 from pipeline.render.warmth import put_through, set_switches
 from pipeline.shape import Resampler
 from pipeline.workers.exchange import Reply
+
+# What Pillow logs of a picture is in its verdict: it goes to whoever has set up logging, and not to the terminal.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 def render(descriptor: int, task: RenderTask) -> Generator[Reply, None, None]:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from pipeline.cli import main
 from pipeline.cli.program import program
@@ -18,6 +19,7 @@ from pipeline.errors import ExitStatus
 from pipeline.manifest.store import Manifest
 from pipeline.run import work
 from pipeline.workers import process
+from tests.pictures import encoded
 from tests.world import World, jpeg
 
 PYTHON = (sys.executable, "-I", "-m", "pipeline")
@@ -72,6 +74,18 @@ def test_it_is_silent_on_success_and_a_short_mail_on_failure(world: World) -> No
     assert second.startswith("thumbs: ")
     assert "1 failed" in second
     assert end == ""
+
+
+def test_rendering_in_threads_prints_no_warning_and_no_log_of_a_library(world: World) -> None:
+    world.configure(world.text + "workers: {threads: 2, processes: 0}\n")
+    tiff = encoded(Image.effect_noise((40, 30), 50).convert("RGB"), "TIFF")
+    samples = tiff.index(b"\x15\x01\x03\x00\x01\x00\x00\x00\x03\x00")  # tag 277, a short, one of them, 3
+    world.put("warned.tif", tiff[: samples + 4] + b"\x02" + tiff[samples + 5 :])
+    world.put("logged.tif", tiff[: samples + 8] + b"\x00\x08" + tiff[samples + 10 :])
+    done = cron(*PYTHON, "run", str(world.config_path))
+    assert done.returncode == ExitStatus.FAILED
+    said = assert_mail(done.stderr).splitlines()
+    assert [line.partition(":")[0] for line in said] == ["logged.tif", "thumbs"], said
 
 
 @pytest.mark.parametrize("closed", [closed for n in range(4) for closed in itertools.combinations((0, 1, 2), n)])
