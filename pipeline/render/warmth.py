@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from PIL import AvifImagePlugin, Image, ImageCms
 
 from pipeline.model import Fit, Format, Limits, Metadata, RenderTask, Spec
-from pipeline.render import heif, libvips, memory, second_pass
+from pipeline.render import heif, lent, libvips, memory, second_pass
 from pipeline.shape import Gravity, Resampler
 from pipeline.steps import Blur, Greyscale, Sharpen, Watermark
 from pipeline.workers.exchange import Reply
@@ -21,13 +21,14 @@ _MOVING = ("PNG", "WEBP", "GIF")
 def set_switches() -> None:
     """Sets Pillow's switches for this process: to be called in a child only, before its first picture.
 
-    No pixel limit of Pillow's own (the task's limits are checked from the header), one AVIF decoding thread, and no
-    warnings printed: they would speak of pictures whose verdicts the answers hold.
+    No pixel limit of Pillow's own (the task's limits are checked from the header), one AVIF decoding thread, pictures
+    in one piece of memory each, and no warnings printed: they would speak of pictures whose verdicts the answers hold.
     """
     warnings.simplefilter("ignore")
     Image.MAX_IMAGE_PIXELS = None
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     heif.use_one_thread()
+    lent.in_one_piece()
 
 
 def put_through(render: Callable[[int, RenderTask], Iterator[Reply]]) -> None:

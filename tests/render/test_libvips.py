@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from pipeline.model import Fit, Format, NotRendered, Rendered, Spec
 from pipeline.render import libvips
 from pipeline.render.decode import Frame
 from pipeline.render.geometry import place
+from pipeline.render.lent import lent
 from pipeline.render.libvips import _window
 from pipeline.render.resize import resample
 from pipeline.shape import Resampler
@@ -80,11 +82,25 @@ def test_a_window_yields_the_size_asked_for_and_lies_within(
 
 def test_how_it_is_cut_into_strips_and_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     image = scene((400, 300))
+    monkeypatch.setattr(libvips, "lent", lambda image: None)
     whole = libvips.shrunk(image, (0, 0, 400, 300), (171, 128)).tobytes()
     for strip, piece in ((1, 2**21), (7, 400 * 3), (1000, 400), (64, 400 * 299)):
         monkeypatch.setattr(libvips, "_STRIP", strip)
         monkeypatch.setattr(libvips, "_PIECE", piece)
         assert libvips.shrunk(image, (0, 0, 400, 300), (171, 128)).tobytes() == whole
+
+
+@pytest.mark.parametrize(("mode", "linear"), [*product(["L", "RGB", "RGBA"], [False, True]), ("CMYK", False)])
+def test_whether_pillows_memory_is_read_or_copied_changes_nothing(
+    mode: str, linear: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = scene((400, 300)).convert(mode)
+    box = (10.0, 7.5, 390.0, 290.0)
+    assert lent(image) is not None
+    read = libvips.shrunk(image, box, (171, 128), linear=linear)
+    monkeypatch.setattr(libvips, "lent", lambda image: None)
+    copied = libvips.shrunk(image, box, (171, 128), linear=linear)
+    assert (read.mode, read.tobytes()) == (copied.mode, copied.tobytes())
 
 
 def test_any_number_of_threads_make_the_same() -> None:

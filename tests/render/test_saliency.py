@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import functools
 import io
+import random
 from dataclasses import replace
 
 import pytest
@@ -25,9 +27,18 @@ def plain(size: tuple[int, int]) -> Image.Image:
 def with_subject(size: tuple[int, int], place: tuple[int, int]) -> Image.Image:
     """Something busy and red, 160 pixels wide, on a plain background."""
     image = plain(size)
-    noise = Image.merge("RGB", [Image.effect_noise((160, 160), spread) for spread in (120, 60, 40)])
+    noise = Image.merge("RGB", [_noise(spread) for spread in (120, 60, 40)])
     image.paste(Image.blend(noise, Image.new("RGB", (160, 160), (220, 40, 40)), 0.4), place)
     return image
+
+
+@functools.cache
+def _noise(spread: int) -> Image.Image:
+    """The same each time: what Pillow's own noise looks like depends on how much of it was made before."""
+    chance = random.Random(spread)
+    return Image.frombytes(
+        "L", (160, 160), bytes(min(255, max(0, int(chance.gauss(128, spread)))) for _ in range(160 * 160))
+    )
 
 
 def redness(image: Image.Image) -> float:
