@@ -44,7 +44,12 @@ if TYPE_CHECKING:
     "--processes", type=click.IntRange(0, 1024), metavar="N", help="Rendering children; 0: render in the threads."
 )
 @click.option("--no-progress", is_flag=True, help="No progress bar, even on a terminal.")
-@click.option("-v", "--verbose", is_flag=True, help="Say what was done, even without a terminal; list every failure.")
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Say what was done, even without a terminal; list every failure and what else was passed over.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing of pictures, failed ones included; the status tells.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
 def command(
@@ -112,10 +117,12 @@ def _leave(telling: Telling, status: ExitStatus, seconds: float) -> None:
 
 
 def _report(name: str, summary: Summary, *, verbose: bool, quiet: bool) -> None:
-    from pipeline.cli.summary import failure_lines, sentence
+    from pipeline.cli.summary import failure_lines, passed_over_lines, sentence
 
     for warning in summary.warnings:
         complain(f"pipeline: {warning}")
+    for line in passed_over_lines(summary) if verbose else ():
+        complain(line)
     if summary.failures and not quiet:
         for line in failure_lines(summary, len(summary.failures) if verbose else None):
             complain(line)

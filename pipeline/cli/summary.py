@@ -69,3 +69,8 @@ def failure_lines(summary: Summary, most: int | None = None) -> list[str]:
     if (more := len(summary.failures) - most) > 0:
         lines.append(f"... and {more:,} more: pipeline manifest query CONFIG status=failed")
     return lines
+
+
+def passed_over_lines(summary: Summary) -> list[str]:
+    """One line a source of which nothing was made without a failure, `photos/a.jpg: skipped: a symbolic link`."""
+    return [f"{printable(one.source)}: {one.status}: {printable(one.reason)}" for one in summary.passed_over]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -182,7 +183,8 @@ class Planner:
             if name in folder.skipped:
                 self._skip(source, folder.skipped[name], remembered, early)
             elif stat is None:
-                continue  # gone since it was listed; the next run will see that
+                why = "since it was listed it has gone, or become something else than a file"
+                early[source] = Record(source, _NO_STAT, Status.VANISHED, warnings=(why,))
             elif source in self._collisions:
                 early[source] = Record(source, stat, Status.FAILED, error=self._collisions[source])
             elif remembered is not None and not self._options.force and still_unsupported(remembered, stat):
@@ -249,15 +251,20 @@ class Planner:
             elif source in due:
                 decision = decide(due[source], self._config.specs, self._recipes, foreign, adopt=self._options.adopt)
                 young = abs(now - decision.stat.changed_ns / 1e9) < self._config.source.settle
-                yield Record(source, decision.stat, Status.DEFERRED) if young else decision
+                yield self._deferred(source, decision.stat) if young else decision
+
+    def _deferred(self, source: str, stat: Stat) -> Record:
+        why = f"it was changed within the last {self._config.source.settle:g} s"
+        return Record(source, stat, Status.DEFERRED, warnings=(why,))
 
     def _skip(self, source: str, kind: str, remembered: KnownSource | None, early: dict[str, Record]) -> None:
-        """Count what is no file; it is recorded once."""
+        """Count what is no file; it is recorded once, and again when it has become something else."""
+        stat = Stat(0, 0, zlib.crc32(kind.encode()))  # stands for the kind: of what is no file nothing else is kept
         self.counts.skipped[kind] += 1
         if remembered is not None:
             self._leftovers.of(remembered, "not a picture any more")
-        if remembered is None or remembered.status is not Status.SKIPPED:
-            early[source] = Record(source, _NO_STAT, Status.SKIPPED, warnings=(kind,))
+        if remembered is None or remembered.status is not Status.SKIPPED or not remembered.stat.same_content(stat):
+            early[source] = Record(source, stat, Status.SKIPPED, warnings=(kind,))
 
     # -- what is left over
 

@@ -102,8 +102,8 @@ class Line:
                 room.take(min(job.stat.size, self._terms.limits.file_size))
                 with self._read(job, token) as picture:
                     return self._with_bytes(job, picture, token)
-        except Vanished:
-            return Record(job.source, job.stat, Status.VANISHED)
+        except Vanished as vanished:
+            return Record(job.source, job.stat, Status.VANISHED, warnings=(str(vanished),))
         except Unsupported as unsupported:
             return Record(job.source, unsupported.stat, Status.UNSUPPORTED, settled=self._settled(unsupported.stat))
         except PictureError as error:

@@ -10,6 +10,8 @@ from pipeline.errors import ExitStatus, PictureError
 from pipeline.model import Record, Status
 
 _KEPT_FAILURES = 1000  # failures listed in a summary; the manifest has them all
+_KEPT_OTHERS = 1000  # sources listed that were passed over
+_OTHERS = frozenset({Status.VANISHED, Status.DEFERRED, Status.SKIPPED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +24,21 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A source of which nothing was made although nothing failed."""
+
+    source: str
+    status: Status  # vanished, deferred or skipped
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """What a run came to. Counts are of sources (`pictures`) or of renditions; sizes in bytes, durations in seconds.
 
     `pictures` counts the sources the run dealt with by status: done, touched, failed (newly), known failure,
-    unsupported, vanished, deferred, skipped, unchanged, pending. `errors` and `failures` are of new ones only.
+    unsupported, vanished, deferred, skipped, unchanged, pending. `errors` and `failures` are of new ones only. Of
+    `passed_over`, too, a skipped source is told by the run that met it first; the manifest keeps it.
     `source_bytes` and `target_bytes` are of the pictures rendered in this run. `reused` is how many of the renditions
     were copied from a target that was made of the same content by the same recipe.
     """
@@ -39,6 +51,7 @@ class Summary:
     orphans: int = 0
     removed: int = 0  # orphans, by this run
     failures: tuple[Failure, ...] = ()
+    passed_over: tuple[PassedOver, ...] = ()
     source_bytes: int = 0
     target_bytes: int = 0
     seconds: float = 0.0
@@ -70,6 +83,7 @@ class Tally:
         self._renditions: dict[str, int] = {}
         self._errors: dict[str, int] = {}
         self._failures: list[Failure] = []
+        self._others: list[PassedOver] = []
         self._reused = 0
         self._carried = 0
         self._read = 0
@@ -87,6 +101,8 @@ class Tally:
             self._pictures[status] = self._pictures.get(status, 0) + 1
             self._carried += carried
             self._read += record.stat.size
+            if status in _OTHERS and len(self._others) < _KEPT_OTHERS:
+                self._others.append(PassedOver(record.source, status, "; ".join(record.warnings)))
             if new:
                 for error in _errors(record, known):
                     self._errors[error.kind] = self._errors.get(error.kind, 0) + 1
@@ -126,6 +142,7 @@ class Tally:
                 renditions=dict(sorted(self._renditions.items())),
                 errors=dict(sorted(self._errors.items())),
                 failures=tuple(sorted(self._failures, key=lambda failure: (failure.source, failure.rendition or ""))),
+                passed_over=tuple(sorted(self._others, key=lambda other: other.source)),
                 reused=self._reused,
                 source_bytes=self._source_bytes,
                 target_bytes=self._target_bytes,

@@ -5,6 +5,7 @@ import tracemalloc
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -364,11 +365,30 @@ def test_what_is_no_file_is_recorded_once_with_its_reason(house: House) -> None:
     planner = house.planner()
     records = [one for one in planner.decisions() if isinstance(one, Record)]
     assert [(one.source, one.status, one.warnings) for one in records] == [("x.jpg", Status.SKIPPED, ("a FIFO",))]
-    house.memory.sources["x.jpg"] = KnownSource("x.jpg", Stat(0, 0, 0), None, True, Status.SKIPPED, None, {})
+    house.memory.sources["x.jpg"] = KnownSource("x.jpg", records[0].stat, None, True, Status.SKIPPED, None, {})
     planner = house.planner()
     assert [one.source for one in planner.decisions()] == ["a.jpg"]
     assert planner.counts.skipped == {"a FIFO": 1}
     assert planner.gone == []
+    (house.source / "x.jpg").unlink()
+    (house.source / "x.jpg").symlink_to("nowhere")
+    records = [one for one in house.planner().decisions() if isinstance(one, Record)]
+    assert [one.warnings for one in records] == [("a symbolic link",)]
+
+
+def test_what_goes_between_listing_and_looking_has_vanished(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.put("a.jpg")
+    house.put("b.jpg")
+    stats = LocalSource.stats
+
+    def late(self: LocalSource, folder: str, names: Sequence[str], *rest: Any) -> list[Stat | None]:
+        (house.source / "b.jpg").unlink(missing_ok=True)
+        return stats(self, folder, names, *rest)
+
+    monkeypatch.setattr(LocalSource, "stats", late)
+    records = [one for one in house.planner().decisions() if isinstance(one, Record)]
+    assert [(one.source, one.status) for one in records] == [("b.jpg", Status.VANISHED)]
+    assert "since it was listed" in records[0].warnings[0]
 
 
 def test_a_folder_that_cannot_be_listed_fails_and_makes_no_orphans(

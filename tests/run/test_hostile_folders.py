@@ -169,6 +169,9 @@ def test_what_took_a_pictures_place_since_the_scan_is_not_read(
     monkeypatch.setattr(LocalSource, "read", read)
     summary = world.run(threads=1, processes=processes)
     assert (summary.status, summary.pictures) == (ExitStatus.OK, {"done": 1, "vanished": 1})
+    (passed,) = summary.passed_over
+    assert (passed.source, passed.status) == ("a/x.jpg", "vanished")
+    assert passed.reason
     assert list(world.tree()) == ["b/y-thumb.jpg"]
     assert world.run().status == ExitStatus.OK, "the next run sees what there is now"
 
@@ -292,9 +295,22 @@ def test_young_files_are_deferred_until_they_have_settled(world: World) -> None:
             os.utime(path, (when, when))  # an mtime is what its owner likes: the ctime tells
     summary = world.run()
     assert (summary.status, summary.pictures) == (ExitStatus.OK, {"deferred": 3})
+    assert {one.reason for one in summary.passed_over} == {"it was changed within the last 3600 s"}
     assert world.tree() == {}
     world.configure(world.text.replace("settle: 3600", "settle: 0"))
     assert world.run().pictures == {"done": 3}
+
+
+def test_what_was_passed_over_is_listed_with_its_reason_for_who_asks(world: World) -> None:
+    world.configure(world.text.replace("source: photos", "source: {path: photos, settle: 3600}"))
+    world.put("young.jpg")
+    os.mkfifo(world.source / "trap\n.jpg")
+    done = world.command("run", "-v", str(world.config_path))
+    assert (done.returncode, done.stdout) == (0, "")
+    *lines, sentence = done.stderr.splitlines()
+    assert lines == ["trap\\n.jpg: skipped: a FIFO", "young.jpg: deferred: it was changed within the last 3600 s"]
+    assert "1 deferred, 1 skipped" in sentence
+    assert world.command("run", str(world.config_path)).stderr == ""
 
 
 def test_hard_links_are_pictures_of_their_own(world: World, settled: None, elsewhere: Path) -> None:
