@@ -10,19 +10,9 @@ import os
 import threading
 from collections import OrderedDict
 
+from pipeline.folder import Descriptor
+
 KEPT = 32  # open folders; with as many threads as that in as many folders it still serves each
-
-
-class Descriptor:
-    """An open folder, closed when the last thread that uses it lets go of it."""
-
-    __slots__ = ("number",)
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-    def __del__(self) -> None:
-        os.close(self.number)
 
 
 class Descent:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from pipeline.config.settings import SourceSettings
 from pipeline.errors import ConfigError, ErrorKind, PictureError, SourceTrouble
+from pipeline.folder import Descriptor
 from pipeline.model import Limits, Stat
 from pipeline.sources import magic, reading, sidecar
-from pipeline.sources.descent import Descent, Descriptor
+from pipeline.sources.descent import Descent
 from pipeline.sources.globs import Globs
 from pipeline.sources.marks import NO_FILE, Mark, marks
 from pipeline.sources.source import Folder, Picture, Unsupported, Vanished

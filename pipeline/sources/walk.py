@@ -12,7 +12,8 @@ import stat
 from collections.abc import Collection, Iterator
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.sources.descent import Descent, Descriptor
+from pipeline.folder import Descriptor
+from pipeline.sources.descent import Descent
 from pipeline.sources.globs import Globs
 from pipeline.sources.sidecar import SUFFIX, is_sidecar_name
 from pipeline.sources.source import Folder

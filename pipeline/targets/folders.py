@@ -11,20 +11,10 @@ import os
 import threading
 from collections import OrderedDict
 
+from pipeline.folder import Descriptor
+
 KEPT = 64  # open folders
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-
-class Descriptor:
-    """An open folder, closed when the last thread that uses it lets go of it."""
-
-    __slots__ = ("number",)
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-    def __del__(self) -> None:
-        os.close(self.number)
 
 
 class Folders:

@@ -14,9 +14,10 @@ from typing import BinaryIO
 
 from pipeline.config.settings import Durability, TargetSettings
 from pipeline.errors import ErrorKind, PictureError, TargetTrouble
+from pipeline.folder import Descriptor
 from pipeline.model import Stat, Written
 from pipeline.targets import placing
-from pipeline.targets.folders import Descriptor, Folders
+from pipeline.targets.folders import Folders
 from pipeline.targets.marks import Mark, marks
 from pipeline.targets.trouble import judged, trouble
 

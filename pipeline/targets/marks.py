@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-from pipeline.targets.folders import Descriptor
+from pipeline.folder import Descriptor
 
 Mark = tuple[int, int]
 """Size and mtime (nanoseconds since 1970) of a file."""

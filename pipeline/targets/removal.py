@@ -9,8 +9,9 @@ from contextlib import suppress
 
 from pipeline.config.settings import Durability, TargetSettings
 from pipeline.errors import TargetTrouble
+from pipeline.folder import Descriptor
 from pipeline.manifest.claims import ClaimedFile
-from pipeline.targets.folders import Descriptor, Folders
+from pipeline.targets.folders import Folders
 from pipeline.targets.placing import CHUNK
 from pipeline.targets.trouble import trouble
 

@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.config.settings import SourceSettings
 from pipeline.errors import ConfigError, ErrorKind, SourceTrouble
-from pipeline.sources.descent import Descent, Descriptor
+from pipeline.folder import Descriptor
+from pipeline.sources.descent import Descent
 from pipeline.sources.globs import Globs
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Folder
