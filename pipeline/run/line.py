@@ -30,11 +30,13 @@ from pipeline.model import (
 )
 from pipeline.run import verdicts
 from pipeline.run.alike import Alike
-from pipeline.sources.source import Picture, Source, Unsupported, Vanished
+from pipeline.sources.source import Grown, Picture, Source, Unsupported, Vanished
 from pipeline.targets.target import Target
-from pipeline.workers.budget import Budget
+from pipeline.workers.budget import Budget, Room
 from pipeline.workers.exchange import Bounds, ChildDied, Meter, Renderer, Reply
 from pipeline.workers.token import TICK, Revoked, Token
+
+_GROWTHS = 3  # times that a picture may have grown since it was looked at last, before it fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +100,8 @@ class Line:
 
     def _life(self, job: Job, token: Token) -> Record:
         try:
-            with self._budget.for_source(token) as room:
-                room.take(min(job.stat.size, self._terms.limits.file_size))
-                with self._read(job, token) as picture:
-                    return self._with_bytes(job, picture, token)
+            with self._budget.for_source(token) as room, self._read(job, room, token) as picture:
+                return self._with_bytes(job, picture, token)
         except Vanished as vanished:
             return Record(job.source, job.stat, Status.VANISHED, warnings=(str(vanished),))
         except Unsupported as unsupported:
@@ -109,12 +109,23 @@ class Line:
         except PictureError as error:
             return verdicts.failed(job, error)
 
-    def _read(self, job: Job, token: Token) -> Picture:
-        """The job's bytes. A read that never returns is given up by the crew, which then records `read_timed_out`."""
+    def _read(self, job: Job, room: Room, token: Token) -> Picture:
+        """The job's bytes, as soon as there is room for them."""
+        stat = job.stat
+        for _ in range(_GROWTHS):
+            room.take(min(stat.size, self._terms.limits.file_size))
+            try:
+                return self._bytes(job.source, stat, token)
+            except Grown as grown:
+                stat = replace(stat, size=grown.size)
+        raise PictureError(ErrorKind.CHANGED, f"it grew each of the {_GROWTHS} times it was to be read")
+
+    def _bytes(self, source: str, stat: Stat, token: Token) -> Picture:
+        """A read that never returns is given up by the crew, which then records `read_timed_out`."""
         picture: Picture | None = None
         try:
             with token.deadline(self._terms.limits.read / TICK):
-                picture = self._source.read(job.source, job.stat, self._terms.limits)
+                picture = self._source.read(source, stat, self._terms.limits)
         except Revoked:
             if picture is not None:
                 os.close(picture.descriptor)

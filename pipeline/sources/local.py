@@ -18,7 +18,7 @@ from pipeline.sources import magic, reading, sidecar
 from pipeline.sources.descent import Descent
 from pipeline.sources.globs import Globs
 from pipeline.sources.marks import NO_FILE, Mark, marks
-from pipeline.sources.source import Folder, Picture, Unsupported, Vanished
+from pipeline.sources.source import Folder, Grown, Picture, Unsupported, Vanished
 from pipeline.sources.walk import Walk
 
 _LATEST = 2**63 - 1  # nanoseconds, in the year 2262; ext4 goes on to 2446
@@ -221,7 +221,15 @@ class LocalSource:
             raise Unsupported(replace(fingerprint(found), sidecar=listed.sidecar))
         if found.st_size > limits.file_size:
             raise reading.too_many_bytes(found.st_size, limits.file_size)
-        copied = reading.copy(descriptor, first, limits.file_size)
+        room = max(listed.size, reading.CHUNK)
+        if found.st_size > room:
+            raise Grown(found.st_size)
+        try:
+            copied = reading.copy(descriptor, first, min(room, limits.file_size))
+        except PictureError as error:
+            if error.kind is ErrorKind.TOO_MANY_BYTES and room < limits.file_size:
+                return None  # it grows
+            raise
         stat = fingerprint(found)
         if copied.size != stat.size or not stat.same_content(fingerprint(os.fstat(descriptor))):
             os.close(copied.descriptor)

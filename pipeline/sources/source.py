@@ -31,6 +31,14 @@ class Vanished(Exception):
         return self.detail
 
 
+class Grown(Exception):
+    """There is more to read than was listed: `size` bytes by now. To be asked for again, with room for that."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        super().__init__(size)
+
+
 class Unsupported(Exception):
     """Neither a picture by its first bytes nor named like one: left alone, and remembered by `stat`."""
 
@@ -144,6 +152,7 @@ class Source(Protocol):
     def read(self, source: str, stat: Stat, limits: Limits) -> Picture:
         """Copy the bytes of `source`, which had `stat` when it was listed, and of its sidecar, if that has one.
 
+        No more than `stat.size` bytes are copied, or a MiB, whichever is more: raises `Grown` where there are more now.
         Raises `Vanished`, `Unsupported`, `PictureError` (unreadable, not a picture, too many bytes, changed while
         read, bad sidecar), and `SourceTrouble` when this process is out of descriptors or memory.
         """

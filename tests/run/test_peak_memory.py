@@ -9,12 +9,15 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from pipeline.model import Written
 from pipeline.run import work
+from pipeline.sources.local import LocalSource
+from pipeline.sources.source import Picture
 from pipeline.targets.local import LocalTarget
 from pipeline.workers.budget import Budget
 from tests.pictures import encoded
@@ -118,6 +121,33 @@ def test_pictures_bigger_than_all_room_there_is_and_equal_ones_come_through_one_
     world.configure(world.text + "workers: {queue: 4, memory: 16MiB}\n")
     summary = world.run(threads=12, processes=processes)
     assert (summary.pictures, summary.reused) == ({"done": 48}, 12)
+
+
+def test_a_picture_that_has_grown_since_it_was_listed_waits_for_room_for_all_of_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budgets: list[Budget] = []
+    seen: list[int] = []
+    read = LocalSource.read
+
+    def made(total: int) -> Budget:
+        budgets.append(Budget(total))
+        return budgets[-1]
+
+    def grown(self: LocalSource, source: str, *rest: Any) -> Picture:
+        seen.append(budgets[0]._sources.used)
+        if len(seen) == 1:
+            with open(world.source / source, "ab") as file:
+                file.write(bytes(3 * _MIB))
+        return read(self, source, *rest)
+
+    monkeypatch.setattr(work, "Budget", made)
+    monkeypatch.setattr(LocalSource, "read", grown)
+    path = world.put("a.jpg")
+    size = path.stat().st_size
+    world.settle()
+    assert world.run(threads=1).pictures == {"done": 1}
+    assert seen == [size, size + 3 * _MIB]
 
 
 def test_renditions_are_in_the_budget_until_they_are_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat as modes
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from pipeline.errors import ErrorKind, PictureError, SourceTrouble
 from pipeline.model import Limits, Stat
 from pipeline.sources import descent, reading
 from pipeline.sources.local import LocalSource
-from pipeline.sources.source import Unsupported, Vanished
+from pipeline.sources.source import Grown, Unsupported, Vanished
 
 JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(range(256)) * 20
 
@@ -243,6 +244,33 @@ def test_a_picture_larger_than_the_limit_fails_before_it_is_copied(root: Path, m
     with pytest.raises(PictureError) as raised:
         source.read("a/x.jpg", at(source), Limits(file_size=len(JPEG) - 1))
     assert raised.value.kind is ErrorKind.TOO_MANY_BYTES
+
+
+def test_no_more_is_copied_than_was_listed_or_a_mebibyte(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = local(root)
+    listed = at(source)
+    with open(root / "a/x.jpg", "ab") as file:
+        file.write(bytes(2**21))
+    size = len(JPEG) + 2**21
+    with pytest.raises(Grown) as grown:
+        source.read("a/x.jpg", listed, Limits())
+    assert grown.value.size == size
+    with source.read("a/x.jpg", replace(listed, size=size), Limits()) as picture:
+        assert picture.size == picture.stat.size == size
+
+    copy = reading.copy
+    most: list[int] = []
+
+    def while_it_grows(descriptor: int, head: bytes, limit: int) -> reading.Copied:
+        with open(root / "a/x.jpg", "ab") as file:
+            file.write(bytes(2**20))
+        most.append(limit)
+        return copy(descriptor, head, limit)
+
+    monkeypatch.setattr(reading, "copy", while_it_grows)
+    with pytest.raises(Grown):
+        source.read("a/x.jpg", replace(listed, size=size), Limits())
+    assert most == [size]
 
 
 def test_a_film_larger_than_the_limit_is_just_unsupported(root: Path) -> None:
