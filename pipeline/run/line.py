@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from pipeline.errors import ErrorKind, PictureError
+from pipeline.errors import PictureError
 from pipeline.model import (
     Header,
     Job,
@@ -30,13 +30,12 @@ from pipeline.model import (
 )
 from pipeline.run import verdicts
 from pipeline.run.alike import Alike
-from pipeline.sources.source import Grown, Picture, Source, Unsupported, Vanished
+from pipeline.run.intake import Intake
+from pipeline.sources.source import Picture, Source, Unsupported, Vanished
 from pipeline.targets.target import Target
-from pipeline.workers.budget import Budget, Room
+from pipeline.workers.budget import Budget
 from pipeline.workers.exchange import Bounds, ChildDied, Meter, Renderer, Reply
-from pipeline.workers.token import TICK, Revoked, Token
-
-_GROWTHS = 3  # times that a picture may have grown since it was looked at last, before it fails
+from pipeline.workers.token import Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +75,7 @@ class Line:
         self._again = again
         self._terms = terms
         self._bounds = Bounds(terms.limits.seconds, terms.limits.memory)
-        self._answered = False  # whether the source has answered since a read timed out last
-        self.unanswered = 0  # reads that timed out in a row, as the producer's thread counts them
+        self._intake = Intake(source, budget, terms.limits)
 
     def carry(self, job: Job, token: Token) -> None:
         """Carry one picture through its whole life. Raises `TargetTrouble`, `ManifestTrouble` and `Revoked` only."""
@@ -100,7 +98,7 @@ class Line:
 
     def _life(self, job: Job, token: Token) -> Record:
         try:
-            with self._budget.for_source(token) as room, self._read(job, room, token) as picture:
+            with self._intake.picture(job, token) as picture:
                 return self._with_bytes(job, picture, token)
         except Vanished as vanished:
             return Record(job.source, job.stat, Status.VANISHED, warnings=(str(vanished),))
@@ -109,39 +107,14 @@ class Line:
         except PictureError as error:
             return verdicts.failed(job, error)
 
-    def _read(self, job: Job, room: Room, token: Token) -> Picture:
-        """The job's bytes, as soon as there is room for them."""
-        stat = job.stat
-        for _ in range(_GROWTHS):
-            room.take(min(stat.size, self._terms.limits.file_size))
-            try:
-                return self._bytes(job.source, stat, token)
-            except Grown as grown:
-                stat = replace(stat, size=grown.size)
-        raise PictureError(ErrorKind.CHANGED, f"it grew each of the {_GROWTHS} times it was to be read")
-
-    def _bytes(self, source: str, stat: Stat, token: Token) -> Picture:
-        """A read that never returns is given up by the crew, which then records `read_timed_out`."""
-        picture: Picture | None = None
-        try:
-            with token.deadline(self._terms.limits.read / TICK):
-                picture = self._source.read(source, stat, self._terms.limits)
-        except Revoked:
-            if picture is not None:
-                os.close(picture.descriptor)
-            raise
-        except Exception:
-            self._answered = True
-            raise
-        self._answered = True
-        return picture
-
     def read_timed_out(self, job: Job) -> None:
         """Record a job whose read did not return in time; called by the crew in the producer's thread."""
-        self.unanswered = 1 if self._answered else self.unanswered + 1
-        self._answered = False
-        limit = f"no answer within {self._terms.limits.read:g} s"
-        self._record(verdicts.failed(job, PictureError(ErrorKind.READ_TIMED_OUT, limit)))
+        self._record(verdicts.failed(job, self._intake.timed_out()))
+
+    @property
+    def unanswered(self) -> int:
+        """How many reads in a row have timed out; for the producer's thread."""
+        return self._intake.unanswered
 
     def _with_bytes(self, job: Job, picture: Picture, token: Token) -> Record:
         record = Record(
