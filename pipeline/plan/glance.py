@@ -118,7 +118,7 @@ class Glance:
         """The paths of `names`, and the rows that they have if nothing has changed."""
         paths = _all_bytes(folder.sources(names))
         sizes, modified, changed = zip(*self._source.marks(folder.path, names), strict=True)
-        targets = list(zip(*self._naming.targets(folder.path, names), strict=True))
+        targets = self._naming.columns(folder.path, names)
         columns = []
         for number in self._order:
             name, recipe = self._recipes[number]

@@ -32,6 +32,10 @@ class Naming:
         """The target paths of each of the files `names` in `folder`, in the order of the specs."""
         return self._template.targets(folder, names, self.specs, keep_extension=self._keep_extension)
 
+    def columns(self, folder: str, names: Sequence[str]) -> list[list[str]]:
+        """The same for each of the specs: the paths of all `names`."""
+        return self._template.columns(folder, names, self.specs, keep_extension=self._keep_extension)
+
 
 def name_hash(target: str) -> int:
     """The 64-bit hash of a target's fold key; another in every process."""

@@ -54,7 +54,7 @@ class Survey:
             counts.entries += folder.entries
             counts.sources += folder.count
             for names in _files(folder):
-                for targets in zip(*naming.targets(folder.path, names), strict=True):
+                for targets in naming.columns(folder.path, names):
                     self.index.add(targets)
 
     def holds_nothing(self) -> bool:

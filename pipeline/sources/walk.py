@@ -18,7 +18,8 @@ from pipeline.sources.globs import Globs
 from pipeline.sources.sidecar import SUFFIX, is_sidecar_name
 from pipeline.sources.source import Folder
 
-_NEVER = frozenset({"@eaDir", "#recycle", "lost+found"})  # what storage boxes and file systems put beside the pictures
+# What storage boxes and file systems put beside the pictures. It is never looked at, nor is anything hidden.
+_NEVER = frozenset({"@eaDir", "#recycle", "lost+found"})
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _KINDS = {
     stat.S_IFIFO: "a FIFO",
@@ -26,11 +27,6 @@ _KINDS = {
     stat.S_IFBLK: "a device",
     stat.S_IFCHR: "a device",
 }
-
-
-def left_out(name: str) -> bool:
-    """Whether a name is never looked at: hidden files and folders (`.pipeline` too) and storage boxes' own."""
-    return name[0] == "." or name in _NEVER
 
 
 class Walk:
@@ -93,7 +89,7 @@ class Walk:
             for entry in listing:
                 entries += 1
                 name = entry.name
-                if left_out(name):
+                if name[0] == "." or name in _NEVER:
                     continue
                 if entry.is_file(follow_symlinks=False):
                     kind = None
@@ -120,7 +116,7 @@ class Walk:
 
         Gives the names that have one. What looks like a sidecar and has no picture beside it is a file like any other.
         """
-        beside = {name for name in files if is_sidecar_name(name) and name not in skipped}
+        beside = {name for name in files if name.endswith(SUFFIX) and is_sidecar_name(name) and name not in skipped}
         if not beside:
             return frozenset()
         excluded = {name for name in beside if self._exclude.covers(prefix + name)}
