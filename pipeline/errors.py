@@ -53,6 +53,9 @@ class ErrorKind(enum.StrEnum):
     INTERNAL = "internal error"  # our defect, met while rendering this picture
 
 
+_SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
+
+
 def printable(text: str) -> str:
     """`text` on one line, with control characters and undecodable bytes escaped: safe for terminals, logs and mail."""
     return "".join(
@@ -60,9 +63,14 @@ def printable(text: str) -> str:
         if char.isprintable()
         else f"\\x{ord(char) - 0xDC00:02x}"
         if 0xDC80 <= ord(char) <= 0xDCFF  # how os.fsdecode carries an undecodable byte
-        else char.encode("unicode_escape").decode("ascii")
+        else _SHORT.get(char) or _escaped(ord(char))
         for char in text
     )
+
+
+def _escaped(number: int) -> str:
+    """As Python's `unicode_escape` has it: that codec is a file, which a confined child could not load any more."""
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 class PictureError(Exception):

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.workers.exchange import Reply
 
+ODD = "two\nlines, \x1b, \u202e, \U000e0001"
 _REMARK = b"libfoo warning: bar\n"
 
 
@@ -35,6 +36,8 @@ def echo(descriptor: int, request: object) -> Iterator[Reply]:
                 pass
         case "refuse":
             raise PictureError(ErrorKind.DAMAGED, "as asked")
+        case "refuse oddly":
+            raise PictureError(ErrorKind.DAMAGED, ODD)
         case "defect":
             raise KeyError("a defect")
         case "allocate":

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import ErrorKind, PictureError, PipelineError
+from pipeline.errors import ErrorKind, PictureError, PipelineError, printable
 from pipeline.workers import nursery as nursery_module
 from pipeline.workers.child import Setup
 from pipeline.workers.exchange import Bounds, ChildDied, InThread, Meter, Renderer
@@ -122,6 +122,15 @@ def test_a_refusal_comes_back_whole_and_the_child_lives_on(nursery: Nursery, req
         ask(nursery, request_)
     assert caught.value.kind == kind
     assert ask(nursery, "plain")[0][2] == pid  # type: ignore[index]
+
+
+def test_a_confined_child_can_tell_what_no_terminal_should_see(nursery: Nursery) -> None:
+    with pytest.raises(PictureError) as caught:
+        ask(nursery, "refuse oddly")
+    assert (caught.value.kind, caught.value.detail) == (ErrorKind.DAMAGED, r"two\nlines, \x1b, \u202e, \U000e0001")
+    for char in map(chr, (*range(0x300), 0x202E, 0xFFFF, 0x10FFFF)):
+        expected = char if char.isprintable() else char.encode("unicode_escape").decode()
+        assert printable(char) == expected
 
 
 def test_a_defect_costs_one_picture_and_names_itself(nursery: Nursery) -> None:
