@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pipeline.model import Fit, Format, Limits, NotRendered, Rendered, RenderTask, Spec
-from pipeline.render.framing import framing, room
+from pipeline.render.framing import SHRINK_MARGIN, framing, room
 from pipeline.render.orientation import rotated, turned
 from pipeline.shape import Extract, Gravity, Length
 from tests.pictures import BLUE, GREEN, RED, WHITE, as_stored, corners, encoded, exif, near, quarters
@@ -103,10 +103,10 @@ def test_an_extract_outside_of_the_picture_is_the_failure_of_its_rendition() -> 
 @pytest.mark.parametrize(
     ("changes", "most"),
     [
-        ({}, 10 / 1.5),
-        ({"width": 200, "height": 200}, 5 / 1.5),
-        ({"extract": Extract(Length(0), Length(0), Length(500), Length(500))}, 2.5 / 1.5),
-        ({"dpr": 2.0}, 5 / 1.5),
+        ({}, 10 / SHRINK_MARGIN),
+        ({"width": 200, "height": 200}, 5 / SHRINK_MARGIN),
+        ({"extract": Extract(Length(0), Length(0), Length(500), Length(500))}, 2.5 / SHRINK_MARGIN),
+        ({"dpr": 2.0}, 5 / SHRINK_MARGIN),
         ({"trim": 10}, 1),
         ({"linear": True}, 1),
         ({"shrink_on_load": False}, 1),

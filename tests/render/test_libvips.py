@@ -115,7 +115,7 @@ def test_any_number_of_threads_make_the_same() -> None:
         assert list(pool.map(small, range(40))) == alone * 10
 
 
-@pytest.mark.parametrize("size", [150, 400])
+@pytest.mark.parametrize("size", [200, 400])
 def test_both_resamplers_come_as_close_to_the_best_that_could_be_made(size: int) -> None:
     from scripts.quality import ssim
 
