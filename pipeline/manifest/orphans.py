@@ -19,6 +19,12 @@ _CLAIM = (
 )
 _STALE = f"{_CLAIM} WHERE c.sha256 IS NOT NULL AND NOT current ORDER BY c.path"
 _ONE = f"{_CLAIM} WHERE c.fold = ? AND c.path = ?"
+_NONE_STALE = "none stale"  # in `about`, while it is known of all claims
+
+
+def changing(connection: sqlite3.Connection) -> None:
+    """To be called in each transaction that changes claims or records: what was known of all claims is open again."""
+    connection.execute("DELETE FROM about WHERE key = ?", (_NONE_STALE,))
 
 
 class Orphans:
@@ -32,14 +38,20 @@ class Orphans:
         """`writing` opens a transaction; None: nothing is to be written."""
         self._reading = reading
         self._writing = writing or reading
+        self._may_write = writing is not None
 
     def stale(self) -> list[ClaimedFile]:
         """Claimed files that no remembered rendition speaks of any more: left by another name template, say.
 
-        Looks at every claim: a microsecond each.
+        Looks at every claim, 0.7 microseconds each, unless nothing has changed since that was in vain.
         """
-        with self._reading() as connection:
-            return [_claimed(row) for row in connection.execute(_STALE)]
+        with self._writing() as connection:
+            if connection.execute("SELECT 1 FROM about WHERE key = ?", (_NONE_STALE,)).fetchone():
+                return []
+            found = [_claimed(row) for row in connection.execute(_STALE)]
+            if not found and self._may_write:
+                connection.execute("INSERT INTO about VALUES (?, x'31')", (_NONE_STALE,))
+            return found
 
     def claims(self, targets: Iterable[str]) -> list[ClaimedFile]:
         """What is known of these paths, without those that are not claimed."""

@@ -63,6 +63,11 @@ _WRITTEN = (
 )
 
 
+def changes(record: Record) -> bool:
+    """Whether entering it changes anything."""
+    return record.status in _VERDICTS or record.status is Status.TOUCHED
+
+
 class RowWriter:
     """Writes groups of records. Not thread-safe: its caller holds the connection."""
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
 import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pipeline.manifest import claims, failures, made, opening, reader, runs
+from pipeline.manifest import claims, failures, made, opening, orphans, reader, runs
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.database import Database
 from pipeline.manifest.names import to_bytes
-from pipeline.manifest.orphans import Orphans
 from pipeline.manifest.place import beside
 from pipeline.manifest.reader import Reader
-from pipeline.manifest.rows import RowWriter
+from pipeline.manifest.rows import RowWriter, changes
 from pipeline.manifest.writer import GroupCommit
 from pipeline.model import KnownSource, Record
 
@@ -36,12 +36,10 @@ class Manifest:
         self.warning = warning
         self._database = Database(path, connection)
         self.failures = failures.Failures(self._database.reading, self._database.transaction)
-        self.orphans = Orphans(self._database.reading, self._database.transaction)
+        self.orphans = orphans.Orphans(self._database.reading, self._database.transaction)
         self._rows = RowWriter()
         self._records = GroupCommit(self._write_records, _nothing)
-        self._claims = GroupCommit(
-            self._write_claims, _nothing
-        )  # its own, so that a claim never waits for a target's sync
+        self._claims = GroupCommit(self._write_claims, _nothing)  # its own: a claim never waits for a target's sync
         self._changed = False  # since the last backup; a run that only ended is not worth copying everything
 
     @classmethod
@@ -182,9 +180,8 @@ class Manifest:
 
     def release(self, targets: Iterable[str]) -> None:
         """Give up claims whose files are gone."""
-        with self._database.transaction() as connection:
+        with self._changing() as connection:
             claims.release(connection, targets)
-        self._changed = True
 
     def claimed_files(self) -> Iterator[claims.ClaimedFile]:
         """Every file that this manifest says it made, in the order of their fold keys; read in pages."""
@@ -209,23 +206,21 @@ class Manifest:
         gone = list(sources)
         if not gone:
             return  # nothing changed: nothing to sync, and no backup to make
-        with self._database.transaction() as connection:
+        with self._changing() as connection:
             failures.forget(connection, gone)
             for raw in map(to_bytes, gone):
                 connection.execute(
                     "DELETE FROM rendition WHERE source = (SELECT id FROM source WHERE path = ?)", (raw,)
                 )
                 connection.execute("DELETE FROM source WHERE path = ?", (raw,))
-        self._changed = True
 
     def forget_renditions(self, renditions: Iterable[tuple[str, str]]) -> None:
         """Remove single renditions, given as (source, name), for instance those that are no longer in the config."""
-        with self._database.transaction() as connection:
+        with self._changing() as connection:
             connection.executemany(
                 "DELETE FROM rendition WHERE source = (SELECT id FROM source WHERE path = ?) AND name = ?",
                 ((to_bytes(source), name) for source, name in renditions),
             )
-        self._changed = True
 
     def close(self) -> None:
         """Make all records durable, unless a commit has failed before, and close the database."""
@@ -236,11 +231,19 @@ class Manifest:
             self._database.close()
 
     def _write_records(self, records: Sequence[Record]) -> None:
-        with self._database.transaction() as connection:
+        if not any(map(changes, records)):  # failures that are known, above all: each run meets them again
+            return
+        with self._changing() as connection:
             self._rows.write(connection, records)
-        self._changed = True
 
     def _write_claims(self, wanted: Sequence[Claim]) -> None:
-        with self._database.transaction() as connection:
+        with self._changing() as connection:
             claims.insert(connection, wanted)
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that changes claims or records."""
+        with self._database.transaction() as connection:
+            orphans.changing(connection)
+            yield connection
         self._changed = True

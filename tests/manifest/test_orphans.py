@@ -1,0 +1,83 @@
+"""That all claims have their records is remembered, until any of them changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.manifest.claims import Claim
+from pipeline.manifest.store import Manifest
+from pipeline.model import Record, Stat, Status
+from tests.manifest.builders import opened, record, rendition, start
+
+
+def _looked_at_all(manifest: Manifest) -> bool:
+    """Whether `stale` goes through the claims."""
+    asked: list[str] = []
+    with manifest._database.reading() as connection:
+        connection.set_trace_callback(asked.append)
+    manifest.orphans.stale()
+    with manifest._database.reading() as connection:
+        connection.set_trace_callback(None)
+    return any("FROM claim" in one for one in asked)
+
+
+def _made_under_another_name(manifest: Manifest) -> None:
+    manifest.claim([Claim("new.jpg", "a.jpg", "thumb")])
+    manifest.add(record("a.jpg", rendition("a.jpg", recipe="r2")))
+
+
+CHANGES: list[Callable[[Manifest], object]] = [
+    lambda manifest: manifest.add(record("c.jpg")),
+    _made_under_another_name,
+    lambda manifest: manifest.claim([Claim("x.jpg", "x.png", "thumb")]),
+    lambda manifest: manifest.release(["a.jpg-thumb.jpg"]),
+    lambda manifest: manifest.forget(["a.jpg"]),
+    lambda manifest: manifest.forget_renditions([("a.jpg", "thumb")]),
+]
+NO_CHANGES: list[Callable[[Manifest], object]] = [
+    lambda manifest: manifest.forget([]),
+    lambda manifest: manifest.begin_run(start("run-2")),
+    lambda manifest: manifest.end_run(0, {}),
+    lambda manifest: manifest.orphans.note([], 1),
+    lambda manifest: manifest.add(Record("c.jpg", Stat(1, 2, 3), Status.KNOWN_FAILURE)),
+    lambda manifest: manifest.add(Record("c.jpg", Stat(1, 2, 3), Status.DEFERRED)),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "again"), [*((one, True) for one in CHANGES), *((one, False) for one in NO_CHANGES)]
+)
+def test_claims_are_gone_through_again_when_something_has_changed(
+    tmp_path: Path, change: Callable[[Manifest], object], again: bool
+) -> None:
+    with opened(tmp_path) as manifest:
+        manifest.begin_run(start())
+        for name in ("a.jpg", "b.jpg"):
+            manifest.add(record(name))
+        manifest.flush()
+        assert _looked_at_all(manifest)
+        assert not _looked_at_all(manifest)
+    with opened(tmp_path) as manifest:
+        manifest.backup()
+        change(manifest)
+        manifest.flush()
+        assert manifest.changed is again
+        assert _looked_at_all(manifest) is again
+
+
+def test_stale_claims_are_found_each_time_and_by_those_who_only_look(tmp_path: Path) -> None:
+    with opened(tmp_path) as manifest:
+        manifest.add(record("a.jpg"))
+        manifest.flush()
+        assert manifest.orphans.stale() == []
+        manifest.forget(["a.jpg"])
+        for _ in range(2):
+            assert [one.target for one in manifest.orphans.stale()] == ["a.jpg-thumb.jpg"]
+        with Manifest.read_only(manifest.path) as reader:
+            assert [one.target for one in reader.orphans.stale()] == ["a.jpg-thumb.jpg"]
+        manifest.release(["a.jpg-thumb.jpg"])
+        with Manifest.read_only(manifest.path) as reader:
+            assert reader.orphans.stale() == []
