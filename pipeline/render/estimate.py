@@ -10,7 +10,7 @@ animations of 20 frames): the sum was never below the peak, and mostly at 1.1 to
                coefficients, which shrink on load does not reduce
     picture    Pillow's own bytes a pixel, and once more where the mode is converted or alpha premultiplied
     renditions for each 4 bytes a pixel, or where it is animated `_FRAME` for each frame: all are drawn before one is
-               encoded
+               encoded; those that are not made now count where their pixels may be needed for those that are
     a step     the largest of: what the resampler keeps between its two passes (4 bytes times the target's width or
                height and the source's other side) and the copies that libvips, trimming and linear light need, and
                `_ENCODER` bytes a target pixel; one is done after the other
@@ -22,6 +22,7 @@ from PIL import JpegImagePlugin
 
 from pipeline.errors import PictureError
 from pipeline.model import Format, RenderTask, Spec
+from pipeline.render.cascade import is_plain
 from pipeline.render.decode import facts_of, shrink_on_load
 from pipeline.render.encode import ANIMATED_TARGETS
 from pipeline.render.framing import framing
@@ -82,6 +83,9 @@ def estimate(source: Source, task: RenderTask, frames: int) -> int:
         total += area * shown * (4 if shown == 1 else _FRAME.get(spec.format, 4))
         steps.append(4.0 * max(canvas[0] * height, canvas[1] * width) / shrink + _looked_at(spec, pixels))
         steps.append(_encoder(spec.format, canvas, shown))
+    if frames == 1 and any(map(is_plain, task.specs)):
+        beside = {_canvas(upright, spec, task) for spec in task.beside if is_plain(spec)}
+        total += sum(4 * across * down for across, down in beside)
     return int(total + max(steps))
 
 

@@ -11,11 +11,12 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import Header, NotRendered, RenderAnswer, Rendered, RenderTask
 from pipeline.render import pages
 from pipeline.render.decode import Picture, frames, picture
+from pipeline.render.drawn import Drawn
 from pipeline.render.header import read_header
 from pipeline.render.libraries import libraries
 from pipeline.render.memory import close_all
 from pipeline.render.placeholder import REDUCED, placeholder
-from pipeline.render.rendition import Drawn, Rendition
+from pipeline.render.rendition import Rendition
 from pipeline.render.source import Source, opening
 from pipeline.render.verdict import for_want_of_memory
 from pipeline.render.warmth import put_through, set_switches
@@ -108,9 +109,9 @@ def _drawn(source: Source, renditions: list[Rendition], task: RenderTask, header
     for frame in frames(source, task, max((one.frames for one in renditions), default=1)):
         about = about or picture(source, stored, 1 if alone else header.frames)
         decoded = time.perf_counter()
-        drawn: Drawn = {}
+        drawn = Drawn(frame, about, task, still=header.frames == 1 or not source.animated)
         for rendition in renditions:
-            rendition.draw(frame, about, drawn)
+            rendition.draw(drawn)
         drawing += time.perf_counter() - decoded
     if about is None:  # `frames` yields one at least, or raises
         raise PictureError(ErrorKind.DAMAGED, "no frame")

@@ -17,6 +17,7 @@ from pipeline.render.canvas import finished
 from pipeline.render.colour import kept, to_srgb
 from pipeline.render.decode import Frame, Picture
 from pipeline.render.delivery import Delivered, deliver
+from pipeline.render.drawn import Drawn
 from pipeline.render.encode import ANIMATED_TARGETS
 from pipeline.render.film import Film
 from pipeline.render.framing import Framing, framing
@@ -28,9 +29,6 @@ from pipeline.render.saliency import focus
 from pipeline.render.steps.registry import through
 from pipeline.render.trim import trimmed
 from pipeline.render.verdict import drawing_verdict
-
-Drawn = dict[tuple[object, ...], tuple[Image.Image, tuple[str, ...]]]
-"""One frame as it was resampled and made sRGB, with warnings, by all that shaped it. Nobody may draw into it."""
 
 
 class Rendition:
@@ -59,27 +57,24 @@ class Rendition:
         """Its first frame as it was drawn, before it is encoded; None where that failed."""
         return self._images[0] if self._images else None
 
-    def draw(self, frame: Frame, picture: Picture, drawn: Drawn) -> None:
-        """Takes the next frame, unless there are enough or an earlier one could not be drawn. Never raises.
-
-        `drawn` is what other renditions of this frame have come to: one size in three formats is resampled once.
-        """
+    def draw(self, drawn: Drawn) -> None:
+        """Takes the next frame, unless there are enough or an earlier one could not be drawn. Never raises."""
         if self._failure is not None or len(self._images) == self.frames:
             return
         started = time.perf_counter()
-        self._picture = picture
+        self._picture = drawn.picture
         try:
-            self._images.append(self._drawn(frame, picture, drawn))
-            self._durations.append(frame.duration)
+            self._images.append(self._drawn(drawn))
+            self._durations.append(drawn.frame.duration)
         except Exception as error:  # noqa: BLE001 -- Pillow raises nearly anything; all of it is this rendition's failure
             self._failure = drawing_verdict(error)
         self._seconds_resize += time.perf_counter() - started
 
-    def _drawn(self, frame: Frame, picture: Picture, drawn: Drawn) -> Image.Image:
+    def _drawn(self, drawn: Drawn) -> Image.Image:
         """The order of what is done to pixels, from here to the encoder."""
-        spec = self.spec
+        spec, frame, picture = self.spec, drawn.frame, drawn.picture
         if spec.profile is Profile.SRGB and not spec.linear:
-            return self._finished(self._shared(frame, picture, drawn))
+            return self._finished(self._shared(drawn))
         if spec.linear:  # light can only be told from colours that are known
             image, self.source_warnings = to_srgb(frame.image, picture.icc)
             frame, picture = replace(frame, image=image), replace(picture, icc=None)
@@ -91,15 +86,11 @@ class Rendition:
             image, self._icc = kept(image, picture.icc, spec.format, plain=plain)
         return self._finished(image)
 
-    def _shared(self, frame: Frame, picture: Picture, drawn: Drawn) -> Image.Image:
+    def _shared(self, drawn: Drawn) -> Image.Image:
         """The frame resampled and made sRGB, which other renditions of the same placement may have done before."""
-        shown = self._framing = self._framing or self._framed(frame, picture)
+        shown = self._framing = self._framing or self._framed(drawn.frame, drawn.picture)
         placement = self._placement = shown.place(self.spec)
-        key = (placement, shown.turned, shown.orientation, self.spec.resampler)
-        if key not in drawn:
-            image, _resampler = resample(frame, placement, shown.turned, shown.orientation, self.spec)
-            drawn[key] = to_srgb(image, picture.icc)
-        image, self.source_warnings = drawn[key]
+        image, self.source_warnings = drawn.pixels(self.spec, shown, placement)
         return image.copy() if self.spec.steps else image  # a step may draw into what it gets
 
     def _finished(self, image: Image.Image) -> Image.Image:

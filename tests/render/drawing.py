@@ -12,11 +12,13 @@ from pipeline.render.line import render
 from tests.pictures import descriptor_of
 
 
-def answer_to(content: bytes, *specs: Spec, limits: Limits | None = None) -> tuple[RenderAnswer, dict[str, bytes]]:
-    """The answer, and each rendition's bytes by its name."""
+def answer_to(
+    content: bytes, *specs: Spec, limits: Limits | None = None, beside: tuple[Spec, ...] = ()
+) -> tuple[RenderAnswer, dict[str, bytes]]:
+    """The answer, and each rendition's bytes by its name; the config has the specs `beside`, too."""
     descriptor = descriptor_of(content)
     try:
-        line = render(descriptor, RenderTask(specs, limits or Limits()))
+        line = render(descriptor, RenderTask(specs, limits or Limits(), beside=beside))
         header = next(line).payload
         assert isinstance(header, Header)
         answer, descriptors = next(line)

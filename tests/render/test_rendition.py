@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from pipeline.model import Fit, Format, Profile, Spec
-from pipeline.render import rendition
+from pipeline.render import drawn
 from pipeline.render.resize import resample
 from pipeline.shape import Resampler
 from pipeline.steps import Blur, Greyscale
@@ -43,7 +43,7 @@ def test_one_size_in_several_formats_is_resampled_once(monkeypatch: pytest.Monke
         calls.append(arguments[-1])
         return resample(*arguments)
 
-    monkeypatch.setattr(rendition, "resample", counted)
+    monkeypatch.setattr(drawn, "resample", counted)
     specs = [Spec(f"{width}{form}", width, format=form) for width in (20, 40) for form in (Format.JPEG, Format.WEBP)]
     answer_to(encoded(Image.new("RGB", (90, 60), "teal"), "PNG"), *specs)
     assert len(calls) == 2

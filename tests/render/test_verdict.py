@@ -8,7 +8,7 @@ from PIL import Image, PngImagePlugin
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import Format, Limits, NotRendered, Spec
-from pipeline.render import rendition
+from pipeline.render import drawn, rendition
 from tests.pictures import encoded, quarters
 from tests.render.drawing import answer_to
 
@@ -124,7 +124,7 @@ def library_mistake(*arguments: Any) -> NoReturn:
 def test_our_own_mistakes_are_internal_errors_and_blamed_on_no_picture(
     mistake: Any, while_decoding: ErrorKind, while_drawing: ErrorKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module, name in [(rendition, "resample"), (rendition, "deliver")]:
+    for module, name in [(drawn, "resample"), (rendition, "deliver")]:
         with monkeypatch.context() as patch:
             patch.setattr(module, name, mistake)
             answer, made = answer_to(whole("PNG"), PNG)

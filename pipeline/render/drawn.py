@@ -1,0 +1,54 @@
+"""The pixels of one frame in every size that renditions want, each made once: one size in three formats is resampled
+once, and a small size is made from the pixels of a larger one (see `cascade`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from PIL import Image
+
+from pipeline.model import RenderTask, Spec
+from pipeline.render.cascade import Others, is_plain, larger, placements
+from pipeline.render.colour import to_srgb
+from pipeline.render.decode import Frame, Picture
+from pipeline.render.framing import Framing
+from pipeline.render.geometry import Box, Placement, Size
+from pipeline.render.resize import resample
+from pipeline.shape import Resampler
+
+Pixels = tuple[Image.Image, tuple[str, ...]]  # in sRGB, with warnings about their colours; nobody may draw into them
+
+
+class Drawn:
+    """Used by one thread. `still`: no animation, of which others may want fewer frames than is asked for here."""
+
+    def __init__(self, frame: Frame, picture: Picture, task: RenderTask, *, still: bool) -> None:
+        self.frame = frame
+        self.picture = picture
+        self._task = task
+        self._made: dict[tuple[Box, Size, Size, int, Resampler], Pixels] = {}
+        self._others: Others | None = None if still else {}  # found when they are first needed
+
+    def pixels(self, spec: Spec, shown: Framing, placement: Placement) -> Pixels:
+        """What `spec` shows at `placement`, resampled and made sRGB."""
+        others: tuple[Placement, ...] = ()
+        if is_plain(spec):
+            if self._others is None:
+                self._others = placements(self._task, self.picture)
+            others = self._others.get((spec.page, spec.resampler, shown.orientation, shown.turned), ())
+        return self._resampled(spec, shown, placement, others)
+
+    def _resampled(self, spec: Spec, shown: Framing, placement: Placement, others: tuple[Placement, ...]) -> Pixels:
+        key = (placement.box, placement.size, shown.turned, shown.orientation, spec.resampler)
+        if key not in self._made:
+            source = larger(placement, others)
+            if source is None:
+                image, _resampler = resample(self.frame, placement, shown.turned, shown.orientation, spec)
+                self._made[key] = to_srgb(image, self.picture.icc)
+            else:
+                image, told = self._resampled(spec, shown, source.placement, others)
+                part = replace(placement, box=source.box)
+                image, _resampler = resample(Frame(image, 1), part, image.size, 1, spec)
+                self._made[key] = (image, told)
+        return self._made[key]
