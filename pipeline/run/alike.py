@@ -54,9 +54,22 @@ class Alike:
             yield
         finally:
             if first is mine:
-                with self._lock:
-                    del self._in_hand[content]
-                mine.set()
+                self._end(content)
+
+    def turn_now(self, content: bytes) -> Callable[[], None] | None:
+        """As `turn`, for who has others in hand and so waits for nobody: what ends it; None where somebody else is at
+        it.
+        """
+        with self._lock:
+            if content in self._in_hand:
+                return None
+            self._in_hand[content] = threading.Event()
+        return lambda: self._end(content)
+
+    def _end(self, content: bytes) -> None:
+        with self._lock:
+            ended = self._in_hand.pop(content)
+        ended.set()
 
     def known(self, content: bytes, recipes: Collection[str]) -> tuple[Record, ...]:
         """Records of this content, that of this run first, then in the order of the sources. Each within the limits:

@@ -13,12 +13,12 @@ import resource
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from pipeline.model import Job
+from pipeline.run.handful import Handful
 from pipeline.workers.crew import Crew
-from pipeline.workers.exchange import Bounds, Exchange, Renderer
+from pipeline.workers.exchange import Bounds, Exchange, Renderer, Several
 from pipeline.workers.token import TICK, Token
 
 MOST = 64  # threads; each holds a picture, and some descriptors
@@ -41,12 +41,26 @@ class Occupancy:
     @contextmanager
     def ask(self, descriptor: int, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:
         """See `Renderer`."""
+        size = os.fstat(descriptor).st_size
+        with self._counted(size), self._renderer.ask(descriptor, request, bounds, token) as exchange:
+            yield exchange
+
+    @contextmanager
+    def ask_several(
+        self, descriptors: Sequence[int], request: object, bounds: Bounds, token: Token
+    ) -> Iterator[Several]:
+        """See `Renderer`. They count as one: they have one thread and one child."""
+        size = sum(os.fstat(one).st_size for one in descriptors)
+        with self._counted(size), self._renderer.ask_several(descriptors, request, bounds, token) as several:
+            yield several
+
+    @contextmanager
+    def _counted(self, size: int) -> Iterator[None]:
         with self._lock:
             self.pictures += 1
-            self.biggest = max(self.biggest, os.fstat(descriptor).st_size)
+            self.biggest = max(self.biggest, size)
         try:
-            with self._renderer.ask(descriptor, request, bounds, token) as exchange:
-                yield exchange
+            yield
         finally:
             with self._lock:
                 self.pictures -= 1
@@ -57,7 +71,7 @@ class Hiring:
 
     def __init__(
         self,
-        crew: Crew[Job],
+        crew: Crew[Handful],
         occupancy: Occupancy,
         children: int,
         most: int,

@@ -43,6 +43,10 @@ class Intake:
             with picture:
                 yield picture
 
+    def listed(self, job: Job, token: Token) -> Picture:
+        """The bytes that were listed, for who has room for so many; see `Source.read`. The caller closes them."""
+        return self._read(job.source, job.stat, token)
+
     def timed_out(self) -> PictureError:
         """The error of a job whose read did not return in time; called in the producer's thread."""
         self.unanswered = 1 if self._answered else self.unanswered + 1

@@ -79,8 +79,15 @@ class Line:
 
     def carry(self, job: Job, token: Token) -> None:
         """Carry one picture through its whole life. Raises `TargetTrouble`, `ManifestTrouble` and `Revoked` only."""
+        self._ended(job, token, lambda: self._life(job, token))
+
+    def go_on(self, job: Job, picture: Picture, token: Token) -> None:
+        """As `carry`, with a picture that has been read and has its room; it stays the caller's."""
+        self._ended(job, token, lambda: self._with_bytes(job, picture, token))
+
+    def _ended(self, job: Job, token: Token, life: Callable[[], Record]) -> None:
         try:
-            record = self._life(job, token)
+            record = life()
         except ChildDied:
             self._again(job)
         else:
@@ -107,6 +114,10 @@ class Line:
         except PictureError as error:
             return verdicts.failed(job, error)
 
+    def read(self, job: Job, token: Token) -> Picture:
+        """The job's bytes, for who has room for them. Raises as `Source.read` does, and `Revoked`."""
+        return self._intake.listed(job, token)
+
     def read_timed_out(self, job: Job) -> None:
         """Record a job whose read did not return in time; called by the crew in the producer's thread."""
         self._record(verdicts.failed(job, self._intake.timed_out()))
@@ -117,15 +128,7 @@ class Line:
         return self._intake.unanswered
 
     def _with_bytes(self, job: Job, picture: Picture, token: Token) -> Record:
-        record = Record(
-            job.source,
-            picture.stat,
-            Status.TOUCHED,
-            sha256=picture.sha256,
-            settled=self._settled(picture.stat),
-            seconds_read=picture.seconds,
-            content=picture.content,
-        )
+        record = self.begun(job, picture)
         planned = verdicts.stale(job, picture.content or picture.sha256)
         if not planned:
             return record
@@ -139,11 +142,18 @@ class Line:
                 self._alike.remember(record)
         except PictureError as error:
             return verdicts.failed(job, error, record)
-        failed = job.refused or any(one.error for one in record.renditions)
-        return replace(
-            record,
-            status=Status.FAILED if failed else Status.DONE,
-            renditions=record.renditions + job.refused,
+        return verdicts.ended(job, record)
+
+    def begun(self, job: Job, picture: Picture) -> Record:
+        """What can be said of a picture that was read."""
+        return Record(
+            job.source,
+            picture.stat,
+            Status.TOUCHED,
+            sha256=picture.sha256,
+            settled=self._settled(picture.stat),
+            seconds_read=picture.seconds,
+            content=picture.content,
         )
 
     def _settled(self, stat: Stat) -> bool:
@@ -218,14 +228,13 @@ class Line:
                 reply, meter = exchange.last()
             try:
                 room.shrink(sum(os.fstat(descriptor).st_size for descriptor in reply.descriptors))
-                return self._written(planned, reply, record, meter, token)
+                return self.written(planned, reply, record, meter, token)
             finally:
                 for descriptor in reply.descriptors:
                     os.close(descriptor)
 
-    def _written(
-        self, planned: tuple[Planned, ...], reply: Reply, record: Record, meter: Meter, token: Token
-    ) -> Record:
+    def written(self, planned: tuple[Planned, ...], reply: Reply, record: Record, meter: Meter, token: Token) -> Record:
+        """`record` with what a renderer made, and wrote into the target. Raises `ChildDied` for what is no answer."""
         answer = reply.payload
         if not isinstance(answer, RenderAnswer) or not _answers(answer, planned, len(reply.descriptors)):
             raise ChildDied("an answer that is none")

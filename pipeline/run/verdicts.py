@@ -47,6 +47,12 @@ def chatter(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(CHATTER + line for line in lines if line.strip())
 
 
+def ended(job: Job, record: Record) -> Record:
+    """A source of which everything planned was made, or has failed."""
+    bad = job.refused or any(one.error for one in record.renditions)
+    return replace(record, status=Status.FAILED if bad else Status.DONE, renditions=record.renditions + job.refused)
+
+
 def failed_rendition(planned: Planned, error: PictureError) -> RenditionRecord:
     """A rendition that could not be made or written."""
     return RenditionRecord(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
+from typing import TypeVar
 
 from pipeline.config.settings import Config
 from pipeline.errors import ErrorKind, ExitStatus, ManifestTrouble, SourceTrouble, Stopped
@@ -17,6 +18,7 @@ from pipeline.plan.planner import Planner
 from pipeline.plan.versions import failure_key
 from pipeline.run.alike import Alike
 from pipeline.run.clock import Pace
+from pipeline.run.handful import Handful, Handfuls
 from pipeline.run.hiring import Hiring, Occupancy
 from pipeline.run.known import told_before
 from pipeline.run.line import Line, Terms
@@ -33,6 +35,8 @@ from pipeline.workers.crew import Crew
 from pipeline.workers.exchange import InThread, Renderer
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
+
+Item = TypeVar("Item")
 
 _RENDER = "pipeline.render.line:render"
 _WARM_UP = "pipeline.render.line:warm_up"
@@ -66,6 +70,8 @@ class Work:
         self._planner = Planner(config, manifest, options.plan, source, target, self._glance)
         self._pace = Pace(stop.deadline, manifest.pace() if stop.deadline is not None else None)
         self._twice: list[Job] = []  # their child died once; append is atomic
+        self._left: list[Job] = []  # in one hand with a picture whose read was given up
+        self._handfuls: Handfuls | None = None
         self._hiring: Hiring | None = None
         self._expect: Callable[[int], None] = lambda jobs: None  # tells those who render how much is to come
         self._unanswered: Callable[[], int] = lambda: 0  # reads in a row that have timed out
@@ -104,29 +110,16 @@ class Work:
         with self._renderer() as renderer:
             occupancy = Occupancy(renderer)
             limits = self._config.limits
-            line = Line(
-                self._source,
-                occupancy,
-                Budget(memory.for_pictures(self.workers.memory, self.workers.processes)),
-                self._target,
-                Alike(self._manifest.made, self._target, limits),
-                self._came_to,
-                self._twice.append,
-                Terms(limits, self._config.placeholder, self._config.specs),
-            )
+            budget = Budget(memory.for_pictures(self.workers.memory, self.workers.processes))
+            alike = Alike(self._manifest.made, self._target, limits)
+            terms = Terms(limits, self._config.placeholder, self._config.specs)
+            twice = self._twice.append
+            line = Line(self._source, occupancy, budget, self._target, alike, self._came_to, twice, terms)
             self._unanswered = lambda: line.unanswered
-            carry = functools.partial(self._carry, line)
-            with self._crew(carry, self.workers.threads, line.read_timed_out) as crew:
-                children = self.workers.processes or cpus.available()
-                self._hiring = Hiring(crew, occupancy, children, self.workers.most_threads, memory=self.workers.memory)
-                for job in self._claimed(self._planner.decisions()):
-                    self._check()
-                    crew.put(job)
-            self._hiring = None
-            if self._twice:
-                with self._crew(line.carry_alone, 1, line.read_timed_out) as crew:
-                    for job in sorted(self._twice, key=lambda job: job.source):
-                        crew.put(job)
+            self._handfuls = handfuls = Handfuls(line, occupancy, budget, alike, self._came_to, terms)
+            self._first_pass(occupancy, handfuls)
+            self._again(self._left, line.carry, self.workers.threads, line)
+            self._again(self._twice, line.carry_alone, 1, line)
             if confinement := self._enforced():
                 self._manifest.amend_run({"confinement": str(confinement)})
         self._cut = self._pace.refused > 0
@@ -136,7 +129,24 @@ class Work:
                 self._config, self._planner, self._manifest, run, plan, prune=self._options.prune, check=check
             )
 
-    def _crew(self, work: Callable[[Job, Token], None], threads: int, abandoned: Callable[[Job], None]) -> Crew[Job]:
+    def _first_pass(self, occupancy: Occupancy, handfuls: Handfuls) -> None:
+        carry = functools.partial(self._carry, handfuls)
+        with self._crew(carry, self.workers.threads, lambda one: self._left.extend(handfuls.given_up(one))) as crew:
+            children = self.workers.processes or cpus.available()
+            self._hiring = Hiring(crew, occupancy, children, self.workers.most_threads, memory=self.workers.memory)
+            for jobs in self._claimed(self._planner.decisions()):
+                for handful in handfuls.of(jobs, crew.threads):
+                    self._check()
+                    crew.put(handful)
+        self._hiring = None
+
+    def _again(self, jobs: list[Job], carry: Callable[[Job, Token], None], threads: int, line: Line) -> None:
+        if jobs:
+            with self._crew(carry, threads, line.read_timed_out) as crew:
+                for job in sorted(jobs, key=lambda job: job.source):
+                    crew.put(job)
+
+    def _crew(self, work: Callable[[Item, Token], None], threads: int, abandoned: Callable[[Item], None]) -> Crew[Item]:
         return Crew(
             work,
             threads=threads,
@@ -158,14 +168,15 @@ class Work:
 
         return nullcontext(InThread(render))
 
-    def _carry(self, line: Line, job: Job, token: Token) -> None:
-        """Carry one picture, if it fits into the time that is left. Runs in the crew's threads."""
-        if self._pace.fits(job.stat.size):
-            started = time.monotonic()
-            line.carry(job, token)
-            self._pace.took(job.stat.size, time.monotonic() - started)
+    def _carry(self, handfuls: Handfuls, handful: Handful, token: Token) -> None:
+        """Carry the pictures that fit into the time that is left. Runs in the crew's threads."""
+        jobs = handful.jobs = [job for job in handful.jobs if self._pace.fits(job.stat.size)]
+        started = time.monotonic()
+        handfuls.carry(handful, self._hiring.threads if self._hiring else 1, token)
+        for job in jobs:
+            self._pace.took(job.stat.size, (time.monotonic() - started) / len(jobs))
 
-    def _claimed(self, decisions: Iterable[Job | Record]) -> Iterator[Job]:
+    def _claimed(self, decisions: Iterable[Job | Record]) -> Iterator[list[Job]]:
         """The jobs of the plan, their targets claimed; verdicts that need no reading are recorded on the way."""
         batch: list[Job] = []
         most = _FIRST_CLAIMS
@@ -178,9 +189,9 @@ class Work:
                 continue
             batch.append(decision)
             if len(batch) >= most:
-                yield from self._claim(batch)
+                yield self._claim(batch)
                 batch, most = [], min(_MOST_CLAIMS, most * 2)
-        yield from self._claim(batch)
+        yield self._claim(batch)
 
     def _claim(self, jobs: list[Job]) -> list[Job]:
         """Make the jobs' targets ours before they are written.
@@ -199,6 +210,8 @@ class Work:
     def _came_to(self, record: Record) -> None:
         """What came of a job. Runs in any thread."""
         self._record(record, carried=True)
+        if self._handfuls is not None:
+            self._handfuls.took(record)
 
     def _record(self, record: Record, *, carried: bool = False) -> None:
         """Runs in any thread."""

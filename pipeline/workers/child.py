@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pipeline.errors import LACKS, ErrorKind, PictureError
 from pipeline.workers import wire
 from pipeline.workers.confine import confine
-from pipeline.workers.exchange import Bounds, Function, Meter, Reply
+from pipeline.workers.exchange import Bounds, Function, Meter, Reply, outcome
 from pipeline.workers.limits import Limits
 
 _PR_SET_PDEATHSIG = 1
@@ -44,10 +44,11 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A message to the child; one descriptor comes with it."""
+    """A message to the child; one descriptor comes with it, or several with leave to go on in advance."""
 
     payload: object
     bounds: Bounds
+    leave: int | None = None  # bytes that the work on each of several may need; None: it is one, and asks
 
 
 def main(descriptor: int) -> None:
@@ -95,7 +96,10 @@ class _Host:
             if not isinstance(request, Request):
                 continue  # leave to go on for a request that has failed meanwhile
             try:
-                self._answer(request, descriptors[0])
+                if request.leave is None:
+                    self._answer(request, descriptors[0])
+                else:
+                    self._answer_all(request, descriptors, request.leave)
             finally:
                 for descriptor in descriptors:
                     os.close(descriptor)
@@ -125,6 +129,15 @@ class _Host:
             else:
                 _remark("".join(traceback.format_exception(error)))
                 self._fail(PictureError(ErrorKind.INTERNAL, f"{type(error).__name__}: {error}"))
+
+    def _answer_all(self, request: Request, descriptors: tuple[int, ...], leave: int) -> None:
+        self._limits.bound(request.bounds)
+        replies = [outcome(self._function, one, request.payload, leave) for one in descriptors]
+        told = tuple(None if one is None else (one.payload, len(one.descriptors)) for one in replies)
+        made = tuple(descriptor for one in replies if one is not None for descriptor in one.descriptors)
+        self._say(told, self._limits.meter(), made)
+        for descriptor in made:
+            os.close(descriptor)
 
     def _fail(self, error: PictureError) -> None:
         self._say(error, self._limits.meter())

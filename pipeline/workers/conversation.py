@@ -6,6 +6,7 @@ import fcntl
 import os
 import signal
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import NoReturn
@@ -26,6 +27,19 @@ _SEALED = (
     if hasattr(fcntl, "F_SEAL_WRITE") and hasattr(os, "memfd_create")
     else 0
 )
+
+
+class SeveralRequests:
+    """A `Several` of the same request with the child of `conversation`."""
+
+    def __init__(self, conversation: Conversation, descriptors: Sequence[int], request: object) -> None:
+        self._conversation = conversation
+        self._descriptors = tuple(descriptors)
+        self._request = request
+
+    def all(self, leave: int) -> tuple[tuple[Reply | None, ...], Meter]:
+        """See `Several`. The descriptors are as those of `Conversation.last`."""
+        return self._conversation.several(self._descriptors, self._request, leave)
 
 
 class Conversation:
@@ -78,6 +92,28 @@ class Conversation:
         self._finish(meter)
         return Reply(payload, descriptors), replace(meter, chatter="\n".join(self._child.chatter()))
 
+    def several(
+        self, descriptors: tuple[int, ...], request: object, leave: int
+    ) -> tuple[tuple[Reply | None, ...], Meter]:
+        """Ask about each of `descriptors`, and wait; see `Several.all`."""
+        self._copies = 2 * sum(os.fstat(one).st_size for one in descriptors)
+        self._allowance = Allowance(self._child, self._bounds.seconds)
+        self._allowance.allow(self._bounds.memory + self._copies)
+        with suppress(wire.Closed):
+            wire.tell(self._child.socket, Request(request, self._bounds, leave), descriptors)
+        none = (None,) * len(descriptors)
+        try:
+            payload, meter, made = self._next()
+        except (PictureError, ChildDied):  # nobody knows whose fault it is
+            return none, Meter()
+        replies = _parted(payload, made, len(descriptors)) if all(map(self._is_sound, made)) else None
+        if replies is not None:
+            self._finish(meter)
+        if replies is None or self._child.chatter():
+            _close(made)
+            return none, meter
+        return replies, meter
+
     def _next(self) -> tuple[object, Meter, tuple[int, ...]]:
         try:
             message, descriptors = self._child.await_reply(self._token, self._ticks, self._allowance)
@@ -129,6 +165,23 @@ class Conversation:
         for line in self._child.last_words or self._child.chatter():
             error.add_note(line)
         return error
+
+
+def _parted(payload: object, made: tuple[int, ...], count: int) -> tuple[Reply | None, ...] | None:
+    """What a child says of several requests, each with its descriptors; None where that does not come out even."""
+    if not isinstance(payload, tuple) or len(payload) != count:
+        return None
+    replies: list[Reply | None] = []
+    at = 0
+    for one in payload:
+        if one is None:
+            replies.append(None)
+            continue
+        if not isinstance(one, tuple) or len(one) != 2 or not isinstance(one[1], int) or not 0 <= one[1] <= len(made):
+            return None
+        replies.append(Reply(one[0], made[at : at + one[1]]))
+        at += one[1]
+    return tuple(replies) if at == len(made) else None
 
 
 def _close(descriptors: tuple[int, ...]) -> None:

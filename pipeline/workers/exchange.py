@@ -3,11 +3,14 @@
 The function that does the work is a generator: it is called with a descriptor and a request, yields a first reply (what
 the work will need), is resumed when there is room for it, and yields a second and last reply (what came of it). It runs
 either in the thread itself or in a child; its callers see no difference.
+
+Several small requests of one kind may share a message each way. They are given leave in advance, to need so much at the
+most; whatever does not go smoothly then is asked for again alone, so that blame and limits are those of one request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -73,11 +76,30 @@ class Exchange(Protocol):
         """Give leave to go on, and wait for the last reply. Raises as `first` does."""
 
 
+class Several(Protocol):
+    """Small requests that share a child, which is this thread's until they are done."""
+
+    def all(self, leave: int) -> tuple[tuple[Reply | None, ...], Meter]:
+        """Ask, with leave for work that needs up to `leave` bytes, and wait: the last reply to each, in their order.
+
+        None where it needs more or came to anything but a reply, or where it cannot be told which of them a library
+        spoke of, or died of: to be asked for alone. The meter is that of all together. Raises `Revoked`.
+        """
+
+
 class Renderer(Protocol):
     """Where requests go; used from many threads at once."""
 
     def ask(self, descriptor: int, request: object, bounds: Bounds, token: Token) -> AbstractContextManager[Exchange]:
         """Start a request; the exchange ends with the block, finished or not."""
+
+    def ask_several(
+        self, descriptors: Sequence[int], request: object, bounds: Bounds, token: Token
+    ) -> AbstractContextManager[Several]:
+        """Wait for a child for the same request about each of `descriptors`; nothing is asked yet.
+
+        `bounds` hold for all of them together.
+        """
 
 
 class ChildDied(Exception):
@@ -104,6 +126,39 @@ class InThread:
             close = getattr(steps, "close", None)
             if close is not None:
                 close()
+
+    @contextmanager
+    def ask_several(
+        self, descriptors: Sequence[int], request: object, bounds: Bounds, token: Token
+    ) -> Iterator[Several]:
+        """See `Renderer`."""
+        del bounds
+        yield _ThreadSeveral(self._function, tuple(descriptors), request, token)
+
+
+def outcome(function: Function, descriptor: int, request: object, leave: int) -> Reply | None:
+    """The last reply to one of several requests; None where it is to be asked for alone. See `Several`.
+
+    What the work will need is the `estimate` of the first payload; 0 where that has none.
+    """
+    try:
+        steps = function(descriptor, request)
+        need = getattr(next(steps).payload, "estimate", 0)
+        return next(steps) if need <= leave else None
+    except Exception:  # noqa: BLE001 - whatever it is, it comes again when that one is asked for alone, and is told then
+        return None
+
+
+class _ThreadSeveral:
+    def __init__(self, function: Function, descriptors: tuple[int, ...], request: object, token: Token) -> None:
+        self._function = function
+        self._descriptors = descriptors
+        self._request = request
+        self._token = token
+
+    def all(self, leave: int) -> tuple[tuple[Reply | None, ...], Meter]:
+        self._token.check()
+        return tuple(outcome(self._function, one, self._request, leave) for one in self._descriptors), Meter()
 
 
 class _ThreadExchange:

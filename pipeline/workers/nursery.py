@@ -11,15 +11,15 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 
 from pipeline.errors import PipelineError
 from pipeline.workers import memory
 from pipeline.workers.child import IGNORED, Setup
-from pipeline.workers.conversation import Conversation
-from pipeline.workers.exchange import Bounds, Confinement, Exchange
+from pipeline.workers.conversation import Conversation, SeveralRequests
+from pipeline.workers.exchange import Bounds, Confinement, Exchange, Several
 from pipeline.workers.process import Child
 from pipeline.workers.token import TICK, Token
 
@@ -132,9 +132,22 @@ class Nursery:
     @contextmanager
     def ask(self, descriptor: int, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:
         """See `Renderer`. Waits for an idle child; raises `Revoked` while waiting."""
+        with self._conversation(bounds, token) as conversation:
+            conversation.start(descriptor, request)
+            yield conversation
+
+    @contextmanager
+    def ask_several(
+        self, descriptors: Sequence[int], request: object, bounds: Bounds, token: Token
+    ) -> Iterator[Several]:
+        """See `Renderer`."""
+        with self._conversation(bounds, token) as conversation:
+            yield SeveralRequests(conversation, descriptors, request)
+
+    @contextmanager
+    def _conversation(self, bounds: Bounds, token: Token) -> Iterator[Conversation]:
         child, conversation = self._ready(bounds, token)
         try:
-            conversation.start(descriptor, request)
             yield conversation
         finally:
             if conversation.finished and not child.worn:

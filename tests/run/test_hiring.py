@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,7 +15,7 @@ from pipeline.run.hiring import Hiring, Occupancy
 from pipeline.run.options import RunOptions, workers
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture
-from pipeline.workers.exchange import Bounds, Exchange
+from pipeline.workers.exchange import Bounds, Exchange, Several
 from pipeline.workers.token import Token
 from tests.pictures import descriptor_of
 from tests.world import World
@@ -119,10 +119,19 @@ def test_a_picture_counts_as_long_as_it_is_at_a_child_or_waits_for_one() -> None
         def ask(self, descriptor: int, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:
             yield cast(Exchange, None)
 
+        @contextmanager
+        def ask_several(
+            self, descriptors: Sequence[int], request: object, bounds: Bounds, token: Token
+        ) -> Iterator[Several]:
+            yield cast(Several, None)
+
     occupancy = Occupancy(Renderer())
     source = descriptor_of(bytes(1234))
     with pytest.raises(ZeroDivisionError), occupancy.ask(source, None, Bounds(1, 1), Token()):
         assert (occupancy.pictures, occupancy.biggest) == (1, 1234)
+        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), occupancy.ask_several([source, source], None, Bounds(1, 1), Token()):
+        assert (occupancy.pictures, occupancy.biggest) == (1, 2468)
         raise ZeroDivisionError
     os.close(source)
     assert occupancy.pictures == 0

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from pipeline.errors import ErrorKind, PictureError
+from pipeline.model import Header
 from pipeline.workers.exchange import Reply
 
 ODD = "two\nlines, \x1b, \u202e, \U000e0001"
@@ -95,3 +96,16 @@ def fail_to_start() -> None:
 def chatty_start() -> None:
     """As a library that greets."""
     os.write(2, b"libfoo: starting\x1b[2J\n")
+
+
+def each(descriptor: int, request: object) -> Iterator[Reply]:
+    """As `echo`, for several in one request: each content says what to do with it."""
+    content = os.pread(descriptor, 100, 0)
+    if content == b"unsealed":
+        yield Reply(None)
+        made = os.memfd_create("made", os.MFD_ALLOW_SEALING)
+        yield Reply(None, (made,))
+    replies = echo(descriptor, content.decode() if content.isalpha() else request)
+    first = next(replies)
+    yield Reply(Header("png", 1, 1, 1, "L", int(content[5:]))) if content.startswith(b"need ") else first
+    yield from replies

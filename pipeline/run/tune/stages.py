@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TypeVar
 
 from pipeline.model import Job, Record, Status
 from pipeline.workers.budget import Budget, Room
-from pipeline.workers.exchange import Bounds, Exchange, Renderer
+from pipeline.workers.exchange import Bounds, Exchange, Renderer, Several
 from pipeline.workers.token import TICK, Token
+
+Asked = TypeVar("Asked")
 
 
 class Notes:
@@ -56,17 +59,30 @@ class Few:
     @contextmanager
     def ask(self, descriptor: int, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:
         """See `Renderer`."""
+        with self._timed(lambda: self._renderer.ask(descriptor, request, bounds, token), token) as exchange:
+            yield exchange
+
+    @contextmanager
+    def ask_several(
+        self, descriptors: Sequence[int], request: object, bounds: Bounds, token: Token
+    ) -> Iterator[Several]:
+        """See `Renderer`."""
+        with self._timed(lambda: self._renderer.ask_several(descriptors, request, bounds, token), token) as several:
+            yield several
+
+    @contextmanager
+    def _timed(self, ask: Callable[[], AbstractContextManager[Asked]], token: Token) -> Iterator[Asked]:
         began = time.perf_counter()
         while not self._places.acquire(timeout=TICK):
             token.check()
         try:
-            with self._renderer.ask(descriptor, request, bounds, token) as exchange:
-                asked = time.perf_counter()
-                self._notes.spent("child", asked - began)
+            with ask() as asked:
+                ready = time.perf_counter()
+                self._notes.spent("child", ready - began)
                 try:
-                    yield exchange
+                    yield asked
                 finally:
-                    self._notes.spent("render", time.perf_counter() - asked)
+                    self._notes.spent("render", time.perf_counter() - ready)
         finally:
             self._places.release()
 

@@ -20,6 +20,7 @@ from pipeline.manifest.runs import RunStart
 from pipeline.manifest.store import Manifest
 from pipeline.model import Job, Record
 from pipeline.run.alike import Alike
+from pipeline.run.handful import Handful, Handfuls
 from pipeline.run.hiring import Hiring, Occupancy
 from pipeline.run.line import Line, Terms
 from pipeline.run.options import Workers
@@ -116,7 +117,7 @@ class Bench:
         notes, manifest = rooms.notes, rooms.manifest
         hires = workers.most_threads > workers.threads
         begin = max(workers.threads, self._hired.get(workers.processes, 0)) if hires else workers.threads
-        line, occupancy = self._line(workers, rooms)
+        handfuls, occupancy = self._handfuls(workers, rooms)
         hiring: list[Hiring] = []
 
         def look() -> None:
@@ -126,17 +127,28 @@ class Bench:
             if time.perf_counter() - began > ends.seconds:
                 raise _Enough
 
+        def given_up(handful: Handful) -> None:
+            for job in handfuls.given_up(handful):  # those that shared its fate are not measured
+                notes.lose(job)
+
         cpu = _own_cpu()
         began = notes.last = time.perf_counter()
         whole = False
         with suppress(_Enough):
-            crew = Crew(line.carry, threads=begin, queue_size=workers.queue, pulse=look, abandoned=line.read_timed_out)
+            crew: Crew[Handful] = Crew(
+                lambda handful, token: handfuls.carry(handful, crew.threads, token),
+                threads=begin,
+                queue_size=workers.queue,
+                pulse=look,
+                abandoned=given_up,
+            )
             children = workers.processes or cpus.available()
             most = workers.most_threads
             hiring.append(Hiring(crew, occupancy, children, most, memory=workers.memory, least=workers.threads))
             with crew:
-                for job in _claimed(jobs, manifest):
-                    crew.put(job)
+                for batch in _claimed(jobs, manifest):
+                    for handful in handfuls.of(batch, crew.threads):
+                        crew.put(handful)
             manifest.flush()
             notes.last = time.perf_counter()
             whole = True
@@ -146,27 +158,30 @@ class Bench:
         taken, used = max(notes.last - began, 1e-6), _own_cpu() - cpu
         return Trial(notes.pictures, taken, whole, dict(notes.stages), used, threads, frozenset(notes.unfit))
 
-    def _line(self, workers: Workers, rooms: _Rooms) -> tuple[Line, Occupancy]:
+    def _handfuls(self, workers: Workers, rooms: _Rooms) -> tuple[Handfuls, Occupancy]:
         """The run's own, with those who take the time."""
         config, notes = self._config, rooms.notes
 
         def record(record: Record) -> None:
             rooms.manifest.add(record)
             notes.take(record)
+            handfuls.took(record)
 
         renderer = self._renderers[workers.processes > 0]
         occupancy = Occupancy(Few(renderer, workers.processes or workers.most_threads, notes))
         budget = Watched(memory.for_pictures(workers.memory, workers.processes), notes)
         alike = Alike(rooms.manifest.made, rooms.target, config.limits)
         terms = Terms(config.limits, config.placeholder, config.specs)
-        return Line(self._source, occupancy, budget, rooms.target, alike, record, notes.lose, terms), occupancy
+        line = Line(self._source, occupancy, budget, rooms.target, alike, record, notes.lose, terms)
+        handfuls = Handfuls(line, occupancy, budget, alike, record, terms)
+        return handfuls, occupancy
 
 
-def _claimed(jobs: Sequence[Job], manifest: Manifest) -> Iterator[Job]:
+def _claimed(jobs: Sequence[Job], manifest: Manifest) -> Iterator[Sequence[Job]]:
     for at in range(0, len(jobs), _CLAIMS):
         batch = jobs[at : at + _CLAIMS]
         manifest.claim([Claim(one.target, job.source, one.spec.name) for job in batch for one in job.planned])
-        yield from batch
+        yield batch
 
 
 def _own_cpu() -> float:

@@ -1,0 +1,181 @@
+"""Small pictures that share a message are dealt with as if each had been alone."""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from pipeline.errors import ExitStatus
+from pipeline.model import Job, Limits, Reason, Record, RenditionRecord, Spec, Stat, Status
+from pipeline.run import handful
+from pipeline.run import work as run_module
+from pipeline.run.handful import Handfuls
+from pipeline.run.line import Terms
+from pipeline.sources.local import LocalSource
+from pipeline.sources.source import Picture
+from tests.world import World, jpeg
+
+
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many pictures each message was about; handfuls are full from the first on."""
+    sizes: list[int] = []
+    rendered = Handfuls._rendered
+
+    def counted(self: Handfuls, pictures: list[Any], token: Any) -> list[Any]:
+        sizes.append(len(pictures))
+        return rendered(self, pictures, token)
+
+    monkeypatch.setattr(Handfuls, "_rendered", counted)
+    monkeypatch.setattr(handful, "_KNOWN", 0)
+    monkeypatch.setattr(handful, "_SECONDS", 1e9)
+    return sizes
+
+
+def _fill(world: World) -> None:
+    world.fill(40)
+    frames = [Image.new("RGB", (30, 20), (shade, 0, 0)) for shade in (10, 100, 200)]
+    frames[0].save(world.source / "a/moving.gif", save_all=True, append_images=frames[1:], duration=80)
+    Image.effect_mandelbrot((300, 200), (-2, -1.5, 1, 1.5), 60).convert("RGB").save(world.source / "a/large.png")
+    world.put("a/broken.jpg", jpeg()[:200])
+    world.put("a/notes.txt", b"no picture")
+    world.put("b/notes.jpg", b"no picture either")
+    for name in ("a/twin.jpg", "a/twins.jpg", "b/twin.jpg", "z.jpg"):
+        world.put(name, jpeg((9, 99, 199), (120, 90)))
+    world.put("a/with.jpg", jpeg((9, 99, 199), (120, 90)))
+    world.put("a/with.jpg.yaml", b"focal_point: [0, 1]\nalt: one\n")
+    world.settle()
+
+
+@pytest.mark.parametrize("processes", [0, 2])
+@pytest.mark.parametrize("more", ["", "placeholder: true\n"])
+def test_files_and_manifest_are_those_of_pictures_that_were_alone(
+    tmp_path: Path, shared: list[int], monkeypatch: pytest.MonkeyPatch, processes: int, more: str
+) -> None:
+    seen = []
+    for threads in (1, 4, 0):
+        (tmp_path / str(threads)).mkdir()
+        world = World(tmp_path / str(threads))
+        world.configure(world.text + "  small: {width: 16, format: webp}\n" + more)
+        _fill(world)
+        if not threads:
+            monkeypatch.setattr(handful, "_MOST", 1)
+            shared.clear()
+        summary = world.run(threads=threads or 2, processes=processes)
+        assert (max(shared, default=1) > 10) == bool(threads)
+        told = summary.pictures, summary.renditions, summary.reused, summary.failures
+        seen.append((world.tree(), world.export(), told))
+        assert world.run(threads=2, processes=processes).renditions.get("done", 0) == 0
+    assert seen[0] == seen[1] == seen[2]
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [("kill once", ""), ("hang once", ""), ("kill always", "crashed"), ("spin always", "time limit")],
+)
+def test_a_picture_that_kills_its_child_costs_the_others_nothing(
+    world: World, shared: list[int], monkeypatch: pytest.MonkeyPatch, kind: str, error: str
+) -> None:
+    world.fill(24)
+    monkeypatch.setenv("VICTIM", hashlib.sha256((world.source / "b/004.jpg").read_bytes()).hexdigest())
+    monkeypatch.setenv("MARK", str(world.root / "mark"))
+    monkeypatch.setenv("MISCHIEF", kind)
+    monkeypatch.setattr(run_module, "_RENDER", "tests.run.renderers:misbehaving")
+    world.configure(world.text + "limits: {seconds: 0.5}\n")
+    summary = world.run(processes=2, threads=2)
+    assert max(shared) > 1
+    if not error:
+        assert (summary.pictures, summary.status) == ({"done": 24}, ExitStatus.OK)
+        return
+    assert (summary.pictures, summary.status) == ({"done": 23, "failed": 1}, ExitStatus.FAILED)
+    (failure,) = summary.failures
+    assert (failure.source, failure.error[: len(error)]) == ("b/004.jpg", error)
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Reads of `b/004.jpg` never return while the test runs."""
+    event = threading.Event()
+    read = LocalSource.read
+
+    def read_or_hang(self: LocalSource, source: str, *rest: Any) -> Picture:
+        if source == "b/004.jpg":
+            event.wait()
+        return read(self, source, *rest)
+
+    monkeypatch.setattr(LocalSource, "read", read_or_hang)
+    yield
+    event.set()
+
+
+@pytest.mark.parametrize("processes", [0, 1])
+def test_a_read_that_never_returns_costs_none_of_those_that_shared_its_hand(
+    world: World, shared: list[int], hanging: None, processes: int
+) -> None:
+    world.configure(world.text + "limits: {read: 0.3}\n")
+    world.fill(24)
+    summary = world.run(threads=1, processes=processes)
+    assert (summary.pictures, summary.status) == ({"done": 23, "failed": 1}, ExitStatus.FAILED)
+    assert [(one.source, one.error[:14]) for one in summary.failures] == [("b/004.jpg", "read timed out")]
+    assert len(world.tree()) == 23
+    assert shared
+
+
+def _job(number: int, size: int = 1000, sidecar: Stat | None = None) -> Job:
+    from pipeline.model import Planned
+
+    stat = Stat(size, 0, 0, sidecar=sidecar)
+    return Job(f"{number}.png", stat, (Planned(Spec("thumb"), f"{number}.jpg", "r", Reason.NEW),))
+
+
+def _sizes(handfuls: Handfuls, jobs: Sequence[Job], threads: int = 4) -> list[int]:
+    return [len(one.jobs) for one in handfuls.of(jobs, threads)]
+
+
+def _taking(seconds: float) -> Handfuls:
+    nothing: Any = None
+    handfuls = Handfuls(nothing, nothing, nothing, nothing, nothing, Terms(Limits(), specs=(Spec("thumb"),)))
+    made = RenditionRecord("thumb", "", "", Status.DONE, Reason.NEW, seconds_write=seconds / 2)
+    for number in range(20):
+        handfuls.took(Record(f"{number}", Stat(100, 0, 0), Status.DONE, (made,), seconds_read=seconds / 2))
+    return handfuls
+
+
+def test_handfuls_are_full_where_pictures_are_quick_and_of_one_where_they_wait() -> None:
+    jobs = [_job(number) for number in range(40)]
+    assert _sizes(_taking(0.001), jobs) == [16, 16, 8]
+    assert _sizes(_taking(0.02), jobs) == [5] * 8
+    assert _sizes(_taking(1.0), jobs) == [1] * 40
+
+
+def test_as_long_as_nothing_is_known_of_their_pace_pictures_are_alone() -> None:
+    nothing: Any = None
+    handfuls = Handfuls(nothing, nothing, nothing, nothing, nothing, Terms(Limits(), specs=(Spec("thumb"),)))
+    assert _sizes(handfuls, [_job(number) for number in range(40)]) == [1] * 40
+
+
+def test_pictures_that_are_large_or_have_a_sidecar_or_of_which_not_all_is_made_are_alone() -> None:
+    handfuls = _taking(0.001)
+    jobs = [_job(0), _job(1, size=10**6), _job(2), _job(3, sidecar=Stat(9, 0, 0)), _job(4)]
+    assert [[job.source for job in one.jobs] for one in handfuls.of(jobs, 4)] == [
+        ["1.png"],
+        ["3.png"],
+        ["0.png", "2.png", "4.png"],
+    ]
+    nothing: Any = None
+    two = Terms(Limits(), specs=(Spec("thumb"), Spec("other")))
+    assert _sizes(Handfuls(nothing, nothing, nothing, nothing, nothing, two), [_job(0), _job(1)]) == [1, 1]
+
+
+def test_many_threads_hold_no_more_files_open_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (1024, 1024))
+    jobs = [_job(number) for number in range(20)]
+    assert _sizes(_taking(0.001), jobs, threads=64) == [4] * 5
+    assert _sizes(_taking(0.001), jobs, threads=1000) == [1] * 20

@@ -1,0 +1,109 @@
+"""Several requests in one message: what goes smoothly is answered, all else is left to be asked for alone."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from pipeline.workers import conversation
+from pipeline.workers.exchange import Bounds, InThread, Renderer, Reply
+from pipeline.workers.nursery import Nursery
+from pipeline.workers.token import Revoked, Token
+from tests.workers import functions
+
+BOUNDS = Bounds(seconds=60, memory=2**30)
+CONTENTS = (b"abc", b"refuse", b"defg", b"need 100", b"hi")
+
+
+def ask(
+    renderer: Renderer, request: object, contents: tuple[bytes, ...] = CONTENTS, bounds: Bounds = BOUNDS
+) -> list[bytes | None]:
+    """What was made of each."""
+    with ExitStack() as files:
+        descriptors = []
+        for content in contents:
+            file = files.enter_context(tempfile.TemporaryFile(buffering=0))
+            file.write(content)
+            descriptors.append(file.fileno())
+        with renderer.ask_several(descriptors, request, bounds, Token()) as several:
+            replies, _meter = several.all(99)
+        made: list[bytes | None] = []
+        for reply in replies:
+            made.append(None if reply is None else os.pread(reply.descriptors[0], 100, 0))
+            for descriptor in () if reply is None else reply.descriptors:
+                os.close(descriptor)
+        return made
+
+
+@pytest.fixture
+def nursery() -> Iterator[Nursery]:
+    with Nursery("tests.workers.functions:each", None, 1, kept=2**24) as opened:
+        yield opened
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_a_child_and_a_thread_answer_what_goes_smoothly(nursery: Nursery) -> None:
+    for renderer in (nursery, InThread(functions.each)):
+        assert ask(renderer, "plain") == [b"cba", None, b"gfed", None, b"ih"]
+
+
+@pytest.mark.parametrize("content", [b"kill", b"exit", b"stop", b"chatter"])
+def test_when_it_cannot_be_told_who_is_to_blame_nobody_is(nursery: Nursery, content: bytes) -> None:
+    assert ask(nursery, "plain", (b"abc",)) == [b"cba"]
+    before = open_files()
+    short = Bounds(seconds=0.1, memory=2**30)
+    for _ in range(2):
+        assert ask(nursery, "plain", (b"abc", content, b"def"), short) == [None, None, None]
+    assert ask(nursery, "plain", (b"abc", b"def")) == [b"cba", b"fed"]  # a new child, or the same
+    assert open_files() == before
+
+
+def test_what_can_still_be_changed_is_no_answer(nursery: Nursery) -> None:
+    before = ask(nursery, "plain", (b"abc",)), open_files()
+    assert ask(nursery, "plain", (b"abc", b"unsealed", b"def")) == [None, None, None]
+    assert (ask(nursery, "plain", (b"abc",)), open_files()) == before
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        (),
+        (("a", 1),),
+        (("a", 1), ("b", 0), ("c", 0)),
+        (("a", 1), ("b", 2)),
+        (("a", 1), ("b", -1)),
+        (("a", 9), ("b", 0)),
+        (("a", 1), ("b", "1")),
+        (("a", 1), ("b", 1, 1)),
+        ("a", "b"),
+    ],
+)
+def test_an_answer_that_does_not_come_out_even_is_none(told: object) -> None:
+    assert conversation._parted(told, (7, 8), 2) is None
+
+
+def test_each_answer_has_its_own_descriptors() -> None:
+    assert conversation._parted((("a", 0), None, ("b", 2)), (7, 8), 3) == (Reply("a"), None, Reply("b", (7, 8)))
+
+
+def test_more_descriptors_than_one_call_can_pass(nursery: Nursery) -> None:
+    contents = tuple(b"%03d" % number for number in range(300))
+    assert ask(nursery, "plain", contents) == [content[::-1] for content in contents]
+
+
+def test_a_revoked_token_ends_the_wait(nursery: Nursery) -> None:
+    token = Token()
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(b"stop")
+        with pytest.raises(Revoked), nursery.ask_several([file.fileno()], "plain", BOUNDS, token) as several:
+            token.revoke()
+            several.all(0)
+    assert ask(nursery, "plain", (b"abc",)) == [b"cba"]
