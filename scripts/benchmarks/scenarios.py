@@ -60,14 +60,16 @@ SCENARIOS: Mapping[str, Scenario] = {
     "nothing-to-do": Scenario("unchanged PNGs", ("pipeline", "find"), (48,), 10_000, tiny=True, again=True),
 }
 DEFAULT = ("startup", "300", "1200", "family")
-NAMES = ("startup", *SCENARIOS)
-SMOKE = ("startup", "300", "family", "tiny", "nothing-to-do")
+NAMES = ("startup", "scaling", *SCENARIOS)
+SMOKE = ("startup", "scaling", "300", "family", "tiny", "nothing-to-do")
 
 
 def measure(name: str, setup: Setup) -> Result:
     """Run one scenario: a warm-up, then rounds in which all competitors take turns. Raises `Failed`, OSError."""
     if name == "startup":
         return _startup(setup)
+    if name == "scaling":
+        return _scaling(setup)
     scenario = SCENARIOS[name]
     work = _work(name, scenario, setup)
     pictures = len(os.listdir(work.source))
@@ -189,3 +191,32 @@ def _startup(setup: Setup) -> Result:
                 costs[name].append(cost)
     shutil.rmtree(place)
     return Result("startup", "before the first picture", 1, costs, base="python -c pass")
+
+
+def _scaling(setup: Setup) -> Result:
+    """JPEGs of 1200 px by `pipeline` alone, as it sets its workers itself, bound to 1, 2, 4 ... CPUs."""
+    scenario = SCENARIOS["1200"]
+    work = _work("scaling", scenario, setup)
+    pictures = len(os.listdir(work.source))
+    command = ALL["pipeline"](work)
+    assert command is not None
+    available = sorted(os.sched_getaffinity(0))
+    counts = [1 << power for power in range(len(available).bit_length())]
+    commands = {f"{count} CPU{'s' * (count > 1)}": _bound(command, available[:count]) for count in counts}
+    costs: dict[str, list[Cost]] = {name: [] for name in commands}
+    for number in range(int(setup.smoke), setup.rounds + 1):
+        for name in _turned(list(commands), number):
+            setup.say(f"scaling: round {number} of {setup.rounds}: {name}")
+            cost = _once(commands[name], work, pictures)
+            if number:
+                costs[name].append(cost)
+    shutil.rmtree(work.source.parent)
+    return Result("scaling", scenario.title, pictures, costs, base="1 CPU")
+
+
+def _bound(command: Command, processors: list[int]) -> Command:
+    code = (
+        "import os, sys; os.sched_setaffinity(0, map(int, sys.argv[1].split(','))); os.execv(sys.argv[2], sys.argv[2:])"
+    )
+    where = ",".join(map(str, processors))
+    return replace(command, argv=(sys.executable, "-I", "-c", code, where, *command.argv))

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
+from scripts.benchmarks.chart import svg
 from scripts.benchmarks.figures import Result, Spread, as_json, compared, table
 from scripts.benchmarks.folders import photos, repeated
 from scripts.benchmarks.measure import Cost
@@ -61,6 +63,17 @@ def test_a_ratio_is_worse_when_it_grew_by_more_than_its_spread(
     assert (text.splitlines()[1].split()[-1] == verdict) is bool(verdict)
 
 
+def test_the_picture_has_a_bar_for_each_competitor_and_escapes_what_it_is_given() -> None:
+    drawn = svg(_file(_result([1.0, 1.0], [2.0, 4.0])) | {})
+    assert drawn.count('rx="2"') == 2
+    assert ">3.00<" not in drawn  # the median of the ratios in each round, not the ratio of the medians
+    assert ">2.67<" in drawn  # 1 over the median of 1/2 and 1/4
+    hostile = _file(_result([1.0], [2.0]))
+    hostile["scenarios"]["300"]["title"] = "<script>"
+    assert "<script>" not in svg(hostile)
+    ElementTree.fromstring(svg(hostile))
+
+
 def test_files_without_a_scenario_in_common_are_not_worse() -> None:
     text, worse = compared({"scenarios": {}}, _file(_result([1.0], [1.0])))
     assert not worse
@@ -81,18 +94,36 @@ def test_an_unknown_scenario_is_a_usage_error() -> None:
 
 @pytest.mark.slow
 def test_every_scenario_still_runs(tmp_path: Path) -> None:
-    report = tmp_path / "report.json"
+    report, picture = tmp_path / "report.json", tmp_path / "picture.svg"
     done = subprocess.run(
-        [*_BENCH, "--smoke", "--cache", str(tmp_path / "cache"), "--json", str(report)],
+        [*_BENCH, "--smoke", "--cache", str(tmp_path / "cache"), "--json", str(report), "--chart", str(picture)],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(report.read_text())["scenarios"]
-    assert set(found) == {"startup", "300", "family", "tiny", "nothing-to-do"}
+    assert set(found) == {"startup", "scaling", "300", "family", "tiny", "nothing-to-do"}
     assert found["300"]["ratios"]["pillow"]["wall"]["middle"] > 0
     assert not list((tmp_path / "cache" / "work").iterdir())  # nothing is left behind
+    assert ElementTree.parse(picture).getroot().tag.endswith("svg")
+
+
+@pytest.mark.slow
+def test_a_regression_since_an_old_file_is_seen_and_is_the_status(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    quick = [*_BENCH, "300", "--smoke", "--only", "pipeline", "--only", "pillow", "--cache", str(tmp_path / "cache")]
+    subprocess.run([*quick, "--json", str(report)], capture_output=True, check=True)
+    old = json.loads(report.read_text())
+    for kind, status in (("worse", 1), ("better", 0)):
+        value = 1e-6 if kind == "worse" else 1e6
+        old["scenarios"]["300"]["ratios"]["pillow"] = {
+            one: {"middle": value, "low": value, "high": value} for one in ("wall", "cpu")
+        }
+        report.write_text(json.dumps(old))
+        done = subprocess.run([*quick, "--compare", str(report)], capture_output=True, text=True, check=False)
+        assert done.returncode == status, done.stderr
+        assert kind in done.stdout
 
 
 def test_a_program_that_makes_too_few_files_does_not_count_as_fast(tmp_path: Path) -> None:
