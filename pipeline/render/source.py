@@ -91,8 +91,14 @@ class Source:
 
     @property
     def animated(self) -> bool:
-        """Whether it is an animation; the further pages of a TIFF and pictures of an MPO are not its frames."""
-        return self.format in _ANIMATED and bool(getattr(self.image, "is_animated", False))
+        """Whether it is an animation; the further pages of a TIFF and pictures of an MPO are not its frames.
+
+        Raises PictureError where that cannot be told: Pillow reads on in a GIF to see whether there is a second frame.
+        """
+        try:
+            return self.format in _ANIMATED and bool(getattr(self.image, "is_animated", False))
+        except Exception as error:
+            raise verdict(error, self.view, self.format) from error
 
     @property
     def stills_before(self) -> int:

@@ -120,3 +120,13 @@ def test_an_estimate_grows_with_pixels_renditions_and_frames() -> None:
     assert header_of(encoded(quarters((1000, 500)), "PNG")).estimate > one.estimate
     webp = (Spec("a", 8, format=Format.WEBP),)
     assert header_of(gif(9), specs=webp).estimate > header_of(gif(2), specs=webp).estimate
+
+
+def test_a_gif_whose_second_frame_cannot_be_looked_for_is_damaged() -> None:
+    """Pillow reads on when it is asked whether there is one."""
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    content = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=100)
+    at = content.rindex(b"\x21\xf9\x04")  # the extension before the second frame: of four bytes one is left
+    with pytest.raises(PictureError) as caught:
+        header_of(content[:at] + b"\x21\xf9\x01\x09\x00" + content[at + 8 :], specs=(Spec("a", 8),))
+    assert caught.value.kind is ErrorKind.DAMAGED
