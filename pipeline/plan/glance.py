@@ -3,7 +3,8 @@
 Nearly every source of nearly every run is as it was, and so are its targets. So what the manifest would hold if nothing
 had changed is put together as plain rows, and compared with what it does hold: where both lists are equal, a thousand
 sources are through at once. Only what differs is looked at closely by the planner. It is the same question as
-`reasons.nothing_to_do`, answered in 8 microseconds for a source with one rendition instead of 19; 4 of them are stat.
+`reasons.nothing_to_do`. With it a plan takes 8 microseconds for a source with one rendition instead of 20, listing and
+naming included; 4 of them are two calls of stat, 2 are SQLite's.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pipeline.sources.globs import Globs
 from pipeline.sources.source import Folder, Source
 from pipeline.targets.target import Target
 
-CHUNK = 1000  # names looked up at once: 1 MB of what is remembered of them
+CHUNK = 1000  # renditions looked up at once: 1 MB of what is remembered of them
 
 _FEW = 4  # one in so many is looked up by itself: 25 microseconds, and 8 for each of many
 
@@ -64,7 +65,7 @@ class Glance:
     def chunks(self, folder: Folder, apart: Collection[str]) -> Iterator[Chunk]:
         """The folder, and all that is remembered of it. The sources `apart` are left to the planner in any case."""
         after, left = None, folder.count
-        for names in folder.chunks(CHUNK):
+        for names in folder.chunks(max(1, CHUNK // len(self._recipes))):
             left -= len(names)
             through = names[-1] if left else None
             yield self._chunk(folder, names, after, through, apart)

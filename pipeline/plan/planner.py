@@ -2,7 +2,8 @@
 
 The first pass takes all names, so that two sources that would make one target are found before either is rendered. The
 second goes through them again, folder by folder and about a thousand at a time, and compares stats with what is
-remembered; it is a generator, so the first job is there as soon as its chunk has been looked at.
+remembered: at a glance first (`glance`), closely where anything differs. It is a generator, so the first job is there as
+soon as its chunk has been looked at.
 """
 
 from __future__ import annotations
@@ -170,7 +171,8 @@ class Planner:
             self._missing(chunk.missing, unlistable)
             self._nothing_to_do(chunk.unchanged)
             self.counts.seen += chunk.unchanged + chunk.not_asked
-            yield from self._chunk(folder, chunk.names, chunk.known)
+            if chunk.names:
+                yield from self._chunk(folder, chunk.names, chunk.known)
 
     def _chunk(self, folder: Folder, names: Sequence[str], known: dict[str, KnownSource]) -> Iterator[Job | Record]:
         """Decide about `names`, of which `known` is what is remembered."""
