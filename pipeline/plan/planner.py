@@ -2,7 +2,7 @@
 
 The first pass takes all names, so that two sources that would make one target are found before either is rendered. The
 second goes through them again, folder by folder and about a thousand at a time, and compares stats with what is
-remembered: at a glance first (`glance`), closely where anything differs. It is a generator, so the first job is there as
+remembered: at a glance first (`glance`), closely where anything differs. It is a generator: the first job is there as
 soon as its chunk has been looked at.
 """
 
