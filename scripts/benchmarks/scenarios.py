@@ -15,7 +15,10 @@ from scripts.benchmarks.competitors import ALL, PIPELINE, QUALITY, Command, Enco
 from scripts.benchmarks.figures import Result
 from scripts.benchmarks.installed import Peers
 from scripts.benchmarks.measure import Cost, Failed, run
+from scripts.benchmarks.slow import slowed
 
+_ANSWER = 1.0  # seconds that a source takes to be opened where that is waited for
+_WAITING = (2, 4, 64)  # pictures and threads, beside one of each
 _SETTLED = 2.2  # seconds after which a file's stat is trusted, and a little
 _PASS = (sys.executable, "-I", "-c", "pass")
 
@@ -60,7 +63,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "nothing-to-do": Scenario("unchanged PNGs", ("pipeline", "find"), (48,), 10_000, tiny=True, again=True),
 }
 DEFAULT = ("startup", "300", "1200", "family")
-NAMES = ("startup", "scaling", *SCENARIOS)
+NAMES = ("startup", "scaling", "waiting", *SCENARIOS)
 SMOKE = ("startup", "scaling", "300", "family", "tiny", "nothing-to-do")
 
 
@@ -70,6 +73,8 @@ def measure(name: str, setup: Setup) -> Result:
         return _startup(setup)
     if name == "scaling":
         return _scaling(setup)
+    if name == "waiting":
+        return _waiting(setup)
     scenario = SCENARIOS[name]
     work = _work(name, scenario, setup)
     pictures = len(os.listdir(work.source))
@@ -140,7 +145,7 @@ def _once(
     if command is None:
         raise Failed("a competitor that is needed is not installed")
     if fresh:
-        shutil.rmtree(work.target)
+        _put_aside(work.target)
         work.target.mkdir()
     os.sync()
     cost = run(command.argv, stdin=command.stdin, environment=command.environment, sample_memory=sample_memory)
@@ -149,6 +154,15 @@ def _once(
         if made != pictures * work.outputs:
             raise Failed(f"{' '.join(command.argv)[:300]}: made {made} files of {pictures * work.outputs}")
     return cost
+
+
+def _put_aside(target: Path) -> None:
+    """Keep what was made until all is measured: ext4 looks for a new file's inode among those of files just deleted,
+    which costs the next one some seconds of CPU.
+    """
+    made = target.parent / "made"
+    made.mkdir(exist_ok=True)
+    target.rename(made / str(len(os.listdir(made))))
 
 
 def _turned(names: list[str], number: int) -> list[str]:
@@ -212,6 +226,39 @@ def _scaling(setup: Setup) -> Result:
                 costs[name].append(cost)
     shutil.rmtree(work.source.parent)
     return Result("scaling", scenario.title, pictures, costs, base="1 CPU")
+
+
+def _waiting(setup: Setup) -> Result:
+    """Tiny pictures on as many threads, each of which takes a second to be opened, held against one of them.
+
+    From the moment when the first is asked for: children start up while it is waited for.
+    """
+    place = setup.cache / "work" / "waiting"
+    shutil.rmtree(place, ignore_errors=True)
+    commands, works = {}, {}
+    for count in (1, *_WAITING[: 1 if setup.smoke else None]):
+        name = f"{count} on {count} thread{'s' * (count > 1)}"
+        source = shutil.copytree(folders.tiny(setup.cache, count), place / f"source-{count}")
+        target = place / str(count) / "target"
+        target.mkdir(parents=True)
+        config = place / f"{count}.yaml"
+        config.write_text(_config(source, target, (48,)))
+        options = (*setup.options, "--threads", str(count))
+        works[name] = Work(source, target, (48,), setup.peers, config, options=options)
+        commands[name] = ALL["pipeline"](works[name])
+    one = next(iter(works))
+    costs: dict[str, list[Cost]] = {name: [] for name in works}
+    for number in range(int(setup.smoke), setup.rounds + 1):
+        for name in _turned(list(works), number):
+            setup.say(f"waiting: round {number} of {setup.rounds}: {name}")
+            work = works[name]
+            with slowed(work.source, _ANSWER) as asked:
+                cost = _once(commands[name], work, len(os.listdir(work.source)))
+                wall = time.monotonic() - asked.first
+            if number:
+                costs[name].append(Cost(wall, cost.cpu))
+    shutil.rmtree(place)
+    return Result("waiting", f"sources that take {_ANSWER:g} s to be opened, from the first", 1, costs, base=one)
 
 
 def _bound(command: Command, processors: list[int]) -> Command:

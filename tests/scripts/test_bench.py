@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
+import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,6 +18,7 @@ from scripts.benchmarks.chart import svg
 from scripts.benchmarks.figures import Result, Spread, as_json, compared, table
 from scripts.benchmarks.folders import photos, repeated
 from scripts.benchmarks.measure import Cost
+from scripts.benchmarks.slow import slowed
 
 _BENCH = (sys.executable, "-I", "-m", "scripts.benchmarks")
 
@@ -138,3 +142,19 @@ def test_a_program_that_makes_too_few_files_does_not_count_as_fast(tmp_path: Pat
     )
     assert done.returncode == 3
     assert "scripts/bench: " in done.stderr
+
+
+def test_files_of_a_slow_folder_are_opened_in_the_end_and_it_is_known_since_when_they_were_asked_for(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a").write_text("text")
+    with ExitStack() as slow:
+        try:
+            asked = slow.enter_context(slowed(tmp_path, 0.01))
+        except OSError as error:
+            pytest.skip(str(error))
+        assert asked.first == math.inf
+        read = subprocess.run(["cat", tmp_path / "a", tmp_path / "a"], capture_output=True, check=True)
+        assert read.stdout == b"texttext"
+    assert asked.first < time.monotonic()
+    assert (tmp_path / "a").read_text() == "text"

@@ -1,5 +1,7 @@
 """Small pictures: the same Pillow calls, hashes, temporary files, fsyncs and renames, in a plain loop.
 
+What was encoded is opened once more, as `pipeline` does before it delivers it.
+
 One picture after another in one process, with nothing remembered. Arguments: source, target, pixels, extra.
 """
 
@@ -22,6 +24,10 @@ for path in sorted(source.iterdir()):
     with Image.open(io.BytesIO(content)) as image:
         image.thumbnail((side, side), Image.Resampling.LANCZOS)
         image.convert("RGB").save(encoded, "JPEG", quality=80, **options)
+    encoded.seek(0)
+    with Image.open(encoded) as made:
+        if made.format != "JPEG" or max(made.size) > side:
+            sys.exit(f"{path}: {made.format} of {made.size}")
     hashlib.sha256(encoded.getbuffer())
     temporary = target / f".{path.stem}.tmp"
     with temporary.open("wb") as file:
