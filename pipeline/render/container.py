@@ -12,17 +12,20 @@ import struct
 from collections.abc import Callable, Iterator
 from itertools import islice
 
+View = mmap.mmap | bytes
+"""All bytes of a file, mapped or read."""
+
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # in entropy-coded bytes: neither stuffing, restart nor padding
 _SOS, _EOI = 0xDA, 0xD9
 _SEQUENTIAL = (0xC0, 0xC1, 0xC9)  # frames whose scans do not refine one another
 
 
-def jpeg_scans(view: mmap.mmap, most: int) -> int:
+def jpeg_scans(view: View, most: int) -> int:
     """How many scans (SOS markers) a JPEG's first picture has; counts no further than `most` + 1."""
     return sum(1 for _ in islice(_jpeg_scan_starts(view), most + 1))
 
 
-def gif_frames(view: mmap.mmap, most: int) -> tuple[int, bool]:
+def gif_frames(view: View, most: int) -> tuple[int, bool]:
     """How many frames a GIF has (counted no further than `most` + 1), and whether it is cut off within a block."""
     frames = 0
     try:
@@ -45,7 +48,7 @@ def gif_frames(view: mmap.mmap, most: int) -> tuple[int, bool]:
     return frames, False  # no trailer: common, and nothing of the picture is missing
 
 
-def tiff_pages(view: mmap.mmap, most: int) -> int:
+def tiff_pages(view: View, most: int) -> int:
     """How many directories are chained in a TIFF's main chain, counted no further than `most`."""
     pages = 0
     try:
@@ -62,7 +65,7 @@ def tiff_pages(view: mmap.mmap, most: int) -> int:
     return max(1, pages)
 
 
-def webp_canvas(view: mmap.mmap) -> int:
+def webp_canvas(view: View) -> int:
     """How many bytes libwebp takes for a WebP's canvas and the frame before, as it is opened; 0 of anything else."""
     if len(view) < 30 or view[:4] != b"RIFF" or view[8:12] != b"WEBP":
         return 0
@@ -77,12 +80,12 @@ def webp_canvas(view: mmap.mmap) -> int:
     return width * height * 8
 
 
-def is_short(view: mmap.mmap, name: str) -> bool:
+def is_short(view: View, name: str) -> bool:
     """Whether the container of format `name` (as Pillow writes it) claims more bytes than there are."""
     return name in _IS_SHORT and _IS_SHORT[name](view)
 
 
-def _jpeg_scan_starts(view: mmap.mmap) -> Iterator[int]:
+def _jpeg_scan_starts(view: View) -> Iterator[int]:
     """Where the first picture's scans start.
 
     Ends after the first one of a sequential picture that holds all components: there decoders stop too, and nearly all
@@ -106,14 +109,14 @@ def _palette_size(flags: int) -> int:
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def _after_sub_blocks(view: mmap.mmap, at: int) -> int:
+def _after_sub_blocks(view: View, at: int) -> int:
     """Where the sub-blocks that start at `at` end. Raises IndexError where the file ends first."""
     while length := view[at]:
         at += length + 1
     return at + 1
 
 
-def _png_is_whole(view: mmap.mmap) -> bool:
+def _png_is_whole(view: View) -> bool:
     at = 8
     while at + 12 <= len(view):
         if view[at + 4 : at + 8] == b"IEND":
@@ -122,7 +125,7 @@ def _png_is_whole(view: mmap.mmap) -> bool:
     return False
 
 
-def _boxes_end(view: mmap.mmap) -> int:
+def _boxes_end(view: View) -> int:
     """Where the last top-level box of an ISO base media file claims to end."""
     at = 0
     while at + 8 <= len(view):
@@ -135,7 +138,7 @@ def _boxes_end(view: mmap.mmap) -> int:
     return at if at >= len(view) else len(view) + 1
 
 
-def _tiff_end(view: mmap.mmap) -> int:
+def _tiff_end(view: View) -> int:
     """Where what the first directory of a classic TIFF points to ends; beyond the file where the directory does."""
     try:
         order = {b"II": "<", b"MM": ">"}[view[:2]]
@@ -158,7 +161,7 @@ def _tiff_end(view: mmap.mmap) -> int:
     return max((at + count for at, count in zip(starts, counts, strict=False)), default=0)
 
 
-def _ico_end(view: mmap.mmap) -> int:
+def _ico_end(view: View) -> int:
     count = int.from_bytes(view[4:6], "little")
     if 6 + 16 * count > len(view):
         return len(view) + 1
@@ -166,7 +169,7 @@ def _ico_end(view: mmap.mmap) -> int:
     return max((sum(struct.unpack("<LL", entry[8:])) for entry in entries), default=0)
 
 
-_IS_SHORT: dict[str, Callable[[mmap.mmap], bool]] = {
+_IS_SHORT: dict[str, Callable[[View], bool]] = {
     "JPEG": lambda view: view.rfind(b"\xff\xd9") < 0,
     "PNG": lambda view: not _png_is_whole(view),
     "WEBP": lambda view: len(view) < 12 or int.from_bytes(view[4:8], "little") + 8 > len(view),

@@ -6,7 +6,6 @@ Pages are numbered from 0 in the order of the file, those of an icon from the la
 from __future__ import annotations
 
 import io
-import mmap
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -120,11 +119,9 @@ def _pictures(source: Source) -> list[tuple[int, int]]:
 @contextmanager
 def _picture(source: Source, place: tuple[int, int]) -> Iterator[Source]:
     content = source.view[place[0] : place[0] + place[1]]
-    with mmap.mmap(-1, len(content)) as view:
-        view.write(content)
-        try:
-            image = JpegImagePlugin.JpegImageFile(io.BytesIO(content))
-        except Exception as error:
-            raise verdict(error, view, "JPEG") from error
-        with image:
-            yield replace(source, image=image, view=view)
+    try:
+        image = JpegImagePlugin.JpegImageFile(io.BytesIO(content))
+    except Exception as error:
+        raise verdict(error, content, "JPEG") from error
+    with image:
+        yield replace(source, image=image, view=content)

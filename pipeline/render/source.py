@@ -7,12 +7,14 @@ plugins imported here are ever used: none of them starts another program or foll
 
 from __future__ import annotations
 
+import io
 import mmap
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import IO
 
 from PIL import (
     AvifImagePlugin,
@@ -28,6 +30,7 @@ from PIL import (
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.render import heif
 from pipeline.render.apng import Png
+from pipeline.render.container import View
 from pipeline.render.icon import Icon
 from pipeline.render.verdict import verdict
 
@@ -77,6 +80,7 @@ _FOREIGN: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
         ("Radiance", rb"#\?RADIANCE"),
     )
 )
+_SMALL = 64 * 2**10  # bytes: what is no longer is read at once, which costs less than a file and a mapping
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 _DNG_VERSION, _SUBFILE_TYPE, _SUB_DIRECTORIES = 0xC612, 254, 330  # TIFF tags
 
@@ -86,7 +90,7 @@ class Source:
     """An opened picture: Pillow's lazy image, the file's bytes mapped for walks, and the format as Pillow writes it."""
 
     image: ImageFile.ImageFile
-    view: mmap.mmap
+    view: View
     format: str
 
     @property
@@ -108,13 +112,19 @@ class Source:
 
 @contextmanager
 def opening(descriptor: int) -> Iterator[Source]:
-    """The picture in `descriptor`, which stays the caller's; its content must not change meanwhile (it is mapped).
+    """The picture in `descriptor`, which stays the caller's; its content must not change meanwhile (it may be
+    mapped).
 
     Raises PictureError: `not a picture`, `unsupported`, or what its header's damage amounts to. Exceptions raised
     inside the `with` block pass through untouched.
     """
-    if os.fstat(descriptor).st_size == 0:
+    size = os.fstat(descriptor).st_size
+    if size == 0:
         raise PictureError(ErrorKind.NOT_A_PICTURE, "empty file")
+    if size <= _SMALL and (name := _recognised(content := os.pread(descriptor, size, 0))) != "TIFF":  # libtiff maps
+        with _image(name, io.BytesIO(content), content) as image:
+            yield Source(image, content, name)
+        return
     # The mapping is private: the kernel refuses shared ones of a sealed file before Linux 6.7.
     with (
         os.fdopen(os.dup(descriptor), "rb") as file,
@@ -122,19 +132,23 @@ def opening(descriptor: int) -> Iterator[Source]:
     ):
         name = _recognised(view)
         file.seek(0)
-        try:
-            image = _plugin(name)(file)
-            _refuse_camera_raw(image)
-        except Exception as error:
-            failure = verdict(error, view, name)
-            if name in _WEAK and failure.kind is not ErrorKind.TOO_MANY_PIXELS:
-                raise PictureError(ErrorKind.NOT_A_PICTURE, failure.detail) from error
-            raise failure from error
-        with image:
+        with _image(name, file, view) as image:
             yield Source(image, view, name)
 
 
-def _recognised(view: mmap.mmap) -> str:
+def _image(name: str, file: IO[bytes], view: View) -> ImageFile.ImageFile:
+    try:
+        image = _plugin(name)(file)
+        _refuse_camera_raw(image)
+    except Exception as error:
+        failure = verdict(error, view, name)
+        if name in _WEAK and failure.kind is not ErrorKind.TOO_MANY_PIXELS:
+            raise PictureError(ErrorKind.NOT_A_PICTURE, failure.detail) from error
+        raise failure from error
+    return image
+
+
+def _recognised(view: View) -> str:
     """The format whose mark the file begins with. Raises PictureError where there is none on the list."""
     for name, mark in _MARKS:
         if mark.match(view):

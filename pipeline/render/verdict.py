@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
-
 from PIL import Image
 
 from pipeline.errors import LACKS, ErrorKind, PictureError
@@ -31,7 +29,7 @@ _OURS = "pipeline."
 _VAGUE = (ErrorKind.DAMAGED, ErrorKind.TRUNCATED, ErrorKind.NOT_ENCODABLE)
 
 
-def verdict(error: Exception, view: mmap.mmap, name: str) -> PictureError:
+def verdict(error: Exception, view: container.View, name: str) -> PictureError:
     """The `PictureError` that `error`, raised while decoding a picture of format `name`, amounts to."""
     if isinstance(error, PictureError):
         return error
@@ -83,7 +81,7 @@ def for_want_of_memory(error: PictureError, estimate: int, limits: Limits) -> Pi
     return error
 
 
-def _kind(error: Exception, view: mmap.mmap, name: str) -> ErrorKind:
+def _kind(error: Exception, view: container.View, name: str) -> ErrorKind:
     if isinstance(error, MemoryError):
         return ErrorKind.MEMORY_LIMIT
     if isinstance(error, Image.DecompressionBombError):

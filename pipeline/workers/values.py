@@ -21,6 +21,7 @@ from pipeline.errors import ErrorKind, PictureError, printable
 from pipeline.workers import exchange
 
 _MODULES = (model, errors, exchange)
+_PLAIN = frozenset((str, int, float, bool, types.NoneType))
 _MOST = 2**63  # numbers beyond it fit no column of the manifest
 
 
@@ -42,10 +43,10 @@ def loaded(text: bytes) -> object:
 
 
 def _plain(value: object) -> object:
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, enum.Enum):
         return {type(value).__name__: value.value}
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
     if isinstance(value, PictureError):
         return {"PictureError": [value.kind.value, value.detail]}
     if isinstance(value, bytes):
@@ -59,10 +60,12 @@ def _plain(value: object) -> object:
 
 
 def _made(plain: object) -> object:
+    if type(plain) in _PLAIN:
+        return _bounded(plain)
     if isinstance(plain, list):
         return tuple([_made(one) for one in plain])
     if not isinstance(plain, dict):
-        return _bounded(plain)
+        raise NotAValue(type(plain).__name__)
     ((name, content),) = plain.items()
     if name == "bytes":
         return bytes.fromhex(content)
@@ -81,8 +84,8 @@ def _filled(class_: type, values: list[object]) -> object:
     fields = _fields(class_)
     if len(values) != len(fields):
         raise NotAValue(f"{class_.__name__} has {len(fields)} fields, not {len(values)}")
-    for (name, fits), value in zip(fields.items(), values, strict=True):
-        if not fits(value):
+    for (name, (types_, fits)), value in zip(fields.items(), values, strict=True):
+        if type(value) not in types_ and not fits(value):
             raise NotAValue(f"{type(value).__name__} as {class_.__name__}.{name}")
     return class_(*values)
 
@@ -134,11 +137,20 @@ def _is_value(class_: type) -> bool:
     return dataclasses.is_dataclass(class_) or issubclass(class_, enum.Enum) or hasattr(class_, "_fields")
 
 
+def _types(hint: typing.Any) -> frozenset[type]:
+    """Of those whose values are of the type that `hint` declares, the ones that need no closer look."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return frozenset().union(*map(_types, typing.get_args(hint)))
+    if hint is float:
+        return frozenset((int, float))
+    return frozenset((hint,)) if isinstance(hint, type) and typing.get_origin(hint) is None else frozenset()
+
+
 @functools.cache
-def _fields(class_: type) -> dict[str, Callable[[object], bool]]:
+def _fields(class_: type) -> dict[str, tuple[frozenset[type], Callable[[object], bool]]]:
     """The fields of a value class in order, and what each may hold."""
     hints = typing.get_type_hints(class_)
     names: Iterable[str] = (
         [field.name for field in dataclasses.fields(class_)] if dataclasses.is_dataclass(class_) else hints
     )
-    return {name: _check(hints[name]) for name in names}
+    return {name: (_types(hints[name]), _check(hints[name])) for name in names}
