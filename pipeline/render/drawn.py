@@ -9,7 +9,7 @@ from dataclasses import replace
 from PIL import Image
 
 from pipeline.model import RenderTask, Spec
-from pipeline.render.cascade import Others, is_plain, larger, placements
+from pipeline.render.cascade import Larger, Others, is_plain, larger, placements
 from pipeline.render.colour import to_srgb
 from pipeline.render.decode import Frame, Picture
 from pipeline.render.framing import Framing
@@ -27,7 +27,7 @@ class Drawn:
         self.frame = frame
         self.picture = picture
         self._task = task
-        self._made: dict[tuple[Box, Size, Size, int, Resampler], Pixels] = {}
+        self._made: dict[tuple[Box, Size, Size, int, Resampler, Larger | None], Pixels] = {}
         self._others: Others | None = None if still else {}  # found when they are first needed
 
     def pixels(self, spec: Spec, shown: Framing, placement: Placement) -> Pixels:
@@ -40,9 +40,10 @@ class Drawn:
         return self._resampled(spec, shown, placement, others)
 
     def _resampled(self, spec: Spec, shown: Framing, placement: Placement, others: tuple[Placement, ...]) -> Pixels:
-        key = (placement.box, placement.size, shown.turned, shown.orientation, spec.resampler)
+        source = larger(placement, others)
+        # What it is made from counts: one that was trimmed or measured may come to the same part without a larger one.
+        key = (placement.box, placement.size, shown.turned, shown.orientation, spec.resampler, source)
         if key not in self._made:
-            source = larger(placement, others)
             if source is None:
                 image, _resampler = resample(self.frame, placement, shown.turned, shown.orientation, spec)
                 self._made[key] = to_srgb(image, self.picture.icc)

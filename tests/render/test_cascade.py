@@ -73,6 +73,20 @@ def test_what_is_made_alone_is_made_as_with_all_others(orientation: int) -> None
     assert answer_to(content, *reversed(specs))[1] == together
 
 
+@pytest.mark.parametrize(
+    "changes", [{"trim": 10}, {"gravity": Gravity.ENTROPY, "height": 100, "fit": Fit.COVER}], ids=str
+)
+def test_what_was_measured_and_comes_to_the_same_part_is_made_alike_alone(changes: dict[str, object]) -> None:
+    """Of a square picture without a border: nothing to cut off."""
+    content = encoded(scene((800, 800)), "PNG")
+    other = replace(SMALL, name="measured", **changes)  # type: ignore[arg-type]
+    for specs in ((LARGE, other, SMALL), (SMALL, other, LARGE)):
+        _answer, together = answer_to(content, *specs)
+        for spec in specs:
+            others = tuple(one for one in specs if one is not spec)
+            assert answer_to(content, spec, beside=others)[1][spec.name] == together[spec.name], spec.name
+
+
 @pytest.mark.parametrize(("spec", "resampled"), [(SMALL, [(800, 600), (400, 300), (200, 150)]), (LARGE, [(800, 600)])])
 def test_each_size_is_made_from_the_next_larger(
     spec: Spec, resampled: list[Size], monkeypatch: pytest.MonkeyPatch
