@@ -34,10 +34,10 @@ def read_header(source: Source, task: RenderTask) -> Header:
 def _estimated(source: Source, task: RenderTask, frames: int, counted: int) -> int:
     """The sum over the pages that are asked for, each held against the limits."""
     total = 0
-    for page, specs in pages.by_page(task.specs):
+    for page, specs in pages.by_page(task.specs, frames):
         if page is None and len(specs) == len(task.specs):
             return estimate(source, task, counted)
-        others = tuple(spec for spec in task.specs if spec.page != page)
+        others = tuple(spec for spec in task.specs if spec not in specs)
         narrowed = replace(task, specs=specs, beside=(*task.beside, *others))
         if page is None:
             total += estimate(source, narrowed, counted)

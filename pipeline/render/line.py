@@ -51,8 +51,8 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
     specs = (*task.specs, REDUCED) if task.placeholder else task.specs
     renditions = [Rendition(spec, task, header.frames if source.animated else 1) for spec in specs]
     seconds_decode, abouts = 0.0, []
-    for page, _ in pages.by_page(specs):
-        wanted = [one for one in renditions if one.spec.page == page]
+    for page, of_it in pages.by_page(specs, header.frames):
+        wanted = [one for one in renditions if one.spec in of_it]
         try:
             with pages.turned_to(source, page, header.frames) as one:
                 about, seconds = _drawn(one, wanted, _narrowed(task, wanted, renditions), header)

@@ -47,11 +47,15 @@ def count(source: Source, most: int) -> int:
     return max(1, int(getattr(source.image, "n_frames", 1)) - source.stills_before)
 
 
-def by_page(specs: Iterable[Spec]) -> list[tuple[int | None, tuple[Spec, ...]]]:
-    """`specs` by the page that they are made of; None, which is what a viewer shows, first."""
+def by_page(specs: Iterable[Spec], pages: int) -> list[tuple[int | None, tuple[Spec, ...]]]:
+    """`specs` by the page that they are made of; None, which is what a viewer shows, first.
+
+    The only page of a file is what a viewer shows: it is decoded once, and a JPEG could not be shrunk on load again.
+    """
     found: dict[int | None, list[Spec]] = {}
     for spec in specs:
-        found.setdefault(spec.page, []).append(spec)
+        page = None if pages == 1 and spec.page in (0, LARGEST) else spec.page
+        found.setdefault(page, []).append(spec)
     return [(page, tuple(found[page])) for page in sorted(found, key=lambda page: (page is not None, page or 0))]
 
 
@@ -61,7 +65,7 @@ def turned_to(source: Source, page: int | None, pages: int) -> Iterator[Source]:
 
     Raises PictureError (`not encodable`, because it is the spec that does not fit) where there is no such page.
     """
-    if page is None or (page in (0, LARGEST) and pages == 1):
+    if page is None:
         yield source
         return
     if page == LARGEST:

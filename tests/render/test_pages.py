@@ -8,7 +8,7 @@ from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import LARGEST, Animation, Format, Limits, NotRendered, Rendered, Spec
-from tests.pictures import BLUE, GREEN, RED, encoded, grey_profile, near, pixel
+from tests.pictures import BLUE, GREEN, RED, encoded, grey_profile, near, pixel, quarters
 from tests.render.drawing import answer_to, rendition
 from tests.render.test_animation import film
 
@@ -55,6 +55,16 @@ def test_the_page_that_is_asked_for_in_its_own_size(content: bytes) -> None:
             assert near(pixel(image.convert("RGB"), (9, 9)), (RED, GREEN, BLUE)[number], 4)
     assert answer.header.frames == 3
     assert answer.upright == SIZES[0]
+
+
+@pytest.mark.parametrize("page", [0, LARGEST])
+def test_the_only_page_is_the_picture(page: int) -> None:
+    """Beside one that says nothing of pages, and although a JPEG is shrunk on load for both."""
+    content = encoded(quarters((800, 600)), "JPEG", quality=95)
+    specs = (Spec("all", 24, format=PNG), Spec("page", 24, format=PNG, page=page))
+    _answer, files = answer_to(content, *specs)
+    assert files["page"] == files["all"]
+    assert answer_to(content, specs[1], beside=specs[:1])[1]["page"] == files["page"]
 
 
 def test_a_page_that_is_not_there_is_its_renditions_failure_only() -> None:
