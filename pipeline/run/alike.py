@@ -77,7 +77,7 @@ class Alike:
         """
         with self._lock:
             mine = self._of_this_run.get(content)
-        records = [*((mine,) if mine else ()), *self._look_up(content, recipes)]
+        records = [*((_whole(mine),) if mine else ()), *self._look_up(content, recipes)]
         return tuple(one for one in records if one.header is not None and _within(self._limits, one.header))
 
     def remember(self, record: Record) -> None:
@@ -85,11 +85,9 @@ class Alike:
         content = record.made_from
         if record.error is not None or content is None:
             return
-        made = {one.recipe: replace(one, libraries=_libraries(one, record)) for one in record.renditions if one.written}
         with self._lock:
             before = self._of_this_run.pop(content, None)
-            older = {one.recipe: one for one in before.renditions} if before else {}
-            self._of_this_run[content] = replace(record, renditions=tuple((older | made).values()))
+            self._of_this_run[content] = _merged(before, record) if before else record
             if len(self._of_this_run) > _REMEMBERED:
                 self._of_this_run.popitem(last=False)
 
@@ -124,6 +122,18 @@ class Alike:
             return copied.descriptor
         os.close(copied.descriptor)
         return None
+
+
+def _merged(before: Record, record: Record) -> Record:
+    """`record`, with what `before` has beyond it."""
+    made = {one.recipe: one for found in (before, record) for one in _whole(found).renditions}
+    return replace(record, renditions=tuple(made.values()))
+
+
+def _whole(record: Record) -> Record:
+    """What was written of `record`, each rendition with its own libraries."""
+    made = (replace(one, libraries=_libraries(one, record)) for one in record.renditions if one.written)
+    return replace(record, renditions=tuple(made))
 
 
 def _libraries(rendition: RenditionRecord, record: Record) -> str:
