@@ -19,12 +19,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from pipeline.config.settings import Config
 from pipeline.errors import PictureError
 from pipeline.model import Job, NotRendered, Reason, Record, RenderAnswer, RenderTask
 from pipeline.run import verdicts
 from pipeline.run.alike import Alike
 from pipeline.run.line import Line, Terms
-from pipeline.sources.source import Grown, Picture, Unsupported, Vanished
+from pipeline.sources.source import Grown, Picture, Source, Unsupported, Vanished
+from pipeline.targets.target import Target
 from pipeline.workers.budget import Budget
 from pipeline.workers.exchange import Bounds, ChildDied, Meter, Renderer, Reply
 from pipeline.workers.token import Token
@@ -201,3 +203,19 @@ class Handfuls:
             return None
         self._alike.remember(record)
         return verdicts.ended(job, record)
+
+
+def carriers(
+    config: Config,
+    source: Source,
+    renderer: Renderer,
+    budget: Budget,
+    target: Target,
+    alike: Alike,
+    record: Callable[[Record], None],
+    again: Callable[[Job], None],
+) -> tuple[Line, Handfuls]:
+    """The line for single pictures and the one for handfuls, which share everything; see `Line` for the arguments."""
+    terms = Terms(config.limits, config.placeholder, config.specs)
+    line = Line(source, renderer, budget, target, alike, record, again, terms)
+    return line, Handfuls(line, renderer, budget, alike, record, terms)

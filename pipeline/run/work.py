@@ -16,12 +16,13 @@ from pipeline.manifest.store import Manifest
 from pipeline.model import Job, Record, Status
 from pipeline.plan.planner import Planner
 from pipeline.plan.versions import failure_key
+from pipeline.run import rendering
 from pipeline.run.alike import Alike
 from pipeline.run.clock import Pace
-from pipeline.run.handful import Handful, Handfuls
+from pipeline.run.handful import Handful, Handfuls, carriers
 from pipeline.run.hiring import Hiring, Occupancy
 from pipeline.run.known import told_before
-from pipeline.run.line import Line, Terms
+from pipeline.run.line import Line
 from pipeline.run.options import Progress, RunOptions, workers
 from pipeline.run.stop import TICK, Stop
 from pipeline.run.tally import Summary, Tally
@@ -32,14 +33,11 @@ from pipeline.targets.local import LocalTarget
 from pipeline.workers import cpus, memory
 from pipeline.workers.budget import Budget
 from pipeline.workers.crew import Crew
-from pipeline.workers.exchange import InThread, Renderer
-from pipeline.workers.nursery import Nursery
+from pipeline.workers.exchange import Renderer
 from pipeline.workers.token import Token
 
 Item = TypeVar("Item")
 
-_RENDER = "pipeline.render.line:render"
-_WARM_UP = "pipeline.render.line:warm_up"
 _FIRST_CLAIMS, _MOST_CLAIMS = 8, 256  # jobs claimed in one commit: few at first, so that the first target comes soon
 
 
@@ -109,14 +107,14 @@ class Work:
     def _work(self, run: int) -> None:
         with self._renderer() as renderer:
             occupancy = Occupancy(renderer)
-            limits = self._config.limits
             budget = Budget(memory.for_pictures(self.workers.memory, self.workers.processes))
-            alike = Alike(self._manifest.made, self._target, limits)
-            terms = Terms(limits, self._config.placeholder, self._config.specs)
+            alike = Alike(self._manifest.made, self._target, self._config.limits)
             twice = self._twice.append
-            line = Line(self._source, occupancy, budget, self._target, alike, self._came_to, twice, terms)
+            line, handfuls = carriers(
+                self._config, self._source, occupancy, budget, self._target, alike, self._came_to, twice
+            )
             self._unanswered = lambda: line.unanswered
-            self._handfuls = handfuls = Handfuls(line, occupancy, budget, alike, self._came_to, terms)
+            self._handfuls = handfuls
             self._first_pass(occupancy, handfuls)
             self._again(self._left, line.carry, self.workers.threads, line)
             self._again(self._twice, line.carry_alone, 1, line)
@@ -158,15 +156,11 @@ class Work:
 
     def _renderer(self) -> AbstractContextManager[Renderer]:
         if self.workers.processes:
-            count = self.workers.processes
-            kept = memory.kept(self.workers.memory, count)
-            nursery = Nursery(_RENDER, _WARM_UP, count, at_once=False, kept=kept)
+            nursery = rendering.children(self.workers.processes, self.workers.memory, at_once=False)
             self._expect = nursery.expect
             self._enforced = lambda: nursery.confinement
             return nursery
-        from pipeline.render.line import render  # noqa: PLC0415 - with children, this process never imports Pillow
-
-        return nullcontext(InThread(render))
+        return nullcontext(rendering.in_threads())
 
     def _carry(self, handfuls: Handfuls, handful: Handful, token: Token) -> None:
         """Carry the pictures that fit into the time that is left. Runs in the crew's threads."""

@@ -17,7 +17,7 @@ from pipeline.cli import main
 from pipeline.cli.program import program
 from pipeline.errors import ExitStatus
 from pipeline.manifest.store import Manifest
-from pipeline.run import work
+from pipeline.run import rendering
 from pipeline.workers import process
 from tests.pictures import encoded
 from tests.world import World, jpeg
@@ -170,7 +170,7 @@ def test_children_that_cannot_start_are_one_line_and_status_3(
     monkeypatch.setenv("KILLS", str(tmp_path / "kills"))
     name = {"imports": "fail_to_start", "dies": "killed_while_starting"}.get(how, "")
     if name:
-        monkeypatch.setattr(work, "_WARM_UP", f"tests.workers.functions:{name}")
+        monkeypatch.setattr(rendering, "_WARM_UP", f"tests.workers.functions:{name}")
     else:
         monkeypatch.setattr(process, "_CODE", "\0")  # Popen refuses it by ValueError
     assert main._status_of(["run", str(world.config_path)]) == ExitStatus.UNFINISHED

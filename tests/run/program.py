@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cli.main import main
-from pipeline.run import work
+from pipeline.run import rendering
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Folder, Picture
 
@@ -50,7 +50,7 @@ def _hung_scan(self: LocalSource, apart: Sequence[Path]) -> Iterator[Folder]:
 if __name__ == "__main__":
     fault = sys.argv.pop(1)
     if fault == "spin":
-        work._RENDER = "tests.run.renderers:misbehaving"
+        rendering._RENDER = "tests.run.renderers:misbehaving"
     elif fault == "hung read":
         LocalSource.read = _hung_read  # type: ignore[assignment, method-assign]
     elif fault == "gate":

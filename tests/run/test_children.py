@@ -10,7 +10,7 @@ from pipeline.errors import ExitStatus
 from pipeline.manifest.export import rows
 from pipeline.manifest.query import ask
 from pipeline.manifest.store import Manifest
-from pipeline.run import work as run_module
+from pipeline.run import rendering
 from pipeline.workers import nursery
 from pipeline.workers.child import Setup
 from pipeline.workers.process import Child
@@ -23,7 +23,7 @@ def mischief(world: World, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatc
     victim = world.source / "b/004.jpg"
     monkeypatch.setenv("VICTIM", hashlib.sha256(victim.read_bytes()).hexdigest())
     monkeypatch.setenv("MARK", str(world.root / "mark"))
-    monkeypatch.setattr(run_module, "_RENDER", "tests.run.renderers:misbehaving")
+    monkeypatch.setattr(rendering, "_RENDER", "tests.run.renderers:misbehaving")
     return monkeypatch
 
 

@@ -14,8 +14,7 @@ from PIL import Image
 
 from pipeline.errors import ExitStatus
 from pipeline.model import Job, Limits, Reason, Record, RenditionRecord, Spec, Stat, Status
-from pipeline.run import handful
-from pipeline.run import work as run_module
+from pipeline.run import handful, rendering
 from pipeline.run.handful import Handfuls
 from pipeline.run.line import Terms
 from pipeline.sources.local import LocalSource
@@ -87,7 +86,7 @@ def test_a_picture_that_kills_its_child_costs_the_others_nothing(
     monkeypatch.setenv("VICTIM", hashlib.sha256((world.source / "b/004.jpg").read_bytes()).hexdigest())
     monkeypatch.setenv("MARK", str(world.root / "mark"))
     monkeypatch.setenv("MISCHIEF", kind)
-    monkeypatch.setattr(run_module, "_RENDER", "tests.run.renderers:misbehaving")
+    monkeypatch.setattr(rendering, "_RENDER", "tests.run.renderers:misbehaving")
     world.configure(world.text + "limits: {seconds: 0.5}\n")
     summary = world.run(processes=2, threads=2)
     assert max(shared) > 1

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.model import RenderTask
 from pipeline.render.line import render
-from pipeline.run import work as run_module
+from pipeline.run import rendering
 from pipeline.workers.exchange import Reply
 from tests.world import World
 
@@ -121,4 +121,4 @@ def test_sidecars_reach_children_too(world: World) -> None:
     assert world.run(processes=1).pictures == {"failed": 1}
     _say(world, "focal_point: [0, 0]", "a.jpg")
     assert world.run(processes=1).pictures == {"done": 1}
-    assert run_module._RENDER == "pipeline.render.line:render"
+    assert rendering._RENDER == "pipeline.render.line:render"

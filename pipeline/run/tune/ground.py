@@ -19,6 +19,7 @@ from pipeline.config.settings import Config
 from pipeline.errors import SourceTrouble
 from pipeline.model import Job
 from pipeline.plan.planner import PlanOptions
+from pipeline.run import rendering
 from pipeline.run.locking import held
 from pipeline.run.options import RunOptions, Workers, workers
 from pipeline.run.planning import planned
@@ -31,12 +32,8 @@ from pipeline.run.tune.trial import Bench, Trial
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Source
 from pipeline.targets.local import LocalTarget
-from pipeline.workers import memory
-from pipeline.workers.exchange import InThread, Renderer
-from pipeline.workers.nursery import Nursery
+from pipeline.workers.exchange import Renderer
 
-_RENDER = "pipeline.render.line:render"
-_WARM_UP = "pipeline.render.line:warm_up"
 _SAMPLE = 512  # pictures at the most; a trial takes as many of them as its time allows
 _WARMING = 20.0  # seconds at the most, for children that start and take their first pictures
 _LOOKED_AT = 50  # files whose pages are looked for in the cache
@@ -70,10 +67,10 @@ def prepared(config: Config, choice: Choice, source: Source | None = None) -> It
         auto, present = _settings(config)
         children = max(1, auto.processes, present.processes, choice.processes)
         most = replace(workers(config, RunOptions()), processes=children)
-        nursery = Nursery(_RENDER, _WARM_UP, children, kept=memory.kept(most.memory, children))
+        nursery = rendering.children(children, most.memory, at_once=True)
         renderers: dict[bool, Renderer] = {True: stack.enter_context(nursery)}
         if choice.in_threads or present.processes == 0:
-            renderers[False] = _in_threads()
+            renderers[False] = rendering.in_threads()
         strata = _strata(config, choice)
         bench = Bench(config, source, renderers, folders[0], folders[-1])
         ground = Ground(config, bench, strata, (auto, present), most, stop)
@@ -158,12 +155,6 @@ def _strata(config: Config, choice: Choice) -> Strata:
             if isinstance(decision, Job) and decision.planned:
                 strata.add(decision)
     return strata
-
-
-def _in_threads() -> Renderer:
-    from pipeline.render.line import render  # noqa: PLC0415 - with children, this process never imports Pillow
-
-    return InThread(render)
 
 
 def _places(config: Config) -> list[Path]:

@@ -20,9 +20,8 @@ from pipeline.manifest.runs import RunStart
 from pipeline.manifest.store import Manifest
 from pipeline.model import Job, Record
 from pipeline.run.alike import Alike
-from pipeline.run.handful import Handful, Handfuls
+from pipeline.run.handful import Handful, Handfuls, carriers
 from pipeline.run.hiring import Hiring, Occupancy
-from pipeline.run.line import Line, Terms
 from pipeline.run.options import Workers
 from pipeline.run.tune.stages import Few, Notes, Watched
 from pipeline.sources.source import Source
@@ -171,9 +170,7 @@ class Bench:
         occupancy = Occupancy(Few(renderer, workers.processes or workers.most_threads, notes))
         budget = Watched(memory.for_pictures(workers.memory, workers.processes), notes)
         alike = Alike(rooms.manifest.made, rooms.target, config.limits)
-        terms = Terms(config.limits, config.placeholder, config.specs)
-        line = Line(self._source, occupancy, budget, rooms.target, alike, record, notes.lose, terms)
-        handfuls = Handfuls(line, occupancy, budget, alike, record, terms)
+        _line, handfuls = carriers(config, self._source, occupancy, budget, rooms.target, alike, record, notes.lose)
         return handfuls, occupancy
 
 
