@@ -10,10 +10,12 @@ animations of 20 frames): the sum was never below the peak, and mostly at 1.1 to
                coefficients, which shrink on load does not reduce
     picture    Pillow's own bytes a pixel, and once more where the mode is converted or alpha premultiplied
     renditions for each 4 bytes a pixel, or where it is animated `_FRAME` for each frame: all are drawn before one is
-               encoded; those that are not made now count where their pixels may be needed for those that are
+               encoded. Twice where it goes through steps, is padded or loses its alpha, because others may want its
+               pixels from before; those that are not made now count where theirs may be wanted
     a step     the largest of: what the resampler keeps between its two passes (4 bytes times the target's width or
-               height and the source's other side) and the copies that libvips, trimming and linear light need, and
-               `_ENCODER` bytes a target pixel; one is done after the other
+               height and the source's other side) and the copies that libvips, trimming and linear light need;
+               `_DRAWN` bytes a target pixel for its colours, or `_STEPPED`; and `_ENCODER` bytes a target pixel; one is
+               done after the other
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from PIL import JpegImagePlugin
 
 from pipeline.errors import PictureError
 from pipeline.model import Format, RenderTask, Spec
+from pipeline.render.canvas import WITHOUT_ALPHA
 from pipeline.render.cascade import is_plain
 from pipeline.render.decode import facts_of, shrink_on_load
 from pipeline.render.encode import ANIMATED_TARGETS
@@ -59,6 +62,9 @@ _ENCODER = {
     Format.GIF: 12.0,
     Format.TIFF: 6.0,
 }
+_DRAWN, _STEPPED = 16.0, 28.0  # bytes a target pixel: colours beside an alpha; sharpening with one
+_WEBP_ALPHA, _WEBP_LOSSLESS = 64.0, 32.0  # the same for WebP, whose alpha is never lossy; more than the rest of it
+_WEBP_TABLES = 10 * 2**20  # bytes, for either, however small
 # AVIF's encoder works on whole blocks with a margin, and for an animation looks ahead, however few frames there are.
 _AVIF_BLOCK, _AVIF_MOVING = 64, 520.0
 # Bytes a pixel of each frame of a moving target: drawn, then held by the encoder beside its copy or what came of it.
@@ -76,32 +82,43 @@ def estimate(source: Source, task: RenderTask, frames: int) -> int:
     if source.format in _HOLDS_FILE:
         total += len(source.view)
     steps = [0.0]
+    transparent = source.image.has_transparency_data or source.image.mode == "P"  # or may be so
     upright = upright_size((width, height), facts_of(source).orientation)
     for spec in task.specs:
-        canvas = _canvas(upright, spec, task)
+        canvas, drawn = _sizes(upright, spec, task)
         area, shown = canvas[0] * canvas[1], frames if spec.format in ANIMATED_TARGETS else 1
         total += area * shown * (4 if shown == 1 else _FRAME.get(spec.format, 4))
-        steps.append(4.0 * max(canvas[0] * height, canvas[1] * width) / shrink + _looked_at(spec, pixels))
-        steps.append(_encoder(spec.format, canvas, shown))
+        if spec.steps or canvas != drawn or (transparent and spec.format in WITHOUT_ALPHA):
+            total += 4 * drawn[0] * drawn[1]
+        steps.append(4.0 * max(drawn[0] * height, drawn[1] * width) / shrink + _looked_at(spec, pixels))
+        steps.append(area * (_STEPPED if spec.steps else _DRAWN))
+        steps.append(_encoder(spec, canvas, shown, transparent=transparent))
     if frames == 1 and any(map(is_plain, task.specs)):
-        beside = {_canvas(upright, spec, task) for spec in task.beside if is_plain(spec)}
-        total += sum(4 * across * down for across, down in beside)
+        for across, down in {_sizes(upright, spec, task)[1] for spec in task.beside if is_plain(spec)}:
+            total += 4 * across * down
+            steps.append(4.0 * max(across * height, down * width) / shrink)
+            steps.append(across * down * _DRAWN)
     return int(total + max(steps))
 
 
-def _encoder(format_: Format, canvas: Size, shown: int) -> float:
+def _encoder(spec: Spec, canvas: Size, shown: int, *, transparent: bool) -> float:
     width, height = canvas
-    if format_ is Format.AVIF:
-        each = _ENCODER[format_] if shown == 1 else _AVIF_MOVING
+    if spec.format is Format.AVIF:
+        each = _ENCODER[spec.format] if shown == 1 else _AVIF_MOVING
         return (width + _AVIF_BLOCK) * (height + _AVIF_BLOCK) * each
-    return width * height * _ENCODER[format_] * min(shown, 2)  # one and the one before
+    area = width * height * min(shown, 2)  # one and the one before
+    if spec.format is Format.WEBP and (transparent or spec.lossless):
+        return area * (_WEBP_ALPHA if transparent else _WEBP_LOSSLESS) + _WEBP_TABLES
+    return area * _ENCODER[spec.format]
 
 
-def _canvas(upright: Size, spec: Spec, task: RenderTask) -> Size:
+def _sizes(upright: Size, spec: Spec, task: RenderTask) -> tuple[Size, Size]:
+    """Of its canvas and of what is drawn on that."""
     try:
-        return framing(upright, 1, spec, task).place(spec).canvas
+        found = framing(upright, 1, spec, task).place(spec)
     except PictureError:  # there will be none
-        return 1, 1
+        return (1, 1), (1, 1)
+    return found.canvas, found.size
 
 
 def _looked_at(spec: Spec, pixels: int) -> float:
