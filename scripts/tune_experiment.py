@@ -89,7 +89,7 @@ def loads(cache: Path, photos: Path | None) -> Iterator[Load]:
     """All of them; pictures are made on the first call."""
     small = "renditions: {thumb: {width: 160, height: 160}}\n"
     yield Load("png", folders.tiny(cache, 2000), "renditions: {icon: {width: 32, height: 32, format: png}}\n")
-    camera = photos or folders.photos(cache)
+    camera = photos.resolve() if photos else folders.photos(cache)
     yield Load("photos", camera, "renditions: {thumb: {width: 300, height: 300}}\n")
     jpegs = folders.repeated(folders.photos(cache, small=True), cache / "jpegs", _SMALL_JPEGS)
     yield Load("slow", jpegs, small, 0.1)
