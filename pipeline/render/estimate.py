@@ -70,6 +70,7 @@ _AVIF_BLOCK, _AVIF_MOVING = 64, 520.0
 # Bytes a pixel of each frame of a moving target: drawn, then held by the encoder beside its copy or what came of it.
 _FRAME = {Format.PNG: 13, Format.GIF: 10, Format.WEBP: 9}
 _PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # bytes; all other modes take 4
+_WITH_ALPHA = ("P", "PA", "LA", "La", "RGBA", "RGBa")
 _CONVERTED = ("1", "P", "PA", "LA", "La", "RGBA", "RGBa", "RGBX", "YCbCr", "I;16B", "I;16N")
 
 
@@ -82,7 +83,8 @@ def estimate(source: Source, task: RenderTask, frames: int) -> int:
     if source.format in _HOLDS_FILE:
         total += len(source.view)
     steps = [0.0]
-    transparent = source.image.has_transparency_data or source.image.mode == "P"  # or may be so
+    # Or may be so: Pillow's own answer trusts that a palette is one.
+    transparent = source.image.mode in _WITH_ALPHA or "transparency" in source.image.info
     upright = upright_size((width, height), facts_of(source).orientation)
     for spec in task.specs:
         canvas, drawn = _sizes(upright, spec, task)

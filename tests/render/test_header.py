@@ -130,3 +130,11 @@ def test_a_gif_whose_second_frame_cannot_be_looked_for_is_damaged() -> None:
     with pytest.raises(PictureError) as caught:
         header_of(content[:at] + b"\x21\xf9\x01\x09\x00" + content[at + 8 :], specs=(Spec("a", 8),))
     assert caught.value.kind is ErrorKind.DAMAGED
+
+
+def test_a_png_whose_palette_is_missing_has_a_header_all_the_same() -> None:
+    """Decoding it is what finds it damaged; looking for its transparency must not trip over it."""
+    content = encoded(quarters((16, 16)).convert("P"), "PNG")
+    at = content.index(b"PLTE") - 4
+    length = int.from_bytes(content[at : at + 4], "big")
+    assert header_of(content[:at] + content[at + length + 12 :]).mode == "P"
