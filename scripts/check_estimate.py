@@ -15,12 +15,14 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 
 from pipeline.errors import PictureError
 from pipeline.model import Format, Header, Limits, RenderTask, Spec
+from pipeline.shape import Length, Resampler
+from pipeline.steps import Sharpen
 from pipeline.workers.exchange import Bounds
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
@@ -48,11 +50,12 @@ _OPTIONS: dict[str, dict[str, object]] = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One picture and one target."""
+    """One picture and what is made of it, and what else is in the config."""
 
     name: str
     make: Callable[[], bytes]
-    spec: Spec
+    specs: tuple[Spec, ...]
+    beside: tuple[Spec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +66,24 @@ class Measured:
     taken: int
 
 
-def measure(content: bytes, specs: tuple[Spec, ...]) -> Measured | None:
+def measure(content: bytes, specs: tuple[Spec, ...], beside: tuple[Spec, ...] = ()) -> Measured | None:
     """What is reserved for one picture and what it takes, in a fresh child; None where it is refused."""
     with Nursery("pipeline.render.line:render", "pipeline.render.line:warm_up", 1) as nursery:
         footing = _ask(nursery, _saved(Image.new("RGB", (8, 8)), "PPM"), (Spec("warm", width=4),))
-        asked = _ask(nursery, content, specs)
+        asked = _ask(nursery, content, specs, beside)
         if footing is None or asked is None:
             return None
         estimate, peak = asked
         return Measured(estimate + len(content), peak - footing[1])
 
 
-def _ask(nursery: Nursery, content: bytes, specs: tuple[Spec, ...]) -> tuple[int, int] | None:
+def _ask(
+    nursery: Nursery, content: bytes, specs: tuple[Spec, ...], beside: tuple[Spec, ...] = ()
+) -> tuple[int, int] | None:
     descriptor = os.memfd_create("picture")
     try:
         os.write(descriptor, content)
-        task, bounds = RenderTask(specs, _LIMITS), Bounds(_LIMITS.seconds, _LIMITS.memory)
+        task, bounds = RenderTask(specs, _LIMITS, beside=beside), Bounds(_LIMITS.seconds, _LIMITS.memory)
         with nursery.ask(descriptor, task, bounds, Token()) as exchange:
             header = exchange.first()
             reply, meter = exchange.last()
@@ -99,24 +104,42 @@ def cases(*, quick: bool) -> Iterator[Case]:
     for size in sizes:
         for name, modes in _MODES.items():
             for mode in modes.split():
-                yield Case(f"{name} {mode} {size[0]}x{size[1]}", _still(name, mode, size), thumb)
-        yield Case(f"JPEG progressive {size[0]}x{size[1]}", _still("JPEG", "RGB", size, progressive=True), thumb)
-        yield Case(f"JPEG 4:4:4 {size[0]}x{size[1]}", _still("JPEG", "RGB", size, subsampling="4:4:4"), thumb)
+                yield Case(f"{name} {mode} {size[0]}x{size[1]}", _still(name, mode, size), (thumb,))
+        yield Case(f"JPEG progressive {size[0]}x{size[1]}", _still("JPEG", "RGB", size, progressive=True), (thumb,))
+        yield Case(f"JPEG 4:4:4 {size[0]}x{size[1]}", _still("JPEG", "RGB", size, subsampling="4:4:4"), (thumb,))
     for format_ in Format:
         for width, height in [(3000, 2000)] if quick else [(3000, 2000), (500, 500), (40, 20_000)]:
             spec = Spec("large", width=width, format=format_)
-            yield Case(f"to {format_} {width}x{height}", _still("JPEG", "RGB", (width, height)), spec)
+            yield Case(f"to {format_} {width}x{height}", _still("JPEG", "RGB", (width, height)), (spec,))
     for name in ("GIF", "PNG", "WEBP"):
         for format_ in (Format.GIF, Format.PNG, Format.WEBP, Format.AVIF, Format.JPEG):
             for count in (4,) if quick else (2, 20, 60):
                 spec = Spec("moving", width=500, format=format_)
-                yield Case(f"{name} of {count} frames to {format_}", _moving(name, (600, 400), count), spec)
+                yield Case(f"{name} of {count} frames to {format_}", _moving(name, (600, 400), count), (spec,))
+    yield from _families((3000, 2000) if quick else (6000, 4000))
+
+
+def _families(size: tuple[int, int]) -> Iterator[Case]:
+    for resampler in (Resampler.AUTO, Resampler.PILLOW):
+        family = tuple(Spec(f"{share} %", size[0] * share // 100, resampler=resampler) for share in (95, 90, 40, 10))
+        worked = tuple(replace(one, pad=(Length(20),) * 4, steps=(Sharpen(),)) for one in family)
+        for mode in ("RGB", "RGBA", "I;16"):
+            make, name = _still("PNG", mode, size), f"{mode} {size[0]}x{size[1]} family by {resampler}:"
+            yield Case(f"{name} all", make, family)
+            yield Case(f"{name} 10 % only", make, family[-1:], family[:-1])
+            yield Case(f"{name} with steps", make, worked)
+    webp = Spec("webp", size[0], format=Format.WEBP)
+    for spec in (webp, replace(webp, lossless=True), replace(webp, effort=6)):
+        name = f"RGBA {size[0]}x{size[1]} to webp{' lossless' * spec.lossless}{' slowly' * bool(spec.effort)}"
+        yield Case(name, _still("PNG", "RGBA", size), (spec,))
 
 
 def _still(name: str, mode: str, size: tuple[int, int], **options: object) -> Callable[[], bytes]:
     def make() -> bytes:
         picture = _noise(size)
         kept = picture.convert("I").convert("I;16") if mode == "I;16" else picture.convert(mode)
+        if mode in ("LA", "RGBA"):
+            kept.putalpha(picture.convert("L"))
         return _saved(kept, name, **{**_OPTIONS.get(name, {}), **options})
 
     return make
@@ -150,17 +173,17 @@ def main() -> int:
     parser.add_argument("--only", default="", metavar="TEXT", help="pictures whose name contains it")
     options = parser.parse_args()
     low = 0
-    print(f"{'picture':<34}{'reserved MiB':>13}{'taken MiB':>11}{'ratio':>7}")
+    print(f"{'picture':<45}{'reserved MiB':>13}{'taken MiB':>11}{'ratio':>7}")
     for case in cases(quick=options.quick):
         if options.only not in case.name:
             continue
-        measured = measure(case.make(), (case.spec,))
+        measured = measure(case.make(), case.specs, case.beside)
         if measured is None:
             continue
         too_low = measured.reserved < measured.taken and measured.taken >= _SMALL
         low += too_low
         ratio = measured.reserved / max(1, measured.taken)
-        line = f"{case.name:<34}{measured.reserved / _MIB:>13.1f}{measured.taken / _MIB:>11.1f}{ratio:>7.2f}"
+        line = f"{case.name:<45}{measured.reserved / _MIB:>13.1f}{measured.taken / _MIB:>11.1f}{ratio:>7.2f}"
         print(line + (" too low" if too_low else ""), flush=True)
     return 1 if low else 0
 

@@ -29,7 +29,7 @@ from pipeline.render.cascade import is_plain
 from pipeline.render.decode import facts_of, shrink_on_load
 from pipeline.render.encode import ANIMATED_TARGETS
 from pipeline.render.framing import framing
-from pipeline.render.geometry import Size
+from pipeline.render.geometry import Placement, Size
 from pipeline.render.orientation import upright_size
 from pipeline.render.resize import LIBVIPS_TO
 from pipeline.render.source import Source
@@ -87,16 +87,18 @@ def estimate(source: Source, task: RenderTask, frames: int) -> int:
     transparent = source.image.mode in _WITH_ALPHA or "transparency" in source.image.info
     upright = upright_size((width, height), facts_of(source).orientation)
     for spec in task.specs:
-        canvas, drawn = _sizes(upright, spec, task)
+        placed = _placed(upright, spec, task)
+        (across, down), canvas = placed.size, placed.canvas
         area, shown = canvas[0] * canvas[1], frames if spec.format in ANIMATED_TARGETS else 1
         total += area * shown * (4 if shown == 1 else _FRAME.get(spec.format, 4))
-        if spec.steps or canvas != drawn or (transparent and spec.format in WITHOUT_ALPHA):
-            total += 4 * drawn[0] * drawn[1]
-        steps.append(4.0 * max(drawn[0] * height, drawn[1] * width) / shrink + _looked_at(spec, pixels))
+        if spec.steps or canvas != placed.size or (transparent and spec.format in WITHOUT_ALPHA):
+            total += 4 * across * down
+        steps.append(4.0 * max(across * height, down * width) / shrink + _looked_at(spec, pixels))
         steps.append(area * (_STEPPED if spec.steps else _DRAWN))
         steps.append(_encoder(spec, canvas, shown, transparent=transparent))
     if frames == 1 and any(map(is_plain, task.specs)):
-        for across, down in {_sizes(upright, spec, task)[1] for spec in task.beside if is_plain(spec)}:
+        others = [_placed(upright, spec, task) for spec in task.beside if is_plain(spec)]
+        for across, down in {one.size for one in others if one.shrink >= 1}:  # nothing is made of what was enlarged
             total += 4 * across * down
             steps.append(4.0 * max(across * height, down * width) / shrink)
             steps.append(across * down * _DRAWN)
@@ -114,13 +116,11 @@ def _encoder(spec: Spec, canvas: Size, shown: int, *, transparent: bool) -> floa
     return area * _ENCODER[spec.format]
 
 
-def _sizes(upright: Size, spec: Spec, task: RenderTask) -> tuple[Size, Size]:
-    """Of its canvas and of what is drawn on that."""
+def _placed(upright: Size, spec: Spec, task: RenderTask) -> Placement:
     try:
-        found = framing(upright, 1, spec, task).place(spec)
+        return framing(upright, 1, spec, task).place(spec)
     except PictureError:  # there will be none
-        return (1, 1), (1, 1)
-    return found.canvas, found.size
+        return Placement((0, 0, 1, 1), (1, 1), (1, 1), (0, 0))
 
 
 def _looked_at(spec: Spec, pixels: int) -> float:
