@@ -23,7 +23,7 @@ from pipeline.errors import PictureError
 from pipeline.model import Format, Header, Limits, RenderTask, Spec
 from pipeline.shape import Length, Resampler
 from pipeline.steps import Sharpen
-from pipeline.workers.exchange import Bounds
+from pipeline.workers.exchange import Bounds, whole
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
 
@@ -84,7 +84,7 @@ def _ask(
     try:
         os.write(descriptor, content)
         task, bounds = RenderTask(specs, _LIMITS, beside=beside), Bounds(_LIMITS.seconds, _LIMITS.memory)
-        with nursery.ask(descriptor, task, bounds, Token()) as exchange:
+        with nursery.ask(whole(descriptor), task, bounds, Token()) as exchange:
             header = exchange.first()
             reply, meter = exchange.last()
         for made in reply.descriptors:

@@ -24,6 +24,7 @@ from pipeline.render import memory
 from pipeline.render.line import render
 from pipeline.shape import Extract, Gravity, Length, Resampler
 from pipeline.steps import Asset, Blur, Greyscale, Sharpen, Watermark
+from pipeline.workers.exchange import whole
 
 ROOT = Path(__file__).resolve().parent.parent
 CELL, LABEL, ROWS = 150, 16, 12
@@ -113,7 +114,7 @@ def _rendered(content: bytes) -> list[Image.Image | str]:
     descriptor = memory.create()
     try:
         os.write(descriptor, content)
-        *_, (answer, made) = render(descriptor, RenderTask(COLUMNS, Limits()))
+        *_, (answer, made) = render(whole(descriptor), RenderTask(COLUMNS, Limits()))
     except Exception as error:  # noqa: BLE001 - to be seen on the sheet
         return [str(error)] * len(COLUMNS)
     finally:

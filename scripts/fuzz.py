@@ -21,7 +21,7 @@ from random import Random
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import Format, Header, Limits, NotRendered, RenderAnswer, RenderTask, Spec
-from pipeline.workers.exchange import Bounds, ChildDied, Meter
+from pipeline.workers.exchange import Bounds, ChildDied, Meter, whole
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
 from scripts.fuzzing.mutations import bent
@@ -126,7 +126,7 @@ def _verdict(nursery: Nursery, content: bytes, random: Random) -> tuple[str, str
     try:
         os.write(descriptor, content)
         bounds = Bounds(_LIMITS.seconds, _LIMITS.memory)
-        with nursery.ask(descriptor, RenderTask(specs, _LIMITS), bounds, Token()) as exchange:
+        with nursery.ask(whole(descriptor), RenderTask(specs, _LIMITS), bounds, Token()) as exchange:
             header = exchange.first()
             reply, meter = exchange.last()
         for made in reply.descriptors:

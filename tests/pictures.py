@@ -8,6 +8,7 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Mapping, Sequence
+from random import Random
 
 from PIL import Image
 
@@ -77,6 +78,13 @@ def exif(tags: Mapping[int, int | str]) -> bytes:
     for tag, value in tags.items():
         block[tag] = value
     return block.tobytes()
+
+
+def noise(size: tuple[int, int], sigma: float, *, seed: int = 1) -> Image.Image:
+    """Grey noise around the middle, as `Image.effect_noise` makes it, but the same each time."""
+    random = Random(seed)
+    levels = (round(random.gauss(128, sigma)) for _ in range(size[0] * size[1]))
+    return Image.frombytes("L", size, bytes(max(0, min(level, 255)) for level in levels))
 
 
 def descriptor_of(content: bytes) -> int:

@@ -11,6 +11,7 @@ from pipeline.render.pages import name_of
 from pipeline.render.private import found_in
 from pipeline.render.source import Source, opening
 from pipeline.render.verdict import verdict
+from pipeline.workers.exchange import whole
 
 
 def inspect(content: int | bytes, *, decode: bool = False) -> Inspection:
@@ -34,7 +35,7 @@ def inspect(content: int | bytes, *, decode: bool = False) -> Inspection:
 
 
 def _inspect(descriptor: int, decode: bool) -> Inspection:
-    with opening(descriptor) as source:
+    with opening(whole(descriptor)) as source:
         frames = max(1, int(getattr(source.image, "n_frames", 1)) - source.stills_before) if source.animated else 1
         width, height = source.image.size
         mode = source.image.mode

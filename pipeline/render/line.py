@@ -21,22 +21,22 @@ from pipeline.render.source import Source, opening
 from pipeline.render.verdict import for_want_of_memory
 from pipeline.render.warmth import put_through, set_switches
 from pipeline.shape import Resampler
-from pipeline.workers.exchange import Reply
+from pipeline.workers.exchange import Held, Reply
 
 # What Pillow logs of a picture is in its verdict: it goes to whoever has set up logging, and not to the terminal.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
-def render(descriptor: int, task: RenderTask) -> Generator[Reply, None, None]:
-    """Carries the picture in `descriptor` to every rendition of `task`. A `pipeline.workers.exchange.Function`.
+def render(held: Held, task: RenderTask) -> Generator[Reply, None, None]:
+    """Carries the picture that is `held` to every rendition of `task`. A `pipeline.workers.exchange.Function`.
 
     Yields `Reply(Header)` after parsing and checking the header, and when resumed `Reply(RenderAnswer, descriptors)`:
     one sealed descriptor for each `Rendered`, the receiver's to close. Raises PictureError for whatever is wrong with
     the source; a rendition that cannot be made is a `NotRendered` in the answer. Both are a pure function of the
-    bytes and the task, but for the seconds. Runs in any number of threads at once; `descriptor` stays the caller's,
-    is used by one call at a time, and its content must not change meanwhile.
+    bytes and the task, but for the seconds. Runs in any number of threads at once; what is held stays the caller's, is
+    used by one call at a time, and must not change meanwhile.
     """
-    with opening(descriptor) as source:
+    with opening(held) as source:
         header = read_header(source, task)
         yield Reply(header)
         try:

@@ -28,11 +28,12 @@ from PIL import (
 )
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.render import heif
+from pipeline.render import heif, memory
 from pipeline.render.apng import Png
 from pipeline.render.container import View
 from pipeline.render.icon import Icon
 from pipeline.render.verdict import verdict
+from pipeline.workers.exchange import Held
 
 # In the order of how often they are met. JPEG's own class, not its factory, which would turn a file of several pictures
 # (MPO, Ultra HDR) into something else and warn about it; the first picture is what such files are taken for.
@@ -80,7 +81,7 @@ _FOREIGN: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
         ("Radiance", rb"#\?RADIANCE"),
     )
 )
-_SMALL = 64 * 2**10  # bytes: what is no longer is read at once, which costs less than a file and a mapping
+_SMALL = 64 * 2**10  # bytes: a file that is no longer is read at once, which costs less than a mapping of it
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 _DNG_VERSION, _SUBFILE_TYPE, _SUB_DIRECTORIES = 0xC612, 254, 330  # TIFF tags
 
@@ -111,29 +112,39 @@ class Source:
 
 
 @contextmanager
-def opening(descriptor: int) -> Iterator[Source]:
-    """The picture in `descriptor`, which stays the caller's; its content must not change meanwhile (it may be
-    mapped).
+def opening(held: Held) -> Iterator[Source]:
+    """The picture that is `held`, which stays the caller's and must not change meanwhile (it may be mapped).
 
     Raises PictureError: `not a picture`, `unsupported`, or what its header's damage amounts to. Exceptions raised
     inside the `with` block pass through untouched.
     """
-    size = os.fstat(descriptor).st_size
-    if size == 0:
+    if held.size == 0:
         raise PictureError(ErrorKind.NOT_A_PICTURE, "empty file")
-    if size <= _SMALL and (name := _recognised(content := os.pread(descriptor, size, 0))) != "TIFF":  # libtiff maps
-        with _image(name, io.BytesIO(content), content) as image:
-            yield Source(image, content, name)
-        return
+    is_whole = os.fstat(held.descriptor).st_size == held.size
+    if not is_whole or held.size <= _SMALL:
+        content = os.pread(held.descriptor, held.size, 0)
+        if (name := _recognised(content)) != "TIFF":
+            with _image(name, io.BytesIO(content), content) as image:
+                yield Source(image, content, name)
+            return
     # The mapping is private: the kernel refuses shared ones of a sealed file before Linux 6.7.
     with (
-        os.fdopen(os.dup(descriptor), "rb") as file,
-        mmap.mmap(descriptor, 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ) as view,
+        _file(held, is_whole=is_whole) as file,
+        mmap.mmap(file.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ) as view,
     ):
         name = _recognised(view)
-        file.seek(0)
         with _image(name, file, view) as image:
             yield Source(image, view, name)
+
+
+def _file(held: Held, *, is_whole: bool) -> IO[bytes]:
+    """A file that holds what is `held` and nothing else, at its beginning: libtiff reads a file itself, to its end."""
+    descriptor = os.dup(held.descriptor) if is_whole else memory.create()
+    file = os.fdopen(descriptor, "rb" if is_whole else "w+b")
+    if not is_whole:
+        file.write(os.pread(held.descriptor, held.size, 0))
+    file.seek(0)
+    return file
 
 
 def _image(name: str, file: IO[bytes], view: View) -> ImageFile.ImageFile:

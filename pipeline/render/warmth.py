@@ -12,7 +12,7 @@ from pipeline.model import Fit, Format, Limits, Metadata, RenderTask, Spec
 from pipeline.render import heif, lent, libvips, memory, second_pass
 from pipeline.shape import Gravity, Resampler
 from pipeline.steps import Blur, Greyscale, Sharpen, Watermark
-from pipeline.workers.exchange import Reply
+from pipeline.workers.exchange import Held, Reply, whole
 
 _STILL = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "ICO", "PPM")
 _MOVING = ("PNG", "WEBP", "GIF")
@@ -31,7 +31,7 @@ def set_switches() -> None:
     lent.in_one_piece()
 
 
-def put_through(render: Callable[[int, RenderTask], Iterator[Reply]]) -> None:
+def put_through(render: Callable[[Held, RenderTask], Iterator[Reply]]) -> None:
     """Renders one tiny picture to every format and with whatever else loads something, and one of every other kind.
 
     All codecs, plugins, colour transforms, fonts and resamplers are loaded then. Not each kind to each format: that
@@ -46,7 +46,7 @@ def put_through(render: Callable[[int, RenderTask], Iterator[Reply]]) -> None:
     one_spec = RenderTask((Spec("small", 4, resampler=Resampler.PILLOW),), Limits())
     for number, descriptor in enumerate(_pictures()):
         try:
-            for reply in render(descriptor, one_spec if number else every_spec):
+            for reply in render(whole(descriptor), one_spec if number else every_spec):
                 memory.close_all(list(reply.descriptors))
         finally:
             os.close(descriptor)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pipeline.errors import PictureError, PipelineError
 from pipeline.model import Format, Limits, NotRendered, RenderAnswer, RenderTask, Spec
 from pipeline.report.finding import Finding, fail, ok, warn
-from pipeline.workers.exchange import Bounds, ChildDied
+from pipeline.workers.exchange import Bounds, ChildDied, whole
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
 
@@ -60,7 +60,7 @@ def _rendered(nursery: Nursery, picture: bytes, picture_format: Format) -> tuple
     with tempfile.TemporaryFile() as file:
         file.write(picture)
         file.flush()
-        with nursery.ask(file.fileno(), task, Bounds(limits.seconds, limits.memory), Token()) as exchange:
+        with nursery.ask(whole(file.fileno()), task, Bounds(limits.seconds, limits.memory), Token()) as exchange:
             exchange.first()
             reply, _meter = exchange.last()
     try:

@@ -124,7 +124,7 @@ class Handfuls:
         if self._seen < _KNOWN:
             return 1
         soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        each = 1 + len(self._terms.specs)
+        each = 2 + len(self._terms.specs)  # a picture and its mapping, and what comes of it
         open_files = _MOST if soft < 0 else (soft - _DESCRIPTORS) // (threads * each)
         return max(1, min(_MOST, int(_SECONDS / max(self._seconds, 1e-6)), open_files, _SENT // each))
 
@@ -173,9 +173,9 @@ class Handfuls:
     def _rendered(self, pictures: list[tuple[Job, Picture]], token: Token) -> list[tuple[Job, Picture]]:
         """Render, write and record `pictures`, but for those that are returned."""
         left: list[tuple[Job, Picture]] = []
-        descriptors = [picture.descriptor for _, picture in pictures]
+        held = [picture.held for _, picture in pictures]
         with self._budget.for_work(token) as room:
-            with self._renderer.ask_several(descriptors, self._task, self._bounds, token) as several:
+            with self._renderer.ask_several(held, self._task, self._bounds, token) as several:
                 room.take(_NEED)
                 replies, meter = several.all(_NEED)
             made = [descriptor for reply in replies if reply is not None for descriptor in reply.descriptors]

@@ -8,7 +8,6 @@ pictures that queue up for a child, for fewer.
 
 from __future__ import annotations
 
-import os
 import resource
 import threading
 import time
@@ -18,7 +17,7 @@ from contextlib import contextmanager
 
 from pipeline.run.handful import Handful
 from pipeline.workers.crew import Crew
-from pipeline.workers.exchange import Bounds, Exchange, Renderer, Several
+from pipeline.workers.exchange import Bounds, Exchange, Held, Renderer, Several
 from pipeline.workers.token import TICK, Token
 
 MOST = 64  # threads; each holds a picture, and some descriptors
@@ -39,20 +38,17 @@ class Occupancy:
         self.biggest = 1  # bytes of the biggest source so far
 
     @contextmanager
-    def ask(self, descriptor: int, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:
+    def ask(self, held: Held, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:
         """See `Renderer`."""
-        size = os.fstat(descriptor).st_size
-        with self._counted(size), self._renderer.ask(descriptor, request, bounds, token) as exchange:
+        with self._counted(held.size), self._renderer.ask(held, request, bounds, token) as exchange:
             yield exchange
 
     @contextmanager
-    def ask_several(
-        self, descriptors: Sequence[int], request: object, bounds: Bounds, token: Token
-    ) -> Iterator[Several]:
+    def ask_several(self, several: Sequence[Held], request: object, bounds: Bounds, token: Token) -> Iterator[Several]:
         """See `Renderer`. They count as one: they have one thread and one child."""
-        size = sum(os.fstat(one).st_size for one in descriptors)
-        with self._counted(size), self._renderer.ask_several(descriptors, request, bounds, token) as several:
-            yield several
+        size = sum(one.size for one in several)
+        with self._counted(size), self._renderer.ask_several(several, request, bounds, token) as asked:
+            yield asked
 
     @contextmanager
     def _counted(self, size: int) -> Iterator[None]:

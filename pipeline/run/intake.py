@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -61,7 +60,7 @@ class Intake:
                 picture = self._source.read(source, stat, self._limits)
         except Revoked:
             if picture is not None:
-                os.close(picture.descriptor)
+                picture.let_go()
             raise
         except Exception:
             self._answered = True

@@ -220,7 +220,7 @@ class Line:
         self, planned: tuple[Planned, ...], task: RenderTask, picture: Picture, record: Record, token: Token
     ) -> Record:
         with self._budget.for_work(token) as room:
-            with self._renderer.ask(picture.descriptor, task, self._bounds, token) as exchange:
+            with self._renderer.ask(picture.held, task, self._bounds, token) as exchange:
                 header = exchange.first()
                 if not isinstance(header, Header):
                     raise ChildDied("an answer that is none")

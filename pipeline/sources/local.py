@@ -15,6 +15,8 @@ from pipeline.errors import ConfigError, ErrorKind, PictureError, SourceTrouble
 from pipeline.folder import Descriptor
 from pipeline.model import Limits, Stat
 from pipeline.sources import magic, reading, sidecar
+from pipeline.sources.buffers import Buffers
+from pipeline.sources.copying import begun
 from pipeline.sources.descent import Descent
 from pipeline.sources.globs import Globs
 from pipeline.sources.marks import NO_FILE, Mark, marks
@@ -35,6 +37,7 @@ class LocalSource:
         self._include = Globs(settings.include)
         self._exclude = Globs(settings.exclude)
         self._opened: Descent | None = None
+        self._buffers = Buffers()
         follow = 0 if settings.follow_symlinks else os.O_NOFOLLOW
         self._flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | follow
 
@@ -99,7 +102,7 @@ class LocalSource:
             try:
                 text, found = self._sidecar(source)
             except BaseException:
-                os.close(picture.descriptor)
+                picture.let_go()
                 raise
             return replace(picture, sidecar=text, stat=replace(picture.stat, sidecar=found))
         except OSError as error:
@@ -212,29 +215,38 @@ class LocalSource:
         self, source: str, descriptor: int, found: os.stat_result, listed: Stat, limits: Limits, began: float
     ) -> Picture | None:
         """The picture, or None when it changed while it was read. Its kind and size are judged before it is copied."""
-        first = reading.read(descriptor, reading.CHUNK)
-        head = first[: magic.HEAD]
-        kind = magic.recognise(source, head)
-        if kind is None:
-            if magic.has_picture_name(source):
-                raise PictureError(ErrorKind.NOT_A_PICTURE, f"it starts with {head[:16]!r}" if head else "it is empty")
-            raise Unsupported(replace(fingerprint(found), sidecar=listed.sidecar))
-        if found.st_size > limits.file_size:
-            raise reading.too_many_bytes(found.st_size, limits.file_size)
-        room = max(listed.size, reading.CHUNK)
-        if found.st_size > room:
-            raise Grown(found.st_size)
+        copying = begun(self._buffers, descriptor, found.st_size)
+        head, room = copying.head(magic.HEAD), max(listed.size, reading.CHUNK)
         try:
-            copied = reading.copy(descriptor, first, min(room, limits.file_size))
+            kind = _kind(source, head, found, listed)
+            if found.st_size > limits.file_size:
+                raise reading.too_many_bytes(found.st_size, limits.file_size)
+            if found.st_size > room:
+                raise Grown(found.st_size)
+        except BaseException:
+            copying.drop()
+            raise
+        try:
+            held, sha256, let_go = copying.rest(min(room, limits.file_size))
         except PictureError as error:
             if error.kind is ErrorKind.TOO_MANY_BYTES and room < limits.file_size:
                 return None  # it grows
             raise
         stat = fingerprint(found)
-        if copied.size != stat.size or not stat.same_content(fingerprint(os.fstat(descriptor))):
-            os.close(copied.descriptor)
+        if held.size != stat.size or not stat.same_content(fingerprint(os.fstat(descriptor))):
+            let_go()
             return None
-        return Picture(copied.descriptor, copied.sha256, copied.size, stat, head, kind, time.perf_counter() - began)
+        return Picture(held, sha256, stat, head, kind, time.perf_counter() - began, let_go)
+
+
+def _kind(source: str, head: bytes, found: os.stat_result, listed: Stat) -> str:
+    """The format by the first bytes. Raises `PictureError` where a picture's name promises one, else `Unsupported`."""
+    kind = magic.recognise(source, head)
+    if kind is not None:
+        return kind
+    if magic.has_picture_name(source):
+        raise PictureError(ErrorKind.NOT_A_PICTURE, f"it starts with {head[:16]!r}" if head else "it is empty")
+    raise Unsupported(replace(fingerprint(found), sidecar=listed.sidecar))
 
 
 def fingerprint(found: os.stat_result) -> Stat:

@@ -36,7 +36,7 @@ def copy(descriptor: int, head: bytes, limit: int) -> Copied:
     Raises `PictureError` (unreadable; too many bytes, when there are more than `limit`) and `SourceTrouble` when this
     process has no descriptors or memory left, which is no fault of the picture.
     """
-    held = _hold()
+    held = memory_file()
     try:
         digest = hashlib.sha256()  # lets go of the GIL for each chunk
         size = 0
@@ -74,6 +74,14 @@ def read(descriptor: int, size: int) -> bytes:
         raise PictureError(ErrorKind.UNREADABLE, error.strerror or str(error)) from error
 
 
+def read_into(descriptor: int, room: memoryview) -> int:
+    """`os.readv` into one piece of memory, with a failure as `PictureError`; how many bytes came."""
+    try:
+        return os.readv(descriptor, (room,))
+    except OSError as error:
+        raise PictureError(ErrorKind.UNREADABLE, error.strerror or str(error)) from error
+
+
 def up_to(descriptor: int, most: int) -> bytes:
     """What is left of a small file, but no more than `most` bytes."""
     text = b""
@@ -89,8 +97,8 @@ def out_of_resources(error: OSError) -> SourceTrouble | None:
     return None
 
 
-def _hold() -> int:
-    """An empty anonymous file of our own."""
+def memory_file() -> int:
+    """An empty anonymous file of our own. Raises `SourceTrouble` where there is none to be had."""
     try:
         if not hasattr(os, "memfd_create"):
             with tempfile.TemporaryFile(buffering=0) as unlinked:

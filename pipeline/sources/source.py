@@ -7,7 +7,7 @@ A source says three things: what it holds (`folders`), how each thing is without
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +16,7 @@ from pipeline.errors import PictureError, printable
 from pipeline.model import Limits, Stat
 from pipeline.sources import sidecar
 from pipeline.sources.marks import Mark
+from pipeline.workers.exchange import Held
 
 _USUAL = 64  # bytes of a name; longer ones only make chunks smaller
 
@@ -97,15 +98,15 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A source's bytes, copied once and unchangeable. Use it in a `with` block, which closes the descriptor."""
+    """A source's bytes, copied once and unchangeable. Use it in a `with` block: they are gone afterwards."""
 
-    descriptor: int  # at offset 0; a sealed memfd on Linux, an unlinked temporary file elsewhere
+    held: Held
     sha256: bytes
-    size: int
     stat: Stat  # of the very file that was read, taken before reading and equal after it
     head: bytes  # the first 64 bytes
     format: str  # as the first bytes have it: `magic.sniff`
     seconds: float  # wall time of opening, reading and hashing
+    let_go: Callable[[], None]  # of what is held
     sidecar: bytes | None = None  # the text of the file beside it, where it was listed with one
 
     @property
@@ -113,11 +114,16 @@ class Picture:
         """The hash of picture and sidecar together; None without a sidecar."""
         return None if self.sidecar is None else sidecar.content(self.sha256, self.sidecar)
 
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.held.size
+
     def __enter__(self) -> Picture:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self.descriptor)
+        self.let_go()
 
 
 class Source(Protocol):

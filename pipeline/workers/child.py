@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pipeline.errors import LACKS, ErrorKind, PictureError
 from pipeline.workers import wire
 from pipeline.workers.confine import confine
-from pipeline.workers.exchange import Bounds, Function, Meter, Reply, outcome
+from pipeline.workers.exchange import Bounds, Function, Held, Meter, Reply, outcome
 from pipeline.workers.limits import Limits
 
 _PR_SET_PDEATHSIG = 1
@@ -44,7 +44,7 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A message to the child; one descriptor comes with it, or several with leave to go on in advance."""
+    """A message to the child; what it is about comes with it: one, or several with leave to go on in advance."""
 
     payload: object
     bounds: Bounds
@@ -92,23 +92,23 @@ class _Host:
 
     def serve(self) -> None:
         while True:
-            request, descriptors = wire.hear(self._sock)
+            request, held = wire.hear(self._sock)
             if not isinstance(request, Request):
                 continue  # leave to go on for a request that has failed meanwhile
             try:
                 if request.leave is None:
-                    self._answer(request, descriptors[0])
+                    self._answer(request, held[0])
                 else:
-                    self._answer_all(request, descriptors, request.leave)
+                    self._answer_all(request, held, request.leave)
             finally:
-                for descriptor in descriptors:
-                    os.close(descriptor)
+                for one in held:
+                    os.close(one.descriptor)
 
-    def _answer(self, request: Request, descriptor: int) -> None:
+    def _answer(self, request: Request, held: Held) -> None:
         self._limits.bound(request.bounds)
         steps: Iterator[Reply] | None = None
         try:
-            steps = self._function(descriptor, request.payload)
+            steps = self._function(held, request.payload)
             self._say(next(steps).payload, None)
             wire.hear(self._sock)  # leave to go on
             reply, steps = next(steps), None  # what it still holds goes before it is measured what stays
@@ -130,9 +130,9 @@ class _Host:
                 _remark("".join(traceback.format_exception(error)))
                 self._fail(PictureError(ErrorKind.INTERNAL, f"{type(error).__name__}: {error}"))
 
-    def _answer_all(self, request: Request, descriptors: tuple[int, ...], leave: int) -> None:
+    def _answer_all(self, request: Request, held: tuple[Held, ...], leave: int) -> None:
         self._limits.bound(request.bounds)
-        replies = [outcome(self._function, one, request.payload, leave) for one in descriptors]
+        replies = [outcome(self._function, one, request.payload, leave) for one in held]
         told = tuple(None if one is None else (one.payload, len(one.descriptors)) for one in replies)
         made = tuple(descriptor for one in replies if one is not None for descriptor in one.descriptors)
         self._say(told, self._limits.meter(), made)

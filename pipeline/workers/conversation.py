@@ -14,7 +14,7 @@ from typing import NoReturn
 from pipeline.errors import ErrorKind, PictureError, PipelineError
 from pipeline.workers import wire
 from pipeline.workers.child import Request
-from pipeline.workers.exchange import Bounds, ChildDied, Meter, Reply
+from pipeline.workers.exchange import Bounds, ChildDied, Held, Meter, Reply
 from pipeline.workers.process import Allowance, Child
 from pipeline.workers.token import TICK, Token
 
@@ -32,14 +32,14 @@ _SEALED = (
 class SeveralRequests:
     """A `Several` of the same request with the child of `conversation`."""
 
-    def __init__(self, conversation: Conversation, descriptors: Sequence[int], request: object) -> None:
+    def __init__(self, conversation: Conversation, several: Sequence[Held], request: object) -> None:
         self._conversation = conversation
-        self._descriptors = tuple(descriptors)
+        self._several = tuple(several)
         self._request = request
 
     def all(self, leave: int) -> tuple[tuple[Reply | None, ...], Meter]:
         """See `Several`. The descriptors are as those of `Conversation.last`."""
-        return self._conversation.several(self._descriptors, self._request, leave)
+        return self._conversation.several(self._several, self._request, leave)
 
 
 class Conversation:
@@ -64,19 +64,19 @@ class Conversation:
             self.failure = PipelineError(f"a rendering child could not start ({self._child.how_it_ended})")
             raise self.failure from None
 
-    def start(self, descriptor: int, request: object) -> None:
+    def start(self, held: Held, request: object) -> None:
         """Wait until the child is ready, and ask. Raises `PipelineError` where it never will be."""
         self.meet()
-        self._copies = 2 * os.fstat(descriptor).st_size
+        self._copies = 2 * held.size
         self._allowance = Allowance(self._child, self._bounds.seconds)
         self._allowance.allow(min(_HEADER, self._bounds.memory) + self._copies)
         with suppress(wire.Closed):  # its death is told by the first reply that does not come
-            wire.tell(self._child.socket, Request(request, self._bounds), (descriptor,))
+            wire.tell(self._child.socket, Request(request, self._bounds), (held,))
 
     def first(self) -> object:
         """See `Exchange`."""
         payload, _meter, descriptors = self._next()
-        _close(descriptors)
+        wire.close_all(descriptors)
         return payload
 
     def last(self) -> tuple[Reply, Meter]:
@@ -87,30 +87,28 @@ class Conversation:
             wire.tell(self._child.socket, None)
         payload, meter, descriptors = self._next()
         if not all(map(self._is_sound, descriptors)):
-            _close(descriptors)
+            wire.close_all(descriptors)
             self._blame("a rendition that is none")
         self._finish(meter)
         return Reply(payload, descriptors), replace(meter, chatter="\n".join(self._child.chatter()))
 
-    def several(
-        self, descriptors: tuple[int, ...], request: object, leave: int
-    ) -> tuple[tuple[Reply | None, ...], Meter]:
-        """Ask about each of `descriptors`, and wait; see `Several.all`."""
-        self._copies = 2 * sum(os.fstat(one).st_size for one in descriptors)
+    def several(self, asked: tuple[Held, ...], request: object, leave: int) -> tuple[tuple[Reply | None, ...], Meter]:
+        """Ask about each of `asked`, and wait; see `Several.all`."""
+        self._copies = 2 * sum(one.size for one in asked)
         self._allowance = Allowance(self._child, self._bounds.seconds)
         self._allowance.allow(self._bounds.memory + self._copies)
         with suppress(wire.Closed):
-            wire.tell(self._child.socket, Request(request, self._bounds, leave), descriptors)
-        none = (None,) * len(descriptors)
+            wire.tell(self._child.socket, Request(request, self._bounds, leave), asked)
+        none = (None,) * len(asked)
         try:
             payload, meter, made = self._next()
         except (PictureError, ChildDied):  # nobody knows whose fault it is
             return none, Meter()
-        replies = _parted(payload, made, len(descriptors)) if all(map(self._is_sound, made)) else None
+        replies = _parted(payload, made, len(asked)) if all(map(self._is_sound, made)) else None
         if replies is not None:
             self._finish(meter)
         if replies is None or self._child.chatter():
-            _close(made)
+            wire.close_all(made)
             return none, meter
         return replies, meter
 
@@ -129,7 +127,7 @@ class Conversation:
         payload, meter = message if isinstance(message, tuple) and len(message) == 2 else (None, None)
         meter = meter if isinstance(meter, Meter) else Meter()
         if isinstance(payload, PictureError):
-            _close(descriptors)
+            wire.close_all(descriptors)
             self._finish(meter)
             raise self._with_words(payload)
         return payload, meter, descriptors
@@ -182,8 +180,3 @@ def _parted(payload: object, made: tuple[int, ...], count: int) -> tuple[Reply |
         replies.append(Reply(one[0], made[at : at + one[1]]))
         at += one[1]
     return tuple(replies) if at == len(made) else None
-
-
-def _close(descriptors: tuple[int, ...]) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)

@@ -1,8 +1,8 @@
 """What passes between an I/O thread and whoever renders for it: one request, two replies.
 
-The function that does the work is a generator: it is called with a descriptor and a request, yields a first reply (what
-the work will need), is resumed when there is room for it, and yields a second and last reply (what came of it). It runs
-either in the thread itself or in a child; its callers see no difference.
+The function that does the work is a generator: it is called with the bytes that are held for it and a request, yields a
+first reply (what the work will need), is resumed when there is room for it, and yields a second and last reply (what
+came of it). It runs either in the thread itself or in a child; its callers see no difference.
 
 Several small requests of one kind may share a message each way. They are given leave in advance, to need so much at the
 most; whatever does not go smoothly then is asked for again alone, so that blame and limits are those of one request.
@@ -10,12 +10,28 @@ most; whatever does not go smoothly then is asked for again alone, so that blame
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from pipeline.workers.token import Token
+
+
+class Held(NamedTuple):
+    """What a request is about: the first `size` bytes of a file in memory, which nobody changes meanwhile.
+
+    There may be more in the file, left from earlier requests: memory that is used again costs less than new memory.
+    """
+
+    descriptor: int
+    size: int
+
+
+def whole(descriptor: int) -> Held:
+    """All that is in a file."""
+    return Held(descriptor, os.fstat(descriptor).st_size)
 
 
 class Reply(NamedTuple):
@@ -25,8 +41,8 @@ class Reply(NamedTuple):
     descriptors: tuple[int, ...] = ()
 
 
-Function = Callable[[int, Any], Iterator[Reply]]
-"""Called with a readable descriptor (it stays the caller's) and a picklable request. May raise `PictureError`."""
+Function = Callable[[Held, Any], Iterator[Reply]]
+"""Called with what is held (its descriptor stays the caller's) and a picklable request. May raise `PictureError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +106,13 @@ class Several(Protocol):
 class Renderer(Protocol):
     """Where requests go; used from many threads at once."""
 
-    def ask(self, descriptor: int, request: object, bounds: Bounds, token: Token) -> AbstractContextManager[Exchange]:
+    def ask(self, held: Held, request: object, bounds: Bounds, token: Token) -> AbstractContextManager[Exchange]:
         """Start a request; the exchange ends with the block, finished or not."""
 
     def ask_several(
-        self, descriptors: Sequence[int], request: object, bounds: Bounds, token: Token
+        self, several: Sequence[Held], request: object, bounds: Bounds, token: Token
     ) -> AbstractContextManager[Several]:
-        """Wait for a child for the same request about each of `descriptors`; nothing is asked yet.
+        """Wait for a child for the same request about each of `several`; nothing is asked yet.
 
         `bounds` hold for all of them together.
         """
@@ -116,10 +132,10 @@ class InThread:
         self._function = function
 
     @contextmanager
-    def ask(self, descriptor: int, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:
+    def ask(self, held: Held, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:
         """See `Renderer`. `bounds` cannot be enforced in a thread."""
         del bounds
-        steps = self._function(descriptor, request)
+        steps = self._function(held, request)
         try:
             yield _ThreadExchange(steps, token)
         finally:
@@ -128,21 +144,19 @@ class InThread:
                 close()
 
     @contextmanager
-    def ask_several(
-        self, descriptors: Sequence[int], request: object, bounds: Bounds, token: Token
-    ) -> Iterator[Several]:
+    def ask_several(self, several: Sequence[Held], request: object, bounds: Bounds, token: Token) -> Iterator[Several]:
         """See `Renderer`."""
         del bounds
-        yield _ThreadSeveral(self._function, tuple(descriptors), request, token)
+        yield _ThreadSeveral(self._function, tuple(several), request, token)
 
 
-def outcome(function: Function, descriptor: int, request: object, leave: int) -> Reply | None:
+def outcome(function: Function, held: Held, request: object, leave: int) -> Reply | None:
     """The last reply to one of several requests; None where it is to be asked for alone. See `Several`.
 
     What the work will need is the `estimate` of the first payload; 0 where that has none.
     """
     try:
-        steps = function(descriptor, request)
+        steps = function(held, request)
         need = getattr(next(steps).payload, "estimate", 0)
         return next(steps) if need <= leave else None
     except Exception:  # noqa: BLE001 - whatever it is, it comes again when that one is asked for alone, and is told then
@@ -150,15 +164,15 @@ def outcome(function: Function, descriptor: int, request: object, leave: int) ->
 
 
 class _ThreadSeveral:
-    def __init__(self, function: Function, descriptors: tuple[int, ...], request: object, token: Token) -> None:
+    def __init__(self, function: Function, several: tuple[Held, ...], request: object, token: Token) -> None:
         self._function = function
-        self._descriptors = descriptors
+        self._several = several
         self._request = request
         self._token = token
 
     def all(self, leave: int) -> tuple[tuple[Reply | None, ...], Meter]:
         self._token.check()
-        return tuple(outcome(self._function, one, self._request, leave) for one in self._descriptors), Meter()
+        return tuple(outcome(self._function, one, self._request, leave) for one in self._several), Meter()
 
 
 class _ThreadExchange:

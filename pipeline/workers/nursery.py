@@ -19,7 +19,7 @@ from pipeline.errors import PipelineError
 from pipeline.workers import memory
 from pipeline.workers.child import IGNORED, Setup
 from pipeline.workers.conversation import Conversation, SeveralRequests
-from pipeline.workers.exchange import Bounds, Confinement, Exchange, Several
+from pipeline.workers.exchange import Bounds, Confinement, Exchange, Held, Several
 from pipeline.workers.process import Child
 from pipeline.workers.token import TICK, Token
 
@@ -130,19 +130,17 @@ class Nursery:
                 self._waiting -= 1
 
     @contextmanager
-    def ask(self, descriptor: int, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:
+    def ask(self, held: Held, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:
         """See `Renderer`. Waits for an idle child; raises `Revoked` while waiting."""
         with self._conversation(bounds, token) as conversation:
-            conversation.start(descriptor, request)
+            conversation.start(held, request)
             yield conversation
 
     @contextmanager
-    def ask_several(
-        self, descriptors: Sequence[int], request: object, bounds: Bounds, token: Token
-    ) -> Iterator[Several]:
+    def ask_several(self, several: Sequence[Held], request: object, bounds: Bounds, token: Token) -> Iterator[Several]:
         """See `Renderer`."""
         with self._conversation(bounds, token) as conversation:
-            yield SeveralRequests(conversation, descriptors, request)
+            yield SeveralRequests(conversation, several, request)
 
     @contextmanager
     def _conversation(self, bounds: Bounds, token: Token) -> Iterator[Conversation]:

@@ -62,7 +62,7 @@ class Child:
         """Wait until it can take requests. Raises `Revoked`; `TimeoutError` or `wire.Closed` where it never will."""
         if self.confinement is None:
             said, descriptors = self.await_reply(token, _START)
-            _close(descriptors)
+            wire.close_all(descriptors)
             if not isinstance(said, Confinement):
                 raise wire.Closed
             self.confinement = said
@@ -178,8 +178,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:  # a real-time signal
         return f"signal {number}"
-
-
-def _close(descriptors: tuple[int, ...]) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)

@@ -14,9 +14,10 @@ import pickle
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 
 from pipeline.workers import values
+from pipeline.workers.exchange import Held
 
 _LENGTH = struct.Struct("!II")  # bytes of the message, number of descriptors
 _MOST = 2**20  # bytes; a child's message holds numbers and short texts, so a longer one is not ours
@@ -36,14 +37,17 @@ class NotOurs(Exception):
     """What came is no message of this program."""
 
 
-def tell(sock: socket.socket, payload: object, descriptors: tuple[int, ...] = ()) -> None:
-    """Parent to child: send anything. Raises `Closed` when nobody is there to read it."""
-    _send(sock, pickle.dumps(payload, protocol=5), descriptors)
+def tell(sock: socket.socket, payload: object, held: Sequence[Held] = ()) -> None:
+    """Parent to child: send anything, and what it is about. Raises `Closed` when nobody is there to read it."""
+    sizes = struct.pack(f"!{len(held)}Q", *(one.size for one in held))
+    _send(sock, sizes + pickle.dumps(payload, protocol=5), tuple(one.descriptor for one in held))
 
 
-def hear(sock: socket.socket) -> tuple[object, tuple[int, ...]]:
-    """Child from parent: the next message, however long it takes to come."""
-    return _receive(sock, _unpickled, most=2**32, seconds=None)
+def hear(sock: socket.socket) -> tuple[object, tuple[Held, ...]]:
+    """Child from parent: the next message, however long it takes to come. The descriptors are the caller's."""
+    body, descriptors = _receive(sock, most=2**32, seconds=None)
+    sizes = struct.unpack_from(f"!{len(descriptors)}Q", body)
+    return _unpickled(body[8 * len(sizes) :]), tuple(map(Held, descriptors, sizes))
 
 
 def answer(sock: socket.socket, payload: object, descriptors: tuple[int, ...] = ()) -> None:
@@ -57,11 +61,14 @@ def take(sock: socket.socket) -> tuple[object, tuple[int, ...]]:
     Raises `Closed` at the end, `NotOurs` on anything that is no value of this program, or does not come to an end.
     """
     try:
-        return _receive(sock, values.loaded, most=_MOST, seconds=_MID_MESSAGE)
-    except values.NotAValue as error:
-        raise NotOurs(str(error)) from None
+        body, descriptors = _receive(sock, most=_MOST, seconds=_MID_MESSAGE)
     except TimeoutError:
         raise NotOurs("a message that does not end") from None
+    try:
+        return values.loaded(body), descriptors
+    except values.NotAValue as error:
+        close_all(descriptors)
+        raise NotOurs(str(error)) from None
 
 
 def _send(sock: socket.socket, body: bytes, descriptors: tuple[int, ...]) -> None:
@@ -98,9 +105,7 @@ class _Patience:
         self._sock.settimeout(left)
 
 
-def _receive(
-    sock: socket.socket, load: Callable[[bytes], object], *, most: int, seconds: float | None
-) -> tuple[object, tuple[int, ...]]:
+def _receive(sock: socket.socket, *, most: int, seconds: float | None) -> tuple[bytes, tuple[int, ...]]:
     descriptors: list[int] = []
     patience = _Patience(sock, seconds)
     try:
@@ -113,10 +118,9 @@ def _receive(
             _receive_with_descriptors(sock, 1, descriptors, patience)
             if len(descriptors) == before:
                 raise NotOurs("descriptors are missing")
-        return load(_exactly(sock, length, patience)), tuple(descriptors)
+        return _exactly(sock, length, patience), tuple(descriptors)
     except BaseException:
-        for descriptor in descriptors:
-            os.close(descriptor)
+        close_all(descriptors)
         raise
 
 
@@ -150,3 +154,9 @@ def _exactly(sock: socket.socket, size: int, patience: _Patience) -> bytes:
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
+
+
+def close_all(descriptors: Iterable[int]) -> None:
+    """Close what came with a message and is not wanted."""
+    for descriptor in descriptors:
+        os.close(descriptor)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from pipeline.model import Header, Limits, RenderAnswer, Rendered, RenderTask, Spec
 from pipeline.render.line import render
+from pipeline.workers.exchange import whole
 from tests.pictures import descriptor_of
 
 
@@ -18,7 +19,7 @@ def answer_to(
     """The answer, and each rendition's bytes by its name; the config has the specs `beside`, too."""
     descriptor = descriptor_of(content)
     try:
-        line = render(descriptor, RenderTask(specs, limits or Limits(), beside=beside))
+        line = render(whole(descriptor), RenderTask(specs, limits or Limits(), beside=beside))
         header = next(line).payload
         assert isinstance(header, Header)
         answer, descriptors = next(line)

@@ -30,10 +30,11 @@ from pipeline.render.encode import encode
 from pipeline.render.film import Film
 from pipeline.render.inspect import inspect
 from pipeline.render.line import render
-from tests.pictures import DISPLAY_P3, descriptor_of, encoded, exif, matrix_profile, pixel, quarters
+from pipeline.workers.exchange import whole
+from tests.pictures import DISPLAY_P3, descriptor_of, encoded, exif, matrix_profile, noise, pixel, quarters
 from tests.render.drawing import answer_to, rendition
 
-NOISE = Image.effect_noise((160, 120), 70).convert("RGB")
+NOISE = noise((160, 120), 70, seed=8).convert("RGB")
 SOURCE = encoded(NOISE, "PNG")
 
 
@@ -57,7 +58,7 @@ def test_subsampling_is_as_told_whatever_the_quality(sampling: Subsampling, qual
 
 def test_subsampled_avif_is_smaller() -> None:
     full, less = Spec("a", format=Format.AVIF), Spec("a", format=Format.AVIF, subsampling=Subsampling.QUARTER)
-    picture = encoded(Image.merge("RGB", [NOISE.getchannel(0), *[Image.effect_noise((160, 120), 70)] * 2]), "PNG")
+    picture = encoded(Image.merge("RGB", [NOISE.getchannel(0), *[noise((160, 120), 70, seed=2)] * 2]), "PNG")
     assert size(less, picture) < size(full, picture)
 
 
@@ -131,7 +132,7 @@ def test_what_cannot_be_made_small_enough_is_told_with_the_smallest() -> None:
 
 def asked(spec: Spec, hint: int) -> Rendered | NotRendered:
     descriptor = descriptor_of(SOURCE)
-    *_, (answer, descriptors) = render(descriptor, RenderTask((spec,), Limits(), hints=((spec.name, hint),)))
+    *_, (answer, descriptors) = render(whole(descriptor), RenderTask((spec,), Limits(), hints=((spec.name, hint),)))
     for each in (descriptor, *descriptors):
         os.close(each)
     (made,) = answer.renditions  # type: ignore[attr-defined]

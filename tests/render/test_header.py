@@ -8,13 +8,14 @@ from PIL import Image
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import Format, Header, Limits, RenderTask, Spec
 from pipeline.render.line import render
+from pipeline.workers.exchange import whole
 from tests.pictures import descriptor_of, encoded, giant_gif, giant_png, jpeg_of_scans, quarters
 
 
 def header_of(content: bytes, limits: Limits | None = None, specs: tuple[Spec, ...] = (Spec("a", 100),)) -> Header:
     """The first of the two replies only: nothing is decoded for it."""
     descriptor = descriptor_of(content)
-    line = render(descriptor, RenderTask(specs, limits or Limits()))
+    line = render(whole(descriptor), RenderTask(specs, limits or Limits()))
     try:
         header = next(line).payload
     finally:

@@ -6,13 +6,15 @@ import random
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from PIL import Image, ImageFile
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Fit, Format, Limits, NotRendered, Rendered, RenderTask, Spec
+from pipeline.model import Fit, Format, Limits, NotRendered, RenderAnswer, Rendered, RenderTask, Spec
 from pipeline.render.line import render
+from pipeline.workers.exchange import Held, whole
 from tests.pictures import DISPLAY_P3, descriptor_of, encoded, exif, matrix_profile, quarters
 from tests.render.drawing import answer_to
 
@@ -56,6 +58,28 @@ def test_the_same_picture_and_task_give_the_same_bytes_on_any_number_of_threads(
         assert files == alone[contents.index(content)]
 
 
+def test_what_is_left_in_memory_behind_a_picture_is_not_looked_at() -> None:
+    """Memory is used again: behind a picture there may be the end of a longer one, even of the same one."""
+    for content in sources():
+        for held in (content, content[: len(content) * 2 // 3]):
+            assert _came_to(held, b"") == _came_to(held, content[len(held) :] + content)
+
+
+def _came_to(content: bytes, behind: bytes) -> object:
+    descriptor = descriptor_of(content + behind)
+    try:
+        *_, (answer, descriptors) = render(Held(descriptor, len(content)), RenderTask(ALL, Limits()))
+    except PictureError as error:
+        return error.kind, error.detail
+    finally:
+        os.close(descriptor)
+    assert isinstance(answer, RenderAnswer)
+    made = [os.pread(one, os.fstat(one).st_size, 0) for one in descriptors]
+    for one in descriptors:
+        os.close(one)
+    return answer.warnings, replace(answer.header, estimate=0), made
+
+
 def test_bytes_depend_on_neither_process_nor_locale_nor_time_zone() -> None:
     program = (
         "import hashlib, sys; sys.path.insert(0, sys.argv[1]);"
@@ -76,7 +100,7 @@ def test_bytes_depend_on_neither_process_nor_locale_nor_time_zone() -> None:
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="needs Linux")
 def test_renditions_can_be_read_from_their_beginning_and_not_be_changed() -> None:
     descriptor = descriptor_of(encoded(quarters(), "PNG"))
-    *_, (_, descriptors) = render(descriptor, RenderTask(ALL, Limits()))
+    *_, (_, descriptors) = render(whole(descriptor), RenderTask(ALL, Limits()))
     for one in descriptors:
         assert os.read(one, 4) != b""
         assert not os.get_inheritable(one)
@@ -108,7 +132,7 @@ def test_nothing_stays_open_whatever_happens() -> None:
         with pytest.raises(PictureError):
             answer_to(content, *ALL)
     descriptor = descriptor_of(good)
-    line = render(descriptor, RenderTask(ALL, Limits()))
+    line = render(whole(descriptor), RenderTask(ALL, Limits()))
     next(line)
     line.close()  # no room for it: never resumed
     os.close(descriptor)
@@ -131,7 +155,7 @@ def test_after_warming_up_no_file_is_opened_any_more() -> None:
         "sys.addaudithook(lambda event, args:"
         " opened.append(args[0]) if event == 'open' and not isinstance(args[0], int) else None);"
         "task = RenderTask(ALL, Limits());"
-        "[[os.close(fd) for fd in reply.descriptors] for one in contents for reply in render(one, task)];"
+        "[[os.close(fd) for fd in reply.descriptors] for one in contents for reply in render(whole(one), task)];"
         "print(opened)"
     )
     here = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))

@@ -10,13 +10,14 @@ from PIL import Image
 from pipeline.model import Header, Limits, RenderAnswer, RenderTask, Spec
 from pipeline.render.line import render
 from pipeline.render.placeholder import placeholder
+from pipeline.workers.exchange import whole
 from tests.pictures import BLUE, RED, as_stored, descriptor_of, encoded, exif, quarters
 
 
 def _answer(content: bytes, *, wanted: bool = True, width: int = 20) -> RenderAnswer:
     descriptor = descriptor_of(content)
     try:
-        steps = render(descriptor, RenderTask((Spec("thumb", width),), Limits(), placeholder=wanted))
+        steps = render(whole(descriptor), RenderTask((Spec("thumb", width),), Limits(), placeholder=wanted))
         assert isinstance(next(steps).payload, Header)
         reply = next(steps)
         for made in reply.descriptors:
@@ -91,7 +92,7 @@ def test_the_part_that_a_sidecar_leaves_is_what_it_stands_for() -> None:
     descriptor = descriptor_of(encoded(quarters(), "PNG"))
     try:
         task = RenderTask((Spec("thumb", 20),), Limits(), crop=(0.0, 0.5, 0.5, 0.5), placeholder=True)
-        steps = render(descriptor, task)
+        steps = render(whole(descriptor), task)
         next(steps)
         reply = next(steps)
         for made in reply.descriptors:

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import RenderTask
 from pipeline.render.line import render
-from pipeline.workers.exchange import Reply
+from pipeline.workers.exchange import Held, Reply
 
 _MARK = os.open(os.environ["MARK"], os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)  # now: later it can open nothing
 
 
-def misbehaving(descriptor: int, task: RenderTask) -> Iterator[Reply]:
+def misbehaving(held: Held, task: RenderTask) -> Iterator[Reply]:
     """Renders, but does what MISCHIEF says to the picture whose content has the hash VICTIM: once, or always."""
-    content = os.pread(descriptor, 2**24, 0)
+    content = os.pread(held.descriptor, held.size, 0)
     is_victim = hashlib.sha256(content).hexdigest() == os.environ["VICTIM"]
     if is_victim and ("always" in os.environ["MISCHIEF"] or os.fstat(_MARK).st_size == 0):
         os.write(_MARK, b"x")
@@ -34,4 +34,4 @@ def misbehaving(descriptor: int, task: RenderTask) -> Iterator[Reply]:
         if "spin" in os.environ["MISCHIEF"]:
             while True:
                 pass
-    yield from render(descriptor, task)
+    yield from render(held, task)

@@ -25,7 +25,7 @@ from pipeline.model import (
 from pipeline.plan.planner import PlanOptions
 from pipeline.render.line import render
 from pipeline.run.alike import Alike
-from pipeline.workers.exchange import Reply
+from pipeline.workers.exchange import Held, Reply
 from pipeline.workers.token import Revoked, Token
 from tests.world import World, jpeg
 
@@ -35,9 +35,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[RenderTask]:
     """What the renderer was asked for."""
     tasks: list[RenderTask] = []
 
-    def remembered(descriptor: int, task: RenderTask) -> Iterator[Reply]:
+    def remembered(held: Held, task: RenderTask) -> Iterator[Reply]:
         tasks.append(task)
-        return render(descriptor, task)
+        return render(held, task)
 
     monkeypatch.setattr("pipeline.render.line.render", remembered)
     return tasks
@@ -187,8 +187,8 @@ def test_a_quality_that_was_found_is_a_hint_for_the_same_content_recipe_and_libr
     hints: list[tuple[tuple[str, int], ...]] = []
     libraries = "made by one"
 
-    def searching(descriptor: int, task: RenderTask) -> Iterator[Reply]:
-        steps = render(descriptor, task)
+    def searching(held: Held, task: RenderTask) -> Iterator[Reply]:
+        steps = render(held, task)
         yield next(steps)
         hints.append(task.hints)
         reply = next(steps)

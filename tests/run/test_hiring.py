@@ -15,7 +15,7 @@ from pipeline.run.hiring import Hiring, Occupancy
 from pipeline.run.options import RunOptions, workers
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture
-from pipeline.workers.exchange import Bounds, Exchange, Several
+from pipeline.workers.exchange import Bounds, Exchange, Held, Several, whole
 from pipeline.workers.token import Token
 from tests.pictures import descriptor_of
 from tests.world import World
@@ -116,24 +116,25 @@ def test_a_number_in_the_config_is_that_number(world: World, threads: str, hired
 def test_a_picture_counts_as_long_as_it_is_at_a_child_or_waits_for_one() -> None:
     class Renderer:
         @contextmanager
-        def ask(self, descriptor: int, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:
+        def ask(self, held: Held, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:
             yield cast(Exchange, None)
 
         @contextmanager
         def ask_several(
-            self, descriptors: Sequence[int], request: object, bounds: Bounds, token: Token
+            self, several: Sequence[Held], request: object, bounds: Bounds, token: Token
         ) -> Iterator[Several]:
             yield cast(Several, None)
 
     occupancy = Occupancy(Renderer())
-    source = descriptor_of(bytes(1234))
+    descriptor = descriptor_of(bytes(1234))
+    source = whole(descriptor)
     with pytest.raises(ZeroDivisionError), occupancy.ask(source, None, Bounds(1, 1), Token()):
         assert (occupancy.pictures, occupancy.biggest) == (1, 1234)
         raise ZeroDivisionError
     with pytest.raises(ZeroDivisionError), occupancy.ask_several([source, source], None, Bounds(1, 1), Token()):
         assert (occupancy.pictures, occupancy.biggest) == (1, 2468)
         raise ZeroDivisionError
-    os.close(source)
+    os.close(descriptor)
     assert occupancy.pictures == 0
 
 

@@ -266,16 +266,16 @@ def test_a_picture_that_does_not_stop_changing_fails_and_is_made_once_it_rests(
 ) -> None:
     world.put("a.jpg")
     growing = world.put("b.jpg")
-    really = reading.read
+    really = reading.read_into
 
-    def read(descriptor: int, size: int) -> bytes:
-        content = really(descriptor, size)
+    def read_into(descriptor: int, room: memoryview) -> int:
+        size = really(descriptor, room)
         if os.path.samestat(os.fstat(descriptor), growing.stat()):
             with growing.open("ab") as file:
                 file.write(b"more")
-        return content
+        return size
 
-    monkeypatch.setattr(reading, "read", read)
+    monkeypatch.setattr(reading, "read_into", read_into)
     world.configure(world.text + "limits: {file_size: 100 kB}\n")
     summary = world.run()
     assert (summary.status, summary.pictures) == (ExitStatus.FAILED, {"done": 1, "failed": 1})

@@ -19,7 +19,7 @@ from pipeline.render import line
 from pipeline.run.failing import failures, retry
 from pipeline.run.tally import Summary
 from pipeline.sources.local import LocalSource
-from pipeline.workers.exchange import Reply
+from pipeline.workers.exchange import Held, Reply
 from tests.world import World, jpeg
 
 pytestmark = pytest.mark.usefixtures("settled")
@@ -143,9 +143,9 @@ def test_one_failed_rendition_keeps_nobody_from_making_the_others(
     asked: list[list[str]] = []
     render = line.render
 
-    def refusing(descriptor: int, task: RenderTask) -> Iterator[Reply]:
+    def refusing(held: Held, task: RenderTask) -> Iterator[Reply]:
         asked.append([spec.name for spec in task.specs])
-        replies = render(descriptor, task)
+        replies = render(held, task)
         yield next(replies)
         reply = next(replies)
         assert isinstance(reply.payload, RenderAnswer)

@@ -10,7 +10,7 @@ import pytest
 from pipeline.model import RenderTask
 from pipeline.render.line import render
 from pipeline.run import rendering
-from pipeline.workers.exchange import Reply
+from pipeline.workers.exchange import Held, Reply
 from tests.world import World
 
 pytestmark = pytest.mark.usefixtures("settled")
@@ -21,9 +21,9 @@ def tasks(world: World, monkeypatch: pytest.MonkeyPatch) -> list[RenderTask]:
     """What the renderer was asked for, in three pictures' world that has been made once."""
     asked: list[RenderTask] = []
 
-    def remembered(descriptor: int, task: RenderTask) -> Iterator[Reply]:
+    def remembered(held: Held, task: RenderTask) -> Iterator[Reply]:
         asked.append(task)
-        return render(descriptor, task)
+        return render(held, task)
 
     monkeypatch.setattr("pipeline.render.line.render", remembered)
     world.fill(3)

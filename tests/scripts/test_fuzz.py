@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.model import Format
 from pipeline.render.source import opening
+from pipeline.workers.exchange import whole
 from scripts.fuzzing.mutations import bent
 from scripts.fuzzing.seeds import seeds
 from tests.pictures import descriptor_of
@@ -22,7 +23,7 @@ SEEDS = seeds()
 def format_of(content: bytes) -> str:
     descriptor = descriptor_of(content)
     try:
-        with opening(descriptor) as source:
+        with opening(whole(descriptor)) as source:
             return source.format
     finally:
         os.close(descriptor)
@@ -50,7 +51,7 @@ def test_what_knows_the_structure_reaches_the_decoder(format_: str) -> None:
     opened = 0
     for number in range(100):
         try:
-            with opening(descriptor_of(bent(content, [content], Random(str(number))))):
+            with opening(whole(descriptor_of(bent(content, [content], Random(str(number)))))):
                 opened += 1
         except Exception:  # noqa: BLE001 - bent pictures fail in every way
             continue

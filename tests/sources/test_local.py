@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import mmap
 import os
 import stat as modes
 from dataclasses import replace
@@ -12,10 +14,23 @@ from pipeline.config.settings import SourceSettings
 from pipeline.errors import ErrorKind, PictureError, SourceTrouble
 from pipeline.model import Limits, Stat
 from pipeline.sources import descent, reading
+from pipeline.sources.buffers import Buffer, Buffers
 from pipeline.sources.local import LocalSource
-from pipeline.sources.source import Grown, Unsupported, Vanished
+from pipeline.sources.source import Grown, Picture, Unsupported, Vanished
 
 JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(range(256)) * 20
+
+
+def content(picture: Picture) -> bytes:
+    return os.pread(picture.held.descriptor, picture.held.size, 0)
+
+
+@pytest.fixture(params=["a buffer", "a file of its own"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What pictures are copied into: the tests that ask for it hold for both."""
+    if request.param != "a buffer":
+        monkeypatch.setattr(Buffers, "lend", lambda self: None)
+    return str(request.param)
 
 
 @pytest.fixture
@@ -36,44 +51,48 @@ def local(root: Path, **settings: object) -> LocalSource:
     return LocalSource(SourceSettings(root, **settings))  # type: ignore[arg-type]
 
 
-def test_a_picture_holds_the_bytes_their_hash_and_the_stat_of_that_very_file(root: Path) -> None:
+def test_a_picture_holds_the_bytes_their_hash_and_the_stat_of_that_very_file(root: Path, way: str) -> None:
     source = local(root)
     with source.read("a/x.jpg", at(source), Limits()) as picture:
-        assert os.read(picture.descriptor, 1 << 20) == JPEG
+        assert content(picture) == JPEG
         assert picture.sha256 == hashlib.sha256(JPEG).digest()
         assert (picture.size, picture.head, picture.format) == (len(JPEG), JPEG[:64], "jpeg")
         assert picture.stat == at(source)
-        descriptor = picture.descriptor
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(descriptor)
+        descriptor = picture.held.descriptor
+    if way != "a buffer":  # which is kept for the next one
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
 
 
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="memfds are Linux's")
-def test_nobody_can_change_a_picture_once_it_is_read(root: Path) -> None:
+def test_nobody_can_change_a_picture_once_it_is_read(root: Path, way: str) -> None:
     source = local(root)
     with source.read("a/x.jpg", at(source), Limits()) as picture:
+        descriptor = picture.held.descriptor
         for change in (
-            lambda: os.pwrite(picture.descriptor, b"!", 0),
-            lambda: os.ftruncate(picture.descriptor, 1),
-            lambda: os.ftruncate(picture.descriptor, 1 << 20),
+            lambda: os.pwrite(descriptor, b"!", 0),
+            lambda: os.ftruncate(descriptor, 1),
+            lambda: os.ftruncate(descriptor, 1 << 24),
+            lambda: mmap.mmap(descriptor, 0),
+            lambda: fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, 0),
         ):
             with pytest.raises(PermissionError):
                 change()
 
 
-def test_a_picture_of_several_chunks_is_whole(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_of_several_chunks_is_whole(root: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "CHUNK", 1000)
     source = local(root)
     with source.read("a/x.jpg", at(source), Limits()) as picture:
-        assert os.read(picture.descriptor, 1 << 20) == JPEG
+        assert content(picture) == JPEG
 
 
 def test_without_memfds_an_unlinked_file_takes_their_place(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "memfd_create")
     source = local(root)
     with source.read("a/x.jpg", at(source), Limits()) as picture:
-        assert os.read(picture.descriptor, 1 << 20) == JPEG
-        assert os.fstat(picture.descriptor).st_nlink == 0
+        assert content(picture) == JPEG
+        assert os.fstat(picture.held.descriptor).st_nlink == 0
 
 
 # -- swapped between the scan and the open
@@ -188,32 +207,42 @@ def test_links_are_read_where_they_are_asked_for(root: Path) -> None:
 
 
 def change_while_reading(monkeypatch: pytest.MonkeyPatch, path: Path, times: int) -> None:
-    real = reading.read
+    really, into = reading.read, reading.read_into
     left = [times]
 
-    def read(descriptor: int, size: int) -> bytes:
-        chunk = real(descriptor, size)
-        if left[0] and not chunk:
+    def change() -> None:
+        if left[0]:
             left[0] -= 1
             with path.open("ab") as file:
                 file.write(b"grown")
+
+    def read(descriptor: int, size: int) -> bytes:
+        chunk = really(descriptor, size)
+        if not chunk:
+            change()
         return chunk
 
+    def read_into(descriptor: int, room: memoryview) -> int:
+        size = into(descriptor, room)
+        change()
+        return size
+
     monkeypatch.setattr(reading, "read", read)
+    monkeypatch.setattr(reading, "read_into", read_into)
 
 
 def test_a_picture_that_changed_while_it_was_read_is_read_once_more(
-    root: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = local(root)
     stat = at(source)
     change_while_reading(monkeypatch, root / "a/x.jpg", 1)
     with source.read("a/x.jpg", stat, Limits()) as picture:
-        assert os.read(picture.descriptor, 1 << 20) == JPEG + b"grown"
+        assert content(picture) == JPEG + b"grown"
         assert picture.stat == at(source) != stat
 
 
-def test_a_picture_that_does_not_stop_changing_fails(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_that_does_not_stop_changing_fails(root: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     source = local(root)
     change_while_reading(monkeypatch, root / "a/x.jpg", 2)
     with pytest.raises(PictureError) as raised:
@@ -238,15 +267,18 @@ def test_a_file_that_is_no_picture_fails_only_under_a_pictures_name(root: Path) 
         assert unsupported.value.stat == at(source, name)
 
 
-def test_a_picture_larger_than_the_limit_fails_before_it_is_copied(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_larger_than_the_limit_fails_before_it_is_copied(
+    root: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = local(root)
     monkeypatch.setattr(reading, "copy", None)
+    monkeypatch.setattr(Buffer, "sha256", None)
     with pytest.raises(PictureError) as raised:
         source.read("a/x.jpg", at(source), Limits(file_size=len(JPEG) - 1))
     assert raised.value.kind is ErrorKind.TOO_MANY_BYTES
 
 
-def test_no_more_is_copied_than_was_listed_or_a_mebibyte(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_is_copied_than_was_listed_or_a_mebibyte(root: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     source = local(root)
     listed = at(source)
     with open(root / "a/x.jpg", "ab") as file:
@@ -258,19 +290,28 @@ def test_no_more_is_copied_than_was_listed_or_a_mebibyte(root: Path, monkeypatch
     with source.read("a/x.jpg", replace(listed, size=size), Limits()) as picture:
         assert picture.size == picture.stat.size == size
 
-    copy = reading.copy
+    copy, into = reading.copy, reading.read_into
     most: list[int] = []
 
-    def while_it_grows(descriptor: int, head: bytes, limit: int) -> reading.Copied:
+    def grow() -> None:
         with open(root / "a/x.jpg", "ab") as file:
             file.write(bytes(2**20))
+
+    def while_it_grows(descriptor: int, head: bytes, limit: int) -> reading.Copied:
+        grow()
         most.append(limit)
         return copy(descriptor, head, limit)
 
+    def into_while_it_grows(descriptor: int, room: memoryview) -> int:
+        grow()
+        most.append(len(room))
+        return into(descriptor, room)
+
     monkeypatch.setattr(reading, "copy", while_it_grows)
+    monkeypatch.setattr(reading, "read_into", into_while_it_grows)
     with pytest.raises(Grown):
         source.read("a/x.jpg", replace(listed, size=size), Limits())
-    assert most == [size]
+    assert most == ([2**20, size - 2**20, 2**20] if way == "a buffer" else [size])
 
 
 def test_a_film_larger_than_the_limit_is_just_unsupported(root: Path) -> None:
@@ -287,20 +328,25 @@ def test_a_picture_that_grows_beyond_the_limit_while_read_fails(root: Path) -> N
 
 
 @pytest.mark.parametrize(("number", "text"), [(5, "Input/output error"), (13, "Permission denied")])
-def test_an_unreadable_picture_says_why(root: Path, monkeypatch: pytest.MonkeyPatch, number: int, text: str) -> None:
+def test_an_unreadable_picture_says_why(
+    root: Path, way: str, monkeypatch: pytest.MonkeyPatch, number: int, text: str
+) -> None:
     source = local(root)
     stat = at(source)
 
-    def read(descriptor: int, size: int) -> bytes:
+    def read(descriptor: int, size: object) -> bytes:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "read", read)
+    monkeypatch.setattr(os, "readv", read)
     with pytest.raises(PictureError) as raised:
         source.read("a/x.jpg", stat, Limits())
     assert (raised.value.kind, raised.value.detail) == (ErrorKind.UNREADABLE, text)
 
 
-def test_running_out_of_descriptors_is_not_the_pictures_fault(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_out_of_descriptors_is_not_the_pictures_fault(
+    root: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = local(root)
     stat = at(source)
 
@@ -312,10 +358,12 @@ def test_running_out_of_descriptors_is_not_the_pictures_fault(root: Path, monkey
         source.read("a/x.jpg", stat, Limits())
 
 
-def test_no_descriptor_stays_open_after_a_failure(root: Path) -> None:
+def test_no_descriptor_stays_open_after_a_failure(root: Path, way: str) -> None:
     source = local(root)
     (root / "text.jpg").write_bytes(b"hello")
     stat, other = at(source), at(source, "text.jpg")
+    with source.read("a/x.jpg", stat, Limits()):  # what is kept is there
+        pass
     before = len(os.listdir("/proc/self/fd"))
     for path, found, limits in (
         ("text.jpg", other, Limits()),

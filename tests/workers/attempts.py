@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from pipeline.workers.exchange import Reply
+from pipeline.workers.exchange import Held, Reply
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PARENT = os.getppid()
@@ -102,7 +102,7 @@ ATTEMPTS: dict[str, Callable[[str], object]] = {
 }
 
 
-def attempt(descriptor: int, request: str) -> Iterator[Reply]:
+def attempt(held: Held, request: str) -> Iterator[Reply]:
     """`request`: a name of the above and a folder, with a line between. The answer: "done", or the error's number."""
     name, _line, world = request.partition("\n")
     try:
@@ -117,7 +117,7 @@ def attempt(descriptor: int, request: str) -> Iterator[Reply]:
     yield Reply(came)
 
 
-def allowed(descriptor: int, request: object) -> Iterator[Reply]:
+def allowed(held: Held, request: object) -> Iterator[Reply]:
     """What libraries do and must go on doing. Answers with its names; raises where one is refused."""
     done: list[str] = []
     thread = threading.Thread(target=done.append, args=("thread",))

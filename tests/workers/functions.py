@@ -13,13 +13,13 @@ from contextlib import suppress
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import Header
-from pipeline.workers.exchange import Reply
+from pipeline.workers.exchange import Held, Reply
 
 ODD = "two\nlines, \x1b, \u202e, \U000e0001"
 _REMARK = b"libfoo warning: bar\n"
 
 
-def echo(descriptor: int, request: object) -> Iterator[Reply]:
+def echo(held: Held, request: object) -> Iterator[Reply]:
     """Answers with the size of what it was given; misbehaves on request."""
     match request:
         case "segfault":
@@ -60,13 +60,13 @@ def echo(descriptor: int, request: object) -> Iterator[Reply]:
         case "chatter and defect":
             os.write(2, _REMARK)
             raise KeyError("a defect")
-    yield Reply(("size", os.fstat(descriptor).st_size, os.getpid()))
+    yield Reply(("size", held.size, os.getpid()))
     if request == "refuse late":
         raise PictureError(ErrorKind.TRUNCATED, "late")
     if request == "kill late":
         os.kill(os.getpid(), signal.SIGKILL)
     made = os.memfd_create("made", os.MFD_ALLOW_SEALING)
-    os.write(made, os.pread(descriptor, 100, 0)[::-1])
+    os.write(made, os.pread(held.descriptor, held.size, 0)[::-1])
     fcntl.fcntl(made, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
     yield Reply(("made", tuple(sorted(signal.Signals(s).name for s in signal.valid_signals() if _ignored(s)))), (made,))
 
@@ -98,14 +98,14 @@ def chatty_start() -> None:
     os.write(2, b"libfoo: starting\x1b[2J\n")
 
 
-def each(descriptor: int, request: object) -> Iterator[Reply]:
+def each(held: Held, request: object) -> Iterator[Reply]:
     """As `echo`, for several in one request: each content says what to do with it."""
-    content = os.pread(descriptor, 100, 0)
+    content = os.pread(held.descriptor, held.size, 0)
     if content == b"unsealed":
         yield Reply(None)
         made = os.memfd_create("made", os.MFD_ALLOW_SEALING)
         yield Reply(None, (made,))
-    replies = echo(descriptor, content.decode() if content.isalpha() else request)
+    replies = echo(held, content.decode() if content.isalpha() else request)
     first = next(replies)
     yield Reply(Header("png", 1, 1, 1, "L", int(content[5:]))) if content.startswith(b"need ") else first
     yield from replies

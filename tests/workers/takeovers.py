@@ -11,7 +11,7 @@ import struct
 import time
 from collections.abc import Iterator
 
-from pipeline.workers.exchange import Reply
+from pipeline.workers.exchange import Held, Reply
 
 
 def _socket() -> socket.socket:
@@ -30,7 +30,7 @@ def _memory(size: int) -> int:
     return made
 
 
-def taken_over(descriptor: int, request: object) -> Iterator[Reply]:
+def taken_over(held: Held, request: object) -> Iterator[Reply]:
     """Does what the request says in place of the first reply, or as the last."""
     match request:
         case "a pickle":
@@ -64,7 +64,7 @@ def taken_over(descriptor: int, request: object) -> Iterator[Reply]:
     yield Reply("answer", (last,))
 
 
-def eats(descriptor: int, request: object) -> Iterator[Reply]:
+def eats(held: Held, request: object) -> Iterator[Reply]:
     """Lifts its own limits, then takes what it can: `memory` before the first reply or `later`, or `time`."""
     for which in (resource.RLIMIT_DATA, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE):
         resource.setrlimit(which, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.workers import landlock, seccomp
-from pipeline.workers.exchange import Bounds, Confinement
+from pipeline.workers.exchange import Bounds, Confinement, whole
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.syscalls import EXAMINED, FORBIDDEN, LAST
 from pipeline.workers.token import Token
@@ -26,7 +26,7 @@ needs_seccomp = pytest.mark.skipif(not ABLE, reason="needs seccomp filters and a
 
 
 def ask(nursery: Nursery, request: object) -> object:
-    with tempfile.TemporaryFile() as file, nursery.ask(file.fileno(), request, BOUNDS, Token()) as exchange:
+    with tempfile.TemporaryFile() as file, nursery.ask(whole(file.fileno()), request, BOUNDS, Token()) as exchange:
         first = exchange.first()
         exchange.last()
         return first

@@ -14,7 +14,7 @@ from pipeline.model import Fit, Format, Limits, Metadata, RenderAnswer, Rendered
 from pipeline.render.line import render
 from pipeline.shape import Gravity, Resampler
 from pipeline.steps import Blur, Greyscale, Sharpen, Watermark
-from pipeline.workers.exchange import Bounds, InThread, Renderer
+from pipeline.workers.exchange import Bounds, InThread, Renderer, whole
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
 from tests import pictures
@@ -90,7 +90,7 @@ def carried(renderer: Renderer, content: bytes, specs: tuple[Spec, ...] = SPECS)
     task = RenderTask(specs, LIMITS, placeholder=True)
     came: list[object] = []
     try:
-        with renderer.ask(descriptor, task, Bounds(60, 2**30), Token()) as exchange:
+        with renderer.ask(whole(descriptor), task, Bounds(60, 2**30), Token()) as exchange:
             came.append(exchange.first())
             reply, _meter = exchange.last()
         assert isinstance(reply.payload, RenderAnswer)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import Format, Limits, NotRendered, RenderAnswer, RenderTask, Spec
-from pipeline.workers.exchange import Bounds, ChildDied, Meter
+from pipeline.workers.exchange import Bounds, ChildDied, Meter, whole
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
 from tests import pictures
@@ -45,7 +45,7 @@ def carried(
     descriptor = pictures.descriptor_of(content)
     try:
         with nursery.ask(
-            descriptor, RenderTask(specs, limits), Bounds(limits.seconds, limits.memory), Token()
+            whole(descriptor), RenderTask(specs, limits), Bounds(limits.seconds, limits.memory), Token()
         ) as exchange:
             exchange.first()
             reply, meter = exchange.last()

@@ -16,7 +16,7 @@ import pytest
 from pipeline.errors import ErrorKind, PictureError, PipelineError, printable
 from pipeline.workers import nursery as nursery_module
 from pipeline.workers.child import Setup
-from pipeline.workers.exchange import Bounds, ChildDied, InThread, Meter, Renderer
+from pipeline.workers.exchange import Bounds, ChildDied, InThread, Meter, Renderer, whole
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.process import Child
 from pipeline.workers.token import Revoked, Token
@@ -36,7 +36,7 @@ def picture(content: bytes = b"abc") -> Iterator[int]:
 def ask(
     renderer: Renderer, request: object, bounds: Bounds = BOUNDS, token: Token | None = None
 ) -> tuple[object, bytes, Meter]:
-    with picture() as descriptor, renderer.ask(descriptor, request, bounds, token or Token()) as exchange:
+    with picture() as descriptor, renderer.ask(whole(descriptor), request, bounds, token or Token()) as exchange:
         first = exchange.first()
         reply, meter = exchange.last()
         made = os.pread(reply.descriptors[0], 100, 0)
@@ -180,7 +180,7 @@ def test_a_child_that_is_killed_while_it_starts_is_replaced_a_few_times(
 
 
 def test_children_ignore_the_signals_by_which_people_stop_a_run(nursery: Nursery) -> None:
-    with picture() as descriptor, nursery.ask(descriptor, "plain", BOUNDS, Token()) as exchange:
+    with picture() as descriptor, nursery.ask(whole(descriptor), "plain", BOUNDS, Token()) as exchange:
         exchange.first()
         reply, _meter = exchange.last()
     os.close(reply.descriptors[0])
@@ -197,13 +197,13 @@ def test_no_child_outlives_the_nursery() -> None:
 PARENT = """
 import sys, tempfile
 from pipeline.workers.nursery import Nursery
-from pipeline.workers.exchange import Bounds
+from pipeline.workers.exchange import Bounds, whole
 from pipeline.workers.token import Token
 with Nursery("tests.workers.functions:echo", None, 2) as nursery, tempfile.TemporaryFile() as file:
-    with nursery.ask(file.fileno(), "plain", Bounds(60, 2**30), Token()) as exchange:
+    with nursery.ask(whole(file.fileno()), "plain", Bounds(60, 2**30), Token()) as exchange:
         print(exchange.first()[2], flush=True)
         exchange.last()
-    with nursery.ask(file.fileno(), "sleep", Bounds(60, 2**30), Token()) as exchange:
+    with nursery.ask(whole(file.fileno()), "sleep", Bounds(60, 2**30), Token()) as exchange:
         print("asked", flush=True)
         exchange.first()
 """
@@ -336,7 +336,7 @@ def test_whoever_waits_for_a_child_that_is_lost_gets_another(nursery: Nursery) -
     token = Watched()
     made: list[bytes] = []
     waiting = threading.Thread(target=lambda: made.append(ask(nursery, "plain", token=token)[1]))
-    with picture() as descriptor, nursery.ask(descriptor, "kill late", BOUNDS, Token()) as exchange:
+    with picture() as descriptor, nursery.ask(whole(descriptor), "kill late", BOUNDS, Token()) as exchange:
         exchange.first()
         waiting.start()
         assert token.seen.wait(60)

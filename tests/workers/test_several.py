@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from pipeline.workers import conversation
-from pipeline.workers.exchange import Bounds, InThread, Renderer, Reply
+from pipeline.workers.exchange import Bounds, InThread, Renderer, Reply, whole
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Revoked, Token
 from tests.workers import functions
@@ -24,12 +24,12 @@ def ask(
 ) -> list[bytes | None]:
     """What was made of each."""
     with ExitStack() as files:
-        descriptors = []
+        held = []
         for content in contents:
             file = files.enter_context(tempfile.TemporaryFile(buffering=0))
             file.write(content)
-            descriptors.append(file.fileno())
-        with renderer.ask_several(descriptors, request, bounds, Token()) as several:
+            held.append(whole(file.fileno()))
+        with renderer.ask_several(held, request, bounds, Token()) as several:
             replies, _meter = several.all(99)
         made: list[bytes | None] = []
         for reply in replies:
@@ -103,7 +103,7 @@ def test_a_revoked_token_ends_the_wait(nursery: Nursery) -> None:
     token = Token()
     with tempfile.TemporaryFile(buffering=0) as file:
         file.write(b"stop")
-        with pytest.raises(Revoked), nursery.ask_several([file.fileno()], "plain", BOUNDS, token) as several:
+        with pytest.raises(Revoked), nursery.ask_several([whole(file.fileno())], "plain", BOUNDS, token) as several:
             token.revoke()
             several.all(0)
     assert ask(nursery, "plain", (b"abc",)) == [b"cba"]

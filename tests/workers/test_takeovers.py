@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.workers.exchange import Bounds, ChildDied
+from pipeline.workers.exchange import Bounds, ChildDied, whole
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
 
@@ -29,7 +29,7 @@ TAKEN = [
 
 
 def ask(nursery: Nursery, request: str, bounds: Bounds) -> None:
-    with tempfile.TemporaryFile() as file, nursery.ask(file.fileno(), request, bounds, Token()) as exchange:
+    with tempfile.TemporaryFile() as file, nursery.ask(whole(file.fileno()), request, bounds, Token()) as exchange:
         exchange.first()
         reply, _meter = exchange.last()
         for descriptor in reply.descriptors:

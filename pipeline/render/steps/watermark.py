@@ -22,6 +22,7 @@ from pipeline.render.decode import frames, picture
 from pipeline.render.orientation import turned
 from pipeline.render.source import opening
 from pipeline.steps import Asset, Watermark
+from pipeline.workers.exchange import whole
 
 _MEASURED_AT = 200  # pixels of the font size at which a text's shape is measured
 _LARGEST = 25_000_000  # pixels of a mark's picture, decoded
@@ -72,7 +73,7 @@ def _decoded(asset: Asset) -> Image.Image:
     descriptor = memory.create()
     try:
         os.write(descriptor, asset.content)
-        with opening(descriptor) as source:
+        with opening(whole(descriptor)) as source:
             if source.image.width * source.image.height > _LARGEST:
                 raise PictureError(ErrorKind.TOO_MANY_PIXELS, f"limit {_LARGEST:,}")
             frame = next(frames(source, RenderTask((), Limits()), 1))

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pipeline.model import Job, Record, Status
 from pipeline.workers.budget import Budget, Room
-from pipeline.workers.exchange import Bounds, Exchange, Renderer, Several
+from pipeline.workers.exchange import Bounds, Exchange, Held, Renderer, Several
 from pipeline.workers.token import TICK, Token
 
 Asked = TypeVar("Asked")
@@ -57,18 +57,16 @@ class Few:
         self._notes = notes
 
     @contextmanager
-    def ask(self, descriptor: int, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:
+    def ask(self, held: Held, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:
         """See `Renderer`."""
-        with self._timed(lambda: self._renderer.ask(descriptor, request, bounds, token), token) as exchange:
+        with self._timed(lambda: self._renderer.ask(held, request, bounds, token), token) as exchange:
             yield exchange
 
     @contextmanager
-    def ask_several(
-        self, descriptors: Sequence[int], request: object, bounds: Bounds, token: Token
-    ) -> Iterator[Several]:
+    def ask_several(self, several: Sequence[Held], request: object, bounds: Bounds, token: Token) -> Iterator[Several]:
         """See `Renderer`."""
-        with self._timed(lambda: self._renderer.ask_several(descriptors, request, bounds, token), token) as several:
-            yield several
+        with self._timed(lambda: self._renderer.ask_several(several, request, bounds, token), token) as asked:
+            yield asked
 
     @contextmanager
     def _timed(self, ask: Callable[[], AbstractContextManager[Asked]], token: Token) -> Iterator[Asked]:
