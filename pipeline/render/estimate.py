@@ -5,7 +5,8 @@ figures were fitted to peaks of resident memory (12 Mpx sources of every format 
 animations of 20 frames): the sum was never below the peak, and mostly at 1.1 to 2 times it.
 
     metadata   profiles, texts and comments, which were read with the header
-    file       the bytes that the decoder copies (AVIF, WebP, ICO) or maps once more (TIFF); others read in blocks
+    file       what was read at once instead of mapped; and the bytes that the decoder copies (AVIF, WebP, ICO) or maps
+               once more (TIFF), where others read in blocks
     decoder    what the codec keeps beside the picture: `_DECODER` bytes a pixel, and for a progressive JPEG its
                coefficients, which shrink on load does not reduce
     picture    Pillow's own bytes a pixel, and once more where the mode is converted or alpha premultiplied
@@ -80,8 +81,7 @@ def estimate(source: Source, task: RenderTask, frames: int) -> int:
     shrink = shrink_on_load(source, task)
     pixels = -(-width // shrink) * -(-height // shrink)
     total = _BASE + _decoder(source, pixels) + _picture(source, pixels) + _metadata(source)
-    if source.format in _HOLDS_FILE:
-        total += len(source.view)
+    total += len(source.view) * ((source.format in _HOLDS_FILE) + isinstance(source.view, bytes))
     steps = [0.0]
     # Or may be so: Pillow's own answer trusts that a palette is one.
     transparent = source.image.mode in _WITH_ALPHA or "transparency" in source.image.info

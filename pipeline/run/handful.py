@@ -24,11 +24,12 @@ from pipeline.errors import PictureError
 from pipeline.model import Job, NotRendered, Reason, Record, RenderAnswer, RenderTask
 from pipeline.run import verdicts
 from pipeline.run.alike import Alike
+from pipeline.run.delivery import Made, delivered
 from pipeline.run.line import Line, Terms
 from pipeline.sources.source import Grown, Picture, Source, Unsupported, Vanished
 from pipeline.targets.target import Target
 from pipeline.workers.budget import Budget
-from pipeline.workers.exchange import Bounds, ChildDied, Meter, Renderer, Reply
+from pipeline.workers.exchange import Bounds, Renderer, Reply
 from pipeline.workers.token import Token
 
 _MOST = 16  # pictures: what a message costs is then less than a tenth of what it cost each
@@ -57,11 +58,13 @@ class Handfuls:
         line: Line,
         renderer: Renderer,
         budget: Budget,
+        target: Target,
         alike: Alike,
         record: Callable[[Record], None],
         terms: Terms,
     ) -> None:
         self._line = line
+        self._target = target
         self._renderer = renderer
         self._budget = budget
         self._alike = alike
@@ -181,28 +184,30 @@ class Handfuls:
             made = [descriptor for reply in replies if reply is not None for descriptor in reply.descriptors]
             try:
                 room.shrink(sum(os.fstat(descriptor).st_size for descriptor in made))
-                for (job, picture), reply in zip(pictures, replies, strict=True):
-                    record = None if reply is None else self._written(job, picture, reply, meter, token)
-                    if record is None:
-                        left.append((job, picture))
-                    else:
-                        token.check()
-                        self._record(record)
+                good = {
+                    number: Made(job.planned, self._line.begun(job, picture), reply, meter)
+                    for number, ((job, picture), reply) in enumerate(zip(pictures, replies, strict=True))
+                    if reply is not None and _is_good(reply)
+                }
+                records = dict(zip(good, delivered(self._target, tuple(good.values()), token), strict=True))
             finally:
                 for descriptor in made:
                     os.close(descriptor)
+        token.check()
+        for number, (job, picture) in enumerate(pictures):
+            record = records.get(number)
+            if record is None:
+                left.append((job, picture))
+            else:
+                self._alike.remember(record)
+                self._record(verdicts.ended(job, record))
         return left
 
-    def _written(self, job: Job, picture: Picture, reply: Reply, meter: Meter, token: Token) -> Record | None:
-        answer = reply.payload
-        if not isinstance(answer, RenderAnswer) or any(isinstance(one, NotRendered) for one in answer.renditions):
-            return None
-        try:
-            record = self._line.written(job.planned, reply, self._line.begun(job, picture), meter, token)
-        except ChildDied:  # an answer that is none
-            return None
-        self._alike.remember(record)
-        return verdicts.ended(job, record)
+
+def _is_good(reply: Reply) -> bool:
+    """Whether every rendition was made."""
+    answer = reply.payload
+    return isinstance(answer, RenderAnswer) and not any(isinstance(one, NotRendered) for one in answer.renditions)
 
 
 def carriers(
@@ -218,4 +223,4 @@ def carriers(
     """The line for single pictures and the one for handfuls, which share everything; see `Line` for the arguments."""
     terms = Terms(config.limits, config.placeholder, config.specs)
     line = Line(source, renderer, budget, target, alike, record, again, terms)
-    return line, Handfuls(line, renderer, budget, alike, record, terms)
+    return line, Handfuls(line, renderer, budget, target, alike, record, terms)

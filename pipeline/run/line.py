@@ -15,13 +15,10 @@ from pipeline.model import (
     Header,
     Job,
     Limits,
-    NotRendered,
     Overrides,
     Planned,
     Reason,
     Record,
-    RenderAnswer,
-    Rendered,
     RenderTask,
     RenditionRecord,
     Spec,
@@ -30,11 +27,12 @@ from pipeline.model import (
 )
 from pipeline.run import verdicts
 from pipeline.run.alike import Alike
+from pipeline.run.delivery import Made, ToStore, delivered, store
 from pipeline.run.intake import Intake
 from pipeline.sources.source import Picture, Source, Unsupported, Vanished
 from pipeline.targets.target import Target
 from pipeline.workers.budget import Budget
-from pipeline.workers.exchange import Bounds, ChildDied, Meter, Renderer, Reply
+from pipeline.workers.exchange import Bounds, ChildDied, Renderer
 from pipeline.workers.token import Token
 
 
@@ -202,7 +200,8 @@ class Line:
                 return None
             like, descriptor = found
             try:
-                return self._stored(planned, verdicts.copied(planned, like), descriptor, token)
+                (stored,) = store(self._target, [ToStore(planned, like, descriptor)], token)
+                return stored
             finally:
                 os.close(descriptor)
 
@@ -228,53 +227,11 @@ class Line:
                 reply, meter = exchange.last()
             try:
                 room.shrink(sum(os.fstat(descriptor).st_size for descriptor in reply.descriptors))
-                return self.written(planned, reply, record, meter, token)
+                (made,) = delivered(self._target, [Made(planned, record, reply, meter)], token)
             finally:
                 for descriptor in reply.descriptors:
                     os.close(descriptor)
-
-    def written(self, planned: tuple[Planned, ...], reply: Reply, record: Record, meter: Meter, token: Token) -> Record:
-        """`record` with what a renderer made, and wrote into the target. Raises `ChildDied` for what is no answer."""
-        answer = reply.payload
-        if not isinstance(answer, RenderAnswer) or not _answers(answer, planned, len(reply.descriptors)):
+        if made is None:
             raise ChildDied("an answer that is none")
-        renditions = tuple(
-            self._deliver(one, rendition, reply.descriptors, token)
-            for one, rendition in zip(planned, answer.renditions, strict=True)
-        )
-        self._libraries = answer.libraries
-        return replace(
-            record,
-            renditions=renditions,
-            header=answer.header,
-            seconds_decode=answer.seconds_decode,
-            peak_memory=meter.peak_memory,
-            libraries=answer.libraries,
-            warnings=answer.warnings + verdicts.chatter(meter.chatter.splitlines()),
-            upright=answer.upright,
-            color=answer.color,
-            thumbhash=answer.thumbhash,
-        )
-
-    def _deliver(
-        self, planned: Planned, rendition: Rendered | NotRendered, descriptors: tuple[int, ...], token: Token
-    ) -> RenditionRecord:
-        if isinstance(rendition, NotRendered):
-            return verdicts.failed_rendition(planned, rendition.error)
-        return self._stored(planned, verdicts.rendered(planned, rendition), descriptors[rendition.index], token)
-
-    def _stored(self, planned: Planned, made: RenditionRecord, descriptor: int, token: Token) -> RenditionRecord:
-        token.check()
-        started = time.perf_counter()
-        try:
-            written = self._target.write(planned.target, descriptor, replace=planned.ours)
-        except PictureError as error:
-            return verdicts.failed_rendition(planned, error)
-        return replace(made, written=written, seconds_write=time.perf_counter() - started)
-
-
-def _answers(answer: RenderAnswer, planned: tuple[Planned, ...], descriptors: int) -> bool:
-    """Whether a child, who is not trusted, speaks of what it was asked for and of descriptors that came with it."""
-    if [one.name for one in answer.renditions] != [one.spec.name for one in planned]:
-        return False
-    return all(0 <= one.index < descriptors for one in answer.renditions if isinstance(one, Rendered))
+        self._libraries = made.libraries
+        return made

@@ -6,7 +6,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import CHATTER, Job, Overrides, Planned, Reason, Record, Rendered, RenditionRecord, Status
+from pipeline.model import (
+    CHATTER,
+    Job,
+    Overrides,
+    Planned,
+    Reason,
+    Record,
+    Rendered,
+    RenditionRecord,
+    Status,
+    Written,
+)
 from pipeline.sources import sidecar
 from pipeline.sources.source import Picture
 from pipeline.workers.exchange import ChildDied
@@ -60,33 +71,36 @@ def failed_rendition(planned: Planned, error: PictureError) -> RenditionRecord:
     )
 
 
-def rendered(planned: Planned, made: Rendered) -> RenditionRecord:
-    """A rendition that was made and is to be written."""
+def stored(planned: Planned, like: Rendered | RenditionRecord, written: Written, seconds: float) -> RenditionRecord:
+    """A rendition that was rendered, or copied from what is recorded `like` that, and was written in so many seconds.
+
+    What is said of a copy is what is said of its model, but for its own name and place.
+    """
+    if isinstance(like, RenditionRecord):
+        return replace(
+            like,
+            name=planned.spec.name,
+            target=planned.target,
+            reason=planned.reason,
+            written=written,
+            seconds_resize=0.0,
+            seconds_encode=0.0,
+            seconds_write=seconds,
+            reused=True,
+        )
     return RenditionRecord(
         planned.spec.name,
         planned.target,
         planned.recipe,
-        made.status,
+        like.status,
         planned.reason,
-        format=made.format,
-        width=made.width,
-        height=made.height,
-        seconds_resize=made.seconds_resize,
-        seconds_encode=made.seconds_encode,
-        warnings=made.warnings,
-        quality=made.quality,
-    )
-
-
-def copied(planned: Planned, like: RenditionRecord) -> RenditionRecord:
-    """A rendition whose bytes are those of `like`, to be written under its own name."""
-    return replace(
-        like,
-        name=planned.spec.name,
-        target=planned.target,
-        reason=planned.reason,
-        written=None,
-        seconds_resize=0.0,
-        seconds_encode=0.0,
-        reused=True,
+        written=written,
+        format=like.format,
+        width=like.width,
+        height=like.height,
+        seconds_resize=like.seconds_resize,
+        seconds_encode=like.seconds_encode,
+        seconds_write=seconds,
+        warnings=like.warnings,
+        quality=like.quality,
     )

@@ -19,6 +19,8 @@ from pipeline.model import Stat, Written
 from pipeline.targets import placing
 from pipeline.targets.folders import Folders
 from pipeline.targets.marks import Mark, marks
+from pipeline.targets.output import Output
+from pipeline.targets.target import ToWrite
 from pipeline.targets.trouble import judged, trouble
 
 _UNSYNCED = 200  # folders whose names wait for a sync, each with an open descriptor; more are synced at once
@@ -87,19 +89,68 @@ class LocalTarget:
         """The stats of many as plain numbers; see `Target`."""
         return marks(lambda folder: self._opened().find(folder), paths)
 
+    def write_all(self, several: Sequence[ToWrite]) -> list[Written | PictureError]:
+        """Store each of `several`; see `Target`. Runs in I/O threads.
+
+        All are copied, then all are synced: a disk that is told of 16 small files at once takes a third of the time
+        that it takes for one after the other. What does not go smoothly for one is seen to alone.
+        """
+        outputs: list[Output | None] = []
+        try:
+            if len(several) > 1:
+                outputs = [self._begun(one) for one in several]
+                for begun in filter(None, outputs):
+                    begun.hurry()
+                for one, output in zip(several, outputs, strict=True):
+                    self._sync(one, output)
+            return [self._ended(one, output) for one, output in itertools.zip_longest(several, outputs)]
+        finally:
+            for begun in filter(None, outputs):
+                begun.drop()
+
+    def _begun(self, one: ToWrite) -> Output | None:
+        """A file that holds its bytes; None where that fails: it will fail again, alone."""
+        output: Output | None = None
+        try:
+            _check(one.path)
+            output = Output(self._opened().make(one.path.rpartition("/")[0]), self._temporary())
+            output.fill(one.descriptor)
+        except (PictureError, OSError):
+            if output is not None:
+                output.drop()
+            return None
+        return output
+
+    def _sync(self, one: ToWrite, output: Output | None) -> None:
+        if output is not None and self._durable:
+            try:
+                output.sync()
+            except OSError as error:
+                raise self._judged(one.path.rpartition("/")[0], error) from error
+
+    def _ended(self, one: ToWrite, output: Output | None) -> Written | PictureError:
+        """It is in its place, or it is seen to alone."""
+        if output is not None:
+            with contextlib.suppress(PictureError, OSError):
+                return self._put(output, one.path, replace=one.replace)
+        try:
+            return self.write(one.path, one.descriptor, replace=one.replace)
+        except PictureError as error:
+            return error
+
     def write(self, path: str, descriptor: int, *, replace: bool) -> Written:
         """Store all bytes of `descriptor`, from offset 0, whole or not at all; see `Target`. Runs in I/O threads."""
-        folder, _, name = path.rpartition("/")
+        folder = path.rpartition("/")[0]
         _check(path)
         if self._broken is not None:
             raise self._broken
         try:
             folders = self._opened()
             try:
-                return self._write(path, folder, name, descriptor, replace=replace)
+                return self._write(path, descriptor, replace=replace)
             except FileNotFoundError:
                 folders.forget(folder)  # removed by somebody since it was opened: made again, once
-                return self._write(path, folder, name, descriptor, replace=replace)
+                return self._write(path, descriptor, replace=replace)
         except PictureError as refused:
             equal = self._equal(path, descriptor) if refused.kind is ErrorKind.NOT_OURS else None
             if equal is None:
@@ -215,29 +266,21 @@ class LocalTarget:
     def _temporary(self) -> str:
         return f".pipeline-{self._run}-{next(self._numbers)}"
 
-    def _write(self, path: str, folder: str, name: str, descriptor: int, *, replace: bool) -> Written:
-        folders = self._opened()
-        opened = folders.make(folder)
-        temporary = self._temporary()
-        output = os.open(temporary, placing.NEW, 0o666, dir_fd=opened.number)
+    def _write(self, path: str, descriptor: int, *, replace: bool) -> Written:
+        output = Output(self._opened().make(path.rpartition("/")[0]), self._temporary())
         try:
-            try:
-                size, sha256 = placing.copy(descriptor, output)
-                if self._durable:
-                    os.fsync(output)
-                written = Written(path, size, os.fstat(output).st_mtime_ns, sha256)
-            finally:
-                os.close(output)
-            if replace:
-                os.rename(temporary, name, src_dir_fd=opened.number, dst_dir_fd=opened.number)
-            else:
-                placing.put(temporary, name, opened.number)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary, dir_fd=opened.number)
-            raise
+            output.fill(descriptor)
+            if self._durable:
+                output.sync()
+            return self._put(output, path, replace=replace)
+        finally:
+            output.drop()
+
+    def _put(self, output: Output, path: str, *, replace: bool) -> Written:
+        written = output.put(path, replace=replace)
         if self._durable:
-            folders.changed(folder, opened)
+            folders = self._opened()
+            folders.changed(path.rpartition("/")[0], output.folder)
             if folders.unsynced > _UNSYNCED:
                 self.sync()
         return written

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
+import functools
 import hashlib
 import os
+import sys
+from collections.abc import Callable
 
 from pipeline.errors import ErrorKind, PictureError
 
 CHUNK = 1 << 20
 _PROBE = ".pipeline-probe"
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC  # flags of a file that must not exist yet
+_RENAME_NOREPLACE = 1  # renameat2(2)
+_NO_SUCH_RENAME = frozenset(
+    {errno.EINVAL, errno.ENOSYS, errno.EPERM}
+)  # NFS says EINVAL, old kernels and filters ENOSYS
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})  # FAT and its like: no hard links
 
 
@@ -50,11 +58,14 @@ def write(output: int, chunk: bytes) -> None:
 def put(temporary: str, name: str, folder: int) -> None:
     """Rename to a name that must be free, without a moment in which a file of somebody else could be lost.
 
-    A hard link is refused where the name is taken, by every kernel and file system that has hard links. Elsewhere the
-    name is reserved with an empty file first; the claim in the manifest tells that it is ours should we die there.
+    Linux has a rename that does so, on most of its file systems. Else a hard link is refused where the name is taken,
+    by every kernel and file system that has hard links. Elsewhere the name is reserved with an empty file first; the
+    claim in the manifest tells that it is ours should we die there.
     """
     try:
         try:
+            if _renamed(temporary, name, folder):
+                return
             os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
         except OSError as error:
             if error.errno not in _NO_LINKS:
@@ -65,6 +76,30 @@ def put(temporary: str, name: str, folder: int) -> None:
     except FileExistsError as error:
         raise PictureError(ErrorKind.NOT_OURS, "a file that this config did not make has this name") from error
     os.unlink(temporary, dir_fd=folder)
+
+
+def _renamed(temporary: str, name: str, folder: int) -> bool:
+    """Whether the kernel did it in one step (a system call, where link and unlink are two). Raises `OSError`."""
+    rename = _exclusive_rename()
+    if rename is None:
+        return False
+    if rename(folder, os.fsencode(temporary), folder, os.fsencode(name), _RENAME_NOREPLACE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _NO_SUCH_RENAME:
+        return False
+    raise OSError(number, os.strerror(number))
+
+
+@functools.cache
+def _exclusive_rename() -> Callable[[int, bytes, int, bytes, int], int] | None:
+    """The C library's `renameat2`, where it has one."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if sys.platform != "linux" or not hasattr(libc, "renameat2"):
+        return None
+    libc.renameat2.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+    rename: Callable[[int, bytes, int, bytes, int], int] = libc.renameat2
+    return rename
 
 
 def try_out(folder: int) -> None:

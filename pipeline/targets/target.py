@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
+from pipeline.errors import PictureError
 from pipeline.model import Stat, Written
 from pipeline.targets.marks import Mark
+
+
+class ToWrite(NamedTuple):
+    """All bytes of `descriptor`, from offset 0, for a file at `path`; `replace`: also where there is one already."""
+
+    path: str
+    descriptor: int
+    replace: bool
 
 
 class Target(Protocol):
@@ -24,11 +33,12 @@ class Target(Protocol):
         """The same as plain numbers, at a third of the cost; `NOTHING` for None and for whatever cannot be told."""
         ...
 
-    def write(self, path: str, descriptor: int, *, replace: bool) -> Written:
-        """Store all bytes of `descriptor` under `path`, at once and whole. I/O threads, several at a time.
+    def write_all(self, several: Sequence[ToWrite]) -> list[Written | PictureError]:
+        """Store each of `several` under its path, at once and whole. I/O threads, several at a time.
 
-        Raises `PictureError` (not ours: something is there and `replace` is False; bad name: there can be no file of
-        this name) and `TargetTrouble` when the target as a whole is in trouble.
+        What came of each: `PictureError` for one that could not be stored (not ours: something is there and `replace`
+        is False; bad name: there can be no file of this name). Raises `TargetTrouble` when the target as a whole is in
+        trouble; some of them may have been stored then.
         """
         ...
 

@@ -140,7 +140,7 @@ def _sizes(handfuls: Handfuls, jobs: Sequence[Job], threads: int = 4) -> list[in
 
 def _taking(seconds: float) -> Handfuls:
     nothing: Any = None
-    handfuls = Handfuls(nothing, nothing, nothing, nothing, nothing, Terms(Limits(), specs=(Spec("thumb"),)))
+    handfuls = Handfuls(nothing, nothing, nothing, nothing, nothing, nothing, Terms(Limits(), specs=(Spec("thumb"),)))
     made = RenditionRecord("thumb", "", "", Status.DONE, Reason.NEW, seconds_write=seconds / 2)
     for number in range(20):
         handfuls.took(Record(f"{number}", Stat(100, 0, 0), Status.DONE, (made,), seconds_read=seconds / 2))
@@ -156,7 +156,7 @@ def test_handfuls_are_full_where_pictures_are_quick_and_of_one_where_they_wait()
 
 def test_as_long_as_nothing_is_known_of_their_pace_pictures_are_alone() -> None:
     nothing: Any = None
-    handfuls = Handfuls(nothing, nothing, nothing, nothing, nothing, Terms(Limits(), specs=(Spec("thumb"),)))
+    handfuls = Handfuls(nothing, nothing, nothing, nothing, nothing, nothing, Terms(Limits(), specs=(Spec("thumb"),)))
     assert _sizes(handfuls, [_job(number) for number in range(40)]) == [1] * 40
 
 
@@ -170,7 +170,7 @@ def test_pictures_that_are_large_or_have_a_sidecar_or_of_which_not_all_is_made_a
     ]
     nothing: Any = None
     two = Terms(Limits(), specs=(Spec("thumb"), Spec("other")))
-    assert _sizes(Handfuls(nothing, nothing, nothing, nothing, nothing, two), [_job(0), _job(1)]) == [1, 1]
+    assert _sizes(Handfuls(nothing, nothing, nothing, nothing, nothing, nothing, two), [_job(0), _job(1)]) == [1, 1]
 
 
 def test_many_threads_hold_no_more_files_open_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,101 @@
+"""What a renderer made, on its way into the target and into the record: the last steps of a picture's life."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeGuard
+
+from pipeline.errors import PictureError
+from pipeline.model import NotRendered, Planned, Record, RenderAnswer, Rendered, RenditionRecord
+from pipeline.run import verdicts
+from pipeline.targets.target import Target, ToWrite
+from pipeline.workers.exchange import Meter, Reply
+from pipeline.workers.token import Token
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a renderer answered for one picture; the reply's descriptors stay the caller's."""
+
+    planned: tuple[Planned, ...]  # what it was asked for
+    record: Record  # of the picture, without renditions
+    reply: Reply
+    meter: Meter
+
+
+@dataclass(frozen=True, slots=True)
+class ToStore:
+    """The bytes of a rendition's file, in `descriptor`; `like`: as they were rendered now, or recorded before."""
+
+    planned: Planned
+    like: Rendered | RenditionRecord
+    descriptor: int
+
+
+def delivered(target: Target, several: Sequence[Made], token: Token) -> list[Record | None]:
+    """The record of each of `several` with what was made of it, which is in the target then; None: that is no answer.
+
+    Raises `TargetTrouble` and `Revoked`. The time that it takes to write all of them is shared out evenly.
+    """
+    parts = [_parts(one) for one in several]
+    stored = iter(store(target, [part for of_one in parts for part in of_one if isinstance(part, ToStore)], token))
+    return [
+        _recorded(one, tuple(next(stored) if isinstance(part, ToStore) else part for part in of_one))
+        for one, of_one in zip(several, parts, strict=True)
+    ]
+
+
+def store(target: Target, several: Sequence[ToStore], token: Token) -> list[RenditionRecord]:
+    """Write the files of `several` and say what came of each. Raises `TargetTrouble` and `Revoked`."""
+    token.check()
+    started = time.perf_counter()
+    came = target.write_all([ToWrite(one.planned.target, one.descriptor, one.planned.ours) for one in several])
+    seconds = (time.perf_counter() - started) / max(1, len(several))
+    return [
+        verdicts.failed_rendition(one.planned, what)
+        if isinstance(what, PictureError)
+        else verdicts.stored(one.planned, one.like, what, seconds)
+        for one, what in zip(several, came, strict=True)
+    ]
+
+
+def _parts(one: Made) -> list[ToStore | RenditionRecord]:
+    """Its renditions in their order: what is to be stored, or the record of what is not. Nothing for no answer."""
+    answer, descriptors = one.reply
+    if not _answers(answer, one.planned, len(descriptors)):
+        return []
+    return [
+        verdicts.failed_rendition(planned, made.error)
+        if isinstance(made, NotRendered)
+        else ToStore(planned, made, descriptors[made.index])
+        for planned, made in zip(one.planned, answer.renditions, strict=True)
+    ]
+
+
+def _recorded(one: Made, renditions: tuple[RenditionRecord, ...]) -> Record | None:
+    answer = one.reply.payload
+    if not isinstance(answer, RenderAnswer) or len(renditions) != len(one.planned):
+        return None
+    return replace(
+        one.record,
+        renditions=renditions,
+        header=answer.header,
+        seconds_decode=answer.seconds_decode,
+        peak_memory=one.meter.peak_memory,
+        libraries=answer.libraries,
+        warnings=answer.warnings + verdicts.chatter(one.meter.chatter.splitlines()),
+        upright=answer.upright,
+        color=answer.color,
+        thumbhash=answer.thumbhash,
+    )
+
+
+def _answers(answer: object, planned: tuple[Planned, ...], descriptors: int) -> TypeGuard[RenderAnswer]:
+    """Whether a child, who is not trusted, speaks of what it was asked for and of descriptors that came with it."""
+    if not isinstance(answer, RenderAnswer):
+        return False
+    if [one.name for one in answer.renditions] != [one.spec.name for one in planned]:
+        return False
+    return all(0 <= one.index < descriptors for one in answer.renditions if isinstance(one, Rendered))
