@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import itertools
 import os
 import re
-import stat as modes
-import threading
 from collections.abc import Collection, Iterable, Sequence
-from typing import BinaryIO
 
 from pipeline.config.settings import Durability, TargetSettings
-from pipeline.errors import ErrorKind, PictureError, TargetTrouble
+from pipeline.errors import TargetTrouble
 from pipeline.folder import Descriptor
-from pipeline.model import Stat, Written
+from pipeline.model import Stat
 from pipeline.targets import placing
-from pipeline.targets.folders import Folders
+from pipeline.targets.files import Files
 from pipeline.targets.marks import Mark, marks
-from pipeline.targets.output import Output
-from pipeline.targets.target import ToWrite
-from pipeline.targets.trouble import judged, trouble
+from pipeline.targets.trouble import trouble
 
-_UNSYNCED = 200  # folders whose names wait for a sync, each with an open descriptor; more are synced at once
 _TEMPORARY = re.compile(r"\.pipeline-(.+)-[0-9]+")
-_PERMISSION = frozenset({errno.EACCES, errno.EPERM})
 
 
-class LocalTarget:
-    """The files below one folder; a `Target`.
-
-    A file is written beside its place as `.pipeline-<run>-<n>`, synced, and renamed. Measured on ext4 without the sync:
-    0.1 ms for 15 kB with read, hash and write in turn, and no gain from sendfile, a mapping or O_TMPFILE.
-    """
+class LocalTarget(Files):
+    """The files below one folder; a `Target`."""
 
     def __init__(self, settings: TargetSettings, run_id: str) -> None:
         """`run_id` names the temporary files: never the same twice for one target, without slashes."""
-        self._root = settings.path
-        self._run = run_id
-        self._durable = settings.durability is Durability.SYNC
-        self._numbers = itertools.count(1)  # next() on it is atomic
-        self._opening = threading.Lock()
-        self._folders: Folders | None = None
-        self._broken: TargetTrouble | None = None  # a failed sync is told by the kernel once, so it is kept here
+        super().__init__(settings.path, run_id, durable=settings.durability is Durability.SYNC)
 
     def prepare(self) -> None:
         """Make the folder where its parent is there, and try a file in it. Raises `TargetTrouble`."""
@@ -89,111 +70,6 @@ class LocalTarget:
         """The stats of many as plain numbers; see `Target`."""
         return marks(lambda folder: self._opened().find(folder), paths)
 
-    def write_all(self, several: Sequence[ToWrite]) -> list[Written | PictureError]:
-        """Store each of `several`; see `Target`. Runs in I/O threads.
-
-        All are copied, then all are synced: a disk that is told of 16 small files at once takes a third of the time
-        that it takes for one after the other. What does not go smoothly for one is seen to alone.
-        """
-        outputs: list[Output | None] = []
-        try:
-            if len(several) > 1:
-                outputs = [self._begun(one) for one in several]
-                for begun in filter(None, outputs):
-                    begun.hurry()
-                for one, output in zip(several, outputs, strict=True):
-                    self._sync(one, output)
-            return [self._ended(one, output) for one, output in itertools.zip_longest(several, outputs)]
-        finally:
-            for begun in filter(None, outputs):
-                begun.drop()
-
-    def _begun(self, one: ToWrite) -> Output | None:
-        """A file that holds its bytes; None where that fails: it will fail again, alone."""
-        output: Output | None = None
-        try:
-            _check(one.path)
-            output = Output(self._opened().make(one.path.rpartition("/")[0]), self._temporary())
-            output.fill(one.descriptor)
-        except (PictureError, OSError):
-            if output is not None:
-                output.drop()
-            return None
-        return output
-
-    def _sync(self, one: ToWrite, output: Output | None) -> None:
-        if output is not None and self._durable:
-            try:
-                output.sync()
-            except OSError as error:
-                raise self._judged(one.path.rpartition("/")[0], error) from error
-
-    def _ended(self, one: ToWrite, output: Output | None) -> Written | PictureError:
-        """It is in its place, or it is seen to alone."""
-        if output is not None:
-            with contextlib.suppress(PictureError, OSError):
-                return self._put(output, one.path, replace=one.replace)
-        try:
-            return self.write(one.path, one.descriptor, replace=one.replace)
-        except PictureError as error:
-            return error
-
-    def write(self, path: str, descriptor: int, *, replace: bool) -> Written:
-        """Store all bytes of `descriptor`, from offset 0, whole or not at all; see `Target`. Runs in I/O threads."""
-        folder = path.rpartition("/")[0]
-        _check(path)
-        if self._broken is not None:
-            raise self._broken
-        try:
-            folders = self._opened()
-            try:
-                return self._write(path, descriptor, replace=replace)
-            except FileNotFoundError:
-                folders.forget(folder)  # removed by somebody since it was opened: made again, once
-                return self._write(path, descriptor, replace=replace)
-        except PictureError as refused:
-            equal = self._equal(path, descriptor) if refused.kind is ErrorKind.NOT_OURS else None
-            if equal is None:
-                raise
-            return equal
-        except OSError as error:
-            raise self._judged(folder, error) from error
-
-    def sync(self) -> None:
-        """Make the names of all written files survive a power cut; to be called right before they are recorded."""
-        if self._broken is not None:
-            raise self._broken
-        if not self._durable or self._folders is None:
-            return
-        try:
-            self._folders.sync()
-        except OSError as error:
-            self._broken = trouble(self._root, error)
-            raise self._broken from error
-
-    def take_new_folders(self) -> list[str]:
-        """The folders in it that were made since this was last asked, by path. Any thread."""
-        return self._folders.take_new() if self._folders else []
-
-    def open_for_reading(self, path: str) -> BinaryIO:
-        """The file at `path`, opened without following links; see `Target`."""
-        _check(path)
-        folder, _, name = path.rpartition("/")
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-        try:
-            opened_folder = self._opened().find(folder)  # kept: it is closed when nobody holds it
-            descriptor = os.open(name, flags, dir_fd=opened_folder.number)
-        except OSError as error:
-            judgement = self._judged(folder, error)
-            if isinstance(judgement, PictureError) and error.errno not in _PERMISSION:
-                raise judgement from error
-            raise
-        opened = os.fdopen(descriptor, "rb", buffering=0)
-        if not modes.S_ISREG(os.fstat(descriptor).st_mode):
-            opened.close()
-            raise PictureError(ErrorKind.BAD_NAME, "no regular file")
-        return opened
-
     def sweep(self, dead: Collection[str], folders: Iterable[str] | None = None) -> int:
         """Remove temporary files that the runs `dead` left in `folders` (None: anywhere). How many it removed.
 
@@ -229,68 +105,6 @@ class LocalTarget:
                 " (is its disk mounted? make it first)"
             ) from error
         return True
-
-    def _opened(self) -> Folders:
-        """The folders below the root. A link in the root's own path is the user's and is followed."""
-        with self._opening:
-            if self._folders is None:
-                number = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                self._folders = Folders(Descriptor(number), durable=self._durable)
-            return self._folders
-
-    def _judged(self, folder: str, error: OSError) -> PictureError | TargetTrouble:
-        """Whose fault it is; a root that may no longer be written to is not the fault of the folders below it."""
-        if error.errno in _PERMISSION and not os.access(self._root, os.W_OK | os.X_OK):
-            folder = ""
-        return judged(self._root, folder, error)
-
-    def _equal(self, path: str, descriptor: int) -> Written | None:
-        """The file in the way, where it holds the very bytes that were to be written: kept, it may become ours.
-
-        None where it differs or cannot be read.
-        """
-        try:
-            with self.open_for_reading(path) as file:
-                sha256 = placing.equal(descriptor, file.fileno())
-                if sha256 is None:
-                    return None
-                if self._durable:
-                    os.fsync(file.fileno())
-                    folder = path.rpartition("/")[0]
-                    self._opened().changed(folder, self._opened().make(folder))
-                found = os.fstat(file.fileno())
-        except (OSError, PictureError):
-            return None
-        return Written(path, found.st_size, found.st_mtime_ns, sha256)
-
-    def _temporary(self) -> str:
-        return f".pipeline-{self._run}-{next(self._numbers)}"
-
-    def _write(self, path: str, descriptor: int, *, replace: bool) -> Written:
-        output = Output(self._opened().make(path.rpartition("/")[0]), self._temporary())
-        try:
-            output.fill(descriptor)
-            if self._durable:
-                output.sync()
-            return self._put(output, path, replace=replace)
-        finally:
-            output.drop()
-
-    def _put(self, output: Output, path: str, *, replace: bool) -> Written:
-        written = output.put(path, replace=replace)
-        if self._durable:
-            folders = self._opened()
-            folders.changed(path.rpartition("/")[0], output.folder)
-            if folders.unsynced > _UNSYNCED:
-                self.sync()
-        return written
-
-
-def _check(path: str) -> None:
-    """Refuse what would lead out of the target or into what the program keeps there for itself."""
-    parts = path.split("/")
-    if "\0" in path or any(part in ("", ".", "..") or part.startswith(".pipeline") for part in parts):
-        raise PictureError(ErrorKind.BAD_NAME, f"not a path inside the target: {path}")
 
 
 def _stat(name: str, opened: Descriptor) -> Stat:

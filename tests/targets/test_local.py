@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import hashlib
 import os
@@ -141,12 +142,26 @@ def test_the_descriptor_is_read_from_its_start_wherever_it_stands(
     assert (root / "x.jpg").read_bytes() == BYTES
 
 
-@pytest.mark.parametrize("links", [True, False])
-def test_a_file_that_is_not_ours_is_never_overwritten(
-    target: LocalTarget, root: Path, rendition: int, monkeypatch: pytest.MonkeyPatch, links: bool
-) -> None:
-    if not links:
+@pytest.fixture(params=["renameat2", "renameat2 refused", "link", "neither"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How a free name is taken: the tests that ask for it hold for each."""
+    if request.param == "renameat2 refused":  # as NFS does
+
+        def refused(*_: object) -> int:
+            ctypes.set_errno(errno.EINVAL)
+            return -1
+
+        monkeypatch.setattr(placing, "_exclusive_rename", lambda: refused)
+    elif request.param != "renameat2":
+        monkeypatch.setattr(placing, "_exclusive_rename", lambda: None)
+    if request.param == "neither":
         monkeypatch.setattr(os, "link", failing(errno.EPERM))  # as FAT says
+    return str(request.param)
+
+
+def test_a_file_that_is_not_ours_is_never_overwritten(
+    target: LocalTarget, root: Path, rendition: int, way: str
+) -> None:
     (root / "x.jpg").write_bytes(b"mine")
     with pytest.raises(PictureError) as raised:
         target.write("x.jpg", rendition, replace=False)
@@ -155,16 +170,15 @@ def test_a_file_that_is_not_ours_is_never_overwritten(
     assert everything(root) == ["x.jpg"]
 
 
-def test_without_hard_links_a_free_name_is_taken_all_the_same(
-    target: LocalTarget, root: Path, rendition: int, monkeypatch: pytest.MonkeyPatch
+def test_a_free_name_is_taken_and_nothing_is_left_beside_it(
+    target: LocalTarget, root: Path, rendition: int, way: str
 ) -> None:
-    monkeypatch.setattr(os, "link", failing(errno.EOPNOTSUPP))
     target.write("x.jpg", rendition, replace=False)
     assert (root / "x.jpg").read_bytes() == BYTES
     assert everything(root) == ["x.jpg"]
 
 
-def test_of_many_writers_of_one_free_name_exactly_one_gets_it(target: LocalTarget, root: Path) -> None:
+def test_of_many_writers_of_one_free_name_exactly_one_gets_it(target: LocalTarget, root: Path, way: str) -> None:
     start = threading.Barrier(8)
     outcomes: list[object] = []
 

@@ -1,0 +1,153 @@
+"""Several files that are written together."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.settings import Durability, TargetSettings
+from pipeline.errors import ErrorKind, PictureError, TargetTrouble
+from pipeline.model import Written
+from pipeline.targets import placing
+from pipeline.targets.files import Files
+from pipeline.targets.local import LocalTarget
+from pipeline.targets.output import Output
+from pipeline.targets.target import ToWrite
+from tests.targets.test_local import everything, failing
+
+NAMES = ("a/1.jpg", "a/2.jpg", "b/3.jpg", "4.jpg")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "target").mkdir()
+    return tmp_path / "target"
+
+
+@pytest.fixture
+def several(tmp_path: Path) -> Iterator[list[ToWrite]]:
+    """What holds its name, for each of `NAMES`."""
+    found = []
+    for name in NAMES:
+        path = tmp_path / name.replace("/", "-")
+        path.write_text(name)
+        found.append(ToWrite(name, os.open(path, os.O_RDONLY), replace=False))
+    yield found
+    for one in found:
+        os.close(one.descriptor)
+
+
+def target(root: Path, durability: Durability = Durability.SYNC) -> LocalTarget:
+    made = LocalTarget(TargetSettings(root, durability=durability), "run1")
+    made.prepare()
+    return made
+
+
+def written(root: Path) -> dict[str, str]:
+    return {name: (root / name).read_text() for name in everything(root)}
+
+
+def test_each_is_in_its_place_and_described_as_alone(root: Path, several: list[ToWrite]) -> None:
+    came = target(root).write_all(several)
+    assert written(root) == {name: name for name in NAMES}
+    for one, what in zip(several, came, strict=True):
+        assert isinstance(what, Written)
+        os.unlink(root / one.path)
+        alone = target(root).write(one.path, one.descriptor, replace=False)
+        assert (what.path, what.size, what.sha256) == (alone.path, alone.size, alone.sha256)
+
+
+def test_nothing_gets_its_name_before_it_is_synced(
+    root: Path, several: list[ToWrite], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def noted(name: str, really: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object, **named: object) -> object:
+            done.append(name)
+            return really(*arguments, **named)
+
+        return call
+
+    ready = target(root)
+    monkeypatch.setattr(Output, "fill", noted("fill", Output.fill))
+    monkeypatch.setattr(os, "fsync", noted("sync", os.fsync))
+    monkeypatch.setattr(placing, "put", noted("put", placing.put))
+    ready.write_all(several)
+    assert done == ["fill"] * 4 + ["sync"] * 4 + ["put"] * 4
+    done.clear()
+    (root / "4.jpg").unlink()
+    target(root, Durability.NONE).write_all([several[3]] * 2)
+    assert "sync" not in done
+
+
+def test_what_is_in_the_way_of_one_costs_that_one_only(root: Path, several: list[ToWrite]) -> None:
+    (root / "a").mkdir()
+    (root / "a/2.jpg").write_text("mine")
+    (root / "4.jpg").write_text("4.jpg")
+    several = [*several, *(ToWrite(path, several[0].descriptor, replace=False) for path in ("../out.jpg", "x" * 300))]
+    came = target(root).write_all(several)
+    kinds = [what.kind if isinstance(what, PictureError) else "written" for what in came]
+    assert kinds == ["written", ErrorKind.NOT_OURS, "written", "written", ErrorKind.BAD_NAME, ErrorKind.BAD_NAME]
+    assert written(root) == {name: name for name in NAMES} | {"a/2.jpg": "mine"}
+
+
+def test_a_folder_removed_under_our_feet_is_made_again(
+    root: Path, several: list[ToWrite], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = target(root)
+    really = Output.hurry
+
+    def hurry(output: Output) -> None:
+        really(output)
+        if (root / "b").exists():
+            for path in (root / "b").iterdir():
+                path.unlink()
+            (root / "b").rmdir()
+
+    monkeypatch.setattr(Output, "hurry", hurry)
+    assert all(isinstance(one, Written) for one in ready.write_all(several))
+    assert written(root) == {name: name for name in NAMES}
+
+
+@pytest.mark.parametrize(
+    ("module", "call", "number", "text"),
+    [
+        (os, "fsync", errno.EIO, "Input/output error"),
+        (os, "write", errno.ENOSPC, "no space left"),
+        (os, "open", errno.EROFS, "read-only"),
+    ],
+)
+def test_trouble_of_the_target_ends_it_and_leaves_nothing_behind(
+    root: Path,
+    several: list[ToWrite],
+    monkeypatch: pytest.MonkeyPatch,
+    module: object,
+    call: str,
+    number: int,
+    text: str,
+) -> None:
+    ready = target(root)
+    monkeypatch.setattr(module, call, failing(number))
+    with pytest.raises(TargetTrouble, match=text):
+        ready.write_all(several)
+    monkeypatch.undo()
+    assert everything(root) == []
+
+
+def test_after_a_failed_sync_no_more_is_taken(
+    root: Path, several: list[ToWrite], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = target(root)
+    ready.write_all(several[:2])
+    with monkeypatch.context() as patched, pytest.raises(TargetTrouble):
+        patched.setattr(os, "fsync", failing(errno.EIO))
+        ready.sync()
+    with pytest.raises(TargetTrouble):
+        ready.write_all(several[2:])
+    assert isinstance(ready, Files)
+    assert sorted(written(root)) == sorted(NAMES[:2])
