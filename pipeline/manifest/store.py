@@ -16,6 +16,7 @@ from pipeline.manifest.names import to_bytes
 from pipeline.manifest.place import beside
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.rows import RowWriter, changes
+from pipeline.manifest.seen import Seen
 from pipeline.manifest.writer import GroupCommit
 from pipeline.model import KnownSource, Record
 
@@ -40,6 +41,7 @@ class Manifest:
         self._rows = RowWriter()
         self._records = GroupCommit(self._write_records, _nothing)
         self._claims = GroupCommit(self._write_claims, _nothing)  # its own: a claim never waits for a target's sync
+        self._seen = Seen(connection)
         self._changed = False  # since the last backup; a run that only ended is not worth copying everything
 
     @classmethod
@@ -145,6 +147,8 @@ class Manifest:
 
     def made(self, content: bytes, recipes: Collection[str]) -> list[Record]:
         """What was made by these recipes of any source with this content; see `made.of_content`."""
+        if content not in self._seen:
+            return []
         with self._database.reading() as connection:
             return made.of_content(connection, content, recipes)
 
@@ -191,6 +195,7 @@ class Manifest:
 
     def add(self, record: Record) -> None:
         """Take a record; durable with its group (50 records or half a second), after `before_commit` was called."""
+        self._seen.add(record.made_from)
         self._records.add(record)
 
     def tick(self) -> None:
