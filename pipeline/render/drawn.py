@@ -28,7 +28,8 @@ class Drawn:
         self.picture = picture
         self._task = task
         self._made: dict[tuple[Box, Size, Size, int, Resampler, Larger | None], Pixels] = {}
-        self._others: Others | None = None if still else {}  # found when they are first needed
+        alone = len(task.specs) + len(task.beside) < 2
+        self._others: Others | None = None if still and not alone else {}  # found when they are first needed
 
     def pixels(self, spec: Spec, shown: Framing, placement: Placement) -> Pixels:
         """What `spec` shows at `placement`, resampled and made sRGB."""

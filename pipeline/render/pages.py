@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from PIL import JpegImagePlugin
-
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import LARGEST, Spec
 from pipeline.render import container, exif
+from pipeline.render.jpeg import Jpeg
 from pipeline.render.source import Source
 from pipeline.render.verdict import verdict
 
@@ -124,7 +123,7 @@ def _pictures(source: Source) -> list[tuple[int, int]]:
 def _picture(source: Source, place: tuple[int, int]) -> Iterator[Source]:
     content = source.view[place[0] : place[0] + place[1]]
     try:
-        image = JpegImagePlugin.JpegImageFile(io.BytesIO(content))
+        image = Jpeg(io.BytesIO(content))
     except Exception as error:
         raise verdict(error, content, "JPEG") from error
     with image:

@@ -21,7 +21,6 @@ from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
     ImageFile,
-    JpegImagePlugin,
     PpmImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
@@ -32,13 +31,14 @@ from pipeline.render import heif, memory
 from pipeline.render.apng import Png
 from pipeline.render.container import View
 from pipeline.render.icon import Icon
+from pipeline.render.jpeg import Jpeg
 from pipeline.render.verdict import verdict
 from pipeline.workers.exchange import Held
 
 # In the order of how often they are met. JPEG's own class, not its factory, which would turn a file of several pictures
 # (MPO, Ultra HDR) into something else and warn about it; the first picture is what such files are taken for.
 _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
-    "JPEG": JpegImagePlugin.JpegImageFile,
+    "JPEG": Jpeg,
     "PNG": Png,
     "WEBP": WebPImagePlugin.WebPImageFile,
     "GIF": GifImagePlugin.GifImageFile,

@@ -22,13 +22,15 @@ def set_switches() -> None:
     """Sets Pillow's switches for this process: to be called in a child only, before its first picture.
 
     No pixel limit of Pillow's own (the task's limits are checked from the header), one AVIF decoding thread, pictures
-    in one piece of memory each, and no warnings printed: they would speak of pictures whose verdicts the answers hold.
+    in one piece of memory each, no cache of libvips', and no warnings printed: they would speak of pictures whose
+    verdicts the answers hold.
     """
     warnings.simplefilter("ignore")
     Image.MAX_IMAGE_PIXELS = None
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     heif.use_one_thread()
     lent.in_one_piece()
+    libvips.keep_nothing()
 
 
 def put_through(render: Callable[[Held, RenderTask], Iterator[Reply]]) -> None:
