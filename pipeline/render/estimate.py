@@ -21,6 +21,9 @@ animations of 20 frames): the sum was never below the peak, and mostly at 1.1 to
 
 from __future__ import annotations
 
+import functools
+from typing import NamedTuple
+
 from PIL import JpegImagePlugin
 
 from pipeline.errors import PictureError
@@ -75,17 +78,49 @@ _WITH_ALPHA = ("P", "PA", "LA", "La", "RGBA", "RGBa")
 _CONVERTED = ("1", "P", "PA", "LA", "La", "RGBA", "RGBa", "RGBX", "YCbCr", "I;16B", "I;16N")
 
 
+class _Shape(NamedTuple):
+    """What pictures have in common that need as much, but for their files and metadata."""
+
+    size: Size  # as stored
+    upright: Size
+    format: str
+    mode: str
+    names_transparent: bool  # a colour that is: or may do so, for Pillow's own answer trusts that a palette is one
+    frames: int
+    animated: bool
+    shrink: int
+    layers: tuple[tuple[int, int], ...]  # the sampling of a progressive JPEG's components
+
+
 def estimate(source: Source, task: RenderTask, frames: int) -> int:
     """Bytes that decoding `source` and rendering `task` from it will need at the most, above an idle process."""
-    width, height = source.image.size
-    shrink = shrink_on_load(source, task)
+    image = source.image
+    progressive = (
+        image.layer if isinstance(image, JpegImagePlugin.JpegImageFile) and "progressive" in image.info else ()
+    )
+    shape = _Shape(
+        image.size,
+        upright_size(image.size, facts_of(source).orientation),
+        source.format,
+        image.mode,
+        "transparency" in image.info,
+        frames,
+        source.animated,
+        shrink_on_load(source, task),
+        tuple((layer[1], layer[2]) for layer in progressive),
+    )
+    file = len(source.view) * ((source.format in _HOLDS_FILE) + isinstance(source.view, bytes))
+    return _of_shape(shape, task) + _metadata(source) + file
+
+
+@functools.lru_cache(maxsize=64)
+def _of_shape(shape: _Shape, task: RenderTask) -> int:
+    """All but file and metadata. Small pictures are often of one size, and this is a twentieth of their time."""
+    (width, height), upright, shrink, frames = shape.size, shape.upright, shape.shrink, shape.frames
     pixels = -(-width // shrink) * -(-height // shrink)
-    total = _BASE + _decoder(source, pixels) + _picture(source, pixels) + _metadata(source)
-    total += len(source.view) * ((source.format in _HOLDS_FILE) + isinstance(source.view, bytes))
+    total = _BASE + _decoder(shape, pixels) + _picture(shape, pixels)
     steps = [0.0]
-    # Or may be so: Pillow's own answer trusts that a palette is one.
-    transparent = source.image.mode in _WITH_ALPHA or "transparency" in source.image.info
-    upright = upright_size((width, height), facts_of(source).orientation)
+    transparent = shape.mode in _WITH_ALPHA or shape.names_transparent
     for spec in task.specs:
         placed = _placed(upright, spec, task)
         (across, down), canvas = placed.size, placed.canvas
@@ -139,18 +174,14 @@ def _metadata(source: Source) -> int:
     return sum(len(content) for content in held if isinstance(content, bytes | str))
 
 
-def _decoder(source: Source, pixels: int) -> float:
-    total = pixels * _DECODER[source.format]
-    if source.animated:
+def _decoder(shape: _Shape, pixels: int) -> float:
+    total = pixels * _DECODER[shape.format]
+    if shape.animated:
         total += pixels * _FRAME_BEFORE
-    if isinstance(source.image, JpegImagePlugin.JpegImageFile) and "progressive" in source.image.info:
-        full = source.image.size[0] * source.image.size[1]
-        across = max((layer[1] * layer[2] for layer in source.image.layer), default=1) or 1
-        total += sum(full * layer[1] * layer[2] * 2 / across for layer in source.image.layer)
-    return total
+    across = max((x * y for x, y in shape.layers), default=1) or 1
+    return total + sum(shape.size[0] * shape.size[1] * x * y * 2 / across for x, y in shape.layers)
 
 
-def _picture(source: Source, pixels: int) -> float:
-    mode = source.image.mode
-    copies = 4 if mode in _CONVERTED or "transparency" in source.image.info else 0
-    return pixels * (_PIXEL.get(mode, 4) + copies)
+def _picture(shape: _Shape, pixels: int) -> float:
+    copies = 4 if shape.mode in _CONVERTED or shape.names_transparent else 0
+    return pixels * (_PIXEL.get(shape.mode, 4) + copies)
