@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from pipeline.errors import LACKS, ErrorKind, PictureError
 from pipeline.workers import wire
+from pipeline.workers.birth import bear
 from pipeline.workers.confine import confine
 from pipeline.workers.exchange import Bounds, Function, Held, Meter, Reply, outcome
 from pipeline.workers.limits import Limits
@@ -40,6 +41,7 @@ class Setup:
     warm_up: str | None
     parent: int
     kept: int  # bytes it may hold on to between two requests
+    bears: bool = False  # it serves nothing itself, but bears those that do; see `birth`
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,13 @@ def main(descriptor: int) -> None:
         setup, _none = wire.hear(sock)
         if not isinstance(setup, Setup):
             raise TypeError("the first message is the setup")
-        _die_with(setup.parent)
+        die_with(setup.parent)
         if setup.warm_up:
             _named(setup.warm_up)()
-        function, limits = _named(setup.function), Limits(setup.kept)
+        function = _named(setup.function)
+        if setup.bears:
+            sock = bear(sock, lambda: die_with(setup.parent))
+        limits = Limits(setup.kept)
         wire.answer(sock, confine())
         _Host(sock, function, limits).serve()
     except (wire.Closed, _Unheard):
@@ -76,7 +81,7 @@ def _named(name: str) -> Callable[..., Iterator[Reply]]:
     return found
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Ask the kernel to kill this process when its parent ends; the parent may have ended before we asked."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -82,6 +82,12 @@ class Confinement:
         return f"{said} (lacking {'; '.join(self.lacking)})" if self.lacking else said
 
 
+class Born(NamedTuple):
+    """What a process that bears others says: the new one's number, or the error's below 0. 0: it is ready to."""
+
+    number: int
+
+
 class Exchange(Protocol):
     """One request under way. A `PictureError` or `ChildDied` carries what C libraries said meanwhile as its notes."""
 

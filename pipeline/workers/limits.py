@@ -31,7 +31,7 @@ class Limits:
         self._status = _open("/proc/self/status", os.O_RDONLY)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _soft(resource.RLIMIT_NOFILE, _DESCRIPTORS)
-        _offer_to_the_killer()
+        offer_to_the_killer()
         (self._resident,) = self._sizes(b"VmRSS")
         self._trim = _hoarder()
         (self._footing,) = self._sizes(b"VmData")  # what earlier requests left behind counts as what later ones take
@@ -83,7 +83,8 @@ def _hoarder() -> Callable[[int], object]:
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
-def _offer_to_the_killer() -> None:
+def offer_to_the_killer() -> None:
+    """Have this process, and what it starts, end before others when the machine is out of memory."""
     try:
         with open("/proc/self/oom_score_adj", "r+b", buffering=0) as file:
             if int(file.read()) < _FIRST_TO_GO:

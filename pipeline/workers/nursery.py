@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from types import TracebackType
 
 from pipeline.errors import PipelineError
-from pipeline.workers import memory
+from pipeline.workers import birth, memory, wire
 from pipeline.workers.child import IGNORED, Setup
 from pipeline.workers.conversation import Conversation, SeveralRequests
 from pipeline.workers.exchange import Bounds, Confinement, Exchange, Held, Several
-from pipeline.workers.process import Child
+from pipeline.workers.process import Child, Mother
 from pipeline.workers.token import TICK, Token
 
 _KILLED = 4  # children that may be killed while they start: more, and there is no room for them to run
@@ -49,6 +49,8 @@ class Nursery:
         self._coming = 0  # of those, asked for and not yet there
         self._waiting = 0  # threads that want one
         self._failure: BaseException | None = None
+        self._mother: Mother | None = None  # the starter's
+        self._closing = False
         self._patience = iter([True] * _KILLED)  # next() on it is atomic
         self.confinement: Confinement | None = None
         self.remarks: tuple[str, ...] = ()
@@ -75,9 +77,14 @@ class Nursery:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._wanted.put(False)
+        self._closing = True
+        if (mother := self._mother) is not None:
+            mother.give_up()  # the starter may be waiting for her
         self._starter.join()
         with self._lendable:
             children, self._children, self._idle = self._children, set(), []
+            if self._mother is not None:
+                children.add(self._mother)
         for child in children:  # also those that an abandoned thread still holds
             child.end()
 
@@ -86,7 +93,7 @@ class Nursery:
         signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED)
         while self._wanted.get():
             try:
-                child = Child(self._setup)
+                child = self._new()
             except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for this child any more
                 why = (error.strerror if isinstance(error, OSError) else None) or error
                 with self._lendable:
@@ -97,6 +104,30 @@ class Nursery:
                     self._coming -= 1
                     self._children.add(child)
                     self._give_back(child)
+
+    def _new(self) -> Child:
+        """A child, born by a mother where it is not the only one. Raises why there will be none."""
+        while (self._alive > 1 or self._mother is not None) and birth.is_possible():
+            mother = self._mother = self._mother or Mother(self._setup)
+            if self._closing:
+                mother.give_up()
+            try:
+                if not mother.is_ready:
+                    mother.await_ready(Token())
+                return Child(self._setup, mother)
+            except (wire.Closed, wire.NotOurs, TimeoutError) as error:
+                self._bury(mother, closed=isinstance(error, wire.Closed))
+            except OSError:  # this system does not let her
+                break
+        return Child(self._setup)
+
+    def _bury(self, mother: Mother, *, closed: bool) -> None:
+        """Another takes her place, but for one that could not start: so would the next one. Raises `PipelineError`."""
+        self._mother = None
+        mother.end(closed=closed and not self._closing)
+        killed = mother.code == -signal.SIGKILL and next(self._patience, None)
+        if self._closing or not (mother.is_ready or killed):
+            raise PipelineError(f"a rendering child could not start ({mother.how_it_ended})")
 
     def _give_back(self, child: Child) -> None:
         with self._lendable:
@@ -178,7 +209,8 @@ class Nursery:
     def _learn(self, child: Child) -> None:
         with self._lendable:
             self.confinement = self.confinement or child.confinement
-            self.remarks = self.remarks or child.first_words
+            of_mother = () if self._mother is None else self._mother.first_words
+            self.remarks = self.remarks or of_mother or child.first_words
 
     def _drop(self, child: Child, failure: BaseException | None = None) -> None:
         with self._lendable:

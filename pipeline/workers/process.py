@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 from pipeline.errors import ErrorKind, PictureError, printable
 from pipeline.workers import wire
 from pipeline.workers.child import Setup
-from pipeline.workers.exchange import Confinement
+from pipeline.workers.exchange import Born, Confinement, Held
 from pipeline.workers.token import TICK, Token
 
 _CODE = "import sys; sys.path[:] = sys.argv[2:]; from pipeline.workers.child import main; main(int(sys.argv[1]))"
@@ -27,19 +28,19 @@ _EXIT = 2000  # milliseconds in which a child that has closed its socket must ha
 class Child:
     """One process and the socket to it. Used by one thread at a time."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, mother: Mother | None = None) -> None:
+        """Started, or born by `mother`, whose setup is the same. Raises `OSError`, and what `Mother.bear` raises."""
+        self._started: subprocess.Popen[bytes] | None = None
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._chatter, chatter_end = os.pipe2(os.O_NONBLOCK) if hasattr(os, "pipe2") else _pipe()
         try:
             with theirs:
-                self.process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own code
-                    [sys.executable, "-I", "-S", "-c", _CODE, str(theirs.fileno()), *sys.path],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=chatter_end,  # a full pipe makes nobody wait: what does not fit is lost
-                    pass_fds=(theirs.fileno(),),
-                    process_group=0,
-                )
+                # A full pipe makes nobody wait: what does not fit is lost.
+                if mother is None:
+                    self._started = _start(theirs.fileno(), chatter_end)
+                    self.pid = self._started.pid
+                else:
+                    self.pid = mother.bear(theirs.fileno(), chatter_end)
         except BaseException:
             mine.close()
             os.close(self._chatter)
@@ -47,6 +48,8 @@ class Child:
         finally:
             os.close(chatter_end)
         self.socket = mine
+        with suppress(OSError):  # it does so itself, but whoever kills the group must find it already
+            os.setpgid(self.pid, self.pid)
         self.confinement: Confinement | None = None  # None until it is ready
         self.code: int | None = None
         self.how_it_ended = ""
@@ -55,8 +58,9 @@ class Child:
         self.peak = 0  # bytes resident at the most in its life, once it has ended
         self.footing = 0  # bytes resident after the first request
         self.worn = False
-        with suppress(wire.Closed):
-            wire.tell(mine, setup)
+        if mother is None:
+            with suppress(wire.Closed):
+                wire.tell(mine, setup)
 
     def await_ready(self, token: Token) -> None:
         """Wait until it can take requests. Raises `Revoked`; `TimeoutError` or `wire.Closed` where it never will."""
@@ -100,7 +104,7 @@ class Child:
             return False
         if not hasattr(os, "waitid"):
             return True
-        return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
     def end(self, *, closed: bool = False) -> None:
         """Kill what is left of it and reap it; `how_it_ended`, `last_words`, `code` and `peak` say what became of it.
@@ -110,21 +114,60 @@ class Child:
             return
         if closed and hasattr(os, "pidfd_open"):
             with suppress(OSError):  # an old kernel
-                ended = os.pidfd_open(self.process.pid)
+                ended = os.pidfd_open(self.pid)
                 poll = select.poll()
                 poll.register(ended, select.POLLIN)
                 poll.poll(_EXIT)
                 os.close(ended)
         self.socket.close()
         with suppress(ProcessLookupError, PermissionError):  # one that has died already keeps the exit status it has
-            os.killpg(self.process.pid, signal.SIGKILL)
-        _pid, status, usage = os.wait4(self.process.pid, 0)
-        self.code = self.process.returncode = os.waitstatus_to_exitcode(status)
+            os.killpg(self.pid, signal.SIGKILL)
+        _pid, status, usage = os.wait4(self.pid, 0)
+        self.code = os.waitstatus_to_exitcode(status)
+        if self._started is not None:
+            self._started.returncode = self.code  # it need not be looked after
         self.peak = usage.ru_maxrss * 1024
         self.last_words = self.chatter()
         os.close(self._chatter)
         how = f"killed by {_signal_name(-self.code)}" if self.code < 0 else f"ended with status {self.code}"
         self.how_it_ended = f"{how}: {self.last_words[-1]}" if self.last_words else how
+
+
+class Mother(Child):
+    """A child that is warm and bears others; see `birth`. Used by the thread that starts children."""
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(replace(setup, bears=True))
+        self.is_ready = False
+
+    def await_ready(self, token: Token) -> None:
+        """See `Child`."""
+        if self._next(token) != 0:
+            raise wire.Closed
+        self.first_words = self.chatter()
+        self.is_ready = True
+
+    def give_up(self) -> None:
+        """Whoever waits for her hears that she is gone; she ends by herself, or is ended. Any thread."""
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+
+    def bear(self, sock: int, chatter: int) -> int:
+        """The number of a new process with that socket and standard error. Raises `OSError` where there can be none,
+        and as `await_reply` does where she has died.
+        """
+        wire.tell(self.socket, None, (Held(sock, 0), Held(chatter, 0)))
+        number = self._next(Token())
+        if number <= 0:
+            raise OSError(-number, os.strerror(-number))
+        return number
+
+    def _next(self, token: Token) -> int:
+        said, descriptors = self.await_reply(token, _START)
+        wire.close_all(descriptors)
+        if not isinstance(said, Born):
+            raise wire.Closed
+        return said.number
 
 
 class Allowance:
@@ -133,7 +176,7 @@ class Allowance:
     """
 
     def __init__(self, child: Child, seconds: float) -> None:
-        self._pid = child.process.pid
+        self._pid = child.pid
         self._seconds = seconds
         self._seconds_before = self._cpu()
         self._resident_before = self._resident()
@@ -164,6 +207,17 @@ class Allowance:
                 return int(file.read(200).split()[1]) * os.sysconf("SC_PAGE_SIZE")
         except (OSError, IndexError):
             return 0
+
+
+def _start(sock: int, chatter: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - our own interpreter, our own code
+        [sys.executable, "-I", "-S", "-c", _CODE, str(sock), *sys.path],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=chatter,
+        pass_fds=(sock,),
+        process_group=0,
+    )
 
 
 def _pipe() -> tuple[int, int]:

@@ -13,7 +13,7 @@ from pipeline.manifest.store import Manifest
 from pipeline.run import rendering
 from pipeline.workers import nursery
 from pipeline.workers.child import Setup
-from pipeline.workers.process import Child
+from pipeline.workers.process import Child, Mother
 from tests.world import World, jpeg
 
 
@@ -90,9 +90,9 @@ def test_a_run_without_work_starts_no_child_and_one_with_little_no_more_than_it_
 ) -> None:
     started: list[Setup] = []
 
-    def counted(setup: Setup) -> Child:
+    def counted(setup: Setup, mother: Mother | None = None) -> Child:
         started.append(setup)
-        return Child(setup)
+        return Child(setup, mother)
 
     monkeypatch.setattr(nursery, "Child", counted)
     world.fill(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import platform
 import signal
 import sys
 import time
@@ -13,6 +14,7 @@ from contextlib import suppress
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import Header
+from pipeline.workers import birth
 from pipeline.workers.exchange import Held, Reply
 
 ODD = "two\nlines, \x1b, \u202e, \U000e0001"
@@ -109,3 +111,35 @@ def each(held: Held, request: object) -> Iterator[Reply]:
     first = next(replies)
     yield Reply(Header("png", 1, 1, 1, "L", int(content[5:]))) if content.startswith(b"need ") else first
     yield from replies
+
+
+def counted_warm_up() -> None:
+    """Adds a byte to the file named in the environment."""
+    with open(os.environ["WARMED"], "ab") as file:
+        file.write(b"x")
+
+
+def endless_warm_up() -> None:
+    """As a library that waits for something that never comes."""
+    time.sleep(3600)
+
+
+def barren() -> None:
+    """As a system that does not let a process bear others for its parent."""
+    birth._CLONE[platform.machine()] = 9999
+
+
+def about_itself(held: Held, request: object) -> Iterator[Reply]:
+    """Answers with its number, those of its parent and its group, its open files, and whether its memory is its own."""
+    open_files = []
+    for number in range(64):
+        with suppress(OSError):
+            fcntl.fcntl(number, fcntl.F_GETFD)
+            open_files.append(number)
+    _MARKS.append(1)
+    about = (os.getpid(), os.getppid(), os.getpgrp(), tuple(open_files), len(_MARKS))
+    yield Reply(about)
+    yield Reply(about)
+
+
+_MARKS: list[int] = []

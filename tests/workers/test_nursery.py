@@ -18,7 +18,7 @@ from pipeline.workers import nursery as nursery_module
 from pipeline.workers.child import Setup
 from pipeline.workers.exchange import Bounds, ChildDied, InThread, Meter, Renderer, whole
 from pipeline.workers.nursery import Nursery
-from pipeline.workers.process import Child
+from pipeline.workers.process import Child, Mother
 from pipeline.workers.token import Revoked, Token
 from tests.workers import functions
 
@@ -277,10 +277,10 @@ def test_whoever_waits_for_a_child_that_is_on_its_way_orders_no_other(
     started: list[Setup] = []
     release = threading.Event()
 
-    def held_back(setup: Setup) -> Child:
+    def held_back(setup: Setup, mother: Mother | None = None) -> Child:
         started.append(setup)
         release.wait(60)
-        return Child(setup)
+        return Child(setup, mother)
 
     monkeypatch.setattr(nursery_module, "Child", held_back)
     made: list[bytes] = []
@@ -306,7 +306,7 @@ def test_whoever_waits_for_a_child_that_is_on_its_way_orders_no_other(
 def test_nobody_waits_for_a_child_that_cannot_be_started(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
 
-    def refused(setup: Setup) -> Child:
+    def refused(setup: Setup, mother: Mother | None = None) -> Child:
         release.wait(60)
         raise error
 

@@ -1,0 +1,61 @@
+"""How a process that has loaded everything bears others that have: in milliseconds, sharing memory until it is written.
+
+The mother is a child of the run that is warm, touches no picture and is never told anything but to bear. What she bears
+is not her child but her sister: the kernel makes it a child of the run (CLONE_PARENT), which therefore watches, limits,
+kills and buries it like one that it has started itself. Measured: 0.14 s of CPU to start a child, 0.004 to bear one.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import signal
+import socket
+import sys
+from collections.abc import Callable
+
+from pipeline.workers import wire
+from pipeline.workers.exchange import Born
+from pipeline.workers.limits import offer_to_the_killer
+
+_CLONE_PARENT = 0x8000  # of clone(2)
+_CLONE = {"x86_64": 56, "aarch64": 220}  # its number
+
+
+def is_possible() -> bool:
+    """Whether this system can do it, as far as can be told without trying."""
+    return sys.platform == "linux" and platform.machine() in _CLONE
+
+
+def bear(sock: socket.socket, begin: Callable[[], None]) -> socket.socket:
+    """Answers that it is ready, and bears a process for each message, which brings its socket and standard error.
+
+    Returns in what is born, with its socket, after `begin`. Raises `wire.Closed` when nobody asks any more.
+    """
+    offer_to_the_killer()
+    wire.answer(sock, Born(0))
+    while True:
+        _nothing, held = wire.hear(sock)
+        born = _clone()
+        if born == 0:
+            sock.close()
+            own, errors = (one.descriptor for one in held)
+            os.dup2(errors, 2)
+            os.close(errors)
+            os.setpgid(0, 0)
+            begin()
+            return socket.socket(fileno=own)
+        wire.close_all(one.descriptor for one in held)
+        wire.answer(sock, Born(born))
+
+
+def _clone() -> int:
+    """Like fork, but the new process has the parent of this one; 0 in the new one. A negative errno where that fails.
+
+    This process has one thread, so there is nothing that fork would have to put in order in the new one. The kernel is
+    asked directly because no C library offers this; the interpreter's lock is held meanwhile.
+    """
+    libc = ctypes.PyDLL(None, use_errno=True)
+    made: int = libc.syscall(_CLONE[platform.machine()], _CLONE_PARENT | signal.SIGCHLD, 0, 0, 0, 0)
+    return made if made >= 0 else -ctypes.get_errno()

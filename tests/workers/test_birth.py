@@ -1,0 +1,149 @@
+"""Children that are born by one that is warm already: each as good as one that was started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.workers import birth
+from pipeline.workers.exchange import Bounds, whole
+from pipeline.workers.nursery import Nursery
+from pipeline.workers.token import Token
+
+pytestmark = pytest.mark.skipif(not birth.is_possible(), reason="needs Linux, and a processor whose calls are known")
+
+BOUNDS = Bounds(60, 2**30)
+
+
+class About(NamedTuple):
+    pid: int
+    parent: int
+    group: int
+    open_files: tuple[int, ...]
+    marks: int
+
+
+@contextmanager
+def opened(warm_up: str | None = None, count: int = 3) -> Iterator[Nursery]:
+    named = warm_up and f"tests.workers.functions:{warm_up}"
+    with Nursery("tests.workers.functions:about_itself", named, count) as nursery:
+        yield nursery
+
+
+def all_of(nursery: Nursery, count: int) -> list[About]:
+    """What so many children say of themselves, each in a conversation that none of the others has ended."""
+    said: list[About] = []
+    with tempfile.TemporaryFile() as file, ExitStack() as conversations:
+        exchanges = [
+            conversations.enter_context(nursery.ask(whole(file.fileno()), "", BOUNDS, Token())) for _ in range(count)
+        ]
+        for exchange in exchanges:
+            about = exchange.first()
+            assert isinstance(about, tuple)
+            said.append(About(*about))
+            exchange.last()
+    return said
+
+
+def mother_of(nursery: Nursery) -> int:
+    assert nursery._mother is not None
+    return nursery._mother.pid
+
+
+def test_all_are_the_runs_own_children_alike_and_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARMED", str(tmp_path / "warmed"))
+    with opened("counted_warm_up") as nursery:
+        said = all_of(nursery, 3)
+        assert len({one.pid for one in said} | {mother_of(nursery)}) == 4
+        assert all((one.parent, one.group) == (os.getpid(), one.pid) for one in said)
+        assert {one.marks for one in said} == {1}  # what one writes into its memory no other sees
+        assert len({one.open_files for one in said}) == 1  # none has the socket of another
+        assert nursery.confinement is not None
+        assert nursery.confinement.complete
+        assert (tmp_path / "warmed").read_bytes() == b"x"
+
+
+def test_none_of_them_outlives_the_nursery() -> None:
+    with opened() as nursery:
+        pids = [*(one.pid for one in all_of(nursery, 3)), mother_of(nursery)]
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_a_mother_that_is_killed_is_replaced_when_she_is_needed_and_her_children_live_on() -> None:
+    with opened(count=2) as nursery:
+        before = all_of(nursery, 2)
+        for _ in range(6):  # more often than one that cannot start is tried
+            gone = mother_of(nursery)
+            victim, survivor = before
+            for pid in (gone, victim.pid):
+                os.kill(pid, signal.SIGKILL)
+                os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # has ended, and is still to be buried
+            after = all_of(nursery, 2)
+            assert survivor.pid in {one.pid for one in after}
+            assert victim.pid not in {one.pid for one in after}
+            assert mother_of(nursery) != gone
+            before = sorted(after, key=lambda one: one.pid == survivor.pid)
+
+
+def test_only_one_child_is_started_and_not_born() -> None:
+    with Nursery("tests.workers.functions:about_itself", None, 3, at_once=False) as nursery:
+        nursery.expect(1)
+        all_of(nursery, 1)
+        assert nursery._mother is None
+        all_of(nursery, 2)
+        assert nursery._mother is not None
+
+
+def test_where_the_system_refuses_children_are_started_one_by_one() -> None:
+    with opened("barren") as nursery:
+        said = all_of(nursery, 3)
+        assert len({one.pid for one in said}) == 3
+        assert all((one.parent, one.group) == (os.getpid(), one.pid) for one in said)
+
+
+@pytest.mark.parametrize(("kills", "works"), [(4, True), (5, False)])
+def test_one_that_is_killed_while_it_starts_is_replaced_a_few_times(
+    kills: int, works: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kills").write_bytes(b"x" * kills)
+    monkeypatch.setenv("KILLS", str(tmp_path / "kills"))
+    with opened("killed_while_starting", 2) as nursery:
+        if works:
+            assert len(all_of(nursery, 2)) == 2
+        else:
+            with pytest.raises(PipelineError, match="could not start .*SIGKILL"):
+                all_of(nursery, 1)
+
+
+def test_one_that_cannot_start_ends_the_run_with_its_last_words() -> None:
+    with opened("fail_to_start", 2) as nursery, pytest.raises(PipelineError, match="could not start .*no codec here"):
+        all_of(nursery, 1)
+
+
+def test_what_is_said_while_she_starts_belongs_to_no_picture() -> None:
+    with opened("chatty_start", 2) as nursery:
+        all_of(nursery, 1)
+        assert nursery.remarks == (r"libfoo: starting\x1b[2J",)
+
+
+def test_a_nursery_that_closes_does_not_wait_for_a_mother_that_does_not_get_ready() -> None:
+    ended = threading.Event()
+
+    def open_and_close() -> None:
+        with opened("endless_warm_up", 2):
+            pass
+        ended.set()
+
+    threading.Thread(target=open_and_close, daemon=True).start()
+    assert ended.wait(60)
