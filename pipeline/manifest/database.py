@@ -10,7 +10,7 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote_from_bytes
 
@@ -81,6 +81,22 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
 
 def _connect(uri: str) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+
+
+Opening = Callable[[], contextlib.AbstractContextManager[sqlite3.Connection]]
+
+
+class Part:
+    """Some tables of a manifest, for those who may read them and perhaps write.
+
+    Any thread may call any method where the connection is shared so.
+    """
+
+    def __init__(self, reading: Opening, writing: Opening | None = None) -> None:
+        """`writing` opens a transaction; None: nothing is to be written."""
+        self._reading = reading
+        self._writing = writing or reading
+        self._may_write = writing is not None
 
 
 class Database:

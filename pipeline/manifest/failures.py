@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from pipeline.errors import ErrorKind, PictureError
+from pipeline.manifest.database import Part
 from pipeline.manifest.names import to_bytes, to_name
 from pipeline.model import Reason, Record, Stat, Status
 
@@ -112,17 +112,8 @@ def _of_source(connection: sqlite3.Connection, source: str) -> Mapping[str, Know
     return {one.rendition: one for one in map(_failure, rows)}
 
 
-class Failures:
-    """The failures in a manifest. Any thread may call any method where the connection is shared so."""
-
-    def __init__(
-        self,
-        reading: Callable[[], AbstractContextManager[sqlite3.Connection]],
-        writing: Callable[[], AbstractContextManager[sqlite3.Connection]] | None = None,
-    ) -> None:
-        """`writing` opens a transaction; None: nothing is to be written."""
-        self._reading = reading
-        self._writing = writing or reading
+class Failures(Part):
+    """The failures in a manifest."""
 
     def of(self, source: str) -> Mapping[str, KnownFailure]:
         """What is known to have failed of `source`, by rendition; "" is the source itself."""

@@ -6,10 +6,10 @@ An orphan may be deleted once a run that came to its end has seen it; `run` hold
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
 
 from pipeline.manifest.claims import ClaimedFile, fold
+from pipeline.manifest.database import Part
 from pipeline.manifest.names import to_bytes, to_name
 
 _CLAIM = (
@@ -27,18 +27,8 @@ def changing(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM about WHERE key = ?", (_NONE_STALE,))
 
 
-class Orphans:
-    """What a manifest knows of files that may go. Any thread may call any method where the connection is shared so."""
-
-    def __init__(
-        self,
-        reading: Callable[[], AbstractContextManager[sqlite3.Connection]],
-        writing: Callable[[], AbstractContextManager[sqlite3.Connection]] | None = None,
-    ) -> None:
-        """`writing` opens a transaction; None: nothing is to be written."""
-        self._reading = reading
-        self._writing = writing or reading
-        self._may_write = writing is not None
+class Orphans(Part):
+    """What a manifest knows of files that may go."""
 
     def stale(self) -> list[ClaimedFile]:
         """Claimed files that no remembered rendition speaks of any more: left by another name template, say.

@@ -18,13 +18,11 @@ from pipeline.sources import magic, reading, sidecar
 from pipeline.sources.buffers import Buffers
 from pipeline.sources.copying import begun
 from pipeline.sources.descent import Descent
+from pipeline.sources.fingerprint import check_same, fingerprint, settled
 from pipeline.sources.globs import Globs
 from pipeline.sources.marks import NO_FILE, Mark, marks
 from pipeline.sources.source import Folder, Grown, Picture, Unsupported, Vanished
 from pipeline.sources.walk import Walk
-
-_LATEST = 2**63 - 1  # nanoseconds, in the year 2262; ext4 goes on to 2446
-GRAIN = 2.0  # seconds: the coarsest time stamps in use (FAT's) are that far apart
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE})  # ENXIO: a socket, by now
 
@@ -118,7 +116,7 @@ class LocalSource:
         try:
             for _ in range(2):
                 found = os.fstat(descriptor)
-                _same_file(found, stat)
+                check_same(found, stat)
                 picture = self._copy(source, descriptor, found, stat, limits, began)
                 if picture is not None:
                     return picture
@@ -152,7 +150,7 @@ class LocalSource:
 
     def settled(self, stat: Stat, now: float) -> bool:
         """False for a file read within two seconds of its ctime: a write in the same tick would leave no trace."""
-        return now - stat.changed_ns / 1e9 >= GRAIN
+        return settled(stat, now)
 
     def _passed_over(self, apart: Sequence[Path]) -> tuple[list[tuple[int, int]], list[str]]:
         """The folders `apart`, by device and inode, and by path below the source: they may not be there yet."""
@@ -247,23 +245,3 @@ def _kind(source: str, head: bytes, found: os.stat_result, listed: Stat) -> str:
     if magic.has_picture_name(source):
         raise PictureError(ErrorKind.NOT_A_PICTURE, f"it starts with {head[:16]!r}" if head else "it is empty")
     raise Unsupported(replace(fingerprint(found), sidecar=listed.sidecar))
-
-
-def fingerprint(found: os.stat_result) -> Stat:
-    """The part of a stat that the program keeps. Times that no manifest can hold count as the last one that it can."""
-    modified, changed = (max(-_LATEST, min(when, _LATEST)) for when in (found.st_mtime_ns, found.st_ctime_ns))
-    return Stat(found.st_size, modified, changed, found.st_dev, found.st_ino)
-
-
-def _same_file(found: os.stat_result, listed: Stat) -> None:
-    """Raise `Vanished` unless this is the file that was listed.
-
-    Network file systems in user space hand out new inode numbers as they like: there size and both times must do, and
-    nobody can set a ctime.
-    """
-    if not modes.S_ISREG(found.st_mode):
-        raise Vanished("no longer a regular file")
-    if (found.st_dev, found.st_ino) == (listed.device, listed.inode):
-        return
-    if not replace(listed, sidecar=None).same_content(fingerprint(found)):
-        raise Vanished("replaced by another file since it was listed")
