@@ -34,13 +34,10 @@ from scripts.benchmarks import folders
 from scripts.benchmarks.measure import adopt_orphans
 from scripts.checks.bench import (
     Bench,
-    breaches_after_next_run,
-    breaches_at_once,
     earlier_run,
+    judged,
     lock_is_free,
     settle,
-    temporary,
-    tree,
     undisturbed,
 )
 from scripts.checks.moments import Moment, drawn, reached
@@ -159,18 +156,8 @@ def _kills(bench: Bench, kills: int, who: str) -> int:
     bad = 0
     for number in range(1, kills + 1):
         killed, start = _killed_run(bench, number, who)
-        found = len(tree(bench.target)), len(temporary(bench.target))
-        breaches = [*killed.breaches, *breaches_at_once(bench)]
-        if (number + 1) % 3 or number == kills:
-            breaches += breaches_after_next_run(bench)
-        print(
-            f"kill {number:2d}, {killed.moment} ({start}): "
-            f"{found[0]} targets, {found[1]} temporary files; {'BREACH' if breaches else 'all held'}",
-            *breaches[:10],
-            sep="\n    ",
-            flush=True,
-        )
-        bad += bool(breaches)
+        followed = bool((number + 1) % 3) or number == kills
+        bad += judged(bench, f"kill {number:2d}, {killed.moment} ({start})", killed.breaches, followed=followed)
     return bad
 
 

@@ -34,13 +34,10 @@ from scripts.benchmarks import folders
 from scripts.checks import disk
 from scripts.checks.bench import (
     Bench,
-    breaches_after_next_run,
-    breaches_at_once,
     earlier_run,
+    judged,
     said,
     settle,
-    temporary,
-    tree,
     undisturbed,
 )
 from scripts.checks.disk import Disk
@@ -120,18 +117,8 @@ def _cuts(bench: Bench, shelf: Shelf, cuts: int) -> int:
     for number in range(1, cuts + 1):
         cut = _cut_run(bench, shelf, number)
         with shelf.current:
-            found = len(tree(bench.target)), len(temporary(bench.target))
-            breaches = [*cut.breaches, *breaches_at_once(bench)]
-            if (number + 1) % 3 or number == cuts:
-                breaches += breaches_after_next_run(bench)
-        print(
-            f"cut {number:2d}, {cut.moment} ({cut.start}): "
-            f"{found[0]} targets, {found[1]} temporary files; {'BREACH' if breaches else 'all held'}",
-            *breaches[:10],
-            sep="\n    ",
-            flush=True,
-        )
-        bad += bool(breaches)
+            followed = bool((number + 1) % 3) or number == cuts
+            bad += judged(bench, f"cut {number:2d}, {cut.moment} ({cut.start})", cut.breaches, followed=followed)
     return bad
 
 

@@ -22,7 +22,7 @@ from pipeline.workers.token import TICK, Token
 LookUp = Callable[[bytes, Collection[str]], Sequence[Record]]
 """By content and recipes: the records that earlier runs left; see `manifest.made`."""
 
-_REMEMBERED = 2048  # records of this run; the manifest holds a record some hundred records after it was given it
+_REMEMBERED = 512  # records of this run; the manifest holds a record some hundred records after it was given it
 _ANIMATED = ("gif", "png", "webp", "avif")  # whose frames all count to the limits; see `render.header`
 
 

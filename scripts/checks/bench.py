@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -200,6 +201,21 @@ def breaches_after_next_run(bench: Bench) -> list[str]:
     if export(bench.config) != bench.export:
         found.append("the export differs from that of the undisturbed run")
     return found
+
+
+def judged(bench: Bench, what: str, breaches: Sequence[str], *, followed: bool) -> bool:
+    """Whether a run that was broken has broken a promise: `breaches` that were seen already, what there is at once, and
+    (`followed`) what the next run comes to. Says so in a line that begins with `what`, and in one for each breach.
+    """
+    found = len(tree(bench.target)), len(temporary(bench.target))
+    breaches = [*breaches, *breaches_at_once(bench), *(breaches_after_next_run(bench) if followed else ())]
+    print(
+        f"{what}: {found[0]} targets, {found[1]} temporary files; {'BREACH' if breaches else 'all held'}",
+        *breaches[:10],
+        sep="\n    ",
+        flush=True,
+    )
+    return bool(breaches)
 
 
 def differences(bench: Bench) -> list[str]:
