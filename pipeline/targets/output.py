@@ -30,7 +30,7 @@ class Output:
 
     def hurry(self) -> None:
         """Have the kernel begin to write it, and do not wait: what is synced later takes less time then."""
-        if hasattr(os, "posix_fadvise"):
+        with contextlib.suppress(OSError, AttributeError):  # it is advice, which a system need not know or take
             os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def sync(self) -> None:

@@ -8,6 +8,7 @@ kills and buries it like one that it has started itself. Measured: 0.14 s of CPU
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import platform
 import signal
@@ -16,6 +17,7 @@ import sys
 from collections.abc import Callable
 
 from pipeline.workers import wire
+from pipeline.workers.confine import is_alone
 from pipeline.workers.exchange import Born
 from pipeline.workers.limits import offer_to_the_killer
 
@@ -37,7 +39,7 @@ def bear(sock: socket.socket, begin: Callable[[], None]) -> socket.socket:
     wire.answer(sock, Born(0))
     while True:
         _nothing, held = wire.hear(sock)
-        born = _clone()
+        born = _clone() if is_alone() else -errno.EAGAIN  # what other threads held would never be let go of
         if born == 0:
             sock.close()
             own, errors = (one.descriptor for one in held)
@@ -53,8 +55,8 @@ def bear(sock: socket.socket, begin: Callable[[], None]) -> socket.socket:
 def _clone() -> int:
     """Like fork, but the new process has the parent of this one; 0 in the new one. A negative errno where that fails.
 
-    This process has one thread, so there is nothing that fork would have to put in order in the new one. The kernel is
-    asked directly because no C library offers this; the interpreter's lock is held meanwhile.
+    For a process with one thread, in which there is nothing that fork would have to put in order. The kernel is asked
+    directly because no C library offers this; the interpreter's lock is held meanwhile.
     """
     libc = ctypes.PyDLL(None, use_errno=True)
     made: int = libc.syscall(_CLONE[platform.machine()], _CLONE_PARENT | signal.SIGCHLD, 0, 0, 0, 0)

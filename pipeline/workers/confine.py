@@ -32,7 +32,7 @@ def confine() -> Confinement:
     if not _give_up_capabilities(libc):
         lacking.append("capabilities")
     version = landlock.version(libc)
-    alone = len(os.listdir("/proc/self/task")) == 1 or version >= 8
+    alone = is_alone() or version >= 8
     why = landlock.restrict(libc, version) if version else "not offered by the kernel"
     if why or not alone:
         lacking.append(f"landlock: {why or 'threads were running'}")
@@ -40,6 +40,11 @@ def confine() -> Confinement:
     if refused:
         lacking.append(f"seccomp: {refused}")
     return Confinement(landlock=0 if why or not alone else version, seccomp=not refused, lacking=tuple(lacking))
+
+
+def is_alone() -> bool:
+    """Whether this process has no thread but the one that asks. Linux only."""
+    return len(os.listdir("/proc/self/task")) == 1
 
 
 def _give_up_capabilities(libc: ctypes.CDLL) -> bool:

@@ -16,7 +16,9 @@ from scripts.checks.bench import Bench, breaches_at_once, differences, temporary
 
 KILL = "KILL"
 FAULTS: dict[str, tuple[str, ...]] = {
+    "clone": ("EAGAIN",),
     "clone3": ("EAGAIN",),
+    "fadvise64": ("EIO",),
     "fdatasync": ("EIO", "ENOSPC", KILL),
     "flock": ("ENOLCK",),
     "fsync": ("EIO", "ENOSPC", KILL),
@@ -30,6 +32,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "pipe2": ("EMFILE",),
     "pread64": ("EIO", KILL),
     "pwrite64": ("EIO", "ENOSPC", KILL),
+    "readv": ("EIO", KILL),
     "rename": ("EIO", "ENOSPC", KILL),
     "renameat": ("EIO", "ENOSPC", KILL),
     "renameat2": ("EIO", "ENOSPC", KILL),

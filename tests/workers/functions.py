@@ -8,6 +8,7 @@ import os
 import platform
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -127,6 +128,11 @@ def endless_warm_up() -> None:
 def barren() -> None:
     """As a system that does not let a process bear others for its parent."""
     birth._CLONE[platform.machine()] = 9999
+
+
+def threaded() -> None:
+    """As a library that keeps a thread."""
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
 
 
 def about_itself(held: Held, request: object) -> Iterator[Reply]:

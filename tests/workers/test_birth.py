@@ -105,8 +105,9 @@ def test_only_one_child_is_started_and_not_born() -> None:
         assert nursery._mother is not None
 
 
-def test_where_the_system_refuses_children_are_started_one_by_one() -> None:
-    with opened("barren") as nursery:
+@pytest.mark.parametrize("why", ["barren", "threaded"])
+def test_where_none_can_be_born_children_are_started_one_by_one(why: str) -> None:
+    with opened(why) as nursery:
         said = all_of(nursery, 3)
         assert len({one.pid for one in said}) == 3
         assert all((one.parent, one.group) == (os.getpid(), one.pid) for one in said)
