@@ -5,7 +5,7 @@ lists, charges it, and takes all back a moment later. Measured for camera photog
 cache): 1.4 to 1.7 ms of CPU for each with a file of its own, 0.78 in memory that is there already, 0.63 for the hash.
 
 A child gets the buffer's descriptor and how much of it counts. It can change nothing: the buffer is sealed but for the
-mapping that this process has made before.
+mapping that this process has made before. What an earlier picture has left behind the bytes of a later one is cleared.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pipeline.sources import reading
 
 CAPACITY = 8 * 2**20  # bytes of one: what photographs seldom exceed. Pages that were never used take no memory
 _KEPT = 64 * 2**20  # bytes that all of them may hold, in flight or not, for one that is let go to be kept
+_ZEROS = memoryview(bytes(CAPACITY))  # never written, so it takes no memory either
 _SEAL_FUTURE_WRITE = 0x10  # F_SEAL_FUTURE_WRITE, Linux 5.1: no more writes but through mappings that exist
 _SEALS = 0x1 | 0x2 | 0x4 | _SEAL_FUTURE_WRITE  # F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW
 
@@ -36,6 +37,7 @@ class Buffer:
         os.ftruncate(self._file.number, CAPACITY)
         self._view = memoryview(mmap.mmap(self._file.number, CAPACITY))
         fcntl.fcntl(self._file.number, fcntl.F_ADD_SEALS, _SEALS)
+        self._dirty = 0  # bytes that may be other than 0
         self.taken = 0  # bytes that were used at the most, which are the ones it holds
         self.counted = 0  # of those, what whoever lends it knows of
 
@@ -51,6 +53,7 @@ class Buffer:
         """
         while start < end and (more := reading.read_into(descriptor, self._view[start:end])):
             start += more
+        self._dirty = max(self._dirty, start)
         self.taken = max(self.taken, start)
         return start
 
@@ -58,8 +61,10 @@ class Buffer:
         """Its first bytes."""
         return bytes(self._view[:size])
 
-    def sha256(self, size: int) -> bytes:
-        """Of its first `size` bytes; lets go of the GIL meanwhile."""
+    def complete(self, size: int) -> bytes:
+        """Clear all but the first `size` bytes, which are a whole picture; their SHA-256, without the GIL."""
+        self._view[size : self._dirty] = _ZEROS[: self._dirty - size]
+        self._dirty = size
         return hashlib.sha256(self._view[:size]).digest()
 
 

@@ -69,7 +69,7 @@ class _IntoBuffer:
                 raise reading.too_many_bytes(self._size, limit)
             if self._read == self._first < self._size:
                 self._read = self._buffer.fill(self._descriptor, self._first, self._size)
-            sha256 = self._buffer.sha256(self._read)
+            sha256 = self._buffer.complete(self._read)
         except BaseException:
             self._let_go()
             raise

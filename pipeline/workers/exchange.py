@@ -22,7 +22,7 @@ from pipeline.workers.token import Token
 class Held(NamedTuple):
     """What a request is about: the first `size` bytes of a file in memory, which nobody changes meanwhile.
 
-    There may be more in the file, left from earlier requests: memory that is used again costs less than new memory.
+    The file may be longer: memory that is used again costs less than new memory.
     """
 
     descriptor: int

@@ -44,6 +44,7 @@ def test_memory_is_used_again_and_only_what_was_read_counts(tmp_path: Path, file
     assert second.held.descriptor == first.held.descriptor
     assert held(second) == b"short"
     assert second.sha256 == hashlib.sha256(b"short").digest()
+    assert os.pread(second.held.descriptor, 2**20, len(b"short")).strip(b"\0") == b""
     second.let_go()
 
 

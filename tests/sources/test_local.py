@@ -272,7 +272,7 @@ def test_a_picture_larger_than_the_limit_fails_before_it_is_copied(
 ) -> None:
     source = local(root)
     monkeypatch.setattr(reading, "copy", None)
-    monkeypatch.setattr(Buffer, "sha256", None)
+    monkeypatch.setattr(Buffer, "complete", None)
     with pytest.raises(PictureError) as raised:
         source.read("a/x.jpg", at(source), Limits(file_size=len(JPEG) - 1))
     assert raised.value.kind is ErrorKind.TOO_MANY_BYTES
