@@ -29,7 +29,7 @@ def command(config: Path, only: tuple[str, ...], limit: int | None, force: bool,
     """Show what `pipeline run CONFIG` would do, a line a rendition, with the reason. Touches nothing."""
     from pipeline.config.load import load
     from pipeline.model import Job
-    from pipeline.plan.planner import PlanOptions
+    from pipeline.plan.options import PlanOptions
     from pipeline.run.planning import planned
     from pipeline.run.prediction import Forecast, predicted
 

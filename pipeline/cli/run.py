@@ -78,7 +78,7 @@ def command(
     from pipeline.cli.progress import ProgressBar
     from pipeline.cli.telling import Telling
     from pipeline.config.load import load
-    from pipeline.plan.planner import PlanOptions
+    from pipeline.plan.options import PlanOptions
     from pipeline.run.options import RunOptions
     from pipeline.run.run import run
 

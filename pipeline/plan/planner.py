@@ -13,7 +13,6 @@ import os
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from pipeline.config.settings import Config
 from pipeline.errors import PictureError, SourceTrouble
@@ -25,6 +24,7 @@ from pipeline.plan.glance import Glance
 from pipeline.plan.known import nothing_but_known_failures, verdict, without_known_failures
 from pipeline.plan.memory import Memory
 from pipeline.plan.naming import Naming, name_hash
+from pipeline.plan.options import PlanOptions
 from pipeline.plan.orphans import Leftovers, Orphan
 from pipeline.plan.reasons import nothing_to_do, reasons
 from pipeline.plan.recipe import recipe_id
@@ -35,16 +35,6 @@ from pipeline.sources.source import Folder, Source
 from pipeline.targets.target import Target
 
 _NO_STAT = Stat(0, 0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class PlanOptions:
-    """What the command line may ask of a plan."""
-
-    force: bool = False  # render everything again
-    only: tuple[str, ...] = ()  # globs; other sources are left out of the plan
-    limit: int | None = None  # stop after that many jobs
-    adopt: bool = False  # files at unclaimed target paths may be compared with, and kept where equal
 
 
 class Planner:

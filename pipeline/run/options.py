@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pipeline.config.settings import Config
-from pipeline.plan.planner import PlanOptions
+from pipeline.plan.options import PlanOptions
 from pipeline.run.hiring import most_threads
 from pipeline.run.tally import Summary
 from pipeline.workers import cpus, memory

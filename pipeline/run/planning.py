@@ -11,7 +11,8 @@ from pipeline.manifest.reader import Row
 from pipeline.manifest.store import Manifest
 from pipeline.model import KnownSource
 from pipeline.plan.memory import Memory
-from pipeline.plan.planner import Planner, PlanOptions
+from pipeline.plan.options import PlanOptions
+from pipeline.plan.planner import Planner
 from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
 

@@ -12,8 +12,9 @@ from pipeline.config.settings import Config
 from pipeline.errors import PipelineError
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.store import Manifest
+from pipeline.plan.options import PlanOptions
 from pipeline.plan.orphans import Orphan
-from pipeline.plan.planner import Planner, PlanOptions
+from pipeline.plan.planner import Planner
 from pipeline.run.locking import held
 from pipeline.run.prune import Fate, Verdict, find, obstacles, refusal, remove
 from pipeline.run.stop import Stop, on_signals

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from pipeline.config.settings import Config
 from pipeline.manifest.store import Manifest
-from pipeline.plan.planner import Planner, PlanOptions
+from pipeline.plan.options import PlanOptions
+from pipeline.plan.planner import Planner
 from pipeline.run.prune import Fate, find, refusal, remove
 from pipeline.targets.removal import Removal
 

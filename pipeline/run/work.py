@@ -11,13 +11,13 @@ from typing import TypeVar
 
 from pipeline.config.settings import Config
 from pipeline.errors import ErrorKind, ExitStatus, ManifestTrouble, SourceTrouble, Stopped
-from pipeline.manifest.claims import Claim
 from pipeline.manifest.store import Manifest
 from pipeline.model import Job, Record, Status
 from pipeline.plan.planner import Planner
 from pipeline.plan.versions import failure_key
 from pipeline.run import rendering
 from pipeline.run.alike import Alike
+from pipeline.run.claiming import claim
 from pipeline.run.clock import Pace
 from pipeline.run.handful import Handful, Handfuls, carriers
 from pipeline.run.hiring import Hiring, Occupancy
@@ -188,17 +188,8 @@ class Work:
         yield self._claim(batch)
 
     def _claim(self, jobs: list[Job]) -> list[Job]:
-        """Make the jobs' targets ours before they are written.
-
-        To adopt means that a file may be in the way: it becomes ours by its record, once it has proved equal.
-        """
         self._expect(len(jobs))
-        claims = [Claim(one.target, job.source, one.spec.name) for job in jobs for one in job.planned if not one.ours]
-        if claims and self._options.plan.adopt:
-            there = self._target.stats([claim.target for claim in claims])
-            claims = [claim for claim, stat in zip(claims, there, strict=True) if stat is None]
-        if claims:
-            self._manifest.claim(claims)
+        claim(self._manifest, self._target, jobs, adopt=self._options.plan.adopt)
         return jobs
 
     def _came_to(self, record: Record) -> None:

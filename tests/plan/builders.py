@@ -11,7 +11,8 @@ from pipeline.manifest.failures import KnownFailure
 from pipeline.manifest.reader import Row
 from pipeline.model import Job, KnownRendition, KnownSource, Limits, Reason, Record, Spec, Status
 from pipeline.plan.naming import Naming
-from pipeline.plan.planner import Planner, PlanOptions
+from pipeline.plan.options import PlanOptions
+from pipeline.plan.planner import Planner
 from pipeline.plan.recipe import recipe_id
 from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget

@@ -22,7 +22,7 @@ from pipeline.model import (
     Status,
     Written,
 )
-from pipeline.plan.planner import PlanOptions
+from pipeline.plan.options import PlanOptions
 from pipeline.render.line import render
 from pipeline.run.alike import Alike
 from pipeline.workers.exchange import Held, Reply

@@ -98,7 +98,7 @@ def test_a_new_rendition_is_made_and_the_others_are_left_alone(world: World) -> 
 
 
 def test_force_makes_everything_again_with_the_same_bytes(world: World) -> None:
-    from pipeline.plan.planner import PlanOptions
+    from pipeline.plan.options import PlanOptions
 
     before = world.tree()
     assert world.run(plan=PlanOptions(force=True)).pictures == {"done": 6}
@@ -119,7 +119,7 @@ def test_a_source_replaced_by_another_format_keeps_its_target(world: World) -> N
 
 
 def test_only_and_limit_narrow_the_run(world: World) -> None:
-    from pipeline.plan.planner import PlanOptions
+    from pipeline.plan.options import PlanOptions
 
     world.configure(world.text.replace("height: 32", "height: 30"))
     assert world.run(plan=PlanOptions(only=("a/**",))).pictures["done"] == 2

@@ -14,7 +14,7 @@ import pytest
 from pipeline.errors import ErrorKind, ExitStatus, PictureError
 from pipeline.manifest.store import Manifest
 from pipeline.model import NotRendered, RenderAnswer, RenderTask
-from pipeline.plan.planner import PlanOptions
+from pipeline.plan.options import PlanOptions
 from pipeline.render import line
 from pipeline.run.failing import failures, retry
 from pipeline.run.tally import Summary

@@ -16,7 +16,7 @@ from pipeline.errors import ExitStatus, Locked, SourceTrouble
 from pipeline.manifest.claims import Claim, ClaimedFile
 from pipeline.manifest.lock import RunLock
 from pipeline.manifest.store import Manifest
-from pipeline.plan.planner import PlanOptions
+from pipeline.plan.options import PlanOptions
 from pipeline.run.prune import Fate, find, refusal
 from pipeline.run.pruning import Pruned, PruneRefused, look, prune
 from pipeline.sources.walk import Walk

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.errors import ExitStatus, Locked, PipelineError, SourceTrouble, TargetTrouble
 from pipeline.manifest.lock import RunLock
-from pipeline.plan.planner import PlanOptions
+from pipeline.plan.options import PlanOptions
 from pipeline.run.options import Progress, RunOptions
 from pipeline.run.run import run
 from pipeline.sources.local import LocalSource

@@ -65,7 +65,7 @@ def test_every_number_of_threads_processes_and_queue_gives_equal_trees_and_equal
 
 @pytest.mark.usefixtures("settled")
 def test_a_run_in_two_halves_equals_a_run_in_one(tmp_path: Path) -> None:
-    from pipeline.plan.planner import PlanOptions
+    from pipeline.plan.options import PlanOptions
 
     worlds = []
     for name in ("whole", "halves"):

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import ExitStatus
-from pipeline.plan.planner import PlanOptions
+from pipeline.plan.options import PlanOptions
 from pipeline.run.verify import verify
 from tests.world import World
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from pipeline.config.settings import Config
 from pipeline.errors import SourceTrouble
 from pipeline.model import Job
-from pipeline.plan.planner import PlanOptions
+from pipeline.plan.options import PlanOptions
 from pipeline.run import rendering
 from pipeline.run.locking import held
 from pipeline.run.options import RunOptions, Workers, workers

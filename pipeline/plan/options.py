@@ -1,0 +1,15 @@
+"""What the command line may ask of a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """Of one plan, for one run."""
+
+    force: bool = False  # render everything again
+    only: tuple[str, ...] = ()  # globs; other sources are left out of the plan
+    limit: int | None = None  # stop after that many jobs
+    adopt: bool = False  # files at unclaimed target paths may be compared with, and kept where equal

@@ -1,0 +1,23 @@
+"""The targets of jobs become ours before they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.manifest.claims import Claim
+from pipeline.manifest.store import Manifest
+from pipeline.model import Job
+from pipeline.targets.target import Target
+
+
+def claim(manifest: Manifest, target: Target, jobs: Sequence[Job], *, adopt: bool) -> None:
+    """Claim, durably, what `jobs` are to make and is not ours yet. Raises `ManifestTrouble` and `TargetTrouble`.
+
+    To adopt means that a file may be in the way: it becomes ours by its record, once it has proved equal.
+    """
+    claims = [Claim(one.target, job.source, one.spec.name) for job in jobs for one in job.planned if not one.ours]
+    if claims and adopt:
+        there = target.stats([one.target for one in claims])
+        claims = [one for one, stat in zip(claims, there, strict=True) if stat is None]
+    if claims:
+        manifest.claim(claims)
