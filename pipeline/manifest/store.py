@@ -41,7 +41,8 @@ class Manifest:
         self._rows = RowWriter()
         self._records = GroupCommit(self._write_records, _nothing)
         self._claims = GroupCommit(self._write_claims, _nothing)  # its own: a claim never waits for a target's sync
-        self._seen = Seen(connection)
+        with self._database.reading() as open_connection:
+            self._seen = Seen(open_connection)
         self._changed = False  # since the last backup; a run that only ended is not worth copying everything
 
     @classmethod

@@ -28,7 +28,7 @@ class Drawn:
         self.picture = picture
         self._task = task
         self._made: dict[tuple[Box, Size, Size, int, Resampler, Larger | None], Pixels] = {}
-        alone = len(task.specs) + len(task.beside) < 2
+        alone = len(task.specs) + len(task.beside) + task.placeholder < 2  # a placeholder is one more rendition
         self._others: Others | None = None if still and not alone else {}  # found when they are first needed
 
     def pixels(self, spec: Spec, shown: Framing, placement: Placement) -> Pixels:

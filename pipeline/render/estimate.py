@@ -22,6 +22,7 @@ animations of 20 frames): the sum was never below the peak, and mostly at 1.1 to
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 from PIL import JpegImagePlugin
@@ -110,12 +111,17 @@ def estimate(source: Source, task: RenderTask, frames: int) -> int:
         tuple((layer[1], layer[2]) for layer in progressive),
     )
     file = len(source.view) * ((source.format in _HOLDS_FILE) + isinstance(source.view, bytes))
-    return _of_shape(shape, task) + _metadata(source) + file
+    return _by_shape(task)(shape) + _metadata(source) + file
 
 
-@functools.lru_cache(maxsize=64)
-def _of_shape(shape: _Shape, task: RenderTask) -> int:
-    """All but file and metadata. Small pictures are often of one size, and this is a twentieth of their time."""
+@functools.lru_cache(maxsize=4)  # of which each may hold a font; a child keeps as many requests
+def _by_shape(task: RenderTask) -> Callable[[_Shape], int]:
+    """Small pictures are often of one size, and to work this out is a twentieth of their time."""
+    return functools.lru_cache(maxsize=64)(functools.partial(_of_shape, task))
+
+
+def _of_shape(task: RenderTask, shape: _Shape) -> int:
+    """All but file and metadata."""
     (width, height), upright, shrink, frames = shape.size, shape.upright, shape.shrink, shape.frames
     pixels = -(-width // shrink) * -(-height // shrink)
     total = _BASE + _decoder(shape, pixels) + _picture(shape, pixels)

@@ -65,6 +65,7 @@ _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
         ("PPM", rb"P[1-6f][\s#]"),
     )
 )
+_MARK = 256  # bytes, which hold every mark
 _WEAK = ("BMP", "ICO", "PPM")  # marks so short that a text can begin with them by chance
 
 # Pictures that are known and not decoded here.
@@ -121,20 +122,19 @@ def opening(held: Held) -> Iterator[Source]:
     if held.size == 0:
         raise PictureError(ErrorKind.NOT_A_PICTURE, "empty file")
     is_whole = os.fstat(held.descriptor).st_size == held.size
-    if not is_whole or held.size <= _SMALL:
+    name = _recognised(os.pread(held.descriptor, min(held.size, _MARK), 0))
+    if name != "TIFF" and (not is_whole or held.size <= _SMALL):
         content = os.pread(held.descriptor, held.size, 0)
-        if (name := _recognised(content)) != "TIFF":
-            with _image(name, io.BytesIO(content), content) as image:
-                yield Source(image, content, name)
-            return
+        with _image(name, io.BytesIO(content), content) as image:
+            yield Source(image, content, name)
+        return
     # The mapping is private: the kernel refuses shared ones of a sealed file before Linux 6.7.
     with (
         _file(held, is_whole=is_whole) as file,
         mmap.mmap(file.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ) as view,
+        _image(name, file, view) as image,
     ):
-        name = _recognised(view)
-        with _image(name, file, view) as image:
-            yield Source(image, view, name)
+        yield Source(image, view, name)
 
 
 def _file(held: Held, *, is_whole: bool) -> IO[bytes]:

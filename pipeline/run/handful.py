@@ -27,6 +27,7 @@ from pipeline.run.alike import Alike
 from pipeline.run.delivery import Made, delivered
 from pipeline.run.line import Line, Terms
 from pipeline.sources.source import Grown, Picture, Source, Unsupported, Vanished
+from pipeline.targets.files import TOGETHER
 from pipeline.targets.target import Target
 from pipeline.workers.budget import Budget
 from pipeline.workers.exchange import Bounds, Renderer, Reply
@@ -127,8 +128,10 @@ class Handfuls:
         if self._seen < _KNOWN:
             return 1
         soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        each = 2 + len(self._terms.specs)  # a picture and its mapping, and what comes of it
-        open_files = _MOST if soft < 0 else (soft - _DESCRIPTORS) // (threads * each)
+        specs = len(self._terms.specs)
+        each = 2 + specs  # a picture and its mapping, and what comes of it; that is written to as many, up to a number
+        rest = (soft - _DESCRIPTORS) // threads
+        open_files = _MOST if soft < 0 else max(rest // (each + specs), (rest - TOGETHER) // each)
         return max(1, min(_MOST, int(_SECONDS / max(self._seconds, 1e-6)), open_files, _SENT // each))
 
     def _together(self, handful: Handful, jobs: Sequence[Job], token: Token) -> list[Job]:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from pipeline.run.handful import Handful
+from pipeline.targets.files import TOGETHER
 from pipeline.workers.crew import Crew
 from pipeline.workers.exchange import Bounds, Exchange, Held, Renderer, Several
 from pipeline.workers.token import TICK, Token
@@ -115,4 +116,5 @@ class Hiring:
 def most_threads(renditions: int) -> int:
     """How many threads may be hired where a picture has so many renditions: open files are what runs out first."""
     soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MOST if soft < 0 else max(1, min(MOST, (soft - _DESCRIPTORS) // (renditions + 6)))
+    each = renditions + min(renditions, TOGETHER) + 6
+    return MOST if soft < 0 else max(1, min(MOST, (soft - _DESCRIPTORS) // each))

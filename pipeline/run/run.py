@@ -20,12 +20,13 @@ from pipeline.manifest.store import Manifest
 from pipeline.plan.versions import failure_key
 from pipeline.run import clock
 from pipeline.run.locking import held
-from pipeline.run.options import Begun, Progress, RunOptions, Workers
+from pipeline.run.options import Begun, Progress, RunOptions, Workers, workers
 from pipeline.run.stop import Stop, on_signals
 from pipeline.run.tally import Summary
 from pipeline.run.work import Work
 from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
+from pipeline.workers import memory
 
 _CLEAN = (ExitStatus.OK, ExitStatus.FAILED)
 _NOTICES = 2.0  # seconds for telling whom it concerns, then
@@ -50,7 +51,7 @@ def run(
     limits = (options.max_runtime or config.max_runtime, options.until or config.until)
     stop = Stop(clock.deadline(*limits))
     identity = uuid.uuid4().hex
-    source = LocalSource(config.source)
+    source = LocalSource(config.source, memory.for_buffers(workers(config, options).memory))
     source.stats("", ())  # a source that is not there is told before anything is made
     make_parents(config)
     target = LocalTarget(config.target, identity)

@@ -10,19 +10,17 @@ mapping that this process has made before. What an earlier picture has left behi
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import mmap
 import os
 import threading
 
-from pipeline.errors import SourceTrouble
 from pipeline.folder import Descriptor
 from pipeline.sources import reading
+from pipeline.workers import memory
 
 CAPACITY = 8 * 2**20  # bytes of one: what photographs seldom exceed. Pages that were never used take no memory
-_KEPT = 64 * 2**20  # bytes that all of them may hold, in flight or not, for one that is let go to be kept
 _ZEROS = memoryview(bytes(CAPACITY))  # never written, so it takes no memory either
 _SEAL_FUTURE_WRITE = 0x10  # F_SEAL_FUTURE_WRITE, Linux 5.1: no more writes but through mappings that exist
 _SEALS = 0x1 | 0x2 | 0x4 | _SEAL_FUTURE_WRITE  # F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW
@@ -38,8 +36,7 @@ class Buffer:
         self._view = memoryview(mmap.mmap(self._file.number, CAPACITY))
         fcntl.fcntl(self._file.number, fcntl.F_ADD_SEALS, _SEALS)
         self._dirty = 0  # bytes that may be other than 0
-        self.taken = 0  # bytes that were used at the most, which are the ones it holds
-        self.counted = 0  # of those, what whoever lends it knows of
+        self.counted = 0  # bytes of memory that whoever lends it knows of
 
     @property
     def descriptor(self) -> int:
@@ -51,11 +48,15 @@ class Buffer:
 
         Raises `PictureError`.
         """
+        self._dirty = max(self._dirty, end)  # also where a read fails that has brought some of it
         while start < end and (more := reading.read_into(descriptor, self._view[start:end])):
             start += more
-        self._dirty = max(self._dirty, start)
-        self.taken = max(self.taken, start)
         return start
+
+    @property
+    def taken(self) -> int:
+        """Bytes of memory that it holds: what was ever touched, whoever did."""
+        return os.fstat(self._file.number).st_blocks * 512
 
     def head(self, size: int) -> bytes:
         """Its first bytes."""
@@ -71,7 +72,9 @@ class Buffer:
 class Buffers:
     """Lends buffers to I/O threads, the one that was used last first: the processor may still have it in a cache."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int = memory.BUFFERS) -> None:
+        """`kept`: bytes that all of them may hold, in flight or not, for one that is let go to be kept."""
+        self._kept = kept
         self._lock = threading.Lock()
         self._idle: list[Buffer] = []
         self._taken = 0  # bytes that all of them hold
@@ -90,17 +93,18 @@ class Buffers:
         try:
             return Buffer()
         except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.EPERM):
-                raise (reading.out_of_resources(error) or SourceTrouble(f"no memory file: {error.strerror}")) from error
-            self._refused = True
+            if lacking := reading.out_of_resources(error):
+                raise lacking from error
+            self._refused = True  # no such seal, or files of this size are not allowed
             return None
 
     def take_back(self, buffer: Buffer) -> None:
         """Keep it for the next one, unless all hold too much: nobody reads in it any more."""
+        taken = buffer.taken
         with self._lock:
-            self._taken += buffer.taken - buffer.counted
-            buffer.counted = buffer.taken
-            if self._taken <= _KEPT:
+            self._taken += taken - buffer.counted
+            buffer.counted = taken
+            if self._taken <= self._kept:
                 self._idle.append(buffer)
             else:
-                self._taken -= buffer.taken
+                self._taken -= taken

@@ -39,7 +39,7 @@ class Copying(Protocol):
 
 def begun(buffers: Buffers, descriptor: int, size: int) -> Copying:
     """Start with the file in `descriptor`, which has `size` bytes. Raises as `Copying.rest` does."""
-    buffer = buffers.lend() if size <= CAPACITY else None
+    buffer = buffers.lend() if size < CAPACITY else None
     if buffer is None:
         return _IntoFile(descriptor)
     try:
@@ -50,14 +50,14 @@ def begun(buffers: Buffers, descriptor: int, size: int) -> Copying:
 
 
 class _IntoBuffer:
-    """Reads what the file was said to have; that there is more is seen in its stat afterwards."""
+    """Reads what the file was said to have, and one byte more, which is not there if that was true."""
 
     def __init__(self, buffers: Buffers, buffer: Buffer, descriptor: int, size: int) -> None:
         self._descriptor = descriptor
-        self._size = size
+        self._end = size + 1
         self._buffer = buffer
         self._let_go = functools.partial(buffers.take_back, buffer)
-        self._first = min(size, reading.CHUNK)
+        self._first = min(self._end, reading.CHUNK)
         self._read = buffer.fill(descriptor, 0, self._first)
 
     def head(self, size: int) -> bytes:
@@ -65,10 +65,10 @@ class _IntoBuffer:
 
     def rest(self, limit: int) -> Copied:
         try:
-            if self._size > limit:
-                raise reading.too_many_bytes(self._size, limit)
-            if self._read == self._first < self._size:
-                self._read = self._buffer.fill(self._descriptor, self._first, self._size)
+            if self._end - 1 > limit:
+                raise reading.too_many_bytes(self._end - 1, limit)
+            if self._read == self._first < self._end:
+                self._read = self._buffer.fill(self._descriptor, self._first, self._end)
             sha256 = self._buffer.complete(self._read)
         except BaseException:
             self._let_go()

@@ -23,6 +23,7 @@ from pipeline.sources.globs import Globs
 from pipeline.sources.marks import NO_FILE, Mark, marks
 from pipeline.sources.source import Folder, Grown, Picture, Unsupported, Vanished
 from pipeline.sources.walk import Walk
+from pipeline.workers import memory
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE})  # ENXIO: a socket, by now
 
@@ -30,12 +31,13 @@ _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.
 class LocalSource:
     """The files below one folder; a `Source`. The folder is opened at the first call and stays open."""
 
-    def __init__(self, settings: SourceSettings) -> None:
+    def __init__(self, settings: SourceSettings, kept: int = memory.BUFFERS) -> None:
+        """`kept`: bytes of memory for pictures that it may hold on to."""
         self._settings = settings
         self._include = Globs(settings.include)
         self._exclude = Globs(settings.exclude)
         self._opened: Descent | None = None
-        self._buffers = Buffers()
+        self._buffers = Buffers(kept)
         follow = 0 if settings.follow_symlinks else os.O_NOFOLLOW
         self._flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | follow
 
@@ -231,7 +233,12 @@ class LocalSource:
                 return None  # it grows
             raise
         stat = fingerprint(found)
-        if held.size != stat.size or not stat.same_content(fingerprint(os.fstat(descriptor))):
+        try:
+            same = held.size == stat.size and stat.same_content(fingerprint(os.fstat(descriptor)))
+        except BaseException:
+            let_go()
+            raise
+        if not same:
             let_go()
             return None
         return Picture(held, sha256, stat, head, kind, time.perf_counter() - began, let_go)

@@ -17,7 +17,7 @@ CHUNK = 1 << 20
 _PROBE = ".pipeline-probe"
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC  # flags of a file that must not exist yet
 _RENAME_NOREPLACE = 1  # renameat2(2)
-_NO_SUCH_RENAME = frozenset({errno.EINVAL, errno.ENOSYS, errno.EPERM})  # NFS; old kernels; filters of containers
+_NO_SUCH_RENAME = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM})  # NFS; old kernels; filters
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})  # FAT and its like: no hard links
 
 

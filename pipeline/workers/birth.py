@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from pipeline.workers import wire
 from pipeline.workers.confine import is_alone
@@ -33,23 +34,36 @@ def is_possible() -> bool:
 def bear(sock: socket.socket, begin: Callable[[], None]) -> socket.socket:
     """Answers that it is ready, and bears a process for each message, which brings its socket and standard error.
 
-    Returns in what is born, with its socket, after `begin`. Raises `wire.Closed` when nobody asks any more.
+    What is born says so itself, by its own socket, after `begin`: should this process be killed in between, the run
+    knows nevertheless whom to bury. Returns in what is born, with its socket. Raises `wire.Closed` when nobody asks any
+    more.
     """
     offer_to_the_killer()
     wire.answer(sock, Born(0))
     while True:
         _nothing, held = wire.hear(sock)
-        born = _clone() if is_alone() else -errno.EAGAIN  # what other threads held would never be let go of
-        if born == 0:
+        own, errors = socket.socket(fileno=held[0].descriptor), held[1].descriptor
+        made = _clone() if _is_alone() else -errno.EAGAIN  # what other threads held would never be let go of
+        if made == 0:
             sock.close()
-            own, errors = (one.descriptor for one in held)
             os.dup2(errors, 2)
             os.close(errors)
             os.setpgid(0, 0)
             begin()
-            return socket.socket(fileno=own)
-        wire.close_all(one.descriptor for one in held)
-        wire.answer(sock, Born(born))
+            wire.answer(own, Born(os.getpid()))
+            return own
+        os.close(errors)
+        if made < 0:
+            with suppress(wire.Closed):
+                wire.answer(own, Born(made))
+        own.close()
+
+
+def _is_alone() -> bool:
+    try:
+        return is_alone()
+    except OSError:  # no /proc
+        return False
 
 
 def _clone() -> int:

@@ -83,7 +83,9 @@ class Confinement:
 
 
 class Born(NamedTuple):
-    """What a process that bears others says: the new one's number, or the error's below 0. 0: it is ready to."""
+    """What one says that was born: its number. Or its mother for it, who could not bear it: that of the error, below 0.
+    And she of herself, once she is ready: 0.
+    """
 
     number: int
 

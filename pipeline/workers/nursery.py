@@ -50,6 +50,7 @@ class Nursery:
         self._waiting = 0  # threads that want one
         self._failure: BaseException | None = None
         self._mother: Mother | None = None  # the starter's
+        self._births = birth.is_possible()
         self._closing = False
         self._patience = iter([True] * _KILLED)  # next() on it is atomic
         self.confinement: Confinement | None = None
@@ -107,7 +108,7 @@ class Nursery:
 
     def _new(self) -> Child:
         """A child, born by a mother where it is not the only one. Raises why there will be none."""
-        while (self._alive > 1 or self._mother is not None) and birth.is_possible():
+        while (self._alive > 1 or self._mother is not None) and self._births and not self._closing:
             mother = self._mother = self._mother or Mother(self._setup)
             if self._closing:
                 mother.give_up()
@@ -118,15 +119,21 @@ class Nursery:
             except (wire.Closed, wire.NotOurs, TimeoutError) as error:
                 self._bury(mother, closed=isinstance(error, wire.Closed))
             except OSError:  # this system does not let her
-                break
+                self._births = False
+        if self._closing:
+            raise PipelineError("the nursery closes")
         return Child(self._setup)
 
     def _bury(self, mother: Mother, *, closed: bool) -> None:
-        """Another takes her place, but for one that could not start: so would the next one. Raises `PipelineError`."""
+        """Another takes her place, but for one that could not start: so would the next one. Raises `PipelineError`.
+
+        One that was ready and has borne nobody was the last: something here does not let her live.
+        """
         self._mother = None
         mother.end(closed=closed and not self._closing)
-        killed = mother.code == -signal.SIGKILL and next(self._patience, None)
-        if self._closing or not (mother.is_ready or killed):
+        if mother.is_ready:
+            self._births = mother.has_borne
+        elif not closed or mother.code != -signal.SIGKILL or self._closing or not next(self._patience, None):
             raise PipelineError(f"a rendering child could not start ({mother.how_it_ended})")
 
     def _give_back(self, child: Child) -> None:
@@ -209,8 +216,8 @@ class Nursery:
     def _learn(self, child: Child) -> None:
         with self._lendable:
             self.confinement = self.confinement or child.confinement
-            of_mother = () if self._mother is None else self._mother.first_words
-            self.remarks = self.remarks or of_mother or child.first_words
+            mother = self._mother  # which the starter may set to None meanwhile
+            self.remarks = self.remarks or (mother.first_words if mother is not None else ()) or child.first_words
 
     def _drop(self, child: Child, failure: BaseException | None = None) -> None:
         with self._lendable:

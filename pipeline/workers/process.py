@@ -29,7 +29,7 @@ class Child:
     """One process and the socket to it. Used by one thread at a time."""
 
     def __init__(self, setup: Setup, mother: Mother | None = None) -> None:
-        """Started, or born by `mother`, whose setup is the same. Raises `OSError`, and what `Mother.bear` raises."""
+        """Started, or born by `mother`, whose setup is the same. Raises `OSError`, and what `Mother.born` raises."""
         self._started: subprocess.Popen[bytes] | None = None
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._chatter, chatter_end = os.pipe2(os.O_NONBLOCK) if hasattr(os, "pipe2") else _pipe()
@@ -40,7 +40,9 @@ class Child:
                     self._started = _start(theirs.fileno(), chatter_end)
                     self.pid = self._started.pid
                 else:
-                    self.pid = mother.bear(theirs.fileno(), chatter_end)
+                    mother.bear(theirs.fileno(), chatter_end)
+            if mother is not None:
+                self.pid = mother.born(mine)
         except BaseException:
             mine.close()
             os.close(self._chatter)
@@ -48,8 +50,6 @@ class Child:
         finally:
             os.close(chatter_end)
         self.socket = mine
-        with suppress(OSError):  # it does so itself, but whoever kills the group must find it already
-            os.setpgid(self.pid, self.pid)
         self.confinement: Confinement | None = None  # None until it is ready
         self.code: int | None = None
         self.how_it_ended = ""
@@ -139,10 +139,13 @@ class Mother(Child):
     def __init__(self, setup: Setup) -> None:
         super().__init__(replace(setup, bears=True))
         self.is_ready = False
+        self.has_borne = False
 
     def await_ready(self, token: Token) -> None:
         """See `Child`."""
-        if self._next(token) != 0:
+        said, descriptors = self.await_reply(token, _START)
+        wire.close_all(descriptors)
+        if said != Born(0):
             raise wire.Closed
         self.first_words = self.chatter()
         self.is_ready = True
@@ -152,22 +155,31 @@ class Mother(Child):
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
 
-    def bear(self, sock: int, chatter: int) -> int:
-        """The number of a new process with that socket and standard error. Raises `OSError` where there can be none,
-        and as `await_reply` does where she has died.
-        """
+    def bear(self, sock: int, chatter: int) -> None:
+        """Ask her for a process with that socket and standard error. Raises `wire.Closed` where she has died."""
         wire.tell(self.socket, None, (Held(sock, 0), Held(chatter, 0)))
-        number = self._next(Token())
+
+    def born(self, sock: socket.socket) -> int:
+        """The number of the process that has the other end of `sock`. Raises `OSError` where there can be none,
+        `wire.Closed` where she has died, and as `wire.take` does.
+        """
+        poll = select.poll()
+        poll.register(sock, select.POLLIN)
+        poll.register(self.socket, 0)  # that she is gone is always told
+        ticks = _START
+        while not (answered := poll.poll(TICK * 1000)) and ticks:
+            ticks -= 1
+        if sock.fileno() not in dict(answered):  # what she bore before has a moment to speak up
+            poll.unregister(self.socket)
+            if not poll.poll(_EXIT):
+                raise wire.Closed
+        said, descriptors = wire.take(sock)
+        wire.close_all(descriptors)
+        number = said.number if isinstance(said, Born) else 0
         if number <= 0:
             raise OSError(-number, os.strerror(-number))
+        self.has_borne = True
         return number
-
-    def _next(self, token: Token) -> int:
-        said, descriptors = self.await_reply(token, _START)
-        wire.close_all(descriptors)
-        if not isinstance(said, Born):
-            raise wire.Closed
-        return said.number
 
 
 class Allowance:

@@ -19,6 +19,7 @@ FORBIDDEN: _Numbers = {
     "open_by_handle_at": (304, 265),
     "name_to_handle_at": (303, 264),
     "truncate": (76, 45),
+    "fallocate": (285, 47),  # memory that no limit of the process counts
     "rename": (82, None),
     "renameat": (264, 38),
     "renameat2": (316, 276),

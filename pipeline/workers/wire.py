@@ -16,6 +16,7 @@ import struct
 import time
 from collections.abc import Iterable, Sequence
 
+from pipeline.errors import PipelineError
 from pipeline.workers import values
 from pipeline.workers.exchange import Held
 
@@ -128,7 +129,7 @@ def _receive_with_descriptors(sock: socket.socket, size: int, descriptors: list[
     space = socket.CMSG_SPACE(_FDS_AT_ONCE * 4)
     patience.spend()
     try:
-        part, ancillary, _flags, _address = sock.recvmsg(size, space, getattr(socket, "MSG_CMSG_CLOEXEC", 0))
+        part, ancillary, flags, _address = sock.recvmsg(size, space, getattr(socket, "MSG_CMSG_CLOEXEC", 0))
     except ConnectionResetError as error:
         raise Closed from error
     for level, kind, content in ancillary:
@@ -136,6 +137,8 @@ def _receive_with_descriptors(sock: socket.socket, size: int, descriptors: list[
             fds = array.array("i")
             fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
             descriptors.extend(fds)
+    if flags & socket.MSG_CTRUNC:  # there was no room for them in this process
+        raise PipelineError("too many open files; fewer threads would need less")
     if not part:
         raise Closed
     return part + _exactly(sock, size - len(part), patience) if len(part) < size else part

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.manifest import made
+from pipeline.errors import ManifestTrouble
+from pipeline.manifest import made, store
 from pipeline.manifest.database import connect
 from pipeline.manifest.seen import Seen
 from pipeline.model import Record
@@ -56,3 +57,18 @@ def test_it_never_says_no_to_what_has_come_and_seldom_yes_to_anything_else(tmp_p
         seen.add(sha(number))
     assert all(sha(number) in seen for number in range(100_000))
     assert sum(sha(-number) in seen for number in range(1, 10_001)) < 20
+
+
+def test_a_table_that_cannot_be_read_is_trouble_of_the_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large manifest is not checked as a whole when it is opened."""
+    with opened(tmp_path):
+        pass
+
+    def damaged(connection: sqlite3.Connection) -> Seen:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    monkeypatch.setattr(store, "Seen", damaged)
+    with pytest.raises(ManifestTrouble, match="malformed"):
+        opened(tmp_path)

@@ -7,6 +7,7 @@ from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import Format, Header, Limits, RenderTask, Spec
+from pipeline.render.estimate import _by_shape
 from pipeline.render.line import render
 from pipeline.workers.exchange import whole
 from tests.pictures import descriptor_of, encoded, giant_gif, giant_png, jpeg_of_scans, quarters
@@ -140,3 +141,10 @@ def test_a_png_whose_palette_is_missing_has_a_header_all_the_same() -> None:
     at = content.index(b"PLTE") - 4
     length = int.from_bytes(content[at : at + 4], "big")
     assert header_of(content[:at] + content[at + length + 12 :]).mode == "P"
+
+
+def test_no_more_requests_are_kept_for_their_estimates_than_a_child_keeps_anyway() -> None:
+    """Each may hold a picture or a font of megabytes, and be unlike the one before only in where it looks."""
+    for number in range(20):
+        header_of(encoded(quarters((64, 48)), "PNG"), specs=(Spec("a", 10 + number),))
+    assert _by_shape.cache_info().currsize <= 4

@@ -11,13 +11,13 @@ from pipeline.model import Header, Limits, RenderAnswer, RenderTask, Spec
 from pipeline.render.line import render
 from pipeline.render.placeholder import placeholder
 from pipeline.workers.exchange import whole
-from tests.pictures import BLUE, RED, as_stored, descriptor_of, encoded, exif, quarters
+from tests.pictures import BLUE, RED, as_stored, descriptor_of, encoded, exif, noise, quarters
 
 
-def _answer(content: bytes, *, wanted: bool = True, width: int = 20) -> RenderAnswer:
+def _answer(content: bytes, *, wanted: bool = True, width: int = 20, more: tuple[Spec, ...] = ()) -> RenderAnswer:
     descriptor = descriptor_of(content)
     try:
-        steps = render(whole(descriptor), RenderTask((Spec("thumb", width),), Limits(), placeholder=wanted))
+        steps = render(whole(descriptor), RenderTask((Spec("thumb", width), *more), Limits(), placeholder=wanted))
         assert isinstance(next(steps).payload, Header)
         reply = next(steps)
         for made in reply.descriptors:
@@ -86,6 +86,14 @@ def test_what_does_not_show_does_not_count() -> None:
 def test_it_is_the_same_every_time() -> None:
     image = Image.effect_mandelbrot((100, 75), (-2, -1.5, 1, 1.5), 60).convert("RGB")
     assert placeholder(image) == placeholder(image.copy())
+
+
+def test_it_is_made_of_the_larger_rendition_whether_that_is_one_of_several_or_alone() -> None:
+    """The decoded picture and a rendition of it differ a little, so that it matters which."""
+    content = encoded(noise((900, 700), 90).convert("RGB"), "PNG")
+    alone = _answer(content, width=640)
+    several = _answer(content, width=640, more=(Spec("other", 640),))
+    assert (alone.color, alone.thumbhash) == (several.color, several.thumbhash)
 
 
 def test_the_part_that_a_sidecar_leaves_is_what_it_stands_for() -> None:

@@ -224,7 +224,8 @@ def change_while_reading(monkeypatch: pytest.MonkeyPatch, path: Path, times: int
 
     def read_into(descriptor: int, room: memoryview) -> int:
         size = into(descriptor, room)
-        change()
+        if not size:
+            change()
         return size
 
     monkeypatch.setattr(reading, "read", read)
@@ -311,7 +312,7 @@ def test_no_more_is_copied_than_was_listed_or_a_mebibyte(root: Path, way: str, m
     monkeypatch.setattr(reading, "read_into", into_while_it_grows)
     with pytest.raises(Grown):
         source.read("a/x.jpg", replace(listed, size=size), Limits())
-    assert most == ([2**20, size - 2**20, 2**20] if way == "a buffer" else [size])
+    assert most == ([2**20, size + 1 - 2**20, 2**20] if way == "a buffer" else [size])
 
 
 def test_a_film_larger_than_the_limit_is_just_unsupported(root: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pipeline.config.settings import Durability, TargetSettings
 from pipeline.errors import ErrorKind, PictureError, TargetTrouble
 from pipeline.model import Written
 from pipeline.targets import placing
-from pipeline.targets.files import Files
+from pipeline.targets.files import TOGETHER, Files
 from pipeline.targets.local import LocalTarget
 from pipeline.targets.output import Output
 from pipeline.targets.target import ToWrite
@@ -94,6 +95,60 @@ def test_what_is_in_the_way_of_one_costs_that_one_only(root: Path, several: list
     kinds = [what.kind if isinstance(what, PictureError) else "written" for what in came]
     assert kinds == ["written", ErrorKind.NOT_OURS, "written", "written", ErrorKind.BAD_NAME, ErrorKind.BAD_NAME]
     assert written(root) == {name: name for name in NAMES} | {"a/2.jpg": "mine"}
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EBUSY])
+def test_a_sync_that_fails_for_the_names_sake_costs_that_one_only(
+    root: Path, several: list[ToWrite], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    ready, really, left = target(root), os.fsync, [2]
+
+    def fsync(descriptor: int) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise OSError(number, os.strerror(number))
+        really(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    came = ready.write_all(several)
+    assert [what.kind if isinstance(what, PictureError) else "written" for what in came] == [
+        "written", ErrorKind.BAD_NAME, "written", "written"
+    ]  # fmt: skip
+    assert written(root) == {name: name for name in NAMES if name != "a/2.jpg"}
+
+
+def test_many_are_written_a_few_at_a_time(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[int] = []
+    really = Output.hurry
+
+    def hurry(output: Output) -> None:
+        opened.append(len(os.listdir("/proc/self/fd")))
+        really(output)
+
+    monkeypatch.setattr(Output, "hurry", hurry)
+    with tempfile.TemporaryFile() as file:
+        before = len(os.listdir("/proc/self/fd"))
+        came = target(root).write_all([ToWrite(f"{number}.jpg", file.fileno(), replace=False) for number in range(50)])
+    assert all(isinstance(one, Written) for one in came)
+    assert len(everything(root)) == 50
+    assert max(opened) - before <= TOGETHER + 3
+
+
+@pytest.mark.parametrize("durability", list(Durability))
+def test_the_disk_is_hurried_only_where_it_is_waited_for(
+    root: Path, several: list[ToWrite], monkeypatch: pytest.MonkeyPatch, durability: Durability
+) -> None:
+    hurried: list[Output] = []
+    monkeypatch.setattr(Output, "hurry", lambda output: hurried.append(output))
+    target(root, durability).write_all(several)
+    assert len(hurried) == (len(several) if durability is Durability.SYNC else 0)
+
+
+def test_advice_that_a_system_does_not_take_is_no_failure(
+    root: Path, several: list[ToWrite], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "posix_fadvise", failing(errno.EINVAL))
+    assert all(isinstance(one, Written) for one in target(root).write_all(several))
 
 
 def test_a_folder_removed_under_our_feet_is_made_again(

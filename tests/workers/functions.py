@@ -130,6 +130,11 @@ def barren() -> None:
     birth._CLONE[platform.machine()] = 9999
 
 
+def deadly() -> None:
+    """As a filter that kills whoever bears."""
+    birth._clone = lambda: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment, return-value]
+
+
 def threaded() -> None:
     """As a library that keeps a thread."""
     threading.Thread(target=threading.Event().wait, daemon=True).start()

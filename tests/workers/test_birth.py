@@ -105,7 +105,7 @@ def test_only_one_child_is_started_and_not_born() -> None:
         assert nursery._mother is not None
 
 
-@pytest.mark.parametrize("why", ["barren", "threaded"])
+@pytest.mark.parametrize("why", ["barren", "threaded", "deadly"])
 def test_where_none_can_be_born_children_are_started_one_by_one(why: str) -> None:
     with opened(why) as nursery:
         said = all_of(nursery, 3)
@@ -113,7 +113,7 @@ def test_where_none_can_be_born_children_are_started_one_by_one(why: str) -> Non
         assert all((one.parent, one.group) == (os.getpid(), one.pid) for one in said)
 
 
-@pytest.mark.parametrize(("kills", "works"), [(4, True), (5, False)])
+@pytest.mark.parametrize(("kills", "works"), [(4, True), (20, False)])
 def test_one_that_is_killed_while_it_starts_is_replaced_a_few_times(
     kills: int, works: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,3 +148,18 @@ def test_a_nursery_that_closes_does_not_wait_for_a_mother_that_does_not_get_read
 
     threading.Thread(target=open_and_close, daemon=True).start()
     assert ended.wait(60)
+
+
+def test_remarks_are_read_while_a_mother_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened("chatty_start", 2) as nursery:
+        all_of(nursery, 1)
+        lost = nursery._mother
+        seen: list[object] = []
+
+        def once(self: Nursery) -> object:
+            seen.append(self)
+            return lost if len(seen) == 1 else None  # as if the starter had buried her in between
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Nursery, "_mother", property(once, lambda self, value: None), raising=False)
+            nursery._learn(next(iter(nursery._children)))

@@ -274,15 +274,16 @@ class Watched(Token):
 def test_whoever_waits_for_a_child_that_is_on_its_way_orders_no_other(
     expected: int, waiters: int, children: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started: list[Setup] = []
+    started: list[Nursery] = []
     release = threading.Event()
+    new = Nursery._new
 
-    def held_back(setup: Setup, mother: Mother | None = None) -> Child:
-        started.append(setup)
+    def held_back(one: Nursery) -> Child:
+        started.append(one)
         release.wait(60)
-        return Child(setup, mother)
+        return new(one)
 
-    monkeypatch.setattr(nursery_module, "Child", held_back)
+    monkeypatch.setattr(Nursery, "_new", held_back)
     made: list[bytes] = []
     tokens = [Watched() for _ in range(waiters)]
     with Nursery("tests.workers.functions:echo", None, 3, at_once=False) as nursery:

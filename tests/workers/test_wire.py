@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import os
 import pickle
+import resource
 import socket
 import struct
+import tempfile
 import threading
 from collections.abc import Iterator
 
 import pytest
 
+from pipeline.errors import PipelineError
 from pipeline.workers import wire
 
 
@@ -92,3 +95,16 @@ def test_a_reader_that_does_not_read_makes_nobody_wait_for_ever(ends: Ends, monk
     monkeypatch.setattr(wire, "_MID_MESSAGE", 0.2)
     with pytest.raises(wire.Closed):
         wire.tell(ends[0], b"x" * 2**24)
+
+
+def test_no_room_for_descriptors_is_this_processes_trouble_and_no_childs(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, tempfile.TemporaryFile() as file:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wire.answer(theirs, "here", (file.fileno(),) * 3)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")), hard))
+        try:
+            with pytest.raises(PipelineError, match="too many open files"):
+                wire.take(ours)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
