@@ -139,7 +139,11 @@ def test_the_disk_is_hurried_only_where_it_is_waited_for(
     root: Path, several: list[ToWrite], monkeypatch: pytest.MonkeyPatch, durability: Durability
 ) -> None:
     hurried: list[Output] = []
-    monkeypatch.setattr(Output, "hurry", lambda output: hurried.append(output))
+
+    def hurry(output: Output) -> None:
+        hurried.append(output)
+
+    monkeypatch.setattr(Output, "hurry", hurry)
     target(root, durability).write_all(several)
     assert len(hurried) == (len(several) if durability is Durability.SYNC else 0)
 
