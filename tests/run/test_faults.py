@@ -24,7 +24,7 @@ CALLS = (
     ("clone3", False),
     ("fdatasync", False),
     ("fsync", True),
-    ("linkat", False),
+    ("renameat2", False),
     ("memfd_create", False),
     ("mkdirat", False),
     ("openat", True),
@@ -58,7 +58,7 @@ def test_a_call_that_fails_or_kills_harms_nothing(bench: Bench, call: str, repla
 @needs_strace
 def test_a_run_with_children_is_no_easier_to_harm(tmp_path: Path) -> None:
     bench = laid_out(tmp_path / "work", ("--processes", "2", "--threads", "3"))
-    for call, error in (("linkat", KILL), ("fsync", "EIO"), ("memfd_create", "EMFILE"), ("socketpair", "EMFILE")):
+    for call, error in (("renameat2", KILL), ("fsync", "EIO"), ("memfd_create", "EMFILE"), ("socketpair", "EMFILE")):
         outcome = tried(bench, Fault(call, error, 2, replacing=False))
         assert outcome.breaches == (), (outcome.fault, outcome.status, outcome.said)
 

@@ -91,7 +91,7 @@ def test_big_pictures_wait_for_room_and_all_processes_stay_within_the_budget(wor
     most = peak([sys.executable, "-m", "pipeline", "run", str(world.config_path)], Path.cwd())
     assert len(world.tree()) == 16
     assert most < total * _MIB
-    assert most > 250 * _MIB  # one of the big ones alone: the measurement has seen something
+    assert most > 150 * _MIB  # one of the big ones alone: the measurement has seen something
 
 
 @pytest.mark.slow

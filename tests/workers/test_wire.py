@@ -102,7 +102,9 @@ def test_no_room_for_descriptors_is_this_processes_trouble_and_no_childs(monkeyp
     with ours, theirs, tempfile.TemporaryFile() as file:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         wire.answer(theirs, "here", (file.fileno(),) * 3)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")), hard))
+        lowest = os.dup(file.fileno())  # all below it are in use
+        os.close(lowest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
         try:
             with pytest.raises(PipelineError, match="too many open files"):
                 wire.take(ours)
