@@ -19,7 +19,10 @@ from pipeline.errors import ExitStatus, Locked
 
 if TYPE_CHECKING:
     from pipeline.cli.telling import Telling
+    from pipeline.config.settings import Config
+    from pipeline.run.options import RunOptions
     from pipeline.run.tally import Summary
+    from pipeline.workers.nursery import Nursery
 
 
 @click.command("run")
@@ -75,37 +78,48 @@ def command(
     Silent on success without a terminal. What newly failed is listed on standard error and makes the exit status 1;
     what failed before, for the same reason, is only counted (see `pipeline failures`).
     """
+    from pipeline.config.peek import peek
+    from pipeline.run.rendering import ahead
+
+    seen = peek(config)  # a run with nothing to do starts no child, and a first one has something to do
+    with ahead(wanted=force or seen.is_new, processes=seen.processes if processes is None else processes) as children:
+        from pipeline.cli.telling import Telling
+        from pipeline.config.load import load
+        from pipeline.plan.options import PlanOptions
+        from pipeline.run.options import RunOptions
+
+        options = RunOptions(
+            PlanOptions(force=force, only=only, limit=limit, adopt=adopt),
+            threads,
+            processes,
+            strict=strict,
+            prune=prune,
+            max_runtime=max_runtime,
+            until=until,
+            lock_wait=None if if_locked == "wait" else 0.0,
+        )
+        settings = load(config)
+        try:
+            with Telling(settings) as telling:
+                summary = _made(settings, options, telling, children, bar=not (no_progress or quiet))
+                telling.came_to(summary)
+                if as_json:
+                    tell(json.dumps(asdict(summary), ensure_ascii=True))
+                _report(config.stem, summary, verbose=verbose, quiet=quiet)
+        except Locked:
+            if if_locked == "skip":
+                return ExitStatus.OK
+            raise
+        return summary.status
+
+
+def _made(settings: Config, options: RunOptions, telling: Telling, children: Nursery | None, *, bar: bool) -> Summary:
     from pipeline.cli.progress import ProgressBar
-    from pipeline.cli.telling import Telling
-    from pipeline.config.load import load
-    from pipeline.plan.options import PlanOptions
-    from pipeline.run.options import RunOptions
     from pipeline.run.run import run
 
-    options = RunOptions(
-        PlanOptions(force=force, only=only, limit=limit, adopt=adopt),
-        threads,
-        processes,
-        strict=strict,
-        prune=prune,
-        max_runtime=max_runtime,
-        until=until,
-        lock_wait=None if if_locked == "wait" else 0.0,
-    )
-    settings = load(config)
-    try:
-        with Telling(settings) as telling:
-            with ProgressBar(config.stem, wanted=not (no_progress or quiet)) as bar:
-                summary = run(settings, options, bar.watch, telling.begun, functools.partial(_leave, telling))
-            telling.came_to(summary)
-            if as_json:
-                tell(json.dumps(asdict(summary), ensure_ascii=True))
-            _report(config.stem, summary, verbose=verbose, quiet=quiet)
-    except Locked:
-        if if_locked == "skip":
-            return ExitStatus.OK
-        raise
-    return summary.status
+    leave = functools.partial(_leave, telling)
+    with ProgressBar(settings.path.stem, wanted=bar) as progress:
+        return run(settings, options, progress.watch, telling.begun, leave, children)
 
 
 def _leave(telling: Telling, status: ExitStatus, seconds: float) -> None:

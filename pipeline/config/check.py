@@ -31,6 +31,7 @@ from pipeline.config.settings import (
     SourceSettings,
     TargetSettings,
     WorkerSettings,
+    manifest_in,
 )
 from pipeline.config.spans import time_of_day
 from pipeline.config.template import Template
@@ -193,7 +194,7 @@ def _config(document: Document, specs: tuple[Spec, ...], file: Path, folder: str
         workers=WorkerSettings(**document.workers.model_dump()),
         limits=Limits(**document.limits.model_dump()),
         placeholder=document.placeholder or any(spec.family for spec in specs),
-        manifest=_absolute(folder, document.manifest or os.path.join(target_path, ".pipeline", "manifest.sqlite")),
+        manifest=_absolute(folder, document.manifest or manifest_in(str(target_path))),
         notify=_notify(document.notify, folder),
         failures=_failures(document.failures),
         max_runtime=document.max_runtime,

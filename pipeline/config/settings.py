@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import datetime
 import enum
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.model import Limits, Spec
+
+
+def manifest_in(target: str) -> str:
+    """Where the manifest of a target is when the config does not say."""
+    return os.path.join(target, ".pipeline", "manifest.sqlite")
 
 
 class OnCollision(enum.StrEnum):

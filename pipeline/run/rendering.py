@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline.workers import memory
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipeline.workers import birth, cpus, memory
 from pipeline.workers.exchange import InThread, Renderer
 from pipeline.workers.nursery import Nursery
 
@@ -10,9 +13,30 @@ _RENDER = "pipeline.render.line:render"
 _WARM_UP = "pipeline.render.line:warm_up"
 
 
-def children(count: int, total: int, *, at_once: bool) -> Nursery:
-    """Up to `count` children, when all processes together are to stay below `total` bytes; see `Nursery`."""
-    return Nursery(_RENDER, _WARM_UP, count, at_once=at_once, kept=memory.kept(total, count))
+def children(count: int, total: int, *, at_once: bool, ahead: Nursery | None = None) -> Nursery:
+    """Up to `count` children, when all processes together are to stay below `total` bytes; see `Nursery`. `ahead`: one
+    that is open already, to be used for them.
+    """
+    nursery = ahead or Nursery(_RENDER, _WARM_UP, count, at_once=at_once)
+    nursery.serve(count, memory.kept(total, count))
+    return nursery
+
+
+@contextmanager
+def ahead(*, wanted: bool, processes: int | None) -> Iterator[Nursery | None]:
+    """A nursery whose first process loads what it needs while the run still finds out what there is to do.
+
+    None where it is not `wanted`, or cannot pay: on one CPU, or where fewer than two of `processes` are to render.
+    """
+    if wanted and (cpus.available() if processes is None else processes) > 1 < cpus.available() and birth.is_possible():
+        nursery = Nursery(_RENDER, _WARM_UP, 0, at_once=False)
+        nursery.prepare()
+        try:
+            yield nursery
+        finally:
+            nursery.close()
+    else:
+        yield None
 
 
 def in_threads() -> Renderer:

@@ -27,6 +27,7 @@ from pipeline.run.work import Work
 from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
 from pipeline.workers import memory
+from pipeline.workers.nursery import Nursery
 
 _CLEAN = (ExitStatus.OK, ExitStatus.FAILED)
 _NOTICES = 2.0  # seconds for telling whom it concerns, then
@@ -39,13 +40,14 @@ def run(
     watch: Callable[[Progress], None] = lambda progress: None,
     begun: Callable[[Begun], None] = lambda begun: None,
     given_up: Callable[[ExitStatus, float], None] | None = None,
+    ahead: Nursery | None = None,
 ) -> Summary:
     """Make what is missing or stale, in this thread and those it starts. Gives what came of it, also when a signal or
     the clock stopped it; raises `PipelineError` when it could not finish.
 
     `watch` is called in the calling thread about every tick; `begun` once, when the work begins. `given_up` is called
     in another thread when the run was told to stop but hangs in a call that does not return: it ends the process, and
-    has so many seconds for it.
+    has so many seconds for it. `ahead`: children that are on their way already; see `rendering.ahead`.
     """
     started = time.monotonic()
     limits = (options.max_runtime or config.max_runtime, options.until or config.until)
@@ -64,7 +66,7 @@ def run(
         try:
             manifest.set_before_commit(lambda: _sync(target, manifest))
             _sweep(manifest, target)
-            this_run = Work(config, _mending(options, manifest), manifest, source, target, stop, watch)
+            this_run = Work(config, _mending(options, manifest), manifest, source, target, stop, watch, ahead)
             number = manifest.begin_run(_start(identity, config, this_run.workers), lambda: failure_key(config.limits))
             begun(Begun(identity, lambda: this_run.so_far(ExitStatus.UNFINISHED)))
             summary = this_run.to_its_end(number)

@@ -34,6 +34,7 @@ from pipeline.workers import cpus, memory
 from pipeline.workers.budget import Budget
 from pipeline.workers.crew import Crew
 from pipeline.workers.exchange import Renderer
+from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
 
 Item = TypeVar("Item")
@@ -53,12 +54,14 @@ class Work:
         target: LocalTarget,
         stop: Stop,
         watch: Callable[[Progress], None],
+        ahead: Nursery | None = None,
     ) -> None:
         self.workers = workers(config, options)
         self._config = config
         self._options = options
         self._manifest = manifest
         self._stop = stop
+        self._ahead = ahead
         self._watch = watch
         self._watched = 0.0  # when `watch` was last called
         self._source = source
@@ -156,7 +159,7 @@ class Work:
 
     def _renderer(self) -> AbstractContextManager[Renderer]:
         if self.workers.processes:
-            nursery = rendering.children(self.workers.processes, self.workers.memory, at_once=False)
+            nursery = rendering.children(self.workers.processes, self.workers.memory, at_once=False, ahead=self._ahead)
             self._expect = nursery.expect
             self._enforced = lambda: nursery.confinement
             return nursery

@@ -31,17 +31,17 @@ def is_possible() -> bool:
     return sys.platform == "linux" and platform.machine() in _CLONE
 
 
-def bear(sock: socket.socket, begin: Callable[[], None]) -> socket.socket:
+def bear(sock: socket.socket, begin: Callable[[], None]) -> tuple[socket.socket, object]:
     """Answers that it is ready, and bears a process for each message, which brings its socket and standard error.
 
     What is born says so itself, by its own socket, after `begin`: should this process be killed in between, the run
-    knows nevertheless whom to bury. Returns in what is born, with its socket. Raises `wire.Closed` when nobody asks any
-    more.
+    knows nevertheless whom to bury. Returns in what is born, with its socket and what the message said. Raises
+    `wire.Closed` when nobody asks any more.
     """
     offer_to_the_killer()
     wire.answer(sock, Born(0))
     while True:
-        _nothing, held = wire.hear(sock)
+        message, held = wire.hear(sock)
         own, errors = socket.socket(fileno=held[0].descriptor), held[1].descriptor
         made = _clone() if _is_alone() else -errno.EAGAIN  # what other threads held would never be let go of
         if made == 0:
@@ -51,7 +51,7 @@ def bear(sock: socket.socket, begin: Callable[[], None]) -> socket.socket:
             os.setpgid(0, 0)
             begin()
             wire.answer(own, Born(os.getpid()))
-            return own
+            return own, message
         os.close(errors)
         if made < 0:
             with suppress(wire.Closed):

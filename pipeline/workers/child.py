@@ -35,7 +35,7 @@ class _Unheard(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The first message: what to import and call. Names are `module:attribute`."""
+    """The first message: what to import and call. Names are `module:attribute`. Who is born gets one of its own."""
 
     function: str
     warm_up: str | None
@@ -59,20 +59,25 @@ def main(descriptor: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     sock = socket.socket(fileno=descriptor)
     try:
-        setup, _none = wire.hear(sock)
-        if not isinstance(setup, Setup):
-            raise TypeError("the first message is the setup")
+        setup = _setup(wire.hear(sock)[0])
         die_with(setup.parent)
         if setup.warm_up:
             _named(setup.warm_up)()
         function = _named(setup.function)
         if setup.bears:
-            sock = bear(sock, lambda: die_with(setup.parent))
+            sock, message = bear(sock, lambda: die_with(setup.parent))
+            setup = _setup(message)
         limits = Limits(setup.kept)
         wire.answer(sock, confine())
         _Host(sock, function, limits).serve()
     except (wire.Closed, _Unheard):
         pass
+
+
+def _setup(message: object) -> Setup:
+    if not isinstance(message, Setup):
+        raise TypeError("the first message is the setup")
+    return message
 
 
 def _named(name: str) -> Callable[..., Iterator[Reply]]:

@@ -7,12 +7,14 @@ full memory is blamed on the right one and costs nothing else.
 
 from __future__ import annotations
 
+import enum
 import os
 import queue
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from types import TracebackType
 
 from pipeline.errors import PipelineError
@@ -24,6 +26,14 @@ from pipeline.workers.process import Child, Mother
 from pipeline.workers.token import TICK, Token
 
 _KILLED = 4  # children that may be killed while they start: more, and there is no room for them to run
+
+
+class _Order(enum.Enum):
+    """What the starter is to do next."""
+
+    CHILD = enum.auto()
+    MOTHER = enum.auto()
+    END = enum.auto()
 
 
 class Nursery:
@@ -41,7 +51,7 @@ class Nursery:
         self._setup = Setup(function, warm_up, os.getpid(), kept)
         self._count = count
         self._at_once = at_once
-        self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()  # True: start one more; False: end
+        self._wanted: queue.SimpleQueue[_Order] = queue.SimpleQueue()
         self._lendable = threading.Condition()
         self._idle: list[Child] = []
         self._children: set[Child] = set()
@@ -58,10 +68,22 @@ class Nursery:
         self._starter = threading.Thread(target=self._start_children, name="starter", daemon=True)
 
     def __enter__(self) -> Nursery:
-        self._starter.start()
+        self._begin()
         if self._at_once:
             self.expect(self._count)
         return self
+
+    def prepare(self) -> None:
+        """Have a mother get ready, before it is entered and while nobody knows how many children there are to be;
+        `serve` says so.
+        """
+        self._begin()
+        self._wanted.put(_Order.MOTHER)
+
+    def serve(self, count: int, kept: int) -> None:
+        """There may be so many children from now on. Before the first of them is asked for."""
+        self._count = count
+        self._setup = replace(self._setup, kept=kept)
 
     def expect(self, requests: int) -> None:
         """Have as many children as there are requests to come, up to `count`, before they are asked. Any thread."""
@@ -69,15 +91,23 @@ class Nursery:
             while self._alive < min(requests, self._count):
                 self._order()
 
+    def _begin(self) -> None:
+        if self._starter.ident is None:
+            self._starter.start()
+
     def _order(self) -> None:
         self._alive += 1
         self._coming += 1
-        self._wanted.put(True)
+        self._wanted.put(_Order.CHILD)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._wanted.put(False)
+        self.close()
+
+    def close(self) -> None:
+        """End all children, and wait until they are gone. Idempotent."""
+        self._wanted.put(_Order.END)
         self._closing = True
         if (mother := self._mother) is not None:
             mother.give_up()  # the starter may be waiting for her
@@ -92,7 +122,11 @@ class Nursery:
     def _start_children(self) -> None:
         # Inherited: whoever signals the whole control group must not kill a child that cannot ignore it yet.
         signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED)
-        while self._wanted.get():
+        while (order := self._wanted.get()) is not _Order.END:
+            if order is _Order.MOTHER:
+                with suppress(OSError):  # told when a child is wanted, if it is still so
+                    self._mother = Mother(self._setup)
+                continue
             try:
                 child = self._new()
             except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for this child any more

@@ -29,7 +29,7 @@ class Child:
     """One process and the socket to it. Used by one thread at a time."""
 
     def __init__(self, setup: Setup, mother: Mother | None = None) -> None:
-        """Started, or born by `mother`, whose setup is the same. Raises `OSError`, and what `Mother.born` raises."""
+        """Started, or born by `mother`, who serves the same. Raises `OSError`, and what `Mother.born` raises."""
         self._started: subprocess.Popen[bytes] | None = None
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._chatter, chatter_end = os.pipe2(os.O_NONBLOCK) if hasattr(os, "pipe2") else _pipe()
@@ -40,7 +40,7 @@ class Child:
                     self._started = _start(theirs.fileno(), chatter_end)
                     self.pid = self._started.pid
                 else:
-                    mother.bear(theirs.fileno(), chatter_end)
+                    mother.bear(theirs.fileno(), chatter_end, setup)
             if mother is not None:
                 self.pid = mother.born(mine)
         except BaseException:
@@ -155,9 +155,9 @@ class Mother(Child):
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
 
-    def bear(self, sock: int, chatter: int) -> None:
+    def bear(self, sock: int, chatter: int, setup: Setup) -> None:
         """Ask her for a process with that socket and standard error. Raises `wire.Closed` where she has died."""
-        wire.tell(self.socket, None, (Held(sock, 0), Held(chatter, 0)))
+        wire.tell(self.socket, setup, (Held(sock, 0), Held(chatter, 0)))
 
     def born(self, sock: socket.socket) -> int:
         """The number of the process that has the other end of `sock`. Raises `OSError` where there can be none,

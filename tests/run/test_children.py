@@ -11,6 +11,8 @@ from pipeline.manifest.export import rows
 from pipeline.manifest.query import ask
 from pipeline.manifest.store import Manifest
 from pipeline.run import rendering
+from pipeline.run.options import RunOptions
+from pipeline.run.run import run
 from pipeline.workers import nursery
 from pipeline.workers.child import Setup
 from pipeline.workers.process import Child, Mother
@@ -113,3 +115,28 @@ def test_the_record_of_a_run_says_how_its_children_were_confined(world: World, p
     with Manifest.read_only(world.config.manifest) as reader:
         (run,) = reader.runs()
     assert ("confinement" in run.settings) == bool(processes)
+
+
+def test_a_first_run_is_served_by_children_that_were_prepared_for_it(world: World) -> None:
+    world.fill(6)
+    with rendering.ahead(wanted=True, processes=2) as children:
+        if children is None:
+            pytest.skip("one CPU, or no births here")
+        options = RunOptions(processes=2, threads=4)
+        summary = run(world.config, options, ahead=children)
+        mother = children._mother
+        assert mother is not None
+        assert mother.has_borne
+        assert mother.code is not None  # she was gone when the run was
+    assert (summary.pictures, summary.status) == ({"done": 6}, ExitStatus.OK)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "processes", "cpus"), [(False, None, 2), (True, None, 1), (True, 0, 2), (True, 1, 2), (True, 2, 1)]
+)
+def test_nobody_is_prepared_where_it_cannot_pay(
+    wanted: bool, processes: int | None, cpus: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.workers.cpus.available", lambda: cpus)
+    with rendering.ahead(wanted=wanted, processes=processes) as children:
+        assert children is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import tempfile
@@ -163,3 +164,52 @@ def test_remarks_are_read_while_a_mother_is_lost(monkeypatch: pytest.MonkeyPatch
         with monkeypatch.context() as patched:
             patched.setattr(Nursery, "_mother", property(once, lambda self, value: None), raising=False)
             nursery._learn(next(iter(nursery._children)))
+
+
+def test_a_mother_gets_ready_before_anybody_knows_how_many_children_there_are_to_be() -> None:
+    nursery = Nursery("tests.workers.functions:about_itself", None, 0, at_once=False)
+    nursery.prepare()
+    nursery.serve(2, 2**24)
+    with nursery:
+        said = all_of(nursery, 2)
+        assert len({one.pid for one in said} | {mother_of(nursery)}) == 3
+
+
+@pytest.mark.parametrize("children", [1, 2])
+def test_a_mother_that_died_before_she_was_needed_is_replaced(children: int) -> None:
+    nursery = Nursery("tests.workers.functions:about_itself", None, 0, at_once=False)
+    nursery.prepare()
+    with nursery:
+        while nursery._mother is None:
+            threading.Event().wait(0.01)
+        os.kill(mother_of(nursery), signal.SIGKILL)
+        nursery.serve(children, 2**24)
+        assert len({one.pid for one in all_of(nursery, children)}) == children
+
+
+def test_one_that_was_prepared_for_nothing_ends_at_once_and_more_than_once() -> None:
+    nursery = Nursery(
+        "tests.workers.functions:about_itself", "tests.workers.functions:endless_warm_up", 0, at_once=False
+    )
+    nursery.prepare()
+    with nursery:
+        while nursery._mother is None:
+            threading.Event().wait(0.01)
+        pid = mother_of(nursery)
+        nursery.close()
+    nursery.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_where_none_can_be_prepared_children_come_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(setup: object) -> None:
+        monkeypatch.undo()
+        raise OSError(errno.EAGAIN, "no more processes")
+
+    monkeypatch.setattr("pipeline.workers.nursery.Mother", refused)
+    nursery = Nursery("tests.workers.functions:about_itself", None, 0, at_once=False)
+    nursery.prepare()
+    nursery.serve(2, 2**24)
+    with nursery:
+        assert len({one.pid for one in all_of(nursery, 2)}) == 2
