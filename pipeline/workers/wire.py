@@ -28,6 +28,7 @@ _MID_MESSAGE = 30.0  # seconds within which a message that has begun must be com
 
 # Nearly every request of a run is the same, and what it is made of is never changed.
 _unpickled = functools.lru_cache(maxsize=4)(pickle.loads)
+_pickled = functools.lru_cache(maxsize=4)(functools.partial(pickle.dumps, protocol=5))
 
 
 class Closed(Exception):
@@ -41,7 +42,11 @@ class NotOurs(Exception):
 def tell(sock: socket.socket, payload: object, held: Sequence[Held] = ()) -> None:
     """Parent to child: send anything, and what it is about. Raises `Closed` when nobody is there to read it."""
     sizes = struct.pack(f"!{len(held)}Q", *(one.size for one in held))
-    _send(sock, sizes + pickle.dumps(payload, protocol=5), tuple(one.descriptor for one in held))
+    try:
+        pickled = _pickled(payload)
+    except TypeError:  # it cannot be hashed
+        pickled = pickle.dumps(payload, protocol=5)
+    _send(sock, sizes + pickled, tuple(one.descriptor for one in held))
 
 
 def hear(sock: socket.socket) -> tuple[object, tuple[Held, ...]]:
