@@ -68,8 +68,11 @@ def picture(source: Source, stored: Size, pages: int) -> Picture:
 def facts_of(source: Source) -> Facts:
     """What the metadata read so far says (that of a PNG may come after its pixels). Never raises."""
     exif = source.image.info.get("exif")
-    # Pillow turns TIFFs itself while it loads them.
-    return read_exif(exif) if isinstance(exif, bytes) and source.format != "TIFF" else Facts()
+    if not isinstance(exif, bytes) or source.format == "TIFF":  # Pillow turns TIFFs itself while it loads them
+        return Facts()
+    if exif not in source.facts:
+        source.facts[exif] = read_exif(exif)
+    return source.facts[exif]
 
 
 def shrink_on_load(source: Source, task: RenderTask) -> int:

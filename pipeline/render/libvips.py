@@ -75,7 +75,7 @@ def shrunk(image: Image.Image, box: Box, size: Size, *, linear: bool = False) ->
             source = source.crop(edges[0], edges[1], edges[2] - edges[0], edges[3] - edges[1])
         if linear:
             source = light.from_encoded(vips, source.extract_band(0, n=BANDS[image.mode]), image.mode)
-        found = source.reducev(down[2], kernel="lanczos3", gap=_GAP).reduceh(across[2], kernel="lanczos3", gap=_GAP)
+        found = source.reduce(across[2], down[2], kernel="lanczos3", gap=_GAP)
         if linear:
             found = light.to_encoded(vips, found, image.mode)
         region = vips.Region.new(found)

@@ -13,8 +13,8 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import IO
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING
 
 from PIL import (
     AvifImagePlugin,
@@ -34,6 +34,9 @@ from pipeline.render.icon import Icon
 from pipeline.render.jpeg import Jpeg
 from pipeline.render.verdict import verdict
 from pipeline.workers.exchange import Held
+
+if TYPE_CHECKING:
+    from pipeline.render.metadata import Facts
 
 # In the order of how often they are met. JPEG's own class, not its factory, which would turn a file of several pictures
 # (MPO, Ultra HDR) into something else and warn about it; the first picture is what such files are taken for.
@@ -89,11 +92,15 @@ _DNG_VERSION, _SUBFILE_TYPE, _SUB_DIRECTORIES = 0xC612, 254, 330  # TIFF tags
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An opened picture: Pillow's lazy image, the file's bytes mapped for walks, and the format as Pillow writes it."""
+    """An opened picture: Pillow's lazy image, the file's bytes mapped for walks, and the format as Pillow writes it.
+
+    `facts`: what blocks of EXIF have said that were read already; a photograph's is asked four times.
+    """
 
     image: ImageFile.ImageFile
     view: View
     format: str
+    facts: dict[bytes, Facts] = field(default_factory=dict)
 
     @property
     def animated(self) -> bool:
@@ -121,11 +128,15 @@ def opening(held: Held) -> Iterator[Source]:
     """
     if held.size == 0:
         raise PictureError(ErrorKind.NOT_A_PICTURE, "empty file")
-    is_whole = os.fstat(held.descriptor).st_size == held.size
-    name = _recognised(os.pread(held.descriptor, min(held.size, _MARK), 0))
-    if name != "TIFF" and (not is_whole or held.size <= _SMALL):
-        content = os.pread(held.descriptor, held.size, 0)
+    content = os.pread(held.descriptor, held.size if held.size <= _SMALL else _MARK, 0)
+    name = _recognised(content)
+    is_whole = (name == "TIFF" or held.size > _SMALL) and os.fstat(held.descriptor).st_size == held.size
+    if name != "TIFF" and not is_whole:
+        if held.size > _SMALL:
+            content = os.pread(held.descriptor, held.size, 0)
         with _image(name, io.BytesIO(content), content) as image:
+            if name == "JPEG":
+                image.decodermaxblock = max(image.decodermaxblock, held.size)  # all at once, and without a copy
             yield Source(image, content, name)
         return
     # The mapping is private: the kernel refuses shared ones of a sealed file before Linux 6.7.
