@@ -102,6 +102,11 @@ def enter(connection: sqlite3.Connection, record: Record, key: Callable[[], str]
         )
 
 
+def are_known(connection: sqlite3.Connection) -> bool:
+    """Whether there is any."""
+    return connection.execute("SELECT 1 FROM failure LIMIT 1").fetchone() is not None
+
+
 def report(connection: sqlite3.Connection, run: int) -> None:
     """Run `run` has told of everything that had not been told."""
     connection.execute("UPDATE failure SET reported = ? WHERE reported IS NULL", (run,))

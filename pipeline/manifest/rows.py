@@ -34,7 +34,9 @@ _SOURCE = (
 _COLUMNS = ", ".join(part.split()[0] for part in _SOURCE.split(", "))
 _FIND = "SELECT id FROM source WHERE path = ?"
 _UPDATE = f"UPDATE source SET {_SOURCE} WHERE id = ?"  # noqa: S608 - column names from above, no input
-_INSERT = f"INSERT INTO source (folder, path, shown, {_COLUMNS}) VALUES ({', '.join('?' * 31)})"  # noqa: S608 - the same
+_INSERT = (
+    f"INSERT INTO source (folder, path, shown, {_COLUMNS}) VALUES ({', '.join('?' * 31)}) ON CONFLICT (path) DO NOTHING"  # noqa: S608 - the same
+)
 _TOUCH = (
     "UPDATE source SET size = ?, mtime_ns = ?, ctime_ns = ?, sidecar_size = ?, sidecar_mtime_ns = ?, "
     "sidecar_ctime_ns = ?, settled = ? WHERE path = ?"
@@ -79,6 +81,7 @@ class RowWriter:
     def write(self, connection: sqlite3.Connection, records: Sequence[Record]) -> None:
         """Enter `records` in their order: of two for the same source the later one wins."""
         now = time.time()
+        failed = failures.are_known(connection)
         for record in records:
             if record.status is Status.TOUCHED:
                 stats = (*_stat(record.stat), *_stat(record.stat.sidecar))
@@ -88,7 +91,9 @@ class RowWriter:
                 for rendition in record.renditions:
                     if rendition.status in _VERDICTS:
                         self._rendition(connection, number, record, rendition, now)
-                failures.enter(connection, record, self.failure_key, now)
+                failed = failed or record.status is Status.FAILED
+                if failed:  # else there is nothing to bring up to date
+                    failures.enter(connection, record, self.failure_key, now)
 
     def _source(self, connection: sqlite3.Connection, record: Record, now: float) -> int:
         raw, header = to_bytes(record.source), record.header
@@ -116,12 +121,13 @@ class RowWriter:
             record.thumbhash,
             None if record.alt is None else printable(record.alt),
         )
-        found = connection.execute(_FIND, (raw,)).fetchone()
-        if found is not None:
-            connection.execute(_UPDATE, (*values, found[0]))
-            return int(found[0])
         folder = to_bytes(folder_of(record.source))
-        return int(connection.execute(_INSERT, (folder, raw, shown(record.source), *values)).lastrowid or 0)
+        inserted = connection.execute(_INSERT, (folder, raw, shown(record.source), *values))
+        if inserted.rowcount:
+            return int(inserted.lastrowid or 0)
+        (number,) = connection.execute(_FIND, (raw,)).fetchone()
+        connection.execute(_UPDATE, (*values, number))
+        return int(number)
 
     def _rendition(
         self, connection: sqlite3.Connection, number: int, record: Record, rendition: RenditionRecord, now: float

@@ -36,6 +36,8 @@ class Facts:
 
 def strangers(facts: Facts) -> list[str]:
     """Targets to be made where there is a file that the source's own records do not speak of. Claims may."""
+    if not any(facts.found):
+        return []
     known = facts.known.renditions if facts.known else {}
     recorded = {one.target for one in known.values() if was_made(one)}
     return [

@@ -43,7 +43,7 @@ def without_known_failures(
 
 def nothing_but_known_failures(why: Sequence[Reason]) -> bool:
     """Whether there is nothing to do for a source but to remember that it has failed."""
-    return all(one in (Reason.UNCHANGED, Reason.KNOWN_FAILURE) for one in why) and Reason.KNOWN_FAILURE in why
+    return Reason.KNOWN_FAILURE in why and all(one in (Reason.UNCHANGED, Reason.KNOWN_FAILURE) for one in why)
 
 
 def verdict(source: str, stat: Stat, failures: Mapping[str, KnownFailure]) -> Record:

@@ -201,6 +201,7 @@ class Planner:
         found = self._target.stats([target for of_one in targets for target in of_one])
         names, recipes, specs, force = self._spec_names, self._recipes, len(self._recipes), self._options.force
         due: dict[str, Facts] = {}
+        given: list[Reason] = []
         at = unchanged = 0
         for (_, source, stat), of_one in zip(waiting, targets, strict=True):
             there = found[at : at + specs]
@@ -214,15 +215,16 @@ class Planner:
             failures: Mapping[str, KnownFailure] = {}
             if remembered is not None and Reason.RETRY in why and (failures := self._memory.failures.of(source)):
                 why = without_known_failures(why, remembered, stat, wanted, there, failures, self._key)
-            self.counts.reasons.update(why)
+            given += why
             if remembered is not None:
                 self._leftovers.of(remembered, "rendition gone", {(name, target) for name, target, _ in wanted})
-            if all(one is Reason.UNCHANGED for one in why):
+            if Reason.UNCHANGED in why and all(one is Reason.UNCHANGED for one in why):
                 self.counts.unchanged += 1
             elif nothing_but_known_failures(why):
                 early[source] = verdict(source, stat, failures)
             else:
                 due[source] = Facts(source, stat, remembered, of_one, there, why, failures)
+        self.counts.reasons.update(given)
         self._nothing_to_do(unchanged)
         return due
 
@@ -235,14 +237,14 @@ class Planner:
     ) -> Iterator[Job | Record]:
         unknown = [target for facts in due.values() for target in strangers(facts)]
         foreign = set(unknown) - self._memory.claimed(unknown) if unknown else set()
-        now = time.time()
+        now, settle = time.time(), self._config.source.settle
         for source in sources:
             self.counts.seen += 1
             if source in early:
                 yield early[source]
             elif source in due:
                 decision = decide(due[source], self._config.specs, self._recipes, foreign, adopt=self._options.adopt)
-                young = abs(now - decision.stat.changed_ns / 1e9) < self._config.source.settle
+                young = settle and abs(now - decision.stat.changed_ns / 1e9) < settle
                 yield self._deferred(source, decision.stat) if young else decision
 
     def _deferred(self, source: str, stat: Stat) -> Record:

@@ -34,7 +34,7 @@ class Alike:
         self._target = target
         self._limits = limits
         self._lock = threading.Lock()
-        self._in_hand: dict[bytes, threading.Event] = {}
+        self._in_hand: dict[bytes, threading.Event | None] = {}  # None: nobody waits for its end
         self._of_this_run: OrderedDict[bytes, Record] = OrderedDict()
 
     @contextmanager
@@ -45,16 +45,21 @@ class Alike:
         no child and no room for work. Whoever is first waits for nobody here, and has its source's room already. So it
         always ends (see `workers.budget`), and if the first has failed, the others try for themselves.
         """
-        mine = threading.Event()
         with self._lock:
-            first = self._in_hand.setdefault(content, mine)
-        while first is not mine and not first.wait(TICK):
-            token.check()
-        try:
-            yield
-        finally:
-            if first is mine:
+            ended = None
+            if content in self._in_hand:
+                ended = self._in_hand[content] = self._in_hand[content] or threading.Event()
+            else:
+                self._in_hand[content] = None
+        if ended is None:
+            try:
+                yield
+            finally:
                 self._end(content)
+            return
+        while not ended.wait(TICK):
+            token.check()
+        yield
 
     def turn_now(self, content: bytes) -> Callable[[], None] | None:
         """As `turn`, for who has others in hand and so waits for nobody: what ends it; None where somebody else is at
@@ -63,13 +68,14 @@ class Alike:
         with self._lock:
             if content in self._in_hand:
                 return None
-            self._in_hand[content] = threading.Event()
+            self._in_hand[content] = None
         return lambda: self._end(content)
 
     def _end(self, content: bytes) -> None:
         with self._lock:
             ended = self._in_hand.pop(content)
-        ended.set()
+        if ended is not None:
+            ended.set()
 
     def known(self, content: bytes, recipes: Collection[str]) -> tuple[Record, ...]:
         """Records of this content, that of this run first, then in the order of the sources. Each within the limits:

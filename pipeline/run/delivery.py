@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeGuard
 
 from pipeline.errors import PictureError
@@ -78,17 +78,25 @@ def _recorded(one: Made, renditions: tuple[RenditionRecord, ...]) -> Record | No
     answer = one.reply.payload
     if not isinstance(answer, RenderAnswer) or len(renditions) != len(one.planned):
         return None
-    return replace(
-        one.record,
-        renditions=renditions,
+    begun = one.record
+    return Record(  # `replace` would take three times as long, and this is done for every picture
+        begun.source,
+        begun.stat,
+        verdicts.status_of(renditions),
+        renditions,
+        sha256=begun.sha256,
+        settled=begun.settled,
         header=answer.header,
+        seconds_read=begun.seconds_read,
         seconds_decode=answer.seconds_decode,
         peak_memory=one.meter.peak_memory,
         libraries=answer.libraries,
         warnings=answer.warnings + verdicts.chatter(one.meter.chatter.splitlines()),
+        content=begun.content,
         upright=answer.upright,
         color=answer.color,
         thumbhash=answer.thumbhash,
+        alt=begun.alt,
     )
 
 

@@ -76,18 +76,21 @@ class Handfuls:
         self._lock = threading.Lock()
         self._seconds = 0.0  # that a small picture takes, on an average
         self._seen = 0
+        soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._open_files = None if soft < 0 else soft - _DESCRIPTORS  # of all handfuls together; None: no limit
 
     def of(self, jobs: Iterable[Job], threads: int) -> Iterator[Handful]:
         """`jobs` by the handful, nearly in their order, for so many threads."""
         small: list[Job] = []
+        size = self._size(threads)
         for job in jobs:
             if not self._is_small(job):
                 yield Handful((job,))
                 continue
             small.append(job)
-            if len(small) >= self._size(threads):
+            if len(small) >= size:
                 yield Handful(small)
-                small = []
+                small, size = [], self._size(threads)
         if small:
             yield Handful(small)
 
@@ -127,11 +130,12 @@ class Handfuls:
     def _size(self, threads: int) -> int:
         if self._seen < _KNOWN:
             return 1
-        soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         specs = len(self._terms.specs)
         each = 2 + specs  # a picture and its mapping, and what comes of it; that is written to as many, up to a number
-        rest = (soft - _DESCRIPTORS) // threads
-        open_files = _MOST if soft < 0 else max(rest // (each + specs), (rest - TOGETHER) // each)
+        open_files = _MOST
+        if self._open_files is not None:
+            rest = self._open_files // threads
+            open_files = max(rest // (each + specs), (rest - TOGETHER) // each)
         return max(1, min(_MOST, int(_SECONDS / max(self._seconds, 1e-6)), open_files, _SENT // each))
 
     def _together(self, handful: Handful, jobs: Sequence[Job], token: Token) -> list[Job]:

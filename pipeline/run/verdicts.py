@@ -60,8 +60,15 @@ def chatter(lines: Iterable[str]) -> tuple[str, ...]:
 
 def ended(job: Job, record: Record) -> Record:
     """A source of which everything planned was made, or has failed."""
-    bad = job.refused or any(one.error for one in record.renditions)
-    return replace(record, status=Status.FAILED if bad else Status.DONE, renditions=record.renditions + job.refused)
+    status = Status.FAILED if job.refused else status_of(record.renditions)
+    if status is record.status and not job.refused:
+        return record
+    return replace(record, status=status, renditions=record.renditions + job.refused)
+
+
+def status_of(renditions: Iterable[RenditionRecord]) -> Status:
+    """That of a source of which these were to be made."""
+    return Status.FAILED if any(one.error for one in renditions) else Status.DONE
 
 
 def failed_rendition(planned: Planned, error: PictureError) -> RenditionRecord:

@@ -178,9 +178,9 @@ class Work:
         batch: list[Job] = []
         most = _FIRST_CLAIMS
         for decision in decisions:
-            self._check()
             if isinstance(decision, Record):
                 self._record(decision)
+                self._check()
                 continue
             if not self._pace.fits(decision.stat.size):
                 continue

@@ -43,13 +43,15 @@ class Buffer:
         """Of the file in memory; it stays the buffer's."""
         return self._file.number
 
-    def fill(self, descriptor: int, start: int, end: int) -> int:
-        """Read from `descriptor` on to the places from `start` to `end`; how far it came before the file ended.
+    def fill(self, descriptor: int, start: int, end: int, enough: int | None = None) -> int:
+        """Read from `descriptor` on to the places from `start` to `end`; how far it came before the file ended, or had
+        brought so much that it was `enough` (None: all).
 
         Raises `PictureError`.
         """
         self._dirty = max(self._dirty, end)  # also where a read fails that has brought some of it
-        while start < end and (more := reading.read_into(descriptor, self._view[start:end])):
+        enough = end if enough is None else enough
+        while start < enough and (more := reading.read_into(descriptor, self._view[start:end])):
             start += more
         return start
 

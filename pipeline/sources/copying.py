@@ -50,15 +50,18 @@ def begun(buffers: Buffers, descriptor: int, size: int) -> Copying:
 
 
 class _IntoBuffer:
-    """Reads what the file was said to have, and one byte more, which is not there if that was true."""
+    """Reads what the file was said to have, and one byte more, which is not there if that was true: a read that brings
+    no more than was said is the last one. Who compares the file's size afterwards sees if it was not.
+    """
 
     def __init__(self, buffers: Buffers, buffer: Buffer, descriptor: int, size: int) -> None:
         self._descriptor = descriptor
+        self._size = size
         self._end = size + 1
         self._buffer = buffer
         self._let_go = functools.partial(buffers.take_back, buffer)
         self._first = min(self._end, reading.CHUNK)
-        self._read = buffer.fill(descriptor, 0, self._first)
+        self._read = buffer.fill(descriptor, 0, self._first, max(1, min(size, self._first)))
 
     def head(self, size: int) -> bytes:
         return self._buffer.head(min(size, self._read))
@@ -68,7 +71,7 @@ class _IntoBuffer:
             if self._end - 1 > limit:
                 raise reading.too_many_bytes(self._end - 1, limit)
             if self._read == self._first < self._end:
-                self._read = self._buffer.fill(self._descriptor, self._first, self._end)
+                self._read = self._buffer.fill(self._descriptor, self._first, self._end, self._size)
             sha256 = self._buffer.complete(self._read)
         except BaseException:
             self._let_go()

@@ -15,7 +15,9 @@ _GRAIN = 2.0  # seconds: the coarsest time stamps in use (FAT's) are that far ap
 
 def fingerprint(found: os.stat_result) -> Stat:
     """The part of a stat that the program keeps. Times that no manifest can hold count as the last one that it can."""
-    modified, changed = (max(-_LATEST, min(when, _LATEST)) for when in (found.st_mtime_ns, found.st_ctime_ns))
+    modified, changed = found.st_mtime_ns, found.st_ctime_ns
+    if not (-_LATEST <= modified <= _LATEST and -_LATEST <= changed <= _LATEST):
+        modified, changed = (max(-_LATEST, min(when, _LATEST)) for when in (modified, changed))
     return Stat(found.st_size, modified, changed, found.st_dev, found.st_ino)
 
 
