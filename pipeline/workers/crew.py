@@ -100,8 +100,7 @@ class Crew(Generic[Item]):
             else:
                 with self._changed:
                     self._open += 1
-                if time.monotonic() - self._pulsed >= TICK:  # a queue that never fills must not silence the pulse
-                    self._beat()
+                self._beat_if_due()  # a queue that never fills must not silence the pulse
                 return
 
     def __exit__(
@@ -122,9 +121,14 @@ class Crew(Generic[Item]):
             with self._changed:
                 if self._open <= 0 and not any(self._threads.values()):
                     break
-                self._changed.wait(TICK)
-            self._beat()
+                self._changed.wait(TICK)  # less where an item has come to its end
+            self._beat_if_due()
+        self._beat()  # whoever has called off the run meanwhile is heard
         self._dismiss()
+
+    def _beat_if_due(self) -> None:
+        if time.monotonic() - self._pulsed >= TICK:
+            self._beat()
 
     def _beat(self) -> None:
         self._give_up()
