@@ -81,8 +81,10 @@ def command(
     from pipeline.config.peek import peek
     from pipeline.run.rendering import ahead
 
-    seen = peek(config)  # a run with nothing to do starts no child, and a first one has something to do
-    with ahead(wanted=force or seen.is_new, processes=seen.processes if processes is None else processes) as children:
+    seen = peek(config)
+    # A run that finds nothing to do starts no child; a first one will hardly be of that kind.
+    wanted = (force or seen.is_new) and if_locked != "wait"
+    with ahead(wanted=wanted, processes=seen.processes if processes is None else processes) as children:
         from pipeline.cli.telling import Telling
         from pipeline.config.load import load
         from pipeline.plan.options import PlanOptions

@@ -15,7 +15,7 @@ _WARM_UP = "pipeline.render.line:warm_up"
 
 def children(count: int, total: int, *, at_once: bool, ahead: Nursery | None = None) -> Nursery:
     """Up to `count` children, when all processes together are to stay below `total` bytes; see `Nursery`. `ahead`: one
-    that is open already, to be used for them.
+    that has begun already, to be used for them; they then start as they are needed.
     """
     nursery = ahead or Nursery(_RENDER, _WARM_UP, count, at_once=at_once)
     nursery.serve(count, memory.kept(total, count))
@@ -28,15 +28,19 @@ def ahead(*, wanted: bool, processes: int | None) -> Iterator[Nursery | None]:
 
     None where it is not `wanted`, or cannot pay: on one CPU, or where fewer than two of `processes` are to render.
     """
-    if wanted and (cpus.available() if processes is None else processes) > 1 < cpus.available() and birth.is_possible():
-        nursery = Nursery(_RENDER, _WARM_UP, 0, at_once=False)
-        nursery.prepare()
-        try:
-            yield nursery
-        finally:
+    there = cpus.available()
+    several = there > 1 and (processes is None or processes > 1)
+    nursery = Nursery(_RENDER, _WARM_UP, 0, at_once=False) if wanted and several and birth.is_possible() else None
+    try:
+        if nursery is not None:
+            nursery.prepare()
+    except RuntimeError:  # no more threads: whoever needs one will say so
+        nursery = None
+    try:
+        yield nursery
+    finally:
+        if nursery is not None:
             nursery.close()
-    else:
-        yield None
 
 
 def in_threads() -> Renderer:

@@ -179,8 +179,8 @@ class Work:
         most = _FIRST_CLAIMS
         for decision in decisions:
             if isinstance(decision, Record):
-                self._record(decision)
                 self._check()
+                self._record(decision)
                 continue
             if not self._pace.fits(decision.stat.size):
                 continue

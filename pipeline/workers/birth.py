@@ -1,8 +1,9 @@
 """How a process that has loaded everything bears others that have: in milliseconds, sharing memory until it is written.
 
-The mother is a child of the run that is warm, touches no picture and is never told anything but to bear. What she bears
-is not her child but her sister: the kernel makes it a child of the run (CLONE_PARENT), which therefore watches, limits,
-kills and buries it like one that it has started itself. Measured: 0.14 s of CPU to start a child, 0.004 to bear one.
+The mother is a child of the run that is warm, touches no picture and is never told anything but to bear, and what is
+to be born. What she bears is not her child but her sister: the kernel makes it a child of the run (CLONE_PARENT), which
+therefore watches, limits, kills and buries it like one that it has started itself. Measured: 0.14 s of CPU to start a
+child, 0.004 to bear one.
 """
 
 from __future__ import annotations

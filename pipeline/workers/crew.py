@@ -116,14 +116,17 @@ class Crew(Generic[Item]):
             self._call_off()
 
     def _finish(self) -> None:
+        waited = False
         while True:
             self._raise_failure()
             with self._changed:
                 if self._open <= 0 and not any(self._threads.values()):
                     break
                 self._changed.wait(TICK)  # less where an item has come to its end
+            waited = True
             self._beat_if_due()
-        self._beat()  # whoever has called off the run meanwhile is heard
+        if waited:
+            self._beat()  # whoever has called off the run meanwhile is heard
         self._dismiss()
 
     def _beat_if_due(self) -> None:

@@ -124,7 +124,7 @@ class Nursery:
         signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED)
         while (order := self._wanted.get()) is not _Order.END:
             if order is _Order.MOTHER:
-                with suppress(OSError):  # told when a child is wanted, if it is still so
+                with suppress(Exception):  # whatever it is: it is told when a child is wanted, if it is still so
                     self._mother = Mother(self._setup)
                 continue
             try:
@@ -143,6 +143,9 @@ class Nursery:
     def _new(self) -> Child:
         """A child, born by a mother where it is not the only one. Raises why there will be none."""
         while (self._alive > 1 or self._mother is not None) and self._births and not self._closing:
+            if self._mother is not None and not self._mother.is_alive():  # somebody killed her while she was idle
+                self._mother.end()
+                self._mother = None
             mother = self._mother = self._mother or Mother(self._setup)
             if self._closing:
                 mother.give_up()

@@ -11,6 +11,7 @@ import dataclasses
 import enum
 import functools
 import json
+import math
 import operator
 import types
 import typing
@@ -79,8 +80,14 @@ def _text(plain: str) -> object:
     return plain if plain.isprintable() else printable(plain)
 
 
-def _number(plain: float) -> object:
-    if not -_MOST < plain < _MOST:  # nor is NaN
+def _integer(plain: int) -> object:
+    if not -_MOST < plain < _MOST:
+        raise NotAValue("a number beyond all bounds")
+    return plain
+
+
+def _float(plain: float) -> object:
+    if not math.isfinite(plain):
         raise NotAValue("a number beyond all bounds")
     return plain
 
@@ -118,8 +125,8 @@ _MAKERS: dict[type, Callable[[typing.Any], object]] = {
     type(None): _itself,
     bool: _itself,
     str: _text,
-    int: _number,
-    float: _number,
+    int: _integer,
+    float: _float,
     list: _several,
     dict: _object,
 }

@@ -29,6 +29,7 @@ _MID_MESSAGE = 30.0  # seconds within which a message that has begun must be com
 # Nearly every request of a run is the same, and what it is made of is never changed.
 _unpickled = functools.lru_cache(maxsize=4)(pickle.loads)
 _pickled = functools.lru_cache(maxsize=4)(functools.partial(pickle.dumps, protocol=5))
+_REMEMBERED = 2**16  # bytes; one that is longer holds pictures for watermarks, and is not kept
 
 
 class Closed(Exception):
@@ -44,6 +45,8 @@ def tell(sock: socket.socket, payload: object, held: Sequence[Held] = ()) -> Non
     sizes = struct.pack(f"!{len(held)}Q", *(one.size for one in held))
     try:
         pickled = _pickled(payload)
+        if len(pickled) > _REMEMBERED:
+            _pickled.cache_clear()
     except TypeError:  # it cannot be hashed
         pickled = pickle.dumps(payload, protocol=5)
     _send(sock, sizes + pickled, tuple(one.descriptor for one in held))

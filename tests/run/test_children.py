@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from pipeline.errors import ExitStatus
 from pipeline.manifest.export import rows
+from pipeline.manifest.lock import RunLock
 from pipeline.manifest.query import ask
 from pipeline.manifest.store import Manifest
 from pipeline.run import rendering
@@ -129,6 +133,44 @@ def test_a_first_run_is_served_by_children_that_were_prepared_for_it(world: Worl
         assert mother.has_borne
         assert mother.code is not None  # she was gone when the run was
     assert (summary.pictures, summary.status) == ({"done": 6}, ExitStatus.OK)
+
+
+def environment(process: Path) -> bytes:
+    try:
+        return (process / "environ").read_bytes()
+    except OSError:  # it has ended
+        return b""
+
+
+@pytest.mark.parametrize("trouble", ["wrong config", "no source", "no pictures", "locked"])
+def test_children_that_were_prepared_for_nothing_are_gone_with_the_run(world: World, trouble: str) -> None:
+    status = ExitStatus.OK
+    lock = RunLock(world.config.manifest)
+    with ExitStack() as held:
+        if trouble == "wrong config":
+            world.configure(world.text + "wrong: key\n")
+            status = ExitStatus.USAGE
+        elif trouble == "no source":
+            world.source.rmdir()
+            status = ExitStatus.UNFINISHED
+        elif trouble == "locked":
+            world.target.mkdir()
+            held.enter_context(lock)
+            status = ExitStatus.LOCKED
+        mark = world.env["MARK_OF_THIS_TEST"] = uuid.uuid4().hex
+        done = world.command("run", str(world.config_path))
+    assert (done.returncode, "Traceback" in done.stderr) == (status, False)
+    assert not [one for one in Path("/proc").glob("[0-9]*") if mark.encode() in environment(one)]
+
+
+def test_where_no_thread_can_be_had_nobody_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(self: nursery.Nursery) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(nursery.Nursery, "prepare", refused)
+    monkeypatch.setattr("pipeline.workers.cpus.available", lambda: 2)
+    with rendering.ahead(wanted=True, processes=None) as children:
+        assert children is None
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,14 @@ def test_a_run_that_goes_wrong_wholesale_stops_and_its_failures_are_tried_again(
     assert len(world.tree()) == 60 - bad
 
 
+def test_the_last_picture_that_fails_does_not_stop_a_run_that_is_over(world: World) -> None:
+    for name in ("a.jpg", "a.JPG", "a.jpeg"):  # three that would make one target
+        world.put(name)
+    world.configure(world.text + "failures: {stop_after: 3}\n")
+    summary = world.run()
+    assert (summary.pictures, summary.stopped, summary.status) == ({"failed": 3}, "", ExitStatus.FAILED)
+
+
 def test_fewer_pictures_than_twenty_say_nothing_about_a_share(world: World) -> None:
     for number in range(10):
         world.put(f"{number}.jpg", jpeg()[:300])

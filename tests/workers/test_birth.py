@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import signal
 import tempfile
 import threading
@@ -18,6 +19,7 @@ from pipeline.errors import PipelineError
 from pipeline.workers import birth
 from pipeline.workers.exchange import Bounds, whole
 from pipeline.workers.nursery import Nursery
+from pipeline.workers.process import Mother
 from pipeline.workers.token import Token
 
 pytestmark = pytest.mark.skipif(not birth.is_possible(), reason="needs Linux, and a processor whose calls are known")
@@ -175,37 +177,44 @@ def test_a_mother_gets_ready_before_anybody_knows_how_many_children_there_are_to
         assert len({one.pid for one in said} | {mother_of(nursery)}) == 3
 
 
-@pytest.mark.parametrize("children", [1, 2])
-def test_a_mother_that_died_before_she_was_needed_is_replaced(children: int) -> None:
-    nursery = Nursery("tests.workers.functions:about_itself", None, 0, at_once=False)
+def prepared(nursery: Nursery) -> Mother:
     nursery.prepare()
-    with nursery:
-        while nursery._mother is None:
-            threading.Event().wait(0.01)
-        os.kill(mother_of(nursery), signal.SIGKILL)
+    while nursery._mother is None:
+        threading.Event().wait(0.01)
+    return nursery._mother
+
+
+@pytest.mark.parametrize("children", [1, 2])
+@pytest.mark.parametrize("when", ["while she got ready", "when she was ready"])
+def test_a_mother_that_died_before_she_was_needed_is_replaced(children: int, when: str) -> None:
+    with Nursery("tests.workers.functions:about_itself", None, 0, at_once=False) as nursery:
+        mother = prepared(nursery)
+        if when == "when she was ready":
+            assert select.select([mother.socket], [], [], 60)[0]
+        os.kill(mother.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, mother.pid, os.WEXITED | os.WNOWAIT)
         nursery.serve(children, 2**24)
         assert len({one.pid for one in all_of(nursery, children)}) == children
+        assert nursery._mother is not None
+        assert nursery._mother.has_borne
 
 
 def test_one_that_was_prepared_for_nothing_ends_at_once_and_more_than_once() -> None:
-    nursery = Nursery(
-        "tests.workers.functions:about_itself", "tests.workers.functions:endless_warm_up", 0, at_once=False
-    )
-    nursery.prepare()
-    with nursery:
-        while nursery._mother is None:
-            threading.Event().wait(0.01)
-        pid = mother_of(nursery)
+    function, endless = "tests.workers.functions:about_itself", "tests.workers.functions:endless_warm_up"
+    with Nursery(function, endless, 0, at_once=False) as nursery:
+        pid = prepared(nursery).pid
         nursery.close()
-    nursery.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
 
-def test_where_none_can_be_prepared_children_come_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [OSError(errno.EAGAIN, "no more processes"), MemoryError()])
+def test_where_none_can_be_prepared_children_come_when_they_are_needed(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refused(setup: object) -> None:
         monkeypatch.undo()
-        raise OSError(errno.EAGAIN, "no more processes")
+        raise error
 
     monkeypatch.setattr("pipeline.workers.nursery.Mother", refused)
     nursery = Nursery("tests.workers.functions:about_itself", None, 0, at_once=False)

@@ -32,6 +32,7 @@ RENDERED = Rendered("thumb", 0, 99, Format.WEBP, 32, 24, 0.5, 1, Status.KEPT, ("
         (HEADER, None),
         Confinement(7, seccomp=True, lacking=("a", "b")),
         Meter(None, 5, "chatter"),
+        (1e300, -1e300, 2**63 - 1, 1 - 2**63),
         Reply("ready", (3, 4)),
         Status.DONE,
         RenderAnswer(HEADER, (RENDERED,), 0.25, "pillow=13", ("w",), thumbhash=b"\1\2"),

@@ -110,3 +110,16 @@ def test_no_room_for_descriptors_is_this_processes_trouble_and_no_childs(monkeyp
                 wire.take(ours)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_long_requests_are_not_kept(ends: Ends) -> None:
+    ours, theirs = ends
+    wire._pickled.cache_clear()
+    heard: list[object] = []
+    for payload, kept in (("short", 1), ("long" * 2**15, 0), (["cannot", "be", "hashed"], 0)):
+        reader = threading.Thread(target=lambda: heard.append(wire.hear(theirs)[0]))
+        reader.start()
+        wire.tell(ours, payload)
+        reader.join(60)
+        assert heard.pop() == payload
+        assert wire._pickled.cache_info().currsize == kept
