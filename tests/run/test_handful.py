@@ -149,7 +149,7 @@ def _taking(seconds: float) -> Handfuls:
 
 def test_handfuls_are_full_where_pictures_are_quick_and_of_one_where_they_wait() -> None:
     jobs = [_job(number) for number in range(40)]
-    assert _sizes(_taking(0.001), jobs) == [16, 16, 8]
+    assert _sizes(_taking(0.001), jobs) == [32, 8]
     assert _sizes(_taking(0.02), jobs) == [5] * 8
     assert _sizes(_taking(1.0), jobs) == [1] * 40
 
