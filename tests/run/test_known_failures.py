@@ -173,20 +173,23 @@ def test_one_failed_rendition_keeps_nobody_from_making_the_others(
     assert [one.failure.rendition for one in failures(world.config)] == ["small"]
 
 
+MANY = 300  # more than what is in hand when the last bad picture is met: some handfuls of small ones
+
+
 @pytest.mark.parametrize(("stop_after", "bad", "stops"), [("5 %", 6, True), ("30 %", 6, False), ("3", 3, True)])
 def test_a_run_that_goes_wrong_wholesale_stops_and_its_failures_are_tried_again(
     world: World, stop_after: str, bad: int, stops: bool
 ) -> None:
-    for number in range(60):
+    for number in range(MANY):
         world.put(f"{number:03}.jpg", jpeg()[:300] if 20 <= number < 20 + bad else None)
     world.configure(world.text + f"workers: {{queue: 1}}\nfailures: {{stop_after: {stop_after}}}\n")
     summary = world.run(threads=1)
     assert (summary.status == ExitStatus.UNFINISHED, bool(summary.stopped)) == (stops, stops)
-    assert sum(summary.pictures.values()) == 60
+    assert sum(summary.pictures.values()) == MANY
     assert (summary.pictures.get("pending", 0) > 0) == stops
     world.configure(world.text.replace(f"stop_after: {stop_after}", "stop_after: 1000"))
     assert world.run().failed == (bad if stops else 0)
-    assert len(world.tree()) == 60 - bad
+    assert len(world.tree()) == MANY - bad
 
 
 def test_the_last_picture_that_fails_does_not_stop_a_run_that_is_over(world: World) -> None:
