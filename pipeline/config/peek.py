@@ -33,11 +33,8 @@ def peek(file: Path) -> Peek:
     plain = root.plain() if root is not None else None
     if not isinstance(plain, Mapping):
         return Peek()
-    target, manifest, processes = (
-        _of(plain, "target", "path"),
-        plain.get("manifest"),
-        _of(plain, "workers", "processes"),
-    )
+    target, processes = _of(plain, "target", "path"), _of(plain, "workers", "processes")
+    manifest = plain.get("manifest")
     if not isinstance(manifest, str):
         manifest = manifest_in(target) if isinstance(target, str) else None
     is_new = manifest is not None and not os.path.lexists(os.path.join(os.path.dirname(file), manifest))

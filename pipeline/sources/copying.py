@@ -57,10 +57,9 @@ class _IntoBuffer:
     def __init__(self, buffers: Buffers, buffer: Buffer, descriptor: int, size: int) -> None:
         self._descriptor = descriptor
         self._size = size
-        self._end = size + 1
         self._buffer = buffer
         self._let_go = functools.partial(buffers.take_back, buffer)
-        self._first = min(self._end, reading.CHUNK)
+        self._first = min(size + 1, reading.CHUNK)
         self._read = buffer.fill(descriptor, 0, self._first, max(1, min(size, self._first)))
 
     def head(self, size: int) -> bytes:
@@ -68,10 +67,10 @@ class _IntoBuffer:
 
     def rest(self, limit: int) -> Copied:
         try:
-            if self._end - 1 > limit:
-                raise reading.too_many_bytes(self._end - 1, limit)
-            if self._read == self._first < self._end:
-                self._read = self._buffer.fill(self._descriptor, self._first, self._end, self._size)
+            if self._size > limit:
+                raise reading.too_many_bytes(self._size, limit)
+            if self._read == self._first <= self._size:
+                self._read = self._buffer.fill(self._descriptor, self._first, self._size + 1, self._size)
             sha256 = self._buffer.complete(self._read)
         except BaseException:
             self._let_go()
