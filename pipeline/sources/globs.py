@@ -29,31 +29,36 @@ class Globs:
 def translate(pattern: str) -> str:
     """The regular expression (for `fullmatch` with DOTALL) of one pattern, and of all that lies below its matches.
 
-    Stars turn into atomic groups: between two stars a name cannot make the match backtrack, however it was chosen.
+    Matching takes time linear in the path times the pattern: names between two `**`, and letters between two `*`, are
+    matched leftmost in an atomic group. That is always right, because what follows may begin anywhere behind them.
     """
-    folders_only = pattern.endswith("/")
+    tail = "/.*" if pattern.endswith("/") else "(?:/.*)?"
     segments = [segment for segment in pattern.split("/") if segment]
     if not segments:
         return "(?!)"
     if len(segments) == 1 and not pattern.startswith("/"):
         segments.insert(0, "**")
-    regex = []
-    for position, segment in enumerate(segments):
-        last = position == len(segments) - 1
+    if segments[-1] == "**":
+        segments[-1] = "*"  # what lies below is covered anyway
+    runs: list[list[str]] = [[]]  # names that follow each other, without `**` between them
+    for segment in segments:
         if segment == "**":
-            if not last and segments[position + 1] == "**":
-                continue
-            regex.append("[^/]+(?:/[^/]+)*" if last else "(?:[^/]+/)*")
+            runs.append([])
         else:
-            regex.append(_segment(segment) + ("" if last else "/"))
-    return f"(?:{''.join(regex)})" + ("/.*" if folders_only else "(?:/.*)?")
+            runs[-1].append(_segment(segment))
+    anchored, *floating = ["/".join(run) for run in runs]
+    regex = [anchored] * bool(anchored)
+    regex += [f"(?>(?:[^/]++/)*?{run}(?![^/]))" for run in floating if run]
+    return f"(?:{'/'.join(regex)}){tail}"
 
 
 def _segment(text: str) -> str:
-    """One name's pattern. Each stretch between two stars is matched leftmost, which is always right within a name."""
+    """One name's pattern. A name is never empty."""
     stretches = _stretches(text)
     if len(stretches) == 1:
         return stretches[0]
+    if not any(stretches):
+        return "[^/]++"
     middle = "".join(f"(?>[^/]*?{stretch})" for stretch in stretches[1:-1] if stretch)
     return f"{stretches[0]}{middle}[^/]*{stretches[-1]}"
 

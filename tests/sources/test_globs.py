@@ -17,7 +17,12 @@ from pipeline.sources.globs import Globs, translate
         ("/*.jpg", ["a.jpg"], ["a/b.jpg"]),
         ("a/*.jpg", ["a/b.jpg"], ["b.jpg", "a/b/c.jpg", "x/a/b.jpg"]),
         ("**/a", ["a", "b/a", "b/c/a", "a/x"], ["ba", "b/ca"]),
-        ("a/**", ["a/b", "a/b/c"], ["a", "b/a/c"]),
+        ("a/**", ["a/b", "a/b/c"], ["a", "a/", "b/a/c"]),
+        ("a/*", ["a/b", "a/b/", "a/b/c"], ["a", "a/", "b/a/c"]),
+        ("a/**/", ["a/b/", "a/b/c"], ["a", "a/", "a/b"]),
+        ("**/", ["a/", "a/b"], ["a"]),
+        ("**/a/**/b/**/c", ["a/b/c", "x/a/b/b/x/c/y"], ["b/a/c", "a/c/b", "a/b/xc", "ax/b/c"]),
+        ("**/a*/b/**/c", ["a/b/c", "a/a/b/c", "ax/x/a/b/x/c"], ["a/x/b/c"]),
         ("a/**/z", ["a/z", "a/b/z", "a/b/c/z"], ["az", "a/bz"]),
         ("**", ["a", "a/b"], []),
         ("a/", ["a/", "a/b", "x/a/b"], ["a", "x/a"]),
@@ -64,6 +69,7 @@ def test_no_patterns_cover_nothing() -> None:
 
 
 _TOKENS = st.lists(st.sampled_from(["*", "?", "a", "b", "[ab]", "[!a]"]), min_size=1, max_size=7).map("".join)
+_NAMES = st.lists(st.sampled_from(["**", "a", "b", "*a", "?b", "*"]), min_size=1, max_size=6)
 
 
 def _naive(pattern: str, name: str) -> bool:
@@ -80,14 +86,28 @@ def _naive(pattern: str, name: str) -> bool:
     return name[:1] != "" and name[0] in accepts and _naive(pattern[len(token) :], name[1:])
 
 
-@given(pattern=_TOKENS, name=st.text("abc", max_size=7))
+def _naive_path(pattern: list[str], path: list[str]) -> bool:
+    """A second opinion: names against patterns, by trying everything. What lies below a match matches, too."""
+    if not pattern:
+        return True
+    if pattern == ["**"]:
+        return bool(path)
+    if pattern[0] == "**":
+        return any(_naive_path(pattern[1:], path[at:]) for at in range(len(path) + 1))
+    return bool(path) and _naive(pattern[0], path[0]) and _naive_path(pattern[1:], path[1:])
+
+
+@given(pattern=_TOKENS, name=st.text("abc", min_size=1, max_size=7))
 def test_names_match_as_a_naive_matcher_says(pattern: str, name: str) -> None:
     matched = re.fullmatch(translate("/" + pattern), name, re.DOTALL) is not None
     while "**" in pattern:
         pattern = pattern.replace("**", "*")
-    if pattern == "*" and not name:
-        return  # an empty name is none
     assert matched == _naive(pattern, name)
+
+
+@given(pattern=_NAMES, path=st.lists(st.text("abc", min_size=1, max_size=2), min_size=1, max_size=7))
+def test_paths_match_as_a_naive_matcher_says(pattern: list[str], path: list[str]) -> None:
+    assert Globs(["/" + "/".join(pattern)]).covers("/".join(path)) == _naive_path(pattern, path)
 
 
 @given(st.text(max_size=12), st.text(max_size=12))
@@ -95,6 +115,15 @@ def test_no_pattern_breaks_the_matcher(pattern: str, path: str) -> None:
     Globs([pattern]).covers(path)
 
 
-@pytest.mark.timeout(20)  # with plain stars this would take longer than anybody waits
-def test_a_hostile_name_cannot_make_a_pattern_slow() -> None:
-    assert not Globs(["*a*a*a*a*a*a*a*a*b"]).covers("a" * 255)
+@pytest.mark.timeout(20)  # where a matcher tries every place for every star this would take longer than anybody waits
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("*a*a*a*a*a*a*a*a*b", "a" * 255),
+        ("**/a/**/a/**/a/**/a/**/b", "a/" * 1_900 + "c"),
+        ("**/*a*/**/*a*a*/**/?a/**/*a*b*/**/[b]", "/".join(["a" * 250] * 15)),
+        ("**/" + "a/" * 200 + "b", "a/" * 1_900 + "c"),
+    ],
+)
+def test_a_hostile_path_cannot_make_a_pattern_slow(pattern: str, path: str) -> None:
+    assert not Globs([pattern]).covers(path)
