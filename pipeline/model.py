@@ -25,7 +25,6 @@ class Reason(enum.StrEnum):
     DAMAGED = "damaged"
     RETRY = "retry"
     FORCED = "forced"
-    ORPHAN = "orphan"
     UNCHANGED = "unchanged"
     KNOWN_FAILURE = "known failure"
 
@@ -305,7 +304,6 @@ class Inspection:
     frames: int  # of an animation, else 1
     has_profile: bool
     private: tuple[Private, ...]  # what was found of it, in canonical order
-    metadata: bool = False  # whether there is any metadata at all, private or not
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,6 @@ class Node:
     mark: Mark
     value: Scalar | list[Node] | dict[str, Node]
     keys: dict[str, Mark] = field(default_factory=dict)
-    quoted: bool = False  # a scalar in quotes or a block: text whatever it looks like
     size: int = 1  # nodes in it, aliases counted as often as they are used
     depth: int = 1
 

@@ -145,7 +145,7 @@ class _Builder:
             return
         quoted = event.style is not None and event.style != ""
         try:
-            node = Node(mark, event.value if quoted else scalar(event.value), quoted=quoted)
+            node = Node(mark, event.value if quoted else scalar(event.value))
         except ValueError as error:
             raise Malformed(mark, f"{error} makes no sense here") from None
         if event.anchor is not None:
@@ -184,7 +184,7 @@ class _Builder:
         self._check(mark, None, node.size)
         if self._open and self._open[-1].wants_key:
             raise Malformed(mark, "an alias cannot be a key; put text that starts with * in quotes")
-        self._place(Node(mark, node.value, node.keys, node.quoted, node.size, node.depth))
+        self._place(Node(mark, node.value, node.keys, node.size, node.depth))
 
     def _check(self, mark: Mark, tag: str | None, nodes: int = 1) -> None:
         self._nodes += nodes

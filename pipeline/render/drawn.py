@@ -46,11 +46,11 @@ class Drawn:
         key = (placement.box, placement.size, shown.turned, shown.orientation, spec.resampler, source)
         if key not in self._made:
             if source is None:
-                image, _resampler = resample(self.frame, placement, shown.turned, shown.orientation, spec)
+                image = resample(self.frame, placement, shown.turned, shown.orientation, spec)
                 self._made[key] = to_srgb(image, self.picture.icc)
             else:
                 image, told = self._resampled(spec, shown, source.placement, others)
                 part = replace(placement, box=source.box)
-                image, _resampler = resample(Frame(image, 1), part, image.size, 1, spec)
+                image = resample(Frame(image, 1), part, image.size, 1, spec)
                 self._made[key] = (image, told)
         return self._made[key]

@@ -21,6 +21,7 @@ from pipeline.render.palette import with_palette, with_soft_palette
 from pipeline.render.second_pass import second_pass
 from pipeline.render.timeless import remove_times
 from pipeline.render.webp_alpha import say_alpha
+from pipeline.workers import sealed
 
 ANIMATED_TARGETS = (Format.PNG, Format.WEBP, Format.AVIF, Format.GIF)
 
@@ -71,7 +72,7 @@ def encode(film: Film, spec: Spec, quality: int | None) -> tuple[int, int]:
             say_alpha(descriptor)
         if spec.optimize:
             second_pass(descriptor)
-        return descriptor, memory.seal(descriptor)
+        return descriptor, sealed.seal(descriptor)
     except BaseException:
         os.close(descriptor)
         raise

@@ -15,6 +15,7 @@ from pipeline.render.film import Film
 from pipeline.render.geometry import Placement
 from pipeline.render.private import PRIVATE_TAGS, found_in
 from pipeline.render.source import Source
+from pipeline.workers import sealed
 
 # What describes the pixels as they are, and is true of them because they are not touched.
 _TRUE_MAIN = frozenset((exif.ORIENTATION, 0x0100, 0x0101, 0x011A, 0x011B, 0x0128, 0x0213))
@@ -47,7 +48,7 @@ def copied(source: Source) -> tuple[int, int]:
     try:
         with open(descriptor, "wb", closefd=False) as file:
             file.write(source.view)
-        return descriptor, memory.seal(descriptor)
+        return descriptor, sealed.seal(descriptor)
     except BaseException:
         os.close(descriptor)
         raise

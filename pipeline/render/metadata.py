@@ -117,11 +117,6 @@ def read_exif(block: bytes) -> Facts:
     return Facts(upright, _text(found.get(exif.ARTIST)), _text(found.get(exif.COPYRIGHT)))
 
 
-def write_exif(kept: Facts) -> bytes:
-    """A minimal EXIF block with artist and copyright; empty where there is neither."""
-    return exif.write(exif.Exif(_named(kept.artist, kept.copyright)))
-
-
 def written(found: Blocks, spec: Spec) -> tuple[Written, tuple[str, ...]]:
     """What `spec` lets through of `found`, and warnings about what could not be read. Never raises."""
     if found == _NOTHING:

@@ -80,7 +80,7 @@ class Rendition:
             frame, picture = replace(frame, image=image), replace(picture, icc=None)
         shown = self._framing = self._framing or self._framed(frame, picture)
         placement = self._placement = shown.place(spec)
-        image, _resampler = resample(frame, placement, shown.turned, shown.orientation, spec)
+        image = resample(frame, placement, shown.turned, shown.orientation, spec)
         if not spec.linear:
             plain = not spec.steps and placement.canvas == placement.size
             image, self._icc = kept(image, picture.icc, spec.format, plain=plain)

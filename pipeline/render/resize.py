@@ -25,10 +25,8 @@ _PREMULTIPLIED = {"LA": "La", "RGBA": "RGBa"}
 _LIGHT_MODES = ("L", "LA", "RGB", "RGBA")
 
 
-def resample(
-    frame: Frame, placement: Placement, whole: Size, orientation: int, spec: Spec
-) -> tuple[Image.Image, Resampler]:
-    """`placement.box` of `frame`, turned by `orientation`, as a new image of `placement.size`; and whose work it is.
+def resample(frame: Frame, placement: Placement, whole: Size, orientation: int, spec: Spec) -> Image.Image:
+    """`placement.box` of `frame`, turned by `orientation`, as a new image of `placement.size`.
 
     `whole` is the size of the whole picture, turned and not shrunk. Lanczos where a side is made smaller, bicubic
     where none is. Alpha is premultiplied meanwhile, so that hidden colours do not bleed. What is to be resampled in
@@ -39,17 +37,17 @@ def resample(
     box = (max(0.0, left), max(0.0, top), min(right, float(image.width)), min(bottom, float(image.height)))
     size = upright_size(placement.size, orientation)
     if size == image.size and box == (0, 0, *size):
-        return _own(turned(image, orientation), image), Resampler.PILLOW
+        return _own(turned(image, orientation), image)
     linear = spec.linear and image.mode in _LIGHT_MODES
     if _by_libvips(image, box, size, spec.resampler):
-        return turned(_through_libvips(image, box, size, linear=linear), orientation), Resampler.LIBVIPS
+        return turned(_through_libvips(image, box, size, linear=linear), orientation)
     smaller = size[0] < right - left or size[1] < bottom - top
     kernel = Image.Resampling.LANCZOS if smaller else Image.Resampling.BICUBIC
     gap = None if image.mode.startswith("I;16") else REDUCING_GAP  # Pillow averages blocks of all modes but this
     if linear:
-        return turned(light.resized(image, box, size, kernel, gap), orientation), Resampler.PILLOW
+        return turned(light.resized(image, box, size, kernel, gap), orientation)
     # Pillow premultiplies RGBA and LA itself before it resamples, and divides afterwards.
-    return turned(image.resize(size, kernel, box=box, reducing_gap=gap), orientation), Resampler.PILLOW
+    return turned(image.resize(size, kernel, box=box, reducing_gap=gap), orientation)
 
 
 def _own(image: Image.Image, source: Image.Image) -> Image.Image:

@@ -51,7 +51,6 @@ _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "ICO": Icon,
     "PPM": PpmImagePlugin.PpmImageFile,
 }
-FORMATS = tuple(_PLUGINS)
 
 _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     (name, re.compile(mark, re.DOTALL))

@@ -54,7 +54,7 @@ def run(
     stop = Stop(clock.deadline(*limits))
     identity = uuid.uuid4().hex
     source = LocalSource(config.source, memory.for_buffers(workers(config, options).memory))
-    source.stats("", ())  # a source that is not there is told before anything is made
+    source.check()  # a source that is not there is told before anything is made
     make_parents(config)
     target = LocalTarget(config.target, identity)
     target.prepare()

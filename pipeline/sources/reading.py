@@ -8,16 +8,14 @@ copy into a memfd.
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
-import tempfile
 from dataclasses import dataclass
 
 from pipeline.errors import ErrorKind, PictureError, SourceTrouble
+from pipeline.workers import sealed
 
 CHUNK = 1 << 20
-_NOEXEC_SEAL = 0x8  # MFD_NOEXEC_SEAL, Linux 6.3: without it the kernel logs a warning
 _OUT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})
 
 
@@ -48,13 +46,7 @@ def copy(descriptor: int, head: bytes, limit: int) -> Copied:
             digest.update(chunk)
             _write(held, chunk)
             chunk = read(descriptor, CHUNK)
-        os.lseek(held, 0, os.SEEK_SET)
-        if hasattr(fcntl, "F_ADD_SEALS") and hasattr(os, "memfd_create"):
-            fcntl.fcntl(
-                held,
-                fcntl.F_ADD_SEALS,
-                fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL,
-            )
+        sealed.seal(held)
         return Copied(held, digest.digest(), size)
     except BaseException:
         os.close(held)
@@ -100,16 +92,7 @@ def out_of_resources(error: OSError) -> SourceTrouble | None:
 def memory_file() -> int:
     """An empty anonymous file of our own. Raises `SourceTrouble` where there is none to be had."""
     try:
-        if not hasattr(os, "memfd_create"):
-            with tempfile.TemporaryFile(buffering=0) as unlinked:
-                return os.dup(unlinked.fileno())
-        flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
-        try:
-            return os.memfd_create("picture", flags | _NOEXEC_SEAL)
-        except OSError as error:
-            if error.errno != errno.EINVAL:
-                raise
-            return os.memfd_create("picture", flags)
+        return sealed.create("picture")
     except OSError as error:
         raise (out_of_resources(error) or SourceTrouble(f"no memory file: {error.strerror}")) from error
 

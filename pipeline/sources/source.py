@@ -127,7 +127,11 @@ class Picture:
 
 
 class Source(Protocol):
-    """Where pictures are read from. `folders` and `stats` are called by the plan's thread, `read` by I/O threads."""
+    """Where pictures are read from. `read` is called by I/O threads, everything else by the plan's thread."""
+
+    def check(self) -> None:
+        """Raises `SourceTrouble` where the source as a whole is missing."""
+        ...
 
     def folders(self, apart: Sequence[Path]) -> Iterator[Folder]:
         """Everything there is by name, folder by folder in any order, without the folders `apart` (the target).

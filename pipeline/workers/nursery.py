@@ -42,7 +42,7 @@ class Nursery:
     Children start in the background: all when the nursery opens (`at_once`), or as many as `expect` says, or where one
     is needed and none is idle. One that dies is replaced when it is next needed.
     `kept`: bytes each may hold on to between two requests. `confinement` is what the first of them to be asked found
-    enforced, `remarks` what libraries printed meanwhile.
+    enforced.
     """
 
     def __init__(
@@ -64,7 +64,6 @@ class Nursery:
         self._closing = False
         self._patience = iter([True] * _KILLED)  # next() on it is atomic
         self.confinement: Confinement | None = None
-        self.remarks: tuple[str, ...] = ()
         self._starter = threading.Thread(target=self._start_children, name="starter", daemon=True)
 
     def __enter__(self) -> Nursery:
@@ -253,8 +252,6 @@ class Nursery:
     def _learn(self, child: Child) -> None:
         with self._lendable:
             self.confinement = self.confinement or child.confinement
-            mother = self._mother  # which the starter may set to None meanwhile
-            self.remarks = self.remarks or (mother.first_words if mother is not None else ()) or child.first_words
 
     def _drop(self, child: Child, failure: BaseException | None = None) -> None:
         with self._lendable:

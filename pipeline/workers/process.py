@@ -53,7 +53,6 @@ class Child:
         self.confinement: Confinement | None = None  # None until it is ready
         self.code: int | None = None
         self.how_it_ended = ""
-        self.first_words: tuple[str, ...] = ()  # what was said until it was ready
         self.last_words: tuple[str, ...] = ()
         self.peak = 0  # bytes resident at the most in its life, once it has ended
         self.footing = 0  # bytes resident after the first request
@@ -70,7 +69,7 @@ class Child:
             if not isinstance(said, Confinement):
                 raise wire.Closed
             self.confinement = said
-            self.first_words = self.chatter()
+            self.chatter()  # what was printed until now belongs to no picture
 
     def await_reply(
         self, token: Token, ticks: float, allowance: Allowance | None = None
@@ -147,7 +146,7 @@ class Mother(Child):
         wire.close_all(descriptors)
         if said != Born(0):
             raise wire.Closed
-        self.first_words = self.chatter()
+        self.chatter()  # nor is it why she may end later
         self.is_ready = True
 
     def give_up(self) -> None:

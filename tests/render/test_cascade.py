@@ -93,7 +93,7 @@ def test_each_size_is_made_from_the_next_larger(
 ) -> None:
     sizes: list[Size] = []
 
-    def counted(frame: Frame, *arguments: object) -> tuple[Image.Image, Resampler]:
+    def counted(frame: Frame, *arguments: object) -> Image.Image:
         sizes.append(frame.image.size)
         return resample(frame, *arguments)  # type: ignore[arg-type]
 

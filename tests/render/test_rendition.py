@@ -8,7 +8,6 @@ from PIL import Image
 from pipeline.model import Fit, Format, Profile, Spec
 from pipeline.render import drawn
 from pipeline.render.resize import resample
-from pipeline.shape import Resampler
 from pipeline.steps import Blur, Greyscale
 from tests.pictures import DISPLAY_P3, encoded, matrix_profile, quarters
 from tests.render.drawing import answer_to
@@ -39,7 +38,7 @@ def test_renditions_of_one_placement_share_its_pixels_and_none_sees_what_another
 def test_one_size_in_several_formats_is_resampled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Spec] = []
 
-    def counted(*arguments: Any) -> tuple[Image.Image, Resampler]:
+    def counted(*arguments: Any) -> Image.Image:
         calls.append(arguments[-1])
         return resample(*arguments)
 

@@ -136,9 +136,14 @@ def test_one_that_cannot_start_ends_the_run_with_its_last_words() -> None:
 
 
 def test_what_is_said_while_she_starts_belongs_to_no_picture() -> None:
-    with opened("chatty_start", 2) as nursery:
-        all_of(nursery, 1)
-        assert nursery.remarks == (r"libfoo: starting\x1b[2J",)
+    with (
+        opened("chatty_start", 2) as nursery,
+        tempfile.TemporaryFile() as file,
+        nursery.ask(whole(file.fileno()), "", BOUNDS, Token()) as exchange,
+    ):
+        exchange.first()
+        _reply, meter = exchange.last()
+        assert meter.chatter == ""
 
 
 def test_a_nursery_that_closes_does_not_wait_for_a_mother_that_does_not_get_ready() -> None:
@@ -151,21 +156,6 @@ def test_a_nursery_that_closes_does_not_wait_for_a_mother_that_does_not_get_read
 
     threading.Thread(target=open_and_close, daemon=True).start()
     assert ended.wait(60)
-
-
-def test_remarks_are_read_while_a_mother_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    with opened("chatty_start", 2) as nursery:
-        all_of(nursery, 1)
-        lost = nursery._mother
-        seen: list[object] = []
-
-        def once(self: Nursery) -> object:
-            seen.append(self)
-            return lost if len(seen) == 1 else None  # as if the starter had buried her in between
-
-        with monkeypatch.context() as patched:
-            patched.setattr(Nursery, "_mother", property(once, lambda self, value: None), raising=False)
-            nursery._learn(next(iter(nursery._children)))
 
 
 def test_a_mother_gets_ready_before_anybody_knows_how_many_children_there_are_to_be() -> None:

@@ -59,7 +59,7 @@ def prepared(config: Config, choice: Choice, source: Source | None = None) -> It
     stop = Stop()
     identity = uuid.uuid4().hex
     source = source or LocalSource(config.source)
-    source.stats("", ())
+    source.check()
     make_parents(config)
     LocalTarget(config.target, identity).prepare()
     with on_signals(stop), held(config, identity), ExitStack() as stack:
