@@ -8,6 +8,10 @@
 # in it hold the checksums of everything that shaped it, and the interpreter that it leads to. Which python3 comes
 # first in PATH does not matter then, or cron and a login shell with different PATHs would rebuild it in turns.
 # A stamp is written last: a build that was killed has none and counts as missing.
+#
+# An environment is made in `.venv.new` and takes the place of `.venv` when it is whole, so that a build that fails or
+# is killed costs nothing. One that cannot be made anew here (a checkout of somebody else's, a read-only disk, a
+# checksum that cannot be taken) is used as it is, whatever its stamp says, if it can run the program.
 
 environment_root() {
     # A closed standard descriptor would be reused for the next file opened, and then be written to.
@@ -16,6 +20,8 @@ environment_root() {
     { true >&2; } 2>/dev/null || exec 2>/dev/null
     root=${1%/*/*}
     venv=$root/.venv
+    new=$root/.venv.new
+    old=$root/.venv.old
 }
 
 # One line to whoever watches; nothing where nobody does (a cron job that succeeds is silent).
@@ -28,19 +34,36 @@ environment_fail() {
     exit 3
 }
 
+# Of an environment in the folder $2. Fails where it cannot be told.
 environment_fingerprint() {
     case $1 in
         run) cksum "$root/scripts/environment.sh" "$root/scripts/requirements/build.txt" \
-            "$root/scripts/requirements/run.txt" ;;
+            "$root/scripts/requirements/run.txt" 2>/dev/null ;;
         dev) cksum "$root/scripts/environment.sh" "$root/scripts/requirements/build.txt" \
-            "$root/scripts/requirements/run.txt" "$root/scripts/requirements/dev.txt" ;;
-    esac
-    readlink -f -- "$venv/bin/python"
+            "$root/scripts/requirements/run.txt" "$root/scripts/requirements/dev.txt" 2>/dev/null ;;
+    esac && readlink -f -- "$2/bin/python"
 }
 
+# Sets `unsure` where a tool failed, so that it cannot be told.
 environment_good() {
-    [ -f "$venv/.stamp-$1" ] && [ -x "$venv/bin/python" ] &&
-        [ "$(cat "$venv/.stamp-$1")" = "$(environment_fingerprint "$1")" ]
+    unsure=
+    [ -f "$venv/.stamp-$1" ] && [ -x "$venv/bin/python" ] || return
+    unsure=yes
+    stamp=$(cat "$venv/.stamp-$1") && now=$(environment_fingerprint "$1" "$venv") || return
+    unsure=
+    [ "$stamp" = "$now" ]
+}
+
+# For one that is not good: whether to make it anew.
+environment_renewable() {
+    [ -z "$unsure" ] && [ -w "$root" ] && { [ ! -e "$venv" ] || [ -w "$venv" ]; }
+}
+
+# Whether an environment has what is needed, whatever its stamp says.
+environment_works() {
+    needed='click, PIL.Image, pydantic, tqdm, yaml, pipeline.cli.main'
+    if [ "$1" = dev ]; then needed="$needed, importlinter, mypy, pytest"; fi
+    "$venv/bin/python" -I -c "import $needed" >/dev/null 2>&1
 }
 
 # Where there is no flock, or the file system has none, two builds at once are the user's to avoid.
@@ -52,6 +75,12 @@ environment() {
     exec 9<"$root"
     environment_lock -s
     until environment_good "$1"; do
+        if ! environment_renewable; then
+            environment_works "$1" ||
+                environment_fail "$venv is missing or does not work here, and cannot be made anew (let its owner run $self, or use a checkout of your own)"
+            environment_say "the environment in .venv cannot be checked or made anew; it is used as it is"
+            return
+        fi
         environment_lock -u
         if ! environment_lock -n -x; then
             environment_say "waiting for other commands to end, then the environment is renewed"
@@ -77,21 +106,26 @@ environment_python() {
     environment_fail "needs Python 3.11 or newer, but ${found:-"there is no python3"}; on Debian: apt-get install python3 python3-venv"
 }
 
+# What is done to the environment in the folder $into.
 environment_step() {
-    "$@" >>"$venv/build.log" 2>&1 && return
+    "$@" >>"$into/build.log" 2>&1 && return
     status=$?
-    tail -n 15 "$venv/build.log" >&2
-    environment_fail "the environment could not be made (status $status; the end of .venv/build.log is above)"
+    tail -n 15 "$into/build.log" >&2
+    environment_fail "the environment could not be made (status $status; the end of ${into##*/}/build.log is above)"
 }
 
 environment_pip() {
     # PKG_CONFIG=false: pyvips, the one package without a wheel, must not compile itself against a libvips of the
     # system; it takes the one that pyvips-binary brings. Its build tools are pinned too (build.txt): no isolation.
-    PKG_CONFIG=false environment_step "$venv/bin/python" -I -m pip --disable-pip-version-check --no-input install \
+    PKG_CONFIG=false environment_step "$into/bin/python" -I -m pip --disable-pip-version-check --no-input install \
         --no-user --require-hashes --no-deps --no-build-isolation -r "$root/scripts/requirements/$1.txt"
 }
 
 environment_build() {
+    if [ ! -e "$venv" ] && [ -f "$new/.stamp-run" ]; then # killed between the two steps of `environment_swap`
+        environment_swap
+        return
+    fi
     level=$1
     if [ "$level" = dev ] && environment_good run; then
         environment_say "adding the tools for development to .venv (once)"
@@ -100,21 +134,46 @@ environment_build() {
         environment_python
         environment_say "making the environment in .venv (once, half a minute)"
         if [ -f "$venv/.stamp-dev" ]; then level=dev; fi # a developer's environment stays one
-        rm -rf "$venv" && mkdir "$venv" || environment_fail "cannot write $venv"
-        environment_step "$python" -I -m venv "$venv"
+        into=$new
+        rm -rf "$new" 2>/dev/null && mkdir "$new" 2>/dev/null || environment_fail "cannot write $new"
+        environment_step "$python" -I -m venv --prompt .venv "$new"
         environment_pip build
         environment_pip run
         # The modules are taken from the repository itself; relative, so that no name of a folder can break it.
-        for site in "$venv"/lib/python3.*/site-packages; do printf '../../../..\n' >"$site/pipeline.pth"; done
+        for site in "$new"/lib/python3.*/site-packages; do printf '../../../..\n' >"$site/pipeline.pth"; done
+        environment_step "$new/bin/python" -I -c "$environment_readdress" "$new" "$venv"
         environment_stamp run
+        environment_swap
     fi
     if [ "$level" = dev ]; then
+        into=$venv
         environment_pip dev
         environment_stamp dev
     fi
 }
 
-environment_stamp() {
-    environment_fingerprint "$1" >"$venv/.stamp-$1.new" && mv "$venv/.stamp-$1.new" "$venv/.stamp-$1" ||
+# Python: what the environment says of its own place is what will be true of it when it has been moved.
+environment_readdress='
+import os, sys
+before, after = (os.fsencode(path) for path in sys.argv[1:])
+folder = os.path.join(before, b"bin")
+for path in [os.path.join(before, b"pyvenv.cfg"), *(os.path.join(folder, name) for name in os.listdir(folder))]:
+    if os.path.isfile(path) and not os.path.islink(path):
+        with open(path, "r+b") as file:
+            text = file.read()
+            if before in text:
+                file.seek(0)
+                file.truncate()
+                file.write(text.replace(before, after))
+'
+
+environment_swap() {
+    rm -rf "$old" 2>/dev/null && { [ ! -e "$venv" ] && [ ! -L "$venv" ] || mv "$venv" "$old"; } && mv "$new" "$venv" ||
         environment_fail "cannot write $venv"
+    rm -rf "$old" 2>/dev/null || true
+}
+
+environment_stamp() {
+    environment_fingerprint "$1" "$into" >"$into/.stamp-$1.new" && mv "$into/.stamp-$1.new" "$into/.stamp-$1" ||
+        environment_fail "cannot write $into"
 }

@@ -12,8 +12,9 @@ import pty
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,11 +32,14 @@ case "$*" in
         for folder; do :; done
         echo venv >>"$FAKE_NOTES"
         mkdir -p "$folder/bin" "$folder/lib/python3.11/site-packages"
-        cp "$0" "$folder/bin/python" ;;
+        ln -s "$(readlink -f "$0")" "$folder/bin/python"
+        echo "#!$folder/bin/python" >"$folder/bin/tool" ;;
     *'-m pip '*)
         for file; do :; done
         echo "pip ${file##*/}" >>"$FAKE_NOTES"
         [ "${FAKE_BAD_PIP:-}" != "${file##*/}" ] || { echo "no such wheel"; exit 1; } ;;
+    *'import click'*) [ -z "${FAKE_LACKS:-}" ] ;;
+    *'import os, sys'*) shift 3; sed -i "s|$1|$2|" "$1"/bin/tool ;;
     *'-m pipeline'*) shift 3; for word; do echo "<$word>"; done; [ "${1:-}" != wait ] || read -r _ ;;
     *) exit 99 ;;
 esac
@@ -50,6 +54,7 @@ class Checkout:
         self.notes = folder / "notes"
         self.python = folder / "fake" / "python3"
         self.script = self.root / "scripts" / "pipeline"
+        self.before: list[str] = []  # words before each command
         self.environment = {
             "PATH": f"{self.python.parent}:{PATH}",
             "FAKE_NOTES": str(self.notes),
@@ -66,7 +71,7 @@ class Checkout:
 
     def run(self, *arguments: str, script: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(script or self.script), *arguments],
+            [*self.before, str(script or self.script), *arguments],
             env=self.environment | more,
             cwd="/",
             capture_output=True,
@@ -74,6 +79,10 @@ class Checkout:
             check=False,
             stdin=subprocess.DEVNULL,
         )
+
+    def everything(self) -> dict[str, int]:
+        """What is in the environment, and when it was written last."""
+        return {str(path): path.lstat().st_mtime_ns for path in (self.root / ".venv").rglob("*")}
 
     def noted(self) -> list[str]:
         """What the interpreter was asked to do since the last call."""
@@ -133,7 +142,8 @@ def _lose_the_interpreter(checkout: Checkout) -> None:
 
 def _upgrade_the_interpreter(checkout: Checkout) -> None:
     python = checkout.root / ".venv" / "bin" / "python"
-    python.rename(python.with_name("python3.99"))
+    shutil.copy(python, python.with_name("python3.99"))
+    python.unlink()
     python.symlink_to("python3.99")
 
 
@@ -154,17 +164,115 @@ def test_a_failed_build_says_so_and_is_tried_again(checkout: Checkout) -> None:
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.splitlines() == [
         "no such wheel",
-        "pipeline: the environment could not be made (status 1; the end of .venv/build.log is above)",
+        "pipeline: the environment could not be made (status 1; the end of .venv.new/build.log is above)",
     ]
     assert checkout.noted() == BUILT
     assert checkout.run().returncode == 0
     assert checkout.noted() == BUILT
 
 
-def test_an_old_python_is_named(checkout: Checkout) -> None:
+@pytest.mark.parametrize("fails", [{"FAKE_BAD_PIP": "run.txt"}, {"FAKE_VERSION": "3.9"}, {"FAKE_NO_VENV": "1"}])
+def test_a_build_that_fails_leaves_the_environment_that_was_there(built: Checkout, fails: dict[str, str]) -> None:
+    before = built.everything()
+    lock = built.root / "scripts" / "requirements" / "run.txt"
+    text = lock.read_text()
+    _change_the_lock(built)
+    usual = built.environment
+    built.environment = usual | fails | {"PATH": str(_with_tools(built))}
+    assert built.run("x").returncode == 3
+    assert built.everything() == before
+    built.noted()
+    built.environment = usual
+    lock.write_text(text)
+    assert built.run("x").stdout == "<x>\n"
+    assert built.noted() == []
+
+
+def _with_tools(checkout: Checkout, *without: str) -> Path:
+    """The folder of the interpreter, which is the only one there then, with the programs that the script needs."""
     only = checkout.python.parent
-    for tool in ("sh", "readlink", "cksum", "cat", "flock"):
+    for tool in {"sh", "readlink", "cksum", "cat", "flock", "rm", "mkdir", "mv", "tail"} - set(without):
+        (only / tool).unlink(missing_ok=True)
         (only / tool).symlink_to(shutil.which(tool, path=PATH) or "")
+    return only
+
+
+def test_an_environment_tells_its_own_new_place(built: Checkout) -> None:
+    tool = built.root / ".venv" / "bin" / "tool"
+    assert tool.read_text() == f"#!{built.root}/.venv/bin/python\n"
+    assert not list(built.root.glob(".venv.*"))
+
+
+@pytest.mark.parametrize("left", [".venv.new", ".venv.old"])
+def test_what_a_killed_build_left_is_cleared_away(built: Checkout, left: str) -> None:
+    (built.root / left / "bin").mkdir(parents=True)
+    _change_the_lock(built)
+    assert built.run("x").stdout == "<x>\n"
+    assert built.noted() == BUILT
+    assert not list(built.root.glob(".venv.*"))
+
+
+def test_a_build_that_was_killed_before_its_last_step_is_not_made_again(built: Checkout) -> None:
+    (built.root / ".venv").rename(built.root / ".venv.new")
+    (built.root / ".venv.old").mkdir()
+    assert built.run("x").stdout == "<x>\n"
+    assert built.noted() == []
+    assert not list(built.root.glob(".venv.*"))
+
+
+def test_an_environment_that_cannot_be_checked_is_used_as_it_is(built: Checkout) -> None:
+    only = _with_tools(built, "cksum")
+    failing = only / "cksum"
+    failing.write_text("#!/bin/sh\nexit 1\n")
+    failing.chmod(0o755)
+    done = built.run("x", PATH=str(only))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "<x>\n", "")
+    assert built.noted() == []
+
+
+@pytest.fixture
+def of_others() -> Iterator[Checkout]:
+    """A checkout that somebody else has made and brought to a newer state since, as a user who may only read it."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        built = Checkout(Path(folder))
+        assert built.run().returncode == 0
+        built.noted()
+        _change_the_lock(built)
+        if os.geteuid() == 0:
+            if shutil.which("setpriv") is None:
+                pytest.skip("needs setpriv")
+            built.before = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+            built.notes.chmod(0o666)
+            yield built
+            return
+        for path in (built.root, built.root / ".venv"):
+            path.chmod(0o555)
+        yield built
+        for path in (built.root, built.root / ".venv"):
+            path.chmod(0o755)
+
+
+def test_an_environment_of_other_make_that_cannot_be_rewritten_is_used(of_others: Checkout) -> None:
+    before = of_others.everything()
+    done = of_others.run("x")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "<x>\n", "")
+    assert of_others.noted() == []
+    assert of_others.everything() == before
+
+
+def test_an_environment_that_does_not_work_and_cannot_be_rewritten_is_left_alone(of_others: Checkout) -> None:
+    before = of_others.everything()
+    done = of_others.run("x", FAKE_LACKS="1")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "cannot be made anew" in done.stderr
+    assert of_others.noted() == []
+    assert of_others.everything() == before
+
+
+def test_an_old_python_is_named(checkout: Checkout) -> None:
+    only = _with_tools(checkout)
     done = checkout.run(PATH=str(only), FAKE_VERSION="3.9.2")
     assert done.returncode == 3
     assert done.stderr == (
