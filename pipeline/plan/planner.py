@@ -65,7 +65,7 @@ class Planner:
         self._only = Globs(options.only)
         self._naming = Naming(config.target, config.specs)
         self._spec_names = tuple(spec.name for spec in config.specs)
-        self._recipes = tuple(recipe_id(spec) for spec in config.specs)
+        self._recipes = tuple(recipe_id(spec, config.specs) for spec in config.specs)
         recipes = tuple(zip(self._spec_names, self._recipes, strict=True))
         self._glance = Glance(memory, source, target, self._naming, recipes, only=self._only, force=options.force)
         self._pulse = pulse

@@ -2,6 +2,11 @@
 
 Fields at their default are left out, so that a new field of `Spec` with a default changes no recipe that was made
 before it. So are the rendition's name and everything outside of `Spec`: workers, limits, order and comments.
+
+Renditions share a decode: how far a JPEG is shrunk while it is decoded follows from the largest of them, and a small
+one is made from a larger one's pixels. So the shapes of the larger ones beside it are part of a rendition's recipe. A
+size that is added or dropped makes the smaller ones anew and leaves the larger ones alone; which format or quality the
+others have does not matter.
 """
 
 from __future__ import annotations
@@ -9,27 +14,71 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterable
+from dataclasses import replace
 
-from pipeline.model import Spec
+from pipeline.model import Fit, Spec
 from pipeline.render.version import VERSION
 from pipeline.steps import Asset
 
 _NOT_BYTES = frozenset({"name", "family", "verify"})
+_OWN = _NOT_BYTES | {  # fields that change nothing about the renditions beside it
+    "format",
+    "quality",
+    "background",
+    "lossless",
+    "effort",
+    "subsampling",
+    "progressive",
+    "colors",
+    "max_bytes",
+    "optimize",
+    "keep_smaller",
+    "metadata",
+    "private",
+    "animation",
+    "pad",
+    "steps",
+}
+_SIDES = frozenset({"width", "height"})
 
 
-def recipe_text(spec: Spec) -> str:
+def recipe_text(spec: Spec, beside: Iterable[Spec] = ()) -> str:
     """The canonical form: one line of JSON in ASCII with sorted keys, as `{"version":1,"width":320}`.
 
-    A quality that is the format's default is left out, said or not.
+    A quality that is the format's default is left out, said or not. `beside` are the other renditions of the config.
     """
-    default = Spec(name=spec.name)
-    chosen: dict[str, object] = {"version": VERSION}
-    for field in dataclasses.fields(spec):
-        value = getattr(spec, field.name)
-        if field.name not in _NOT_BYTES and value != getattr(default, field.name):
-            chosen[field.name] = _canonical(value)
-    if spec.effective_quality == dataclasses.replace(spec, quality=None).effective_quality:
+    chosen: dict[str, object] = {"version": VERSION, **_chosen(spec, _NOT_BYTES)}
+    if spec.effective_quality == replace(spec, quality=None).effective_quality:
         chosen.pop("quality", None)
+    own = _written(_chosen(spec, _OWN))
+    shapes = {_written(_chosen(other, _OWN)) for other in beside if not _is_no_larger(other, spec)} - {own}
+    if shapes:
+        chosen["beside"] = [json.loads(shape) for shape in sorted(shapes)]
+    return _written(chosen)
+
+
+def _is_no_larger(other: Spec, spec: Spec) -> bool:
+    """Whether `other` is surely no larger than `spec`, whatever the picture: then it needs no finer decode, and cannot
+    stand in for `spec`, which takes twice its size. Told where both lie inside a box and are equal in all else.
+    """
+    if spec.fit is not Fit.INSIDE or spec.aspect or _chosen(other, _OWN | _SIDES) != _chosen(spec, _OWN | _SIDES):
+        return False
+    sides = ((other.width, spec.width), (other.height, spec.height))
+    return all(its is None or (one is not None and one <= its) for one, its in sides)
+
+
+def _chosen(spec: Spec, left_out: frozenset[str]) -> dict[str, object]:
+    """What differs from the defaults, in plain values."""
+    default = Spec(name=spec.name)
+    return {
+        field.name: _canonical(getattr(spec, field.name))
+        for field in dataclasses.fields(spec)
+        if field.name not in left_out and getattr(spec, field.name) != getattr(default, field.name)
+    }
+
+
+def _written(chosen: dict[str, object]) -> str:
     return json.dumps(chosen, sort_keys=True, separators=(",", ":"))
 
 
@@ -46,6 +95,6 @@ def _canonical(value: object) -> object:
     return {type(value).__name__.lower(): chosen}
 
 
-def recipe_id(spec: Spec) -> str:
+def recipe_id(spec: Spec, beside: Iterable[Spec] = ()) -> str:
     """The first 32 hex digits of the SHA-256 of `recipe_text`."""
-    return hashlib.sha256(recipe_text(spec).encode("ascii")).hexdigest()[:32]
+    return hashlib.sha256(recipe_text(spec, beside).encode("ascii")).hexdigest()[:32]

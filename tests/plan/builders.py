@@ -109,7 +109,7 @@ class House:
                 path.write_bytes(b"made")
                 mtime = os.stat(path).st_mtime_ns
                 renditions[spec.name] = KnownRendition(
-                    target, recipe_id(spec), Status.DONE, None, 4, mtime, b"hash of target"
+                    target, recipe_id(spec, self.specs), Status.DONE, None, 4, mtime, b"hash of target"
                 )
                 self.memory.claims.add(target)
             self.memory.sources[source] = KnownSource(

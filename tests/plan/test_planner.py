@@ -188,7 +188,7 @@ def test_a_new_rendition_of_a_touched_source_is_the_only_one_to_be_made(two: Hou
     two.put("a.jpg")
     two.make("a.jpg")
     os.utime(two.source / "a.jpg", ns=(0, 1))
-    two.specs = (*two.specs, Spec("square"))
+    two.specs = (*two.specs, Spec("square", 100, 100))
     (job,) = two.planner().decisions()
     assert isinstance(job, Job)
     assert [one.reason for one in job.planned] == [Reason.SOURCE_CHANGED, Reason.SOURCE_CHANGED, Reason.NEW]
@@ -205,7 +205,7 @@ def test_the_target_inside_the_source_is_not_planned(house: House) -> None:
 def test_a_refusal_keeps_what_is_known_of_the_source(two: House) -> None:
     two.put("a.jpg")
     two.make("a.jpg")
-    two.specs = (*two.specs, Spec("square"))
+    two.specs = (*two.specs, Spec("square", 100, 100))
     (two.target / "a-square.jpg").write_bytes(b"mine")
     (record,) = two.planner().decisions()
     assert isinstance(record, Record)

@@ -92,3 +92,27 @@ def test_what_cannot_change_bytes_changes_no_id(tmp_path: Path) -> None:
         (tmp_path / "it.yaml").write_text(text)
         ids.append({spec.name: recipe_id(spec) for spec in load(tmp_path / "it.yaml").specs})
     assert ids[0] == ids[1]
+
+
+SMALL, LARGE = Spec("small", 100, 100), Spec("large", 400, 400)
+
+
+def test_a_larger_rendition_beside_it_is_part_of_a_recipe_and_a_smaller_one_is_not() -> None:
+    assert recipe_id(LARGE, (LARGE, SMALL)) == recipe_id(LARGE)
+    assert json.loads(recipe_text(SMALL, (SMALL, LARGE)))["beside"] == [{"height": 400, "width": 400}]
+    assert recipe_id(SMALL, (SMALL, LARGE)) == recipe_id(SMALL, (LARGE, LARGE, SMALL))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"fit": Fit.COVER}, {"aspect": (1, 1)}, {"height": None}, {"linear": True}, {"page": 1}], ids=str
+)
+def test_what_may_need_more_of_a_picture_than_it_seems_is_part_of_a_recipe(changes: dict[str, object]) -> None:
+    assert recipe_id(LARGE, (dataclasses.replace(SMALL, **changes),)) != recipe_id(LARGE)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"format": Format.WEBP}, {"quality": 3}, {"background": "#000000"}, {"name": "b"}], ids=str
+)
+def test_how_the_others_are_encoded_is_no_part_of_a_recipe(changes: dict[str, object]) -> None:
+    other = dataclasses.replace(LARGE, **changes)  # type: ignore[arg-type]
+    assert recipe_id(SMALL, (other,)) == recipe_id(SMALL, (LARGE,))

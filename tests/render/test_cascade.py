@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline.model import Animation, Fit, Format, Profile, Spec
+from pipeline.plan.recipe import recipe_id
 from pipeline.render import drawn
 from pipeline.render.cascade import Larger, larger
 from pipeline.render.decode import Frame
@@ -141,3 +143,28 @@ def test_frames_of_an_animation_are_each_made_from_their_own_pixels() -> None:
     small = Spec("small", 40, format=Format.WEBP, lossless=True)
     still = replace(LARGE, width=200, animation=Animation.FIRST)
     assert answer_to(content, small, beside=(still,))[1] == answer_to(content, small)[1]
+
+
+POOL = (
+    Spec("30", 30),
+    Spec("60", 60),
+    Spec("240", 240),
+    Spec("box", 60, 60),
+    Spec("high", height=100),
+    Spec("square", 60, 60, Fit.COVER),
+    Spec("lossy", 240, format=Format.WEBP, quality=30, steps=(Greyscale(),), background="#000000"),
+    Spec("plain", 120, shrink_on_load=False),
+    Spec("light", 120, linear=True),
+)
+
+
+@pytest.mark.parametrize("size", [(400, 300), (200, 500)], ids=str)
+def test_renditions_of_one_recipe_are_equal_whatever_is_made_beside_them(size: Size) -> None:
+    content = encoded(scene(size), "JPEG", quality=95)
+    for spec in POOL:
+        made: dict[str, set[bytes]] = {}
+        others = [one for one in POOL if one is not spec]
+        for beside in ((), *((one,) for one in others), *list(itertools.combinations(others, 2))[::5], tuple(others)):
+            found = answer_to(content, spec, beside=beside)[1][spec.name]
+            made.setdefault(recipe_id(spec, beside), set()).add(found)
+        assert [len(contents) for contents in made.values()] == [1] * len(made), spec.name

@@ -114,7 +114,9 @@ def test_another_recipe_reuses_nothing_and_a_further_one_only_what_there_is(
 ) -> None:
     world.put("a.jpg")
     world.run()
-    world.configure("source: photos\ntarget: out\nrenditions:\n  small: {width: 32, height: 32}\n  tiny: {width: 8}\n")
+    world.configure(
+        "source: photos\ntarget: out\nrenditions:\n  small: {width: 32, height: 32}\n  tiny: {width: 8, height: 8}\n"
+    )
     summary = world.run()
     assert (summary.reused, [spec.name for task in asked for spec in task.specs]) == (1, ["thumb", "tiny"])
     assert world.tree()["a-small.jpg"] == world.tree()["a-thumb.jpg"]

@@ -90,11 +90,18 @@ def test_what_cannot_change_bytes_makes_nothing_again(world: World, text: str) -
     assert world.run().pictures == {"unchanged": 6}
 
 
-def test_a_new_rendition_is_made_and_the_others_are_left_alone(world: World) -> None:
-    world.configure(world.text + "  small: {width: 8}\n")
+def test_a_smaller_rendition_is_made_and_the_others_are_left_alone(world: World) -> None:
+    world.configure(world.text + "  small: {width: 8, height: 8}\n")
     summary = world.run()
     assert summary.renditions == {"done": 6}
     assert len(world.tree()) == 12
+
+
+def test_a_larger_rendition_makes_the_smaller_ones_anew(world: World) -> None:
+    """They are made from its pixels then."""
+    world.configure(world.text + "  large: {width: 64}\n")
+    assert world.run().renditions == {"done": 12}
+    assert world.run().pictures == {"unchanged": 6}
 
 
 def test_force_makes_everything_again_with_the_same_bytes(world: World) -> None:
