@@ -44,6 +44,8 @@ def command(config: Path, only: tuple[str, ...], limit: int | None, force: bool,
                 forecast.add(decision)
             else:
                 tell_record(decision)
+        for record in planner.left_out:
+            tell_record(record)
         for orphan in planner.orphans if planner.complete else ():
             tell_orphan(orphan)
         if not as_json:

@@ -94,6 +94,12 @@ class Planner:
         return tuple(path.rstrip("/") for path in self._survey.unlistable()) if self._survey else ()
 
     @property
+    def left_out(self) -> list[Record]:
+        """The folders of which nothing is an input, with a last slash, and why. They are told, and never remembered."""
+        found = self._survey.left_out() if self._survey else {}
+        return [Record(f"{path}/", _NO_STAT, Status.SKIPPED, warnings=(why,)) for path, why in found.items()]
+
+    @property
     def empty(self) -> bool:
         """Whether the source holds no files, or was not looked at."""
         return self._survey is None or self._survey.holds_nothing()

@@ -65,6 +65,11 @@ class Survey:
         """The folders that could not be listed, each with a last slash."""
         return tuple(f"{path}/" for path, folder in self.folders.items() if folder.error)
 
+    def left_out(self) -> dict[str, str]:
+        """Why folders are no input, by path."""
+        found = {path: folder.left_out for path, folder in self.folders.items() if folder.left_out}
+        return dict(sorted(found.items()))
+
     def collisions(self) -> dict[str, PictureError]:
         """The error of every source that shares a target; nearly always there is none, and nothing is read."""
         repeated = self.index.repeated()

@@ -27,7 +27,7 @@ class Failure:
 class PassedOver:
     """A source of which nothing was made although nothing failed."""
 
-    source: str
+    source: str  # with a last slash a folder, with all that is in it
     status: Status  # vanished, deferred or skipped
     reason: str
 
@@ -38,7 +38,8 @@ class Summary:
 
     `pictures` counts the sources the run dealt with by status: done, touched, failed (newly), known failure,
     unsupported, vanished, deferred, skipped, unchanged, pending. `errors` and `failures` are of new ones only. Of
-    `passed_over`, too, a skipped source is told by the run that met it first; the manifest keeps it.
+    `passed_over`, too, a skipped source is told by the run that met it first, and the manifest keeps it; a folder that
+    is left out is told by each run.
     `source_bytes` and `target_bytes` are of the pictures rendered in this run. `reused` is how many of the renditions
     were copied from a target that was made of the same content by the same recipe.
     """

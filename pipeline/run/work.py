@@ -25,7 +25,7 @@ from pipeline.run.known import told_before
 from pipeline.run.line import Line
 from pipeline.run.options import Progress, RunOptions, workers
 from pipeline.run.stop import TICK, Stop
-from pipeline.run.tally import Summary, Tally
+from pipeline.run.tally import PassedOver, Summary, Tally
 from pipeline.run.tidy import Tidied, tidy
 from pipeline.run.trouble import silent, wholesale
 from pipeline.sources.local import LocalSource
@@ -248,9 +248,11 @@ class Work:
         if self._cut and pending > 0:
             pictures[Status.PENDING] = pending
         tidied = self._tidied or Tidied(counts.orphans)
+        left_out = (PassedOver(one.source, one.status, one.warnings[0]) for one in self._planner.left_out)
         return replace(
             summary,
             status=status,
+            passed_over=(*left_out, *summary.passed_over),
             pictures=dict(sorted(pictures.items())),
             orphans=tidied.orphans,
             removed=tidied.removed,

@@ -14,7 +14,7 @@ from pipeline.config.settings import SourceSettings
 from pipeline.errors import ConfigError, ErrorKind, PictureError, SourceTrouble
 from pipeline.folder import Descriptor
 from pipeline.model import Limits, Stat
-from pipeline.sources import magic, reading, sidecar
+from pipeline.sources import exclusion, magic, reading, sidecar
 from pipeline.sources.buffers import Buffers
 from pipeline.sources.copying import begun
 from pipeline.sources.descent import Descent
@@ -36,6 +36,7 @@ class LocalSource:
         self._settings = settings
         self._include = Globs(settings.include)
         self._exclude = Globs(settings.exclude)
+        self._unfinished = exclusion.unfinished(settings.include)
         self._opened: Descent | None = None
         self._buffers = Buffers(kept)
         follow = 0 if settings.follow_symlinks else os.O_NOFOLLOW
@@ -48,7 +49,8 @@ class LocalSource:
     def folders(self, apart: Sequence[Path]) -> Iterator[Folder]:
         """Everything there is by name; see `Source`. Raises `ConfigError` where the source is one of those `apart`."""
         identities, paths = self._passed_over(apart)
-        walk = Walk(self._descent(), self._include, self._exclude, follow=self._settings.follow_symlinks)
+        follow = self._settings.follow_symlinks
+        walk = Walk(self._descent(), self._include, self._exclude, follow=follow, unfinished=self._unfinished)
         for folder in walk.folders(identities, paths):
             if folder.error and not folder.path:
                 raise SourceTrouble(f"the source {self._settings.path} cannot be listed: {folder.error.detail}")

@@ -63,6 +63,7 @@ class Folder:
     entries: int = 0  # everything listed here, excluded ones too
     sidecars: frozenset[str] = frozenset()
     error: PictureError | None = None  # the folder could not be listed: what is known of it stays known
+    left_out: str = ""  # why nothing in this folder and below is an input
 
     def names(self) -> list[str]:
         """The names in the order of their bytes."""

@@ -10,16 +10,16 @@ import errno
 import os
 import stat
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.folder import Descriptor
+from pipeline.sources import exclusion
 from pipeline.sources.descent import Descent
 from pipeline.sources.globs import Globs
 from pipeline.sources.sidecar import SUFFIX, is_sidecar_name
 from pipeline.sources.source import Folder
 
-# What storage boxes and file systems put beside the pictures. It is never looked at, nor is anything hidden.
-_NEVER = frozenset({"@eaDir", "#recycle", "lost+found"})
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _KINDS = {
     stat.S_IFIFO: "a FIFO",
@@ -38,11 +38,23 @@ class Walk:
     from making ten thousand folders.
     """
 
-    def __init__(self, descent: Descent, include: Globs, exclude: Globs, *, follow: bool) -> None:
+    def __init__(
+        self,
+        descent: Descent,
+        include: Globs,
+        exclude: Globs,
+        *,
+        follow: bool,
+        unfinished: tuple[str, ...] = exclusion.UNFINISHED,
+    ) -> None:
+        """Files whose names end like one of `unfinished` are passed over."""
         self._descent = descent
         self._include = include
         self._exclude = exclude
         self._follow = follow
+        self._unfinished = unfinished
+        self._last = frozenset("".join(ending[-1] + ending[-1].upper() for ending in unfinished))
+        self._ignored: dict[str, Globs] = {}  # what the `.pipelineignore` of a folder says, by the folder's path
 
     def folders(self, apart: Collection[tuple[int, int]], apart_paths: Collection[str]) -> Iterator[Folder]:
         """Every folder with its names, a parent before its children. One that cannot be listed carries its error."""
@@ -67,7 +79,10 @@ class Walk:
                 folder, below, linked = self._list(path, opened)
             except OSError as error:
                 if error.errno not in _GONE or not path:
-                    yield Folder(path, error=_unreadable(error))
+                    yield Folder(path, error=_unreadable(error.strerror or str(error)))
+                continue
+            except exclusion.IgnoreError as error:
+                yield Folder(path, error=_unreadable(str(error)))
                 continue
             yield folder
             waiting += reversed(below)
@@ -78,62 +93,61 @@ class Walk:
 
         What is included are pictures: their sidecars come with them, unless they are excluded.
         """
+        wanted = self._wanted(path)
+        found = self._entries(opened, wanted)
+        if path and (why := exclusion.left_out(opened.number, found.marks)):
+            return Folder(path, entries=found.entries, left_out=why), [], []
+        if exclusion.IGNORE in found.marks:
+            self._ignored[path] = exclusion.ignored(opened.number)
+            wanted = self._wanted(path)
+            found.files = [name for name in found.files if not wanted.excludes(name)]
+            found.skipped = {name: why for name, why in found.skipped.items() if not wanted.excludes(name)}
+        sidecars = _sidecars(wanted, found.files, found.skipped)
         prefix = f"{path}/" if path else ""
-        files: list[str] = []
-        below: list[str] = []
-        linked: list[str] = []
-        skipped: dict[str, str] = {}
-        entries = 0
-        everything = not self._include and not self._exclude
+        below, linked = (
+            sorted((prefix + name for name in names if not wanted.excludes(f"{name}/")), key=os.fsencode)
+            for names in (found.folders, found.linked)
+        )
+        return Folder(path, _joined(found.files), found.skipped, found.entries, sidecars), below, linked
+
+    def _entries(self, opened: Descriptor, wanted: _Wanted) -> _Entries:
+        """What is in the folder: all its sub-folders, and of the files those that are wanted, and all sidecars."""
+        found = _Entries()
+        entries, everything, last = 0, not wanted, self._last
         with os.scandir(opened.number) as listing:
             for entry in listing:
                 entries += 1
                 name = entry.name
-                if name[0] == "." or name in _NEVER:
+                if name[0] == "." or name in exclusion.NEVER:
+                    found.marks |= exclusion.MARKS & {name}
                     continue
-                if entry.is_file(follow_symlinks=False):
-                    kind = None
-                elif entry.is_dir(follow_symlinks=False):
-                    if not self._exclude.covers(f"{prefix}{name}/"):
-                        below.append(prefix + name)
+                if entry.is_dir(follow_symlinks=False):
+                    found.folders.append(name)
                     continue
-                else:
-                    kind = self._kind(entry)
-                    if kind == "":
-                        if not self._exclude.covers(f"{prefix}{name}/"):
-                            linked.append(prefix + name)
-                        continue
-                if everything or self._wanted(prefix + name) or (kind is None and is_sidecar_name(name)):
-                    files.append(name)
+                kind = None if entry.is_file(follow_symlinks=False) else self._kind(entry)
+                if kind == "":
+                    found.linked.append(name)
+                elif name[-1] in last and name.lower().endswith(
+                    self._unfinished
+                ):  # the letter saves half a microsecond
+                    continue
+                elif everything or wanted.includes(name) or (kind is None and is_sidecar_name(name)):
+                    found.files.append(name)
                     if kind is not None:
-                        skipped[name] = kind
-        sidecars = self._sidecars(prefix, files, skipped)
-        below.sort(key=os.fsencode)
-        return Folder(path, _joined(files), skipped, entries, sidecars), below, linked
+                        found.skipped[name] = kind
+        found.entries = entries
+        return found
 
-    def _sidecars(self, prefix: str, files: list[str], skipped: dict[str, str]) -> frozenset[str]:
-        """Take from `files` those that are sidecars, and those that would be one of a picture that is not wanted.
-
-        Gives the names that have one. What looks like a sidecar and has no picture beside it is a file like any other.
-        """
-        beside = {name for name in files if name.endswith(SUFFIX) and is_sidecar_name(name) and name not in skipped}
-        if not beside:
-            return frozenset()
-        excluded = {name for name in beside if self._exclude.covers(prefix + name)}
-        pictures = {name for name in files if name + SUFFIX in beside - excluded}
-        gone = excluded | {name + SUFFIX for name in pictures}
-        gone |= {
-            name
-            for name in beside - gone
-            if not self._wanted(prefix + name) or not self._wanted(prefix + name.removesuffix(SUFFIX))
-        }
-        files[:] = [name for name in files if name not in gone]
-        return frozenset(pictures)
-
-    def _wanted(self, path: str) -> bool:
-        if self._include and not self._include.covers(path):
-            return False
-        return not self._exclude.covers(path)
+    def _wanted(self, folder: str) -> _Wanted:
+        """What is wanted of the folder, as far as it and the folders that it lies in say so."""
+        prefix = f"{folder}/" if folder else ""
+        excluding = [(prefix, self._exclude)] if self._exclude else []
+        for above, globs in self._ignored.items():
+            if not above:
+                excluding.append((prefix, globs))
+            elif prefix.startswith(f"{above}/"):
+                excluding.append((prefix[len(above) + 1 :], globs))
+        return _Wanted(prefix, self._include, excluding)
 
     def _kind(self, entry: os.DirEntry[str]) -> str | None:
         """What an entry is that is neither a file nor a folder: None for a link to a file, "" for one to a folder."""
@@ -149,6 +163,58 @@ class Walk:
         return "" if stat.S_ISDIR(mode) else _KINDS.get(stat.S_IFMT(mode), "no regular file")
 
 
+@dataclass(slots=True)
+class _Entries:
+    """What one folder holds, by name and kind."""
+
+    files: list[str] = field(default_factory=list)  # those in `skipped`, too
+    folders: list[str] = field(default_factory=list)
+    linked: list[str] = field(default_factory=list)  # links to folders
+    skipped: dict[str, str] = field(default_factory=dict)  # what is no file, and what it is
+    marks: set[str] = field(default_factory=set)  # of `exclusion.MARKS`
+    entries: int = 0  # of every kind, excluded ones too
+
+
+class _Wanted:
+    """The patterns that hold in one folder."""
+
+    def __init__(self, prefix: str, include: Globs, excluding: Collection[tuple[str, Globs]]) -> None:
+        """`prefix` goes before a name for `include`; each of `excluding` has its own."""
+        self._prefix = prefix
+        self._include = include
+        self._excluding = excluding
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._include or self._excluding)
+
+    def includes(self, name: str) -> bool:
+        """Whether the file is wanted."""
+        return (not self._include or self._include.covers(self._prefix + name)) and not self.excludes(name)
+
+    def excludes(self, name: str) -> bool:
+        """Whether the file, or the folder with a last slash, is left out by a pattern."""
+        return bool(self._excluding) and any(globs.covers(prefix + name) for prefix, globs in self._excluding)
+
+
+def _sidecars(wanted: _Wanted, files: list[str], skipped: Collection[str]) -> frozenset[str]:
+    """Take from `files` those that are sidecars, and those that would be one of a picture that is not wanted.
+
+    Gives the names that have one. What looks like a sidecar and has no picture beside it is a file like any other.
+    """
+    beside = {name for name in files if name.endswith(SUFFIX) and is_sidecar_name(name) and name not in skipped}
+    if not beside:
+        return frozenset()
+    excluded = {name for name in beside if wanted.excludes(name)}
+    pictures = {name for name in files if name + SUFFIX in beside - excluded}
+    gone = excluded | {name + SUFFIX for name in pictures}
+    gone |= {
+        name for name in beside - gone if not wanted.includes(name) or not wanted.includes(name.removesuffix(SUFFIX))
+    }
+    files[:] = [name for name in files if name not in gone]
+    return frozenset(pictures)
+
+
 def _joined(names: list[str]) -> bytes:
     """The names in the order of their bytes, with NUL between them. ASCII, nearly all there is, sorts as is."""
     names.sort()
@@ -156,5 +222,5 @@ def _joined(names: list[str]) -> bytes:
     return joined.encode() if joined.isascii() else b"\0".join(sorted(map(os.fsencode, names)))
 
 
-def _unreadable(error: OSError) -> PictureError:
-    return PictureError(ErrorKind.UNREADABLE, f"the folder cannot be listed: {error.strerror}")
+def _unreadable(why: str) -> PictureError:
+    return PictureError(ErrorKind.UNREADABLE, f"the folder cannot be listed: {why}")

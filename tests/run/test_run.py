@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,6 +46,41 @@ def test_two_sources_of_one_target_fail_both_names_shown_and_the_rest_goes_on(wo
     assert summary.pictures == {"done": 1, "failed": 3}
     assert all("collision" in one.error and ("a.jpg" in one.error or "a.JPG" in one.error) for one in summary.failures)
     assert list(world.tree()) == ["b-thumb.jpg"]
+
+
+def test_configs_with_targets_inside_one_source_never_make_pictures_of_each_others(tmp_path: Path) -> None:
+    worlds = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        worlds.append(World(tmp_path / name))
+    photos = worlds[0].source
+    worlds[0].fill(2)
+    for name, one in zip("ab", worlds, strict=True):
+        one.configure(f"source: {photos}\ntarget: {photos}/small-{name}\nrenditions:\n  {name}: {{width: 32}}\n")
+    for _ in range(3):
+        for one in worlds:
+            one.run()
+    made = [path.relative_to(photos) for path in photos.rglob("*-?.jpg")]
+    assert sorted(map(str, made)) == [
+        f"small-{name}/{place}-{name}.jpg" for name in "ab" for place in ("a/000", "b/001")
+    ]
+    summary = worlds[0].run()
+    assert [(one.source, one.reason) for one in summary.passed_over] == [
+        ("small-b/", "it is the target of another config")
+    ]
+    plan = worlds[1].command("plan", str(worlds[1].config_path))
+    assert plan.stdout.endswith("\nskipped         small-a/ (it is the target of another config)\n")
+
+
+def test_a_source_that_is_the_target_of_another_config_is_carried_on(tmp_path: Path) -> None:
+    first = World(tmp_path)
+    first.fill(2)
+    first.run()
+    chained = tmp_path / "chained"
+    chained.mkdir()
+    second = World(chained)
+    second.configure("source: ../out\ntarget: icons\nrenditions:\n  icon: {width: 16}\n")
+    assert second.run().pictures == {"done": 2}
 
 
 @pytest.mark.usefixtures("settled")
