@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from pipeline.cli.console import complain, count, duration, size, tell
 from pipeline.cli.options import config_argument, json_option, only_option
 
 if TYPE_CHECKING:
-    from pipeline.model import Job, Record
+    from pipeline.model import Job, Record, Status
     from pipeline.plan.orphans import Orphan
     from pipeline.plan.planner import Planner
     from pipeline.run.prediction import Prediction
@@ -37,6 +38,7 @@ def command(config: Path, only: tuple[str, ...], limit: int | None, force: bool,
         (_json_job, _json_record, _json_orphan) if as_json else (_job, _record, _orphan)
     )
     settings, forecast = load(config), Forecast()
+    verdicts: Counter[Status] = Counter()
     with planned(settings, PlanOptions(force=force, only=only, limit=limit, adopt=adopt)) as planner:
         for decision in planner.decisions():
             if isinstance(decision, Job):
@@ -44,12 +46,13 @@ def command(config: Path, only: tuple[str, ...], limit: int | None, force: bool,
                 forecast.add(decision)
             else:
                 tell_record(decision)
+                verdicts[decision.status] += 1
         for record in planner.left_out:
             tell_record(record)
         for orphan in planner.orphans if planner.complete else ():
             tell_orphan(orphan)
         if not as_json:
-            complain(_sentence(config.stem, planner))
+            complain(_sentence(config.stem, planner, verdicts))
             if planner.counts.jobs:
                 complain(_expected(predicted(settings, forecast)))
 
@@ -106,10 +109,13 @@ def _expected(prediction: Prediction | None) -> str:
     return f"{expected}, judging by {count(prediction.pictures, 'picture')}"
 
 
-def _sentence(name: str, planner: Planner) -> str:
+def _sentence(name: str, planner: Planner, verdicts: Counter[Status]) -> str:
     counts = planner.counts
     reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(counts.reasons.items()) if number)
     parts = [f"{count(counts.jobs, 'picture')} to render ({size(counts.bytes)})", f"{counts.unchanged:,} unchanged"]
+    parts += [f"{number:,} {status}" for status, number in sorted(verdicts.items())]
+    if counts.unsupported:
+        parts.append(f"{counts.unsupported:,} unsupported")
     if counts.orphans:
         parts.append(count(counts.orphans, "orphan"))
     return f"{name}: {', '.join(parts)}" + (f"; renditions: {reasons}" if reasons else "")

@@ -12,4 +12,5 @@ class PlanOptions:
     force: bool = False  # render everything again
     only: tuple[str, ...] = ()  # globs; other sources are left out of the plan
     limit: int | None = None  # stop after that many jobs
+    look: bool = False  # at the first bytes and sidecars, because no run is going to read them
     adopt: bool = False  # files at unclaimed target paths may be compared with, and kept where equal

@@ -31,6 +31,7 @@ from pipeline.plan.recipe import recipe_id
 from pipeline.plan.survey import Survey, still_skipped, still_unsupported
 from pipeline.plan.versions import failure_key
 from pipeline.sources.globs import Globs
+from pipeline.sources.magic import has_picture_name
 from pipeline.sources.source import Folder, Source
 from pipeline.targets.target import Target
 
@@ -191,6 +192,10 @@ class Planner:
             elif remembered is not None and still_skipped(remembered, stat):
                 self.counts.skipped["a picture whose sidecar says so"] += 1
                 self._leftovers.of(remembered, "skipped by its sidecar")
+            elif (
+                self._survey and self._options.look and not self._is_young(stat) and not self._survey.is_picture(source)
+            ):
+                self._no_picture(source, stat, remembered, early)
             else:
                 waiting.append((name, source, stat))
         yield from self._in_order(sources, early, self._facts(folder, waiting, known, early))
@@ -207,7 +212,6 @@ class Planner:
         found = self._target.stats([target for of_one in targets for target in of_one])
         names, recipes, specs, force = self._spec_names, self._recipes, len(self._recipes), self._options.force
         due: dict[str, Facts] = {}
-        given: list[Reason] = []
         at = unchanged = 0
         for (_, source, stat), of_one in zip(waiting, targets, strict=True):
             there = found[at : at + specs]
@@ -221,16 +225,15 @@ class Planner:
             failures: Mapping[str, KnownFailure] = {}
             if remembered is not None and Reason.RETRY in why and (failures := self._memory.failures.of(source)):
                 why = without_known_failures(why, remembered, stat, wanted, there, failures, self._key)
-            given += why
             if remembered is not None:
                 self._leftovers.of(remembered, "rendition gone", {(name, target) for name, target, _ in wanted})
             if Reason.UNCHANGED in why and all(one is Reason.UNCHANGED for one in why):
-                self.counts.unchanged += 1
+                unchanged += 1
             elif nothing_but_known_failures(why):
+                self.counts.reasons.update(why)
                 early[source] = verdict(source, stat, failures)
             else:
                 due[source] = Facts(source, stat, remembered, of_one, there, why, failures)
-        self.counts.reasons.update(given)
         self._nothing_to_do(unchanged)
         return due
 
@@ -243,15 +246,21 @@ class Planner:
     ) -> Iterator[Job | Record]:
         unknown = [target for facts in due.values() for target in strangers(facts)]
         foreign = set(unknown) - self._memory.claimed(unknown) if unknown else set()
-        now, settle = time.time(), self._config.source.settle
         for source in sources:
             self.counts.seen += 1
             if source in early:
                 yield early[source]
             elif source in due:
-                decision = decide(due[source], self._config.specs, self._recipes, foreign, adopt=self._options.adopt)
-                young = settle and abs(now - decision.stat.changed_ns / 1e9) < settle
-                yield self._deferred(source, decision.stat) if young else decision
+                facts = due[source]
+                if self._is_young(facts.stat):
+                    yield self._deferred(source, facts.stat)
+                    continue
+                self.counts.reasons.update(facts.reasons)
+                yield decide(facts, self._config.specs, self._recipes, foreign, adopt=self._options.adopt)
+
+    def _is_young(self, stat: Stat) -> bool:
+        settle = self._config.source.settle
+        return settle > 0 and abs(time.time() - stat.changed_ns / 1e9) < settle
 
     def _deferred(self, source: str, stat: Stat) -> Record:
         why = f"it was changed within the last {self._config.source.settle:g} s"
@@ -265,6 +274,15 @@ class Planner:
             self._leftovers.of(remembered, "not a picture any more")
         if remembered is None or remembered.status is not Status.SKIPPED or not remembered.stat.same_content(stat):
             early[source] = Record(source, stat, Status.SKIPPED, warnings=(kind,))
+
+    def _no_picture(self, source: str, stat: Stat, remembered: KnownSource | None, early: dict[str, Record]) -> None:
+        """What a run would find when it reads: no picture, or a sidecar that says to leave it alone."""
+        if has_picture_name(source):
+            early[source] = Record(source, stat, Status.SKIPPED, warnings=("its sidecar says so",))
+        else:
+            self.counts.unsupported += 1
+        if remembered is not None:
+            self._leftovers.of(remembered, "skipped by its sidecar" if source in early else "not a picture any more")
 
     # -- what is left over
 

@@ -77,14 +77,14 @@ class Survey:
 
     def makers(self, hashes: Collection[int]) -> Makers:
         """The pictures that make targets with these hashes. Goes through all names once more."""
-        return makers(self._all_sources(), self._naming, hashes, self._is_picture)
+        return makers(self._all_sources(), self._naming, hashes, self.is_picture)
 
     def _all_sources(self) -> Iterator[str]:
         for path in sorted(self.folders, key=os.fsencode):
             for names in _files(self.folders[path]):
                 yield from self.folders[path].sources(names)
 
-    def _is_picture(self, source: str) -> bool:
+    def is_picture(self, source: str) -> bool:
         """By its name, by what is remembered, or else by its first bytes. One that its sidecar says to skip is none."""
         folder, _, name = source.rpartition("/")
         sidecars = self.folders[folder].sidecars

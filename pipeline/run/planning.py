@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from pipeline.config.settings import Config
 from pipeline.manifest.failures import KnownFailure
@@ -51,5 +52,6 @@ def planned(config: Config, options: PlanOptions) -> Iterator[Planner]:
         memory: Memory = _Nothing()
         if config.manifest.exists():
             memory = stack.enter_context(Manifest.read_only(config.manifest))
+        options = replace(options, look=True)  # as the run does when it reads
         planner = Planner(config, memory, options, LocalSource(config.source), LocalTarget(config.target, "plan"))
         yield planner

@@ -34,7 +34,7 @@ from pipeline.plan.survey import Survey
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Folder
 
-from .builders import JPEG, LARGE, THUMB, FakeMemory, House
+from .builders import JPEG, LARGE, THUMB, FakeMemory, House, told
 
 
 @pytest.fixture
@@ -556,3 +556,29 @@ def test_a_plan_from_the_manifest_of_a_run_that_made_everything_is_empty(two: Ho
         assert [one.source for one in planner.orphans] == ["a.jpg", "a.jpg"]
     finally:
         manifest.close()
+
+
+# -- a plan to be looked at
+
+
+def test_a_plan_to_be_looked_at_counts_what_is_no_picture_apart(house: House) -> None:
+    house.put("a.jpg", "picture without an extension")
+    house.put("notes.txt", "gone.jpg.yaml", "broken.jpg", content=b"hello")
+    planner = house.planner(look=True)
+    assert list(told(list(planner.decisions()))) == ["a.jpg", "broken.jpg", "picture without an extension"]
+    assert (planner.counts.unsupported, planner.counts.reasons[Reason.NEW]) == (2, 3)
+
+
+def test_a_plan_to_be_looked_at_says_what_a_sidecar_leaves_out(house: House) -> None:
+    house.put("a.jpg", "b.jpg")
+    house.put("b.jpg.yaml", content=b"skip: true")
+    planner = house.planner(look=True)
+    assert told(list(planner.decisions())) == {"a.jpg": {"thumb": Reason.NEW}, "b.jpg": "skipped"}
+
+
+def test_what_is_too_young_is_deferred_and_no_reason_is_counted_for_it(house: House) -> None:
+    house.put("a.jpg", "notes.txt")
+    house.source_settings = replace(house.source_settings, settle=3600)
+    planner = house.planner(look=True)
+    assert told(list(planner.decisions())) == {"a.jpg": "deferred", "notes.txt": "deferred"}
+    assert (planner.counts.jobs, planner.counts.unsupported, sum(planner.counts.reasons.values())) == (0, 0, 0)
