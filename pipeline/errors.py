@@ -48,7 +48,7 @@ class ErrorKind(enum.StrEnum):
     TOO_MANY_SCANS = "too many scans"
     TIME_LIMIT = "time limit"
     MEMORY_LIMIT = "memory limit"
-    CRASHED = "crashed"  # the child died, twice
+    CRASHED = "crashed"  # the child died, twice, or gave an answer that is none
     NOT_ENCODABLE = "not encodable"  # the encoder refused this rendition
     INTERNAL = "internal error"  # our defect, met while rendering this picture
 

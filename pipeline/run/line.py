@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from pipeline.errors import PictureError
+from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import (
     Header,
     Job,
@@ -222,7 +222,7 @@ class Line:
             with self._renderer.ask(picture.held, task, self._bounds, token) as exchange:
                 header = exchange.first()
                 if not isinstance(header, Header):
-                    raise ChildDied("an answer that is none")
+                    raise PictureError(ErrorKind.CRASHED, "an answer that is none")
                 room.take(header.estimate)
                 reply, meter = exchange.last()
             try:
@@ -232,6 +232,6 @@ class Line:
                 for descriptor in reply.descriptors:
                     os.close(descriptor)
         if made is None:
-            raise ChildDied("an answer that is none")
+            raise PictureError(ErrorKind.CRASHED, "an answer that is none")
         self._libraries = made.libraries
         return made

@@ -53,15 +53,19 @@ class Conversation:
         self._copies = 0  # bytes of the picture, twice
         self._allowance: Allowance | None = None
         self.finished = False  # the child is idle again
-        self.failure: PipelineError | None = None  # the child died before it was ready: the next one would die too
+        self.failure: PipelineError | None = None  # the child was not ready in time, or ended before it was
+        self.by_signal = False  # a signal has ended it then
 
     def meet(self) -> None:
         """Wait until the child is ready. Raises `PipelineError` where it never will be."""
         try:
             self._child.await_ready(self._token)
         except (wire.Closed, wire.NotOurs, TimeoutError) as error:
-            self._child.end(closed=isinstance(error, wire.Closed))
-            self.failure = PipelineError(f"a rendering child could not start ({self._child.how_it_ended})")
+            died = isinstance(error, wire.Closed)
+            self._child.end(closed=died)
+            self.by_signal = died and self._child.code is not None and self._child.code < 0
+            how = self._child.how_it_ended if died else "it did not get ready"
+            self.failure = PipelineError(f"a rendering child could not start ({how})")
             raise self.failure from None
 
     def start(self, held: Held, request: object) -> None:
@@ -71,7 +75,7 @@ class Conversation:
         self._allowance = Allowance(self._child, self._bounds.seconds)
         self._allowance.allow(min(_HEADER, self._bounds.memory) + self._copies)
         with suppress(wire.Closed):  # its death is told by the first reply that does not come
-            wire.tell(self._child.socket, Request(request, self._bounds), (held,))
+            self._child.tell(Request(request, self._bounds), (held,))
 
     def first(self) -> object:
         """See `Exchange`."""
@@ -84,11 +88,11 @@ class Conversation:
         if self._allowance is not None:
             self._allowance.allow(self._bounds.memory + self._copies)
         with suppress(wire.Closed):
-            wire.tell(self._child.socket, None)
+            self._child.tell(None)
         payload, meter, descriptors = self._next()
         if not all(map(self._is_sound, descriptors)):
             wire.close_all(descriptors)
-            self._blame("a rendition that is none")
+            self._blame(PictureError(ErrorKind.CRASHED, "a rendition that is none"))
         self._finish(meter)
         return Reply(payload, descriptors), replace(meter, chatter="\n".join(self._child.chatter()))
 
@@ -98,7 +102,7 @@ class Conversation:
         self._allowance = Allowance(self._child, self._bounds.seconds)
         self._allowance.allow(self._bounds.memory + self._copies)
         with suppress(wire.Closed):
-            wire.tell(self._child.socket, Request(request, self._bounds, leave), asked)
+            self._child.tell(Request(request, self._bounds, leave), asked)
         none = (None,) * len(asked)
         try:
             payload, meter, made = self._next()
@@ -116,9 +120,9 @@ class Conversation:
         try:
             message, descriptors = self._child.await_reply(self._token, self._ticks, self._allowance)
         except TimeoutError:
-            self._blame(f"no answer within {self._bounds.seconds * _WALL:g} s")
+            self._blame(PictureError(ErrorKind.TIME_LIMIT, f"no answer within {self._bounds.seconds * _WALL:g} s"))
         except wire.NotOurs as error:
-            self._blame(f"an answer that is none: {error}")
+            self._blame(PictureError(ErrorKind.CRASHED, f"an answer that is none: {error}"))
         except wire.Closed:
             self._blame()
         except PictureError as beyond:
@@ -147,12 +151,15 @@ class Conversation:
         except OSError:  # no file in memory
             return False
 
-    def _blame(self, misbehaviour: str = "") -> NoReturn:
-        """End the child and raise what its death, or what it did instead of answering, means for the request."""
-        self._child.end(closed=not misbehaviour)
+    def _blame(self, misbehaviour: PictureError | None = None) -> NoReturn:
+        """End the child and raise what its death, or what it did instead of answering, means for the request.
+
+        Only a death may have been an accident: silence or a wrong answer would come again, and hold up all others.
+        """
+        self._child.end(closed=misbehaviour is None)
         code, limit = self._child.code, self._bounds.memory
-        if misbehaviour:
-            raise self._with_words(ChildDied(misbehaviour))
+        if misbehaviour is not None:
+            raise self._with_words(misbehaviour)
         if code == -signal.SIGXCPU:
             raise self._with_words(PictureError(ErrorKind.TIME_LIMIT, f"{self._bounds.seconds:g} s of CPU"))
         if self._child.peak > _NEAR * limit and code != -signal.SIGKILL:

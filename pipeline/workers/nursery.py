@@ -25,7 +25,7 @@ from pipeline.workers.exchange import Bounds, Confinement, Exchange, Held, Sever
 from pipeline.workers.process import Child, Mother
 from pipeline.workers.token import TICK, Token
 
-_KILLED = 4  # children that may be killed while they start: more, and there is no room for them to run
+_IN_A_ROW = 10  # children that a signal ends while they start, none ready in between: there is no way for them to run
 
 
 class _Order(enum.Enum):
@@ -62,7 +62,7 @@ class Nursery:
         self._mother: Mother | None = None  # the starter's
         self._births = birth.is_possible()
         self._closing = False
-        self._patience = iter([True] * _KILLED)  # next() on it is atomic
+        self._lost = 0  # children in a row that a signal has ended while they started
         self.confinement: Confinement | None = None
         self._starter = threading.Thread(target=self._start_children, name="starter", daemon=True)
 
@@ -169,7 +169,7 @@ class Nursery:
         mother.end(closed=closed and not self._closing)
         if mother.is_ready:
             self._births = mother.has_borne
-        elif not closed or mother.code != -signal.SIGKILL or self._closing or not next(self._patience, None):
+        elif not closed or mother.code is None or mother.code >= 0 or self._closing or not self._may_try_again():
             raise PipelineError(f"a rendering child could not start ({mother.how_it_ended})")
 
     def _give_back(self, child: Child) -> None:
@@ -234,23 +234,32 @@ class Nursery:
         return child.confinement or Confinement()
 
     def _ready(self, bounds: Bounds, token: Token) -> tuple[Child, Conversation]:
-        """An idle child that can take a request. One that somebody killed while it started is replaced, a few times."""
+        """An idle child that can take a request. One that a signal has ended while it started is replaced."""
         while True:
             child = self._borrow(token)
+            is_new = child.confinement is None
             conversation = Conversation(child, bounds, token)
             try:
                 conversation.meet()
             except BaseException:
-                if child.code == -signal.SIGKILL and conversation.failure and next(self._patience, None):
+                if conversation.by_signal and self._may_try_again():
                     self._drop(child)
                     continue
                 self._drop(child, conversation.failure)
                 raise
-            self._learn(child)
+            if is_new:
+                self._learn(child)
             return child, conversation
+
+    def _may_try_again(self) -> bool:
+        """Whether another is to be started after one that a signal has ended while it started. Any thread."""
+        with self._lendable:
+            self._lost += 1
+            return self._lost < _IN_A_ROW
 
     def _learn(self, child: Child) -> None:
         with self._lendable:
+            self._lost = 0
             self.confinement = self.confinement or child.confinement
 
     def _drop(self, child: Child, failure: BaseException | None = None) -> None:

@@ -8,8 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from pipeline.errors import ErrorKind, PictureError, printable
@@ -26,10 +28,14 @@ _EXIT = 2000  # milliseconds in which a child that has closed its socket must ha
 
 
 class Child:
-    """One process and the socket to it. Used by one thread at a time."""
+    """One process and the socket to it. Used by one thread at a time; any thread may end it meanwhile, or look whether
+    it is alive. Its number and those of its descriptors are used again once it is gone: they are touched under a lock.
+    """
 
     def __init__(self, setup: Setup, mother: Mother | None = None) -> None:
         """Started, or born by `mother`, who serves the same. Raises `OSError`, and what `Mother.born` raises."""
+        self._lock = threading.RLock()
+        self._listening = False
         self._started: subprocess.Popen[bytes] | None = None
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._chatter, chatter_end = os.pipe2(os.O_NONBLOCK) if hasattr(os, "pipe2") else _pipe()
@@ -59,7 +65,7 @@ class Child:
         self.worn = False
         if mother is None:
             with suppress(wire.Closed):
-                wire.tell(mine, setup)
+                self.tell(setup)
 
     def await_ready(self, token: Token) -> None:
         """Wait until it can take requests. Raises `Revoked`; `TimeoutError` or `wire.Closed` where it never will."""
@@ -77,40 +83,68 @@ class Child:
         """The next message. Raises `Revoked`, `TimeoutError` after so many ticks, `wire.Closed` when the child died,
         `wire.NotOurs` when it is none, and `PictureError` when the child takes more than its allowance.
         """
-        poll = select.poll()
-        poll.register(self.socket, select.POLLIN)
-        while not poll.poll(TICK * 1000):
-            token.check()
-            if allowance is not None:
-                allowance.check()
-            ticks -= 1
-            if ticks <= 0:
-                raise TimeoutError
-        return wire.take(self.socket)
+        with self._in_use():
+            poll = select.poll()
+            poll.register(self.socket, select.POLLIN)
+            while not poll.poll(TICK * 1000):
+                token.check()
+                if allowance is not None:
+                    allowance.check()
+                ticks -= 1
+                if ticks <= 0:
+                    raise TimeoutError
+            return wire.take(self.socket)
+
+    def tell(self, message: object, held: Sequence[Held] = ()) -> None:
+        """Send it a message, and what that is about. Raises `wire.Closed` where it has died."""
+        with self._in_use():
+            wire.tell(self.socket, message, held)
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        """Around every use of the socket: should another thread end the child meanwhile, it is closed afterwards."""
+        with self._lock:
+            if self.code is not None:
+                raise wire.Closed
+            self._listening = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._listening = False
+                if self.code is not None:
+                    self.socket.close()
 
     def chatter(self) -> tuple[str, ...]:
         """The lines written to its standard error since the last call, as far as they were kept; safe to print."""
-        try:
-            text = os.read(self._chatter, _CHATTER)
-        except OSError:  # nothing there, or closed
-            return ()
+        with self._lock:
+            if self.code is not None:
+                return ()
+            try:
+                text = os.read(self._chatter, _CHATTER)
+            except OSError:  # nothing there
+                return ()
         lines = [line for line in text.decode(errors="backslashreplace").splitlines() if line.strip()]
         return tuple(printable(line)[:300] for line in lines[-_LINES:])
 
     def is_alive(self) -> bool:
         """Whether it has not ended yet."""
-        if self.code is not None:
-            return False
-        if not hasattr(os, "waitid"):
-            return True
-        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        with self._lock:
+            if self.code is not None:
+                return False
+            if not hasattr(os, "waitid"):
+                return True
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
     def end(self, *, closed: bool = False) -> None:
         """Kill what is left of it and reap it; `how_it_ended`, `last_words`, `code` and `peak` say what became of it.
         `closed`: it has closed its socket, so it is about to end by itself and may say why. Idempotent.
         """
-        if self.code is not None:
-            return
+        with self._lock:
+            if self.code is None:
+                self._end(closed=closed)
+
+    def _end(self, *, closed: bool) -> None:
         if closed and hasattr(os, "pidfd_open"):
             with suppress(OSError):  # an old kernel
                 ended = os.pidfd_open(self.pid)
@@ -118,16 +152,20 @@ class Child:
                 poll.register(ended, select.POLLIN)
                 poll.poll(_EXIT)
                 os.close(ended)
-        self.socket.close()
-        with suppress(ProcessLookupError, PermissionError):  # one that has died already keeps the exit status it has
-            os.killpg(self.pid, signal.SIGKILL)
+        with suppress(OSError):  # the other side has closed it
+            self.socket.shutdown(socket.SHUT_RDWR)  # for a thread that listens
+        if not self._listening:
+            self.socket.close()
+        for kill in (os.killpg, os.kill):  # it may have left its group
+            with suppress(ProcessLookupError, PermissionError):  # one that has died already keeps its exit status
+                kill(self.pid, signal.SIGKILL)
         _pid, status, usage = os.wait4(self.pid, 0)
-        self.code = os.waitstatus_to_exitcode(status)
-        if self._started is not None:
-            self._started.returncode = self.code  # it need not be looked after
         self.peak = usage.ru_maxrss * 1024
         self.last_words = self.chatter()
         os.close(self._chatter)
+        self.code = os.waitstatus_to_exitcode(status)
+        if self._started is not None:
+            self._started.returncode = self.code  # it need not be looked after
         how = f"killed by {_signal_name(-self.code)}" if self.code < 0 else f"ended with status {self.code}"
         self.how_it_ended = f"{how}: {self.last_words[-1]}" if self.last_words else how
 

@@ -15,6 +15,7 @@ import pytest
 
 from pipeline.errors import ErrorKind, PictureError, PipelineError, printable
 from pipeline.workers import nursery as nursery_module
+from pipeline.workers import process
 from pipeline.workers.child import Setup
 from pipeline.workers.exchange import Bounds, ChildDied, InThread, Meter, Renderer, whole
 from pipeline.workers.nursery import Nursery
@@ -83,7 +84,7 @@ def test_a_death_is_blamed_on_its_request_and_the_next_one_has_a_new_child(
 
 @pytest.mark.parametrize("request_", ["stop", "sleep"])
 def test_a_child_that_hangs_is_ended_by_the_wall_backstop(nursery: Nursery, request_: str) -> None:
-    with pytest.raises(ChildDied, match="no answer"):
+    with pytest.raises(PictureError, match=r"time limit: no answer within 0\.5 s"):
         ask(nursery, request_, Bounds(seconds=0.05, memory=2**30))
     assert ask(nursery, "plain")[1] == b"cba"
 
@@ -165,18 +166,34 @@ def test_a_child_that_cannot_start_ends_the_run_with_its_last_words() -> None:
         ask(nursery, "plain")
 
 
-@pytest.mark.parametrize(("kills", "works"), [(4, True), (5, False)])
-def test_a_child_that_is_killed_while_it_starts_is_replaced_a_few_times(
-    kills: int, works: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "kills").write_bytes(bytes(kills))
+@pytest.fixture
+def kills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that says by which signals the next children end while they start; see `killed_while_starting`."""
     monkeypatch.setenv("KILLS", str(tmp_path / "kills"))
+    return tmp_path / "kills"
+
+
+def test_children_that_a_signal_ends_while_they_start_are_replaced_until_ten_in_a_row(kills: Path) -> None:
     with Nursery("tests.workers.functions:echo", "tests.workers.functions:killed_while_starting", 1) as nursery:
-        if works:
+        for signals in ("KSKSKSKSK", "SSSSSSSSS", "KKKKKKKKK"):  # each child that gets ready ends a row
+            kills.write_text(signals)
             assert ask(nursery, "plain")[1] == b"cba"
-        else:
-            with pytest.raises(PipelineError, match=r"could not start \(killed by SIGKILL\)"):
-                ask(nursery, "plain")
+            assert kills.read_text() == ""
+            with pytest.raises(ChildDied):
+                ask(nursery, "kill")
+        kills.write_text("SKKKKKKKKKKK")
+        with pytest.raises(PipelineError, match=r"could not start \(killed by SIGKILL\)"):
+            ask(nursery, "plain")
+        assert len(kills.read_text()) == 2
+
+
+def test_a_child_that_does_not_get_ready_in_time_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_START", 2)
+    with (
+        Nursery("tests.workers.functions:echo", "tests.workers.functions:endless_warm_up", 1) as nursery,
+        pytest.raises(PipelineError, match=r"could not start \(it did not get ready\)"),
+    ):
+        ask(nursery, "plain")
 
 
 def test_children_ignore_the_signals_by_which_people_stop_a_run(nursery: Nursery) -> None:
