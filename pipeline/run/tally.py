@@ -131,6 +131,17 @@ class Tally:
         return self._pictures.get(Status.FAILED, 0)
 
     @property
+    def vanished(self) -> int:
+        """How many pictures were gone when it was their turn."""
+        return self._pictures.get(Status.VANISHED, 0)
+
+    @property
+    def dealt_with(self) -> int:
+        """How many pictures have been recorded."""
+        with self._lock:
+            return sum(self._pictures.values())
+
+    @property
     def bytes_dealt_with(self) -> int:
         """Bytes of all sources recorded so far: the work done, for a progress bar."""
         return self._read

@@ -1,6 +1,7 @@
 """When a run is given up because it goes wrong wholesale: a broken library fails every picture, a bad picture one.
 
-Likewise a storage that is gone lets every read hang, a slow one some; each of them costs a thread and its time.
+Likewise a storage that is gone lets every read hang, a slow one some; each of them costs a thread and its time. And a
+disk that is unmounted in the middle of a run takes all that was listed on it along, somebody who deletes a few files.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from pathlib import Path
 
 from pipeline.config.settings import FailureSettings
 
-_FEWEST = 20  # pictures that must have been carried before a share of them means anything
+_FEWEST = 20  # pictures, before a share of them means anything
+_VANISHED = 0.2  # of the pictures dealt with: with more, it is the source that is going and not some of its files
 _SILENT = 10  # reads in a row, at least, that time out where nobody answers any more
 
 
@@ -30,3 +32,13 @@ def silent(source: Path, unanswered: int, threads: int) -> str:
     if unanswered < max(_SILENT, 2 * threads):
         return ""
     return f"no answer from the source {source}: {unanswered} reads in a row timed out (is its disk or server there?)"
+
+
+def vanishing(source: Path, vanished: int, dealt_with: int) -> str:
+    """Why a run in which so many of the pictures dealt with were gone when it was their turn could not do its work; ""
+    where it could.
+    """
+    if vanished < _FEWEST or vanished <= _VANISHED * dealt_with:
+        return ""
+    gone = f"{vanished:,} of {dealt_with:,} pictures vanished from the source {source} after they were listed"
+    return f"{gone} (is all of it still mounted?)"

@@ -27,7 +27,7 @@ from pipeline.run.options import Progress, RunOptions, workers
 from pipeline.run.stop import TICK, Stop
 from pipeline.run.tally import PassedOver, Summary, Tally
 from pipeline.run.tidy import Tidied, tidy
-from pipeline.run.trouble import silent, wholesale
+from pipeline.run.trouble import silent, vanishing, wholesale
 from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
 from pipeline.workers import cpus, memory
@@ -123,6 +123,9 @@ class Work:
             self._again(self._twice, line.carry_alone, 1, line)
             if confinement := self._enforced():
                 self._manifest.amend_run({"confinement": str(confinement)})
+        self._source.check()
+        if why := vanishing(self._config.source.path, self._tally.vanished, self._tally.dealt_with):
+            raise SourceTrouble(why)
         self._cut = self._pace.refused > 0
         if self._planner.complete and not self._cut:
             plan, check = self._options.plan, self._stop.check
@@ -221,6 +224,8 @@ class Work:
         threads = self._hiring.threads if self._hiring else self.workers.threads
         if why := silent(self._config.source.path, self._unanswered(), threads):
             raise SourceTrouble(why)
+        if vanishing(self._config.source.path, self._tally.vanished, self._tally.dealt_with):
+            self._source.check()
         if why := wholesale(self._config.failures, self._tally.failed, self._tally.carried):
             raise Stopped(why, ExitStatus.UNFINISHED)
 

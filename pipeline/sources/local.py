@@ -43,8 +43,15 @@ class LocalSource:
         self._flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | follow
 
     def check(self) -> None:
-        """Raises `SourceTrouble` where there is no such folder."""
-        self._descent()
+        """Raises `SourceTrouble` where there is no such folder, or none on the same disk any more."""
+        opened = os.fstat(self._descent().to("").number)
+        path = self._settings.path
+        try:
+            now = os.stat(path)
+        except OSError as error:
+            raise SourceTrouble(f"the source {path} has gone: {error.strerror} (is its disk still mounted?)") from error
+        if now.st_dev != opened.st_dev:
+            raise SourceTrouble(f"the source {path} has gone: another disk is in its place (is its own still mounted?)")
 
     def folders(self, apart: Sequence[Path]) -> Iterator[Folder]:
         """Everything there is by name; see `Source`. Raises `ConfigError` where the source is one of those `apart`."""

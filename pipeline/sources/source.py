@@ -131,7 +131,7 @@ class Source(Protocol):
     """Where pictures are read from. `read` is called by I/O threads, everything else by the plan's thread."""
 
     def check(self) -> None:
-        """Raises `SourceTrouble` where the source as a whole is missing."""
+        """Raises `SourceTrouble` where the source as a whole is missing, or has gone since it was first looked at."""
         ...
 
     def folders(self, apart: Sequence[Path]) -> Iterator[Folder]:
