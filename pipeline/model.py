@@ -241,7 +241,8 @@ class Job:
     """One source picture to be carried to all renditions that are missing or stale.
 
     `known_sha256` is what the last run's renditions were made from (`KnownSource.made_from`), when there was one: a job
-    whose every reason is `source changed` and whose content still has this hash is `touched`, not rendered.
+    whose every reason is `source changed` and whose content still has this hash is `touched`, not rendered; `unchanged`
+    where even its stat is the remembered one.
     """
 
     source: str
@@ -249,6 +250,7 @@ class Job:
     planned: tuple[Planned, ...]
     known_sha256: bytes | None = None
     refused: tuple[RenditionRecord, ...] = ()  # renditions that have failed without being tried: part of the record
+    stat_is_new: bool = True  # False: it is the remembered one, which was taken too early to be trusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +392,11 @@ class Record:
     color: str | None = None
     thumbhash: bytes | None = None
     alt: str | None = None
+
+    @property
+    def is_the_same(self) -> bool:
+        """Whether the content turned out to be that of the last verdict, which stands; its stat may be new."""
+        return self.status in (Status.TOUCHED, Status.UNCHANGED)
 
     @property
     def made_from(self) -> bytes | None:

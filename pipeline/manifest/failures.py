@@ -72,9 +72,17 @@ def of_record(record: Record, key: Callable[[], str], now: float) -> list[KnownF
         for one in record.renditions
         if one.error and one.reason is not Reason.KNOWN_FAILURE
     ]
-    content = record.made_from or _fingerprint(record.stat)
     return [
-        KnownFailure(record.source, name, error.kind, error.detail, content, recipe, key(), now)
+        KnownFailure(
+            record.source,
+            name,
+            error.kind,
+            error.detail,
+            record.made_from or _fingerprint(record.stat, error),
+            recipe,
+            key(),
+            now,
+        )
         for name, recipe, error in failed
         if error is not None
     ]
@@ -147,7 +155,10 @@ def _failure(row: tuple[bytes, str, str, str, bytes, str, str, float, int | None
     return KnownFailure(to_name(row[0]), row[1], _KINDS[row[2]], *row[3:])
 
 
-def _fingerprint(stat: Stat) -> bytes:
-    """Stands for the content of what could not be read."""
-    parts = [stat, stat.sidecar] if stat.sidecar else [stat]
-    return " ".join(f"{one.size} {one.mtime_ns} {one.ctime_ns}" for one in parts).encode()
+def _fingerprint(stat: Stat, error: PictureError) -> bytes:
+    """Stands for the content of what was not read to its end: its sizes, and what the error says of its beginning.
+
+    Not its times: a file that is only touched fails for the same reason, and was told of.
+    """
+    sizes = [one.size for one in (stat, stat.sidecar) if one is not None]
+    return f"{sizes} {error.detail}".encode()

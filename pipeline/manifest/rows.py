@@ -67,7 +67,7 @@ _WRITTEN = (
 
 def changes(record: Record) -> bool:
     """Whether entering it changes anything."""
-    return record.status in _VERDICTS or record.status is Status.TOUCHED
+    return record.status in _VERDICTS or record.is_the_same
 
 
 class RowWriter:
@@ -83,7 +83,7 @@ class RowWriter:
         now = time.time()
         failed = failures.are_known(connection)
         for record in records:
-            if record.status is Status.TOUCHED:
+            if record.is_the_same:
                 stats = (*_stat(record.stat), *_stat(record.stat.sidecar))
                 connection.execute(_TOUCH, (*stats, record.settled, to_bytes(record.source)))
             elif record.status in _VERDICTS:

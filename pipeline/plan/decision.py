@@ -76,7 +76,9 @@ def decide(
             planned.append(Planned(spec, target, recipe, why, ours))
     if not planned:
         return _refusal(facts, tuple(refused))
-    return Job(facts.source, facts.stat, tuple(planned), _hash_to_compare(facts, planned, refused), tuple(refused))
+    to_compare = _hash_to_compare(facts, planned, refused)
+    stat_is_new = known is None or not known.stat.same_content(facts.stat)
+    return Job(facts.source, facts.stat, tuple(planned), to_compare, tuple(refused), stat_is_new)
 
 
 def _known(facts: Facts, spec: Spec) -> PictureError:

@@ -13,14 +13,14 @@ from pipeline.model import Reason, Record, Status
 def told_before(manifest: Manifest, record: Record, key: Callable[[], str]) -> frozenset[str]:
     """The renditions of `record` whose failure is known; "" is that of the source itself. Any thread.
 
-    Of a record that says that only the stat has changed: all that had failed before.
+    Of a record that says that the content is the same: all that had failed before.
     """
     if record.status is Status.KNOWN_FAILURE:
         return frozenset(("",))
-    if record.status not in (Status.FAILED, Status.TOUCHED):
+    if record.status is not Status.FAILED and not record.is_the_same:
         return frozenset()
     before = {name: one for name, one in manifest.failures.of(record.source).items() if one.reported is not None}
-    if record.status is Status.TOUCHED:
+    if record.is_the_same:
         return frozenset(before)
     names = {one.name for one in record.renditions if one.reason is Reason.KNOWN_FAILURE}
     for one in of_record(record, key, time.time()):

@@ -94,17 +94,14 @@ class Line:
 
     def carry_alone(self, job: Job, token: Token) -> None:
         """Carry a picture whose child has died before, while nothing else is in flight: this time it is to blame."""
-        try:
-            record = self._life(job, token)
-        except ChildDied as death:
-            record = verdicts.crashed(job, death)
+        record = self._life(job, token, last=True)
         token.check()
         self._record(record)
 
-    def _life(self, job: Job, token: Token) -> Record:
+    def _life(self, job: Job, token: Token, *, last: bool = False) -> Record:
         try:
             with self._intake.picture(job, token) as picture:
-                return self._with_bytes(job, picture, token)
+                return self._with_bytes(job, picture, token, last=last)
         except Vanished as vanished:
             return Record(job.source, job.stat, Status.VANISHED, warnings=(str(vanished),))
         except Unsupported as unsupported:
@@ -125,7 +122,8 @@ class Line:
         """How many reads in a row have timed out; for the producer's thread."""
         return self._intake.unanswered
 
-    def _with_bytes(self, job: Job, picture: Picture, token: Token) -> Record:
+    def _with_bytes(self, job: Job, picture: Picture, token: Token, *, last: bool = False) -> Record:
+        """Raises `ChildDied` unless this is the picture's `last` chance."""
         record = self.begun(job, picture)
         planned = verdicts.stale(job, picture.content or picture.sha256)
         if not planned:
@@ -140,6 +138,10 @@ class Line:
                 self._alike.remember(record)
         except PictureError as error:
             return verdicts.failed(job, error, record)
+        except ChildDied as death:
+            if not last:
+                raise
+            return verdicts.crashed(job, death, record)
         return verdicts.ended(job, record)
 
     def begun(self, job: Job, picture: Picture) -> Record:
@@ -147,7 +149,7 @@ class Line:
         return Record(
             job.source,
             picture.stat,
-            Status.TOUCHED,
+            Status.TOUCHED if job.stat_is_new else Status.UNCHANGED,
             sha256=picture.sha256,
             settled=self._settled(picture.stat),
             seconds_read=picture.seconds,

@@ -45,12 +45,12 @@ def failed(job: Job, error: PictureError, record: Record | None = None) -> Recor
     return replace(record, status=Status.FAILED, error=error, renditions=renditions, warnings=warnings)
 
 
-def crashed(job: Job, death: ChildDied) -> Record:
+def crashed(job: Job, death: ChildDied, record: Record) -> Record:
     """A source whose child has died again, when nothing else was in flight."""
     error = PictureError(ErrorKind.CRASHED, str(death))
     for line in getattr(death, "__notes__", ()):
         error.add_note(line)
-    return failed(job, error)
+    return failed(job, error, record)
 
 
 def chatter(lines: Iterable[str]) -> tuple[str, ...]:

@@ -248,7 +248,7 @@ class Work:
         summary = self._tally.summary()
         pictures = {**summary.pictures}
         if counts.unchanged:
-            pictures[Status.UNCHANGED] = counts.unchanged
+            pictures[Status.UNCHANGED] = counts.unchanged + pictures.get(Status.UNCHANGED, 0)
         pending = counts.sources - counts.seen + counts.jobs - self._tally.carried
         if self._cut and pending > 0:
             pictures[Status.PENDING] = pending

@@ -124,10 +124,11 @@ def test_rows_are_what_is_known_and_say_where_it_is_all_there_is_to_say(tmp_path
             assert file.recipe in (recipe, "")
 
 
-def test_a_touched_source_gets_its_new_stat_and_keeps_its_verdict(tmp_path: Path) -> None:
+@pytest.mark.parametrize("status", [Status.TOUCHED, Status.UNCHANGED])
+def test_a_source_with_the_same_content_gets_its_new_stat_and_keeps_its_verdict(tmp_path: Path, status: Status) -> None:
     with opened(tmp_path) as manifest:
         manifest.add(record("a.jpg", not_made("a.jpg")))
-        manifest.add(Record("a.jpg", Stat(7, 50, 60), Status.TOUCHED, settled=False))
+        manifest.add(Record("a.jpg", Stat(7, 50, 60), status, settled=False))
         manifest.flush()
         known = manifest.known("")["a.jpg"]
     assert (known.stat, known.settled, known.status) == (Stat(7, 50, 60), False, Status.FAILED)
@@ -135,7 +136,7 @@ def test_a_touched_source_gets_its_new_stat_and_keeps_its_verdict(tmp_path: Path
     assert known.renditions["thumb"].error is ErrorKind.TRUNCATED
 
 
-@pytest.mark.parametrize("status", [Status.VANISHED, Status.DEFERRED, Status.PENDING, Status.UNCHANGED])
+@pytest.mark.parametrize("status", [Status.VANISHED, Status.DEFERRED, Status.PENDING])
 def test_a_source_that_was_not_judged_changes_nothing(tmp_path: Path, status: Status) -> None:
     with opened(tmp_path) as manifest:
         manifest.add(record("a.jpg"))

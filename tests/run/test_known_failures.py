@@ -91,6 +91,30 @@ def test_a_picture_that_is_only_touched_or_forced_fails_in_silence(failed: World
     assert_silent(failed.run())
 
 
+_FAILING = {  # by the error: the picture, and its sidecar
+    "truncated": (jpeg()[:300], None),
+    "not a picture": (b"hello", None),
+    "too many bytes": (jpeg(size=(600, 400)) + bytes(2**17), None),
+    "bad sidecar": (jpeg(), b"focal_point: [2, 2]"),
+    "bad sidecar: bad.jpg.yaml is larger": (jpeg(), b"#" * 2**17),
+}
+
+
+@pytest.mark.parametrize("error", _FAILING)
+def test_a_failure_stays_known_when_its_files_are_touched_whatever_the_error(world: World, error: str) -> None:
+    world.configure(world.text + "limits: {file_size: 128 KiB}\n")
+    picture, sidecar = _FAILING[error]
+    files = [world.put("bad.jpg", picture)]
+    if sidecar is not None:
+        files.append(world.put("bad.jpg.yaml", sidecar))
+    assert [one.error.startswith(error) for one in world.run().failures] == [True]
+    for file in files:
+        os.utime(file, (5, 5))
+        assert world.run().pictures == {"known failure": 1}
+    files[-1].write_bytes(files[-1].read_bytes()[::-1] + b"!")
+    assert world.run().failed == 1
+
+
 def test_a_mended_picture_is_made(failed: World) -> None:
     failed.put("bad.jpg")
     assert failed.run().pictures == {"done": 1, "unchanged": 2}

@@ -219,3 +219,10 @@ def test_every_trouble_is_a_pipeline_error(world: World) -> None:
     world.fill(1)
     with pytest.raises(PipelineError):
         world.run()
+
+
+def test_sources_that_were_just_copied_are_unchanged_in_the_next_run(world: World) -> None:
+    for name in ("a.jpg", "b.jpg", "bad.jpg"):
+        world.put(name, b"" if name == "bad.jpg" else None)
+    assert world.run().pictures == {"done": 2, "failed": 1}
+    assert world.run().pictures == {"known failure": 1, "unchanged": 2}
