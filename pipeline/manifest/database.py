@@ -12,10 +12,13 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote_from_bytes
 
 from pipeline.errors import ManifestTrouble, printable
 
+_STEPS = 1_000_000  # of SQLite's machine between two looks at how many they are: 0.05 s
+_LOOKS = 2_000  # after which a statement is stopped; reading every column of ten million renditions takes half of them
 BUSY_SECONDS = 30.0  # how long a foreign program (a sqlite3 shell, a backup) may hold the database before we give up
 
 _WORDS = {
@@ -28,7 +31,9 @@ _WORDS = {
     sqlite3.SQLITE_LOCKED: "another program holds it",
     sqlite3.SQLITE_CORRUPT: "it is damaged",
     sqlite3.SQLITE_NOTADB: "it is damaged, or no manifest at all",
+    sqlite3.SQLITE_INTERRUPT: "it is damaged: reading it comes to no end",
 }
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_INTERRUPT)
 
 
 class Damaged(ManifestTrouble):
@@ -39,7 +44,7 @@ def trouble(path: Path, error: sqlite3.Error) -> ManifestTrouble:
     """`error` as one clear line about the manifest at `path`."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extension of the primary code
     text = f"{printable(str(path))}: {_WORDS.get(code, 'the manifest cannot be used')} ({error})"
-    return (Damaged if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) else ManifestTrouble)(text)
+    return (Damaged if code in _DAMAGE else ManifestTrouble)(text)
 
 
 @contextlib.contextmanager
@@ -79,8 +84,51 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     return connection
 
 
+def in_memory() -> sqlite3.Connection:
+    """An empty database that is in no file."""
+    return _connect("file::memory:")
+
+
 def _connect(uri: str) -> sqlite3.Connection:
-    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    return sqlite3.connect(
+        uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, factory=_Bounded
+    )
+
+
+class _Bounded(sqlite3.Connection):
+    """No statement computes without end, whatever the database makes of it: it ends with SQLITE_INTERRUPT.
+
+    Counted in steps, not in seconds: a busy machine, or a reader that takes its time for each row, costs nothing.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._begin = _bound(self)
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        self._begin()
+        return super().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
+        self._begin()
+        return super().executemany(sql, parameters)
+
+
+def _bound(connection: sqlite3.Connection) -> Callable[[], None]:
+    """Have its statements stopped, counted from when the result was called; without a cycle of references."""
+    looks = 0
+
+    def begin() -> None:
+        nonlocal looks
+        looks = 0
+
+    def is_enough() -> bool:
+        nonlocal looks
+        looks += 1
+        return looks > _LOOKS
+
+    connection.set_progress_handler(is_enough, _STEPS)
+    return begin
 
 
 Opening = Callable[[], contextlib.AbstractContextManager[sqlite3.Connection]]

@@ -6,6 +6,9 @@ database as it was is kept beside the new one before anything is changed, so tha
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import re
 import sqlite3
 
 from pipeline.manifest import schema
@@ -31,9 +34,34 @@ _STEPS = {1: _SECOND}
 _NAMES = {1: schema.NAMES_1, schema.VERSION: schema.NAMES}
 
 
-def names_of(version: int) -> frozenset[str]:
-    """The tables, indexes and views that a whole manifest of `version` has."""
-    return _NAMES[version]
+def fault_of(connection: sqlite3.Connection, version: int) -> str:
+    """What is wrong with the layout of a manifest of `version`, "" where nothing is. To be asked before its tables are.
+
+    A view in a table's place could compute without end, a trigger change what is written. Layouts before today's are
+    known by names and types alone.
+    """
+    found = _layout(connection)
+    whole = {key: sql for key, sql in _whole().items() if key[1] in _NAMES[version]}
+    if missing := whole.keys() - found.keys():
+        return f"{', '.join(f'{kind} {name}' for kind, name in sorted(missing))} missing from it"
+    if any(kind == "trigger" for kind, _name in found):
+        return "there are triggers in it"
+    changed = [f"{kind} {name}" for (kind, name), sql in sorted(whole.items()) if found[kind, name] != sql]
+    return f"{', '.join(changed)} changed" if changed and version == schema.VERSION else ""
+
+
+@functools.cache
+def _whole() -> dict[tuple[str, str], str]:
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        schema.create(connection, {})
+        return _layout(connection)
+
+
+def _layout(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
+    """The statements that made what is in the database, by type and name; without spaces that a migration changes."""
+    query = "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(COALESCE(sql, '') AS BLOB) FROM sqlite_master"
+    rows = [[raw.decode(errors="replace") for raw in row] for row in connection.execute(query)]
+    return {(kind, name): re.sub(r"\s*([(),])\s*", r"\1", " ".join(sql.split())) for kind, name, sql in rows}
 
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:

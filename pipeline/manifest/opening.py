@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.errors import ManifestTrouble, UsageError, printable
 from pipeline.manifest import migration, schema
-from pipeline.manifest.database import Damaged, connect, trouble
+from pipeline.manifest.database import Damaged, connect, in_memory, trouble
 from pipeline.manifest.names import to_bytes, to_name
 from pipeline.manifest.place import beside, ensure_folder, is_there, sync_folder
 
@@ -61,7 +61,7 @@ def open_read_only(path: Path) -> sqlite3.Connection:
 
 def _migrated_copy(connection: sqlite3.Connection, version: int) -> sqlite3.Connection:
     """A manifest of an older version as today's, in memory: who only looks must not change it. The next run does."""
-    copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    copy = in_memory()
     try:
         connection.backup(copy)
         migration.migrate(copy, version)
@@ -143,7 +143,6 @@ def _check_identity(connection: sqlite3.Connection, path: Path) -> int:
     """The version of its layout. Raises `ManifestTrouble` for what is no manifest that this program can read."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     where = printable(str(path))
     if application != schema.APPLICATION_ID:
         raise ManifestTrouble(f"{where}: this is another program's database, not a manifest; it was left as it is")
@@ -154,8 +153,8 @@ def _check_identity(connection: sqlite3.Connection, path: Path) -> int:
         )
     if version < 1:
         raise Damaged(f"{where}: the manifest is damaged: it does not say its version")
-    if missing := migration.names_of(version) - names:
-        raise Damaged(f"{where}: the manifest is damaged: {', '.join(sorted(missing))} missing from it")
+    if fault := migration.fault_of(connection, version):
+        raise Damaged(f"{where}: the manifest is damaged: {printable(fault)}")
     return int(version)
 
 

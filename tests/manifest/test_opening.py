@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ExitStatus, ManifestTrouble
-from pipeline.manifest import schema
+from pipeline.manifest import database, schema
 from pipeline.manifest.database import connect
 from pipeline.manifest.store import Manifest
 from tests.manifest.builders import OWNER, opened, record, start
@@ -62,6 +63,32 @@ def _drop_a_table(path: Path) -> None:
     connection.close()
 
 
+def _changed(path: Path, *statements: str) -> None:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+_ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)"
+
+
+def _a_view_for_a_table(path: Path) -> None:
+    _changed(path, "DROP TABLE about", f"CREATE VIEW about AS {_ENDLESS} SELECT 'owner' AS key, x AS value FROM n")
+
+
+def _another_view(path: Path) -> None:
+    _changed(path, "DROP VIEW runs", f"CREATE VIEW runs AS {_ENDLESS} SELECT x AS id FROM n")
+
+
+def _a_trigger(path: Path) -> None:
+    _changed(path, "CREATE TRIGGER more AFTER INSERT ON run BEGIN DELETE FROM claim; END")
+
+
+def _a_flipped_bit_in_the_schema(path: Path) -> None:
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(b"thumbhash BLOB", b"thumbh\xe1sh BLOB"))
+
+
 def _foreign(path: Path) -> None:
     path.unlink()
     with sqlite3.connect(path) as connection:
@@ -86,6 +113,7 @@ def _pipe(path: Path) -> None:
 
 
 DAMAGE = [_truncate, _empty, _zero, _flip_header, _flip_pages, _text, _drop_a_table]
+DAMAGE += [_a_view_for_a_table, _another_view, _a_trigger, _a_flipped_bit_in_the_schema]
 OTHER = [
     (_foreign, "this is another program's database, not a manifest; it was left as it is"),
     (_newer, "written by a newer version of this program (schema 3, this one knows 2); update the program"),
@@ -164,6 +192,18 @@ def test_a_command_that_only_looks_gets_one_clear_line_too(tmp_path: Path, spoil
         reader.known("")
         list(reader.claimed_files())
     assert _fingerprint(path) == before
+
+
+def test_a_statement_that_would_never_end_is_stopped_whoever_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_LOOKS", 3)
+    with contextlib.closing(connect(_filled(tmp_path), "ro")) as connection:
+        for _ in range(2):  # each is counted anew
+            with pytest.raises(sqlite3.OperationalError, match="interrupted") as caught:
+                connection.execute(f"{_ENDLESS} SELECT MAX(x) FROM n").fetchall()
+            assert connection.execute("SELECT COUNT(*) FROM source").fetchone() == (300,)
+    assert str(database.trouble(tmp_path, caught.value)).startswith(f"{tmp_path}: it is damaged: reading it comes to")
 
 
 def test_there_is_no_manifest_before_the_first_run(tmp_path: Path) -> None:
