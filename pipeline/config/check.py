@@ -193,6 +193,7 @@ def _config(document: Document, specs: tuple[Spec, ...], file: Path, folder: str
         specs=specs,
         workers=WorkerSettings(**document.workers.model_dump()),
         limits=Limits(**document.limits.model_dump()),
+        order=document.order,
         placeholder=document.placeholder or any(spec.family for spec in specs),
         manifest=_absolute(folder, document.manifest or manifest_in(str(target_path))),
         notify=_notify(document.notify, folder),

@@ -22,7 +22,15 @@ from pipeline.config.notify import Notify
 from pipeline.config.rendition import Rendition
 from pipeline.config.running import Failures, MaxRuntime, Until
 from pipeline.config.section import Section, field_of
-from pipeline.config.settings import Config, Durability, OnCollision, SourceSettings, TargetSettings, WorkerSettings
+from pipeline.config.settings import (
+    Config,
+    Durability,
+    OnCollision,
+    Order,
+    SourceSettings,
+    TargetSettings,
+    WorkerSettings,
+)
 from pipeline.config.shape import check_resampler
 from pipeline.config.template import FIELDS
 from pipeline.config.texts import Glob, LocalPath, TargetName
@@ -135,6 +143,11 @@ class Document(Section):
     ]
     resampler: Annotated[Resampler, OneOf(Resampler)] = field_of(
         Spec, "resampler", "That of all renditions that do not choose their own."
+    )
+    order: Annotated[Order, OneOf(Order)] = field_of(
+        Config,
+        "order",
+        "Which pictures come first. auto: by path, last what only a new config asks for; or path, newest, smallest.",
     )
     placeholder: Flag = field_of(
         Config,

@@ -23,6 +23,15 @@ class OnCollision(enum.StrEnum):
     KEEP_EXTENSION = "keep_extension"  # photo.jpg -> photo.jpg-thumb.webp: names become distinct
 
 
+class Order(enum.StrEnum):
+    """Which pictures are worked on first."""
+
+    AUTO = "auto"  # by path; what only a changed config asks for comes after everything else
+    PATH = "path"
+    NEWEST = "newest"  # what was added or changed last, by ctime
+    SMALLEST = "smallest"  # by the size of the source
+
+
 class Durability(enum.StrEnum):
     """Whether a target is synced to the disk before the manifest calls it done."""
 
@@ -108,6 +117,7 @@ class Config:
     limits: Limits
     manifest: Path
     notify: NotifySettings = NotifySettings()
+    order: Order = Order.AUTO
     placeholder: bool = False  # whether main colour and ThumbHash of each picture are recorded
     failures: FailureSettings = FailureSettings()
     max_runtime: float | None = None  # seconds from the start of a run

@@ -41,11 +41,6 @@ def without_known_failures(
     return judged
 
 
-def nothing_but_known_failures(why: Sequence[Reason]) -> bool:
-    """Whether there is nothing to do for a source but to remember that it has failed."""
-    return Reason.KNOWN_FAILURE in why and all(one in (Reason.UNCHANGED, Reason.KNOWN_FAILURE) for one in why)
-
-
 def verdict(source: str, stat: Stat, failures: Mapping[str, KnownFailure]) -> Record:
     """What is said of such a source."""
     first = min(failures.values(), key=lambda failure: failure.rendition)  # that of the source itself, if it has one

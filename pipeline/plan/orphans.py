@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -56,8 +57,11 @@ class Leftovers:
             self.gone.append(known.source)
 
     def settle(self, index: NameIndex, make: Callable[[Collection[int]], Makers]) -> None:
-        """Drop what another source makes now: `photo.jpg` was replaced by `photo.png`, say."""
+        """Drop what another source makes now: `photo.jpg` was replaced by `photo.png`, say. The rest gets the order of
+        the plan, where that has set sources aside.
+        """
         contested = {name_hash(orphan.target) for orphan in self.orphans if index.holds(orphan.target)}
         if contested:
             current = {target for sharing in make(contested).values() for _, target in sharing}
             self.orphans = [orphan for orphan in self.orphans if orphan.target not in current]
+        self.orphans.sort(key=lambda orphan: tuple(map(os.fsencode, os.path.split(orphan.source))))

@@ -3,28 +3,30 @@
 The first pass takes all names, so that two sources that would make one target are found before either is rendered. The
 second goes through them again, folder by folder and about a thousand at a time, and compares stats with what is
 remembered: at a glance first (`glance`), closely where anything differs. It is a generator: the first job is there as
-soon as its chunk has been looked at.
+soon as its chunk has been looked at. What can wait (`order`) is given out when all has been gone through.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from pipeline.config.settings import Config
+from pipeline.config.settings import Config, Order
 from pipeline.errors import PictureError, SourceTrouble
 from pipeline.manifest.failures import KnownFailure
 from pipeline.model import Job, KnownSource, Reason, Record, Stat, Status
 from pipeline.plan.counts import Counts
 from pipeline.plan.decision import Facts, decide, strangers
 from pipeline.plan.glance import Glance
-from pipeline.plan.known import nothing_but_known_failures, verdict, without_known_failures
+from pipeline.plan.known import verdict, without_known_failures
 from pipeline.plan.memory import Memory
 from pipeline.plan.naming import Naming, name_hash
 from pipeline.plan.options import PlanOptions
+from pipeline.plan.order import Aside
 from pipeline.plan.orphans import Leftovers, Orphan
 from pipeline.plan.reasons import nothing_to_do, reasons
 from pipeline.plan.recipe import recipe_id
@@ -41,7 +43,8 @@ _NO_STAT = Stat(0, 0, 0)
 class Planner:
     """Plans one run, in one thread: `decisions` gives everything there is to do, once.
 
-    The order is that of (folder, name), each by bytes: a folder's files come together, and the same in every run.
+    The order is that of (folder, name), each by bytes: a folder's files come together, and the same in every run. What
+    the config's `order` sets aside comes after all that.
     There is a `Job` for each source with something to make, and a `Record` for a verdict that needs no reading:
     collision, not ours, deferred, a folder that cannot be listed, something that is no file.
     """
@@ -73,6 +76,7 @@ class Planner:
         self._survey: Survey | None = None
         self._collisions: dict[str, PictureError] = {}
         self._leftovers = Leftovers()
+        self._aside = Aside(config.order)
 
     @property
     def orphans(self) -> list[Orphan]:
@@ -133,7 +137,7 @@ class Planner:
         limit = self._options.limit
         if limit is not None and limit <= 0:
             return
-        for decision in self._second_pass(survey):
+        for decision in itertools.chain(self._second_pass(survey), self._set_aside(survey)):
             if isinstance(decision, Job):
                 self.counts.jobs += 1
                 self.counts.bytes += decision.stat.size
@@ -171,8 +175,18 @@ class Planner:
             if chunk.names:
                 yield from self._chunk(folder, chunk.names, chunk.known)
 
+    def _set_aside(self, survey: Survey) -> Iterator[Job | Record]:
+        """What the second pass has left for later, looked at anew: that may be hours later."""
+        aside, self._aside = self._aside, Aside(Order.PATH)
+        for path, names in aside.batches():
+            self._pulse()
+            known: dict[str, KnownSource] = {}
+            for name in names:
+                known |= self._memory.known(path, name[:-1] or None, name)
+            yield from self._chunk(survey.folders[path], names, known)
+
     def _chunk(self, folder: Folder, names: Sequence[str], known: dict[str, KnownSource]) -> Iterator[Job | Record]:
-        """Decide about `names`, of which `known` is what is remembered."""
+        """Decide about `names`, of which `known` is what is remembered; not about those that are set aside."""
         sources = folder.sources(names)
         stats = self._source.stats(folder.path, names, folder.sidecars)
         early: dict[str, Record] = {}
@@ -198,7 +212,8 @@ class Planner:
                 self._no_picture(source, stat, remembered, early)
             else:
                 waiting.append((name, source, stat))
-        yield from self._in_order(sources, early, self._facts(folder, waiting, known, early))
+        due, later = self._facts(folder, waiting, known, early)
+        yield from self._in_order([source for source in sources if source not in later], early, due)
 
     def _facts(
         self,
@@ -206,12 +221,15 @@ class Planner:
         waiting: Sequence[tuple[str, str, Stat]],
         known: dict[str, KnownSource],
         early: dict[str, Record],
-    ) -> dict[str, Facts]:
-        """What is to be known about each source that has something to do. Known failures go to `early`."""
+    ) -> tuple[dict[str, Facts], set[str]]:
+        """What is to be known about each source that has something to do, and those of them that are set aside. Known
+        failures go to `early`.
+        """
         targets = self._naming.targets(folder.path, [name for name, _, _ in waiting])
         found = self._target.stats([target for of_one in targets for target in of_one])
         names, recipes, specs, force = self._spec_names, self._recipes, len(self._recipes), self._options.force
         due: dict[str, Facts] = {}
+        later: set[str] = set()
         at = unchanged = 0
         for (_, source, stat), of_one in zip(waiting, targets, strict=True):
             there = found[at : at + specs]
@@ -225,17 +243,22 @@ class Planner:
             failures: Mapping[str, KnownFailure] = {}
             if remembered is not None and Reason.RETRY in why and (failures := self._memory.failures.of(source)):
                 why = without_known_failures(why, remembered, stat, wanted, there, failures, self._key)
+            settled = all(one in (Reason.UNCHANGED, Reason.KNOWN_FAILURE) for one in why)
+            facts = Facts(source, stat, remembered, of_one, there, why, failures)
+            if not settled and self._aside.takes(facts):
+                later.add(source)
+                continue
             if remembered is not None:
                 self._leftovers.of(remembered, "rendition gone", {(name, target) for name, target, _ in wanted})
-            if Reason.UNCHANGED in why and all(one is Reason.UNCHANGED for one in why):
-                unchanged += 1
-            elif nothing_but_known_failures(why):
+            if not settled:
+                due[source] = facts
+            elif Reason.KNOWN_FAILURE in why:
                 self.counts.reasons.update(why)
                 early[source] = verdict(source, stat, failures)
             else:
-                due[source] = Facts(source, stat, remembered, of_one, there, why, failures)
+                unchanged += 1
         self._nothing_to_do(unchanged)
-        return due
+        return due, later
 
     def _nothing_to_do(self, sources: int) -> None:
         self.counts.unchanged += sources

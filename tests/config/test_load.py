@@ -17,6 +17,7 @@ from pipeline.config.settings import (
     NotifySettings,
     On,
     OnCollision,
+    Order,
     SourceSettings,
     TargetSettings,
     WorkerSettings,
@@ -44,6 +45,7 @@ renditions:
 workers: {threads: 3, processes: 0, queue: 5, memory: 1.5 GiB}
 limits: {pixels: 12.5 Mpx, frames: 2, scans: 3, seconds: 1.5, memory: 500MB, file_size: 10}
 manifest: records/m.sqlite
+order: newest
 notify:
   ping: {url_env: HC_URL}
   command: {run: [./tell.sh, "1"], on: always, timeout: 2.5}
@@ -94,6 +96,7 @@ def test_a_long_config_is_read_whole(tmp_path: Path) -> None:
         workers=WorkerSettings(threads=3, processes=0, queue=5, memory=1536 * 2**20),
         limits=Limits(12_500_000, 2, 3, seconds=1.5, memory=500_000_000, file_size=10),
         manifest=tmp_path / "records" / "m.sqlite",
+        order=Order.NEWEST,
         notify=NotifySettings(
             "HC_URL",
             CommandSettings(("./tell.sh", "1"), On.ALWAYS, 2.5),

@@ -23,8 +23,8 @@ FIELDS = "{dir} {stem} {name} {source_ext} {rendition} {ext} {width} {height}"
 NAME = "must be a name of letters, digits, dot, _ and - that starts with a letter or digit (64 at most)"
 EMPTY = "has no value; remove the key to have its default"
 TOP = (
-    "known here: source, target, renditions, resampler, placeholder, workers, limits, manifest, notify, failures, "
-    "max_runtime, until"
+    "known here: source, target, renditions, resampler, order, placeholder, workers, limits, manifest, notify, "
+    "failures, max_runtime, until"
 )
 
 
@@ -204,6 +204,10 @@ WRONG: dict[str, tuple[str, list[str]]] = {
                 '(got "keep-extension"; did you mean "keep_extension"?)'
             )
         ],
+    ),
+    "an order of another kind": (
+        "source: photos\ntarget: made\nrenditions: {a: {}}\norder: new\n",
+        [(':4:8: order: must be one of auto, path, newest, smallest (got "new"; did you mean "newest"?)')],
     ),
     "a durability of another kind": (
         "source: photos\ntarget: {path: made, durability: false}\nrenditions: {a: {}}\n",

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.config.settings import Config, OnCollision, SourceSettings, TargetSettings, WorkerSettings
+from pipeline.config.settings import Config, OnCollision, Order, SourceSettings, TargetSettings, WorkerSettings
 from pipeline.manifest.failures import KnownFailure
 from pipeline.manifest.reader import Row
 from pipeline.model import Job, KnownRendition, KnownSource, Limits, Reason, Record, Spec, Status
@@ -82,6 +82,7 @@ class House:
         self.target.mkdir()
         self.memory = FakeMemory()
         self.specs = specs or (THUMB,)
+        self.order = Order.AUTO
         self.source_settings = SourceSettings(self.source)
         self.target_settings = TargetSettings(self.target, on_collision=on_collision)
 
@@ -125,6 +126,7 @@ class House:
             WorkerSettings(),
             Limits(),
             self.target / ".pipeline/manifest.sqlite",
+            order=self.order,
         )
         return Planner(
             config,

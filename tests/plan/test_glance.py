@@ -155,7 +155,7 @@ def test_whatever_differs_is_looked_at_closely_and_nothing_else(
         planner = house.planner()
         list(planner.decisions())
     there = (house.source / "b.jpg").exists()
-    assert looked_at == ["b.jpg"] * there
+    assert set(looked_at) == ({"b.jpg"} if there else set())  # twice where it was set aside
     assert planner.counts.unchanged >= 4
     assert planner.counts.seen == planner.counts.sources == 4 + there
     assert there or len(planner.orphans) == 3
