@@ -1,12 +1,14 @@
 """The target's folders: opened without following links, made where missing, and synced before anything counts.
 
-Every folder is opened relative to its parent's descriptor, so whatever stands in the target, a path never leads out of
-it. Jobs come sorted by folder: a small cache makes that one dictionary look-up a file.
+Every folder is opened relative to its parent's descriptor, and `..` is no folder of a target: whatever stands in it and
+whatever paths a manifest holds, none leads out of it, to write or to delete there. Jobs come sorted by folder: a small
+cache makes that one dictionary look-up a file.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 from collections import OrderedDict
@@ -32,7 +34,9 @@ class Folders:
         self._syncing = threading.Lock()
 
     def find(self, folder: str) -> Descriptor:
-        """Open `folder`. Raises `OSError`: ENOENT where it is missing, ELOOP or ENOTDIR for a link in the way."""
+        """Open `folder`. Raises `OSError`: ENOENT where it is missing, ELOOP or ENOTDIR for a link in the way, and
+        ENOTDIR for a path that no target has.
+        """
         return self._get(folder, self._found)
 
     def make(self, folder: str) -> Descriptor:
@@ -90,9 +94,12 @@ class Folders:
             if (known := cache.get(folder)) is not None:
                 cache.move_to_end(folder)
                 return known
+        parts = folder.split("/")
+        if any(part in ("", ".", "..") for part in parts):
+            raise NotADirectoryError(errno.ENOTDIR, "no path inside the target")
         opened = self.root
         path = ""
-        for part in folder.split("/"):
+        for part in parts:
             above, path = path, f"{path}/{part}" if path else part
             opened = self._step(opened, above, path, cache)
         with self._lock:
