@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 from pipeline.errors import PipelineError, printable
 
@@ -77,3 +78,15 @@ def duration(seconds: float) -> str:
 def count(number: int, one: str, many: str | None = None) -> str:
     """`1 picture`, `1,234 pictures`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def of_each(counts: Mapping[str, int]) -> str:
+    """Numbers of pictures or renditions by status or reason, those that are none left out: `3 done, 2 known failures`.
+
+    Words that end like a noun have a plural, the others say how it was.
+    """
+    return ", ".join(
+        count(number, word) if word.endswith("failure") else f"{number:,} {word}"
+        for word, number in counts.items()
+        if number
+    )

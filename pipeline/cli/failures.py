@@ -26,6 +26,10 @@ class _ListOrRetry(click.Group):
             args = ["list", *args]
         return super().parse_args(ctx, args)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        listing.format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
 
 @click.group("failures", cls=_ListOrRetry, subcommand_metavar="CONFIG | retry CONFIG [GLOB]...")
 def command() -> None:

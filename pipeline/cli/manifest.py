@@ -42,6 +42,8 @@ def export(config: Path, form: str, output: Path | None, measured: bool) -> None
     settings = load(config)
     if form == "srcset" and not settings.families:
         raise click.UsageError(f"{config.name} has no rendition with widths or formats, which srcset is made of")
+    if form == "srcset" and measured:
+        raise click.UsageError("--measured is for rows: srcset tells pages nothing that was measured")
     with Manifest.read_only(settings.manifest) as reader:
         to = output if output is not None else sys.stdout
         if to is None:
@@ -50,8 +52,8 @@ def export(config: Path, form: str, output: Path | None, measured: bool) -> None
             if form == "srcset":
                 write_srcset(pictures(reader, settings.families), to)
             else:
-                write = write_jsonl if form == "jsonl" else write_csv
-                write(rows(reader, measured=measured), to)
+                found = rows(reader, measured=measured)
+                write_csv(found, to, measured=measured) if form == "csv" else write_jsonl(found, to)
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -60,12 +62,13 @@ def export(config: Path, form: str, output: Path | None, measured: bool) -> None
 
 @command.command("query")
 @config_argument
-@click.argument("question", nargs=-1, required=True)
+@click.argument("question", nargs=-1)
 @click.option("--view", type=click.Choice(["renditions", "pictures", "runs"]), default="renditions", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="JSON lines.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV.")
 def query(config: Path, question: tuple[str, ...], view: str, as_json: bool, as_csv: bool) -> None:
-    """Ask the manifest: filters, or one SQL SELECT on the views renditions, pictures and runs.
+    """Ask the manifest: filters, or one SQL SELECT on the views renditions, pictures and runs. Without a question all
+    rows of the view.
 
     \b
     pipeline manifest query CONFIG status=failed
@@ -73,12 +76,11 @@ def query(config: Path, question: tuple[str, ...], view: str, as_json: bool, as_
     pipeline manifest query CONFIG 'SELECT error, COUNT(*) FROM pictures GROUP BY error'
     """  # noqa: D301 - \b is click's mark for "do not rewrap"
     from pipeline.config.load import load
-    from pipeline.manifest.query import ask, select
+    from pipeline.manifest.query import ask, is_sql, select
     from pipeline.manifest.store import Manifest
 
     with Manifest.read_only(load(config).manifest) as reader:
-        is_sql = len(question) == 1 and question[0].lstrip()[:6].lower() in ("select", "with c")
-        answer = ask(reader, question[0]) if is_sql else select(reader, question, view=view)
+        answer = ask(reader, question[0]) if is_sql(question) else select(reader, question, view=view)
         if as_json:
             for row in answer.rows:
                 tell(json.dumps(dict(zip(answer.columns, map(_plain, row), strict=True)), ensure_ascii=False))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.console import complain, count, duration, size, tell
+from pipeline.cli.console import complain, count, duration, of_each, size, tell
 from pipeline.cli.options import config_argument, json_option, only_option
 
 if TYPE_CHECKING:
@@ -110,12 +110,13 @@ def _expected(prediction: Prediction | None) -> str:
 
 
 def _sentence(name: str, planner: Planner, verdicts: Counter[Status]) -> str:
+    from pipeline.model import Status
+
     counts = planner.counts
-    reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(counts.reasons.items()) if number)
+    reasons = of_each(dict(sorted(counts.reasons.items())))
     parts = [f"{count(counts.jobs, 'picture')} to render ({size(counts.bytes)})", f"{counts.unchanged:,} unchanged"]
-    parts += [f"{number:,} {status}" for status, number in sorted(verdicts.items())]
-    if counts.unsupported:
-        parts.append(f"{counts.unsupported:,} unsupported")
+    if others := of_each({**dict(sorted(verdicts.items())), Status.UNSUPPORTED: counts.unsupported}):
+        parts.append(others)
     if counts.orphans:
         parts.append(count(counts.orphans, "orphan"))
     return f"{name}: {', '.join(parts)}" + (f"; renditions: {reasons}" if reasons else "")

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.console import complain, count, duration, size, tell
+from pipeline.cli.console import complain, count, duration, of_each, size, tell
 from pipeline.cli.options import config_argument
 
 if TYPE_CHECKING:
     from pipeline.manifest.profile import Stages
+    from pipeline.manifest.reader import Totals
     from pipeline.manifest.runs import RunSummary
 
 _BAR = 30  # characters
@@ -58,16 +59,23 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
         return
     for run in runs:
         tell(_line(run, running=holder is not None and holder.run == run.run))
-    pictures = sum(totals.sources.values())
-    tell(
-        f"{count(pictures, 'source')} ({size(totals.source_bytes)}), "
-        f"{count(sum(totals.renditions.values()), 'rendition')} ({size(totals.target_bytes)})"
-    )
+    tell(_totals(totals))
     for error, number in totals.errors.items():
         tell(f"  {error}: {number:,}")
     if profile:
         for line in _profile_lines(rendering):
             tell(line)
+
+
+def _totals(totals: Totals) -> str:
+    sources = count(sum(totals.sources.values()), "source")
+    failed = sum(totals.errors.values())
+    failures = {"new failure": failed - totals.known, "known failure": totals.known}
+    parts = [
+        f"{sources} ({size(totals.source_bytes)})",
+        f"{count(totals.made, 'rendition')} made ({size(totals.target_bytes)})",
+    ]
+    return ", ".join([*parts, of_each(failures)] if failed else parts)
 
 
 def _profile(rendering: tuple[RunSummary, Stages] | None) -> dict[str, object] | None:
@@ -101,5 +109,5 @@ def _line(run: RunSummary, *, running: bool) -> str:
     began = _time(run.started)
     if run.ended is None:
         return f"{began}  {'running' if running else 'died without a word (killed, or a power cut)'}"
-    counts = ", ".join(f"{number:,} {status}" for status, number in run.counts.items()) or "nothing to do"
+    counts = of_each(run.counts) or "nothing to do"
     return f"{began}  status {run.status}  {duration(run.ended - run.started):>8}  {counts}"

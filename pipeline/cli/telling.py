@@ -15,7 +15,7 @@ from pipeline.errors import ExitStatus, Locked, PipelineError, printable
 from pipeline.manifest.runs import KEEP
 from pipeline.manifest.store import Manifest
 from pipeline.report.notices import Notices
-from pipeline.report.outcome import Outcome
+from pipeline.report.outcome import SUCCESSES, Outcome
 from pipeline.run.options import Begun
 from pipeline.run.tally import Summary
 
@@ -85,7 +85,7 @@ class Telling:
             run=self._begun.run if self._begun else "",
             status=status,
             started=self._started,
-            ended=time.time(),
+            ended=(ended := time.time()),
             sentence=text,
             failures=tuple(failure_lines(summary, len(summary.failures))),
             pictures=summary.pictures,
@@ -94,7 +94,7 @@ class Telling:
             orphans=summary.orphans,
             source_bytes=summary.source_bytes,
             target_bytes=summary.target_bytes,
-            last_success=self._last_success,
+            last_success=ended if status in SUCCESSES else self._last_success,
         )
 
     def _read_last_success(self) -> float | None:
@@ -103,7 +103,7 @@ class Telling:
             return None
         try:
             with Manifest.read_only(self._config.manifest) as reader:
-                ends = [run.ended for run in reader.runs(KEEP) if run.status in (ExitStatus.OK, ExitStatus.TIME_UP)]
+                ends = [run.ended for run in reader.runs(KEEP) if run.status in SUCCESSES]
         except PipelineError:
             return None
         return ends[0] if ends else None

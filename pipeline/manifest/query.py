@@ -23,6 +23,7 @@ _STEPS = 10_000  # of SQLite's machine between two looks at the clock, well unde
 
 _ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
 _FILTER = re.compile(r"\s*(?P<column>\w+)\s*(?P<sign><=|>=|!=|=|<|>|~)\s*(?P<value>.*)", re.DOTALL)
+_SELECT = re.compile(r"\s*(?:select|with)\s", re.IGNORECASE)
 _SQL = {"=": "IS", "!=": "IS NOT", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
 _SECONDS = {f"seconds_{stage}" for stage in ("read", "decode", "resize", "encode", "write")}
 _SIZES = {"width", "height", "bytes", "frames", "peak_memory", "run"}
@@ -39,6 +40,11 @@ class Answer:
 
     columns: tuple[str, ...]
     rows: Iterator[tuple[object, ...]]
+
+
+def is_sql(question: Sequence[str]) -> bool:
+    """Whether a question is one SELECT, with or without a WITH before it, and no filters."""
+    return len(question) == 1 and _SELECT.match(question[0]) is not None
 
 
 def ask(reader: Reader, sql: str, values: Sequence[object] = (), *, seconds: float = SECONDS) -> Answer:

@@ -48,13 +48,22 @@ _ROWS = (
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How many sources and renditions are remembered by status, renditions and sources by error, and their bytes."""
+    """How many sources and renditions are remembered by status, renditions and sources by error, and their bytes.
+
+    A source counts among the errors where none of its renditions does.
+    """
 
     sources: Mapping[str, int]
     renditions: Mapping[str, int]
     errors: Mapping[str, int]
     source_bytes: int
     target_bytes: int
+    known: int  # of the errors, those that a run has told of
+
+    @property
+    def made(self) -> int:
+        """Renditions that are there, or were when a run looked last."""
+        return sum(self.renditions.get(status, 0) for status in (Status.DONE, Status.KEPT))
 
 
 def known(
@@ -166,16 +175,20 @@ class Reader:
         sources = self._rows("SELECT status, COUNT(*), SUM(size) FROM source GROUP BY status ORDER BY status")
         renditions = self._rows("SELECT status, COUNT(*), SUM(size) FROM rendition GROUP BY status ORDER BY status")
         errors = self._rows(
-            "SELECT error, COUNT(*) FROM (SELECT error FROM rendition UNION ALL SELECT error FROM source s "
-            "WHERE NOT EXISTS (SELECT 1 FROM rendition r WHERE r.source = s.id AND r.error IS NOT NULL)) "
-            "WHERE error IS NOT NULL GROUP BY error ORDER BY error"
+            "SELECT e.error, COUNT(*), COUNT(f.reported) FROM ("
+            "SELECT s.path, r.name, r.error FROM rendition r JOIN source s ON s.id = r.source UNION ALL "
+            "SELECT s.path, '', s.error FROM source s "
+            "WHERE NOT EXISTS (SELECT 1 FROM rendition r WHERE r.source = s.id AND r.error IS NOT NULL)) e "
+            "LEFT JOIN failure f ON f.source = e.path AND f.rendition = e.name "
+            "WHERE e.error IS NOT NULL GROUP BY e.error ORDER BY e.error"
         )
         return Totals(
             {row[0]: row[1] for row in sources},
             {row[0]: row[1] for row in renditions},
-            dict(errors),
+            {row[0]: row[1] for row in errors},
             sum(row[2] or 0 for row in sources),
             sum(row[2] or 0 for row in renditions),
+            sum(row[2] for row in errors),
         )
 
     @contextlib.contextmanager

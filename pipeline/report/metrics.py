@@ -29,13 +29,12 @@ def exposition(outcome: Outcome) -> str:
 
 
 def _families(outcome: Outcome) -> Iterator[tuple[str, str, _Samples]]:
-    succeeded = outcome.ended if outcome.succeeded else outcome.last_success
     yield "info", "The version of pipeline.", {(("version", __version__),): 1}
     yield "last_run_timestamp_seconds", "When the last run ended, in seconds since 1970.", {(): outcome.ended}
     yield (
         "last_success_timestamp_seconds",
         "When the last run ended that had status 0 or 4, in seconds since 1970.",
-        {} if succeeded is None else {(): succeeded},
+        {} if outcome.last_success is None else {(): outcome.last_success},
     )
     yield "last_run_duration_seconds", "How long the last run took.", {(): round(outcome.seconds, 3)}
     yield "last_run_exit_status", "The exit status of the last run.", {(): int(outcome.status)}

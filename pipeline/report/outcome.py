@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 from pipeline.errors import ExitStatus
 
-_FINE = frozenset({ExitStatus.OK, ExitStatus.TIME_UP})  # the time limit was asked for, and the next run goes on
+SUCCESSES = frozenset({ExitStatus.OK, ExitStatus.TIME_UP})  # the time limit was asked for, and the next run goes on
 _LISTED = 20  # failures in the text and the JSON; the manifest has them all
 
 
@@ -32,12 +32,14 @@ class Outcome:
     orphans: int = 0
     source_bytes: int = 0
     target_bytes: int = 0
-    last_success: float | None = None  # None: never, or not known
+    last_success: float | None = (
+        None  # when the last run ended that did what it was asked for; None: never, or not known
+    )
 
     @property
     def succeeded(self) -> bool:
         """Whether the run did what it was asked for: everything, or what fitted into its time."""
-        return self.status in _FINE
+        return self.status in SUCCESSES
 
     @property
     def seconds(self) -> float:

@@ -71,11 +71,12 @@ def test_a_good_run_a_bad_one_and_one_that_cannot_begin_are_told_as_what_they_ar
     assert run(told, monkeypatch, service.url) == 0
     assert (status(told)["status"], status(told)["pictures"]) == (0, {"done": 2})
     success = metric(told, "last_success_timestamp_seconds")
-    assert success == status(told)["ended"]
+    assert success == status(told)["ended"] == status(told)["last_success"]
 
     told.put("bad.jpg", jpeg()[:300])
     assert run(told, monkeypatch, service.url) == 1
     assert status(told)["errors"] == {"truncated": 1}
+    assert abs(status(told)["last_success"] - success) < 1
     assert status(told)["sentence"].startswith("thumbs: ")
     assert metric(told, "last_run_exit_status") == 1
     with Manifest.read_only(told.config.manifest) as reader:

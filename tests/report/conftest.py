@@ -25,6 +25,7 @@ GOOD = Outcome(
     renditions={"done": 3},
     source_bytes=3000,
     target_bytes=300,
+    last_success=1_700_000_012.5,
 )
 BAD = Outcome(
     config="/srv/photos/thumbs.yaml",
