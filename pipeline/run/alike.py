@@ -10,12 +10,13 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from typing import BinaryIO
 
 from pipeline.errors import PictureError
 from pipeline.model import Header, Limits, Planned, Record, RenditionRecord, Written
-from pipeline.sources import reading
+from pipeline.run.delivery import ToStore
 from pipeline.targets.target import Target
 from pipeline.workers.token import TICK, Token
 
@@ -78,12 +79,15 @@ class Alike:
             ended.set()
 
     def known(self, content: bytes, recipes: Collection[str]) -> tuple[Record, ...]:
-        """Records of this content, that of this run first, then in the order of the sources. Each within the limits:
-        what would be refused today is not there.
+        """Records of this content that hold these recipes, as far as there are any: that of this run where it has them
+        all, else also those of the manifest, in the order of the sources, which it takes a while to look up. Each
+        within the limits: what would be refused today is not there.
         """
         with self._lock:
             mine = self._of_this_run.get(content)
-        records = [*((_whole(mine),) if mine else ()), *self._look_up(content, recipes)]
+        records = [_whole(mine)] if mine else []
+        if not mine or not {one.recipe for one in records[0].renditions}.issuperset(recipes):
+            records += self._look_up(content, recipes)
         return tuple(one for one in records if one.header is not None and _within(self._limits, one.header))
 
     def remember(self, record: Record) -> None:
@@ -97,36 +101,31 @@ class Alike:
             if len(self._of_this_run) > _REMEMBERED:
                 self._of_this_run.popitem(last=False)
 
-    def copied(
-        self, planned: Planned, known: Sequence[Record], room: Callable[[int], None]
-    ) -> tuple[RenditionRecord, int] | None:
-        """A rendition like the planned one, and a descriptor of its bytes, which the caller closes; None: make it.
-
-        The file must still be there with the recorded size and mtime, and its bytes are hashed again. `room` is asked
-        for as many bytes before they are read, and may wait.
+    def models(self, planned: Sequence[Planned], known: Sequence[Record], opened: ExitStack) -> list[ToStore]:
+        """What is to be copied for each of `planned`, for those of which there is the like: a file that still has its
+        recorded size and mtime. They stay open until `opened` is closed; whether one has its recorded bytes as well
+        turns out when it is copied.
         """
+        return [model for one in planned if (model := self._model(one, known, opened)) is not None]
+
+    def _model(self, planned: Planned, known: Sequence[Record], opened: ExitStack) -> ToStore | None:
         for record in known:
             for made in record.renditions:
                 if made.recipe == planned.recipe and made.written is not None:
-                    room(made.written.size)
-                    descriptor = self._bytes(made.written)
-                    if descriptor is not None:
-                        return made, descriptor
+                    file = self._open(made.written)
+                    if file is not None:
+                        return ToStore(planned, made, opened.enter_context(file).fileno(), made.written.sha256)
         return None
 
-    def _bytes(self, written: Written) -> int | None:
+    def _open(self, written: Written) -> BinaryIO | None:
         try:
-            with self._target.open_for_reading(written.path) as file:
-                found = os.fstat(file.fileno())
-                if (found.st_size, found.st_mtime_ns) != (written.size, written.mtime_ns):
-                    return None
-                first = reading.read(file.fileno(), reading.CHUNK)
-                copied = reading.copy(file.fileno(), first, written.size)
+            file = self._target.open_for_reading(written.path)
         except (OSError, PictureError):
             return None
-        if (copied.size, copied.sha256) == (written.size, written.sha256):
-            return copied.descriptor
-        os.close(copied.descriptor)
+        found = os.fstat(file.fileno())
+        if (found.st_size, found.st_mtime_ns) == (written.size, written.mtime_ns):
+            return file
+        file.close()
         return None
 
 

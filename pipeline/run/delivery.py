@@ -32,6 +32,7 @@ class ToStore:
     planned: Planned
     like: Rendered | RenditionRecord
     descriptor: int
+    sha256: bytes | None = None  # that they must have
 
 
 def delivered(target: Target, several: Sequence[Made], token: Token) -> list[Record | None]:
@@ -51,7 +52,9 @@ def store(target: Target, several: Sequence[ToStore], token: Token) -> list[Rend
     """Write the files of `several` and say what came of each. Raises `TargetTrouble` and `Revoked`."""
     token.check()
     started = time.perf_counter()
-    came = target.write_all([ToWrite(one.planned.target, one.descriptor, one.planned.ours) for one in several])
+    came = target.write_all(
+        [ToWrite(one.planned.target, one.descriptor, one.planned.ours, one.sha256) for one in several]
+    )
     seconds = (time.perf_counter() - started) / max(1, len(several))
     return [
         verdicts.failed_rendition(one.planned, what)

@@ -12,6 +12,7 @@ with a picture each overlap their waits, and a handful would add them up.
 
 from __future__ import annotations
 
+import itertools
 import os
 import resource
 import threading
@@ -24,7 +25,7 @@ from pipeline.errors import PictureError
 from pipeline.model import Job, NotRendered, Reason, Record, RenderAnswer, RenderTask
 from pipeline.run import verdicts
 from pipeline.run.alike import Alike
-from pipeline.run.delivery import Made, delivered
+from pipeline.run.delivery import Made, ToStore, delivered, store
 from pipeline.run.line import Line, Terms
 from pipeline.sources.source import Grown, Picture, Source, Unsupported, Vanished
 from pipeline.targets.files import TOGETHER
@@ -158,9 +159,48 @@ class Handfuls:
                 for job, picture in pictures:
                     (together if self._may_share(job, picture, turns) else alone).append((job, picture))
                 alone += self._rendered(together, token) if len(together) > 1 else together
-            for job, picture in alone:
-                self._line.go_on(job, picture, token)
+            self._go_on(alone, token)
         return unread
+
+    def _go_on(self, pictures: Sequence[tuple[Job, Picture]], token: Token) -> None:
+        """Carry `pictures` one by one, but for copies: of equal ones the first, which may have to wait for another
+        thread, then those that can be copied by now together.
+        """
+        later: list[tuple[Job, Picture]] = []
+        met: set[bytes] = set()
+        for job, picture in self._copied(pictures, token):
+            if picture.sha256 in met:
+                later.append((job, picture))
+            else:
+                met.add(picture.sha256)
+                self._line.go_on(job, picture, token)
+        for job, picture in self._copied(later, token):
+            self._line.go_on(job, picture, token)
+
+    def _copied(self, pictures: Sequence[tuple[Job, Picture]], token: Token) -> list[tuple[Job, Picture]]:
+        """Copy and record those of `pictures` of whose content all has been made; the others are returned."""
+        left: list[tuple[Job, Picture]] = []
+        whole: list[tuple[Job, Picture, Record]] = []
+        with ExitStack() as opened:
+            models: list[ToStore] = []
+            for job, picture in pictures:
+                known = self._line.known(job.planned, picture) if job.known_sha256 != picture.sha256 else ()
+                of_one = self._alike.models(job.planned, known, opened)
+                if of_one and len(of_one) == len(job.planned):
+                    whole.append((job, picture, known[0]))
+                    models += of_one
+                else:
+                    left.append((job, picture))
+            stored = iter(store(self._target, models, token))
+        for job, picture, model in whole:
+            renditions = tuple(itertools.islice(stored, len(job.planned)))
+            if any(one.error for one in renditions):
+                left.append((job, picture))
+            else:
+                record = self._line.copied(self._line.begun(job, picture), model, renditions)
+                self._alike.remember(record)
+                self._record(verdicts.ended(job, record))
+        return left
 
     def _read(self, job: Job, token: Token) -> Picture | None:
         try:

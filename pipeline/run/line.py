@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from pipeline.errors import ErrorKind, PictureError
@@ -27,7 +28,7 @@ from pipeline.model import (
 )
 from pipeline.run import verdicts
 from pipeline.run.alike import Alike
-from pipeline.run.delivery import Made, ToStore, delivered, store
+from pipeline.run.delivery import Made, delivered, store
 from pipeline.run.intake import Intake
 from pipeline.sources.source import Picture, Source, Unsupported, Vanished
 from pipeline.targets.target import Target
@@ -163,8 +164,10 @@ class Line:
         self, planned: tuple[Planned, ...], picture: Picture, record: Record, overrides: Overrides, token: Token
     ) -> Record:
         """`record` with every planned rendition: copied where there is the like of it, rendered where there is not."""
-        known = self._known(planned, picture)
-        copies = {one.spec.name: copy for one in planned if (copy := self._copy(one, known, token))}
+        known = self.known(planned, picture)
+        with ExitStack() as opened:
+            models = self._alike.models(planned, known, opened)
+            copies = {one.name: one for one in store(self._target, models, token) if one.error is None}
         rest = tuple(one for one in planned if one.spec.name not in copies)
         if rest:
             now = {one.spec.name for one in rest}
@@ -178,34 +181,31 @@ class Line:
                 beside=tuple(spec for spec in self._terms.specs if spec.name not in now),
             )
             record = self._rendered(rest, task, picture, record, token)
-        if known and self._terms.placeholder:
+        if known and rest and self._terms.placeholder:
             record = replace(record, color=known[0].color, thumbhash=known[0].thumbhash)
-        if not rest:
-            like = known[0]
-            record = replace(record, header=like.header, upright=like.upright, warnings=like.warnings)
         made = copies | {one.name: one for one in record.renditions}
-        return replace(record, renditions=tuple(made[one.spec.name] for one in planned))
+        renditions = tuple(made[one.spec.name] for one in planned)
+        return replace(record, renditions=renditions) if rest else self.copied(record, known[0], renditions)
 
-    def _known(self, planned: tuple[Planned, ...], picture: Picture) -> tuple[Record, ...]:
+    def copied(self, record: Record, model: Record, renditions: tuple[RenditionRecord, ...]) -> Record:
+        """`record` with `renditions`, all of them copies, and with what is recorded of the picture that was `model`."""
+        color, thumbhash = (model.color, model.thumbhash) if self._terms.placeholder else (None, None)
+        return replace(
+            record,
+            renditions=renditions,
+            header=model.header,
+            upright=model.upright,
+            warnings=model.warnings,
+            color=color,
+            thumbhash=thumbhash,
+        )
+
+    def known(self, planned: tuple[Planned, ...], picture: Picture) -> tuple[Record, ...]:
         """Records of the same content that have all that is wanted of a source; none where all is to be made anew."""
         if any(one.reason is Reason.FORCED for one in planned):
             return ()
         known = self._alike.known(picture.content or picture.sha256, {one.recipe for one in planned})
         return tuple(one for one in known if not self._terms.placeholder or one.color is not None)
-
-    def _copy(self, planned: Planned, known: tuple[Record, ...], token: Token) -> RenditionRecord | None:
-        if not known:
-            return None
-        with self._budget.for_work(token) as room:
-            found = self._alike.copied(planned, known, room.take)
-            if found is None:
-                return None
-            like, descriptor = found
-            try:
-                (stored,) = store(self._target, [ToStore(planned, like, descriptor)], token)
-                return stored
-            finally:
-                os.close(descriptor)
 
     def _hints(self, planned: tuple[Planned, ...], known: tuple[Record, ...]) -> tuple[tuple[str, int], ...]:
         """The qualities that searches of the same content by the same libraries have ended with."""

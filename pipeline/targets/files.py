@@ -75,7 +75,7 @@ class Files:
         try:
             _check(one.path)
             output = Output(self._opened().make(one.path.rpartition("/")[0]), self._temporary())
-            output.fill(one.descriptor)
+            output.fill(one.descriptor, one.sha256)
         except (PictureError, OSError):
             if output is not None:
                 output.drop()
@@ -108,11 +108,11 @@ class Files:
 
     def _alone(self, one: ToWrite) -> Written | PictureError:
         try:
-            return self.write(one.path, one.descriptor, replace=one.replace)
+            return self.write(one.path, one.descriptor, replace=one.replace, sha256=one.sha256)
         except PictureError as error:
             return error
 
-    def write(self, path: str, descriptor: int, *, replace: bool) -> Written:
+    def write(self, path: str, descriptor: int, *, replace: bool, sha256: bytes | None = None) -> Written:
         """Store all bytes of `descriptor`, from offset 0, whole or not at all; see `Target`. Runs in I/O threads."""
         folder = path.rpartition("/")[0]
         _check(path)
@@ -121,10 +121,10 @@ class Files:
         try:
             folders = self._opened()
             try:
-                return self._write(path, descriptor, replace=replace)
+                return self._write(path, descriptor, sha256, replace=replace)
             except FileNotFoundError:
                 folders.forget(folder)  # removed by somebody since it was opened: made again, once
-                return self._write(path, descriptor, replace=replace)
+                return self._write(path, descriptor, sha256, replace=replace)
         except PictureError as refused:
             equal = self._equal(path, descriptor) if refused.kind is ErrorKind.NOT_OURS else None
             if equal is None:
@@ -204,10 +204,10 @@ class Files:
     def _temporary(self) -> str:
         return f".pipeline-{self._run}-{next(self._numbers)}"
 
-    def _write(self, path: str, descriptor: int, *, replace: bool) -> Written:
+    def _write(self, path: str, descriptor: int, sha256: bytes | None, *, replace: bool) -> Written:
         output = Output(self._opened().make(path.rpartition("/")[0]), self._temporary())
         try:
-            output.fill(descriptor)
+            output.fill(descriptor, sha256)
             if self._durable:
                 output.sync()
             return self._put(output, path, replace=replace)

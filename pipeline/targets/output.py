@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
+from pipeline.errors import ErrorKind, PictureError
 from pipeline.folder import Descriptor
 from pipeline.model import Written
 from pipeline.targets import placing
@@ -24,9 +25,11 @@ class Output:
         self._open = True
         self._waiting = True  # for its name
 
-    def fill(self, descriptor: int) -> None:
-        """Copy all of `descriptor` into it."""
+    def fill(self, descriptor: int, sha256: bytes | None = None) -> None:
+        """Copy all of `descriptor` into it. Raises `PictureError` where that cannot be read or has another hash."""
         self._size, self._sha256 = placing.copy(descriptor, self._descriptor)
+        if sha256 is not None and self._sha256 != sha256:
+            raise PictureError(ErrorKind.CHANGED, "what was to be copied has other bytes than before")
 
     def hurry(self) -> None:
         """Have the kernel begin to write it, and do not wait: what is synced later takes less time then."""

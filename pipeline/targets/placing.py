@@ -22,14 +22,24 @@ _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK
 
 
 def copy(descriptor: int, output: int) -> tuple[int, bytes]:
-    """Copy all of `descriptor` without moving its offset; size and SHA-256 of what was written."""
+    """Copy all of `descriptor` without moving its offset; size and SHA-256 of what was written.
+
+    Raises `PictureError` where it cannot be read, and `OSError` where `output` cannot be written.
+    """
     digest = hashlib.sha256()
     size = 0
-    while chunk := os.pread(descriptor, CHUNK, size):
+    while chunk := _read(descriptor, size):
         digest.update(chunk)
         write(output, chunk)
         size += len(chunk)
     return size, digest.digest()
+
+
+def _read(descriptor: int, at: int) -> bytes:
+    try:
+        return os.pread(descriptor, CHUNK, at)
+    except OSError as error:
+        raise PictureError(ErrorKind.UNREADABLE, error.strerror or str(error)) from error
 
 
 def equal(descriptor: int, other: int) -> bytes | None:

@@ -16,6 +16,7 @@ class ToWrite(NamedTuple):
     path: str
     descriptor: int
     replace: bool
+    sha256: bytes | None = None  # that the bytes must have
 
 
 class Target(Protocol):
@@ -37,8 +38,8 @@ class Target(Protocol):
         """Store each of `several` under its path, at once and whole. I/O threads, several at a time.
 
         What came of each: `PictureError` for one that could not be stored (not ours: something is there and `replace`
-        is False; bad name: there can be no file of this name). Raises `TargetTrouble` when the target as a whole is in
-        trouble; some of them may have been stored then.
+        is False; bad name: there can be no file of this name; unreadable, changed: its bytes). Raises `TargetTrouble`
+        when the target as a whole is in trouble; some of them may have been stored then.
         """
         ...
 

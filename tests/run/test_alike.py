@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 import pytest
 
+from pipeline.manifest.store import Manifest
 from pipeline.model import (
     Header,
     Limits,
@@ -244,6 +245,39 @@ def test_what_several_pictures_of_one_content_had_made_is_remembered_together() 
     assert {one.name for one in known.renditions} == {"thumb", "large"}
     assert {one.libraries for one in known.renditions} == {"l=1"}
     assert alike.known(b"other", ()) == ()
+
+
+def test_the_manifest_is_asked_only_for_what_this_run_has_not_made() -> None:
+    asked: list[Collection[str]] = []
+
+    def look_up(content: bytes, recipes: Collection[str]) -> list[Record]:
+        asked.append(set(recipes))
+        return []
+
+    alike = Alike(look_up, None, Limits())  # type: ignore[arg-type]
+    alike.remember(_record("thumb"))
+    assert alike.known(b"c", {"recipe of thumb"})
+    assert asked == []
+    assert alike.known(b"c", {"recipe of thumb", "recipe of large"})
+    assert asked == [{"recipe of thumb", "recipe of large"}]
+
+
+@pytest.mark.usefixtures("settled")
+def test_of_many_copies_the_manifest_is_asked_for_the_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.put("a.jpg", jpeg())
+    world.run()
+    asked: list[bytes] = []
+    really = Manifest.made
+
+    def made(self: Manifest, content: bytes, recipes: Collection[str]) -> list[Record]:
+        asked.append(content)
+        return really(self, content, recipes)
+
+    monkeypatch.setattr(Manifest, "made", made)
+    for number in range(50):
+        world.put(f"b/{number}.jpg", jpeg())
+    summary = world.run(threads=1)
+    assert (summary.reused, len(asked)) == (50, 1)
 
 
 @pytest.mark.parametrize(

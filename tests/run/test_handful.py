@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import resource
 import threading
 from collections.abc import Iterator, Sequence
@@ -12,13 +13,15 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pipeline.errors import ExitStatus
-from pipeline.model import Job, Limits, Reason, Record, RenditionRecord, Spec, Stat, Status
+from pipeline.errors import ExitStatus, PictureError
+from pipeline.model import Job, Limits, Reason, Record, RenditionRecord, Spec, Stat, Status, Written
 from pipeline.run import handful, rendering
 from pipeline.run.handful import Handfuls
 from pipeline.run.line import Terms
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture
+from pipeline.targets.local import LocalTarget
+from pipeline.targets.target import ToWrite
 from tests.world import World, jpeg
 
 
@@ -73,6 +76,35 @@ def test_files_and_manifest_are_those_of_pictures_that_were_alone(
         seen.append((world.tree(), world.export(), told))
         assert world.run(threads=2, processes=processes).renditions.get("done", 0) == 0
     assert seen[0] == seen[1] == seen[2]
+
+
+@pytest.mark.usefixtures("shared")
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_copies_of_a_handful_are_written_together(
+    world: World, settled: None, monkeypatch: pytest.MonkeyPatch, *, spoilt: bool
+) -> None:
+    world.put("0.jpg", jpeg())
+    world.run()
+    made = world.target / "0-thumb.jpg"
+    if spoilt:  # which shows when it is copied, and in nothing before
+        stat, good = made.stat(), made.read_bytes()
+        made.write_bytes(bytes(len(good)))
+        os.utime(made, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    for number in range(1, 33):
+        world.put(f"{number}.jpg", jpeg())
+    sizes: list[int] = []
+    really = LocalTarget.write_all
+
+    def write_all(self: LocalTarget, several: Sequence[ToWrite]) -> list[Written | PictureError]:
+        sizes.extend([len(several)] if several else [])
+        return really(self, several)
+
+    monkeypatch.setattr(LocalTarget, "write_all", write_all)
+    summary = world.run(threads=1)
+    assert (summary.pictures, summary.reused) == ({"done": 32, "unchanged": 1}, 31 if spoilt else 32)
+    assert max(sizes) >= 15  # of the sixteen that are claimed at once
+    if not spoilt:
+        assert set(world.tree().values()) == {made.read_bytes()}
 
 
 @pytest.mark.parametrize(
