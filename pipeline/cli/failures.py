@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.console import complain, count, tell
-from pipeline.cli.options import config_argument, json_option
+from pipeline.cli.options import config_argument, globs_argument, json_option
 
 if TYPE_CHECKING:
     from pipeline.run.failing import Listed
@@ -59,7 +59,7 @@ def listing(config: Path, as_json: bool) -> None:
 
 @command.command(_RETRY)
 @config_argument
-@click.argument("globs", metavar="[GLOB]...", nargs=-1)
+@globs_argument
 def retry(config: Path, globs: tuple[str, ...]) -> None:
     """Let the next run of CONFIG try the failed pictures that match again; all of them, without a GLOB."""
     from pipeline.config.load import load

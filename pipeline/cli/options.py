@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.config.braces import alternatives
 from pipeline.config.spans import duration, time_of_day
 
 
@@ -24,10 +25,24 @@ def _time(_context: click.Context, _parameter: click.Parameter, value: str | Non
     return moment
 
 
+def _globs(_context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    for glob in value:
+        try:
+            alternatives(glob)
+        except ValueError as error:
+            raise click.BadParameter(f"{glob[:40]!r} {error}") from None
+    return value
+
+
 config_argument = click.argument("config", type=click.Path(path_type=Path))
 only_option = click.option(
-    "--only", multiple=True, metavar="GLOB", help="Only sources that match, for example 'holiday/**'. May be repeated."
+    "--only",
+    multiple=True,
+    metavar="GLOB",
+    callback=_globs,
+    help="Only sources that match, for example 'holiday/**'. May be repeated.",
 )
+globs_argument = click.argument("globs", nargs=-1, metavar="[GLOB]...", callback=_globs)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON lines on standard output.")
 duration_option = click.option(
     "--max-runtime",

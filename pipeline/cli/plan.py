@@ -47,6 +47,8 @@ def command(config: Path, only: tuple[str, ...], limit: int | None, force: bool,
             else:
                 tell_record(decision)
                 verdicts[decision.status] += 1
+        for warning in planner.warnings:
+            complain(f"pipeline: {warning}")
         for record in planner.left_out:
             tell_record(record)
         for orphan in planner.orphans if planner.complete else ():

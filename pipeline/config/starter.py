@@ -16,7 +16,7 @@ _TEXT = """\
 source: @SOURCE@
 # source:                         # the long form
 #   path: @SOURCE@
-#   include: ["*.jpg"]            # default: every file that is a picture, whatever its name
+#   include: ["*.{jpg,png}"]      # also X.JPG; default: every file that is a picture, whatever its name
 #   exclude: ["drafts/**"]        # beside dot files and the like, which are always left out
 #   follow_symlinks: false
 #   settle: 0                     # seconds; younger files are left for the next run

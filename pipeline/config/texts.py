@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from pipeline.config.braces import alternatives
 from pipeline.config.kinds import Json, rule, wrong
 from pipeline.config.template import Template
 
@@ -171,6 +172,10 @@ class Glob:
             raise wrong('must be a pattern such as "*.jpg"')
         if value.startswith(("/", "./", "../")):
             raise wrong("must be a pattern for paths relative to the source, without / or ./ in front")
+        try:
+            alternatives(value)
+        except ValueError as error:
+            raise wrong(f"must be a simpler pattern: it {error}") from None
         return value
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

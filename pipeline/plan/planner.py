@@ -21,6 +21,7 @@ from pipeline.manifest.failures import KnownFailure
 from pipeline.model import Job, KnownSource, Reason, Record, Stat, Status
 from pipeline.plan.counts import Counts
 from pipeline.plan.decision import Facts, decide, strangers
+from pipeline.plan.filters import nothing_asked, nothing_chosen
 from pipeline.plan.glance import Glance
 from pipeline.plan.known import verdict, without_known_failures
 from pipeline.plan.memory import Memory
@@ -60,6 +61,7 @@ class Planner:
     ) -> None:
         """`pulse` is called for every folder and chunk, and may raise."""
         self.counts = Counts()
+        self.warnings: list[str] = []  # of patterns that match nothing; final when the plan is complete
         self.complete = False  # every source was looked at; `orphans` and `gone` mean little before
         self._config = config
         self._memory = memory
@@ -77,6 +79,7 @@ class Planner:
         self._collisions: dict[str, PictureError] = {}
         self._leftovers = Leftovers()
         self._aside = Aside(config.order)
+        self._not_asked = 0  # sources that `only` leaves out
 
     @property
     def orphans(self) -> list[Orphan]:
@@ -128,11 +131,15 @@ class Planner:
         self._survey = survey = Survey(
             self._source, (self._config.target.path,), self._memory, self._naming, self.counts, self._pulse
         )
+        unchosen = nothing_chosen(self._config.source, survey.folders.values())
         if survey.holds_nothing() and self._remembers():
+            known = "although the manifest knows pictures of it"
             raise SourceTrouble(
-                f"the source {self._config.source.path} holds no files, although the manifest knows pictures of it"
-                " (is its disk mounted?)"
+                f"{unchosen}, {known}"
+                if unchosen
+                else f"the source {self._config.source.path} holds no files, {known} (is its disk mounted?)"
             )
+        self.warnings = [unchosen] if unchosen else []
         self._collisions = survey.collisions()
         limit = self._options.limit
         if limit is not None and limit <= 0:
@@ -144,6 +151,10 @@ class Planner:
             yield decision
             if limit is not None and self.counts.jobs >= limit:
                 return
+        if self._only and self._not_asked == self.counts.sources:
+            self.warnings += filter(
+                None, [nothing_asked(self._config.source, self._options.only, survey.folders.values())]
+            )
         self._leftovers.settle(survey.index, survey.makers)
         self.counts.orphans = len(self.orphans)
         self.complete = True
@@ -171,6 +182,7 @@ class Planner:
             self._pulse()
             self._missing(chunk.missing, unlistable)
             self._nothing_to_do(chunk.unchanged)
+            self._not_asked += chunk.not_asked
             self.counts.seen += chunk.unchanged + chunk.not_asked
             if chunk.names:
                 yield from self._chunk(folder, chunk.names, chunk.known)

@@ -262,5 +262,5 @@ class Work:
             orphans=tidied.orphans,
             removed=tidied.removed,
             stopped=self._stopped,
-            warnings=tidied.warnings,
+            warnings=(*self._planner.warnings, *tidied.warnings),
         )

@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Collection, Iterable
 
+from pipeline.config.braces import alternatives
 from pipeline.config.settings import manifest_in
 from pipeline.sources.globs import Globs
 
@@ -30,7 +31,8 @@ NO_MEDIA = ".nomedia"
 _FOLDER, _MANIFEST = os.path.split(manifest_in(""))
 MARKS = frozenset({_FOLDER, IGNORE, NO_MEDIA})  # names that say something of the folder that they are in
 
-_LIMIT = 64 * 1024  # bytes of an `IGNORE`; an honest one has a hundred
+_LIMIT = 16 * 1024  # bytes of an `IGNORE`, and characters of its patterns; an honest one has a hundred
+_LONGEST = 1000  # characters of a pattern
 _NO_FOLDER = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
@@ -62,10 +64,19 @@ def ignored(folder: int) -> Globs:
     """What the folder's `IGNORE` says, for paths relative to the folder. Raises `IgnoreError`."""
     lines = enumerate((line.strip() for line in _text(folder).splitlines()), start=1)
     patterns = {number: line for number, line in lines if line and not line.startswith("#")}
+    found: list[str] = []
     for number, pattern in patterns.items():
         if pattern.startswith("!"):
             raise IgnoreError(f"{IGNORE}:{number}: a pattern cannot begin with ! (for the character itself: \\!)")
-    return Globs(patterns.values())
+        if len(pattern) > _LONGEST:
+            raise IgnoreError(f"{IGNORE}:{number}: a pattern may have {_LONGEST:,} characters")
+        try:
+            found += alternatives(pattern)
+        except ValueError as error:
+            raise IgnoreError(f"{IGNORE}:{number}: the pattern {error}") from None
+        if sum(map(len, found)) > _LIMIT:
+            raise IgnoreError(f"{IGNORE}:{number}: its patterns stand for too much")
+    return Globs(found)
 
 
 def _is_target(folder: int) -> bool:

@@ -3,6 +3,8 @@ r"""Globs as `.gitignore` has them, compiled once into one regular expression.
 A pattern without a slash (but for a last one) matches a name at any depth; one with a slash is anchored at the root.
 `*` and `?` stay within a name, `**` between slashes crosses folders, `[a-z]` and `[!a-z]` are classes, `\` takes the
 next character literally, and a last slash means folders only. What lies inside a matched folder is covered too.
+Beyond that, `{a,b}` stands for two patterns, and the letters after a last dot match in either case: `*.jpg` is also
+`X.JPG`, while `*.[j]pg` is not.
 """
 
 from __future__ import annotations
@@ -10,12 +12,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from pipeline.config.braces import alternatives
+
 
 class Globs:
     """A set of patterns. No patterns cover nothing."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        sources = [translate(pattern) for pattern in patterns]
+        """Raises ValueError as `alternatives` does."""
+        sources = [translate(_in_any_case(one)) for pattern in patterns for one in alternatives(pattern)]
         self._regex = re.compile("|".join(sources), re.DOTALL) if sources else None
 
     def __bool__(self) -> bool:
@@ -24,6 +29,14 @@ class Globs:
     def covers(self, path: str) -> bool:
         """Whether a file's relative path, or a folder that it lies in, matches. Ask for a folder with a last slash."""
         return self._regex is not None and self._regex.fullmatch(path) is not None
+
+
+def _in_any_case(pattern: str) -> str:
+    """`pattern` with each ASCII letter of its last part's extension as a class of both cases."""
+    head, dot, ending = pattern.rpartition(".")
+    if not dot or any(char in ending for char in "/[]\\"):
+        return pattern
+    return head + dot + re.sub("[a-zA-Z]", lambda found: f"[{found[0].lower()}{found[0].upper()}]", ending)
 
 
 def translate(pattern: str) -> str:

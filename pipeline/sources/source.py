@@ -64,6 +64,8 @@ class Folder:
     sidecars: frozenset[str] = frozenset()
     error: PictureError | None = None  # the folder could not be listed: what is known of it stays known
     left_out: str = ""  # why nothing in this folder and below is an input
+    unmatched: int = 0  # files that the config's patterns do not choose
+    example: str = ""  # the first of those by name, where there are any
 
     def names(self) -> list[str]:
         """The names in the order of their bytes."""

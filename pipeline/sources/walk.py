@@ -108,7 +108,16 @@ class Walk:
             sorted((prefix + name for name in names if not wanted.excludes(f"{name}/")), key=os.fsencode)
             for names in (found.folders, found.linked)
         )
-        return Folder(path, _joined(found.files), found.skipped, found.entries, sidecars), below, linked
+        folder = Folder(
+            path,
+            _joined(found.files),
+            found.skipped,
+            found.entries,
+            sidecars,
+            unmatched=found.unmatched,
+            example=found.example,
+        )
+        return folder, below, linked
 
     def _entries(self, opened: Descriptor, wanted: _Wanted) -> _Entries:
         """What is in the folder: all its sub-folders, and of the files those that are wanted, and all sidecars."""
@@ -135,6 +144,9 @@ class Walk:
                     found.files.append(name)
                     if kind is not None:
                         found.skipped[name] = kind
+                else:
+                    found.unmatched += 1
+                    found.example = min(found.example or name, name)
         found.entries = entries
         return found
 
@@ -173,6 +185,8 @@ class _Entries:
     skipped: dict[str, str] = field(default_factory=dict)  # what is no file, and what it is
     marks: set[str] = field(default_factory=set)  # of `exclusion.MARKS`
     entries: int = 0  # of every kind, excluded ones too
+    unmatched: int = 0  # files that are not wanted
+    example: str = ""  # the first of them
 
 
 class _Wanted:

@@ -65,7 +65,7 @@ def test_what_is_commented_out_shows_the_defaults(tmp_path: Path) -> None:
     text = re.sub(r"(?m)^( *)# ( *[a-z_]+:)", r"\1\2", text)
     assert text.count("\n#") == 3, "only the head is still a comment"
     config = loaded(tmp_path, text)
-    assert config.source == SourceSettings(tmp_path / "photos", include=("*.jpg",), exclude=("drafts/**",))
+    assert config.source == SourceSettings(tmp_path / "photos", include=("*.{jpg,png}",), exclude=("drafts/**",))
     assert config.target == TargetSettings(tmp_path / "made")
     assert (config.workers, config.limits) == (WorkerSettings(), Limits())
     assert config.specs == (Spec("thumb", width=320, height=320, quality=82),)

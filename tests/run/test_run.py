@@ -83,6 +83,14 @@ def test_a_source_that_is_the_target_of_another_config_is_carried_on(tmp_path: P
     assert second.run().pictures == {"done": 2}
 
 
+def test_a_run_that_was_asked_for_nothing_there_is_says_so(world: World) -> None:
+    world.fill(2)
+    (warning,) = world.run(plan=PlanOptions(only=("zzz/*",))).warnings
+    assert "matches --only 'zzz/*'; there are 2, such as 'a/000.jpg'" in warning
+    planned = world.command("plan", str(world.config_path), "--only", "zzz/*")
+    assert (planned.stdout, planned.stderr.splitlines()[0]) == ("", f"pipeline: {warning}")
+
+
 @pytest.mark.usefixtures("settled")
 def test_a_file_that_is_not_ours_is_never_overwritten_and_adopt_takes_it_only_if_equal(world: World) -> None:
     world.fill(3)

@@ -57,6 +57,12 @@ def test_uploads_in_progress_and_backups_of_editors_are_passed_over(tmp_path: Pa
     assert listed(source(tmp_path, include=("*.jpg*",))) == ["a.jpg"]
 
 
+def test_braces_and_endings_in_any_case_hold_in_a_pipelineignore_too(tmp_path: Path) -> None:
+    lay(tmp_path, "a.jpg", "b.PNG", "c.GIF")
+    (tmp_path / ".pipelineignore").write_text("*.{png,gif}\n")
+    assert listed(source(tmp_path)) == ["a.jpg"]
+
+
 def test_such_an_ending_is_included_where_a_pattern_ends_like_it(tmp_path: Path) -> None:
     lay(tmp_path, "a.jpg", "b.tmp", "c.bak")
     assert listed(source(tmp_path, include=("*.jpg", "*.tmp"))) == ["a.jpg", "b.tmp"]
@@ -88,7 +94,10 @@ def test_the_globs_of_the_sources_own_pipelineignore_hold_everywhere(tmp_path: P
     [
         (b"*.png\n!a.png\n", ".pipelineignore:2: a pattern cannot begin with !"),
         (b"\xff\xfe", ".pipelineignore is not UTF-8"),
-        (b"#" * 70_000, ".pipelineignore is larger than 64 KiB"),
+        (b"#" * 20_000, ".pipelineignore is larger than 16 KiB"),
+        (b"a" * 1_001, ".pipelineignore:1: a pattern may have 1,000 characters"),
+        (b"\n" + b"{a,b}" * 10, ".pipelineignore:2: the pattern stands for more than 1,000 patterns"),
+        (b"{a,b}" * 9 + b"c" * 40, ".pipelineignore:1: its patterns stand for too much"),
     ],
 )
 def test_a_pipelineignore_that_cannot_be_obeyed_fails_its_folder(tmp_path: Path, text: bytes, why: str) -> None:

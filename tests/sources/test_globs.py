@@ -13,7 +13,15 @@ from pipeline.sources.globs import Globs, translate
 @pytest.mark.parametrize(
     ("pattern", "yes", "no"),
     [
-        ("*.jpg", ["a.jpg", "a/b.jpg", ".jpg", "a/b.jpg/c"], ["a.JPG", "a.jpgx", "ajpg"]),
+        ("*.jpg", ["a.jpg", "a/b.jpg", ".jpg", "a/b.jpg/c", "a.JPG", "a.jPg"], ["a.jpgx", "ajpg"]),
+        ("*.JPG", ["a.jpg", "A.JPG"], ["a.jpeg"]),
+        ("a/b.jp*", ["a/b.jpg", "a/b.JPEG"], ["A/b.jpg", "a/B.jpg"]),  # endings only
+        ("a.d/", ["a.d/b"], ["a.D/b"]),
+        ("*.[j]pg", ["a.jpg"], ["a.JPG", "a.jPG"]),
+        ("*.{jpg,png}", ["a.jpg", "b.PNG"], ["a.gif", "a.{jpg,png}"]),
+        ("{a,b/{c,d}}/x", ["a/x", "b/c/x", "b/d/x"], ["b/x", "c/x"]),
+        ("{a}-{", ["{a}-{"], ["a-{"]),
+        ("\\{a,b}", ["{a,b}"], ["a", "b"]),
         ("/*.jpg", ["a.jpg"], ["a/b.jpg"]),
         ("a/*.jpg", ["a/b.jpg"], ["b.jpg", "a/b/c.jpg", "x/a/b.jpg"]),
         ("**/a", ["a", "b/a", "b/c/a", "a/x"], ["ba", "b/ca"]),
