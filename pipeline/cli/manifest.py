@@ -95,9 +95,12 @@ def _plain(value: object) -> object:
 
 
 def _tell_csv(rows: Iterable[Iterable[object]]) -> None:
+    from pipeline.manifest.export import guarded
+
     for row in rows:
         line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow(map(_plain, row))
+        cells = [guarded(cell) if isinstance(cell, str) else _plain(cell) for cell in row]
+        csv.writer(line, lineterminator="").writerow(cells)
         tell(line.getvalue())
 
 

@@ -19,6 +19,7 @@ from pipeline.config.words import key_path
 from pipeline.config.yaml_words import in_words
 
 MAX_NODES = 10_000  # aliases counted as often as used: far above any honest config, far below what would hurt
+FEW_NODES = 200  # in a text that is to cost next to nothing
 MAX_DEPTH = 32
 MAX_DIGITS = 100  # of a number; Python itself refuses to print integers of more than 4,300
 
@@ -29,6 +30,8 @@ _PREFIXED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+_SHORT = 2048  # characters that are parsed twice, for better words
 
 _TOO_DEEP = f"more than {MAX_DEPTH} levels deep; a config needs four"
 
@@ -59,21 +62,22 @@ def scalar(text: str) -> Scalar:
     return float(text if _FLOAT.fullmatch(text) else text.replace(".", ""))
 
 
-def parse(text: str) -> tuple[Node | None, list[Problem]]:
+def parse(text: str, *, cheap: bool = False) -> tuple[Node | None, list[Problem]]:
     """The root of the tree (None when there is nothing but comments), and the keys that are there twice.
 
-    Raises `Malformed` for everything after which reading on would be guesswork.
+    Raises `Malformed` for everything after which reading on would be guesswork. `cheap`: for a text of somebody who may
+    mean harm. It may hold few values, and where it is long, errors come in the terse words of the C parser.
     """
     bad = _UNPRINTABLE.search(text)
     if bad:
         mark = Mark(text.count("\n", 0, bad.start()) + 1, bad.start() - text.rfind("\n", 0, bad.start()))
         raise Malformed(mark, f"the character U+{ord(bad.group()):04X} is not allowed in YAML; remove it")
-    builder = _Builder()
+    builder = _Builder(FEW_NODES if cheap else MAX_NODES)
     try:
         for event in _events(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
-        raise _explained(text, error) from None
+        raise _explained(text, error, again=not cheap or len(text) <= _SHORT) from None
     return builder.root, builder.problems
 
 
@@ -81,10 +85,10 @@ def _events(text: str, loader: type[yaml.SafeLoader]) -> Iterator[yaml.Event]:
     return yaml.parse(text, Loader=loader)
 
 
-def _explained(text: str, error: yaml.MarkedYAMLError) -> Malformed:
+def _explained(text: str, error: yaml.MarkedYAMLError, *, again: bool) -> Malformed:
     """The error in our words. The C parser is terse: the Python one is asked, so that every machine says the same."""
     try:
-        for _ in _events(text, yaml.SafeLoader):
+        for _ in _events(text, yaml.SafeLoader) if again else ():
             pass
     except yaml.MarkedYAMLError as better:
         error = better
@@ -114,7 +118,8 @@ class _Open:
 class _Builder:
     """Takes the events of one document and holds what came of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most  # nodes
         self.root: Node | None = None
         self.problems: list[Problem] = []
         self._open: list[_Open] = []
@@ -188,8 +193,8 @@ class _Builder:
 
     def _check(self, mark: Mark, tag: str | None, nodes: int = 1) -> None:
         self._nodes += nodes
-        if self._nodes > MAX_NODES:
-            raise Malformed(mark, f"more than {MAX_NODES:,} values, aliases counted; is this a config?")
+        if self._nodes > self._most:
+            raise Malformed(mark, f"more than {self._most:,} values, aliases counted; is this a config?")
         if tag is not None:
             raise Malformed(mark, "a tag (a word that starts with !) is not allowed in a config; write the plain value")
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -68,7 +69,9 @@ _MEASURED = {
 _RAW = {"source": "source_raw", "target": "target_raw"}
 _LISTS = frozenset({"source_warnings", "warnings"})
 _HASHES = frozenset({"source_sha256", "sha256"})
-_FORMULA = ("=", "+", "-", "@")  # what makes a cell a formula (a tab or line break cannot be in printable text)
+# What makes a cell a formula: a sign, of full width too, perhaps behind spaces and quotes. Where lists are separated by
+# semicolons, a spreadsheet begins a cell behind each one. (Tabs and line breaks cannot be in printable text.)
+_FORMULA = re.compile('(^|;)(?=[ "]*[=+\\-@\uff1d\uff0b\uff0d\uff20])')
 
 
 def rows(reader: Reader, *, measured: bool = False) -> Iterator[dict[str, Value]]:
@@ -104,7 +107,7 @@ def write_jsonl(rows: Iterable[Mapping[str, Value]], to: Path | TextIO) -> int:
 def write_csv(rows: Iterable[Mapping[str, Value]], to: Path | TextIO, *, measured: bool = False) -> int:
     """Write RFC 4180 CSV with a header line; warnings are joined by ` | `. Gives the number of rows.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe in front, because strangers choose names.
+    Where a spreadsheet would find a formula in a text it gets an apostrophe in front: names come from anybody.
     `measured` as in the rows. A path is written atomically. Raises `TargetTrouble`.
     """
 
@@ -147,14 +150,19 @@ def _row(found: Iterable[tuple[str, object]], *, measured: bool) -> dict[str, Va
     return row
 
 
+def guarded(text: str) -> str:
+    """`text` with an apostrophe wherever a spreadsheet would begin a formula."""
+    return _FORMULA.sub(r"\1'", text)
+
+
 def _cells(row: Mapping[str, Value]) -> dict[str, Value]:
     cells = dict(row)
     for name, value in row.items():
         text = " | ".join(value) if isinstance(value, list) else value
-        if isinstance(text, str) and text.startswith(_FORMULA):
+        if isinstance(text, str) and (safe := guarded(text)) != text:
             if name in _RAW and row[_RAW[name]] is None:
                 cells[_RAW[name]] = percent(text).replace("-", "%2D") if text.startswith("-") else percent(text)
-            text = "'" + text
+            text = safe
         if name not in _RAW.values() or value is not None:
             cells[name] = text
     return cells

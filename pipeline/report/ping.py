@@ -131,16 +131,18 @@ def _split(url: str) -> SplitResult:
 
 
 def _opener() -> OpenerDirector:
-    """Only what http and https need: no files, no FTP, and no way from one scheme to another."""
+    """Only what http and https need: no files, no FTP, and no way from one server to another."""
     from urllib import request  # noqa: PLC0415 - see _try
 
-    class SameScheme(request.HTTPRedirectHandler):
+    class SameServer(request.HTTPRedirectHandler):
+        """Sends the same again to another path there, but for 303, which asks for a GET: it would tell nothing."""
+
         def redirect_request(  # type: ignore[no-untyped-def]  # urllib's own, with six parameters of no known type
-            self, req, fp, code, msg, headers, newurl
+            self, req, _fp, code, _msg, _headers, newurl
         ):
-            if urlsplit(newurl).scheme != req.type:
+            if code == 303 or urlsplit(newurl)[:2] != urlsplit(req.full_url)[:2]:
                 return None
-            return super().redirect_request(req, fp, code, msg, headers, newurl)
+            return request.Request(newurl, req.data, req.headers, method=req.method)  # noqa: S310 - the same scheme
 
     opener = request.OpenerDirector()
     for part in (
@@ -149,7 +151,7 @@ def _opener() -> OpenerDirector:
         request.HTTPSHandler(),
         request.HTTPDefaultErrorHandler(),
         request.HTTPErrorProcessor(),
-        SameScheme(),
+        SameServer(),
     ):
         opener.add_handler(part)
     return opener

@@ -39,7 +39,7 @@ def overrides(text: bytes, name: str) -> Overrides:
     Raises `PictureError` (bad sidecar), whose detail holds all that is wrong as `photo.jpg.yaml:3:5: key: what`.
     """
     try:
-        root, problems = parse(text.decode("utf-8-sig"))
+        root, problems = parse(text.decode("utf-8-sig"), cheap=True)
     except UnicodeDecodeError as error:
         raise _bad(name, text.count(b"\n", 0, error.start) + 1, 1, "is not UTF-8") from None
     except Malformed as error:

@@ -97,6 +97,21 @@ def test_a_spreadsheet_takes_no_cell_for_a_formula(tmp_path: Path) -> None:
     assert [unquote_to_bytes(row["source_raw"]) for row in cells] == [b"+1.jpg", b"-1.jpg", b"=1+1.jpg", b"@x.jpg"]
 
 
+@pytest.mark.parametrize(
+    "name", ["a;=1.jpg", "a; =1.jpg", 'a;"=1.jpg', ";@x.jpg", " +1.jpg", '"-1.jpg', "\uff1d1.jpg", "a;\uff0b1.jpg"]
+)
+def test_neither_does_one_with_semicolons_between_its_cells_or_signs_of_full_width(tmp_path: Path, name: str) -> None:
+    with opened(tmp_path) as manifest:
+        manifest.add(record(name))
+    stream = io.StringIO()
+    export.write_csv(_rows(tmp_path / "manifest.sqlite"), stream)
+    for line in stream.getvalue().splitlines():
+        for cell in line.split(";"):
+            assert not cell.lstrip(' "').startswith(tuple("=+-@\uff1d\uff0b\uff0d\uff20"))
+    (row,) = csv.DictReader(io.StringIO(stream.getvalue(), newline=""))
+    assert unquote_to_bytes(row["source_raw"]) == name.encode()
+
+
 def test_a_row_tells_what_the_manifest_knows(tmp_path: Path) -> None:
     with opened(tmp_path) as manifest:
         manifest.add(record("a.jpg", rendition("a.jpg"), not_made("a.jpg", "web")))

@@ -64,10 +64,37 @@ def test_a_service_that_never_answers_costs_no_more_than_the_wait(service: Servi
     assert ping.wait(0.1) == "notify.ping: no answer in time"
 
 
-@pytest.mark.parametrize("scheme", ["https", "ftp", "file"])
-def test_a_redirect_to_another_scheme_is_not_followed(service: Service, scheme: str) -> None:
-    service.answers, service.location = [302], f"{scheme}:///etc/passwd"
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https:///etc/passwd",
+        "ftp:///etc/passwd",
+        "file:///etc/passwd",
+        "https://{server}/",
+        "http://127.0.0.1:1/s3cret",
+        "http://localhost:{port}/s3cret",
+        "//127.0.0.1:1/s3cret",
+        "http://user@{server}/s3cret",
+    ],
+)
+def test_a_redirect_to_another_scheme_host_or_port_is_not_followed(service: Service, location: str) -> None:
+    server = service.url.split("/")[2]
+    service.answers, service.location = [302], location.format(server=server, port=server.rpartition(":")[2])
     assert ended(Ping(service.url, NOW)) == "notify.ping: the server redirects (status 302) to where we do not go"
+    assert len(service.asked) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_to_another_path_is_told_the_same(service: Service, status: int) -> None:
+    service.answers, service.location = [status], "/elsewhere"
+    assert ended(Ping(service.url, NOW)) == ""
+    assert service.asked == [("POST", f"/s3cret?rid={RID}", "fine"), ("POST", "/elsewhere", "fine")]
+
+
+def test_a_redirect_that_asks_for_another_method_is_not_followed(service: Service) -> None:
+    service.answers, service.location = [303], "/elsewhere"
+    assert ended(Ping(service.url, NOW)) == "notify.ping: the server redirects (status 303) to where we do not go"
+    assert len(service.asked) == 1
 
 
 def test_nobody_there_is_told_without_the_url() -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pipeline.config import yaml12
 from pipeline.config.settings import SourceSettings
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import Limits, Overrides, Stat
@@ -87,6 +90,27 @@ def test_a_sidecar_that_is_not_utf_8_is_told_with_its_line() -> None:
 def test_a_hostile_sidecar_is_only_wrong(depth: int) -> None:
     with pytest.raises(PictureError, match="bad sidecar"):
         sidecar.overrides(b"alt: " + b"[" * depth, "a.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("{" + "a:," * 20_000 + "}", "this is no YAML"), ("alt: [" + "[]," * 20_000 + "]", "more than 200 values")],
+)
+def test_a_long_sidecar_is_parsed_once_and_no_further_than_it_could_be_right(
+    text: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[object] = []
+    really = yaml12._events
+
+    def counted(*how: Any) -> Iterator[Any]:
+        for event in really(*how):
+            events.append(event)
+            yield event
+
+    monkeypatch.setattr(yaml12, "_events", counted)
+    with pytest.raises(PictureError, match=said):
+        sidecar.overrides(text.encode(), "a.yaml")
+    assert len(events) < 1000
 
 
 # -- beside pictures
