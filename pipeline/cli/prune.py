@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command("prune")
 @config_argument
 @click.option("--delete", "--yes", "delete", is_flag=True, help="Delete them; without it, only show what would be.")
-@click.option("--force", is_flag=True, help="However many they are; without it, not more than a fifth of all files.")
+@click.option("--force", is_flag=True, help="However many they are; without it, not more than ten and a fifth of all.")
 @json_option
 def command(config: Path, delete: bool, force: bool, as_json: bool) -> None:
     """Show, or delete, the files of CONFIG's target whose source or rendition is gone.

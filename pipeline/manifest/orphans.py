@@ -6,7 +6,7 @@ An orphan may be deleted once a run that came to its end has seen it; `run` hold
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from pipeline.manifest.claims import ClaimedFile, fold
 from pipeline.manifest.database import Part
@@ -19,6 +19,9 @@ _CLAIM = (
 )
 _STALE = f"{_CLAIM} WHERE c.sha256 IS NOT NULL AND NOT current ORDER BY c.path"
 _ONE = f"{_CLAIM} WHERE c.fold = ? AND c.path = ?"
+_CONTENT = "SELECT COALESCE(content, sha256) FROM source WHERE path = ?"
+_WITH_CONTENT = "SELECT path FROM source WHERE COALESCE(content, sha256) = ? AND status IN ('done', 'kept')"
+_REFUSED = "prune refused"  # in `about`: why, while nothing is pruned
 _NONE_STALE = "none stale"  # in `about`, while it is known of all claims
 
 
@@ -62,6 +65,33 @@ class Orphans(Part):
                 "SELECT path FROM orphan WHERE run NOT IN (SELECT id FROM run WHERE ended IS NULL)"
             )
             return {to_name(path) for (path,) in rows}
+
+    def living(self, sources: Iterable[str], gone: Collection[str]) -> set[str]:
+        """Those of `sources` whose content some source has that was rendered and is not among those that are `gone`."""
+        lives: dict[bytes, bool] = {}
+        found = set()
+        with self._reading() as connection:
+            for source in sources:
+                content = connection.execute(_CONTENT, (to_bytes(source),)).fetchone()
+                if content is None or content[0] is None:
+                    continue
+                if content[0] not in lives:
+                    others = connection.execute(_WITH_CONTENT, content)
+                    lives[content[0]] = any(to_name(path) not in gone for (path,) in others)
+                if lives[content[0]]:
+                    found.add(source)
+        return found
+
+    def refused(self, why: str) -> bool:
+        """Remember why nothing was pruned, in a word, or "" when nothing spoke against it. Whether `why` is news."""
+        with self._writing() as connection:
+            before = connection.execute("SELECT value FROM about WHERE key = ?", (_REFUSED,)).fetchone()
+            if (before[0] if before else b"") == why.encode():
+                return False
+            connection.execute("DELETE FROM about WHERE key = ?", (_REFUSED,))
+            if why:
+                connection.execute("INSERT INTO about VALUES (?, ?)", (_REFUSED, why.encode()))
+            return bool(why)
 
     def note(self, targets: Iterable[str], run: int) -> None:
         """`targets` are all the orphans that there are, as run number `run` has found."""

@@ -82,6 +82,11 @@ class Planner:
         self._not_asked = 0  # sources that `only` leaves out
 
     @property
+    def renditions(self) -> tuple[str, ...]:
+        """The names of what the config asks for of each picture."""
+        return self._spec_names
+
+    @property
     def orphans(self) -> list[Orphan]:
         """Files of ours that nothing asks for any more, by the source that they were made from."""
         return self._leftovers.orphans

@@ -23,6 +23,7 @@ from pipeline.targets.removal import Removal
 
 _AT_ONCE = 200  # files removed between two commits
 _SHARE = 5  # more than one in so many files are not removed unless forced
+_FEW = 10  # but so many are, as long as others stay: one of two is no sign of an unmounted disk
 _RENAMED = "renamed"
 
 
@@ -57,17 +58,31 @@ def find(planner: Planner, memory: Manifest | Reader) -> list[Orphan]:
     return sorted(found.values(), key=lambda orphan: os.fsencode(orphan.target))
 
 
-def refusal(planner: Planner, going: int, files: int, *, narrowed: bool, force: bool) -> str:
-    """Why nothing is to be removed; "" where nothing speaks against it. `files`: that this manifest says it made."""
-    if narrowed or not planner.complete:
-        return "not everything was looked at"
+def refusal(planner: Planner, going: Sequence[Orphan], memory: Manifest | Reader, *, force: bool) -> tuple[str, str]:
+    """Why nothing is to be removed, in a word and in words; empty where nothing speaks against it."""
+    if not planner.complete:
+        return "incomplete", "not everything was looked at"
     if planner.unlistable:
-        return f"the folder '{planner.unlistable[0]}' of the source cannot be listed"
+        return "unlistable", f"the folder '{planner.unlistable[0]}' of the source cannot be listed"
     if planner.empty:
-        return "the source holds no files"
-    if not force and going * _SHARE > files:
-        return f"{going} of {files} files would go, more than {1 / _SHARE:.0%}"
-    return ""
+        return "empty", "the source holds no files"
+    if force or not going:
+        return "", ""
+    doubtful = len(_doubtful(planner, going, memory))
+    files = memory.orphans.files() - (len(going) - doubtful)
+    if doubtful * _SHARE > files and (doubtful > _FEW or doubtful == files):
+        return "many", f"{doubtful:,} of {files:,} files would go, more than {1 / _SHARE:.0%}"
+    return "", ""
+
+
+def _doubtful(planner: Planner, going: Sequence[Orphan], memory: Manifest | Reader) -> list[Orphan]:
+    """Those of `going` that may be orphans by mistake: their rendition was not dropped from the config, and no picture
+    has the content of theirs, as one has that was renamed, or whose targets are named otherwise now.
+    """
+    doubtful = [one for one in going if one.rendition in planner.renditions]
+    gone = {one.source for one in planner.orphans if one.why == "source gone"}
+    living = memory.orphans.living((one.source for one in doubtful), gone.union(planner.gone))
+    return [one for one in doubtful if one.source not in living]
 
 
 def remove(

@@ -50,10 +50,12 @@ def tidy(
     if prune:
         seen = manifest.orphans.seen()
         going = [orphan for orphan in orphans if orphan.target in seen]
-        no = refusal(planner, len(going), manifest.orphans.files(), narrowed=False, force=False) if going else ""
-        if no:
-            warnings = (f"nothing was pruned: {no} (see: pipeline prune {config.path.name})",)
-        elif going:
+        kind, no = refusal(planner, going, manifest, force=False) if going else ("", "")
+        if manifest.orphans.refused(kind):
+            warnings = (
+                f"nothing was pruned, now and until that changes: {no} (see: pipeline prune {config.path.name})",
+            )
+        if going and not no:
             verdicts = remove(going, planner, manifest, Removal(config.target), check)
             removed = {one.orphan.target for one in verdicts if one.fate is Fate.REMOVED}
     left = [orphan.target for orphan in orphans if orphan.target not in removed]

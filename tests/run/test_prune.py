@@ -131,19 +131,68 @@ def test_a_file_that_has_gone_by_itself_is_forgotten(orphaned: World) -> None:
 
 
 def test_more_than_a_fifth_goes_only_if_forced(world: World) -> None:
-    world.fill(9)
+    world.fill(33)
     world.run()
     shutil.rmtree(world.source / "a")
     world.run()
-    with pytest.raises(PruneRefused, match=r"3 of 9 files would go, more than 20%.*--force"):
+    with pytest.raises(PruneRefused, match=r"11 of 33 files would go, more than 20%.*--force"):
         prune(world.config, force=False)
-    assert "3 of 9" in look(world.config).refused
+    assert "11 of 33" in look(world.config).refused
     summary = world.run(prune=True)
-    assert (summary.orphans, summary.removed, summary.status) == (3, 0, ExitStatus.OK)
-    assert "nothing was pruned: 3 of 9" in summary.warnings[0]
-    assert len(world.tree()) == 9
+    assert (summary.orphans, summary.removed, summary.status) == (11, 0, ExitStatus.OK)
+    assert "nothing was pruned, now and until that changes: 11 of 33" in summary.warnings[0]
+    assert len(world.tree()) == 33
     assert set(fates(prune(world.config, force=True)).values()) == {Fate.REMOVED}
-    assert len(world.tree()) == 6
+    assert len(world.tree()) == 22
+
+
+def test_that_nothing_is_pruned_is_told_once_and_again_when_it_comes_back(world: World) -> None:
+    world.fill(33)
+    world.run()
+    shutil.move(world.source / "a", world.root / "away")
+    assert [len(world.run(prune=True).warnings) for _ in range(4)] == [0, 1, 0, 0]
+    shutil.move(world.root / "away", world.source / "a")
+    assert world.run(prune=True).warnings == ()
+    shutil.rmtree(world.source / "a")
+    assert [len(world.run(prune=True).warnings) for _ in range(3)] == [0, 1, 0]
+
+
+def test_a_size_that_was_dropped_from_the_config_is_pruned_however_many_files_it_had(world: World) -> None:
+    world.configure(world.text + "  small: {width: 16}\n")
+    world.fill(12)
+    world.run()
+    world.configure(world.text.replace("  small: {width: 16}\n", ""))
+    assert [world.run(prune=True).removed for _ in range(2)] == [0, 12]
+    assert len(world.tree()) == 12
+
+
+def test_what_was_made_of_a_renamed_folder_is_pruned_however_large_it_was(world: World) -> None:
+    world.fill(36)
+    world.run()
+    (world.source / "a").rename(world.source / "renamed")
+    summaries = [world.run(prune=True) for _ in range(2)]
+    assert [(one.removed, one.warnings) for one in summaries] == [(0, ()), (12, ())]
+    assert [len(list((world.target / name).glob("*"))) for name in ("renamed", "b", "c")] == [12, 12, 12]
+
+
+def test_what_an_old_name_template_left_is_pruned_however_many_files_it_had(world: World) -> None:
+    world.fill(12)
+    world.run()
+    world.configure(world.text.replace("target: out", 'target: {path: out, name: "{dir}/{stem}.{ext}"}'))
+    assert [world.run(prune=True).removed for _ in range(2)] == [0, 12]
+
+
+def test_one_of_two_is_pruned_and_two_of_two_are_not(world: World) -> None:
+    world.put("a.jpg")
+    world.put("b.jpg")
+    world.run()
+    (world.source / "a.jpg").unlink()
+    assert [world.run(prune=True).removed for _ in range(2)] == [0, 1]
+    (world.source / "b.jpg").unlink()
+    world.put("notes.txt", b"what stays where a disk is not mounted")
+    summaries = [world.run(prune=True) for _ in range(2)]
+    assert [one.removed for one in summaries] == [0, 0]
+    assert "1 of 1 files would go" in summaries[1].warnings[0]
 
 
 def test_folders_that_runs_made_go_with_their_last_file_and_others_stay(world: World) -> None:
@@ -260,7 +309,7 @@ def test_a_plan_that_is_not_complete_refuses() -> None:
         unlistable = ()
         empty = False
 
-    assert refusal(Planner(), 1, 100, narrowed=False, force=True)  # type: ignore[arg-type]
+    assert refusal(Planner(), [], None, force=True)[0] == "incomplete"  # type: ignore[arg-type]
 
 
 def test_the_command_shows_by_default_and_deletes_when_told(orphaned: World) -> None:
