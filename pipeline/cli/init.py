@@ -18,7 +18,7 @@ def command(config: Path, source: str, target: str) -> None:
     """Write a commented starter CONFIG (default: pipeline.yaml); never over a file that is there."""
     from pipeline.config.starter import starter
 
-    text = starter(source, target)
+    text = starter(source, target, config.stem)
     try:
         with open(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "w", encoding="utf-8") as file:
             file.write(text)

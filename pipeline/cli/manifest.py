@@ -44,7 +44,7 @@ def export(config: Path, form: str, output: Path | None, measured: bool) -> None
         raise click.UsageError(f"{config.name} has no rendition with widths or formats, which srcset is made of")
     if form == "srcset" and measured:
         raise click.UsageError("--measured is for rows: srcset tells pages nothing that was measured")
-    with Manifest.read_only(settings.manifest) as reader:
+    with Manifest.look(settings) as reader:
         to = output if output is not None else sys.stdout
         if to is None:
             return  # standard output is closed: nobody asks for what is written, as with every command
@@ -79,7 +79,7 @@ def query(config: Path, question: tuple[str, ...], view: str, as_json: bool, as_
     from pipeline.manifest.query import ask, is_sql, select
     from pipeline.manifest.store import Manifest
 
-    with Manifest.read_only(load(config).manifest) as reader:
+    with Manifest.look(load(config)) as reader:
         answer = ask(reader, question[0]) if is_sql(question) else select(reader, question, view=view)
         if as_json:
             for row in answer.rows:

@@ -34,6 +34,21 @@ def _globs(_context: click.Context, _parameter: click.Parameter, value: tuple[st
     return value
 
 
+class Adopting(click.Command):
+    """A command with `adopt_option`: click would take the argument after a lone `--adopt` for its value."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click's."""
+        return super().parse_args(ctx, ["--adopt=equal" if word == "--adopt" else word for word in args])
+
+
+adopt_option = click.option(
+    "--adopt",
+    type=click.Choice(["equal", "replace"]),
+    metavar="[=replace]",
+    help="Take over files in the way that equal what would be made, and a manifest that was lost or another config's; "
+    "with =replace write over those that differ, if format and size are the same.",
+)
 config_argument = click.argument("config", type=click.Path(path_type=Path))
 only_option = click.option(
     "--only",

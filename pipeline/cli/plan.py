@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.console import complain, count, duration, of_each, size, tell
-from pipeline.cli.options import config_argument, json_option, only_option
+from pipeline.cli.options import Adopting, adopt_option, config_argument, json_option, only_option
 
 if TYPE_CHECKING:
     from pipeline.model import Job, Record, Status
@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from pipeline.run.prediction import Prediction
 
 
-@click.command("plan")
+@click.command("plan", cls=Adopting)
 @config_argument
 @only_option
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The first N pictures with work.")
 @click.option("--force", is_flag=True, help="As `run --force` would plan.")
-@click.option("--adopt", is_flag=True, help="As `run --adopt` would plan.")
+@adopt_option
 @json_option
-def command(config: Path, only: tuple[str, ...], limit: int | None, force: bool, adopt: bool, as_json: bool) -> None:
+def command(
+    config: Path, only: tuple[str, ...], limit: int | None, force: bool, adopt: str | None, as_json: bool
+) -> None:
     """Show what `pipeline run CONFIG` would do, a line a rendition, with the reason. Touches nothing."""
     from pipeline.config.load import load
     from pipeline.model import Job
@@ -39,7 +41,7 @@ def command(config: Path, only: tuple[str, ...], limit: int | None, force: bool,
     )
     settings, forecast = load(config), Forecast()
     verdicts: Counter[Status] = Counter()
-    with planned(settings, PlanOptions(force=force, only=only, limit=limit, adopt=adopt)) as planner:
+    with planned(settings, PlanOptions(force=force, only=only, limit=limit, adopt=adopt is not None)) as planner:
         for decision in planner.decisions():
             if isinstance(decision, Job):
                 tell_job(decision)

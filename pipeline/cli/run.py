@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.console import complain, on_terminal, tell
-from pipeline.cli.options import config_argument, duration_option, only_option, until_option
+from pipeline.cli.options import (
+    Adopting,
+    adopt_option,
+    config_argument,
+    duration_option,
+    only_option,
+    until_option,
+)
 from pipeline.errors import ExitStatus, Locked
 
 if TYPE_CHECKING:
@@ -25,12 +32,12 @@ if TYPE_CHECKING:
     from pipeline.workers.nursery import Nursery
 
 
-@click.command("run")
+@click.command("run", cls=Adopting)
 @config_argument
 @only_option
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after the first N pictures with work.")
 @click.option("--force", is_flag=True, help="Render everything again, stale or not.")
-@click.option("--adopt", is_flag=True, help="Take over equal files that are in the way, and a manifest that was lost.")
+@adopt_option
 @click.option("--prune", is_flag=True, help="Delete files that nothing asks for any more and an earlier run has seen.")
 @click.option("--strict", is_flag=True, help="Known failures, too, make the exit status 1.")
 @duration_option
@@ -60,7 +67,7 @@ def command(
     only: tuple[str, ...],
     limit: int | None,
     force: bool,
-    adopt: bool,
+    adopt: str | None,
     prune: bool,
     strict: bool,
     max_runtime: float | None,
@@ -91,7 +98,7 @@ def command(
         from pipeline.run.options import RunOptions
 
         options = RunOptions(
-            PlanOptions(force=force, only=only, limit=limit, adopt=adopt),
+            PlanOptions(force=force, only=only, limit=limit, adopt=adopt is not None, replace=adopt == "replace"),
             threads,
             processes,
             strict=strict,

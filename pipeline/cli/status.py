@@ -30,19 +30,20 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
     """Show the last runs of CONFIG and what its manifest holds."""
     from pipeline.config.load import load
     from pipeline.manifest.lock import RunLock
+    from pipeline.manifest.place import is_there
     from pipeline.manifest.profile import last_rendering
     from pipeline.manifest.runs import KEEP
     from pipeline.manifest.store import Manifest
 
     settings = load(config)
-    if not settings.manifest.exists():
+    if not is_there(settings.manifest):
         if as_json:
             tell(json.dumps({"runs": [], "holder": None, "totals": None}))
         else:
             complain(f"{config} has not run yet: there is no manifest at {settings.manifest}")
         return
     holder = RunLock(settings.manifest).holder()
-    with Manifest.read_only(settings.manifest) as reader:
+    with Manifest.look(settings) as reader:
         runs, totals = reader.runs(limit), reader.totals()
         rendering = last_rendering(reader, reader.runs(KEEP)) if profile else None
     if as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from pipeline.config.webroot import looks_published
 from pipeline.config.yaml12 import scalar
 from pipeline.errors import UsageError, printable
 
@@ -28,7 +29,7 @@ target: @TARGET@
 #   on_collision: fail            # or keep_extension: photo.jpg-thumb.jpg, where photo.jpg and photo.png meet
 #   durability: sync              # or none: faster, safe against kills but not against power cuts
 
-renditions:
+@MANIFEST@renditions:
   thumb:                          # a name of your choice; add as many as you like
     width: 320                    # pixels of the box; leave both out to keep the size
     height: 320
@@ -53,14 +54,21 @@ renditions:
 #   memory: 2560 MiB
 #   file_size: 256 MiB
 """
+_BESIDE = """\
+# The target looks like a folder that is published as it is: what was made is recorded beside this file, not in there.
+manifest: @NAME@
+
+"""
 
 
-def starter(source: str, target: str) -> str:
+def starter(source: str, target: str, name: str = "pipeline") -> str:
     """A commented config for these two folders, given as they are to stand in the file (relative to it, or absolute).
+    `name` is that of the file, without its ending.
 
     Raises `UsageError` for a folder whose name is not UTF-8: a config is, and cannot name it.
     """
-    written = {"@SOURCE@": _as_yaml(source), "@TARGET@": _as_yaml(target)}
+    beside = _BESIDE.replace("@NAME@", _as_yaml(f"{name}.manifest.sqlite")) if looks_published(target) else ""
+    written = {"@SOURCE@": _as_yaml(source), "@TARGET@": _as_yaml(target), "@MANIFEST@": beside}
     return re.sub("|".join(written), lambda found: written[found[0]], _TEXT)
 
 

@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import ManifestTrouble, UsageError, printable
@@ -20,17 +21,20 @@ _LOGS = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a database
 CHECKED_BYTES = 256 * 2**20  # read through at each opening up to this size: 0.3 s for 400,000 renditions (measured)
 
 
-def open_for_run(path: Path, owner: str, *, adopt: bool) -> tuple[sqlite3.Connection, str]:
+def open_for_run(path: Path, owner: str, *, adopt: bool, former: Sequence[Path] = ()) -> tuple[sqlite3.Connection, str]:
     """The manifest at `path` for reading and writing, created or restored if need be; the caller holds the run's lock.
 
-    Also gives a warning for the user, "" if there is none. Raises `ManifestTrouble`, or `UsageError` if the manifest
-    belongs to a config other than `owner` (its real path) and is not to be adopted.
+    Where there is none, that of `former` which belongs to `owner` moves to `path`. Also gives a warning for the user,
+    "" if there is none. Raises `ManifestTrouble`, or `UsageError` if the manifest belongs to a config other than
+    `owner` (its real path) and is not to be adopted.
     """
     ensure_folder(path.parent)
     try:
-        connection, warning = _open_or_make(path, owner, adopt=adopt)
+        connection, warning = _open_or_make(path, owner, former, adopt=adopt)
         try:
-            _settle_owner(connection, path, owner, adopt=adopt)
+            if not adopt:
+                check_owner(connection, path, owner)
+            connection.execute("UPDATE about SET value = ?1 WHERE key = 'owner' AND value <> ?1", (to_bytes(owner),))
         except BaseException:
             connection.close()
             raise
@@ -92,7 +96,7 @@ def back_up(connection: sqlite3.Connection, path: Path, suffix: str = BACKUP) ->
 
 
 def is_restored(connection: sqlite3.Connection) -> bool:
-    """Whether `mark_restored` was called last with True."""
+    """Whether it may know less than what was made: `mark_restored` was called last with True."""
     return connection.execute("SELECT 1 FROM about WHERE key = 'restored'").fetchone() is not None
 
 
@@ -110,6 +114,7 @@ def _create(path: Path, owner: str) -> None:
     _empty_file(new)
     with contextlib.closing(connect(new, "rw")) as connection:
         schema.create(connection, {"owner": to_bytes(owner)})
+        mark_restored(connection, restored=True)  # what stands in the target may be ours from before
     _put_in_place(new, path)
 
 
@@ -169,20 +174,27 @@ def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
         raise Damaged(f"{printable(str(path))}: the manifest is damaged ({printable(str(verdict))[:100]})")
 
 
-def _settle_owner(connection: sqlite3.Connection, path: Path, owner: str, *, adopt: bool) -> None:
-    """One target belongs to one config: two would overwrite, prune and claim against each other."""
+def owner_of(connection: sqlite3.Connection) -> str:
+    """The real path of the config that this manifest belongs to."""
     (raw,) = connection.execute("SELECT value FROM about WHERE key = 'owner'").fetchone()
-    if raw == to_bytes(owner):
-        return
-    if not adopt:
+    return to_name(raw)
+
+
+def check_owner(connection: sqlite3.Connection, path: Path, owner: str) -> None:
+    """Raise `UsageError` where the manifest at `path` belongs to another config than `owner`.
+
+    One target belongs to one config: two would overwrite, prune and claim against each other.
+    """
+    whose = owner_of(connection)
+    if whose != owner:
         raise UsageError(
-            f"{printable(str(path))} belongs to the config {printable(to_name(raw))}, not to {printable(owner)}: "
-            "give each config a target of its own, or, if the config was moved or renamed, run once with --adopt"
+            f"{printable(str(path))} belongs to the config {printable(whose)}, not to {printable(owner)}: give each "
+            "config a target of its own, or, if the config was moved or renamed, run once with --adopt (the records "
+            "are taken over, and what this config asks for in another way is made anew)"
         )
-    connection.execute("UPDATE about SET value = ? WHERE key = 'owner'", (to_bytes(owner),))
 
 
-def _open_or_make(path: Path, owner: str, *, adopt: bool) -> tuple[sqlite3.Connection, str]:
+def _open_or_make(path: Path, owner: str, former: Sequence[Path], *, adopt: bool) -> tuple[sqlite3.Connection, str]:
     """Open what is there; else restore it from its backup; else create it, over a damaged one only to `adopt`."""
     problem = f"{printable(str(path))}: the manifest is missing"
     damaged = is_there(path)
@@ -199,8 +211,37 @@ def _open_or_make(path: Path, owner: str, *, adopt: bool) -> tuple[sqlite3.Conne
             "pictures are rendered again and equal files kept"
         )
     _move_aside(path)
+    if not damaged and (old := next((one for one in former if _moved(one, path, owner)), None)):
+        return _open_checked(path), f"{printable(str(path))}: the records were moved here from {printable(str(old))}"
     _create(path, owner)
     return _open_checked(path), f"{problem}; a new one was begun" if damaged else ""
+
+
+def _moved(old: Path, path: Path, owner: str) -> bool:
+    """Move the manifest at `old` to `path`; False where it cannot be used or is not `owner`'s."""
+    try:
+        with contextlib.closing(connect(old, "ro")) as there:
+            _check_identity(there, old)
+            _check_pages(there, old)
+            if owner_of(there) != owner:
+                return False
+            _copied(there, beside(path, _NEW))
+    except (sqlite3.DatabaseError, ManifestTrouble):
+        return False
+    _put_in_place(beside(path, _NEW), path)
+    for one in (*(beside(old, suffix) for suffix in ("", *_LOGS)), beside(old, BACKUP)):
+        one.unlink(missing_ok=True)
+    return True
+
+
+def _copied(connection: sqlite3.Connection, new: Path, *, restored: bool = False) -> None:
+    """A copy of an open manifest, in a file of its own at `new`."""
+    _empty_file(new)
+    with contextlib.closing(connect(new, "rw")) as copy:
+        connection.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")  # so that the copy is one file
+        if restored:
+            mark_restored(copy, restored=True)
 
 
 def _restore(path: Path) -> bool:
@@ -212,10 +253,7 @@ def _restore(path: Path) -> bool:
         with contextlib.closing(connect(backup, "ro")) as copy:
             _check_identity(copy, backup)
             _check_pages(copy, backup)
-            _empty_file(new)
-            with contextlib.closing(connect(new, "rw")) as restored:
-                copy.backup(restored)
-                mark_restored(restored, restored=True)
+            _copied(copy, new, restored=True)
     except (sqlite3.DatabaseError, Damaged):
         return False
     _move_aside(path)

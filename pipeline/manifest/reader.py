@@ -113,10 +113,19 @@ def folders(connection: sqlite3.Connection) -> list[str]:
 class Reader:
     """Reads a manifest in one thread, also while a run writes it. Nothing it is told to do can change the manifest."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the manifest at `path`. Raises `ManifestTrouble` where there is none or it cannot be read."""
+    def __init__(self, path: Path, owner: str | None = None) -> None:
+        """Open the manifest at `path`. Raises `ManifestTrouble` where there is none or it cannot be read, and
+        `UsageError` where it belongs to another config than `owner` (None: to whichever).
+        """
         self.path = path
         self.connection = opening.open_read_only(path)
+        if owner is not None:
+            try:
+                with translated(path):
+                    opening.check_owner(self.connection, path, owner)
+            except BaseException:
+                self.connection.close()
+                raise
         self.failures = Failures(self._reading)
         self.orphans = Orphans(self._reading)
 
@@ -134,7 +143,14 @@ class Reader:
 
     def owner(self) -> str:
         """The real path of the config that this manifest belongs to."""
-        return to_name(self._rows("SELECT value FROM about WHERE key = 'owner'")[0][0])
+        with translated(self.path):
+            return opening.owner_of(self.connection)
+
+    @property
+    def restored(self) -> bool:
+        """As `Manifest.restored`."""
+        with translated(self.path):
+            return opening.is_restored(self.connection)
 
     def known(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, KnownSource]:
         """As `known` above."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import time
 import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pipeline.manifest import claims, failures, made, opening, orphans, reader, runs
+from pipeline.config.settings import Config
+from pipeline.manifest import claims, failures, made, opening, orphans, others, reader, runs
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.database import Database
 from pipeline.manifest.names import to_bytes
@@ -46,6 +48,14 @@ class Manifest:
         self._changed = False  # since the last backup; a run that only ended is not worth copying everything
 
     @classmethod
+    def of(cls, config: Config, *, adopt: bool = False) -> Manifest:
+        """As `open`, the manifest of `config`; one that it had elsewhere moves along."""
+        former = others.of_target(config.target.path, config.manifest)
+        owner = os.path.realpath(config.path)
+        connection, warning = opening.open_for_run(config.manifest, owner, adopt=adopt, former=former)
+        return cls(config.manifest, connection, warning)
+
+    @classmethod
     def open(cls, path: Path, *, owner: str, adopt: bool = False) -> Manifest:
         """The manifest at `path`, created if missing, for the config whose real path is `owner`.
 
@@ -65,8 +75,16 @@ class Manifest:
         self.close()
 
     @staticmethod
+    def look(config: Config) -> Reader:
+        """The manifest of `config`, for commands that look while a run may be writing.
+
+        Raises `UsageError` where it belongs to another config.
+        """
+        return Reader(config.manifest, owner=os.path.realpath(config.path))
+
+    @staticmethod
     def read_only(path: Path) -> Reader:
-        """For commands that look while a run may be writing."""
+        """As `look`, whosever it is."""
         return Reader(path)
 
     def set_before_commit(self, before_commit: Callable[[], None]) -> None:
@@ -80,8 +98,8 @@ class Manifest:
 
     @property
     def restored(self) -> bool:
-        """Whether it came back from its backup and no run has gone through everything since: files that were made
-        between the backup and the damage are not claimed.
+        """Whether it is new or came back from its backup, and no run has gone through everything since: files of ours
+        may stand in the target that are not claimed.
         """
         with self._database.reading() as connection:
             return opening.is_restored(connection)
@@ -112,6 +130,12 @@ class Manifest:
             if told:
                 failures.report(connection, self._rows.run or 0)
             runs.end(connection, self._rows.run or 0, status, counts, time.time() if ended is None else ended)
+
+    def first_time(self, what: str) -> bool:
+        """Whether this is the first time that this manifest is asked so about `what`: to say a thing once."""
+        with self._database.transaction() as connection:
+            row = (f"said: {what}",)
+            return connection.execute("INSERT OR IGNORE INTO about VALUES (?, x'31')", row).rowcount > 0
 
     def settled(self) -> None:
         """A run has gone through everything: nothing that was made before a restore is missing any more."""

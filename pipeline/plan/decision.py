@@ -53,11 +53,18 @@ def was_made(known: KnownRendition) -> bool:
 
 
 def decide(
-    facts: Facts, specs: Sequence[Spec], recipes: Sequence[str], foreign: Collection[str], *, adopt: bool
+    facts: Facts,
+    specs: Sequence[Spec],
+    recipes: Sequence[str],
+    foreign: Collection[str],
+    others: Mapping[str, str],
+    *,
+    adopt: bool,
 ) -> Job | Record:
     """The job, or the record where every rendition that is due is refused.
 
-    `foreign` are those of `strangers` that are not claimed. To be called for sources with something to do.
+    `foreign` are those of `strangers` that are not claimed; of them `others` belong to another config, whatever is to
+    be adopted. To be called for sources with something to do.
     """
     known = facts.known
     recorded = {one.target for one in known.renditions.values() if was_made(one)} if known else set()
@@ -68,8 +75,8 @@ def decide(
             continue
         if why is Reason.KNOWN_FAILURE:
             refused.append(RenditionRecord(spec.name, target, recipe, Status.FAILED, why, _known(facts, spec)))
-        elif target in foreign and not adopt:
-            error = PictureError(ErrorKind.NOT_OURS, f"'{target}' was not made by this config (run --adopt takes it)")
+        elif target in others or (target in foreign and not adopt):
+            error = PictureError(ErrorKind.NOT_OURS, _whose(target, others))
             refused.append(RenditionRecord(spec.name, target, recipe, Status.FAILED, why, error))
         else:
             ours = target not in foreign and (there is not None or target in recorded)
@@ -79,6 +86,12 @@ def decide(
     to_compare = _hash_to_compare(facts, planned, refused)
     stat_is_new = known is None or not known.stat.same_content(facts.stat)
     return Job(facts.source, facts.stat, tuple(planned), to_compare, tuple(refused), stat_is_new)
+
+
+def _whose(target: str, others: Mapping[str, str]) -> str:
+    if target in others:
+        return f"'{target}' belongs to the config {others[target]}"
+    return f"'{target}' was not made by this config (run --adopt takes it if it is equal)"
 
 
 def _known(facts: Facts, spec: Spec) -> PictureError:

@@ -14,3 +14,4 @@ class PlanOptions:
     limit: int | None = None  # stop after that many jobs
     look: bool = False  # at the first bytes and sidecars, because no run is going to read them
     adopt: bool = False  # files at unclaimed target paths may be compared with, and kept where equal
+    replace: bool = False  # and written over where they differ, if format and size are those of the rendition

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pipeline.config.settings import Config, Order
 from pipeline.errors import PictureError, SourceTrouble
 from pipeline.manifest.failures import KnownFailure
+from pipeline.manifest.others import claimed as others_claims
 from pipeline.model import Job, KnownSource, Reason, Record, Stat, Status
 from pipeline.plan.counts import Counts
 from pipeline.plan.decision import Facts, decide, strangers
@@ -286,6 +287,7 @@ class Planner:
     ) -> Iterator[Job | Record]:
         unknown = [target for facts in due.values() for target in strangers(facts)]
         foreign = set(unknown) - self._memory.claimed(unknown) if unknown else set()
+        others = others_claims(self._config, foreign) if foreign and self._options.adopt else {}
         for source in sources:
             self.counts.seen += 1
             if source in early:
@@ -296,7 +298,7 @@ class Planner:
                     yield self._deferred(source, facts.stat)
                     continue
                 self.counts.reasons.update(facts.reasons)
-                yield decide(facts, self._config.specs, self._recipes, foreign, adopt=self._options.adopt)
+                yield decide(facts, self._config.specs, self._recipes, foreign, others, adopt=self._options.adopt)
 
     def _is_young(self, stat: Stat) -> bool:
         settle = self._config.source.settle

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ def failures(config: Config) -> list[Listed]:
     """All failures of the config's renditions, by source. A source that failed itself comes once. Raises
     `PipelineError`.
     """
-    with Manifest.read_only(config.manifest) as reader:
+    with Manifest.look(config) as reader:
         return _listed(config, reader)
 
 
@@ -40,11 +39,11 @@ def retry(config: Config, globs: Sequence[str]) -> int:
 
     Takes the run's locks. Raises `PipelineError`.
     """
-    Manifest.read_only(config.manifest).close()  # none is made
+    Manifest.look(config).close()  # none is made
     wanted = Globs(tuple(globs))
     with (
         held(config, uuid.uuid4().hex),
-        Manifest.open(config.manifest, owner=os.path.realpath(config.path)) as manifest,
+        Manifest.of(config) as manifest,
     ):
         sources = {one.source for one in manifest.failures.everything()}
         matching = sorted(source for source in sources if not globs or wanted.covers(source))

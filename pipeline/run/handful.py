@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from pipeline.config.settings import Config
 from pipeline.errors import PictureError
 from pipeline.model import Job, NotRendered, Reason, Record, RenderAnswer, RenderTask
 from pipeline.run import verdicts
@@ -126,7 +125,7 @@ class Handfuls:
     def _is_small(self, job: Job) -> bool:
         """Whether it may share a message: it is asked for as all the others are."""
         whole = len(job.planned) == len(self._terms.specs)
-        return job.stat.size <= _SMALL and whole and job.stat.sidecar is None
+        return job.stat.size <= _SMALL and whole and job.stat.sidecar is None and not self._terms.replace
 
     def _size(self, threads: int) -> int:
         if self._seen < _KNOWN:
@@ -258,7 +257,7 @@ def _is_good(reply: Reply) -> bool:
 
 
 def carriers(
-    config: Config,
+    terms: Terms,
     source: Source,
     renderer: Renderer,
     budget: Budget,
@@ -268,6 +267,5 @@ def carriers(
     again: Callable[[Job], None],
 ) -> tuple[Line, Handfuls]:
     """The line for single pictures and the one for handfuls, which share everything; see `Line` for the arguments."""
-    terms = Terms(config.limits, config.placeholder, config.specs)
     line = Line(source, renderer, budget, target, alike, record, again, terms)
     return line, Handfuls(line, renderer, budget, target, alike, record, terms)

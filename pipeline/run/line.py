@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
@@ -20,6 +20,8 @@ from pipeline.model import (
     Planned,
     Reason,
     Record,
+    RenderAnswer,
+    Rendered,
     RenderTask,
     RenditionRecord,
     Spec,
@@ -30,6 +32,7 @@ from pipeline.run import verdicts
 from pipeline.run.alike import Alike
 from pipeline.run.delivery import Made, delivered, store
 from pipeline.run.intake import Intake
+from pipeline.run.standing import headers, replacing
 from pipeline.sources.source import Picture, Source, Unsupported, Vanished
 from pipeline.targets.target import Target
 from pipeline.workers.budget import Budget
@@ -44,6 +47,7 @@ class Terms:
     limits: Limits
     placeholder: bool = False  # whether colour and ThumbHash of each picture are wanted
     specs: tuple[Spec, ...] = ()  # of the whole config
+    replace: bool = False  # what looks like a rendition and is not ours may be written over by it
 
 
 class Line:
@@ -180,7 +184,9 @@ class Line:
                 placeholder=self._terms.placeholder and not known,
                 beside=tuple(spec for spec in self._terms.specs if spec.name not in now),
             )
-            record = self._rendered(rest, task, picture, record, token)
+            terms = self._terms
+            standing = headers(rest, self._target, self._renderer, terms.limits, token) if terms.replace else {}
+            record = self._rendered(rest, task, picture, record, standing, token)
         if known and rest and self._terms.placeholder:
             record = replace(record, color=known[0].color, thumbhash=known[0].thumbhash)
         made = copies | {one.name: one for one in record.renditions}
@@ -218,7 +224,13 @@ class Line:
         return tuple((one.spec.name, found[one.recipe]) for one in planned if one.recipe in found)
 
     def _rendered(
-        self, planned: tuple[Planned, ...], task: RenderTask, picture: Picture, record: Record, token: Token
+        self,
+        planned: tuple[Planned, ...],
+        task: RenderTask,
+        picture: Picture,
+        record: Record,
+        standing: Mapping[str, Header],
+        token: Token,
     ) -> Record:
         with self._budget.for_work(token) as room:
             with self._renderer.ask(picture.held, task, self._bounds, token) as exchange:
@@ -229,6 +241,7 @@ class Line:
                 reply, meter = exchange.last()
             try:
                 room.shrink(sum(os.fstat(descriptor).st_size for descriptor in reply.descriptors))
+                planned = _replacing(planned, reply.payload, standing)
                 (made,) = delivered(self._target, [Made(planned, record, reply, meter)], token)
             finally:
                 for descriptor in reply.descriptors:
@@ -237,3 +250,15 @@ class Line:
             raise PictureError(ErrorKind.CRASHED, "an answer that is none")
         self._libraries = made.libraries
         return made
+
+
+def _replacing(planned: tuple[Planned, ...], answer: object, standing: Mapping[str, Header]) -> tuple[Planned, ...]:
+    """`planned`, where what the child made may be written over what stands there."""
+    if not standing or not isinstance(answer, RenderAnswer):
+        return planned
+    made = {one.name: one for one in answer.renditions if isinstance(one, Rendered)}
+    names = [one.spec.name for one in planned]
+    return tuple(
+        replacing(one, made[name], standing.get(name)) if name in made else one
+        for name, one in zip(names, planned, strict=True)
+    )

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from pipeline.config.settings import Config
 from pipeline.manifest.failures import KnownFailure
+from pipeline.manifest.place import is_there
 from pipeline.manifest.reader import Row
 from pipeline.manifest.store import Manifest
 from pipeline.model import KnownSource
@@ -50,8 +51,14 @@ def planned(config: Config, options: PlanOptions) -> Iterator[Planner]:
     """The plan of `config`, to be iterated within the block. Raises `PipelineError`."""
     with ExitStack() as stack:
         memory: Memory = _Nothing()
-        if config.manifest.exists():
-            memory = stack.enter_context(Manifest.read_only(config.manifest))
+        mending = True
+        if is_there(config.manifest):
+            # To adopt is to take over the manifest of another config, too.
+            reader = Manifest.read_only(config.manifest) if options.adopt else Manifest.look(config)
+            memory = stack.enter_context(reader)
+            mending = reader.restored
+        if mending:  # as the run does then
+            options = replace(options, adopt=True)
         options = replace(options, look=True)  # as the run does when it reads
         planner = Planner(config, memory, options, LocalSource(config.source), LocalTarget(config.target, "plan"))
         yield planner

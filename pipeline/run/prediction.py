@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pipeline.config.settings import Config
+from pipeline.manifest.place import is_there
 from pipeline.manifest.profile import Experience, Spent, experience
 from pipeline.manifest.runs import RunSummary
 from pipeline.manifest.store import Manifest
@@ -32,7 +33,7 @@ class Prediction:
 
 def predicted(config: Config, forecast: Forecast) -> Prediction | None:
     """What the jobs in `forecast` will take; None without an earlier run to judge by. Raises `ManifestTrouble`."""
-    if not config.manifest.exists():
+    if not is_there(config.manifest):
         return None
     with Manifest.read_only(config.manifest) as reader:
         chosen = workers(config, RunOptions())

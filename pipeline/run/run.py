@@ -14,13 +14,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from pipeline.config.settings import Config
-from pipeline.errors import ExitStatus, TargetTrouble
+from pipeline.config.webroot import looks_published
+from pipeline.errors import ExitStatus, TargetTrouble, printable
+from pipeline.manifest import others
 from pipeline.manifest.runs import KEEP, RunStart
 from pipeline.manifest.store import Manifest
 from pipeline.plan.versions import failure_key
 from pipeline.run import clock
 from pipeline.run.locking import held
 from pipeline.run.options import Begun, Progress, RunOptions, Workers, workers
+from pipeline.run.ownership import check_rival
 from pipeline.run.stop import Stop, on_signals
 from pipeline.run.tally import Summary
 from pipeline.run.work import Work
@@ -61,9 +64,13 @@ def run(
     opened: list[Manifest] = []
     abandon = _abandoning(stop, opened, given_up) if given_up else lambda status: None
     with on_signals(stop, abandon), held(config, identity, options.lock_wait, stop.check):
-        manifest = Manifest.open(config.manifest, owner=os.path.realpath(config.path), adopt=options.plan.adopt)
+        if options.plan.adopt:
+            check_rival(config)
+        manifest = Manifest.of(config, adopt=options.plan.adopt)
         opened.append(manifest)
         try:
+            others.enter(config.target.path, config.manifest)
+            told = _notes(config, manifest)
             manifest.set_before_commit(lambda: _sync(target, manifest))
             _sweep(manifest, target)
             this_run = Work(config, _mending(options, manifest), manifest, source, target, stop, watch, ahead)
@@ -72,8 +79,20 @@ def run(
             summary = this_run.to_its_end(number)
         finally:
             manifest.close()
-    warnings = (manifest.warning, *summary.warnings) if manifest.warning else summary.warnings
-    return replace(summary, seconds=time.monotonic() - started, warnings=warnings)
+    return replace(summary, seconds=time.monotonic() - started, warnings=(*told, *summary.warnings))
+
+
+def _notes(config: Config, manifest: Manifest) -> list[str]:
+    """What is to be said of the manifest: how it was mended; once, that it may be published with its target."""
+    notes = [manifest.warning] if manifest.warning else []
+    target = config.target.path
+    inside = os.path.realpath(config.manifest).startswith(os.path.realpath(target) + os.sep)
+    if inside and looks_published(target) and manifest.first_time("it may be published"):
+        notes.append(
+            f"the manifest lies in {printable(str(target))}, which looks like a folder that is published: with "
+            f"`manifest: {config.path.stem}.manifest.sqlite` in the config the next run moves it beside the config"
+        )
+    return notes
 
 
 def _abandoning(
@@ -96,8 +115,8 @@ def _abandoning(
 
 
 def _mending(options: RunOptions, manifest: Manifest) -> RunOptions:
-    """A manifest that came back from its backup does not know what was made since: such files are taken over if they
-    are equal to what this run would write, and until a run has gone through everything.
+    """A manifest that is new or came back from its backup may not know what was made before: such files are taken over
+    if they are equal to what this run would write, and until a run has gone through everything.
     """
     if options.plan.adopt or not manifest.restored:
         return options

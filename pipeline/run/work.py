@@ -22,7 +22,7 @@ from pipeline.run.clock import Pace
 from pipeline.run.handful import Handful, Handfuls, carriers
 from pipeline.run.hiring import Hiring, Occupancy
 from pipeline.run.known import told_before
-from pipeline.run.line import Line
+from pipeline.run.line import Line, Terms
 from pipeline.run.options import Progress, RunOptions, workers
 from pipeline.run.stop import TICK, Stop
 from pipeline.run.tally import PassedOver, Summary, Tally
@@ -113,9 +113,9 @@ class Work:
             budget = Budget(memory.for_pictures(self.workers.memory, self.workers.processes))
             alike = Alike(self._manifest.made, self._target, self._config.limits)
             twice = self._twice.append
-            line, handfuls = carriers(
-                self._config, self._source, occupancy, budget, self._target, alike, self._came_to, twice
-            )
+            config = self._config
+            terms = Terms(config.limits, config.placeholder, config.specs, self._options.plan.replace)
+            line, handfuls = carriers(terms, self._source, occupancy, budget, self._target, alike, self._came_to, twice)
             self._unanswered = lambda: line.unanswered
             self._handfuls = handfuls
             self._first_pass(occupancy, handfuls)

@@ -213,7 +213,8 @@ def test_another_config_is_told_whose_the_manifest_is_and_what_to_do(tmp_path: P
     assert caught.value.status is ExitStatus.USAGE
     assert str(caught.value) == (
         f"{path} belongs to the config {OWNER}, not to /elsewhere/other.yaml: give each config a target of its own, "
-        "or, if the config was moved or renamed, run once with --adopt"
+        "or, if the config was moved or renamed, run once with --adopt (the records are taken over, and what this "
+        "config asks for in another way is made anew)"
     )
     Manifest.open(path, owner="/elsewhere/other.yaml", adopt=True).close()
     Manifest.open(path, owner="/elsewhere/other.yaml").close()

@@ -98,12 +98,15 @@ def test_a_file_that_is_not_ours_is_never_overwritten_and_adopt_takes_it_only_if
     mine = world.tree()
     for path in (world.target / ".pipeline").iterdir():
         path.unlink()
+    world.source.joinpath("b/001.jpg").rename(world.root / "later.jpg")
     (world.target / "a/000-thumb.jpg").write_bytes(b"somebody else's")
-    summary = world.run()
-    assert summary.pictures == {"failed": 3}
+    summary = world.run()  # a new manifest takes equal files over by itself until a run has gone through everything
+    assert summary.pictures == {"done": 1, "failed": 1}
     assert all("not ours" in one.error for one in summary.failures)
+    world.root.joinpath("later.jpg").rename(world.source / "b/001.jpg")
+    assert world.run().pictures == {"failed": 1, "known failure": 1, "unchanged": 1}
     adopted = world.run(plan=PlanOptions(adopt=True))
-    assert adopted.pictures == {"done": 2, "known failure": 1}
+    assert adopted.pictures == {"done": 1, "known failure": 1, "unchanged": 1}
     assert world.tree() == {**mine, "a/000-thumb.jpg": b"somebody else's"}
     assert world.run().pictures == {"known failure": 1, "unchanged": 2}
     assert (world.target / "a/000-thumb.jpg").read_bytes() == b"somebody else's"

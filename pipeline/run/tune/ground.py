@@ -17,6 +17,8 @@ from pathlib import Path
 
 from pipeline.config.settings import Config
 from pipeline.errors import SourceTrouble
+from pipeline.manifest.place import is_there
+from pipeline.manifest.store import Manifest
 from pipeline.model import Job
 from pipeline.plan.options import PlanOptions
 from pipeline.run import rendering
@@ -60,6 +62,8 @@ def prepared(config: Config, choice: Choice, source: Source | None = None) -> It
     identity = uuid.uuid4().hex
     source = source or LocalSource(config.source)
     source.check()
+    if is_there(config.manifest):
+        Manifest.look(config).close()  # it is this config's
     make_parents(config)
     LocalTarget(config.target, identity).prepare()
     with on_signals(stop), held(config, identity), ExitStack() as stack:

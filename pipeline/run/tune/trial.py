@@ -22,6 +22,7 @@ from pipeline.model import Job, Record
 from pipeline.run.alike import Alike
 from pipeline.run.handful import Handful, Handfuls, carriers
 from pipeline.run.hiring import Hiring, Occupancy
+from pipeline.run.line import Terms
 from pipeline.run.options import Workers
 from pipeline.run.tune.stages import Few, Notes, Watched
 from pipeline.sources.source import Source
@@ -170,7 +171,8 @@ class Bench:
         occupancy = Occupancy(Few(renderer, workers.processes or workers.most_threads, notes))
         budget = Watched(memory.for_pictures(workers.memory, workers.processes), notes)
         alike = Alike(rooms.manifest.made, rooms.target, config.limits)
-        _line, handfuls = carriers(config, self._source, occupancy, budget, rooms.target, alike, record, notes.lose)
+        terms = Terms(config.limits, config.placeholder, config.specs)
+        _line, handfuls = carriers(terms, self._source, occupancy, budget, rooms.target, alike, record, notes.lose)
         return handfuls, occupancy
 
 

@@ -1,0 +1,58 @@
+"""Files in the way that a run may write over by the user's word: `run --adopt=replace`.
+
+A file is written over only where it looks like the rendition that takes its place: the same name, format, width and
+height. Everything else stays, and the rendition is `not ours`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+
+from pipeline.errors import PictureError
+from pipeline.model import Header, Limits, Planned, Rendered, RenderTask
+from pipeline.sources import reading
+from pipeline.targets.target import Target
+from pipeline.workers.exchange import Bounds, ChildDied, Renderer, whole
+from pipeline.workers.token import Token
+
+
+def headers(
+    planned: Iterable[Planned], target: Target, renderer: Renderer, limits: Limits, token: Token
+) -> dict[str, Header]:
+    """The header of each picture that stands at the target of a rendition and is not ours, by the rendition's name.
+
+    Runs in I/O threads, which hold no room for work and no child. Raises `Revoked`.
+    """
+    found = {}
+    for one in planned:
+        if not one.ours and (header := _header(one.target, target, renderer, limits, token)):
+            found[one.spec.name] = header
+    return found
+
+
+def replacing(planned: Planned, made: Rendered, standing: Header | None) -> Planned:
+    """`planned`, as ours where `standing` looks like what was `made`: it may be written over."""
+    if standing is None or (made.format, made.width, made.height) != (standing.format, standing.width, standing.height):
+        return planned
+    return replace(planned, ours=True)
+
+
+def _header(path: str, target: Target, renderer: Renderer, limits: Limits, token: Token) -> Header | None:
+    """None where there is no picture that could be read."""
+    try:
+        with target.open_for_reading(path) as file:
+            copied = reading.copy(file.fileno(), reading.read(file.fileno(), reading.CHUNK), limits.file_size)
+    except (OSError, PictureError):
+        return None
+    bounds = Bounds(limits.seconds, limits.memory)
+    try:
+        with renderer.ask(whole(copied.descriptor), RenderTask((), limits), bounds, token) as exchange:
+            header = exchange.first()
+            exchange.last()  # nothing is rendered; the child is idle again
+    except (PictureError, ChildDied):
+        return None
+    finally:
+        os.close(copied.descriptor)
+    return header if isinstance(header, Header) else None
