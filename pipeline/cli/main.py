@@ -21,6 +21,8 @@ from pipeline.errors import LACKS, ExitStatus, PipelineError
 
 _GARBAGE = 10_000  # objects more, before cycles are looked for: rows come by the thousand and leave no cycles (5 %)
 _LACKS = LACKS | {errno.ENOMEM, errno.EROFS, errno.EAGAIN}
+_NEVER_MEANT = frozenset({"--adopt", "--delete", "--force", "--prune"})  # they delete, overwrite or render all again
+_ONLY_LOOKING = frozenset({"--dry-run", "--dryrun", "--simulate", "-n"})
 _COMMANDS = ("init", "run", "plan", "status", "verify", "failures", "prune", "manifest", "schedule", "doctor", "tune")
 
 
@@ -97,7 +99,7 @@ def _status_of(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way
         return ExitStatus.USAGE
     except click.UsageError as usage:
         where = usage.ctx.command_path if usage.ctx else "pipeline"
-        complain(f"{where}: {usage.format_message()} (see `{where} --help`)")
+        complain(f"{where}: {_wrong_usage(usage)} (see `{where} --help`)")
         return ExitStatus.USAGE
     except click.ClickException as refusal:
         complain(f"pipeline: {refusal.format_message()}")
@@ -122,6 +124,16 @@ def _status_of(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way
         complain(traceback.format_exc().rstrip())
         complain("pipeline: this is a defect of pipeline; please report it with the lines above")
         return ExitStatus.UNFINISHED
+
+
+def _wrong_usage(usage: click.UsageError) -> str:
+    """With what was probably meant, but never an option that deletes or overwrites: a hint is typed in a hurry."""
+    if not isinstance(usage, click.NoSuchOption):
+        return usage.format_message()
+    if usage.option_name in _ONLY_LOOKING:
+        return f"{usage.message} `pipeline plan CONFIG` shows what a run would do"
+    near = next(iter(usage.possibilities or ()), None)
+    return usage.message if near is None or near in _NEVER_MEANT else f"{usage.message} Did you mean {near!r}?"
 
 
 def _lack(error: Exception) -> str:

@@ -8,14 +8,25 @@ from pathlib import Path
 import click
 
 from pipeline.config.braces import alternatives
-from pipeline.config.spans import duration, time_of_day
+from pipeline.config.spans import duration, shown, time_of_day
 
 
-def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
-    seconds = None if value is None else duration(value)
-    if value is not None and seconds is None:
-        raise click.BadParameter(f"{value!r} is no duration such as 50m, 1h30m or 90s")
-    return seconds
+class Duration(click.ParamType[float]):
+    """Seconds, or a duration such as `1h30m`, as in a config; from `low` to `high` seconds. Becomes a float."""
+
+    name = "duration"
+
+    def __init__(self, low: float, high: float) -> None:
+        self._low = low
+        self._high = high
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The seconds of a text; a default is a number already."""
+        seconds = duration(value) if isinstance(value, str) else value
+        if not isinstance(seconds, int | float) or not self._low <= seconds <= self._high:
+            bounds = f"from {shown(self._low)} to {shown(self._high)}"
+            self.fail(f"{value!r} is no duration such as 50m, 1h30m or 90s, {bounds}", param, ctx)
+        return float(seconds)
 
 
 def _time(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime.time | None:
@@ -62,7 +73,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON l
 duration_option = click.option(
     "--max-runtime",
     metavar="TIME",
-    callback=_seconds,
+    type=Duration(0.1, 366 * 86_400),
     help="How long it may take, such as 50m or 1h30m; status 4 where work is left, and the next run goes on.",
 )
 until_option = click.option(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.console import complain, count, on_terminal, size, tell
-from pipeline.cli.options import config_argument, only_option
+from pipeline.cli.options import Duration, config_argument, only_option
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -30,7 +30,7 @@ _FORMAT = "{desc} {percentage:3.0f}% {bar} {elapsed}{postfix}"
 @only_option
 @click.option(
     "--seconds",
-    type=click.FloatRange(2, 3600),
+    type=Duration(2, 3600),
     default=40.0,
     show_default=True,
     help="How long to measure at the most; less where the answer is clear.",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 
 from pipeline.config.node import Mark, Node, Problem
-from pipeline.config.rendition import Rendition
+from pipeline.config.rendition import SHAPED, Rendition
 from pipeline.config.words import key_path
 
 MOST = 100  # members of a family; the longest honest list has a quarter of that
@@ -45,7 +45,7 @@ def expanded(root: Node) -> tuple[Node, dict[str, Member], list[Problem]]:
     problems: list[Problem] = []
     for name, node in renditions.value.items():
         wrong = list(_wrong_lists(name, node))
-        problems += [*wrong, *_twins(name, node)]
+        problems += [*wrong, *_twins(name, node), *_shapes(name, node)]
         if wrong or not _is_family(node):
             nodes[name] = node
             continue
@@ -104,6 +104,15 @@ def _twins(name: str, node: Node) -> Iterator[Problem]:
         for index, one in enumerate(nodes):
             if _is_twin(index, nodes):
                 yield Problem(one.mark, key_path(("renditions", name, key, index)), "is there twice")
+
+
+def _shapes(name: str, node: Node) -> Iterator[Problem]:
+    """A height that is the same for all widths, where the box gives the shape: pages take a family for one picture."""
+    widths, fit = node.child("widths"), node.child("fit")
+    several = widths is not None and isinstance(widths.value, list) and len(widths.value) > 1
+    if several and fit is not None and fit.value in SHAPED and node.child("height") is not None:
+        text = "gives each of the widths another shape; write aspect: 16:9 in its place, or one width"
+        yield Problem(node.keys["height"], key_path(("renditions", name, "height")), text)
 
 
 def _members(name: str, node: Node) -> Iterator[tuple[str, Member, Node]]:

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from pipeline.config.spans import duration, shown
 from pipeline.model import LARGEST
 
 Json = dict[str, Any]
@@ -84,14 +85,25 @@ def _with_auto(json: Json) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """A number of seconds, whole or not, from `low` to `high`."""
+    """A number of seconds, or a duration such as `1h30m`, from `low` to `high` seconds. Becomes a float."""
 
     low: float
     high: float
 
+    def parse(self, value: object) -> float:
+        """Raises `PydanticCustomError` for what is none."""
+        seconds = duration(value) if isinstance(value, str) else value
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not self.low <= seconds <= self.high:
+            bounds = f"from {shown(self.low)} to {shown(self.high)}"
+            raise wrong(f"must be seconds, or a duration such as 10m or 1h30m, {bounds}")
+        return float(seconds)
+
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        number = core_schema.float_schema(strict=True, ge=self.low, le=self.high, allow_inf_nan=False)
-        return _one_error(number, f"must be a number of seconds from {self.low:g} to {self.high:g}")
+        return core_schema.no_info_plain_validator_function(self.parse)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        number = {"type": "number", "minimum": self.low, "maximum": self.high}
+        return {"anyOf": [number, {"type": "string", "pattern": "^[0-9. hmins]+$"}]}
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ _SUBSAMPLED = (Format.JPEG, Format.AVIF)
 _WITH_PALETTE = (Format.PNG, Format.GIF)
 _KEEPABLE = (Format.JPEG, Format.PNG, Format.WEBP)  # it can be told of what else there is in them
 
-_SHAPED = (Fit.COVER, Fit.CONTAIN, Fit.FILL)  # fits whose outcome has the shape of the box
+SHAPED = (Fit.COVER, Fit.CONTAIN, Fit.FILL)  # fits whose outcome has the shape of the box
 
 _Side = Annotated[int | None, Whole(1, 65_535)]
 _One = TypeVar("_One")
@@ -170,7 +170,7 @@ class Rendition(Shape):
     @classmethod
     def _has_its_box(cls, value: Fit, info: ValidationInfo) -> Fit:
         missing = [side for side in ("width", "height") if side in info.data and info.data[side] is None]
-        if info.data.get("aspect") is not None and (len(missing) == 1 or value in _SHAPED):
+        if info.data.get("aspect") is not None and (len(missing) == 1 or value in SHAPED):
             return value
         if value is not Fit.INSIDE and missing:
             verb = "is" if len(missing) == 1 else "are"
@@ -255,7 +255,7 @@ class Rendition(Shape):
 
     @model_validator(mode="after")
     def _aspect_has_a_box(self) -> Rendition:
-        if self.aspect is not None and self.width is None and self.height is None and self.fit not in _SHAPED:
+        if self.aspect is not None and self.width is None and self.height is None and self.fit not in SHAPED:
             raise rule("aspect needs width or height, or fit: cover, contain or fill")
         return self
 

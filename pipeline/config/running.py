@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from pipeline.config.kinds import Json, wrong
+from pipeline.config.kinds import Json, Seconds, wrong
 from pipeline.config.section import Section
-from pipeline.config.spans import duration, share, time_of_day
+from pipeline.config.spans import share, time_of_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +36,6 @@ class StopAfter:
                 {"type": "string", "pattern": r"^[0-9]{1,3}(?:\.[0-9]{1,3})? ?%$"},
             ]
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Duration:
-    """`50m`, `1h30m`, `90s`. Becomes seconds."""
-
-    def parse(self, value: object) -> float:
-        """Raises `PydanticCustomError` for what is none."""
-        seconds = duration(value) if isinstance(value, str) else None
-        if seconds is None:
-            raise wrong("must be a duration such as 50m, 1h30m or 90s")
-        return seconds
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.parse)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
-        return {"type": "string", "pattern": "^[0-9. hmins]+$"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,5 +65,5 @@ class Failures(Section):
     )
 
 
-MaxRuntime = Annotated[float | None, Duration()]
+MaxRuntime = Annotated[float | None, Seconds(0.1, 366 * 86_400)]
 Until = Annotated[str | None, TimeOfDay()]

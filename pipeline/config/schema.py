@@ -72,7 +72,9 @@ class Source(Folder):
         SourceSettings, "follow_symlinks", "Whether links to files and folders are followed."
     )
     settle: Annotated[float, Seconds(0, 7 * 86_400)] = field_of(
-        SourceSettings, "settle", "Seconds; a file that was changed less than this ago is left for the next run."
+        SourceSettings,
+        "settle",
+        "A file that was changed less than this ago is left for the next run; seconds, or 10m.",
     )
 
 
@@ -123,7 +125,7 @@ class PictureLimits(Section):
     frames: Annotated[int, Whole(1, 10**6)] = field_of(Limits, "frames", "Of an animation.")
     scans: Annotated[int, Whole(1, 10**6)] = field_of(Limits, "scans", "Of a progressive JPEG.")
     seconds: Annotated[float, Seconds(0.1, 86_400)] = field_of(Limits, "seconds", "CPU seconds.")
-    read: Annotated[float, Seconds(0.1, 86_400)] = field_of(Limits, "read", "Seconds that reading the source may take.")
+    read: Annotated[float, Seconds(0.1, 86_400)] = field_of(Limits, "read", "What reading the source may take.")
     memory: Annotated[int, Amount(BYTES, LIKE_BYTES, 2**24, 2**50)] = field_of(
         Limits, "memory", "That a child may allocate for it."
     )

@@ -6,18 +6,27 @@ import datetime
 import re
 
 _UNITS = {"h": 3600, "min": 60, "m": 60, "s": 1}
+_NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,3})?")
 _PART = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?(h|min|m|s)")
 _TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?) ?%")
 
 
 def duration(text: str) -> float | None:
-    """Seconds of `90s`, `50m`, `1h30m` or `2.5 h`; None for what is none, or nothing at all."""
+    """Seconds of `90`, `90s`, `50m`, `1h30m` or `2.5 h`; None for what is none."""
     words = text.strip()
+    if _NUMBER.fullmatch(words):
+        return float(words)
     parts = _PART.findall(words)
     if _PART.sub("", words).strip() or not parts:
         return None
-    return sum(float(number) * _UNITS[unit] for number, unit in parts) or None
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def shown(seconds: float) -> str:
+    """The shortest text that `duration` reads as this: `90s`, `10m`, `24h`."""
+    unit = next((unit for unit in ("h", "m") if seconds and seconds % _UNITS[unit] == 0), "s")
+    return f"{seconds / _UNITS[unit]:g}{unit}"
 
 
 def time_of_day(text: str) -> datetime.time | None:

@@ -59,6 +59,13 @@ def _unhurried(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)  # what has become a FIFO meanwhile keeps nobody waiting
 
 
+def _mapping(value: object, allowed: str) -> object:
+    """`value`, if it is a mapping. Raises `PydanticCustomError`."""
+    if not isinstance(value, dict):
+        raise wrong(f"must be {allowed}")
+    return value
+
+
 class Sharpen(Section):
     """Unsharp masking."""
 
@@ -68,11 +75,23 @@ class Sharpen(Section):
         steps.Sharpen, "threshold", "Levels, of 255; what differs by less is left alone."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _is_a_mapping(cls, value: object) -> object:
+        return _mapping(value, "left out or {radius: 1, amount: 60, threshold: 2}")
+
 
 class Blur(Section):
     """Gaussian blur."""
 
     radius: Annotated[float, Number(0.1, 1000)] = field_of(steps.Blur, "radius", "Its standard deviation, in pixels.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_a_number(cls, value: object) -> object:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return {"radius": value}
+        return _mapping(value, "a number of pixels or {radius: 3}")
 
 
 class Greyscale(Section):
@@ -101,6 +120,11 @@ class Watermark(Section):
         steps.Watermark, "margin", "From the edges it stands at: pixels, or per cent of the rendition's shorter side."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _is_a_mapping(cls, value: object) -> object:
+        return _mapping(value, "a mapping such as {picture: logo.png} or {text: Ada}")
+
     @model_validator(mode="after")
     def _is_one_of_both(self) -> Watermark:
         if (self.picture is None) == (self.text is None):
@@ -127,8 +151,6 @@ class OneStep(Section):
             raise wrong(f"must be one step, {', '.join(names)}, or one of these with what it is told")
         ((name, told),) = value.items()
         name = {"grayscale": "greyscale"}.get(name, name)
-        if name == "blur" and isinstance(told, int | float):
-            told = {"radius": told}
         if name not in names:
             raise wrong(f"must be one of {', '.join(names)}", " ".join(names))
         return {name: {} if told is None else told}

@@ -19,6 +19,7 @@ FIELDS = OF_THE_SOURCE + OF_THE_RENDITION
 OURS = ".pipeline"  # the manifest's folder; temporary files start with it too
 
 _TOKENS = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[{}]|[^{}]+")
+_WITH_EXTENSION = re.compile(r"(?:\.\{ext\}|\.\{source_ext\}|\{name\}|\.\w+)$")
 _MAY_BE_EMPTY = frozenset({"dir", "source_ext"})
 _UNTAMED = ("/.", "//", "/\0", "\0.", "\0/", "\0\0")  # what paths with NULs around them hold if one is to be tamed
 
@@ -55,6 +56,11 @@ class Template:
     def fields(self) -> frozenset[str]:
         """The names of the fields that it uses."""
         return frozenset(value for is_field, value in self.pieces if is_field)
+
+    @property
+    def has_extension(self) -> bool:
+        """Whether the names that it makes end with an extension: the target's, the source's or its own."""
+        return _WITH_EXTENSION.search(self.text) is not None
 
     def lacks(self, spec: Spec) -> str | None:
         """The field that this template uses and `spec` has no value for, if there is one."""

@@ -151,9 +151,12 @@ class TargetName:
         if not isinstance(value, str):
             raise wrong("must be a template such as {dir}/{stem}-{rendition}.{ext}")
         try:
-            return Template.parse(value).text
+            template = Template.parse(value)
         except ValueError as error:
             raise rule(str(error)) from None
+        if not template.has_extension:
+            raise rule("makes names without an extension, which no browser knows; end it with .{ext}")
+        return template.text
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.parse)

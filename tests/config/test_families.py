@@ -64,6 +64,22 @@ def test_what_only_some_formats_know_is_for_those(tmp_path: Path) -> None:
     assert [(one.quality, one.progressive) for one in specs] == [(70, None), (None, None), (70, True)]
 
 
+def test_a_family_of_several_widths_has_one_shape(tmp_path: Path) -> None:
+    (tmp_path / "it.yaml").write_text(
+        "source: photos\ntarget: made\nrenditions:\n"
+        "  a: {widths: [100, 200], height: 50, fit: cover}\n"
+        "  b: {widths: [100, 200], aspect: 2:1, fit: cover}\n"
+        "  c: {widths: [100], height: 50, fit: cover}\n"
+        "  d: {widths: [100, 200], height: 500}\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "it.yaml")
+    assert str(caught.value).removeprefix(str(tmp_path / "it.yaml")) == (
+        ":4:27: renditions.a.height: gives each of the widths another shape; write aspect: 16:9 "
+        "in its place, or one width"
+    )
+
+
 def test_a_family_has_placeholders_and_others_if_asked(tmp_path: Path) -> None:
     assert _config(tmp_path, "  hero: {widths: [5]}\n").placeholder
     assert not _config(tmp_path, "  hero: {width: 5}\n").placeholder
@@ -137,7 +153,7 @@ def test_what_is_wrong_with_a_family_is_told_where_it_stands(tmp_path: Path, tex
 
 def test_two_formats_need_their_extension_in_the_name(tmp_path: Path) -> None:
     (tmp_path / "it.yaml").write_text(
-        "source: photos\ntarget: {path: made, name: '{stem}-{rendition}'}\nrenditions: {a: {formats: [png, gif]}}\n"
+        "source: photos\ntarget: {path: made, name: '{stem}-{rendition}.img'}\nrenditions: {a: {formats: [png, gif]}}\n"
     )
     with pytest.raises(ConfigError, match=r"3:14: renditions.a: would make the same files as \"a-png\"; put {ext}"):
         load(tmp_path / "it.yaml")

@@ -310,3 +310,14 @@ def in_yaml(value: object) -> str:
     return {"None": "null", "True": "true", "False": "false", "nan": ".nan", "inf": ".inf", "-inf": "-.inf"}.get(
         str(value), str(value)
     )
+
+
+def test_seconds_and_durations_are_the_same_everywhere(tmp_path: Path) -> None:
+    (tmp_path / "it.yaml").write_text(
+        "source: {path: photos, settle: 10m}\ntarget: made\nrenditions: {a: {}}\n"
+        "max_runtime: 3600\nlimits: {seconds: 1m30s, read: '90'}\nnotify: {command: {run: [ls], timeout: 1m}}\n"
+    )
+    config = load(tmp_path / "it.yaml")
+    assert (config.source.settle, config.max_runtime, config.limits.seconds, config.limits.read) == (600, 3600, 90, 90)
+    assert config.notify.command is not None
+    assert config.notify.command.timeout == 60

@@ -105,7 +105,16 @@ def test_each_way_to_write_a_value_is_read(tmp_path: Path, written: str, wanted:
             'renditions.a.steps[0]: must be one of sharpen, blur, greyscale, watermark (got "sharpn"',
         ),
         ("{steps: [{blur: 1, sharpen: 2}]}", "renditions.a.steps[0]: must be one step, sharpen, blur, "),
-        ("{steps: [blur, {blur: x}]}", "renditions.a.steps[1].blur: must be a mapping with keys below it"),
+        (
+            "{steps: [{sharpen: 3}]}",
+            "renditions.a.steps[0].sharpen: must be left out or {radius: 1, amount: 60, threshold",
+        ),
+        ("{steps: [{watermark: a.png}]}", "renditions.a.steps[0].watermark: must be a mapping such as {picture: logo"),
+        ("{steps: [{blur: true}]}", "renditions.a.steps[0].blur: must be a number of pixels or {radius: 3} (got true)"),
+        (
+            "{steps: [blur, {blur: x}]}",
+            'renditions.a.steps[1].blur: must be a number of pixels or {radius: 3} (got "x")',
+        ),
         ("{steps: [{blur: {radius: x}}]}", "renditions.a.steps[0].blur.radius: must be a number from 0.1 to 1000"),
         ("{steps: [{sharpen: {amout: 3}}]}", "renditions.a.steps[0].sharpen.amout: is no key that is known; did you"),
         ("{steps: [{watermark: {}}]}", "renditions.a.steps[0].watermark: must have either a picture or a text"),

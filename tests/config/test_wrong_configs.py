@@ -186,7 +186,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     ),
     "a negative settle": (
         "source: {path: photos, settle: -1}\ntarget: made\nrenditions: {a: {}}\n",
-        [":1:32: source.settle: must be a number of seconds from 0 to 604800 (got -1)"],
+        [":1:32: source.settle: must be seconds, or a duration such as 10m or 1h30m, from 0s to 168h (got -1)"],
     ),
     "target is source": (
         "source: photos\ntarget: ./photos/\nrenditions: {a: {}}\n",
@@ -479,7 +479,15 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     ),
     "seconds that are no number": (
         GOOD + "limits: {seconds: .nan}\n",
-        [":5:19: limits.seconds: must be a number of seconds from 0.1 to 86400 (got .nan)"],
+        [":5:19: limits.seconds: must be seconds, or a duration such as 10m or 1h30m, from 0.1s to 24h (got .nan)"],
+    ),
+    "seconds that are a word": (
+        GOOD + "max_runtime: soon\n",
+        [':5:14: max_runtime: must be seconds, or a duration such as 10m or 1h30m, from 0.1s to 8784h (got "soon")'],
+    ),
+    "a name whose last part has no extension at its end": (
+        "source: photos\ntarget: {path: made, name: '{dir}.d/{stem}.{ext}-{rendition}'}\nrenditions: {a: {}}\n",
+        [":2:28: target.name: makes names without an extension, which no browser knows; end it with .{ext}"],
     ),
     "a limit that another section has": (
         GOOD + "limits: {queue: 3}\n",
@@ -532,7 +540,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     # Everything at once
     "many errors, in the order of the file": (
         (
-            "sources: photos\ntarget: {path: made, name: '{stem}'}\nrenditions:\n  a: {width: 1, fit: crop}\n"
+            "sources: photos\ntarget: {path: made, name: '{stem}.jpg'}\nrenditions:\n  a: {width: 1, fit: crop}\n"
             "  b: {width: 2}\n  c: {height: 2}\nlimits: {frames: 0}\nlimits: {}\n"
         ),
         [

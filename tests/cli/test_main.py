@@ -1,0 +1,41 @@
+"""What is said of a command line that makes no sense, and where both ways of writing a time are taken."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from pipeline.cli.main import _status_of
+from pipeline.cli.options import Duration
+from pipeline.errors import ExitStatus
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("run --dry-run c.yaml", "No such option '--dry-run'. `pipeline plan CONFIG` shows what a run would do"),
+        ("run --forse c.yaml", "No such option '--forse'."),
+        ("run --prun c.yaml", "No such option '--prun'."),
+        ("run --adopted c.yaml", "No such option '--adopted'."),
+        ("prune --deleted c.yaml", "No such option '--deleted'."),
+        ("prune --forc c.yaml", "No such option '--forc'."),
+        ("run --limits 3 c.yaml", "No such option '--limits'. Did you mean '--limit'?"),
+    ],
+)
+def test_an_option_that_deletes_or_forces_is_never_suggested(
+    line: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _status_of(line.split()) == ExitStatus.USAGE
+    where = f"pipeline {line.split(maxsplit=1)[0]}"
+    assert capsys.readouterr().err == f"{where}: {said} (see `{where} --help`)\n"
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90.0), ("90s", 90.0), ("1h30m", 5400.0), ("2.5", 2.5)])
+def test_options_take_seconds_and_durations(text: str, seconds: float) -> None:
+    assert Duration(2, 7200).convert(text, None, None) == seconds
+
+
+@pytest.mark.parametrize("text", ["1", "3h", "soon", "", "nan", "-5"])
+def test_what_is_no_duration_within_bounds_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="from 2s to 2h"):
+        Duration(2, 7200).convert(text, None, None)
