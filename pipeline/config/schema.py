@@ -6,7 +6,7 @@ that the program uses (`model.Spec`, `model.Limits`, `settings`).
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     Field,
@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
-from pipeline.config.kinds import BYTES, LIKE_BYTES, PIXELS, Amount, Flag, Json, OneOf, Seconds, Whole, wrong
+from pipeline.config.kinds import BYTES, LIKE_BYTES, PIXELS, Amount, Flag, Json, OneOf, Says, Seconds, Whole, wrong
 from pipeline.config.notify import Notify
 from pipeline.config.rendition import Rendition
 from pipeline.config.running import Failures, MaxRuntime, Until
@@ -68,8 +68,12 @@ class Source(Folder):
     exclude: list[Annotated[str, Glob()]] = field_of(
         SourceSettings, "exclude", "Globs for what is left out, beside dot files and the like that always are."
     )
-    follow_symlinks: Flag = field_of(
-        SourceSettings, "follow_symlinks", "Whether links to files and folders are followed."
+    follow_symlinks: Annotated[
+        Annotated[bool, Field(strict=True)] | Literal["anywhere"], Says("must be true, false or anywhere")
+    ] = field_of(
+        SourceSettings,
+        "follow_symlinks",
+        "Whether links to files and folders are followed; true: within the source. Never into /proc, /sys, /dev.",
     )
     settle: Annotated[float, Seconds(0, 7 * 86_400)] = field_of(
         SourceSettings,

@@ -7,6 +7,7 @@ import enum
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pipeline.model import Limits, Spec
 
@@ -46,7 +47,7 @@ class SourceSettings:
     path: Path
     include: tuple[str, ...] = ()  # empty: everything
     exclude: tuple[str, ...] = ()  # beside those that are always excluded
-    follow_symlinks: bool = False
+    follow_symlinks: bool | Literal["anywhere"] = False  # True: within the source
     settle: float = 0.0  # seconds; a file younger than this is deferred
 
 

@@ -19,7 +19,7 @@ source: @SOURCE@
 #   path: @SOURCE@
 #   include: ["*.{jpg,png}"]      # also X.JPG; default: every file that is a picture, whatever its name
 #   exclude: ["drafts/**"]        # beside dot files and the like, which are always left out
-#   follow_symlinks: false
+#   follow_symlinks: false        # true: within the folder; or anywhere
 #   settle: 0                     # seconds; younger files are left for the next run
 
 target: @TARGET@

@@ -20,6 +20,7 @@ from pipeline.sources.copying import begun
 from pipeline.sources.descent import Descent
 from pipeline.sources.fingerprint import check_same, fingerprint, settled
 from pipeline.sources.globs import Globs
+from pipeline.sources.links import Links
 from pipeline.sources.marks import NO_FILE, Mark, marks
 from pipeline.sources.source import Folder, Grown, Picture, Unsupported, Vanished
 from pipeline.sources.walk import Walk
@@ -39,7 +40,9 @@ class LocalSource:
         self._unfinished = exclusion.unfinished(settings.include)
         self._opened: Descent | None = None
         self._buffers = Buffers(kept)
-        follow = 0 if settings.follow_symlinks else os.O_NOFOLLOW
+        self._follow = bool(settings.follow_symlinks)
+        self._links: Links | None = None  # how far they are followed
+        follow = 0 if self._follow else os.O_NOFOLLOW
         self._flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | follow
 
     def check(self) -> None:
@@ -56,8 +59,8 @@ class LocalSource:
     def folders(self, apart: Sequence[Path]) -> Iterator[Folder]:
         """Everything there is by name; see `Source`. Raises `ConfigError` where the source is one of those `apart`."""
         identities, paths = self._passed_over(apart)
-        follow = self._settings.follow_symlinks
-        walk = Walk(self._descent(), self._include, self._exclude, follow=follow, unfinished=self._unfinished)
+        descent = self._descent()
+        walk = Walk(descent, self._include, self._exclude, links=self._links, unfinished=self._unfinished)
         for folder in walk.folders(identities, paths):
             if folder.error and not folder.path:
                 raise SourceTrouble(f"the source {self._settings.path} cannot be listed: {folder.error.detail}")
@@ -77,7 +80,7 @@ class LocalSource:
             opened = self._descent().to(folder)  # kept: it is closed when nobody holds it
         except OSError:
             return [NO_FILE] * len(names)
-        return marks(opened.number, names, follow=self._settings.follow_symlinks)
+        return marks(opened.number, names, follow=self._follow)
 
     def kind(self, source: str) -> str | None:
         """The format by the first bytes; None also for what cannot be read."""
@@ -193,7 +196,9 @@ class LocalSource:
                 raise SourceTrouble(f"the source {path} is not a folder") from error
             except OSError as error:
                 raise SourceTrouble(f"the source {path} cannot be opened: {error.strerror}") from error
-            self._opened = Descent(Descriptor(number), follow=self._settings.follow_symlinks)
+            if self._follow:
+                self._links = Links(number, anywhere=self._settings.follow_symlinks == "anywhere")
+            self._opened = Descent(Descriptor(number), follow=self._follow)
         return self._opened
 
     def _open(self, source: str) -> int:
@@ -201,18 +206,24 @@ class LocalSource:
         folder, _, name = source.rpartition("/")
         descent = self._descent()
         try:
-            opened = descent.to(folder)  # kept: it is closed when nobody holds it
-            return os.open(name, self._flags, dir_fd=opened.number)
+            return self._open_in(descent.to(folder), name)
         except OSError as error:
             if error.errno not in _GONE:
                 raise
             descent.forget(folder)  # it may have been replaced since it was opened
-            opened = descent.to(folder)
-            return os.open(name, self._flags, dir_fd=opened.number)
+            return self._open_in(descent.to(folder), name)
+
+    def _open_in(self, folder: Descriptor, name: str) -> int:
+        """As `os.open`; the folder stays open as long as it is held. Raises ELOOP where a link leads out of reach."""
+        descriptor = os.open(name, self._flags, dir_fd=folder.number)
+        if self._links is not None and (why := self._links.refused(descriptor)):
+            os.close(descriptor)
+            raise OSError(errno.ELOOP, why)
+        return descriptor
 
     def _stat(self, name: str, opened: Descriptor, *, has_sidecar: bool = False) -> Stat | None:
         try:
-            found = os.stat(name, dir_fd=opened.number, follow_symlinks=self._settings.follow_symlinks)
+            found = os.stat(name, dir_fd=opened.number, follow_symlinks=self._follow)
         except OSError:
             return None
         if not modes.S_ISREG(found.st_mode):

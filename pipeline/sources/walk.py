@@ -17,6 +17,7 @@ from pipeline.folder import Descriptor
 from pipeline.sources import exclusion
 from pipeline.sources.descent import Descent
 from pipeline.sources.globs import Globs
+from pipeline.sources.links import Links
 from pipeline.sources.sidecar import SUFFIX, is_sidecar_name
 from pipeline.sources.source import Folder
 
@@ -33,9 +34,9 @@ class Walk:
     """One pass over the tree below the folder that `descent` starts from.
 
     `apart` holds folders, by device and inode and by relative path, that are passed over: the target, above all.
-    With `follow`, links to files are files, and a linked folder is walked where no other way led to it: every folder
-    is listed once, in its own place if that is in the tree. That ends every loop, and it keeps ten links to each other
-    from making ten thousand folders.
+    Where links are followed, those to files are files, and a linked folder is walked where no other way led to it:
+    every folder is listed once, in its own place if that is in the tree. That ends every loop, and it keeps ten links
+    to each other from making ten thousand folders.
     """
 
     def __init__(
@@ -44,14 +45,16 @@ class Walk:
         include: Globs,
         exclude: Globs,
         *,
-        follow: bool,
+        links: Links | None = None,
         unfinished: tuple[str, ...] = exclusion.UNFINISHED,
     ) -> None:
-        """Files whose names end like one of `unfinished` are passed over."""
+        """`links`: how far they are followed; None: nowhere. Files whose names end like one of `unfinished` are passed
+        over.
+        """
         self._descent = descent
         self._include = include
         self._exclude = exclude
-        self._follow = follow
+        self._links = links
         self._unfinished = unfinished
         self._last = frozenset("".join(ending[-1] + ending[-1].upper() for ending in unfinished))
         self._ignored: dict[str, Globs] = {}  # what the `.pipelineignore` of a folder says, by the folder's path
@@ -74,7 +77,9 @@ class Walk:
                 identity = (found.st_dev, found.st_ino)
                 if identity in seen:
                     continue
-                if self._follow:
+                if self._links is not None:
+                    if path and self._links.refused(opened.number):  # something else by now than when it was listed
+                        continue
                     seen.add(identity)
                 folder, below, linked = self._list(path, opened)
             except OSError as error:
@@ -133,7 +138,7 @@ class Walk:
                 if entry.is_dir(follow_symlinks=False):
                     found.folders.append(name)
                     continue
-                kind = None if entry.is_file(follow_symlinks=False) else self._kind(entry)
+                kind = None if entry.is_file(follow_symlinks=False) else self._kind(entry, opened)
                 if kind == "":
                     found.linked.append(name)
                 elif name[-1] in last and name.lower().endswith(
@@ -161,13 +166,17 @@ class Walk:
                 excluding.append((prefix[len(above) + 1 :], globs))
         return _Wanted(prefix, self._include, excluding)
 
-    def _kind(self, entry: os.DirEntry[str]) -> str | None:
+    def _kind(self, entry: os.DirEntry[str], opened: Descriptor) -> str | None:
         """What an entry is that is neither a file nor a folder: None for a link to a file, "" for one to a folder."""
         link = entry.is_symlink()
-        if link and not self._follow:
+        if link and self._links is None:
             return "a symbolic link"
         try:
             mode = entry.stat(follow_symlinks=link).st_mode
+            if self._links is not None and (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                refused = self._links.refused_name(entry.name, opened.number)
+                if refused:
+                    return refused
         except OSError:
             return "a broken symbolic link" if link else "gone"
         if stat.S_ISREG(mode):

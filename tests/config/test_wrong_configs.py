@@ -182,7 +182,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     ),
     "a link switch in yesterday's YAML": (
         "source: {path: photos, follow_symlinks: no}\ntarget: made\nrenditions: {a: {}}\n",
-        [':1:41: source.follow_symlinks: must be true or false (got "no")'],
+        [':1:41: source.follow_symlinks: must be true, false or anywhere (got "no")'],
     ),
     "a negative settle": (
         "source: {path: photos, settle: -1}\ntarget: made\nrenditions: {a: {}}\n",

@@ -103,6 +103,13 @@ def test_links_lead_nowhere_unless_they_are_asked_for(world: World, settled: Non
     shutil.rmtree(world.target)
     world.configure(world.text.replace("source: photos", "source: {path: photos, follow_symlinks: true}"))
     assert world.run().status == ExitStatus.OK
+    assert sorted(world.tree()) == ["a/x-thumb.jpg"]
+    for name in ("out.jpg", "folder", "up"):
+        assert told(world)[name] == ("skipped", "a symbolic link that leads out of the source")
+
+    shutil.rmtree(world.target)
+    world.configure(world.text.replace("follow_symlinks: true", "follow_symlinks: anywhere"))
+    assert world.run().status == ExitStatus.OK
     found = told(world)
     assert found["out.jpg"] == found["folder/secret.jpg"] == ("done", "")
     assert found["loop.jpg"] == found["gone.jpg"] == ("skipped", "a broken symbolic link")

@@ -204,6 +204,27 @@ def test_links_are_read_where_they_are_asked_for(root: Path) -> None:
     assert local(root).stats("b", ["x.jpg"]) == [None]
 
 
+@pytest.mark.parametrize("where", ["the file", "its folder"])
+def test_a_link_out_of_the_source_that_took_a_pictures_place_is_not_read(
+    root: Path, tmp_path_factory: pytest.TempPathFactory, where: str
+) -> None:
+    source = local(root, follow_symlinks=True)
+    stat = at(source, "a/x.jpg")
+    outside = tmp_path_factory.mktemp("elsewhere") / "outside"
+    (root / "a").rename(outside)
+    if where == "its folder":
+        (root / "a").symlink_to(outside)
+    else:
+        (root / "a").mkdir()
+        (root / "a/x.jpg").symlink_to(outside / "x.jpg")
+    source = local(root, follow_symlinks=True)
+    with pytest.raises(Vanished, match="leads out of the source"):
+        source.read("a/x.jpg", stat, Limits())
+    assert source.kind("a/x.jpg") is None
+    with local(root, follow_symlinks="anywhere").read("a/x.jpg", stat, Limits()) as picture:
+        assert picture.size == len(JPEG)
+
+
 # -- changing while it is read
 
 

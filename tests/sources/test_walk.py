@@ -10,6 +10,7 @@ import pytest
 from pipeline.config.settings import SourceSettings
 from pipeline.errors import ConfigError, ErrorKind, SourceTrouble
 from pipeline.folder import Descriptor
+from pipeline.sources import links
 from pipeline.sources.descent import Descent
 from pipeline.sources.globs import Globs
 from pipeline.sources.local import LocalSource
@@ -110,9 +111,41 @@ def test_followed_links_lead_to_files_and_folders_but_never_round_in_circles(tmp
     (root / "b/self").symlink_to("self")
     (root / "0out").symlink_to(outside)
     (root / "z.jpg").symlink_to("a/x.jpg")
-    found = source(root, follow_symlinks=True)
+    found = source(root, follow_symlinks="anywhere")
     assert listed(found) == ["z.jpg", "0out/o.jpg", "0out/deep/p.jpg", "a/x.jpg", "b/y.jpg"]
     assert skipped(found.folders(())) == {"b/self": "a broken symbolic link"}
+    within = source(root, follow_symlinks=True)
+    assert listed(within) == ["z.jpg", "a/x.jpg", "b/y.jpg"]
+    out = "a symbolic link that leads out of the source"
+    assert skipped(within.folders(())) == {"b/self": "a broken symbolic link", "0out": out}
+
+
+@pytest.mark.parametrize("follow", [True, "anywhere"])
+def test_no_link_leads_to_what_the_kernel_shows_as_files(tmp_path: Path, follow: object) -> None:
+    lay(tmp_path, "root/a.jpg", "outside/proc/b.jpg")
+    for name, to in (("p", "/proc"), ("self", "/proc/self"), ("s.jpg", "/proc/self/status"), ("d", "/dev/")):
+        (tmp_path / "root" / name).symlink_to(to)
+    (tmp_path / "root/outside").symlink_to("../outside")
+    out = {} if follow == "anywhere" else {"outside": "a symbolic link that leads out of the source"}
+    assert skipped(source(tmp_path / "root", follow_symlinks=follow).folders(())) == {
+        "d": "a symbolic link into /dev",
+        "p": "a symbolic link into /proc",
+        "self": "a symbolic link into /proc",
+        "s.jpg": "a symbolic link into /proc",
+        **out,
+    }
+
+
+def test_a_folder_of_the_kernels_is_not_entered_by_way_of_one_above_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay(tmp_path, "root/a.jpg", "outside/b.jpg", "kernel/c.jpg")
+    (tmp_path / "root/all").symlink_to("..")
+    monkeypatch.setattr(links, "SYSTEM", (str(tmp_path / "kernel"),))
+    found = listed(source(tmp_path / "root", follow_symlinks="anywhere"))
+    assert found == ["a.jpg", "all/outside/b.jpg"]
+    inside = listed(source(tmp_path / "kernel", follow_symlinks=True))
+    assert inside == ["c.jpg"], "unless it is the source itself"
 
 
 def test_links_to_each_other_do_not_multiply(tmp_path: Path) -> None:
@@ -137,7 +170,7 @@ def test_the_target_is_no_input_by_whatever_way_it_is_reached(tmp_path: Path) ->
 def test_a_target_that_is_made_while_the_source_is_listed_is_known_by_its_path(tmp_path: Path) -> None:
     lay(tmp_path, "a.jpg", "thumbs/a-thumb.jpg", "thumbs2/b.jpg")
     descent = Descent(Descriptor(os.open(tmp_path, os.O_RDONLY)), follow=False)
-    walk = Walk(descent, Globs(()), Globs(()), follow=False)
+    walk = Walk(descent, Globs(()), Globs(()))
     assert [folder.path for folder in walk.folders((), ["thumbs"])] == ["", "thumbs2"]
 
 
