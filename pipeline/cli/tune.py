@@ -41,10 +41,22 @@ _FORMAT = "{desc} {percentage:3.0f}% {bar} {elapsed}{postfix}"
     is_flag=True,
     help="Try `processes: 0`, too: pictures are rendered without limits, blame or confinement.",
 )
-@click.option("--write", is_flag=True, help="Put the result into the config's workers; comments and order stay.")
+@click.option(
+    "--write",
+    is_flag=True,
+    help="Put the result into the config's workers, where it is certain; comments and order stay.",
+)
+@click.option("--force", is_flag=True, help="With --write: also where it is not certain.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 def command(
-    config: Path, only: tuple[str, ...], seconds: float, seed: int, in_threads: bool, write: bool, as_json: bool
+    config: Path,
+    only: tuple[str, ...],
+    seconds: float,
+    seed: int,
+    in_threads: bool,
+    write: bool,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Measure which workers make the renditions of CONFIG fastest. Changes no picture; the config only with --write.
 
@@ -55,12 +67,15 @@ def command(
     from pipeline.config.load import checked, read_text
     from pipeline.run.tune.tuning import TuneOptions, tune
 
+    if force and not write:
+        raise click.UsageError("--force is for --write: nothing else is held back")
     text = read_text(config)
     settings = checked(text, config)
     with _Bar(config.stem) as bar:
         tuning = tune(settings, TuneOptions(seconds, seed, only, in_threads), bar.watch)
     wanted = tuning.settings(settings.workers)
-    written = write and write_workers(settings, text, wanted)
+    doubtful = wanted != settings.workers and not tuning.outcome.clear
+    written = write and (force or not doubtful) and write_workers(settings, text, wanted)
     if as_json:
         tell(json.dumps(_plain(tuning, wanted, written=written)))
         return
@@ -69,7 +84,9 @@ def command(
     tell("")
     for line in _sentences(tuning):
         tell(line)
-    if write:
+    if write and doubtful and not written:
+        complain(f"{config}: left as it is, because {_workers(wanted)} is not certain to be faster")
+    elif write:
         complain(f"{config}: {'now says' if written else 'says already'} {_workers(wanted)}")
     elif wanted != settings.workers:
         complain(f"to have it: workers: {{{_workers(wanted)}}}, or pipeline tune --write {config}")

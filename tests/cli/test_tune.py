@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+import click
 import pytest
 
 from pipeline.cli import tune
@@ -63,6 +65,9 @@ def test_the_table_marks_the_choice_and_draws_the_rates() -> None:
     assert all(len(line) <= 100 for line in lines)
 
 
+CERTAIN = replace(MORE, outcome=replace(MORE.outcome, clear=True))
+
+
 @pytest.fixture
 def measured(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr("pipeline.run.tune.tuning.tune", lambda *_: MORE)
@@ -81,7 +86,22 @@ def test_nothing_is_written_unless_it_was_asked_for(measured: World, capsys: pyt
     assert "threads: 32, processes: 2, queue: 64" in err
 
 
-def test_the_choice_goes_into_the_config(measured: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_not_certain_is_written_by_force_only(measured: World, capsys: pytest.CaptureFixture[str]) -> None:
+    before = measured.config_path.read_bytes()
+    _, err = run(measured, capsys, "--write")
+    assert "left as it is, because threads: 32, processes: 2, queue: 64 is not certain" in err
+    assert measured.config_path.read_bytes() == before
+    assert json.loads(run(measured, capsys, "--write", "--json")[0])["written"] is False
+    _, err = run(measured, capsys, "--write", "--force")
+    assert "now says threads: 32" in err
+    with pytest.raises(click.UsageError, match="--force is for --write"):
+        run(measured, capsys, "--force")
+
+
+def test_the_choice_goes_into_the_config(
+    measured: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pipeline.run.tune.tuning.tune", lambda *_: CERTAIN)
     measured.configure(f"# mine\n{measured.text}workers: {{threads: auto}} # how many\n")
     _, err = run(measured, capsys, "--write")
     assert measured.config_path.read_text().endswith("workers: {threads: 32, processes: 2} # how many\n")
@@ -92,7 +112,7 @@ def test_the_choice_goes_into_the_config(measured: World, capsys: pytest.Capture
 
 
 def test_json_has_every_figure(measured: World, capsys: pytest.CaptureFixture[str]) -> None:
-    out, _ = run(measured, capsys, "--json", "--write")
+    out, _ = run(measured, capsys, "--json", "--write", "--force")
     found = json.loads(out)
     assert found["workers"] == {"threads": 32, "processes": 2, "queue": 64}
     assert found["written"] is True
