@@ -7,6 +7,7 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 from pipeline.cli.console import complain, on_terminal, size
+from pipeline.cli.redrawing import redrawn
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -66,11 +67,7 @@ class ProgressBar:
         if not self._wanted:
             return
         if self._bar is None:
-            from tqdm import tqdm
-
-            self._bar = tqdm(
-                desc=self._title, unit="B", unit_scale=True, leave=False, dynamic_ncols=True, bar_format=_FORMAT
-            )
+            self._bar = redrawn(self._title, _FORMAT, unit="B", unit_scale=True)
         self._bar.total = max(progress.bytes_expected, progress.bytes_done)
         self._bar.n = progress.bytes_done
         failed = f", {progress.failed} failed" if progress.failed else ""

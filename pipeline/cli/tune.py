@@ -11,6 +11,7 @@ import click
 
 from pipeline.cli.console import complain, count, on_terminal, size, tell
 from pipeline.cli.options import Duration, config_argument, only_option
+from pipeline.cli.redrawing import redrawn
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -112,9 +113,7 @@ class _Bar:
         if not on_terminal():
             return
         if self._bar is None:
-            from tqdm import tqdm
-
-            self._bar = tqdm(desc=self._title, total=1.0, leave=False, dynamic_ncols=True, bar_format=_FORMAT)
+            self._bar = redrawn(self._title, _FORMAT, total=1.0)
         self._bar.n = min(1.0, share)
         self._bar.set_postfix_str(f"best so far: {_said(best)}", refresh=True)
 
