@@ -17,10 +17,16 @@ from dataclasses import dataclass
 from pipeline.manifest.names import to_bytes, to_name
 
 _ROWS = 1000  # of a page
+_CURRENT = (
+    "EXISTS (SELECT 1 FROM source s JOIN rendition r ON r.source = s.id"
+    " WHERE s.path = c.source AND r.name = c.rendition AND r.target = c.path)"
+)
+_INSERT = (
+    f"INSERT INTO claim AS c (fold, path, source, rendition) VALUES (?, ?, ?, ?) ON CONFLICT (fold, path) "  # noqa: S608
+    f"DO UPDATE SET source = excluded.source, rendition = excluded.rendition WHERE NOT {_CURRENT}"
+)
 _PAGE = (
-    "SELECT c.fold, c.path, c.source, c.rendition, c.size, c.mtime_ns, c.sha256, EXISTS ("
-    "  SELECT 1 FROM source s JOIN rendition r ON r.source = s.id"
-    "  WHERE s.path = c.source AND r.name = c.rendition AND r.target = c.path) "
+    f"SELECT c.fold, c.path, c.source, c.rendition, c.size, c.mtime_ns, c.sha256, {_CURRENT} "  # noqa: S608
     "FROM claim c WHERE (c.fold, c.path) > (?, ?) ORDER BY c.fold, c.path LIMIT ?"
 )
 
@@ -86,10 +92,11 @@ def lookalikes(connection: sqlite3.Connection, target: str) -> list[str]:
 
 
 def insert(connection: sqlite3.Connection, claims: Iterable[Claim]) -> None:
-    """Claim, inside a transaction of the caller. A path that is ours already moves to its new source and rendition."""
+    """Claim, inside a transaction of the caller. A path that is ours already moves to its new source and rendition,
+    unless a remembered rendition has it: `a.jxl`, which cannot be decoded, may be tried when `a.jpg` has made it.
+    """
     connection.executemany(
-        "INSERT INTO claim (fold, path, source, rendition) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT (fold, path) DO UPDATE SET source = excluded.source, rendition = excluded.rendition",
+        _INSERT,
         ((fold(c.target), to_bytes(c.target), to_bytes(c.source), c.rendition) for c in claims),
     )
 

@@ -36,6 +36,17 @@ class Naming:
         """The same for each of the specs: the paths of all `names`."""
         return self._template.columns(folder, names, self.specs, keep_extension=self._keep_extension)
 
+    def could_tell_apart(self, source: str, other: str) -> bool:
+        """Whether `keep_extension`, where it was not chosen, would give the sources targets that differ."""
+        if self._keep_extension:
+            return False
+        parts = (path.rpartition("/") for path in (source, other))
+        one, another = (
+            set(folds(self._template.targets(folder, (name,), self.specs, keep_extension=True)[0]))
+            for folder, _, name in parts
+        )
+        return one.isdisjoint(another)
+
 
 def name_hash(target: str) -> int:
     """The 64-bit hash of a target's fold key; another in every process."""
@@ -96,14 +107,25 @@ def makers(sources: Iterable[str], naming: Naming, wanted: Container[int], is_pi
     return found
 
 
-def collisions(found: Makers) -> dict[str, PictureError]:
+def collisions(found: Makers, naming: Naming) -> dict[str, PictureError]:
     """The error of each source that shares a target with another (or with itself, in two renditions)."""
     errors: dict[str, PictureError] = {}
     for sharing in found.values():
         if len(sharing) < 2:
             continue
         for number, (source, target) in enumerate(sharing):
-            other = sharing[0 if number else 1][0]
-            also = f"'{other}'" if other != source else "another of its renditions"
-            errors.setdefault(source, PictureError(ErrorKind.COLLISION, f"'{source}' and {also} would make '{target}'"))
+            other, theirs = sharing[0 if number else 1]
+            errors.setdefault(source, PictureError(ErrorKind.COLLISION, _shared(source, target, other, theirs, naming)))
     return errors
+
+
+def _shared(source: str, target: str, other: str, theirs: str, naming: Naming) -> str:
+    if other == source:
+        return f"two of its renditions would make '{target}'; put more fields into target.name"
+    way_out = "rename one of them"
+    if naming.could_tell_apart(source, other):
+        way_out = "target.on_collision: keep_extension keeps both"
+    if target == theirs:
+        return f"it and '{other}' would make '{target}'; {way_out}"
+    one_file = "one file where capitals or accents do not count"
+    return f"it would make '{target}', and '{other}' '{theirs}': {one_file}; {way_out}"

@@ -11,7 +11,7 @@ from pipeline.model import KnownSource, Stat, Status
 from pipeline.plan.counts import Counts
 from pipeline.plan.memory import Memory
 from pipeline.plan.naming import Makers, NameIndex, Naming, collisions, makers
-from pipeline.sources.magic import has_picture_name
+from pipeline.sources.magic import RARE_EXTENSIONS, extension, has_picture_name, not_decoded
 from pipeline.sources.source import Folder, Source
 
 _CHUNK = 1000  # names of which the targets are worked out at once
@@ -73,16 +73,22 @@ class Survey:
     def collisions(self) -> dict[str, PictureError]:
         """The error of every source that shares a target; nearly always there is none, and nothing is read."""
         repeated = self.index.repeated()
-        return collisions(self.makers(repeated)) if repeated else {}
+        return collisions(self.makers(repeated), self._naming) if repeated else {}
 
     def makers(self, hashes: Collection[int]) -> Makers:
         """The pictures that make targets with these hashes. Goes through all names once more."""
-        return makers(self._all_sources(), self._naming, hashes, self.is_picture)
+        return makers(self._all_sources(), self._naming, hashes, self._may_be_rendered)
 
     def _all_sources(self) -> Iterator[str]:
         for path in sorted(self.folders, key=os.fsencode):
             for names in _files(self.folders[path]):
                 yield from self.folders[path].sources(names)
+
+    def _may_be_rendered(self, source: str) -> bool:
+        """Whether it is a picture, and none of a format that is not decoded here: that one will make no target."""
+        if not self.is_picture(source):
+            return False
+        return extension(source) not in RARE_EXTENSIONS or self._source.kind(source) not in not_decoded()
 
     def is_picture(self, source: str) -> bool:
         """By its name, by what is remembered, or else by its first bytes. One that its sidecar says to skip is none."""

@@ -5,11 +5,17 @@ The main process looks no further than this: parsing hostile headers is a child'
 
 from __future__ import annotations
 
+import functools
+import importlib.util
+
 HEAD = 64  # bytes that `sniff` wants to see
 
-PICTURE_EXTENSIONS = frozenset(
+RARE_EXTENSIONS = frozenset({"heic", "heif", "heics", "heifs", "hif", "jp2", "j2k", "jxl"})
+"""Names of pictures that may be of a format which is not decoded here."""
+
+PICTURE_EXTENSIONS = RARE_EXTENSIONS | frozenset(
     {"jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "webp", "avif", "avifs", "tif", "tiff", "bmp", "dib", "ico"}
-    | {"heic", "heif", "heics", "heifs", "hif", "ppm", "pgm", "pbm", "pnm", "jp2", "j2k", "jxl"}
+    | {"ppm", "pgm", "pbm", "pnm"}
 )
 """Names that promise a picture: what cannot be decoded under such a name is a failure, not just unsupported."""
 
@@ -36,6 +42,12 @@ _PREFIXES = (
     (b"\0\0\0\x0cJXL \r\n\x87\n", "jxl"),
     (b"\xff\x0a", "jxl"),
 )
+
+
+@functools.cache
+def not_decoded() -> frozenset[str]:
+    """The formats that `sniff` knows and no installed library decodes: HEIF needs the extra `heif`."""
+    return frozenset({"jp2", "jxl"} if importlib.util.find_spec("pillow_heif") else {"jp2", "jxl", "heif"})
 
 
 def extension(source: str) -> str:

@@ -50,6 +50,15 @@ def test_only_claimed_names_are_ours_and_claiming_again_changes_nothing(tmp_path
         assert manifest.claimed(["a.jpg"]) == {"a.jpg"}, "a claim is durable"
 
 
+def test_a_claim_stays_with_the_picture_that_has_made_the_file(tmp_path: Path) -> None:
+    with opened(tmp_path) as manifest:
+        manifest.add(record("a.jpg"))
+        manifest.flush()
+        manifest.claim([Claim("a.jpg-thumb.jpg", "a.jxl", "thumb")])
+        (claim,) = manifest.claimed_files()
+    assert (claim.source, claim.current) == ("a.jpg", True)
+
+
 def test_a_claim_moves_to_the_source_that_now_makes_the_file(tmp_path: Path) -> None:
     with opened(tmp_path) as manifest:
         manifest.claim([Claim("a.webp", "a.png", "thumb")])

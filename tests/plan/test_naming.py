@@ -32,7 +32,7 @@ def found(sources: list[str], names: Naming) -> dict[str, str]:
         index.add(of(names, source))
     repeated = index.repeated()
     assert bool(repeated) == bool(makers(sources, names, repeated, lambda _: True))
-    errors = collisions(makers(sources, names, repeated, lambda source: not source.endswith(".xmp")))
+    errors = collisions(makers(sources, names, repeated, lambda source: not source.endswith(".xmp")), names)
     assert all(error.kind is ErrorKind.COLLISION for error in errors.values())
     return {source: error.detail for source, error in errors.items()}
 
@@ -60,10 +60,21 @@ def test_sources_that_would_make_one_target_are_found(sources: list[str], collid
 def test_both_names_and_the_target_are_told() -> None:
     errors = found(["a.jpg", "a.png", "a.webp"], naming())
     assert errors == {
-        "a.jpg": "'a.jpg' and 'a.png' would make 'a-thumb.jpg'",
-        "a.png": "'a.png' and 'a.jpg' would make 'a-thumb.jpg'",
-        "a.webp": "'a.webp' and 'a.jpg' would make 'a-thumb.jpg'",
+        "a.jpg": "it and 'a.png' would make 'a-thumb.jpg'; target.on_collision: keep_extension keeps both",
+        "a.png": "it and 'a.jpg' would make 'a-thumb.jpg'; target.on_collision: keep_extension keeps both",
+        "a.webp": "it and 'a.jpg' would make 'a-thumb.jpg'; target.on_collision: keep_extension keeps both",
     }
+
+
+def test_the_way_out_of_a_collision_is_one_that_leads_out() -> None:
+    errors = found(["A.png", "a.jpg"], naming())
+    assert errors["a.jpg"] == (
+        "it would make 'a-thumb.jpg', and 'A.png' 'A-thumb.jpg': one file where capitals or accents do not count;"
+        " target.on_collision: keep_extension keeps both"
+    )
+    assert found(["A.JPG", "a.jpg"], naming())["a.jpg"].endswith("do not count; rename one of them")
+    kept = naming(OnCollision.KEEP_EXTENSION)
+    assert found(["A.JPG", "a.jpg"], kept)["a.jpg"].endswith("do not count; rename one of them")
 
 
 def test_two_renditions_may_collide_across_sources() -> None:
@@ -73,7 +84,7 @@ def test_two_renditions_may_collide_across_sources() -> None:
 
 def test_two_renditions_of_one_source_that_share_a_name_collide_too() -> None:
     assert found(["a.jpg"], naming(name="{stem}.{ext}")) == {
-        "a.jpg": "'a.jpg' and another of its renditions would make 'a.jpg'"
+        "a.jpg": "two of its renditions would make 'a.jpg'; put more fields into target.name"
     }
 
 

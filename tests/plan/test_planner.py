@@ -25,7 +25,7 @@ from pipeline.model import (
     Status,
     Written,
 )
-from pipeline.plan import glance
+from pipeline.plan import glance, survey
 from pipeline.plan.counts import Counts
 from pipeline.plan.memory import Memory
 from pipeline.plan.naming import Naming
@@ -259,6 +259,28 @@ def test_a_sidecar_does_not_collide_with_its_picture(house: House, monkeypatch: 
     house.memory.sources["a.xmp"] = unsupported(house, "a.xmp")
     monkeypatch.setattr(LocalSource, "kind", None)  # remembered: not opened again
     assert house.plan() == {"a.jpg": reasons, "b.jpg": reasons}
+
+
+def test_what_cannot_be_decoded_here_collides_with_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0heic" + bytes(40)
+    house.put("a.jpg", "b.jpg", "c.jpg", "c.heic")
+    house.put("a.heic", content=heic)
+    house.put("b.jxl", content=b"\xff\x0a" + bytes(62))
+    new = {"thumb": Reason.NEW}
+    collision = "failed: collision"
+    monkeypatch.setattr(survey, "not_decoded", lambda: frozenset({"jp2", "jxl", "heif"}))
+    assert house.plan() == {
+        "a.heic": new,
+        "a.jpg": new,
+        "b.jpg": new,
+        "b.jxl": new,
+        "c.heic": collision,  # it is a JPEG, whatever its name
+        "c.jpg": collision,
+    }
+    monkeypatch.setattr(survey, "not_decoded", lambda: frozenset({"jp2", "jxl"}))  # with the extra heif
+    assert {source for source, what in house.plan().items() if what == collision} == {
+        *("a.heic", "a.jpg", "c.heic", "c.jpg")
+    }
 
 
 def test_kept_extensions_prevent_collisions(tmp_path: Path) -> None:

@@ -44,7 +44,10 @@ def test_two_sources_of_one_target_fail_both_names_shown_and_the_rest_goes_on(wo
     world.put("b.jpg")
     summary = world.run()
     assert summary.pictures == {"done": 1, "failed": 3}
-    assert all("collision" in one.error and ("a.jpg" in one.error or "a.JPG" in one.error) for one in summary.failures)
+    assert [one.source for one in summary.failures] == ["A.png", "a.JPG", "a.jpg"]
+    for one, other in zip(summary.failures, ("a.JPG", "A.png", "A.png"), strict=True):
+        assert one.error.startswith("collision: it ")
+        assert f"'{other}'" in one.error
     assert list(world.tree()) == ["b-thumb.jpg"]
 
 
