@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 
 from PIL import TiffImagePlugin
 
-from pipeline.render import exif
+from pipeline.render import exif, iptc
+from pipeline.render.container import png_chunks
+from pipeline.render.png import TEXTS
 from pipeline.render.source import Source
 
-_IPTC_RESOURCE, _THUMBNAIL_RESOURCES = 0x0404, (0x0409, 0x040C)  # of Photoshop's blocks
+_THUMBNAIL_RESOURCES = (0x0409, 0x040C)  # of Photoshop's blocks
 _TIFF_XMP, _TIFF_IPTC = 700, 33723
-_PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-_PNG_XMP = b"XML:com.adobe.xmp\0"
 # What says no more than how the pixels are meant, or is looked into: everything else is something else.
 _JPEG_KNOWN = {
     "APP0": (b"JFIF\0", b"JFXX\0"),
@@ -42,7 +42,7 @@ class Blocks:
 
 
 def blocks(source: Source) -> Blocks:
-    """The blocks of `source`, those after its pixels only once it was decoded. Never raises."""
+    """The blocks of `source`. Never raises."""
     stated = source.image.info
     found = exif.read(_bytes(stated.get("exif")))
     xmp = _bytes(stated.get("xmp"))
@@ -54,12 +54,10 @@ def blocks(source: Source) -> Blocks:
             comments = tuple(content for name, content in segments if name == "COM")
             small = any(name == "APP0" and _holds_thumbnail(content) for name, content in segments)
             small = small or any(code in resources for code in _THUMBNAIL_RESOURCES)
-            return Blocks(found, xmp, _bytes(resources.get(_IPTC_RESOURCE)), comments, small)
+            return Blocks(found, xmp, _bytes(resources.get(iptc.RESOURCE)), comments, small)
         case "PNG":
-            late = next((source.view[at : at + size] for kind, at, size in chunks(source) if kind == b"eXIf"), b"")
-            said = stated.get("Comment")
-            spoken = (str(said).encode("utf-8", "replace"),) if said else _png_texts(source)
-            return Blocks(exif.read(late) if late else found, xmp, comments=spoken)
+            said = _bytes(stated.get("comment"))
+            return Blocks(found, xmp, _bytes(stated.get("iptc")), (said,) if said else ())
         case "TIFF":
             return _of_tiff(source)
         case "GIF":
@@ -78,13 +76,13 @@ def holds_more(source: Source) -> bool:
         case "JPEG":
             known = all(content.startswith(_JPEG_KNOWN.get(name, ())) for name, content in _segments(source))
             photoshop = source.image.info.get("photoshop")
-            resources = set(photoshop) - {_IPTC_RESOURCE} if isinstance(photoshop, dict) else set()
+            resources = set(photoshop) - {iptc.RESOURCE} if isinstance(photoshop, dict) else set()
             end = view.find(b"\xff\xd9", view.find(b"\xff\xda"))
             return not known or bool(resources) or "mp" in source.image.info or end + 2 != len(view)
         case "PNG":
-            found = list(chunks(source))
-            known = all(kind in _PNG_KNOWN or kind in _PNG_TEXTS for kind, _, _ in found)
-            return not known or found[-1][1] + 4 != len(view)
+            found = list(png_chunks(view))
+            known = all(kind in _PNG_KNOWN or kind in TEXTS for kind, _, _ in found)
+            return not known or bool(source.remarks) or found[-1][1] + 4 != len(view)
         case "WEBP":
             ends = int.from_bytes(view[4:8], "little") + 8
             return ends != len(view) or not all(kind in _WEBP_KNOWN for kind in _riff(source))
@@ -106,24 +104,6 @@ def _segments(source: Source) -> list[tuple[str, bytes]]:
 
 def _holds_thumbnail(jfif: bytes) -> bool:
     return jfif.startswith(b"JFXX\0") or (jfif.startswith(b"JFIF\0") and jfif[12:14] not in (b"", b"\0\0"))
-
-
-def _png_texts(source: Source) -> tuple[bytes, ...]:
-    """All texts but the XMP packet, with their keywords."""
-    view = source.view
-    texts = (view[start : start + size] for kind, start, size in chunks(source) if kind in _PNG_TEXTS)
-    return tuple(text for text in texts if not text.startswith(_PNG_XMP))
-
-
-def chunks(source: Source) -> Iterator[tuple[bytes, int, int]]:
-    """The kinds of a PNG's chunks, where their contents start, and how long they are; through the last one."""
-    view, at = source.view, 8
-    while at + 12 <= len(view):
-        size, kind = int.from_bytes(view[at : at + 4]), view[at + 4 : at + 8]
-        yield kind, at + 8, size
-        if kind == b"IEND":
-            return
-        at += 12 + size
 
 
 def _riff(source: Source) -> Iterator[bytes]:

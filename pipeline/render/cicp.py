@@ -10,7 +10,6 @@ import functools
 import struct
 from collections.abc import Iterator
 
-from pipeline.render.blocks import chunks
 from pipeline.render.source import Source
 
 Pair = tuple[float, float]
@@ -57,7 +56,7 @@ def profile_of(source: Source) -> tuple[bytes | None, tuple[str, ...]]:
 def _coded(source: Source, icc: bytes | None) -> tuple[int, int] | None:
     """The codes of primaries and transfer function, where they are said and count: before a profile in PNG only."""
     if source.format == "PNG":
-        found = next((source.view[start : start + 2] for kind, start, _ in chunks(source) if kind == b"cICP"), b"")
+        found = source.image.info.get("cicp", b"")
     elif source.format in ("AVIF", "HEIF") and icc is None:
         found = next(_nclx(source.view, 0, len(source.view)), b"")
     else:

@@ -25,27 +25,44 @@ def jpeg_scans(view: View, most: int) -> int:
     return sum(1 for _ in islice(_jpeg_scan_starts(view), most + 1))
 
 
+GIF_IMAGE, GIF_EXTENSION = 0x2C, 0x21
+
+
+def gif_blocks(view: View) -> Iterator[tuple[int, int, int]]:
+    """The kind of each of a GIF's blocks (an image or an extension), where it starts, and where it ends.
+
+    Raises IndexError where the file ends within one.
+    """
+    at = 13 + palette_size(view[10])
+    while at < len(view):
+        match view[at]:
+            case 0x2C:  # image descriptor, its palette, LZW code size, sub-blocks
+                end = _after_sub_blocks(view, at + 11 + palette_size(view[at + 9]))
+                yield GIF_IMAGE, at, end
+            case 0x21:
+                end = _after_sub_blocks(view, at + 2)
+                yield GIF_EXTENSION, at, end
+            case 0x3B:
+                return
+            case _:  # stray bytes between blocks are common, and decoders skip them
+                end = at + 1
+        at = end
+
+
 def gif_frames(view: View, most: int) -> tuple[int, bool]:
-    """How many frames a GIF has (counted no further than `most` + 1), and whether it is cut off within a block."""
+    """How many whole frames a GIF has (counted no further than `most` + 1), and whether it is cut off within a block.
+
+    A missing end is common, and nothing of the picture is missing then.
+    """
     frames = 0
     try:
-        at = 13 + _palette_size(view[10])
-        while at < len(view):
-            match view[at]:
-                case 0x2C:  # image descriptor, its palette, LZW code size, sub-blocks
-                    at = _after_sub_blocks(view, at + 11 + _palette_size(view[at + 9]))
-                    frames += 1
-                    if frames > most:
-                        return frames, False
-                case 0x21:  # extension
-                    at = _after_sub_blocks(view, at + 2)
-                case 0x3B:
-                    return frames, False
-                case _:  # stray bytes between blocks are common, and decoders skip them
-                    at += 1
+        for kind, _, _ in gif_blocks(view):
+            frames += kind == GIF_IMAGE
+            if frames > most:
+                break
     except IndexError:
         return frames, True
-    return frames, False  # no trailer: common, and nothing of the picture is missing
+    return frames, False
 
 
 def tiff_pages(view: View, most: int) -> int:
@@ -63,6 +80,17 @@ def tiff_pages(view: View, most: int) -> int:
     except (struct.error, KeyError, OverflowError, ValueError):
         pass  # the decoder will say what is wrong
     return max(1, pages)
+
+
+def png_chunks(view: View) -> Iterator[tuple[bytes, int, int]]:
+    """The kinds of a PNG's chunks, where their contents start, and how long they claim to be; through the last one."""
+    at = 8
+    while at + 12 <= len(view):
+        size, kind = int.from_bytes(view[at : at + 4]), view[at + 4 : at + 8]
+        yield kind, at + 8, size
+        if kind == b"IEND":
+            return
+        at += 12 + size
 
 
 def webp_canvas(view: View) -> int:
@@ -105,7 +133,8 @@ def _jpeg_scan_starts(view: View) -> Iterator[int]:
         at = found.end() if marker in (0x01, 0xD8) else found.end() + max(2, int.from_bytes(view[body - 2 : body]))
 
 
-def _palette_size(flags: int) -> int:
+def palette_size(flags: int) -> int:
+    """Bytes of the palette that a GIF's screen or image has by its `flags`."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
@@ -117,12 +146,7 @@ def _after_sub_blocks(view: View, at: int) -> int:
 
 
 def _png_is_whole(view: View) -> bool:
-    at = 8
-    while at + 12 <= len(view):
-        if view[at + 4 : at + 8] == b"IEND":
-            return True
-        at += 12 + int.from_bytes(view[at : at + 4])
-    return False
+    return any(kind == b"IEND" for kind, _, _ in png_chunks(view))
 
 
 def _boxes_end(view: View) -> int:

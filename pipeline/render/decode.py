@@ -22,7 +22,8 @@ from pipeline.render.source import Source
 from pipeline.render.verdict import verdict
 
 _OF_PAGES = ("TIFF", "JPEG", "HEIF")  # an icon's pictures are one in several sizes
-_INSTEAD_OF_NONE = 100  # ms; what browsers show a frame for that says 0
+# Milliseconds: all browsers show a frame that says no more than the one for the other.
+_TOO_SHORT, _INSTEAD = 10, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Picture:
 def picture(source: Source, stored: Size, pages: int) -> Picture:
     """What `source` says of itself after its first frame was decoded. `stored`: its size before it was opened."""
     facts_ = facts_of(source)
-    warnings = ["damaged EXIF ignored"] if facts_.damaged else []
+    warnings = [*source.remarks, *(["damaged EXIF ignored"] if facts_.damaged else [])]
     if pages > 1 and source.format in _OF_PAGES:
         warnings.append(f"first of {pages} pages only")
     icc, told = profile_of(source)
@@ -97,12 +98,17 @@ def frames(source: Source, task: RenderTask, count: int) -> Iterator[Frame]:
             image.draft(None, (image.width // shrink, image.height // shrink))
         for number in range(count):
             if number or count > 1:
-                image.seek(number + source.stills_before)
+                image.seek(number)
             image.load()
-            duration = round(image.info.get("duration") or _INSTEAD_OF_NONE) if count > 1 else 0
+            duration = _shown_for(image.info.get("duration")) if count > 1 else 0
             yield Frame(_working(source), shrink, duration)
     except Exception as error:
         raise verdict(error, source.view, source.format) from error
+
+
+def _shown_for(said: object) -> int:
+    duration = round(said) if isinstance(said, int | float) else 0
+    return duration if duration > _TOO_SHORT else _INSTEAD
 
 
 def _plays(source: Source) -> int:
@@ -117,7 +123,7 @@ def _working(source: Source) -> Image.Image:
     image = source.image
     mode, transparent = image.mode, image.has_transparency_data
     if mode.startswith("I;16"):
-        return _sixteen(image)
+        return image if mode == "I;16" else image.convert("I")
     if mode == "F":  # clipped before it is resampled: one infinity or NaN would spread over all that is near
         clipped = ImageMath.lambda_eval(lambda bands: bands["min"](bands["max"](bands["image"], 0.0), 1.0), image=image)
         return Image.merge("F", (clipped,))
@@ -127,29 +133,5 @@ def _working(source: Source) -> Image.Image:
     if mode in ("1", "L", "La") and not (mode == "L" and not transparent):
         return image.convert("LA" if transparent else "L")
     if mode in ("P", "PA", "RGBa", "RGBX", "YCbCr", "HSV") or (mode == "RGB" and transparent):
-        _narrow_transparency(image)
         return image.convert("RGBA" if transparent else "RGB")
     return image
-
-
-def _narrow_transparency(image: Image.Image) -> None:
-    """A 16-bit RGB PNG is read as 8 bits, its transparent colour is not: brings it down to the same top bytes."""
-    colour = image.info.get("transparency")
-    if image.mode == "RGB" and isinstance(colour, tuple) and any(value > 255 for value in colour):
-        image.info["transparency"] = tuple(value >> 8 for value in colour)
-
-
-def _sixteen(image: Image.Image) -> Image.Image:
-    """16-bit grey as `I;16`, or as `LA` where one grey of it is transparent."""
-    grey = image.info.get("transparency")
-    if not isinstance(grey, int):
-        return image if image.mode == "I;16" else image.convert("I")
-    raw, big = image.tobytes(), image.mode == "I;16B"
-    top = Image.frombytes("L", image.size, raw[0::2] if big else raw[1::2])
-    low = Image.frombytes("L", image.size, raw[1::2] if big else raw[0::2])
-    differs = ImageChops.lighter(_unlike(top, grey >> 8), _unlike(low, grey & 0xFF))
-    return Image.merge("LA", (top, differs))
-
-
-def _unlike(image: Image.Image, value: int) -> Image.Image:
-    return image.point([0 if level == value else 255 for level in range(256)])

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Format, Profile, Spec, Status, Verify
+from pipeline.model import Format, Inspection, Profile, Spec, Status, Verify
 from pipeline.render.encode import encode, prepared
 from pipeline.render.film import Film
 from pipeline.render.inspect import inspect
@@ -99,14 +99,17 @@ def prove(descriptor: int, film: Film, spec: Spec) -> None:
         wrong.append(f"{found.frames} frames")
     if found.has_profile and spec.profile is not Profile.KEEP:
         wrong.append("a colour profile")
-    if not _same_channels(found.mode, first.mode, spec.format):
+    if not _same_channels(found, first.mode, spec.format):
         wrong.append(f"mode {found.mode}")
     wrong += [f"private metadata ({kind})" for kind in found.private if kind not in spec.private]
     if wrong:
         raise PictureError(ErrorKind.INTERNAL, f"what was encoded has {', '.join(wrong)}")
 
 
-def _same_channels(found: str, made: str, format_: Format) -> bool:
+def _same_channels(found: Inspection, made: str, format_: Format) -> bool:
+    mode = found.mode
     if format_ is Format.GIF or made == "P":
-        return found in ("P", "L", "RGB", "RGBA", "1")
-    return found == made or (format_ is Format.WEBP and {found, made} <= {"RGB", "RGBA", "RGBX"})
+        return mode in ("P", "L", "RGB", "RGBA", "1")
+    if format_ is Format.PNG and found.frames > 1:  # the canvas of an animation can always be transparent
+        return mode.removesuffix("A") == made.removesuffix("A")
+    return mode == made or (format_ is Format.WEBP and {mode, made} <= {"RGB", "RGBA", "RGBX"})

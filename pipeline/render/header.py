@@ -8,6 +8,7 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import Animation, Header, Limits, RenderTask
 from pipeline.render import container, pages
 from pipeline.render.estimate import estimate
+from pipeline.render.moving import cut_off
 from pipeline.render.source import Source
 
 
@@ -16,8 +17,10 @@ def read_header(source: Source, task: RenderTask) -> Header:
     frames = pages.count(source, task.limits.frames)
     width, height = source.image.size
     # Pages that nobody asks for are not decoded; the frames of an animation are, unless a first one will do.
-    whole = any(spec.animation is Animation.KEEP and spec.page is None for spec in task.specs)
-    counted = frames if source.animated and (whole or not task.specs) else 1
+    whole = not task.specs or any(spec.animation is Animation.KEEP and spec.page is None for spec in task.specs)
+    if whole and source.format == "GIF" and container.is_short(source.view, "GIF"):
+        raise cut_off("GIF", frames)
+    counted = frames if source.animated and whole else 1
     if counted > task.limits.frames:
         raise PictureError(ErrorKind.TOO_MANY_FRAMES, f"more than {task.limits.frames:,}")
     _check(source, counted, task.limits)

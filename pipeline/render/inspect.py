@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from pipeline.model import Inspection
 from pipeline.render import memory
 from pipeline.render.blocks import blocks
-from pipeline.render.pages import name_of
+from pipeline.render.pages import count, name_of
 from pipeline.render.private import found_in
 from pipeline.render.source import Source, opening
 from pipeline.render.verdict import verdict
@@ -36,7 +37,7 @@ def inspect(content: int | bytes, *, decode: bool = False) -> Inspection:
 
 def _inspect(descriptor: int, decode: bool) -> Inspection:
     with opening(whole(descriptor)) as source:
-        frames = max(1, int(getattr(source.image, "n_frames", 1)) - source.stills_before) if source.animated else 1
+        frames = count(source, sys.maxsize) if source.animated else 1
         width, height = source.image.size
         mode = source.image.mode
         if decode:
@@ -57,7 +58,7 @@ def _decode(source: Source, frames: int) -> None:
     try:
         for number in range(frames):
             if frames > 1:
-                source.image.seek(number + source.stills_before)
+                source.image.seek(number)
             source.image.load()
     except Exception as error:
         raise verdict(error, source.view, source.format) from error

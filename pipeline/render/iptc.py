@@ -10,6 +10,7 @@ _CHARSET = (1, 90)
 BYLINE, CREDIT, COPYRIGHT = 80, 110, 116
 _VALUE = 10_000  # bytes of one value
 _MOST = 1_000  # values
+RESOURCE = 0x0404  # its number among Photoshop's
 
 
 def read(iim: bytes) -> dict[int, tuple[str, ...]]:
@@ -30,6 +31,20 @@ def read(iim: bytes) -> dict[int, tuple[str, ...]]:
             found.setdefault(number, []).append(value)
         at += 5 + size
     return {number: tuple(_text(value, charset) for value in values) for number, values in found.items()}
+
+
+def in_resources(block: bytes) -> bytes:
+    """The IPTC in Photoshop's resources, where that is what `block` holds; a block that is IPTC itself as it is."""
+    at = 0
+    block = block.removeprefix(b"Photoshop 3.0\0")
+    while block[at : at + 4] == b"8BIM" and at + 12 <= len(block):
+        number = int.from_bytes(block[at + 4 : at + 6])
+        named = at + 6 + (block[at + 6] + 2) // 2 * 2  # behind a name of one length byte, padded to an even number
+        size = int.from_bytes(block[named : named + 4])
+        if number == RESOURCE:
+            return block[named + 4 : named + 4 + size]
+        at = named + 4 + size + size % 2
+    return block if block[:1] == b"\x1c" else b""
 
 
 def _text(value: bytes, charset: bytes) -> str:

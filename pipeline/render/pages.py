@@ -15,6 +15,7 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import LARGEST, Spec
 from pipeline.render import container, exif
 from pipeline.render.jpeg import Jpeg
+from pipeline.render.moving import cut_off
 from pipeline.render.source import Source
 from pipeline.render.verdict import verdict
 
@@ -30,20 +31,20 @@ def name_of(source: Source) -> str:
 
 
 def count(source: Source, most: int) -> int:
-    """How many pages (or frames) `source` has, counted no further than `most` + 1. Raises PictureError where a GIF is
-    cut off; Pillow would parse every frame to count them, however many.
+    """How many pages (or frames) `source` has, counted no further than `most` + 1; of a GIF that is cut off, the whole
+    ones. Raises PictureError where there is none; Pillow would parse every frame of a GIF, however many.
     """
     match source.format:
         case "GIF":
             frames, short = container.gif_frames(source.view, most)
-            if short:
-                raise PictureError(ErrorKind.TRUNCATED, f"GIF: cut off after frame {frames}")
+            if short and not frames:
+                raise cut_off("GIF", 0)
             return max(1, frames)
         case "TIFF":
             return container.tiff_pages(source.view, most)
         case "JPEG":
             return max(1, len(_pictures(source)))
-    return max(1, int(getattr(source.image, "n_frames", 1)) - source.stills_before)
+    return max(1, int(getattr(source.image, "n_frames", 1)))
 
 
 def by_page(specs: Iterable[Spec], pages: int) -> list[tuple[int | None, tuple[Spec, ...]]]:
@@ -80,12 +81,12 @@ def turned_to(source: Source, page: int | None, pages: int) -> Iterator[Source]:
     try:
         yield source
     finally:
-        _seek(source, max(0, before - source.stills_before))
+        _seek(source, before)
 
 
 def _seek(source: Source, page: int) -> None:
     try:
-        source.image.seek(page + source.stills_before)
+        source.image.seek(page)
     except Exception as error:
         raise verdict(error, source.view, source.format) from error
 

@@ -19,7 +19,6 @@ from typing import IO, TYPE_CHECKING
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
-    GifImagePlugin,
     ImageFile,
     PpmImagePlugin,
     TiffImagePlugin,
@@ -27,8 +26,7 @@ from PIL import (
 )
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.render import heif, memory
-from pipeline.render.apng import Png
+from pipeline.render import apng, container, gif, heif, memory
 from pipeline.render.container import View
 from pipeline.render.icon import Icon
 from pipeline.render.jpeg import Jpeg
@@ -40,11 +38,10 @@ if TYPE_CHECKING:
 
 # In the order of how often they are met. JPEG's own class, not its factory, which would turn a file of several pictures
 # (MPO, Ultra HDR) into something else and warn about it; the first picture is what such files are taken for.
+# PNG and GIF are opened by modules of their own.
 _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG": Jpeg,
-    "PNG": Png,
     "WEBP": WebPImagePlugin.WebPImageFile,
-    "GIF": GifImagePlugin.GifImageFile,
     "TIFF": TiffImagePlugin.TiffImageFile,
     "AVIF": AvifImagePlugin.AvifImageFile,
     "BMP": BmpImagePlugin.BmpImageFile,
@@ -103,19 +100,14 @@ class Source:
 
     @property
     def animated(self) -> bool:
-        """Whether it is an animation; the further pages of a TIFF and pictures of an MPO are not its frames.
-
-        Raises PictureError where that cannot be told: Pillow reads on in a GIF to see whether there is a second frame.
-        """
-        try:
-            return self.format in _ANIMATED and bool(getattr(self.image, "is_animated", False))
-        except Exception as error:
-            raise verdict(error, self.view, self.format) from error
+        """Whether it is an animation; the further pages of a TIFF and pictures of an MPO are not its frames."""
+        return self.format in _ANIMATED and bool(getattr(self.image, "is_animated", False))
 
     @property
-    def stills_before(self) -> int:
-        """1 where an animated PNG begins with a still picture for viewers that know no better, which is no frame."""
-        return 1 if getattr(self.image, "default_image", False) else 0
+    def remarks(self) -> tuple[str, ...]:
+        """What was left out of it because it is damaged, and is not needed for its pixels."""
+        cut = self.format in _ANIMATED and container.is_short(self.view, self.format)
+        return (*getattr(self.image, "remarks", ()), *(("cut off: what is whole is shown",) if cut else ()))
 
 
 @contextmanager
@@ -159,7 +151,7 @@ def _file(held: Held, *, is_whole: bool) -> IO[bytes]:
 
 def _image(name: str, file: IO[bytes], view: View) -> ImageFile.ImageFile:
     try:
-        image = _plugin(name)(file)
+        image = _opened(name, file, view)
         _refuse_camera_raw(image)
     except Exception as error:
         failure = verdict(error, view, name)
@@ -167,6 +159,15 @@ def _image(name: str, file: IO[bytes], view: View) -> ImageFile.ImageFile:
             raise PictureError(ErrorKind.NOT_A_PICTURE, failure.detail) from error
         raise failure from error
     return image
+
+
+def _opened(name: str, file: IO[bytes], view: View) -> ImageFile.ImageFile:
+    match name:
+        case "PNG":
+            return apng.opened(view)
+        case "GIF":
+            return gif.opened(file, view)
+    return _plugin(name)(file)
 
 
 def _recognised(view: View) -> str:

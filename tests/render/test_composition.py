@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 from PIL import Image
 
-from pipeline.model import Format, Spec
-from tests.pictures import near, pixel
-from tests.render.drawing import rendition
+from pipeline.errors import ErrorKind, PictureError
+from pipeline.model import Animation, Format, Spec
+from tests.hostile import chunk
+from tests.pictures import encoded, near, pixel
+from tests.render.drawing import answer_to, rendition
 from tests.render.test_animation import frames_of
 from tests.render.test_profiles import png
 
@@ -201,3 +204,114 @@ def test_what_is_half_transparent_lies_over_the_frame_before_by_its_alpha() -> N
     (_, _), (frame, _) = frames_of(rendition(content, Spec("a", format=Format.PNG)))
     assert near(pixel(frame, (4, 8)), (0, 0, 255, 128), 1)
     assert near(pixel(frame, (20, 8)), (127, 0, 128, 255), 1)
+
+
+PALETTE = chunk(b"PLTE", bytes((200, 0, 0, 0, 0, 200)))
+TWO = [(0, 0, *SIZE), (4, 2, 8, 6)]  # boxes: all of it, then a part
+
+
+def of_modes(colour: int, depth: int, first: bytes, second: bytes, *between: bytes) -> bytes:
+    """An animated PNG of two frames of the boxes `TWO`, each of one pixel value; the second lies over the first."""
+    chunks = [(b"IHDR", struct.pack(">LLBBBBB", *SIZE, depth, colour, 0, 0, 0)), (b"acTL", struct.pack(">LL", 2, 0))]
+    numbers = itertools.count()
+    for (left, top, width, height), value in zip(TWO, (first, second), strict=True):
+        control = struct.pack(">LLLLLHHBB", next(numbers), width, height, left, top, 1, 10, 0, 1)
+        rows = zlib.compress((b"\0" + value * width) * height)
+        whole = (left, top) == (0, 0)
+        pixels = (b"IDAT", rows) if whole else (b"fdAT", struct.pack(">L", next(numbers)) + rows)
+        chunks += [(b"fcTL", control), pixels]
+    extra = [(one[4:8], one[8:-4]) for one in between]
+    return png(*chunks[:2], *extra, *chunks[2:])
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        (of_modes(4, 8, b"\xc8\xff", b"\x64\x80"), (150, 150, 150, 255)),
+        (of_modes(4, 16, b"\xc8\xc8\xff\xff", b"\x64\x64\x80\x80"), (150, 150, 150, 255)),
+        (of_modes(6, 8, bytes((200, 0, 0, 255)), bytes((0, 0, 200, 128))), (100, 0, 100, 255)),
+        (of_modes(3, 8, b"\0", b"\1", PALETTE, chunk(b"tRNS", b"\xff\x80")), (100, 0, 100, 255)),
+        (of_modes(3, 8, b"\0", b"\1", PALETTE, chunk(b"tRNS", b"\xff\0")), (200, 0, 0, 255)),
+        (of_modes(0, 8, b"\xc8", b"\x64", chunk(b"tRNS", b"\0\x64")), (200, 200, 200, 255)),
+        (of_modes(0, 16, b"\xc8\xc8", b"\x64\x65", chunk(b"tRNS", b"\x64\x64")), (100, 100, 100, 255)),
+        (of_modes(2, 8, b"\xc8\0\0", b"\1\2\3", chunk(b"tRNS", b"\0\1\0\2\0\3")), (200, 0, 0, 255)),
+        (of_modes(2, 16, b"\xc8\xc8\0\0\0\0", b"\1\2" * 3, chunk(b"tRNS", b"\1\2" * 3)), (200, 0, 0, 255)),
+    ],
+    ids=["LA", "LA-16", "RGBA", "half palette", "palette", "grey", "grey-16", "RGB", "RGB-16"],
+)  # fmt: skip
+def test_what_lies_over_the_frame_before_does_so_in_every_mode(content: bytes, wanted: tuple[int, ...]) -> None:
+    frame = rendition(content, Spec("a", format=Format.PNG, page=1)).convert("RGBA")
+    assert near(pixel(frame, (6, 4)), wanted, 1)
+    assert pixel(frame, (20, 12))[3] == 255
+
+
+def plain_gif(parts: list[tuple[tuple[int, int, int, int], int, int]]) -> bytes:
+    """A GIF of boxes of one ink and their disposals, without a word of transparency; its background is red."""
+    content = b"GIF89a" + struct.pack("<HHBBB", *SIZE, 0xF1, 0, 0) + b"".join(bytes(ink) for ink in INKS)
+    for box, ink, disposal in parts:
+        content += b"\x21\xf9\x04" + struct.pack("<BHB", disposal << 2, 10, 0) + b"\0"
+        content += b"\x2c" + struct.pack("<HHHHB", *box, 0) + b"\2" + uncompressed([ink] * (box[2] * box[3])) + b"\0"
+    return content + b"\x3b"
+
+
+def test_what_no_frame_of_a_gif_covers_is_transparent() -> None:
+    image = rendition(plain_gif([((4, 2, 8, 6), 1, 0)]), Spec("a", format=Format.PNG))
+    assert pixel(image, (6, 4)) == (*INKS[1], 255)
+    assert pixel(image, (0, 0))[3] == 0
+
+
+def test_what_a_gif_disposes_to_its_background_is_transparent() -> None:
+    film = plain_gif([((0, 0, *SIZE), 2, 2), ((4, 2, 8, 6), 1, 0)])
+    (first, _), (second, _) = frames_of(rendition(film, Spec("a", format=Format.PNG)))
+    assert pixel(first, (0, 0)) == (*INKS[2], 255)
+    assert pixel(second, (6, 4)) == (*INKS[1], 255)
+    assert pixel(second, (0, 0))[3] == 0
+
+
+def test_a_frame_that_reaches_beyond_the_screen_is_cut_to_it() -> None:
+    film = plain_gif([((0, 0, *SIZE), 2, 0), ((20, 12, 8, 6), 1, 0), ((40, 40, 8, 6), 1, 0)])
+    frames = frames_of(rendition(film, Spec("a", format=Format.WEBP, lossless=True)))
+    assert [pixel(frame, (23, 15)) for frame, _ in frames] == [(*INKS[2], 255)] + [(*INKS[1], 255)] * (len(frames) - 1)
+
+
+def test_the_first_of_an_animation_is_never_the_still_before_it() -> None:
+    films = [Image.new("RGB", SIZE, INKS[number]) for number in (1, 2)]
+    content = encoded(
+        Image.new("RGB", SIZE, INKS[0]), "PNG", save_all=True, default_image=True, append_images=films, duration=100
+    )
+    for spec in (Spec("a", format=Format.PNG, animation=Animation.FIRST), Spec("a", format=Format.PNG, page=0)):
+        assert pixel(rendition(content, spec), (4, 4)) == INKS[1]
+
+
+@pytest.mark.parametrize("target", [Format.PNG, Format.WEBP])
+@pytest.mark.parametrize(("said", "wanted"), [(10, 100), (20, 20)])
+def test_a_frame_that_no_browser_shows_so_shortly_says_how_long_they_do(target: Format, said: int, wanted: int) -> None:
+    film = [Part((0, 0, *SIZE), number, 0, milliseconds=said) for number in (1, 2)]
+    for content in (gif(film), apng(film)):
+        frames = frames_of(rendition(content, Spec("a", format=target)))
+        assert [duration for _, duration in frames] == [wanted] * 2
+
+
+@pytest.mark.parametrize("make", [gif, apng])
+@pytest.mark.parametrize("spec", [Spec("a", format=Format.PNG, animation=Animation.FIRST), Spec("a", page=0)])
+def test_the_first_frame_of_an_animation_that_is_cut_off_later_is_done_with_a_warning(
+    make: Callable[[list[Part]], bytes], spec: Spec
+) -> None:
+    content = make(parts((1, 1, 1, 1)))
+    answer, files = answer_to(content[: len(content) - 40], spec)
+    assert list(files) == ["a"]
+    assert answer.warnings == ("cut off: what is whole is shown",)
+
+
+@pytest.mark.parametrize("make", [gif, apng])
+def test_all_of_an_animation_that_is_cut_off_is_truncated(make: Callable[[list[Part]], bytes]) -> None:
+    content = make(parts((1, 1, 1, 1)))
+    with pytest.raises(PictureError) as caught:
+        answer_to(content[: len(content) - 40], Spec("a", format=Format.WEBP))
+    assert (caught.value.kind, caught.value.detail[3:].strip(" G:")) == (ErrorKind.TRUNCATED, "cut off after frame 3")
+
+
+def test_a_still_that_is_cut_off_is_not_called_a_film() -> None:
+    with pytest.raises(PictureError) as caught:
+        answer_to(plain_gif([((0, 0, *SIZE), 1, 0)])[:-20], Spec("a", animation=Animation.FIRST))
+    assert str(caught.value) == "truncated: GIF: cut off within its picture"
