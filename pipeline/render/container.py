@@ -149,6 +149,23 @@ def _png_is_whole(view: View) -> bool:
     return any(kind == b"IEND" for kind, _, _ in png_chunks(view))
 
 
+def boxes(view: View, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """The boxes of an ISO base media file from `at` to `end`: their kinds, and from where to where their contents are.
+
+    Ends at one that makes no sense; one that claims to reach beyond `end` ends there.
+    """
+    while at + 8 <= end:
+        head = view[at : at + 16]
+        size, start = int.from_bytes(head[:4]), at + 8
+        if size == 1:
+            size, start = int.from_bytes(head[8:16]), at + 16
+        after = end if size == 0 else min(end, at + size)
+        if after < start:
+            return
+        yield head[4:8], start, after
+        at = after
+
+
 def _boxes_end(view: View) -> int:
     """Where the last top-level box of an ISO base media file claims to end."""
     at = 0

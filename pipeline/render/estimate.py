@@ -100,7 +100,7 @@ def estimate(source: Source, task: RenderTask, frames: int) -> int:
         image.layer if isinstance(image, JpegImagePlugin.JpegImageFile) and "progressive" in image.info else ()
     )
     shape = _Shape(
-        image.size,
+        source.decoded,
         upright_size(image.size, facts_of(source).orientation),
         source.format,
         image.mode,

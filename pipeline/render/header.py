@@ -56,7 +56,7 @@ def _estimated(source: Source, task: RenderTask, frames: int, counted: int) -> i
 
 
 def _check(source: Source, counted: int, limits: Limits) -> None:
-    width, height = source.image.size
+    width, height = source.decoded
     if (pixels := width * height * counted) > limits.pixels:
         shape = f"{width} x {height}" + (f" x {counted} frames" if counted > 1 else "")
         raise PictureError(ErrorKind.TOO_MANY_PIXELS, f"{shape} = {pixels:,}, limit {limits.pixels:,}")

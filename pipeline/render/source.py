@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
 from PIL import (
-    AvifImagePlugin,
     BmpImagePlugin,
     ImageFile,
     PpmImagePlugin,
@@ -27,6 +26,7 @@ from PIL import (
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.render import apng, container, gif, heif, memory
+from pipeline.render.avif import Avif
 from pipeline.render.container import View
 from pipeline.render.icon import Icon
 from pipeline.render.jpeg import Jpeg
@@ -38,12 +38,11 @@ if TYPE_CHECKING:
 
 # In the order of how often they are met. JPEG's own class, not its factory, which would turn a file of several pictures
 # (MPO, Ultra HDR) into something else and warn about it; the first picture is what such files are taken for.
-# PNG and GIF are opened by modules of their own.
+# PNG, GIF and AVIF are opened by modules of their own.
 _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG": Jpeg,
     "WEBP": WebPImagePlugin.WebPImageFile,
     "TIFF": TiffImagePlugin.TiffImageFile,
-    "AVIF": AvifImagePlugin.AvifImageFile,
     "BMP": BmpImagePlugin.BmpImageFile,
     "ICO": Icon,
     "PPM": PpmImagePlugin.PpmImageFile,
@@ -102,6 +101,11 @@ class Source:
     def animated(self) -> bool:
         """Whether it is an animation; the further pages of a TIFF and pictures of an MPO are not its frames."""
         return self.format in _ANIMATED and bool(getattr(self.image, "is_animated", False))
+
+    @property
+    def decoded(self) -> tuple[int, int]:
+        """The size of what is decoded, of which a part may be all that is shown."""
+        return getattr(self.image, "whole", None) or self.image.size
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -167,6 +171,8 @@ def _opened(name: str, file: IO[bytes], view: View) -> ImageFile.ImageFile:
             return apng.opened(view)
         case "GIF":
             return gif.opened(file, view)
+        case "AVIF":
+            return Avif(file, view)
     return _plugin(name)(file)
 
 
