@@ -53,6 +53,23 @@ class ErrorKind(enum.StrEnum):
     INTERNAL = "internal error"  # our defect, met while rendering this picture
 
 
+OF_RENDERING = frozenset(
+    {
+        ErrorKind.UNREADABLE,
+        ErrorKind.NOT_A_PICTURE,
+        ErrorKind.UNSUPPORTED,
+        ErrorKind.TRUNCATED,
+        ErrorKind.DAMAGED,
+        ErrorKind.TOO_MANY_PIXELS,
+        ErrorKind.TOO_MANY_FRAMES,
+        ErrorKind.TOO_MANY_SCANS,
+        ErrorKind.MEMORY_LIMIT,
+        ErrorKind.NOT_ENCODABLE,
+        ErrorKind.INTERNAL,
+    }
+)
+"""What a child may say of a picture or a rendition; the others are for the main process to find out."""
+
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 

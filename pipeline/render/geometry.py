@@ -60,6 +60,23 @@ def box_of(source: Size, spec: Spec) -> tuple[int | None, int | None]:
     return None if width is None else _whole(width), None if height is None else _whole(height)
 
 
+def most_pixels(source: Size, spec: Spec) -> int:
+    """At most so many pixels has a rendition of a picture of `source` pixels or of any part of it, however turned."""
+    longest = max(source)
+    across, down = box_of((longest, longest), spec)
+    if across is not None and down is not None and spec.fit is not Fit.OUTSIDE:
+        sides, pixels = (across, down), across * down
+    elif not spec.enlarge or (across is None and down is None):
+        sides, pixels = (longest, longest), source[0] * source[1]
+    else:  # the other side follows from the shape of the part, which may be one pixel wide
+        side = max(across or 1, down or 1)
+        sides, pixels = (side, side * longest), side * side * longest
+    if spec.pad is None:
+        return pixels
+    top, right, bottom, left = (length.of(min(sides), spec.dpr) for length in spec.pad)
+    return pixels + max(sides) * (top + right + bottom + left) + (left + right) * (top + bottom)
+
+
 def _fitted(source: Size, spec: Spec, focus: Point) -> Placement:
     width, height = box_of(source, spec)
     everything = (0.0, 0.0, float(source[0]), float(source[1]))

@@ -43,8 +43,10 @@ def count(source: Source, most: int) -> int:
         case "TIFF":
             return container.tiff_pages(source.view, most)
         case "JPEG":
-            return max(1, len(_pictures(source)))
-    return max(1, int(getattr(source.image, "n_frames", 1)))
+            found = len(_pictures(source))
+        case _:
+            found = int(getattr(source.image, "n_frames", 1))
+    return min(max(1, found), most + 1)
 
 
 def by_page(specs: Iterable[Spec], pages: int) -> list[tuple[int | None, tuple[Spec, ...]]]:

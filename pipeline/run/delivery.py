@@ -5,23 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
 
 from pipeline.errors import PictureError
 from pipeline.model import NotRendered, Planned, Record, RenderAnswer, Rendered, RenditionRecord
 from pipeline.run import verdicts
 from pipeline.targets.target import Target, ToWrite
-from pipeline.workers.exchange import Meter, Reply
+from pipeline.workers.exchange import Meter
 from pipeline.workers.token import Token
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a renderer answered for one picture; the reply's descriptors stay the caller's."""
+    """What a renderer answered for one picture, and was believed; the descriptors stay the caller's."""
 
     planned: tuple[Planned, ...]  # what it was asked for
     record: Record  # of the picture, without renditions
-    reply: Reply
+    answer: RenderAnswer
+    descriptors: tuple[int, ...]
     meter: Meter
 
 
@@ -35,8 +35,8 @@ class ToStore:
     sha256: bytes | None = None  # that they must have
 
 
-def delivered(target: Target, several: Sequence[Made], token: Token) -> list[Record | None]:
-    """The record of each of `several` with what was made of it, which is in the target then; None: that is no answer.
+def delivered(target: Target, several: Sequence[Made], token: Token) -> list[Record]:
+    """The record of each of `several` with what was made of it, which is in the target then.
 
     Raises `TargetTrouble` and `Revoked`. The time that it takes to write all of them is shared out evenly.
     """
@@ -65,23 +65,17 @@ def store(target: Target, several: Sequence[ToStore], token: Token) -> list[Rend
 
 
 def _parts(one: Made) -> list[ToStore | RenditionRecord]:
-    """Its renditions in their order: what is to be stored, or the record of what is not. Nothing for no answer."""
-    answer, descriptors = one.reply
-    if not _answers(answer, one.planned, len(descriptors)):
-        return []
+    """Its renditions in their order: what is to be stored, or the record of what is not."""
     return [
         verdicts.failed_rendition(planned, made.error)
         if isinstance(made, NotRendered)
-        else ToStore(planned, made, descriptors[made.index])
-        for planned, made in zip(one.planned, answer.renditions, strict=True)
+        else ToStore(planned, made, one.descriptors[made.index])
+        for planned, made in zip(one.planned, one.answer.renditions, strict=True)
     ]
 
 
-def _recorded(one: Made, renditions: tuple[RenditionRecord, ...]) -> Record | None:
-    answer = one.reply.payload
-    if not isinstance(answer, RenderAnswer) or len(renditions) != len(one.planned):
-        return None
-    begun = one.record
+def _recorded(one: Made, renditions: tuple[RenditionRecord, ...]) -> Record:
+    answer, begun = one.answer, one.record
     return Record(  # `replace` would take three times as long, and this is done for every picture
         begun.source,
         begun.stat,
@@ -101,12 +95,3 @@ def _recorded(one: Made, renditions: tuple[RenditionRecord, ...]) -> Record | No
         thumbhash=answer.thumbhash,
         alt=begun.alt,
     )
-
-
-def _answers(answer: object, planned: tuple[Planned, ...], descriptors: int) -> TypeGuard[RenderAnswer]:
-    """Whether a child, who is not trusted, speaks of what it was asked for and of descriptors that came with it."""
-    if not isinstance(answer, RenderAnswer):
-        return False
-    if [one.name for one in answer.renditions] != [one.spec.name for one in planned]:
-        return False
-    return all(0 <= one.index < descriptors for one in answer.renditions if isinstance(one, Rendered))

@@ -24,13 +24,14 @@ from pipeline.errors import PictureError
 from pipeline.model import Job, NotRendered, Reason, Record, RenderAnswer, RenderTask
 from pipeline.run import verdicts
 from pipeline.run.alike import Alike
+from pipeline.run.answers import Asked, answers
 from pipeline.run.delivery import Made, ToStore, delivered, store
 from pipeline.run.line import Line, Terms
 from pipeline.sources.source import Grown, Picture, Source, Unsupported, Vanished
 from pipeline.targets.files import TOGETHER
 from pipeline.targets.target import Target
 from pipeline.workers.budget import Budget
-from pipeline.workers.exchange import Bounds, Renderer, Reply
+from pipeline.workers.exchange import Bounds, Misbehaved, Renderer
 from pipeline.workers.token import Token
 
 _MOST = 32  # pictures: 16 take an eighth more CPU time, 64 no less
@@ -71,7 +72,7 @@ class Handfuls:
         self._alike = alike
         self._record = record
         self._terms = terms
-        self._bounds = Bounds(terms.limits.seconds, terms.limits.memory)
+        self._bounds = Bounds(terms.limits.seconds, terms.limits.memory, max(1, len(terms.specs)))
         self._task = RenderTask(terms.specs, terms.limits, placeholder=terms.placeholder)
         self._lock = threading.Lock()
         self._seconds = 0.0  # that a small picture takes, on an average
@@ -223,17 +224,24 @@ class Handfuls:
         """Render, write and record `pictures`, but for those that are returned."""
         left: list[tuple[Job, Picture]] = []
         held = [picture.held for _, picture in pictures]
+        asked = [Asked(self._task, one.size, _NEED) for one in held]
         with self._budget.for_work(token) as room:
-            with self._renderer.ask_several(held, self._task, self._bounds, token) as several:
-                room.take(_NEED)
-                replies, meter = several.all(_NEED)
+            try:
+                with self._renderer.ask_several(held, self._task, self._bounds, token) as several:
+                    room.take(_NEED)
+                    replies, meter = several.all(_NEED)
+                    believed = answers(asked, replies)
+            except Misbehaved:
+                return pictures  # one of them had taken over the child: alone, it will be found out
             made = [descriptor for reply in replies if reply is not None for descriptor in reply.descriptors]
             try:
                 room.shrink(sum(os.fstat(descriptor).st_size for descriptor in made))
                 good = {
-                    number: Made(job.planned, self._line.begun(job, picture), reply, meter)
-                    for number, ((job, picture), reply) in enumerate(zip(pictures, replies, strict=True))
-                    if reply is not None and _is_good(reply)
+                    number: Made(job.planned, self._line.begun(job, picture), answer, reply.descriptors, meter)
+                    for number, ((job, picture), answer, reply) in enumerate(
+                        zip(pictures, believed, replies, strict=True)
+                    )
+                    if answer is not None and reply is not None and _is_whole(answer)
                 }
                 records = dict(zip(good, delivered(self._target, tuple(good.values()), token), strict=True))
             finally:
@@ -250,10 +258,9 @@ class Handfuls:
         return left
 
 
-def _is_good(reply: Reply) -> bool:
+def _is_whole(answer: RenderAnswer) -> bool:
     """Whether every rendition was made."""
-    answer = reply.payload
-    return isinstance(answer, RenderAnswer) and not any(isinstance(one, NotRendered) for one in answer.renditions)
+    return not any(isinstance(one, NotRendered) for one in answer.renditions)
 
 
 def carriers(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from pipeline.errors import ErrorKind, PictureError
+from pipeline.errors import PictureError
 from pipeline.model import (
     Header,
     Job,
@@ -30,6 +30,7 @@ from pipeline.model import (
 )
 from pipeline.run import verdicts
 from pipeline.run.alike import Alike
+from pipeline.run.answers import Asked
 from pipeline.run.delivery import Made, delivered, store
 from pipeline.run.intake import Intake
 from pipeline.run.standing import headers, replacing
@@ -77,7 +78,7 @@ class Line:
         self._record = record
         self._again = again
         self._terms = terms
-        self._bounds = Bounds(terms.limits.seconds, terms.limits.memory)
+        self._bounds = Bounds(terms.limits.seconds, terms.limits.memory, max(1, len(terms.specs)))
         self._intake = Intake(source, budget, terms.limits)
 
     def carry(self, job: Job, token: Token) -> None:
@@ -232,29 +233,29 @@ class Line:
         standing: Mapping[str, Header],
         token: Token,
     ) -> Record:
+        asked = Asked(task, picture.held.size, self._terms.limits.memory)
         with self._budget.for_work(token) as room:
             with self._renderer.ask(picture.held, task, self._bounds, token) as exchange:
-                header = exchange.first()
-                if not isinstance(header, Header):
-                    raise PictureError(ErrorKind.CRASHED, "an answer that is none")
-                room.take(header.estimate)
+                room.take(asked.need(asked.header(exchange.first())))
                 reply, meter = exchange.last()
+                answer = asked.answer(reply)
             try:
                 room.shrink(sum(os.fstat(descriptor).st_size for descriptor in reply.descriptors))
-                planned = _replacing(planned, reply.payload, standing)
-                (made,) = delivered(self._target, [Made(planned, record, reply, meter)], token)
+                planned = _replacing(planned, answer, standing)
+                made = Made(planned, record, answer, reply.descriptors, meter)
+                (record,) = delivered(self._target, [made], token)
             finally:
                 for descriptor in reply.descriptors:
                     os.close(descriptor)
-        if made is None:
-            raise PictureError(ErrorKind.CRASHED, "an answer that is none")
-        self._libraries = made.libraries
-        return made
+        self._libraries = record.libraries
+        return record
 
 
-def _replacing(planned: tuple[Planned, ...], answer: object, standing: Mapping[str, Header]) -> tuple[Planned, ...]:
+def _replacing(
+    planned: tuple[Planned, ...], answer: RenderAnswer, standing: Mapping[str, Header]
+) -> tuple[Planned, ...]:
     """`planned`, where what the child made may be written over what stands there."""
-    if not standing or not isinstance(answer, RenderAnswer):
+    if not standing:
         return planned
     made = {one.name: one for one in answer.renditions if isinstance(one, Rendered)}
     names = [one.spec.name for one in planned]

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from pipeline.errors import PictureError
 from pipeline.model import Header, Limits, Planned, Rendered, RenderTask
+from pipeline.run.answers import Asked
 from pipeline.sources import reading
 from pipeline.targets.target import Target
 from pipeline.workers.exchange import Bounds, ChildDied, Renderer, whole
@@ -46,13 +47,14 @@ def _header(path: str, target: Target, renderer: Renderer, limits: Limits, token
             copied = reading.copy(file.fileno(), reading.read(file.fileno(), reading.CHUNK), limits.file_size)
     except (OSError, PictureError):
         return None
-    bounds = Bounds(limits.seconds, limits.memory)
+    asked = Asked(RenderTask((), limits), copied.size, limits.memory)
+    bounds = Bounds(limits.seconds, limits.memory, files=0)
     try:
-        with renderer.ask(whole(copied.descriptor), RenderTask((), limits), bounds, token) as exchange:
-            header = exchange.first()
-            exchange.last()  # nothing is rendered; the child is idle again
+        with renderer.ask(whole(copied.descriptor), asked.task, bounds, token) as exchange:
+            header = asked.header(exchange.first())
+            asked.answer(exchange.last()[0])  # nothing is rendered; the child is idle again
     except (PictureError, ChildDied):
         return None
     finally:
         os.close(copied.descriptor)
-    return header if isinstance(header, Header) else None
+    return header

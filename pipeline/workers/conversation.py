@@ -11,10 +11,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NoReturn
 
-from pipeline.errors import ErrorKind, PictureError, PipelineError
+from pipeline.errors import OF_RENDERING, ErrorKind, PictureError, PipelineError
 from pipeline.workers import wire
 from pipeline.workers.child import Request
-from pipeline.workers.exchange import Bounds, ChildDied, Held, Meter, Reply
+from pipeline.workers.exchange import Bounds, ChildDied, Held, Meter, Misbehaved, Reply
 from pipeline.workers.process import Allowance, Child
 from pipeline.workers.token import TICK, Token
 
@@ -79,8 +79,7 @@ class Conversation:
 
     def first(self) -> object:
         """See `Exchange`."""
-        payload, _meter, descriptors = self._next()
-        wire.close_all(descriptors)
+        payload, _meter, _none = self._next(0)
         return payload
 
     def last(self) -> tuple[Reply, Meter]:
@@ -89,10 +88,10 @@ class Conversation:
             self._allowance.allow(self._bounds.memory + self._copies)
         with suppress(wire.Closed):
             self._child.tell(None)
-        payload, meter, descriptors = self._next()
+        payload, meter, descriptors = self._next(self._bounds.files)
         if not all(map(self._is_sound, descriptors)):
             wire.close_all(descriptors)
-            self._blame(PictureError(ErrorKind.CRASHED, "a rendition that is none"))
+            self._blame(Misbehaved("a file that can be changed or does not end"))
         self._finish(meter)
         return Reply(payload, descriptors), replace(meter, chatter="\n".join(self._child.chatter()))
 
@@ -105,7 +104,7 @@ class Conversation:
             self._child.tell(Request(request, self._bounds, leave), asked)
         none = (None,) * len(asked)
         try:
-            payload, meter, made = self._next()
+            payload, meter, made = self._next(self._bounds.files * len(asked))
         except (PictureError, ChildDied):  # nobody knows whose fault it is
             return none, Meter()
         replies = _parted(payload, made, len(asked)) if all(map(self._is_sound, made)) else None
@@ -116,13 +115,14 @@ class Conversation:
             return none, meter
         return replies, meter
 
-    def _next(self) -> tuple[object, Meter, tuple[int, ...]]:
+    def _next(self, files: int) -> tuple[object, Meter, tuple[int, ...]]:
+        """The next message's payload, and up to so many descriptors."""
         try:
-            message, descriptors = self._child.await_reply(self._token, self._ticks, self._allowance)
+            message, descriptors = self._child.await_reply(self._token, self._ticks, self._allowance, files)
         except TimeoutError:
             self._blame(PictureError(ErrorKind.TIME_LIMIT, f"no answer within {self._bounds.seconds * _WALL:g} s"))
         except wire.NotOurs as error:
-            self._blame(PictureError(ErrorKind.CRASHED, f"an answer that is none: {error}"))
+            self._blame(Misbehaved(str(error)))
         except wire.Closed:
             self._blame()
         except PictureError as beyond:
@@ -132,6 +132,8 @@ class Conversation:
         meter = meter if isinstance(meter, Meter) else Meter()
         if isinstance(payload, PictureError):
             wire.close_all(descriptors)
+            if payload.kind not in OF_RENDERING:
+                self._blame(Misbehaved(f"the error {payload.kind}"))
             self._finish(meter)
             raise self._with_words(payload)
         return payload, meter, descriptors

@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from pipeline.errors import ErrorKind, PictureError
 from pipeline.workers.token import Token
 
 
@@ -51,6 +52,7 @@ class Bounds:
 
     seconds: float  # of CPU; ten times as much by the wall, counted in ticks
     memory: int  # bytes allocated beyond what the idle child holds
+    files: int = 1  # that may come with the answer; of several requests, with the answer to each
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,18 @@ class ChildDied(Exception):
 
     def __init__(self, how: str) -> None:
         super().__init__(how)
+
+
+class Misbehaved(PictureError):
+    """What a child answered is not what was asked for, or cannot be true: the picture may have taken it over.
+
+    Raised within the block of an exchange, by whichever side finds out; the child ends with the block then. There is
+    no second try: `what` becomes the picture's error.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(ErrorKind.CRASHED, f"an answer that is none: {what}")
+        self.args = (what,)  # as __init__ has them, so that it pickles
 
 
 class InThread:

@@ -21,7 +21,7 @@ from pipeline.errors import PipelineError
 from pipeline.workers import birth, memory, wire
 from pipeline.workers.child import IGNORED, Setup
 from pipeline.workers.conversation import Conversation, SeveralRequests
-from pipeline.workers.exchange import Bounds, Confinement, Exchange, Held, Several
+from pipeline.workers.exchange import Bounds, Confinement, Exchange, Held, Misbehaved, Several
 from pipeline.workers.process import Child, Mother
 from pipeline.workers.token import TICK, Token
 
@@ -221,6 +221,9 @@ class Nursery:
         child, conversation = self._ready(bounds, token)
         try:
             yield conversation
+        except Misbehaved:  # found out by the block
+            conversation.finished = False
+            raise
         finally:
             if conversation.finished and not child.worn:
                 self._give_back(child)

@@ -78,10 +78,11 @@ class Child:
             self.chatter()  # what was printed until now belongs to no picture
 
     def await_reply(
-        self, token: Token, ticks: float, allowance: Allowance | None = None
+        self, token: Token, ticks: float, allowance: Allowance | None = None, files: int = 0
     ) -> tuple[object, tuple[int, ...]]:
-        """The next message. Raises `Revoked`, `TimeoutError` after so many ticks, `wire.Closed` when the child died,
-        `wire.NotOurs` when it is none, and `PictureError` when the child takes more than its allowance.
+        """The next message, with up to so many descriptors. Raises `Revoked`, `TimeoutError` after so many ticks,
+        `wire.Closed` when the child died, `wire.NotOurs` when it is none, and `PictureError` when the child takes more
+        than its allowance.
         """
         with self._in_use():
             poll = select.poll()
@@ -93,7 +94,7 @@ class Child:
                 ticks -= 1
                 if ticks <= 0:
                     raise TimeoutError
-            return wire.take(self.socket)
+            return wire.take(self.socket, files)
 
     def tell(self, message: object, held: Sequence[Held] = ()) -> None:
         """Send it a message, and what that is about. Raises `wire.Closed` where it has died."""

@@ -22,8 +22,9 @@ from pipeline.workers.exchange import Held
 
 _LENGTH = struct.Struct("!II")  # bytes of the message, number of descriptors
 _MOST = 2**20  # bytes; a child's message holds numbers and short texts, so a longer one is not ours
-_MOST_DESCRIPTORS = 4096  # one a rendition
 _FDS_AT_ONCE = 250  # the kernel's SCM_MAX_FD is 253
+_FDS_OF_A_PARENT = 4096  # one a picture
+_INT = array.array("i").itemsize
 _MID_MESSAGE = 30.0  # seconds within which a message that has begun must be complete
 
 # Nearly every request of a run is the same, and what it is made of is never changed.
@@ -54,7 +55,7 @@ def tell(sock: socket.socket, payload: object, held: Sequence[Held] = ()) -> Non
 
 def hear(sock: socket.socket) -> tuple[object, tuple[Held, ...]]:
     """Child from parent: the next message, however long it takes to come. The descriptors are the caller's."""
-    body, descriptors = _receive(sock, most=2**32, seconds=None)
+    body, descriptors = _receive(sock, most=2**32, files=_FDS_OF_A_PARENT, seconds=None)
     sizes = struct.unpack_from(f"!{len(descriptors)}Q", body)
     return _unpickled(body[8 * len(sizes) :]), tuple(map(Held, descriptors, sizes))
 
@@ -64,13 +65,14 @@ def answer(sock: socket.socket, payload: object, descriptors: tuple[int, ...] = 
     _send(sock, values.dumped(payload), descriptors)
 
 
-def take(sock: socket.socket) -> tuple[object, tuple[int, ...]]:
-    """Parent from child: the message that has begun to come. The descriptors are close-on-exec and the caller's.
+def take(sock: socket.socket, files: int = 0) -> tuple[object, tuple[int, ...]]:
+    """Parent from child: the message that has begun to come. With it come up to so many descriptors, which are
+    close-on-exec and the caller's.
 
     Raises `Closed` at the end, `NotOurs` on anything that is no value of this program, or does not come to an end.
     """
     try:
-        body, descriptors = _receive(sock, most=_MOST, seconds=_MID_MESSAGE)
+        body, descriptors = _receive(sock, most=_MOST, files=files, seconds=_MID_MESSAGE)
     except TimeoutError:
         raise NotOurs("a message that does not end") from None
     try:
@@ -114,27 +116,34 @@ class _Patience:
         self._sock.settimeout(left)
 
 
-def _receive(sock: socket.socket, *, most: int, seconds: float | None) -> tuple[bytes, tuple[int, ...]]:
+def _receive(sock: socket.socket, *, most: int, files: int, seconds: float | None) -> tuple[bytes, tuple[int, ...]]:
     descriptors: list[int] = []
     patience = _Patience(sock, seconds)
     try:
-        head = _receive_with_descriptors(sock, _LENGTH.size, descriptors, patience)
+        head = _receive_with_descriptors(sock, _LENGTH.size, descriptors, files, patience)
         length, expected = _LENGTH.unpack(head)
-        if length > most or expected > _MOST_DESCRIPTORS:
+        if length > most or expected > files:
             raise NotOurs(f"a message of {length} bytes and {expected} descriptors")
         while len(descriptors) < expected:
             before = len(descriptors)
-            _receive_with_descriptors(sock, 1, descriptors, patience)
+            _receive_with_descriptors(sock, 1, descriptors, expected - before, patience)
             if len(descriptors) == before:
                 raise NotOurs("descriptors are missing")
+        if len(descriptors) > expected:
+            raise NotOurs("descriptors that nobody speaks of")
         return _exactly(sock, length, patience), tuple(descriptors)
     except BaseException:
         close_all(descriptors)
         raise
 
 
-def _receive_with_descriptors(sock: socket.socket, size: int, descriptors: list[int], patience: _Patience) -> bytes:
-    space = socket.CMSG_SPACE(_FDS_AT_ONCE * 4)
+def _receive_with_descriptors(
+    sock: socket.socket, size: int, descriptors: list[int], files: int, patience: _Patience
+) -> bytes:
+    """The next bytes, with up to `files` descriptors: there is no room for more, so the kernel drops those."""
+    room = min(files, _FDS_AT_ONCE)
+    space = socket.CMSG_LEN(room * _INT) if room else 0
+    before = len(descriptors)
     patience.spend()
     try:
         part, ancillary, flags, _address = sock.recvmsg(size, space, getattr(socket, "MSG_CMSG_CLOEXEC", 0))
@@ -145,7 +154,9 @@ def _receive_with_descriptors(sock: socket.socket, size: int, descriptors: list[
             fds = array.array("i")
             fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
             descriptors.extend(fds)
-    if flags & socket.MSG_CTRUNC:  # there was no room for them in this process
+    if flags & socket.MSG_CTRUNC:
+        if len(descriptors) - before == room:
+            raise NotOurs("more descriptors than were asked for")
         raise PipelineError("too many open files; fewer threads would need less")
     if not part:
         raise Closed

@@ -201,6 +201,7 @@ def test_a_quality_that_was_found_is_a_hint_for_the_same_content_recipe_and_libr
         yield Reply(RenderAnswer(answer.header, found, answer.seconds_decode, libraries), reply.descriptors)
 
     monkeypatch.setattr("pipeline.render.line.render", searching)
+    world.configure(world.text.replace("height: 32", "height: 32, max_bytes: 60000"))
     world.put("a.jpg")
     world.put("b.jpg")
     world.run()

@@ -32,7 +32,7 @@ def test_descriptors_arrive_with_their_message_in_order_however_many(ends: Ends)
         os.write(descriptor, str(number).encode())
     thread = threading.Thread(target=wire.answer, args=(theirs, "here", tuple(made)))
     thread.start()
-    payload, came = wire.take(ours)
+    payload, came = wire.take(ours, 600)
     thread.join()
     assert payload == "here"
     assert [os.pread(descriptor, 9, 0) for descriptor in came] == [str(number).encode() for number in range(600)]
@@ -107,9 +107,21 @@ def test_no_room_for_descriptors_is_this_processes_trouble_and_no_childs(monkeyp
         resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
         try:
             with pytest.raises(PipelineError, match="too many open files"):
-                wire.take(ours)
+                wire.take(ours, 3)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize(("came", "told", "asked"), [(251, 251, 3), (4, 4, 3), (1, 1, 0), (3, 2, 3), (0, 2**31, 3)])
+def test_descriptors_beyond_those_asked_for_are_the_childs_fault_and_closed(
+    ends: Ends, came: int, told: int, asked: int
+) -> None:
+    ours, theirs = ends
+    before = os.listdir("/proc/self/fd")
+    socket.send_fds(theirs, [struct.pack("!II", 4, told) + b"null"], [0] * came)
+    with pytest.raises(wire.NotOurs):
+        wire.take(ours, asked)
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_long_requests_are_not_kept(ends: Ends) -> None:

@@ -1,0 +1,159 @@
+"""The bounds of a child's answer: every number, text and file in it, checked before anything uses it.
+
+A picture may have taken over the child that decodes it, so what the child says counts only as far as it can be true of
+what was asked: the renditions and limits asked for, the bytes sent, the time that has passed. An answer beyond that
+ends its child (see `Misbehaved`) and fails its picture. Takes 10 us for a picture with one rendition.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pipeline.errors import OF_RENDERING
+from pipeline.model import Format, Header, NotRendered, RenderAnswer, Rendered, RenderTask, Spec, Status
+from pipeline.render.geometry import most_pixels
+from pipeline.sources import magic
+from pipeline.workers.exchange import Misbehaved, Reply
+
+_NAME = re.compile(r"[A-Za-z0-9;_]{1,16}")  # of a format or a mode, as Pillow has them
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
+_THUMBHASH = range(5, 26)  # bytes
+_TEXT = 1_000  # characters of a warning, or of the names and versions of all libraries
+_WARNINGS = 100  # of one picture or rendition
+_MOVING = frozenset((Format.PNG, Format.WEBP, Format.AVIF, Format.GIF))
+_PIXEL = 6  # bytes: four channels of a byte, and half as much again for an encoder that makes noise larger
+_AROUND = 2**20  # bytes of a file that are no pixels; profiles and metadata of the source may come on top of it
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked of a child about one picture of `size` bytes, and when. `most`: bytes that its work may need."""
+
+    task: RenderTask
+    size: int
+    most: int
+    since: float = field(default_factory=time.perf_counter)
+
+    def header(self, said: object) -> Header:
+        """What the child says of the header. Raises `Misbehaved` where that cannot be."""
+        limits = self.task.limits
+        if not isinstance(said, Header):
+            raise Misbehaved("no header")
+        if not (said.width > 0 < said.height and said.width * said.height <= limits.pixels):
+            raise Misbehaved(f"a picture of {said.width} x {said.height} pixels")
+        if not 0 < said.frames <= limits.frames + 1:
+            raise Misbehaved(f"{said.frames} frames")
+        if said.estimate < 0:
+            raise Misbehaved(f"{said.estimate} bytes needed")
+        if not _NAME.fullmatch(said.format) or not _NAME.fullmatch(said.mode):
+            raise Misbehaved("a format or mode that is none")
+        return said
+
+    def need(self, header: Header) -> int:
+        """Bytes to be set aside for it: an estimate may be higher than what a child may take, which then decides."""
+        return min(header.estimate, self.most)
+
+    def answer(self, reply: Reply) -> RenderAnswer:
+        """What the child answered. Raises `Misbehaved` where that cannot be, and closes the descriptors then."""
+        try:
+            return self._answer(reply)
+        except BaseException:
+            for descriptor in reply.descriptors:
+                os.close(descriptor)
+            raise
+
+    def _answer(self, reply: Reply) -> RenderAnswer:
+        answer, descriptors = reply
+        if not isinstance(answer, RenderAnswer):
+            raise Misbehaved("no answer")
+        header = self.header(answer.header)
+        passed = time.perf_counter() - self.since
+        specs, made = self.task.specs, answer.renditions
+        if [one.name for one in made] != [spec.name for spec in specs]:
+            raise Misbehaved("renditions that were not asked for")
+        _check_seconds(answer.seconds_decode, passed)
+        _check_texts(answer.warnings)
+        _check_texts((answer.libraries,))
+        self._check_placeholder(answer)
+        rendered = [(spec, one) for spec, one in zip(specs, made, strict=True) if not isinstance(one, NotRendered)]
+        if sorted(one.index for _, one in rendered) != list(range(len(descriptors))):
+            raise Misbehaved(f"{len(descriptors)} files for {len(rendered)} renditions")
+        if any(one.error.kind not in OF_RENDERING for one in made if isinstance(one, NotRendered)):
+            raise Misbehaved("an error that is not of rendering")
+        total = 0
+        for spec, one in rendered:
+            _check_seconds(one.seconds_resize, passed)
+            _check_seconds(one.seconds_encode, passed)
+            _check_texts(one.warnings)
+            self._check_rendition(spec, one, header)
+            _check_file(descriptors[one.index], one)
+            total += one.size
+        if total > self.need(header) + len(rendered) * (_AROUND + self.size):
+            raise Misbehaved(f"{total:,} bytes of renditions")
+        return answer
+
+    def _check_placeholder(self, answer: RenderAnswer) -> None:
+        color, thumbhash, upright = answer.color, answer.thumbhash, answer.upright
+        if (color is not None or thumbhash is not None) and not self.task.placeholder:
+            raise Misbehaved("a placeholder that was not asked for")
+        if color is not None and not _COLOUR.fullmatch(color):
+            raise Misbehaved("a colour that is none")
+        if thumbhash is not None and len(thumbhash) not in _THUMBHASH:
+            raise Misbehaved(f"a ThumbHash of {len(thumbhash)} bytes")
+        if upright is not None and not (min(upright) > 0 and upright[0] * upright[1] <= self.task.limits.pixels):
+            raise Misbehaved(f"a picture of {upright[0]} x {upright[1]} pixels")
+
+    def _check_rendition(self, spec: Spec, one: Rendered, header: Header) -> None:
+        if spec.page is None:
+            most = most_pixels((header.width, header.height), spec)
+        else:  # pages have sizes of their own
+            most = most_pixels((self.task.limits.pixels, 1), spec)
+        if not (one.width > 0 < one.height and one.width * one.height <= most):
+            raise Misbehaved(f"a rendition of {one.width} x {one.height} pixels")
+        if one.format is not spec.format:
+            raise Misbehaved(f"{one.format} for {spec.format}")
+        if one.status is not Status.DONE and not (one.status is Status.KEPT and spec.keep_smaller):
+            raise Misbehaved(f"the status {one.status}")
+        if one.quality is not None and (spec.max_bytes is None or not 1 <= one.quality <= 100):
+            raise Misbehaved(f"the quality {one.quality}")
+        frames = header.frames if spec.format in _MOVING else 1
+        if one.size > one.width * one.height * frames * _PIXEL + _AROUND + self.size:
+            raise Misbehaved(f"{one.size:,} bytes for {one.width} x {one.height} pixels")
+
+
+def answers(several: Sequence[Asked], replies: Sequence[Reply | None]) -> list[RenderAnswer | None]:
+    """What the child answered to each; None where it did not. Raises `Misbehaved` where any answer cannot be: it could
+    speak of any of them, so none is believed. The descriptors of all are closed then.
+    """
+    believed: list[RenderAnswer | None] = []
+    try:
+        for asked, reply in zip(several, replies, strict=True):
+            believed.append(None if reply is None else asked.answer(reply))
+    except BaseException:
+        rest = [*replies[: len(believed)], *replies[len(believed) + 1 :]]
+        for descriptor in (one for reply in rest if reply is not None for one in reply.descriptors):
+            os.close(descriptor)
+        raise
+    return believed
+
+
+def _check_seconds(seconds: float, passed: float) -> None:
+    if not 0 <= seconds <= passed:
+        raise Misbehaved(f"{seconds:g} seconds of {passed:g}")
+
+
+def _check_texts(texts: tuple[str, ...]) -> None:
+    if len(texts) > _WARNINGS or any(len(text) > _TEXT for text in texts):
+        raise Misbehaved("texts without end")
+
+
+def _check_file(descriptor: int, one: Rendered) -> None:
+    """Whether it is of the size and of the format that it is said to be. What stands in it is never decoded here."""
+    if os.fstat(descriptor).st_size != one.size:
+        raise Misbehaved("a file of another size")
+    if magic.sniff(os.pread(descriptor, magic.HEAD, 0)) != one.format:
+        raise Misbehaved(f"a file that is no {one.format}")
