@@ -83,7 +83,7 @@ def _ask(
     descriptor = os.memfd_create("picture")
     try:
         os.write(descriptor, content)
-        task, bounds = RenderTask(specs, _LIMITS, beside=beside), Bounds(_LIMITS.seconds, _LIMITS.memory)
+        task, bounds = RenderTask(specs, _LIMITS, beside=beside), Bounds(_LIMITS.seconds, _LIMITS.memory, len(specs))
         with nursery.ask(whole(descriptor), task, bounds, Token()) as exchange:
             header = exchange.first()
             reply, meter = exchange.last()

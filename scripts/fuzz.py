@@ -125,7 +125,7 @@ def _verdict(nursery: Nursery, content: bytes, random: Random) -> tuple[str, str
     descriptor = os.memfd_create("bent")
     try:
         os.write(descriptor, content)
-        bounds = Bounds(_LIMITS.seconds, _LIMITS.memory)
+        bounds = Bounds(_LIMITS.seconds, _LIMITS.memory, len(specs))
         with nursery.ask(whole(descriptor), RenderTask(specs, _LIMITS), bounds, Token()) as exchange:
             header = exchange.first()
             reply, meter = exchange.last()

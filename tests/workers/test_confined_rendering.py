@@ -90,7 +90,7 @@ def carried(renderer: Renderer, content: bytes, specs: tuple[Spec, ...] = SPECS)
     task = RenderTask(specs, LIMITS, placeholder=True)
     came: list[object] = []
     try:
-        with renderer.ask(whole(descriptor), task, Bounds(60, 2**30), Token()) as exchange:
+        with renderer.ask(whole(descriptor), task, Bounds(60, 2**30, len(specs)), Token()) as exchange:
             came.append(exchange.first())
             reply, _meter = exchange.last()
         assert isinstance(reply.payload, RenderAnswer)

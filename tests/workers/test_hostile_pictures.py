@@ -45,7 +45,7 @@ def carried(
     descriptor = pictures.descriptor_of(content)
     try:
         with nursery.ask(
-            whole(descriptor), RenderTask(specs, limits), Bounds(limits.seconds, limits.memory), Token()
+            whole(descriptor), RenderTask(specs, limits), Bounds(limits.seconds, limits.memory, len(specs)), Token()
         ) as exchange:
             exchange.first()
             reply, meter = exchange.last()
