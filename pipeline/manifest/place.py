@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from pipeline.errors import ManifestTrouble, printable
+from pipeline.folder import sync_folder as sync_open_folder
 
 
 def ensure_folder(folder: Path) -> None:
@@ -23,10 +24,10 @@ def ensure_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make names created in, renamed into or removed from `folder` survive a power cut."""
+    """Make names created in, renamed into or removed from `folder` survive a power cut, where its file system can."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        sync_open_folder(descriptor)
     finally:
         os.close(descriptor)
 

@@ -77,6 +77,7 @@ def run(
             number = manifest.begin_run(_start(identity, config, this_run.workers), lambda: failure_key(config.limits))
             begun(Begun(identity, lambda: this_run.so_far(ExitStatus.UNFINISHED)))
             summary = this_run.to_its_end(number)
+            told += _lacking(target, manifest)
         finally:
             manifest.close()
     return replace(summary, seconds=time.monotonic() - started, warnings=(*told, *summary.warnings))
@@ -93,6 +94,14 @@ def _notes(config: Config, manifest: Manifest) -> list[str]:
             f"`manifest: {config.path.stem}.manifest.sqlite` in the config the next run moves it beside the config"
         )
     return notes
+
+
+def _lacking(target: LocalTarget, manifest: Manifest) -> list[str]:
+    """What the target's file system does not do, said once."""
+    if target.cannot_sync and manifest.first_time("folders cannot be synced"):
+        why = f"folders cannot be synced on the target's file system ({target.cannot_sync})"
+        return [f"{why}: after a power cut the last files may be missing, and the next run makes them again"]
+    return []
 
 
 def _abandoning(

@@ -145,6 +145,11 @@ class Files:
             self._broken = trouble(self._root, error)
             raise self._broken from error
 
+    @property
+    def cannot_sync(self) -> str:
+        """Why the names of files that were written may be lost in a power cut; "" where nothing says so. Any thread."""
+        return self._folders.cannot_sync if self._folders else ""
+
     def take_new_folders(self) -> list[str]:
         """The folders in it that were made since this was last asked, by path. Any thread."""
         return self._folders.take_new() if self._folders else []

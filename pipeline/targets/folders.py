@@ -13,7 +13,7 @@ import os
 import threading
 from collections import OrderedDict
 
-from pipeline.folder import Descriptor
+from pipeline.folder import Descriptor, sync_folder
 
 KEPT = 64  # open folders
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -32,6 +32,7 @@ class Folders:
         self._unsynced: dict[str, Descriptor] = {}
         self._new: list[str] = []  # folders that were not there
         self._syncing = threading.Lock()
+        self.cannot_sync = ""  # why the file system of a folder cannot sync it
 
     def find(self, folder: str) -> Descriptor:
         """Open `folder`. Raises `OSError`: ENOENT where it is missing, ELOOP or ENOTDIR for a link in the way, and
@@ -61,7 +62,7 @@ class Folders:
         """Sync every folder that changed before this call; what changes meanwhile stays for the next. Raises `OSError`.
 
         A second caller waits for the first: when this returns, no change from before the call is still on its way.
-        Folders that were not synced when an error came stay.
+        Folders that were not synced when an error came stay. That there is no sync of folders is no error.
         """
         with self._syncing:
             with self._lock:
@@ -69,7 +70,7 @@ class Folders:
             try:
                 while waiting:
                     folder = next(iter(waiting))
-                    os.fsync(waiting[folder].number)
+                    self.cannot_sync = sync_folder(waiting[folder].number) or self.cannot_sync
                     del waiting[folder]
             finally:
                 if waiting:
