@@ -42,7 +42,7 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
         else:
             complain(f"{config} has not run yet: there is no manifest at {settings.manifest}")
         return
-    holder = RunLock(settings.manifest).holder()
+    holder = RunLock(settings.manifest, path=settings.lock).holder()
     with Manifest.look(settings) as reader:
         runs, totals = reader.runs(limit), reader.totals()
         rendering = last_rendering(reader, reader.runs(KEEP)) if profile else None

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from pipeline.config.complaints import complaint
 from pipeline.config.families import Member, expanded, in_the_file
+from pipeline.config.manifest import manifest_problems
 from pipeline.config.node import KeyPath, Node, Problem
 from pipeline.config.notify import Notify
 from pipeline.config.rendition import Rendition
@@ -70,7 +71,7 @@ def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
     if document is None or problems:
         return None, [in_the_file(problem, members) for problem in problems]
     config = _config(document, tuple(parts.specs.values()), file, folder)
-    problems = _notify_problems(root, config)
+    problems = manifest_problems(root, config) + _notify_problems(root, config)
     return (None, problems) if problems else (config, [])
 
 
@@ -149,7 +150,8 @@ def _notify_problems(root: Node, config: Config) -> list[Problem]:
     """Files to be written at the end of a run in a place where they would do harm."""
     files = {"metrics": config.notify.metrics, "status_file": config.notify.status_file}
     target = os.path.realpath(config.target.path)
-    taken = {os.path.realpath(path) for path in (config.path, config.manifest, config.source.path)}
+    places = (config.path, config.manifest, config.lock or config.manifest, config.source.path)
+    taken = {os.path.realpath(path) for path in places}
     problems = []
     for key, path in files.items():
         if path is None:
@@ -196,6 +198,7 @@ def _config(document: Document, specs: tuple[Spec, ...], file: Path, folder: str
         order=document.order,
         placeholder=document.placeholder or any(spec.family for spec in specs),
         manifest=_absolute(folder, document.manifest or manifest_in(str(target_path))),
+        lock=_absolute(folder, document.lock) if document.lock else None,
         notify=_notify(document.notify, folder),
         failures=_failures(document.failures),
         max_runtime=document.max_runtime,

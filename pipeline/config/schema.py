@@ -166,6 +166,11 @@ class Document(Section):
         default=None,
         description="The file that records what was made; left out: .pipeline/manifest.sqlite in the target.",
     )
+    lock: Annotated[str, LocalPath()] | None = Field(
+        default=None,
+        description="The file that keeps two runs apart, for targets whose file system has no locks: on a local disk. "
+        "Left out: beside the manifest, and in the target.",
+    )
     notify: Notify = Field(default_factory=Notify)
     failures: Failures = Field(default_factory=Failures)
     max_runtime: MaxRuntime = Field(

@@ -117,6 +117,7 @@ class Config:
     workers: WorkerSettings
     limits: Limits
     manifest: Path
+    lock: Path | None = None  # in place of those beside the manifest and in the target
     notify: NotifySettings = NotifySettings()
     order: Order = Order.AUTO
     placeholder: bool = False  # whether main colour and ThumbHash of each picture are recorded

@@ -47,12 +47,18 @@ class RunLock:
     """The lock of the manifest at `manifest`, held from `acquire` (or entering) to `release` (or leaving)."""
 
     def __init__(
-        self, manifest: Path, *, run: str = "", wait: float | None = 0.0, check: Callable[[], None] = lambda: None
+        self,
+        manifest: Path,
+        *,
+        path: Path | None = None,
+        run: str = "",
+        wait: float | None = 0.0,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
-        """`run` is told to others; `wait` is for those who enter with `with`. `check` is called while waiting, and may
-        raise.
+        """`path` is the lock's own, where it is not beside the manifest. `run` is told to others; `wait` is for those
+        who enter with `with`. `check` is called while waiting, and may raise.
         """
-        self.path = beside(manifest, ".lock")
+        self.path = path or beside(manifest, ".lock")
         self._run = run
         self._wait = wait
         self._check = check
@@ -132,7 +138,10 @@ def _try_lock(path: Path, descriptor: int, kind: int) -> bool:
     except OSError as error:
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
             return False
-        raise ManifestTrouble(f"{printable(str(path))}: its file system gives no locks: {error.strerror}") from error
+        raise ManifestTrouble(
+            f"{printable(str(path))}: its file system gives no locks ({error.strerror}): name a file on a local disk "
+            "with `lock:` in the config, and one for `manifest:` where that is on the same file system"
+        ) from error
     return True
 
 

@@ -49,7 +49,9 @@ def target(config: Config) -> Iterator[Finding]:
         folder = parent
     yield from storage.kind("target", folder)
     yield from storage.room("target", folder)
-    yield from storage.abilities("target", folder)
+    yield from storage.abilities("target", folder, locks=config.lock is None)
+    if config.lock is not None:
+        yield from storage.lock(config.lock)
 
 
 def manifest(config: Config) -> Iterator[Finding]:
@@ -63,7 +65,7 @@ def manifest(config: Config) -> Iterator[Finding]:
         if not path.exists():
             yield ok("manifest", "none yet; the first run makes it")
             return
-        holder = RunLock(path).holder()
+        holder = RunLock(path, path=config.lock).holder()
         with Manifest.read_only(path) as reader:
             (verdict,) = reader.connection.execute("PRAGMA quick_check(1)").fetchone()
             owner, runs = reader.owner(), reader.runs(1)

@@ -47,14 +47,27 @@ def room(what: str, folder: Path) -> Iterator[Finding]:
         yield (warn if nodes else fail)(what, f"{nodes:,} inodes free", "remove files: each rendition takes one")
 
 
-def abilities(what: str, folder: Path) -> Iterator[Finding]:
-    """Writing, syncing, renaming, locking and the clock, in files named `.pipeline-doctor-...`."""
+def lock(path: Path) -> Iterator[Finding]:
+    """Whether a lock at `path` would keep others out, tried in a file beside it."""
+    file = path.with_name(f".pipeline-doctor-{os.getpid()}")
+    try:
+        yield from _locked("lock", file)
+    except OSError as error:
+        yield fail("lock", f"cannot write to {path.parent}: {error.strerror}", "make the folder, or choose another")
+    finally:
+        with contextlib.suppress(OSError):
+            file.unlink()
+
+
+def abilities(what: str, folder: Path, *, locks: bool = True) -> Iterator[Finding]:
+    """Writing, syncing, renaming, locking (with `locks`) and the clock, in files named `.pipeline-doctor-...`."""
     base = folder / f".pipeline-doctor-{os.getpid()}"
     files = [base.with_name(f"{base.name}{end}") for end in ("", "0", "1")]
     try:
         yield from _written(what, *files[:2])
         yield from _synced_folder(what, folder)
-        yield from _locked(what, files[2])
+        if locks:
+            yield from _locked(what, files[2])
     except OSError as error:
         advice = "run it as a user who may write there, or mount it for writing"
         yield fail(what, f"cannot write to {folder}: {error.strerror}", advice)
@@ -106,7 +119,11 @@ def _locked(what: str, file: Path) -> Iterator[Finding]:
         try:
             fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            yield fail(what, f"gives no locks: {error.strerror}", "put `manifest:` on a file system that does")
+            yield fail(
+                what,
+                f"gives no locks: {error.strerror}",
+                "name a file on a local disk with `lock:`, and with `manifest:`",
+            )
             return
         try:
             fcntl.flock(second, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -115,4 +132,6 @@ def _locked(what: str, file: Path) -> Iterator[Finding]:
                 yield ok(what, "locks hold")
                 return
             raise
-        yield fail(what, "its locks do not keep others out", "put `manifest:` on a file system whose locks do")
+        yield fail(
+            what, "its locks do not keep others out", "name a file on a local disk with `lock:`, and with `manifest:`"
+        )

@@ -18,11 +18,12 @@ def held(
 
     Waits so many seconds for another to end (None: for ever), with `check` called meanwhile, which may raise. Raises
     `Locked`, which says who holds it since when, and `ManifestTrouble`. The lock of a target is that of the manifest it
-    has by default, so that two configs that keep their manifests elsewhere meet at it.
+    has by default, so that two configs that keep their manifests elsewhere meet at it. A config that names its lock
+    holds that one alone.
     """
     manifests = [config.target.path / ".pipeline" / "manifest.sqlite", config.manifest]
-    by_place = {os.path.realpath(manifest): manifest for manifest in manifests}
+    by_place = {os.path.realpath(manifest): manifest for manifest in manifests[1 if config.lock else 0 :]}
     with ExitStack() as stack:
         for manifest in by_place.values():
-            stack.enter_context(RunLock(manifest, run=run, wait=wait, check=check))
+            stack.enter_context(RunLock(manifest, path=config.lock, run=run, wait=wait, check=check))
         yield

@@ -23,8 +23,8 @@ FIELDS = "{dir} {stem} {name} {source_ext} {rendition} {ext} {width} {height}"
 NAME = "must be a name of letters, digits, dot, _ and - that starts with a letter or digit (64 at most)"
 EMPTY = "has no value; remove the key to have its default"
 TOP = (
-    "known here: source, target, renditions, resampler, order, placeholder, workers, limits, manifest, notify, "
-    "failures, max_runtime, until"
+    "known here: source, target, renditions, resampler, order, placeholder, workers, limits, manifest, lock, "
+    "notify, failures, max_runtime, until"
 )
 
 
@@ -501,6 +501,22 @@ WRONG: dict[str, tuple[str, list[str]]] = {
                 '(got "~/m.sqlite")'
             )
         ],
+    ),
+    "a manifest that is the root": (
+        GOOD + "manifest: /\n",
+        [":5:11: manifest: must be a file, and this is a folder; name a file in it, such as manifest.sqlite"],
+    ),
+    "a manifest that is a folder": (
+        GOOD + "manifest: .\n",
+        [":5:11: manifest: must be a file, and this is a folder; name a file in it, such as manifest.sqlite"],
+    ),
+    "a manifest that is a device": (
+        GOOD + "manifest: /dev/null\n",
+        [":5:11: manifest: must be a regular file, and this is none"],
+    ),
+    "a lock among the devices": (
+        GOOD + "lock: /dev/shm/lock\n",
+        [":5:7: lock: must be on a disk: what is there is gone after a restart"],
     ),
     # notify
     "a command in one text": (

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 
 import pytest
 
-from pipeline.errors import ExitStatus, PipelineError
+from pipeline.errors import ExitStatus, Locked, ManifestTrouble, PipelineError
+from pipeline.run.locking import held
 from tests.world import World
 
 REAL_FSYNC = os.fsync
@@ -63,3 +65,26 @@ def test_without_durability_no_folder_of_the_target_is_synced(world: World, monk
     asked = no_sync_of_folders(monkeypatch, errno.EINVAL)
     assert world.run().pictures["done"] == 1
     assert asked <= {(world.target / ".pipeline").stat().st_ino}  # the manifest's, for its backup
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP], ids=errno.errorcode.get)
+def test_a_target_without_locks_names_the_key_that_helps_and_the_key_does(
+    world: World, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    world.fill(2)
+    real = fcntl.flock
+
+    def flock(descriptor: int, how: int) -> None:
+        if os.readlink(f"/proc/self/fd/{descriptor}").startswith(str(world.target)):
+            raise OSError(number, os.strerror(number))
+        real(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(ManifestTrouble, match="gives no locks .* with `lock:` in the config"):
+        world.run()
+    world.configure(world.text + "lock: local.lock\n")
+    assert world.run().pictures == {"done": 2}
+    with held(world.config, "me"), pytest.raises(Locked, match="local.lock is held by another run"):
+        world.run()
+    done = world.command("doctor", str(world.config_path))
+    assert "ok   lock: locks hold" in done.stdout
