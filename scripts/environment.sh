@@ -3,6 +3,7 @@
 # Contract: `environment_root SCRIPT` (its path, links resolved) sets `root` and `venv`; `environment run|dev` returns with a good environment, or
 # ends the shell with status 3 and one line that says what to do. After it, descriptor 9 holds a shared lock on the
 # repository's folder for as long as the command lives: an environment is never rebuilt under a running command.
+# `environment_with EXTRA`, between the two, asks for an extra; an environment that has one keeps it.
 #
 # A good environment costs four small processes (5 to 8 ms), starts no Python and makes no network call: the stamps
 # in it hold the checksums of everything that shaped it, and the interpreter that it leads to. Which python3 comes
@@ -22,6 +23,14 @@ environment_root() {
     venv=$root/.venv
     new=$root/.venv.new
     old=$root/.venv.old
+    with=
+}
+
+environment_with() {
+    case $1 in
+        heif | optimize) with="$with $1" ;;
+        *) printf 'pipeline: --with takes heif or optimize, not %s\n' "'$1'" >&2 && exit 2 ;;
+    esac
 }
 
 # One line to whoever watches; nothing where nobody does (a cron job that succeeds is silent).
@@ -34,19 +43,34 @@ environment_fail() {
     exit 3
 }
 
+# Sets `extras` to those that were asked for (`with`) and those that the environment has, as its stamp says.
+environment_extras() {
+    has=
+    if [ -f "$venv/.stamp-run" ]; then
+        while IFS= read -r line; do has="$has ${line##*/}"; done <"$venv/.stamp-run"
+    fi
+    extras=
+    for extra in heif optimize; do
+        case " $with $has " in *" $extra "* | *" $extra.txt "*) extras="$extras $extra" ;; esac
+    done
+}
+
 # Of an environment in the folder $2. Fails where it cannot be told.
 environment_fingerprint() {
     case $1 in
-        run) cksum "$root/scripts/environment.sh" "$root/scripts/requirements/build.txt" \
-            "$root/scripts/requirements/run.txt" 2>/dev/null ;;
-        dev) cksum "$root/scripts/environment.sh" "$root/scripts/requirements/build.txt" \
-            "$root/scripts/requirements/run.txt" "$root/scripts/requirements/dev.txt" 2>/dev/null ;;
-    esac && readlink -f -- "$2/bin/python"
+        run) shaped_by="build run $extras" ;;
+        dev) shaped_by="build run $extras dev" ;;
+    esac
+    its_python=$2/bin/python
+    set -- "$root/scripts/environment.sh"
+    for name in $shaped_by; do set -- "$@" "$root/scripts/requirements/$name.txt"; done
+    cksum "$@" 2>/dev/null && readlink -f -- "$its_python"
 }
 
 # Sets `unsure` where a tool failed, so that it cannot be told.
 environment_good() {
     unsure=
+    environment_extras
     [ -f "$venv/.stamp-$1" ] && [ -x "$venv/bin/python" ] || return
     unsure=yes
     stamp=$(cat "$venv/.stamp-$1") && now=$(environment_fingerprint "$1" "$venv") || return
@@ -76,7 +100,7 @@ environment() {
     environment_lock -s
     until environment_good "$1"; do
         if ! environment_renewable; then
-            environment_works "$1" ||
+            { [ -z "$with" ] && environment_works "$1"; } ||
                 environment_fail "$venv is missing or does not work here, and cannot be made anew (let its owner run $self, or use a checkout of your own)"
             environment_say "the environment in .venv cannot be checked or made anew; it is used as it is"
             return
@@ -139,6 +163,7 @@ environment_build() {
         environment_step "$python" -I -m venv --prompt .venv "$new"
         environment_pip build
         environment_pip run
+        for extra in $extras; do environment_pip "$extra"; done
         # The modules are taken from the repository itself; relative, so that no name of a folder can break it.
         for site in "$new"/lib/python3.*/site-packages; do printf '../../../..\n' >"$site/pipeline.pth"; done
         environment_step "$new/bin/python" -I -c "$environment_readdress" "$new" "$venv"

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from pipeline import extras
 from pipeline.config.complaints import complaint
 from pipeline.config.families import Member, expanded, in_the_file
 from pipeline.config.manifest import manifest_problems
@@ -141,7 +142,7 @@ def _extra_problems(root: Node, parts: _Parts) -> list[Problem]:
     """What asks for a library that is not installed."""
     if importlib.util.find_spec(OPTIMIZER) is not None:
         return []
-    text = "needs the extra optimize, which is not installed: pip install 'image-pipeline[optimize]'"
+    text = extras.missing("optimize")
     asking = [("renditions", name, "optimize") for name, spec in parts.specs.items() if spec.optimize]
     return [Problem(root.deepest(path)[0].mark, key_path(path), text) for path in asking]
 

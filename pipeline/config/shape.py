@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from pipeline import shape
+from pipeline import extras, shape
 from pipeline.config.kinds import Flag, OneOf, rule, wrong
 from pipeline.config.measures import LengthOf, Number, Point, Ratio, Sides, Somewhere, Tolerance, Turn
 from pipeline.config.section import Section, field_of
@@ -21,7 +21,7 @@ LIBVIPS = "pyvips"
 def check_resampler(value: Resampler) -> Resampler:
     """Raises `PydanticCustomError` for one that is not installed."""
     if value is Resampler.LIBVIPS and importlib.util.find_spec(LIBVIPS) is None:
-        raise rule("needs the extra fast, which is not installed: pip install 'image-pipeline[fast]'")
+        raise rule(extras.missing("fast"))
     return value
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from PIL import Image
 
+from pipeline import extras
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.render import light
 from pipeline.render.geometry import Box, Size
@@ -65,7 +66,7 @@ def shrunk(image: Image.Image, box: Box, size: Size, *, linear: bool = False) ->
     across, down = _window(box[0], box[2], image.width, size[0]), _window(box[1], box[3], image.height, size[1])
     vips = _pyvips()
     if vips is None:
-        raise PictureError(ErrorKind.NOT_ENCODABLE, "resampler: libvips is not installed (the extra fast)")
+        raise PictureError(ErrorKind.NOT_ENCODABLE, f"resampler: libvips {extras.missing('fast')}")
     edges = (across[0], down[0], across[1], down[1])
     whole = _lent(vips, image)
     pieces = [whole] if whole is not None else _pieces(vips, image, edges)

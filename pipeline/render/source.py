@@ -24,6 +24,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from pipeline import extras
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.render import apng, container, gif, heif, memory
 from pipeline.render.avif import Avif
@@ -193,8 +194,7 @@ def _plugin(name: str) -> type[ImageFile.ImageFile]:
         return _PLUGINS[name]
     plugin = heif.plugin()
     if plugin is None:
-        text = "HEIF needs the extra heif, which is not installed: pip install 'image-pipeline[heif]'"
-        raise PictureError(ErrorKind.UNSUPPORTED, text)
+        raise PictureError(ErrorKind.UNSUPPORTED, f"HEIF {extras.missing('heif')}")
     return plugin
 
 

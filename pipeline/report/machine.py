@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.config.settings import Config
+from pipeline.extras import how_to_have
 from pipeline.report.finding import Finding, fail, ok, warn
 from pipeline.workers import cpus
 
@@ -26,14 +27,14 @@ def installation() -> Iterator[Finding]:
         yield fail("python", version, "needs 3.11 or newer")
     else:
         yield ok("python", f"{version} at {sys.executable}")
-    packages = ("click", "jinja2", "pydantic", "pyyaml", "tqdm")
+    packages = ("click", "pydantic", "pyyaml", "tqdm")
     versions = [f"{name} {found}" for name in packages if (found := _version(name))]
     yield ok("libraries", ", ".join([*versions, f"SQLite {sqlite3.sqlite_version}"]))
     if os.geteuid() == 0:
         advice = "a user who may read the source and write the target is enough"
         yield warn("user", "root: a picture that broke out of its child would own the machine", advice)
     vips = _version("pyvips")
-    yield ok("resampler", f"libvips (pyvips {vips})" if vips else "Pillow; the extra `fast` brings a quicker one")
+    yield ok("resampler", f"libvips (pyvips {vips})" if vips else f"Pillow; libvips is quicker, {how_to_have('fast')}")
 
 
 def limits(config: Config | None) -> Iterator[Finding]:

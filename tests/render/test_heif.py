@@ -16,7 +16,7 @@ HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 
 def test_without_the_extra_it_is_unsupported_and_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heif, "plugin", lambda: None)
-    with pytest.raises(PictureError, match=r"extra heif, .* pip install 'image-pipeline\[heif\]'") as caught:
+    with pytest.raises(PictureError, match=r"HEIF needs the extra heif, .*; to have it: .*heif") as caught:
         answer_to(HEIC, Spec("a"))
     assert caught.value.kind == ErrorKind.UNSUPPORTED
 

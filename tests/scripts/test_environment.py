@@ -63,7 +63,7 @@ class Checkout:
         requirements.mkdir(parents=True)
         for name in ("pipeline", "environment.sh"):
             shutil.copy(ROOT / "scripts" / name, self.root / "scripts" / name)
-        for name in ("build", "run", "dev"):
+        for name in ("build", "run", "dev", "heif", "optimize"):
             (requirements / f"{name}.txt").write_text(f"# {name}\n")
         self.python.parent.mkdir()
         self.python.write_text(INTERPRETER)
@@ -157,6 +157,26 @@ def test_a_stale_environment_is_made_anew(built: Checkout, spoil: Callable[[Chec
     assert not left.exists()
     assert built.run("x").stdout == "<x>\n"
     assert built.noted() == []
+
+
+def test_an_environment_gets_an_extra_once_and_keeps_it(built: Checkout) -> None:
+    done = built.run("--with", "heif", "run", "a b")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "<run>\n<a b>\n", "")
+    assert built.noted() == [*BUILT, "heif.txt"]
+    for words in (["x"], ["--with", "heif", "x"]):
+        assert built.run(*words).stdout == "<x>\n"
+        assert built.noted() == []
+    _change_the_lock(built)
+    assert built.run("--with", "optimize", "x").stdout == "<x>\n"
+    assert built.noted() == [*BUILT, "heif.txt", "optimize.txt"]
+
+
+def test_an_extra_that_is_none_is_refused_before_anything_is_done(checkout: Checkout) -> None:
+    for words in (["--with", "speed"], ["--with"]):
+        done = checkout.run(*words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "--with takes heif or optimize" in done.stderr
+    assert checkout.noted() == []
 
 
 def test_a_failed_build_says_so_and_is_tried_again(checkout: Checkout) -> None:
@@ -259,6 +279,12 @@ def test_an_environment_of_other_make_that_cannot_be_rewritten_is_used(of_others
     assert (done.returncode, done.stdout, done.stderr) == (0, "<x>\n", "")
     assert of_others.noted() == []
     assert of_others.everything() == before
+
+
+def test_an_extra_that_cannot_be_added_is_not_passed_over(of_others: Checkout) -> None:
+    done = of_others.run("--with", "heif", "x")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert of_others.noted() == []
 
 
 def test_an_environment_that_does_not_work_and_cannot_be_rewritten_is_left_alone(of_others: Checkout) -> None:

@@ -1,0 +1,30 @@
+"""Libraries that the program can do without, and how they come to where it runs: it is on no package index itself."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+
+PACKAGES = {  # by extra, as in pyproject.toml
+    "fast": ("pyvips", "pyvips-binary"),
+    "heif": ("pillow-heif",),
+    "optimize": ("mozjpeg-lossless-optimization",),
+}
+WITH = ("heif", "optimize")  # that `scripts/pipeline --with` adds to a checkout's environment; it has `fast` anyway
+
+# Now, because a confined child has no file system to ask.
+_CHECKOUT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+_IS_CHECKOUT = os.path.realpath(sys.prefix) == os.path.join(_CHECKOUT, ".venv")
+
+
+def missing(extra: str) -> str:
+    """What is said where an extra is needed and not installed, with the command that mends it."""
+    return f"needs the extra {extra}, which is not installed; {how_to_have(extra)}"
+
+
+def how_to_have(extra: str, *, is_checkout: bool = _IS_CHECKOUT) -> str:
+    """The command that adds an extra to the environment that this process runs in."""
+    if is_checkout and extra in WITH:
+        return f"to have it: {shlex.quote(os.path.join(_CHECKOUT, 'scripts', 'pipeline'))} --with {extra} --version"
+    return f"to have it: {shlex.join([sys.executable, '-m', 'pip', 'install', *PACKAGES[extra]])}"

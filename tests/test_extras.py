@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from pipeline import extras
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_packages_are_those_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = {
+        extra: tuple(re.split("[><=]", one)[0] for one in packages)
+        for extra, packages in project["optional-dependencies"].items()
+    }
+    assert named == extras.PACKAGES
+
+
+def test_the_scripts_know_the_extras_that_are_named() -> None:
+    locked = {path.stem for path in (ROOT / "scripts" / "requirements").glob("*.txt")}
+    assert set(extras.WITH) == locked - {"build", "run", "dev"}
+    assert f"for extra in {' '.join(extras.WITH)}; do" in (ROOT / "scripts" / "environment.sh").read_text()
+
+
+@pytest.mark.parametrize("extra", extras.PACKAGES)
+def test_the_command_is_one_that_is_there(extra: str) -> None:
+    installed = extras.how_to_have(extra, is_checkout=False)
+    assert installed == f"to have it: {sys.executable} -m pip install {' '.join(extras.PACKAGES[extra])}"
+    said = extras.how_to_have(extra, is_checkout=True)
+    if extra in extras.WITH:
+        script = ROOT / "scripts" / "pipeline"
+        assert said == f"to have it: {script} --with {extra} --version"
+        assert os.access(script, os.X_OK)
+    else:
+        assert said == installed
