@@ -123,6 +123,7 @@ class Verify(enum.StrEnum):
 
 
 CHATTER = "stderr: "  # begins a warning that a library printed; only children catch it, so exports leave it out
+AS_SOURCE = 0  # as a density: the source's
 LARGEST = -1  # as a page: the one with the most pixels
 
 
@@ -149,6 +150,7 @@ class Spec:
     profile: Profile = Profile.SRGB
     metadata: Metadata = Metadata.STRIP
     private: tuple[Private, ...] = ()  # in canonical order
+    density: int | None = None  # dots per inch, or AS_SOURCE, which None means where metadata is kept, too
     animation: Animation = Animation.KEEP
     page: int | None = None  # from 0, of what holds several pictures; None: the main one
     verify: Verify = Verify.HEADER  # cannot change bytes, only whether there are any: not part of the recipe

@@ -17,7 +17,6 @@ from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from pipeline.config.spans import duration, shown
-from pipeline.model import LARGEST
 
 Json = dict[str, Any]
 
@@ -191,21 +190,24 @@ class SomeOf:
 
 
 @dataclass(frozen=True, slots=True)
-class PageNumber:
-    """A page, from 0, or `largest`, which becomes `model.LARGEST`."""
+class WholeOr:
+    """A whole number from `least`, or a `word`, which becomes the number `meaning`."""
 
-    most = 65_535
+    least: int
+    word: str
+    meaning: int
+    most: int = 65_535
 
     def parse(self, value: object) -> int:
-        """Raises `PydanticCustomError` for what is no page."""
-        if value == "largest":
-            return LARGEST
-        if type(value) is not int or not 0 <= value <= self.most:
-            raise wrong(f"must be a whole number from 0 to {self.most}, or largest", "largest")
+        """Raises `PydanticCustomError` for what is neither."""
+        if value == self.word:
+            return self.meaning
+        if type(value) is not int or not self.least <= value <= self.most:
+            raise wrong(f"must be a whole number from {self.least} to {self.most}, or {self.word}", self.word)
         return value
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.parse)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
-        return {"anyOf": [{"const": "largest"}, {"type": "integer", "minimum": 0, "maximum": self.most}]}
+        return {"anyOf": [{"const": self.word}, {"type": "integer", "minimum": self.least, "maximum": self.most}]}

@@ -17,10 +17,10 @@ from pipeline.config.kinds import (
     Flag,
     OneOf,
     OptionalFlag,
-    PageNumber,
     Says,
     SomeOf,
     Whole,
+    WholeOr,
     rule,
     wrong,
 )
@@ -28,8 +28,10 @@ from pipeline.config.section import field_of
 from pipeline.config.shape import Shape
 from pipeline.config.texts import Colour
 from pipeline.model import (
+    AS_SOURCE,
     DEFAULT_QUALITY,
     EFFORT,
+    LARGEST,
     Animation,
     Fit,
     Format,
@@ -125,10 +127,15 @@ class Rendition(Shape):
     private: Annotated[tuple[Private, ...], SomeOf(Private)] = Field(
         default=Spec("").private, description="What goes along beyond that and never does otherwise."
     )
+    density: Annotated[int | None, WholeOr(1, "keep", AS_SOURCE)] = field_of(
+        Spec,
+        "density",
+        "Dots per inch that the file says, or keep: what the source says; left out: that with metadata: keep.",
+    )
     animation: Annotated[Animation, OneOf(Animation)] = field_of(
         Spec, "animation", "first: only the first frame of an animation."
     )
-    page: Annotated[int | None, PageNumber()] = field_of(
+    page: Annotated[int | None, WholeOr(0, "largest", LARGEST)] = field_of(
         Spec,
         "page",
         "Of sources that hold several pictures, from 0, or `largest`; left out: the first, of an icon the largest.",
@@ -235,6 +242,12 @@ class Rendition(Shape):
     def _can_be_kept(cls, value: bool, info: ValidationInfo) -> bool:
         if value:
             _only_for(info, _KEEPABLE)
+        return value
+
+    @field_validator("density")
+    @classmethod
+    def _says_its_density(cls, value: int, info: ValidationInfo) -> int:
+        _only_for(info, tuple(one for one in Format if one is not Format.GIF))
         return value
 
     @field_validator("profile")

@@ -36,6 +36,7 @@ _OWN = _NOT_BYTES | {  # fields that change nothing about the renditions beside 
     "keep_smaller",
     "metadata",
     "private",
+    "density",
     "animation",
     "pad",
     "steps",

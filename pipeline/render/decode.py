@@ -14,6 +14,7 @@ from PIL import Image, ImageChops, ImageMath
 from pipeline.model import RenderTask
 from pipeline.render.blocks import Blocks, blocks
 from pipeline.render.cicp import profile_of
+from pipeline.render.density import Density, stated
 from pipeline.render.framing import room
 from pipeline.render.geometry import Size
 from pipeline.render.metadata import Facts, read_exif
@@ -43,6 +44,7 @@ class Picture:
     orientation: int  # how its frames are stored
     icc: bytes | None
     found: Blocks  # the metadata
+    density: Density | None
     source: Source
     plays: int  # of an animation; 0: for ever
     warnings: tuple[str, ...]
@@ -54,12 +56,14 @@ def picture(source: Source, stored: Size, pages: int) -> Picture:
     warnings = [*source.remarks, *(["damaged EXIF ignored"] if facts_.damaged else [])]
     if pages > 1 and source.format in _OF_PAGES:
         warnings.append(f"first of {pages} pages only")
+    found = blocks(source)
     icc, told = profile_of(source)
     return Picture(
         size=upright_size(stored, facts_.orientation),
         orientation=facts_.orientation,
         icc=icc,
-        found=blocks(source),
+        found=found,
+        density=stated(source.image.info.get("dpi"), found.exif),
         source=source,
         plays=_plays(source),
         warnings=(*warnings, *told),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
+from pipeline.render.density import Density
 from pipeline.render.metadata import Written
 
 
@@ -18,3 +19,4 @@ class Film:
     plays: int = 0
     icc: bytes | None = None  # the profile that the pixels are in; None: sRGB, unsaid
     written: Written = field(default_factory=Written)
+    density: Density | None = None

@@ -10,7 +10,9 @@ import os
 from pipeline.model import Animation, Metadata, Private, Profile, Spec
 from pipeline.render import exif, iptc, memory, metadata, xmp
 from pipeline.render.blocks import Blocks, holds_more
+from pipeline.render.coordinates import Place, place_of
 from pipeline.render.decode import Picture
+from pipeline.render.density import wanted
 from pipeline.render.film import Film
 from pipeline.render.geometry import Placement
 from pipeline.render.private import PRIVATE_TAGS, found_in
@@ -24,16 +26,13 @@ _TRUE_PHOTO = frozenset((0x9101, 0x9102, 0xA000, 0xA001, 0xA002, 0xA003, 0xA005)
 
 def may_stand(source: Source, picture: Picture, placement: Placement, film: Film, spec: Spec) -> bool:
     """Whether `source`, drawn as `placement` says and encoded as `film`, is as `spec` asks already."""
-    whole = (0.0, 0.0, float(picture.size[0]), float(picture.size[1]))
     return (
         source.format.lower() == spec.format
         and spec.page is None
         and spec.colors is None
         and not spec.steps
-        and picture.orientation == 1
-        and spec.rotate == 0
-        and placement.box == whole
-        and placement.size == placement.canvas == picture.size
+        and place_of(picture, placement, spec) is Place.SAME
+        and (spec.density is None or wanted(spec, picture.density, 1) == picture.density)
         and (not source.animated or spec.animation is Animation.KEEP)
         and (spec.max_bytes is None or len(source.view) <= spec.max_bytes)
         and _has_its_colours(source, picture, film, spec)

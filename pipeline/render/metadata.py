@@ -11,9 +11,11 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.model import Metadata, Private, Spec
+from pipeline.model import Format, Metadata, Private, Spec
 from pipeline.render import exif, iptc, xmp
 from pipeline.render.blocks import Blocks
+from pipeline.render.coordinates import Place, property_is_true, tag_is_true
+from pipeline.render.density import Density, entries
 from pipeline.render.private import (
     PRIVATE_TAGS,
     is_private,
@@ -117,9 +119,12 @@ def read_exif(block: bytes) -> Facts:
     return Facts(upright, _text(found.get(exif.ARTIST)), _text(found.get(exif.COPYRIGHT)))
 
 
-def written(found: Blocks, spec: Spec) -> tuple[Written, tuple[str, ...]]:
-    """What `spec` lets through of `found`, and warnings about what could not be read. Never raises."""
-    if found == _NOTHING:
+def written(found: Blocks, spec: Spec, place: Place, density: Density | None = None) -> tuple[Written, tuple[str, ...]]:
+    """What `spec` lets through of `found` and is true of a picture that is at that `place`, and warnings about what
+    could not be read. `density` goes into EXIF where the format has no other place for it. Never raises.
+    """
+    dots = entries(density) if density is not None and spec.format in (Format.WEBP, Format.AVIF) else {}
+    if found == _NOTHING and not dots:
         return Written(), ()
     warnings: tuple[str, ...] = ()
     properties: tuple[xmp.Property, ...] = ()
@@ -133,7 +138,7 @@ def written(found: Blocks, spec: Spec) -> tuple[Written, tuple[str, ...]]:
     artist = _text(found.exif.main.get(exif.ARTIST)) or _said(older, iptc.BYLINE) or _cut(said.get(_CREATOR, ""))
     rights = _text(found.exif.main.get(exif.COPYRIGHT)) or _said(older, iptc.COPYRIGHT) or _cut(said.get(_RIGHTS, ""))
     credit = _cut(said.get(_CREDIT, "")) or _said(older, iptc.CREDIT)
-    kept = [one for one in properties if passes(one, spec)]
+    kept = [one for one in properties if passes(one, spec) and property_is_true(one.name, place)]
     kept += [one for one in _from_iptc(older) if one.name not in said and _POLICIES[spec.metadata](one)]
     if credit and _CREDIT not in {one.name for one in kept}:
         kept.append(xmp.plain(xmp.PHOTOSHOP, "Credit", credit.decode("utf-8", "replace")))
@@ -142,9 +147,10 @@ def written(found: Blocks, spec: Spec) -> tuple[Written, tuple[str, ...]]:
     packet = xmp.write(kept)
     if len(packet) > _XMP_MOST:
         packet, warnings = b"", (*warnings, f"XMP of {len(packet)} bytes left out")
-    block = exif.write(_exif(found.exif, spec, _named(artist, rights)))
+    named = _named(artist, rights) | dots
+    block = exif.write(_exif(found.exif, spec, place, named))
     if len(block) > _XMP_MOST:
-        block, warnings = exif.write(exif.Exif(_named(artist, rights))), (*warnings, "EXIF too long to be kept")
+        block, warnings = exif.write(exif.Exif(named)), (*warnings, "EXIF too long to be kept")
     comment = found.comments[0] if found.comments and Private.COMMENTS in spec.private else b""
     return Written(block, packet, comment[:_XMP_MOST]), warnings
 
@@ -154,10 +160,10 @@ def passes(one: xmp.Property, spec: Spec) -> bool:
     return _POLICIES[spec.metadata](one) and not (is_private(one) - set(spec.private))
 
 
-def _exif(found: exif.Exif, spec: Spec, named: dict[int, exif.Entry]) -> exif.Exif:
+def _exif(found: exif.Exif, spec: Spec, place: Place, named: dict[int, exif.Entry]) -> exif.Exif:
     keep = spec.metadata is Metadata.KEEP
     main = {tag: entry for tag, entry in found.main.items() if keep and tag in MAIN}
-    photo = {tag: entry for tag, entry in found.photo.items() if keep and tag in PHOTO}
+    photo = {tag: entry for tag, entry in found.photo.items() if keep and tag in PHOTO and tag_is_true(tag, place)}
     for private in spec.private:
         tags = PRIVATE_TAGS[private]
         main |= {tag: entry for tag, entry in found.main.items() if tag in tags}

@@ -24,6 +24,8 @@ def options(film: Film, spec: Spec, quality: int | None) -> dict[str, object]:
     """For the first of `film`'s images, which are in one mode that the format takes; `quality` as the format counts."""
     image = film.images[0]
     named: dict[str, object] = {"icc_profile": film.icc} if film.icc else {}
+    if film.density is not None and spec.format in (Format.JPEG, Format.PNG, Format.TIFF):
+        named["dpi"] = film.density
     match spec.format:
         case Format.JPEG:
             named |= _of_jpeg(image, spec, 82 if quality is None else quality)

@@ -15,8 +15,10 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import Animation, NotRendered, Profile, Rendered, RenderTask, Spec, Status
 from pipeline.render.canvas import finished
 from pipeline.render.colour import kept, to_srgb
+from pipeline.render.coordinates import place_of
 from pipeline.render.decode import Frame, Picture
 from pipeline.render.delivery import Delivered, deliver
+from pipeline.render.density import wanted
 from pipeline.render.drawn import Drawn
 from pipeline.render.encode import ANIMATED_TARGETS
 from pipeline.render.film import Film
@@ -116,8 +118,7 @@ class Rendition:
         picture = self._picture
         if self._failure is None and picture is not None:
             try:
-                going, told = written(picture.found, self.spec)
-                film = Film(tuple(self._images), tuple(self._durations), picture.plays, self._icc, going)
+                film, told = self._film(picture)
                 made = deliver(film, self.spec, dict(self._task.hints).get(self.spec.name))
                 made = self._kept(made, film, picture)
                 descriptors.append(made.descriptor)
@@ -139,6 +140,16 @@ class Rendition:
             warnings=(*self.warnings, *told, *made.warnings),
             quality=made.quality,
         )
+
+    def _film(self, picture: Picture) -> tuple[Film, tuple[str, ...]]:
+        """What is to be encoded, and warnings about what goes along."""
+        if self._placement is None or self._framing is None:
+            raise PictureError(ErrorKind.INTERNAL, "no placement")
+        density = wanted(self.spec, picture.density, self._framing.orientation)
+        place = place_of(picture, self._placement, self.spec)
+        going, told = written(picture.found, self.spec, place, density)
+        images, durations = tuple(self._images), tuple(self._durations)
+        return Film(images, durations, picture.plays, self._icc, going, density), told
 
     def _kept(self, made: Delivered, film: Film, picture: Picture) -> Delivered:
         """The source's own bytes, where they were to be kept, may be, and are no more than those that were made."""

@@ -417,6 +417,14 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         HEAD + "  a: {page: -1}\n",
         [":4:13: renditions.a.page: must be a whole number from 0 to 65535, or largest (got -1)"],
     ),
+    "a density of nothing": (
+        HEAD + "  a: {density: 0}\n",
+        [":4:16: renditions.a.density: must be a whole number from 1 to 65535, or keep (got 0)"],
+    ),
+    "a density for GIF": (
+        HEAD + "  a: {format: gif, density: keep}\n",
+        [":4:29: renditions.a.density: is only for jpeg, png, webp, avif, tiff; the format is gif"],
+    ),
     "a background that YAML took for a comment": (
         HEAD + "  a:\n    background: #fff\n",
         [
