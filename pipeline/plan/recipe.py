@@ -45,7 +45,7 @@ _SIDES = frozenset({"width", "height"})
 
 
 def recipe_text(spec: Spec, beside: Iterable[Spec] = ()) -> str:
-    """The canonical form: one line of JSON in ASCII with sorted keys, as `{"version":1,"width":320}`.
+    """The canonical form: one line of JSON in ASCII with sorted keys, as `{"version":2,"width":320}`.
 
     A quality that is the format's default is left out, said or not. `beside` are the other renditions of the config.
     """

@@ -114,7 +114,7 @@ the manifest's folder|a last part that may be empty|one name for two renditions|
 names that differ in capitals|too wide for WebP|too high for JPEG|cover with one side|fill with no side
 quality for PNG|lossless JPEG|lossless with a quality|effort for JPEG|more effort than WebP knows|subsampling for WebP
 a progressive PNG|optimize for WebP|optimize without progressive|a palette for JPEG|max_bytes for PNG
-max_bytes without loss|keep_smaller for TIFF|a profile in a GIF|memory that is too little
+max_bytes without loss|keep_smaller for TIFF|a profile in a GIF|a density for GIF|memory that is too little
 a name whose last part has no extension at its end
 a manifest that is the root|a manifest that is a folder|a manifest that is a device|a lock among the devices
 a status file among the targets|a status file over the config

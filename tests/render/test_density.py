@@ -69,7 +69,7 @@ def test_what_makes_no_sense_is_unsaid(dpi: object) -> None:
 
 
 def test_a_file_of_another_density_is_not_kept_as_it_is() -> None:
-    content = encoded(noise((80, 60), 60).convert("RGB"), "JPEG", quality=5, dpi=(300, 300))
+    content = encoded(noise((160, 120), 70).convert("RGB"), "JPEG", quality=5, dpi=(300, 300))
     for density, wanted in ((300, Status.KEPT), (AS_SOURCE, Status.KEPT), (96, Status.DONE)):
         answer, _ = answer_to(content, Spec("a", keep_smaller=True, density=density))
         assert getattr(answer.renditions[0], "status", None) is wanted
