@@ -200,6 +200,7 @@ def _config(document: Document, specs: tuple[Spec, ...], file: Path, folder: str
         placeholder=document.placeholder or any(spec.family for spec in specs),
         manifest=_absolute(folder, document.manifest or manifest_in(str(target_path))),
         lock=_absolute(folder, document.lock) if document.lock else None,
+        shared=document.shared,
         notify=_notify(document.notify, folder),
         failures=_failures(document.failures),
         max_runtime=document.max_runtime,

@@ -171,6 +171,11 @@ class Document(Section):
         description="The file that keeps two runs apart, for targets whose file system has no locks: on a local disk. "
         "Left out: beside the manifest, and in the target.",
     )
+    shared: Flag = field_of(
+        Config,
+        "shared",
+        "Whether the manifest may belong to another user or be writable by others: a group that runs this together.",
+    )
     notify: Notify = Field(default_factory=Notify)
     failures: Failures = Field(default_factory=Failures)
     max_runtime: MaxRuntime = Field(

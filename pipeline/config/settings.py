@@ -118,6 +118,7 @@ class Config:
     limits: Limits
     manifest: Path
     lock: Path | None = None  # in place of those beside the manifest and in the target
+    shared: bool = False  # whether others who may write the manifest are trusted
     notify: NotifySettings = NotifySettings()
     order: Order = Order.AUTO
     placeholder: bool = False  # whether main colour and ThumbHash of each picture are recorded

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline.errors import Locked, ManifestTrouble, printable
-from pipeline.manifest.place import beside, ensure_folder
+from pipeline.manifest.place import beside, ensure_folder, file_mode
 
 _PATIENCE = (
     0.3  # seconds that even a caller who will not wait keeps trying: for those who only looked, or are just dying
@@ -119,7 +119,7 @@ class RunLock:
 
     def _open(self, flags: int) -> int:
         try:
-            return os.open(self.path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+            return os.open(self.path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, file_mode(self.path.parent))
         except FileNotFoundError:
             raise
         except OSError as error:

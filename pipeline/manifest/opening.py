@@ -13,7 +13,7 @@ from pipeline.errors import ManifestTrouble, UsageError, printable
 from pipeline.manifest import migration, schema
 from pipeline.manifest.database import Damaged, connect, in_memory, trouble
 from pipeline.manifest.names import to_bytes, to_name
-from pipeline.manifest.place import beside, ensure_folder, is_there, sync_folder
+from pipeline.manifest.place import beside, ensure_folder, file_mode, is_there, sync_folder
 
 BACKUP = ".backup"
 _NEW = ".new"
@@ -270,10 +270,10 @@ def _move_aside(path: Path) -> None:
 
 
 def _empty_file(path: Path) -> None:
-    """An empty file at `path` for its owner alone (SQLite's logs take its mode), instead of one left by a kill."""
+    """An empty file at `path` (SQLite's logs take its mode), instead of one left by a kill."""
     for suffix in ("", *_LOGS):
         beside(path, suffix).unlink(missing_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, file_mode(path.parent)))
 
 
 def _put_in_place(new: Path, path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pipeline.config.settings import Config, manifest_in
 from pipeline.errors import ManifestTrouble, printable
+from pipeline.manifest import trust
 from pipeline.manifest.place import ensure_folder
 from pipeline.manifest.reader import Reader
 
@@ -46,13 +47,14 @@ def enter(target: Path, manifest: Path) -> None:
 def claimed(config: Config, targets: Collection[str]) -> dict[str, str]:
     """Those of `targets` that another manifest of the config's target has claimed, and for which config.
 
-    A manifest that cannot be read claims nothing.
+    A manifest that cannot be read, or that others could have written, claims nothing.
     """
     found: dict[str, str] = {}
     for manifest in of_target(config.target.path, config.manifest):
-        with contextlib.suppress(ManifestTrouble), Reader(manifest) as reader:
-            owner = reader.owner()
-            found |= dict.fromkeys(reader.claimed(sorted(targets)), owner)
+        with contextlib.suppress(ManifestTrouble):
+            trust.check(manifest, shared=config.shared)
+            with Reader(manifest) as reader:
+                found |= dict.fromkeys(reader.claimed(sorted(targets)), reader.owner())
     return found
 
 

@@ -23,6 +23,11 @@ def ensure_folder(folder: Path) -> None:
         ) from error
 
 
+def file_mode(folder: Path) -> int:
+    """The mode of a new file of the manifest's in `folder`: of its owner alone, but where a group shares the folder."""
+    return 0o660 if folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH) == stat.S_IWGRP else 0o600
+
+
 def sync_folder(folder: Path) -> None:
     """Make names created in, renamed into or removed from `folder` survive a power cut, where its file system can."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 
 from pipeline.config.settings import Config
-from pipeline.manifest import claims, failures, made, opening, orphans, others, reader, runs
+from pipeline.manifest import claims, failures, made, opening, orphans, others, reader, runs, trust
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.database import Database
 from pipeline.manifest.names import to_bytes
@@ -50,6 +50,7 @@ class Manifest:
     @classmethod
     def of(cls, config: Config, *, adopt: bool = False) -> Manifest:
         """As `open`, the manifest of `config`; one that it had elsewhere moves along."""
+        trust.check(config.manifest, shared=config.shared)
         former = others.of_target(config.target.path, config.manifest)
         owner = os.path.realpath(config.path)
         connection, warning = opening.open_for_run(config.manifest, owner, adopt=adopt, former=former)
@@ -78,13 +79,15 @@ class Manifest:
     def look(config: Config) -> Reader:
         """The manifest of `config`, for commands that look while a run may be writing.
 
-        Raises `UsageError` where it belongs to another config.
+        Raises `UsageError` where it belongs to another config, `ManifestTrouble` where others could have written it.
         """
+        trust.check(config.manifest, shared=config.shared)
         return Reader(config.manifest, owner=os.path.realpath(config.path))
 
     @staticmethod
-    def read_only(path: Path) -> Reader:
-        """As `look`, whosever it is."""
+    def read_only(path: Path, *, shared: bool = False) -> Reader:
+        """As `look`, whosever config it belongs to. `shared`: whoever could have written it."""
+        trust.check(path, shared=shared)
         return Reader(path)
 
     def set_before_commit(self, before_commit: Callable[[], None]) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from pipeline.config.settings import Config
 from pipeline.errors import PipelineError
+from pipeline.manifest import trust
 from pipeline.manifest.lock import RunLock
 from pipeline.manifest.store import Manifest
+from pipeline.mounts import mount_of
 from pipeline.report import storage
 from pipeline.report.finding import Finding, fail, ok, warn
-from pipeline.report.mounts import mount_of
 from pipeline.report.ping import UnusableUrl, check
 
 
@@ -65,8 +66,11 @@ def manifest(config: Config) -> Iterator[Finding]:
         if not path.exists():
             yield ok("manifest", "none yet; the first run makes it")
             return
+        if distrust := trust.reason(path, shared=config.shared):
+            yield fail("manifest", *distrust)
+            return
         holder = RunLock(path, path=config.lock).holder()
-        with Manifest.read_only(path) as reader:
+        with Manifest.read_only(path, shared=config.shared) as reader:
             (verdict,) = reader.connection.execute("PRAGMA quick_check(1)").fetchone()
             owner, runs = reader.owner(), reader.runs(1)
     except (PipelineError, sqlite3.Error, OSError) as error:

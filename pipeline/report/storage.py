@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.folder import sync_folder
+from pipeline.mounts import mount_of
 from pipeline.report.finding import Finding, fail, ok, warn
-from pipeline.report.mounts import mount_of
 
 _LITTLE = 2**30  # bytes free
 _FEW = 1000  # inodes free

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from pipeline.config.settings import Config
+from pipeline.manifest import trust
 from pipeline.manifest.lock import RunLock
 
 
@@ -25,5 +26,6 @@ def held(
     by_place = {os.path.realpath(manifest): manifest for manifest in manifests[1 if config.lock else 0 :]}
     with ExitStack() as stack:
         for manifest in by_place.values():
+            trust.check(manifest, shared=config.shared)
             stack.enter_context(RunLock(manifest, path=config.lock, run=run, wait=wait, check=check))
         yield

@@ -54,7 +54,8 @@ def planned(config: Config, options: PlanOptions) -> Iterator[Planner]:
         mending = True
         if is_there(config.manifest):
             # To adopt is to take over the manifest of another config, too.
-            reader = Manifest.read_only(config.manifest) if options.adopt else Manifest.look(config)
+            shared = config.shared
+            reader = Manifest.read_only(config.manifest, shared=shared) if options.adopt else Manifest.look(config)
             memory = stack.enter_context(reader)
             mending = reader.restored
         if mending:  # as the run does then

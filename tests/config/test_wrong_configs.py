@@ -23,7 +23,7 @@ FIELDS = "{dir} {stem} {name} {source_ext} {rendition} {ext} {width} {height}"
 NAME = "must be a name of letters, digits, dot, _ and - that starts with a letter or digit (64 at most)"
 EMPTY = "has no value; remove the key to have its default"
 TOP = (
-    "known here: source, target, renditions, resampler, order, placeholder, workers, limits, manifest, lock, "
+    "known here: source, target, renditions, resampler, order, placeholder, workers, limits, manifest, lock, shared, "
     "notify, failures, max_runtime, until"
 )
 
@@ -560,6 +560,10 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     "a status file over the config": (
         GOOD + "notify: {status_file: it.yaml}\n",
         [":5:23: notify.status_file: must be a file of its own"],
+    ),
+    "a sharing that is no switch": (
+        GOOD + "shared: group\n",
+        [':5:9: shared: must be true or false (got "group")'],
     ),
     # Everything at once
     "many errors, in the order of the file": (

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.mounts import Mount
 from pipeline.report import storage
 from pipeline.report.finding import Level
-from pipeline.report.mounts import Mount
 
 REAL_FSYNC, REAL_FLOCK, REAL_STAT = os.fsync, fcntl.flock, os.stat
 

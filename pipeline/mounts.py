@@ -28,6 +28,10 @@ _NETWORK = frozenset(
         "virtiofs",
     }
 )
+# What they show of owners and modes is the same for all files, from the options of the mount.
+_OWNERLESS = frozenset(
+    {"9p", "cifs", "drvfs", "exfat", "fuseblk", "msdos", "ntfs", "ntfs3", "smb3", "smbfs", "vboxsf", "vfat"}
+)
 _PASSING = frozenset({"tmpfs", "ramfs"})
 
 
@@ -43,6 +47,11 @@ class Mount:
     def network(self) -> bool:
         """Whether another machine may be behind it."""
         return self.kind in _NETWORK or self.kind.startswith("fuse.")
+
+    @property
+    def keeps_owners(self) -> bool:
+        """Whether owners and modes of its files say who may write them."""
+        return self.kind not in _OWNERLESS and not self.kind.startswith("fuse.")
 
     @property
     def passing(self) -> bool:
