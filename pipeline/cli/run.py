@@ -150,4 +150,4 @@ def _report(name: str, summary: Summary, *, verbose: bool, quiet: bool) -> None:
         for line in failure_lines(summary, len(summary.failures) if verbose else None):
             complain(line)
     if verbose or (not quiet and (on_terminal() or summary.status)):
-        complain(sentence(name, summary))
+        complain(sentence(name, summary, verbose=verbose))

@@ -12,6 +12,7 @@ import click
 
 from pipeline.cli.console import complain, count, duration, of_each, size, tell
 from pipeline.cli.options import config_argument
+from pipeline.model import Status
 
 if TYPE_CHECKING:
     from pipeline.manifest.profile import Stages
@@ -72,8 +73,9 @@ def _totals(totals: Totals) -> str:
     sources = count(sum(totals.sources.values()), "source")
     failed = sum(totals.errors.values())
     failures = {"new failure": failed - totals.known, "known failure": totals.known}
+    of_them = of_each({str(one): totals.sources.get(one, 0) for one in (Status.UNSUPPORTED, Status.SKIPPED)})
     parts = [
-        f"{sources} ({size(totals.source_bytes)})",
+        f"{sources} ({size(totals.source_bytes)}{f'; {of_them}' if of_them else ''})",
         f"{count(totals.made, 'rendition')} made ({size(totals.target_bytes)})",
     ]
     return ", ".join([*parts, of_each(failures)] if failed else parts)

@@ -18,8 +18,11 @@ _OTHERS = (
 )
 
 
-def sentence(name: str, summary: Summary) -> str:
-    """For example: `thumbs: 24 pictures done (48 renditions), 3 unchanged; 30.0 MB -> 0.5 MB in 2.5 s`."""
+def sentence(name: str, summary: Summary, *, verbose: bool = False) -> str:
+    """For example: `thumbs: 24 pictures done (48 renditions), 3 unchanged; 30.0 MB -> 0.5 MB in 2.5 s`.
+
+    Files that are no pictures, or of a kind that is not read at all, are counted where it is `verbose`.
+    """
     parts = []
     if summary.done or not summary.pictures.get(Status.UNCHANGED):
         renditions = summary.renditions.get(Status.DONE, 0) + summary.renditions.get(Status.KEPT, 0)
@@ -32,6 +35,8 @@ def sentence(name: str, summary: Summary) -> str:
     if summary.known_failures:
         parts.append(f"{count(summary.known_failures, 'known failure')} (pipeline failures CONFIG)")
     parts += [f"{summary.pictures[status]:,} {word}" for status, word in _OTHERS if summary.pictures.get(status)]
+    if verbose and (unsupported := summary.pictures.get(Status.UNSUPPORTED)):
+        parts.append(f"{unsupported:,} unsupported")
     if summary.orphans:
         parts.append(count(summary.orphans, "orphan"))
     if summary.removed:

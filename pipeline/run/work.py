@@ -249,6 +249,8 @@ class Work:
         pictures = {**summary.pictures}
         if counts.unchanged:
             pictures[Status.UNCHANGED] = counts.unchanged + pictures.get(Status.UNCHANGED, 0)
+        if counts.unsupported:
+            pictures[Status.UNSUPPORTED] = counts.unsupported + pictures.get(Status.UNSUPPORTED, 0)
         pending = counts.sources - counts.seen + counts.jobs - self._tally.carried
         if self._cut and pending > 0:
             pictures[Status.PENDING] = pending

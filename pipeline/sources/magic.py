@@ -20,8 +20,8 @@ PICTURE_EXTENSIONS = RARE_EXTENSIONS | frozenset(
 """Names that promise a picture: what cannot be decoded under such a name is a failure, not just unsupported."""
 
 RAW_EXTENSIONS = frozenset(
-    {"3fr", "arw", "cr2", "dcr", "dng", "erf", "iiq", "kdc", "mef", "mos", "nef", "nrw", "pef", "raw", "rw2", "rwl"}
-    | {"sr2", "srf", "srw"}
+    {"3fr", "arq", "arw", "cap", "cr2", "cs1", "dcr", "dcs", "dng", "drf", "erf", "fff", "gpr", "iiq", "k25", "kdc"}
+    | {"mef", "mos", "nef", "nrw", "pef", "ptx", "pxn", "raw", "rw2", "rwl", "sr2", "srf", "srw", "sti"}
 )
 """Camera raws are TIFF by their first bytes, but what a TIFF decoder finds in them is a thumbnail of the camera's."""
 

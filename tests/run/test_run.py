@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.cli.summary import sentence
 from pipeline.errors import ExitStatus, Locked, PipelineError, SourceTrouble, TargetTrouble
 from pipeline.manifest.lock import RunLock
 from pipeline.plan.options import PlanOptions
@@ -35,6 +36,21 @@ def test_what_is_no_picture_and_not_named_like_one_is_remembered_in_silence(worl
     world.fill(1)
     world.put("notes.txt", b"hello")
     assert world.run().pictures == {"done": 1, "unsupported": 1}
+
+
+@pytest.mark.usefixtures("settled")
+def test_what_is_not_supported_is_counted_by_every_run_and_by_status(world: World) -> None:
+    world.fill(1)
+    for name, content in (("drawing.svg", b"<svg"), ("page.pdf", b"%PDF-1.7"), ("raw.gpr", b"II*\0")):
+        world.put(name, content)
+    for expected in ({"done": 1, "unsupported": 3}, {"unchanged": 1, "unsupported": 3}):
+        summary = world.run()
+        assert (summary.pictures, summary.status) == (expected, ExitStatus.OK)
+    assert sentence("thumbs", summary, verbose=True).startswith("thumbs: 1 picture unchanged, 3 unsupported in ")
+    assert "unsupported" not in sentence("thumbs", summary)
+    status = world.command("status", str(world.config_path)).stdout
+    assert "\n4 sources (" in status
+    assert "; 3 unsupported), 1 rendition made (" in status
 
 
 def test_two_sources_of_one_target_fail_both_names_shown_and_the_rest_goes_on(world: World) -> None:

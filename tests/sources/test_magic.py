@@ -41,7 +41,8 @@ def test_the_first_bytes_tell_the_format(head: bytes, name: str | None) -> None:
 
 
 def test_a_camera_raw_is_not_taken_for_the_tiff_that_it_starts_like() -> None:
-    assert recognise("a/DSC_1.NEF", b"II*\0\x08\0\0\0") is None
+    for name in ("DSC_1.NEF", "GOPR0001.GPR", "B0000.fff", "a.arq", "a.dcs", "a.k25"):
+        assert recognise(f"a/{name}", b"II*\0\x08\0\0\0") is None
     assert recognise("a/DSC_1.tif", b"II*\0\x08\0\0\0") == "tiff"
     assert recognise("a/DSC_1.nef", b"\xff\xd8\xff\xe0") == "jpeg"  # a wrong name hides nothing else
 
