@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pipeline.errors import OF_RENDERING
+from pipeline.errors import OF_RENDERING, PictureError
 from pipeline.model import Format, Header, NotRendered, RenderAnswer, Rendered, RenderTask, Spec, Status
 from pipeline.render.geometry import most_pixels
 from pipeline.sources import magic
@@ -125,20 +125,31 @@ class Asked:
             raise Misbehaved(f"{one.size:,} bytes for {one.width} x {one.height} pixels")
 
 
-def answers(several: Sequence[Asked], replies: Sequence[Reply | None]) -> list[RenderAnswer | None]:
-    """What the child answered to each; None where it did not. Raises `Misbehaved` where any answer cannot be: it could
-    speak of any of them, so none is believed. The descriptors of all are closed then.
+def answers(several: Sequence[Asked], replies: Sequence[Reply | None]) -> list[RenderAnswer | PictureError | None]:
+    """What the child answered to each, or the error that it came to; None where it did not answer.
+
+    Raises `Misbehaved` where any answer cannot be: it could speak of any of them, so none is believed. The descriptors
+    of all are closed then.
     """
-    believed: list[RenderAnswer | None] = []
+    believed: list[RenderAnswer | PictureError | None] = []
     try:
         for asked, reply in zip(several, replies, strict=True):
-            believed.append(None if reply is None else asked.answer(reply))
+            error = _error(reply)
+            believed.append(error if error or reply is None else asked.answer(reply))
     except BaseException:
         rest = [*replies[: len(believed)], *replies[len(believed) + 1 :]]
         for descriptor in (one for reply in rest if reply is not None for one in reply.descriptors):
             os.close(descriptor)
         raise
     return believed
+
+
+def _error(reply: Reply | None) -> PictureError | None:
+    if reply is None or not isinstance(reply.payload, PictureError) or reply.descriptors:
+        return None
+    if reply.payload.kind not in OF_RENDERING:
+        raise Misbehaved(f"the error {reply.payload.kind}")
+    return reply.payload
 
 
 def _check_seconds(seconds: float, passed: float) -> None:

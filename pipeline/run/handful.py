@@ -2,9 +2,9 @@
 
 A handful is what one thread carries at a time: mostly one picture, or up to 32 small ones of which all renditions are
 to be made. Those are read one after the other, rendered in one go, and written one after the other. Whatever is unusual
-about one of them (it cannot be read, its content is known or in hand already, its child died, it failed) is not dealt
-with here: that picture is carried alone, as if it had never been in a handful. So nothing of what is recorded depends
-on which pictures shared one.
+about one of them (it cannot be read, its content is known or in hand already, its child died, a rendition failed) is
+not dealt with here: that picture is carried alone, as if it had never been in a handful. So nothing of what is recorded
+depends on which pictures shared one.
 
 How many go into one follows from how long small pictures take: where reading or writing takes its time, many threads
 with a picture each overlap their waits, and a handful would add them up.
@@ -241,20 +241,22 @@ class Handfuls:
                     for number, ((job, picture), answer, reply) in enumerate(
                         zip(pictures, believed, replies, strict=True)
                     )
-                    if answer is not None and reply is not None and _is_whole(answer)
+                    if isinstance(answer, RenderAnswer) and reply is not None and _is_whole(answer)
                 }
                 records = dict(zip(good, delivered(self._target, tuple(good.values()), token), strict=True))
             finally:
                 for descriptor in made:
                     os.close(descriptor)
         token.check()
-        for number, (job, picture) in enumerate(pictures):
+        for number, ((job, picture), answer) in enumerate(zip(pictures, believed, strict=True)):
             record = records.get(number)
-            if record is None:
-                left.append((job, picture))
-            else:
+            if record is not None:
                 self._alike.remember(record)
                 self._record(verdicts.ended(job, record))
+            elif isinstance(answer, PictureError):
+                self._record(verdicts.failed(job, answer, self._line.begun(job, picture)))
+            else:
+                left.append((job, picture))
         return left
 
 

@@ -19,7 +19,6 @@ from pipeline.errors import ExitStatus, TargetTrouble, printable
 from pipeline.manifest import others
 from pipeline.manifest.runs import KEEP, RunStart
 from pipeline.manifest.store import Manifest
-from pipeline.plan.versions import failure_key
 from pipeline.run import clock
 from pipeline.run.locking import held
 from pipeline.run.options import Begun, Progress, RunOptions, Workers, workers
@@ -74,7 +73,7 @@ def run(
             manifest.set_before_commit(lambda: _sync(target, manifest))
             _sweep(manifest, target)
             this_run = Work(config, _mending(options, manifest), manifest, source, target, stop, watch, ahead)
-            number = manifest.begin_run(_start(identity, config, this_run.workers), lambda: failure_key(config.limits))
+            number = manifest.begin_run(_start(identity, config, this_run.workers), this_run.failure_key)
             begun(Begun(identity, lambda: this_run.so_far(ExitStatus.UNFINISHED)))
             summary = this_run.to_its_end(number)
             told += _lacking(target, manifest)

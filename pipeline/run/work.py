@@ -66,7 +66,7 @@ class Work:
         self._watched = 0.0  # when `watch` was last called
         self._source = source
         self._target = target
-        self._key = functools.cache(lambda: failure_key(config.limits))
+        self.failure_key = functools.cache(lambda: failure_key(config.limits))  # asked for at the first failure
         self._tally = Tally()
         self._planner = Planner(config, manifest, options.plan, source, target, self._glance)
         self._pace = Pace(stop.deadline, manifest.pace() if stop.deadline is not None else None)
@@ -209,7 +209,7 @@ class Work:
         strangers = [one.target for one in record.renditions if one.error and one.error.kind == ErrorKind.NOT_OURS]
         if strangers:  # a file appeared after its path was claimed: the claim was wrong
             self._manifest.release(strangers)
-        known = told_before(self._manifest, record, self._key)
+        known = told_before(self._manifest, record, self.failure_key)
         self._manifest.add(record)
         self._tally.add(record, known, carried=carried)
 

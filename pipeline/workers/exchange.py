@@ -108,8 +108,9 @@ class Several(Protocol):
     def all(self, leave: int) -> tuple[tuple[Reply | None, ...], Meter]:
         """Ask, with leave for work that needs up to `leave` bytes, and wait: the last reply to each, in their order.
 
-        None where it needs more or came to anything but a reply, or where it cannot be told which of them a library
-        spoke of, or died of: to be asked for alone. The meter is that of all together. Raises `Revoked`.
+        A request that failed has its `PictureError` as the payload. None where it needs more than `leave`, had too
+        little memory or came to anything else, or where it cannot be told which of them a library spoke of, or died of:
+        to be asked for alone. The meter is that of all together. Raises `Revoked`.
         """
 
 
@@ -181,6 +182,8 @@ def outcome(function: Function, held: Held, request: object, leave: int) -> Repl
         steps = function(held, request)
         need = getattr(next(steps).payload, "estimate", 0)
         return next(steps) if need <= leave else None
+    except PictureError as error:
+        return None if error.kind is ErrorKind.MEMORY_LIMIT else Reply(PictureError(error.kind, error.detail))
     except Exception:  # noqa: BLE001 - whatever it is, it comes again when that one is asked for alone, and is told then
         return None
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import Animation, Fit, Format, Limits, Metadata, Profile, RenderTask, Spec
 from pipeline.render.geometry import most_pixels, place
 from pipeline.render.line import render
@@ -88,6 +89,19 @@ def test_where_one_of_several_cannot_be_true_none_is_believed_and_every_file_is_
     for one in opened:
         with pytest.raises(OSError, match="Bad file"):
             os.close(one)
+
+
+def test_one_of_several_may_have_come_to_an_error_of_rendering() -> None:
+    asked = Asked(RenderTask((), Limits()), 1, 1)
+    error = PictureError(ErrorKind.TRUNCATED, "x")
+    assert answers([asked, asked], [Reply(error), None]) == [error, None]
+    with pytest.raises(Misbehaved, match="the error not ours"):
+        answers([asked], [Reply(PictureError(ErrorKind.NOT_OURS))])
+    opened = os.open("/", os.O_RDONLY)
+    with pytest.raises(Misbehaved, match="no answer"):
+        answers([asked], [Reply(error, (opened,))])
+    with pytest.raises(OSError, match="Bad file"):
+        os.close(opened)
 
 
 def test_the_error_of_a_misbehaving_child_survives_pickling() -> None:

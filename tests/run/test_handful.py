@@ -17,7 +17,7 @@ from pipeline.errors import ExitStatus, PictureError
 from pipeline.model import Job, Limits, Reason, Record, RenditionRecord, Spec, Stat, Status, Written
 from pipeline.run import handful, rendering
 from pipeline.run.handful import Handfuls
-from pipeline.run.line import Terms
+from pipeline.run.line import Line, Terms
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture
 from pipeline.targets.local import LocalTarget
@@ -76,6 +76,24 @@ def test_files_and_manifest_are_those_of_pictures_that_were_alone(
         seen.append((world.tree(), world.export(), told))
         assert world.run(threads=2, processes=processes).renditions.get("done", 0) == 0
     assert seen[0] == seen[1] == seen[2]
+
+
+@pytest.mark.parametrize("processes", [0, 1])
+def test_broken_pictures_of_a_handful_are_tried_once(
+    world: World, shared: list[int], monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    for number in range(30):
+        world.put(f"{number:02}.jpg", jpeg((number, 9, 9))[: -20 - number])
+    world.put("good.jpg")
+
+    def alone(*_: object) -> None:
+        raise AssertionError("it has been rendered already")
+
+    monkeypatch.setattr(Line, "go_on", alone)
+    summary = world.run(threads=1, processes=processes)
+    assert summary.pictures == {"done": 1, "failed": 30}
+    assert max(shared) >= 15
+    assert {failure.error.split(":")[0] for failure in summary.failures} == {"truncated"}
 
 
 @pytest.mark.usefixtures("shared")

@@ -259,3 +259,18 @@ def test_the_failures_of_a_picture_that_is_gone_are_forgotten_although_its_files
     (world.source / "bad.jpg").unlink()
     assert world.run().orphans == 1
     assert failures(world.config) == []
+
+
+def test_versions_are_asked_for_once_however_many_fail(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(9):
+        world.put(f"{number}.jpg", b"no picture")
+    asked: list[str] = []
+    really = importlib.metadata.version
+
+    def version(package: str) -> str:
+        asked.append(package)
+        return really(package)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert world.run(threads=1).failed == 9
+    assert asked.count("pillow") == 1

@@ -40,6 +40,8 @@ def echo(held: Held, request: object) -> Iterator[Reply]:
                 pass
         case "refuse":
             raise PictureError(ErrorKind.DAMAGED, "as asked")
+        case "lack":
+            raise PictureError(ErrorKind.MEMORY_LIMIT, "as asked")
         case "refuse oddly":
             raise PictureError(ErrorKind.DAMAGED, ODD)
         case "defect":

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from pipeline.errors import PictureError
 from pipeline.workers import conversation
 from pipeline.workers.exchange import Bounds, InThread, Renderer, Reply, whole
 from pipeline.workers.nursery import Nursery
@@ -21,8 +22,8 @@ CONTENTS = (b"abc", b"refuse", b"defg", b"need 100", b"hi")
 
 def ask(
     renderer: Renderer, request: object, contents: tuple[bytes, ...] = CONTENTS, bounds: Bounds = BOUNDS
-) -> list[bytes | None]:
-    """What was made of each."""
+) -> list[bytes | str | None]:
+    """What was made of each, or its error."""
     with ExitStack() as files:
         held = []
         for content in contents:
@@ -31,8 +32,12 @@ def ask(
             held.append(whole(file.fileno()))
         with renderer.ask_several(held, request, bounds, Token()) as several:
             replies, _meter = several.all(99)
-        made: list[bytes | None] = []
+        made: list[bytes | str | None] = []
         for reply in replies:
+            if reply is not None and isinstance(reply.payload, PictureError):
+                made.append(str(reply.payload))
+                assert not reply.descriptors
+                continue
             made.append(None if reply is None else os.pread(reply.descriptors[0], 100, 0))
             for descriptor in () if reply is None else reply.descriptors:
                 os.close(descriptor)
@@ -51,7 +56,12 @@ def open_files() -> int:
 
 def test_a_child_and_a_thread_answer_what_goes_smoothly(nursery: Nursery) -> None:
     for renderer in (nursery, InThread(functions.each)):
-        assert ask(renderer, "plain") == [b"cba", None, b"gfed", None, b"ih"]
+        assert ask(renderer, "plain") == [b"cba", "damaged: as asked", b"gfed", None, b"ih"]
+
+
+def test_one_that_lacked_memory_may_have_it_when_it_is_alone(nursery: Nursery) -> None:
+    for renderer in (nursery, InThread(functions.each)):
+        assert ask(renderer, "plain", (b"abc", b"lack")) == [b"cba", None]
 
 
 @pytest.mark.parametrize("content", [b"kill", b"exit", b"stop", b"chatter"])
