@@ -60,11 +60,11 @@ def _unknown(root: Node, loc: KeyPath, document: type[BaseModel]) -> Problem:
     if key == "<<":
         return Problem(mark, key_path(loc), "merging is not part of YAML 1.2; write the keys out")
     here = _model(document, above)
-    hint = did_you_mean(key, here.model_fields)
-    if not hint:
-        homes = [path[:-1] for path in _everywhere(document) if path[-1] == key and path[:-1] != above]
-        if len(homes) == 1:
-            hint = f'; it belongs under "{key_path(homes[0])}"' if homes[0] else "; it belongs at the left margin"
+    homes = [path[:-1] for path in _everywhere(document) if path[-1] == key and path[:-1] != above]
+    if len(homes) == 1:  # the very word says more than a similar one
+        hint = f'; it belongs under "{key_path(homes[0])}"' if homes[0] else "; it belongs at the left margin"
+    else:
+        hint = did_you_mean(key, here.model_fields)
     known = "" if hint else f"; known here: {', '.join(here.model_fields)}"
     return Problem(mark, key_path(loc), f"is no key that is known{hint}{known}")
 
