@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from pipeline.config.settings import Config
+from pipeline.errors import ManifestTrouble, printable
 from pipeline.manifest import trust
 from pipeline.manifest.lock import RunLock
+from pipeline.manifest.place import beside, ensure_folder
 
 
 @contextmanager
@@ -28,4 +31,19 @@ def held(
         for manifest in by_place.values():
             trust.check(manifest, shared=config.shared)
             stack.enter_context(RunLock(manifest, path=config.lock, run=run, wait=wait, check=check))
+        if config.lock:
+            _mark(manifests[0])
         yield
+
+
+def _mark(manifest: Path) -> None:
+    """Leave the file of a lock in a target that keeps its own elsewhere: other configs know targets by it, and do not
+    take them for sources. Raises `ManifestTrouble`.
+    """
+    lock = beside(manifest, ".lock")
+    ensure_folder(lock.parent)
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        os.close(os.open(lock, flags, 0o600))
+    except OSError as error:
+        raise ManifestTrouble(f"{printable(str(lock))}: cannot be made: {error.strerror}") from error

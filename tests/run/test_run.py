@@ -91,6 +91,17 @@ def test_configs_with_targets_inside_one_source_never_make_pictures_of_each_othe
     assert plan.stdout.endswith("\nskipped         small-a/ (it is the target of another config)\n")
 
 
+def test_a_target_whose_manifest_and_lock_are_elsewhere_is_no_input_either(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    first, second = World(tmp_path / "first"), World(tmp_path / "second")
+    first.fill(2)
+    renditions = "renditions:\n  small: {width: 8}\n"
+    first.configure(f"source: photos\ntarget: photos/small\nmanifest: m.sqlite\nlock: local.lock\n{renditions}")
+    second.configure(f"source: {first.source}\ntarget: out\n{renditions}")
+    assert (first.run().pictures, second.run().pictures) == ({"done": 2}, {"done": 2})
+
+
 def test_a_source_that_is_the_target_of_another_config_is_carried_on(tmp_path: Path) -> None:
     first = World(tmp_path)
     first.fill(2)
