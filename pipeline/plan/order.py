@@ -6,6 +6,7 @@ it, so that pictures that were uploaded today are there tomorrow.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from itertools import groupby
 
@@ -22,7 +23,8 @@ class Aside:
 
     def __init__(self, order: Order) -> None:
         self._order = order
-        self._waiting: list[tuple[int, str, str]] = []  # key, folder, name
+        self._sources: list[str] = []
+        self._keys = array("q")  # what they are sorted by
 
     def takes(self, facts: Facts) -> bool:
         """Whether the source is to wait until all others have been looked at; then it is set aside."""
@@ -37,14 +39,15 @@ class Aside:
                 key = -facts.stat.changed_ns
             case Order.SMALLEST:
                 key = facts.stat.size
-        folder, _, name = facts.source.rpartition("/")
-        self._waiting.append((key, folder, name))
+        self._sources.append(facts.source)
+        self._keys.append(key)
         return True
 
     def batches(self) -> Iterator[tuple[str, list[str]]]:
         """What was set aside: a folder and some of its names, as often as the order goes from one to another."""
-        self._waiting.sort(key=lambda one: one[0])  # the same key: by path, as they came
-        for folder, of_one in groupby(self._waiting, key=lambda one: one[1]):
+        in_order = sorted(range(len(self._sources)), key=self._keys.__getitem__)  # the same key: by path, as they came
+        parts = (self._sources[number].rpartition("/") for number in in_order)
+        for folder, of_one in groupby(parts, key=lambda part: part[0]):
             names = [name for _, _, name in of_one]
             for start in range(0, len(names), _AT_ONCE):
                 yield folder, names[start : start + _AT_ONCE]
