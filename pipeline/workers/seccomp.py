@@ -24,9 +24,11 @@ _NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data; both ma
 _LOAD, _EQUAL, _GREATER, _AND, _RETURN = 0x20, 0x15, 0x25, 0x54, 0x06
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 
-_CLONE_THREAD = 0x10000
+_A_THREAD = 0x10000 | 0x400  # CLONE_THREAD and CLONE_FILES: what it opens is seen among the process's descriptors
 _F_SETOWN, _F_SETSIG, _F_SETOWN_EX, _F_NOTIFY = 8, 10, 15, 1026  # make the kernel send signals to whom one likes
-_FIOSETOWN, _SIOCSPGRP, _TIOCSTI = 0x8901, 0x8902, 0x5412  # the same, and typing into a terminal
+_TIOCSTI = 0x5412  # typing into a terminal
+_OF_SOCKETS = (0x8900, 0x8B00)  # the same as above (FIOSETOWN, SIOCSPGRP), interfaces, addresses and routes; by 256
+_SHARED_WITHOUT_A_FILE = 0x21  # MAP_SHARED and MAP_ANONYMOUS: memory that may be held without being resident
 _PR_SET_PDEATHSIG = 1  # or it could outlive its parent
 
 _Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, operand
@@ -81,20 +83,22 @@ def _rules(pid: int) -> dict[str, list[_Instruction]]:
     refused, unknown, allowed = _answer(errno.EPERM), _answer(errno.ENOSYS), (_RETURN, 0, 0, _ALLOW)
     to_myself = [_argument(0), (_EQUAL, 1, 0, pid), refused, allowed]
     return {
-        "clone": [_argument(0), (_AND, 0, 0, _CLONE_THREAD), (_EQUAL, 0, 1, 0), refused, allowed],
+        "clone": [_argument(0), (_AND, 0, 0, _A_THREAD), (_EQUAL, 1, 0, _A_THREAD), refused, allowed],
         "clone3": [unknown],  # its flags are behind a pointer; the C library then takes `clone`
         "kill": to_myself,
         "tkill": to_myself,
         "tgkill": to_myself,
         "prlimit64": [_argument(0), (_EQUAL, 2, 0, 0), (_EQUAL, 1, 0, pid), refused, allowed],
         "fcntl": _unless(1, _F_SETOWN, _F_SETSIG, _F_SETOWN_EX, _F_NOTIFY),
-        "ioctl": _unless(1, _FIOSETOWN, _SIOCSPGRP, _TIOCSTI),
+        "ioctl": [*_unless(1, _TIOCSTI)[:-1], (_AND, 0, 0, 0xFF00), *_unless(None, *_OF_SOCKETS)],
         "prctl": _unless(0, _PR_SET_PDEATHSIG),
+        "mmap": [_argument(3), (_AND, 0, 0, _SHARED_WITHOUT_A_FILE), *_unless(None, _SHARED_WITHOUT_A_FILE)],
     }
 
 
-def _unless(position: int, *values: int) -> list[_Instruction]:
-    steps = [_argument(position)]
+def _unless(position: int | None, *values: int) -> list[_Instruction]:
+    """Allowed unless the argument there (None: what is loaded already) is one of `values`."""
+    steps = [] if position is None else [_argument(position)]
     for value in values:
         steps += [(_EQUAL, 0, 1, value), _answer(errno.EPERM)]
     return [*steps, (_RETURN, 0, 0, _ALLOW)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import ctypes
 import fcntl
+import mmap
 import os
 import resource
 import signal
@@ -19,6 +20,7 @@ from pipeline.workers.exchange import Held, Reply
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PARENT = os.getppid()
 _TGKILL = {"x86_64": 234, "aarch64": 131}.get(os.uname().machine, 0)
+_CLONE = {"x86_64": 56, "aarch64": 220}.get(os.uname().machine, 0)
 _Address = tuple[str, int] | str
 
 
@@ -98,6 +100,15 @@ ATTEMPTS: dict[str, Callable[[str], object]] = {
     "unshare": lambda world: _called(_LIBC.unshare(0x10000000)),
     "set the clock": lambda world: time.clock_settime(time.CLOCK_REALTIME, time.time()),
     "set the host's name": lambda world: socket.sethostname(socket.gethostname()),
+    "list interfaces": lambda world: fcntl.ioctl(0, 0x8912, bytes(16)),
+    "read an extended attribute": lambda world: os.getxattr(f"{world}/file", "user.x"),
+    "list extended attributes": lambda world: os.listxattr(f"{world}/file"),
+    "read a link": lambda world: os.readlink("/proc/self/exe"),
+    "ask for access": lambda world: _called(_LIBC.access(f"{world}/file".encode(), 0)),
+    "ask for the folder": lambda world: os.getcwd(),
+    "sync": lambda world: _called(_LIBC.syncfs(0)),
+    "shared memory without a file": lambda world: mmap.mmap(-1, 4096),
+    "a thread with its own descriptors": lambda world: _called(_LIBC.syscall(_CLONE, 0x10900, 0, 0, 0, 0)),
     "shared memory": lambda world: _called(_LIBC.shmget(0x1234, 4096, 0o1600)),
 }
 
