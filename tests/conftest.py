@@ -12,6 +12,8 @@ from collections.abc import Generator
 import pytest
 from hypothesis import settings
 
+from pipeline.workers import process
+
 _UNWANTED = ("PYTHON", "PIPELINE_", "XDG_", "COVERAGE_", "GIT_")  # prefixes
 _UNWANTED_NAMES = {"COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "CLICOLOR_FORCE", "LANGUAGE", "TQDM_DISABLE"}
 
@@ -29,6 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if signal.getsignal(number) is signal.SIG_IGN:  # as a shell's background jobs inherit SIGINT, and nohup SIGHUP
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     time.tzset()
+    process._PASSED |= {"MARK", "VICTIM", "MISCHIEF", "KILLS", "WARMED", "TCP", "UDP"}  # by which children are told
     os.umask(0o022)
     home = os.environ["HOME"]
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))

@@ -15,7 +15,7 @@ from pipeline.errors import OF_RENDERING, ErrorKind, PictureError, PipelineError
 from pipeline.workers import wire
 from pipeline.workers.child import Request
 from pipeline.workers.exchange import Bounds, ChildDied, Held, Meter, Misbehaved, Reply
-from pipeline.workers.process import Allowance, Child
+from pipeline.workers.process import Child
 from pipeline.workers.token import TICK, Token
 
 _WALL = 10  # the wall backstop, in multiples of the CPU limit
@@ -50,8 +50,7 @@ class Conversation:
         self._bounds = bounds
         self._token = token
         self._ticks = max(1.0, bounds.seconds * _WALL / TICK)
-        self._copies = 0  # bytes of the picture, twice
-        self._allowance: Allowance | None = None
+        self._copies = 0  # bytes of the picture, three times: in its file, mapped, and read once more
         self.finished = False  # the child is idle again
         self.failure: PipelineError | None = None  # the child was not ready in time, or ended before it was
         self.by_signal = False  # a signal has ended it then
@@ -71,21 +70,21 @@ class Conversation:
     def start(self, held: Held, request: object) -> None:
         """Wait until the child is ready, and ask. Raises `PipelineError` where it never will be."""
         self.meet()
-        self._copies = 2 * held.size
-        self._allowance = Allowance(self._child, self._bounds.seconds)
-        self._allowance.allow(min(_HEADER, self._bounds.memory) + self._copies)
+        self._begin((held,), min(_HEADER, self._bounds.memory))
         with suppress(wire.Closed):  # its death is told by the first reply that does not come
             self._child.tell(Request(request, self._bounds), (held,))
 
     def first(self) -> object:
         """See `Exchange`."""
         payload, _meter, _none = self._next(0)
+        if self._child.allowance is not None:
+            self._child.allowance.pause()
         return payload
 
     def last(self) -> tuple[Reply, Meter]:
         """See `Exchange`. The descriptors are of regular files whose content nobody can change any more."""
-        if self._allowance is not None:
-            self._allowance.allow(self._bounds.memory + self._copies)
+        if self._child.allowance is not None:
+            self._child.allowance.go_on(self._bounds.memory + self._copies)
         with suppress(wire.Closed):
             self._child.tell(None)
         payload, meter, descriptors = self._next(self._bounds.files)
@@ -97,9 +96,7 @@ class Conversation:
 
     def several(self, asked: tuple[Held, ...], request: object, leave: int) -> tuple[tuple[Reply | None, ...], Meter]:
         """Ask about each of `asked`, and wait; see `Several.all`."""
-        self._copies = 2 * sum(one.size for one in asked)
-        self._allowance = Allowance(self._child, self._bounds.seconds)
-        self._allowance.allow(self._bounds.memory + self._copies)
+        self._begin(asked, self._bounds.memory)
         with suppress(wire.Closed):
             self._child.tell(Request(request, self._bounds, leave), asked)
         none = (None,) * len(asked)
@@ -115,21 +112,24 @@ class Conversation:
             return none, meter
         return replies, meter
 
+    def _begin(self, asked: tuple[Held, ...], memory: int) -> None:
+        held = sum(os.fstat(one.descriptor).st_blocks * 512 for one in asked)  # may be longer than what counts
+        self._copies = held + 2 * sum(one.size for one in asked)
+        if self._child.allowance is not None:
+            self._child.allowance.work(self._bounds.seconds, memory + self._copies)
+
     def _next(self, files: int) -> tuple[object, Meter, tuple[int, ...]]:
         """The next message's payload, and up to so many descriptors."""
         try:
-            message, descriptors = self._child.await_reply(self._token, self._ticks, self._allowance, files)
+            message, descriptors = self._child.await_reply(self._token, self._ticks, files)
         except TimeoutError:
             self._blame(PictureError(ErrorKind.TIME_LIMIT, f"no answer within {self._bounds.seconds * _WALL:g} s"))
         except wire.NotOurs as error:
             self._blame(Misbehaved(str(error)))
         except wire.Closed:
             self._blame()
-        except PictureError as beyond:
-            self._child.end()
-            raise self._with_words(beyond) from None
         payload, meter = message if isinstance(message, tuple) and len(message) == 2 else (None, None)
-        meter = meter if isinstance(meter, Meter) else Meter()
+        meter = self._believed(meter) if isinstance(meter, Meter) else Meter()
         if isinstance(payload, PictureError):
             wire.close_all(descriptors)
             if payload.kind not in OF_RENDERING:
@@ -138,9 +138,17 @@ class Conversation:
             raise self._with_words(payload)
         return payload, meter, descriptors
 
+    def _believed(self, meter: Meter) -> Meter:
+        """What a child says of itself, as far as it can be: it is for people to read."""
+        most = (self._child.allowance.base if self._child.allowance else 0) + self._bounds.memory + self._copies
+        peak = None if meter.peak_memory is None else min(max(0, meter.peak_memory), most)
+        return Meter(peak, max(0, meter.resident))
+
     def _finish(self, meter: Meter) -> None:
-        footing = self._child.footing = self._child.footing or meter.resident
-        self._child.worn = meter.resident > footing + _GROWTH
+        allowance = self._child.allowance
+        if allowance is not None:
+            self._child.worn = meter.resident > allowance.base + _GROWTH
+            allowance.rest()
         self.finished = True
 
     def _is_sound(self, descriptor: int) -> bool:
@@ -160,6 +168,7 @@ class Conversation:
         """
         self._child.end(closed=misbehaviour is None)
         code, limit = self._child.code, self._bounds.memory
+        misbehaviour = misbehaviour or self._child.beyond
         if misbehaviour is not None:
             raise self._with_words(misbehaviour)
         if code == -signal.SIGXCPU:

@@ -57,10 +57,11 @@ class Limits:
     def _sizes(self, *names: bytes) -> list[int]:
         """Sizes from /proc/self/status in bytes; 0 where they cannot be told. One look: the kernel writes it anew."""
         text = os.pread(self._status, 8192, 0) if self._status >= 0 else b""
-        return [_size(text, name) for name in names]
+        return [size_in(text, name) for name in names]
 
 
-def _size(text: bytes, name: bytes) -> int:
+def size_in(text: bytes, name: bytes) -> int:
+    """A size from the text of /proc/PID/status, in bytes; 0 where it is not there."""
     start = text.find(b"\n" + name + b":")
     return int(text[start + len(name) + 2 : text.index(b"kB", start)]) * 1024 if start >= 0 else 0
 

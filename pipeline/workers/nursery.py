@@ -24,6 +24,7 @@ from pipeline.workers.conversation import Conversation, SeveralRequests
 from pipeline.workers.exchange import Bounds, Confinement, Exchange, Held, Misbehaved, Several
 from pipeline.workers.process import Child, Mother
 from pipeline.workers.token import TICK, Token
+from pipeline.workers.watch import Watch
 
 _IN_A_ROW = 10  # children that a signal ends while they start, none ready in between: there is no way for them to run
 
@@ -64,6 +65,7 @@ class Nursery:
         self._closing = False
         self._lost = 0  # children in a row that a signal has ended while they started
         self.confinement: Confinement | None = None
+        self._watch = Watch(self._there)
         self._starter = threading.Thread(target=self._start_children, name="starter", daemon=True)
 
     def __enter__(self) -> Nursery:
@@ -93,6 +95,11 @@ class Nursery:
     def _begin(self) -> None:
         if self._starter.ident is None:
             self._starter.start()
+        self._watch.begin()
+
+    def _there(self) -> list[Child]:
+        with self._lendable:
+            return list(self._children)
 
     def _order(self) -> None:
         self._alive += 1
@@ -111,6 +118,7 @@ class Nursery:
         if (mother := self._mother) is not None:
             mother.give_up()  # the starter may be waiting for her
         self._starter.join()
+        self._watch.end()
         with self._lendable:
             children, self._children, self._idle = self._children, set(), []
             if self._mother is not None:

@@ -9,19 +9,22 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
-from pipeline.errors import ErrorKind, PictureError, printable
+from pipeline.errors import PictureError, printable
 from pipeline.workers import wire
 from pipeline.workers.child import Setup
 from pipeline.workers.exchange import Born, Confinement, Held
 from pipeline.workers.token import TICK, Token
+from pipeline.workers.watch import Allowance
 
 _CODE = "import sys; sys.path[:] = sys.argv[2:]; from pipeline.workers.child import main; main(int(sys.argv[1]))"
 _START = 600  # ticks a child may take to import its function, warm up and shut itself in
+_PASSED = frozenset(
+    ("LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "GLIBC_TUNABLES", "VIPSHOME")
+)
 _CHATTER = 65536  # bytes that a pipe holds by default: more is not kept
 _LINES = 20  # of a picture's chatter, the last ones
 _EXIT = 2000  # milliseconds in which a child that has closed its socket must have ended
@@ -57,12 +60,14 @@ class Child:
             os.close(chatter_end)
         self.socket = mine
         self.confinement: Confinement | None = None  # None until it is ready
+        self.allowance: Allowance | None = None  # likewise
+        self.beyond: PictureError | None = None  # what its request took too much of, where it was ended for that
         self.code: int | None = None
         self.how_it_ended = ""
         self.last_words: tuple[str, ...] = ()
         self.peak = 0  # bytes resident at the most in its life, once it has ended
-        self.footing = 0  # bytes resident after the first request
         self.worn = False
+        self._kept = setup.kept
         if mother is None:
             with suppress(wire.Closed):
                 self.tell(setup)
@@ -75,22 +80,18 @@ class Child:
             if not isinstance(said, Confinement):
                 raise wire.Closed
             self.confinement = said
+            self.allowance = Allowance(self.pid, self._kept)
             self.chatter()  # what was printed until now belongs to no picture
 
-    def await_reply(
-        self, token: Token, ticks: float, allowance: Allowance | None = None, files: int = 0
-    ) -> tuple[object, tuple[int, ...]]:
+    def await_reply(self, token: Token, ticks: float, files: int = 0) -> tuple[object, tuple[int, ...]]:
         """The next message, with up to so many descriptors. Raises `Revoked`, `TimeoutError` after so many ticks,
-        `wire.Closed` when the child died, `wire.NotOurs` when it is none, and `PictureError` when the child takes more
-        than its allowance.
+        `wire.Closed` when the child died and `wire.NotOurs` when it is none.
         """
         with self._in_use():
             poll = select.poll()
             poll.register(self.socket, select.POLLIN)
             while not poll.poll(TICK * 1000):
                 token.check()
-                if allowance is not None:
-                    allowance.check()
                 ticks -= 1
                 if ticks <= 0:
                     raise TimeoutError
@@ -136,6 +137,23 @@ class Child:
             if not hasattr(os, "waitid"):
                 return True
             return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+    def look(self) -> None:
+        """Kill it if it takes more than it may: its socket closes then. `beyond` says what its request took too much
+        of; a child without a request is killed and nothing is blamed. Any thread.
+        """
+        if self.allowance is None:
+            return
+        with self._lock:
+            if self.code is not None:
+                return
+            poll = select.poll()
+            poll.register(self.socket, select.POLLIN)
+            why = self.allowance.beyond(spoke=bool(poll.poll(0)))
+            if why is not None:
+                self.beyond = None if self.allowance.waits else why
+                with suppress(ProcessLookupError):
+                    os.kill(self.pid, signal.SIGKILL)
 
     def end(self, *, closed: bool = False) -> None:
         """Kill what is left of it and reap it; `how_it_ended`, `last_words`, `code` and `peak` say what became of it.
@@ -220,43 +238,9 @@ class Mother(Child):
         return number
 
 
-class Allowance:
-    """What one child may take for one request, looked at from outside every tick: it holds against a child that was
-    taken over, which could lift the limits it has set itself, and counts memory of every kind. Linux only.
-    """
-
-    def __init__(self, child: Child, seconds: float) -> None:
-        self._pid = child.pid
-        self._seconds = seconds
-        self._seconds_before = self._cpu()
-        self._resident_before = self._resident()
-        self._memory: int | None = None
-
-    def allow(self, memory: int) -> None:
-        """So many bytes more than before the request may be resident from now on."""
-        self._memory = memory
-
-    def check(self) -> None:
-        """Raise `PictureError` if it has taken more."""
-        if self._cpu() - self._seconds_before > self._seconds:
-            raise PictureError(ErrorKind.TIME_LIMIT, f"{self._seconds:g} s of CPU")
-        if self._memory is not None and self._resident() - self._resident_before > self._memory:
-            raise PictureError(ErrorKind.MEMORY_LIMIT, f"{self._memory / 2**20:.0f} MiB")
-
-    def _cpu(self) -> float:
-        if sys.platform != "linux":
-            return 0.0
-        try:
-            return time.clock_gettime((~self._pid << 3) | 2)  # clock_getcpuclockid(3): of all its threads
-        except OSError:  # it has ended
-            return 0.0
-
-    def _resident(self) -> int:
-        try:
-            with open(f"/proc/{self._pid}/statm", "rb", buffering=0) as file:
-                return int(file.read(200).split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        except (OSError, IndexError):
-            return 0
+def _environment() -> dict[str, str]:
+    """What libraries need of this process's environment. All else stays here: it may hold secrets."""
+    return {name: text for name, text in os.environ.items() if name in _PASSED or name.startswith("LC_")}
 
 
 def _start(sock: int, chatter: int) -> subprocess.Popen[bytes]:
@@ -267,6 +251,7 @@ def _start(sock: int, chatter: int) -> subprocess.Popen[bytes]:
         stderr=chatter,
         pass_fds=(sock,),
         process_group=0,
+        env=_environment(),
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import mmap
 import os
 import pickle
 import resource
 import socket
 import struct
+import threading
 import time
 from collections.abc import Iterator
 
@@ -64,6 +67,50 @@ def taken_over(held: Held, request: object) -> Iterator[Reply]:
     yield Reply("answer", (last,))
 
 
+def _spill(size: int) -> int:
+    """A file in memory that is written to and not mapped."""
+    made = os.memfd_create("made")
+    part = bytes(2**24)
+    for _ in range(size // len(part)):
+        os.write(made, part)
+    return made
+
+
+def _hidden(size: int) -> object:
+    """A file in memory that no descriptor is of."""
+    made = _spill(size)
+    address = ctypes.CDLL(None).mmap(None, 4096, mmap.PROT_READ, mmap.MAP_PRIVATE, made, 0)
+    os.close(made)
+    return address
+
+
+def lingers(held: Held, request: object) -> Iterator[Reply]:
+    """Answers well, and does what it was asked to once it is idle."""
+    for which in (resource.RLIMIT_DATA, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE):
+        resource.setrlimit(which, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    mine = _socket()
+    yield Reply(os.getpid())
+
+    def later() -> None:
+        time.sleep(0.3)
+        match request:
+            case "memory":
+                _KEPT.append(bytearray(b"x") * (700 * 2**20))
+            case "files":
+                _KEPT.append(_spill(700 * 2**20))
+            case "time":
+                while True:
+                    pass
+            case "words":
+                socket.send_fds(mine, [b"x"], [_spill(2**24)])
+
+    threading.Thread(target=later, daemon=True).start()
+    yield Reply(None)
+
+
+_KEPT: list[object] = []
+
+
 def eats(held: Held, request: object) -> Iterator[Reply]:
     """Lifts its own limits, then takes what it can: `memory` before the first reply or `later`, or `time`."""
     for which in (resource.RLIMIT_DATA, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE):
@@ -74,6 +121,14 @@ def eats(held: Held, request: object) -> Iterator[Reply]:
     while request == "time":
         pass
     yield Reply("header")
+    if request == "files":
+        _KEPT.append(_spill(700 * 2**20))
+        time.sleep(3600)
+    if request == "hidden":
+        _KEPT.append(_hidden(2**26))
+        time.sleep(3600)
+    if request == "slowly":  # in the middle of a message
+        _socket().sendall(_message(b"[null,null]")[:12])
     _more = bytearray(b"x") * (700 * 2**20)
     time.sleep(3600)
     yield Reply("answer")

@@ -117,6 +117,16 @@ def test_what_libraries_need_is_left(world: Path) -> None:
         assert ask(nursery, None) == ("thread", "memory file", "seek 4096", "signal to itself", "memory")
 
 
+def test_a_child_has_nothing_of_the_environment_but_what_libraries_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PING_URL", "https://example.org/secret")
+    monkeypatch.setenv("LC_TIME", "C")
+    with Nursery("tests.workers.functions:echo", None, 2) as nursery:
+        pid = ask(nursery, "plain")[2]  # type: ignore[index]
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+    assert b"secret" not in environment
+    assert b"LC_TIME=C" in environment
+
+
 @needs_seccomp
 def test_a_child_says_what_is_enforced_and_is_right() -> None:
     with Nursery("tests.workers.functions:echo", None, 1) as nursery:

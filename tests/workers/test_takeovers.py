@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import tempfile
 import threading
 
@@ -63,7 +64,14 @@ def test_descriptors_that_nobody_asked_for_are_closed() -> None:
 
 @pytest.mark.parametrize(
     ("request_", "kind"),
-    [("memory", ErrorKind.MEMORY_LIMIT), ("later", ErrorKind.MEMORY_LIMIT), ("time", ErrorKind.TIME_LIMIT)],
+    [
+        ("memory", ErrorKind.MEMORY_LIMIT),
+        ("later", ErrorKind.MEMORY_LIMIT),
+        ("files", ErrorKind.MEMORY_LIMIT),
+        ("hidden", ErrorKind.MEMORY_LIMIT),
+        ("slowly", ErrorKind.MEMORY_LIMIT),
+        ("time", ErrorKind.TIME_LIMIT),
+    ],
 )
 def test_a_child_that_lifts_its_own_limits_meets_those_of_its_parent(request_: str, kind: ErrorKind) -> None:
     with Nursery("tests.workers.takeovers:eats", None, 1) as nursery:
@@ -71,3 +79,24 @@ def test_a_child_that_lifts_its_own_limits_meets_those_of_its_parent(request_: s
             ask(nursery, request_, Bounds(seconds=3, memory=400 * 2**20))
         assert caught.value.kind == kind
         assert nursery.await_confinement(Token()) is not None
+
+
+@pytest.mark.parametrize("what", ["memory", "files", "time", "words"])
+def test_a_child_that_goes_on_after_its_answer_is_ended_and_nobody_is_blamed(what: str) -> None:
+    bounds = Bounds(seconds=60, memory=400 * 2**20)
+    with (
+        Nursery("tests.workers.takeovers:lingers", None, 1) as nursery,
+        tempfile.TemporaryFile() as file,
+    ):
+        with nursery.ask(whole(file.fileno()), what, bounds, Token()) as exchange:
+            pid = exchange.first()
+            exchange.last()
+        assert isinstance(pid, int)
+        ended = os.pidfd_open(pid)
+        try:
+            assert select.select([ended], [], [], 60)[0]
+        finally:
+            os.close(ended)
+        with nursery.ask(whole(file.fileno()), "nothing", bounds, Token()) as exchange:
+            assert exchange.first() != pid
+            exchange.last()
