@@ -90,6 +90,11 @@ def _decode(work: Work) -> Command:
     return Command(decode.argv, writes=False)
 
 
+def _ten_lines_pool(work: Work) -> Command:
+    """The ten lines in a pool of processes, cut to a square: what people write for a data set."""
+    return _python("ten_lines_pool.py", work.source, work.target, work.sides[0], work.threads, *work.encoder.words)
+
+
 def _plain_loop(work: Work) -> Command:
     return _python("plain_loop.py", work.source, work.target, work.sides[0], *work.encoder.words)
 
@@ -176,6 +181,7 @@ ALL: Mapping[str, Ask] = {
     "vipsthumbnail": _vipsthumbnail,
     "vipsthumbnail-each": _vipsthumbnail_each,
     "imagemagick": _imagemagick,
+    "ten-lines-pool": _ten_lines_pool,
     "plain-loop": _plain_loop,
     "find": _find,
 }

@@ -7,11 +7,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 _VERSION = 1  # raised when the pictures made here change
 _PHOTOS = ((4032, 3024), (3264, 2448), (2048, 1536), (1704, 2272), (3072, 2304), (1536, 2048)) * 2  # common cameras
 _SMALL_PHOTOS = ((640, 480), (480, 640), (512, 384))
+_DATASET = (500, 375)  # as in ImageNet
 _ORIENTATIONS = (1, 1, 6, 1, 1, 8)
 _LEVELS = 256
 
@@ -40,14 +41,29 @@ def tiny(cache: Path, count: int) -> Path:
     return folder
 
 
+def dataset(cache: Path, originals: Path, count: int) -> Path:
+    """A folder of `count` JPEGs of 500x375, each a cut-out of one of `originals`, made on the first call."""
+    paths = _pictures(originals)
+    folder = cache / f"dataset-{originals.name}-{len(paths)}-{count}-{_VERSION}"
+    width, height = _DATASET
+    with _once(folder) as missing:
+        chance = random.Random(375)
+        for number, path in enumerate(paths if missing else ()):
+            with Image.open(path) as image:
+                fitted = ImageOps.fit(image.convert("RGB"), (2 * width, 2 * height), Image.Resampling.LANCZOS)
+            for at in range(number, count, len(paths)):
+                left, top = chance.randrange(width), chance.randrange(height)
+                cut = fitted.crop((left, top, left + width, top + height))
+                cut.save(_unfinished(folder) / f"picture-{at:06d}.jpg", quality=92, subsampling="4:2:0")
+    return folder
+
+
 def repeated(folder: Path, into: Path, at_least: int) -> Path:
     """`into`, filled with as many whole copies of `folder`'s pictures as `at_least` asks for.
 
     Each copy of a JPEG has a comment of its own, so that knowing equal contents again gains nothing.
     """
-    originals = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
-    if not originals:
-        raise FileNotFoundError(f"{folder} holds no pictures (.jpg, .png, .webp)")
+    originals = _pictures(folder)
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
     for number in range(max(1, -(-at_least // len(originals)))):
@@ -58,6 +74,13 @@ def repeated(folder: Path, into: Path, at_least: int) -> Path:
                 content = content[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + content[2:]
             (into / f"{number:04d}-{path.name}").write_bytes(content)
     return into
+
+
+def _pictures(folder: Path) -> list[Path]:
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
+    if not found:
+        raise FileNotFoundError(f"{folder} holds no pictures (.jpg, .png, .webp)")
+    return found
 
 
 def _unfinished(folder: Path) -> Path:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from scripts.benchmarks import folders
 from scripts.benchmarks.competitors import ALL, PIPELINE, QUALITY, Command, Encoder, Work
@@ -47,7 +48,7 @@ class Scenario:
     competitors: tuple[str, ...]
     sides: tuple[int, ...]
     pictures: int
-    tiny: bool = False
+    kind: Literal["photos", "dataset", "tiny"] = "photos"
     again: bool = False  # measured on a target that is made already
 
 
@@ -59,12 +60,13 @@ SCENARIOS: Mapping[str, Scenario] = {
     "family": Scenario(
         "320, 640 and 1280 px as JPEG and WebP", ("pipeline", "pillow", "sharp", "vipsthumbnail"), (320, 640, 1280), 300
     ),
-    "tiny": Scenario("PNGs of 64 px to JPEG of 48 px", ("pipeline", "plain-loop"), (48,), 2_000, tiny=True),
-    "nothing-to-do": Scenario("unchanged PNGs", ("pipeline", "find"), (48,), 10_000, tiny=True, again=True),
+    "dataset": Scenario("JPEGs of 500x375 to 256x256 cover", ("pipeline", "ten-lines-pool"), (256,), 2_400, "dataset"),
+    "tiny": Scenario("PNGs of 64 px to JPEG of 48 px", ("pipeline", "plain-loop"), (48,), 2_000, "tiny"),
+    "nothing-to-do": Scenario("unchanged PNGs", ("pipeline", "find"), (48,), 10_000, "tiny", again=True),
 }
 DEFAULT = ("startup", "300", "1200", "family")
 NAMES = ("startup", "scaling", "waiting", *SCENARIOS)
-SMOKE = ("startup", "scaling", "300", "family", "tiny", "nothing-to-do")
+SMOKE = ("startup", "scaling", "300", "family", "dataset", "tiny", "nothing-to-do")
 
 
 def measure(name: str, setup: Setup) -> Result:
@@ -104,19 +106,21 @@ def _work(name: str, scenario: Scenario, setup: Setup) -> Work:
     place = setup.cache / "work" / name
     shutil.rmtree(place, ignore_errors=True)
     count = setup.at_least or scenario.pictures
-    if scenario.tiny:
-        source = shutil.copytree(folders.tiny(setup.cache, count), place / "source")
-    else:
-        originals = setup.folder or folders.photos(setup.cache, small=setup.smoke)
+    originals = setup.folder or folders.photos(setup.cache, small=setup.smoke)
+    if scenario.kind == "photos":
         source = folders.repeated(originals, place / "source", count)
+    elif scenario.kind == "dataset":
+        source = shutil.copytree(folders.dataset(setup.cache, originals, count), place / "source")
+    else:
+        source = shutil.copytree(folders.tiny(setup.cache, count), place / "source")
     target = place / "target"
     target.mkdir()
     config = place / "pipeline.yaml"
-    config.write_text(_config(source, target, scenario.sides))
+    config.write_text(_config(source, target, scenario.sides, cover=scenario.kind == "dataset"))
     return Work(source, target, scenario.sides, setup.peers, config, options=setup.options)
 
 
-def _config(source: Path, target: Path, sides: tuple[int, ...]) -> str:
+def _config(source: Path, target: Path, sides: tuple[int, ...], *, cover: bool = False) -> str:
     lines = [f"source: {source}", f"target: {target}", "renditions:"]
     for side in sides:
         for format_ in ("jpeg", "webp")[: 1 + (len(sides) > 1)]:
@@ -126,6 +130,7 @@ def _config(source: Path, target: Path, sides: tuple[int, ...]) -> str:
                 f"    height: {side}",
                 f"    format: {format_}",
                 f"    quality: {QUALITY}",
+                *["    fit: cover"] * cover,
                 *["    progressive: false"] * (format_ == "jpeg"),  # as the others write, unless they are told
             ]
     return "\n".join(lines) + "\n"
