@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from pipeline.run.handful import Handful
+from pipeline.run.batch import Batch
 from pipeline.targets.files import TOGETHER
 from pipeline.workers.crew import Crew
 from pipeline.workers.exchange import Bounds, Exchange, Held, Renderer, Several
@@ -68,7 +68,7 @@ class Hiring:
 
     def __init__(
         self,
-        crew: Crew[Handful],
+        crew: Crew[Batch],
         occupancy: Occupancy,
         children: int,
         most: int,

@@ -1,44 +1,47 @@
-"""The life of one picture: Job -> bytes -> render -> renditions -> write -> Record.
+"""The life of a picture, from its source to its record, for a batch of one or of many: `Line.carry`, top to bottom.
 
-What an earlier picture of the same content was made into is copied instead of rendered.
+Each step takes on the pictures that the step before has left, or ends them: by a record, or as `Left` where a picture
+of a batch of many is unusual (equal content is in hand, it needs more than the batch has leave for, the child died).
+What is left is carried alone later, as if it had never shared a batch. So nothing that is recorded depends on the
+pictures that shared one, but `peak_memory`, which is that of the batch.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from pipeline.errors import PictureError
+from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import (
     Header,
     Job,
     Limits,
-    Overrides,
-    Planned,
+    NotRendered,
     Reason,
     Record,
     RenderAnswer,
-    Rendered,
     RenderTask,
-    RenditionRecord,
     Spec,
-    Stat,
     Status,
 )
 from pipeline.run import verdicts
 from pipeline.run.alike import Alike
-from pipeline.run.answers import Asked
-from pipeline.run.delivery import Made, delivered, store
-from pipeline.run.intake import Intake
+from pipeline.run.answers import Asked, answers
+from pipeline.run.batch import LEAVE, Batch, Left, Outcome
+from pipeline.run.delivery import Made, ToStore, delivered, store
+from pipeline.run.life import Apart, Ended, Ends, Life
 from pipeline.run.standing import headers, replacing
-from pipeline.sources.source import Picture, Source, Unsupported, Vanished
+from pipeline.sources.source import Grown, Picture, Source
 from pipeline.targets.target import Target
-from pipeline.workers.budget import Budget
-from pipeline.workers.exchange import Bounds, ChildDied, Renderer
-from pipeline.workers.token import Token
+from pipeline.workers.budget import Budget, Room
+from pipeline.workers.exchange import Bounds, Misbehaved, Renderer, Reply
+from pipeline.workers.token import TICK, Revoked, Token
+
+_GROWTHS = 3  # times that a picture may have grown since its size was last taken, before it fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,214 +55,278 @@ class Terms:
 
 
 class Line:
-    """Carries one picture after another, each in the thread that calls `carry`; used by many threads at once.
-
-    A picture whose child died is handed to `again` instead of being recorded; `carry_alone` gives it its second and
-    last chance when nothing else is in flight.
-    """
+    """Carries batches, each in the thread that calls `carry`; used by many threads at once."""
 
     def __init__(
-        self,
-        source: Source,
-        renderer: Renderer,
-        budget: Budget,
-        target: Target,
-        alike: Alike,
-        record: Callable[[Record], None],
-        again: Callable[[Job], None],
-        terms: Terms,
+        self, source: Source, renderer: Renderer, budget: Budget, target: Target, alike: Alike, terms: Terms
     ) -> None:
         self._source = source
         self._renderer = renderer
         self._budget = budget
         self._target = target
         self._alike = alike
-        self._libraries = ""  # that render for this run, as soon as one has said so
-        self._record = record
-        self._again = again
         self._terms = terms
         self._bounds = Bounds(terms.limits.seconds, terms.limits.memory, max(1, len(terms.specs)))
-        self._intake = Intake(source, budget, terms.limits)
+        self._libraries = ""  # that render for this run, as soon as an answer has named them
 
-    def carry(self, job: Job, token: Token) -> None:
-        """Carry one picture through its whole life. Raises `TargetTrouble`, `ManifestTrouble` and `Revoked` only."""
-        self._ended(job, token, lambda: self._life(job, token))
+    def carry(self, batch: Batch, token: Token) -> Outcome:
+        """Carry every picture of `batch` through its whole life.
 
-    def go_on(self, job: Job, picture: Picture, token: Token) -> None:
-        """As `carry`, with a picture that has been read and has its room; it stays the caller's."""
-        self._ended(job, token, lambda: self._with_bytes(job, picture, token))
-
-    def _ended(self, job: Job, token: Token, life: Callable[[], Record]) -> None:
-        try:
-            record = life()
-        except ChildDied:
-            self._again(job)
-        else:
+        Raises `SourceTrouble`, `TargetTrouble`, `ManifestTrouble`, `PipelineError` (no child can start) and `Revoked`;
+        nothing of the batch is recorded then. Room is taken in one order: sources, turn, child, work; see
+        `workers.budget`.
+        """
+        ends = Ends(batch, self._source)
+        with ExitStack() as kept:  # bytes, turns and what was rendered, until all is written
+            lives = self._read(batch, kept, token, ends)
+            lives = self._stale(lives, ends)
+            lives, equal = self._not_copied(lives, kept, token, ends)
+            with self._budget.for_work(token) as room:
+                made = self._rendered(lives, room, kept, token, ends)
+                self._written(made, room, token, ends)
+            ends.left += [Left(life.job) for life in self._copied(equal, token, ends)]
             token.check()
-            self._record(record)
+        return Outcome(tuple(ends.records), tuple(ends.left), ends.reads)
 
-    def carry_alone(self, job: Job, token: Token) -> None:
-        """Carry a picture whose child has died before, while nothing else is in flight: this time it is to blame."""
-        record = self._life(job, token, last=True)
-        token.check()
-        self._record(record)
+    # -- source -> bytes
 
-    def _life(self, job: Job, token: Token, *, last: bool = False) -> Record:
+    def _read(self, batch: Batch, kept: ExitStack, token: Token, ends: Ends) -> list[Life]:
+        """The bytes of each source, in the budget until `kept` ends."""
+        room = kept.enter_context(self._budget.for_source(token))
+        many = len(batch.jobs) > 1
+        if many:
+            room.take(sum(job.stat.size for job in batch.jobs))
+        lives = []
+        for job in batch.jobs:
+            with ends.of(job):
+                picture = self._bytes(job, token, ends) if many else self._growing(job, room, token, ends)
+                kept.enter_context(picture)
+                lives.append(Life(job, picture, self._begun(job, picture)))
+        return lives
+
+    def _growing(self, job: Job, room: Room, token: Token, ends: Ends) -> Picture:
+        """The bytes of a job, with more room where there are more of them than were listed."""
+        now = job
+        for _ in range(_GROWTHS):
+            room.take(min(now.stat.size, self._terms.limits.file_size))
+            try:
+                return self._bytes(now, token, ends)
+            except Grown as grown:
+                now = replace(job, stat=replace(job.stat, size=grown.size))
+        raise PictureError(ErrorKind.CHANGED, f"it grew each of the {_GROWTHS} times it was to be read")
+
+    def _bytes(self, job: Job, token: Token, ends: Ends) -> Picture:
+        """See `Source.read`. A read that never returns is given up, and the batch with it: see `Crew`."""
+        picture: Picture | None = None
         try:
-            with self._intake.picture(job, token) as picture:
-                return self._with_bytes(job, picture, token, last=last)
-        except Vanished as vanished:
-            return Record(job.source, job.stat, Status.VANISHED, warnings=(str(vanished),))
-        except Unsupported as unsupported:
-            return Record(job.source, unsupported.stat, Status.UNSUPPORTED, settled=self._settled(unsupported.stat))
-        except PictureError as error:
-            return verdicts.failed(job, error)
+            with token.deadline(self._terms.limits.read / TICK, about=job):
+                picture = self._source.read(job.source, job.stat, self._terms.limits)
+        except Revoked:
+            if picture is not None:
+                picture.let_go()
+            raise
+        finally:
+            ends.reads += 1
+        return picture
 
-    def read(self, job: Job, token: Token) -> Picture:
-        """The job's bytes, for who has room for them. Raises as `Source.read` does, and `Revoked`."""
-        return self._intake.listed(job, token)
-
-    def read_timed_out(self, job: Job) -> None:
-        """Record a job whose read did not return in time; called by the crew in the producer's thread."""
-        self._record(verdicts.failed(job, self._intake.timed_out()))
-
-    @property
-    def unanswered(self) -> int:
-        """How many reads in a row have timed out; for the producer's thread."""
-        return self._intake.unanswered
-
-    def _with_bytes(self, job: Job, picture: Picture, token: Token, *, last: bool = False) -> Record:
-        """Raises `ChildDied` unless this is the picture's `last` chance."""
-        record = self.begun(job, picture)
-        planned = verdicts.stale(job, picture.content or picture.sha256)
-        if not planned:
-            return record
-        try:
-            overrides = verdicts.overrides(job, picture)
-            if overrides.skip:
-                return replace(record, status=Status.SKIPPED, warnings=("its sidecar says so",))
-            record = replace(record, alt=overrides.alt)
-            with self._alike.turn(picture.content or picture.sha256, token):
-                record = self._made(planned, picture, record, overrides, token)
-                self._alike.remember(record)
-        except PictureError as error:
-            return verdicts.failed(job, error, record)
-        except ChildDied as death:
-            if not last:
-                raise
-            return verdicts.crashed(job, death, record)
-        return verdicts.ended(job, record)
-
-    def begun(self, job: Job, picture: Picture) -> Record:
+    def _begun(self, job: Job, picture: Picture) -> Record:
         """What can be said of a picture that was read."""
         return Record(
             job.source,
             picture.stat,
             Status.TOUCHED if job.stat_is_new else Status.UNCHANGED,
             sha256=picture.sha256,
-            settled=self._settled(picture.stat),
+            settled=self._source.settled(picture.stat, time.time()),
             seconds_read=picture.seconds,
             content=picture.content,
         )
 
-    def _settled(self, stat: Stat) -> bool:
-        return self._source.settled(stat, time.time())
+    # -- what is to be made of it, and what of that is there
 
-    def _made(
-        self, planned: tuple[Planned, ...], picture: Picture, record: Record, overrides: Overrides, token: Token
-    ) -> Record:
-        """`record` with every planned rendition: copied where there is the like of it, rendered where there is not."""
-        known = self.known(planned, picture)
+    def _stale(self, lives: Sequence[Life], ends: Ends) -> list[Life]:
+        """Those of which something is to be made, now that the content is known and the sidecar is read."""
+        going = []
+        for life in lives:
+            with ends.of(life.job, life):
+                life.planned = verdicts.stale(life.job, life.content)
+                if not life.planned:
+                    raise Ended(life.record)
+                life.overrides = verdicts.overrides(life.job, life.picture)
+                if life.overrides.skip:
+                    raise Ended(replace(life.record, status=Status.SKIPPED, warnings=("its sidecar says so",)))
+                if life.overrides.alt is not None:
+                    life.record = replace(life.record, alt=life.overrides.alt)
+                going.append(life)
+        return going
+
+    def _not_copied(
+        self, lives: Sequence[Life], kept: ExitStack, token: Token, ends: Ends
+    ) -> tuple[list[Life], list[Life]]:
+        """Those of which something is to be rendered, and those of equal content with one of them. What was made of
+        equal content before is copied.
+
+        Equal content is rendered by one thread at a time. A picture that is alone waits for its turn; one of several
+        is left instead, because the others would wait with it.
+        """
+        alone = len(lives) == 1
+        going: list[Life] = []
+        equal: list[Life] = []
+        mine: set[bytes] = set()
+        for life in lives if alone else self._copied(lives, token, ends):
+            with ends.of(life.job, life):
+                if life.content in mine:
+                    equal.append(life)
+                    continue
+                if alone:
+                    kept.enter_context(self._alike.turn(life.content, token))
+                elif (end := self._alike.turn_now(life.content)) is not None:
+                    kept.callback(end)
+                else:
+                    raise Apart
+                mine.add(life.content)
+                going.append(life)
+        return self._copied(going, token, ends), equal  # another thread may have made it before this one's turn came
+
+    def _copied(self, lives: Sequence[Life], token: Token, ends: Ends) -> list[Life]:
+        """Copy what there is of equal content, all files together; those of which something is still to be made."""
         with ExitStack() as opened:
-            models = self._alike.models(planned, known, opened)
-            copies = {one.name: one for one in store(self._target, models, token) if one.error is None}
-        rest = tuple(one for one in planned if one.spec.name not in copies)
-        if rest:
-            now = {one.spec.name for one in rest}
-            task = RenderTask(
-                tuple(one.spec for one in rest),
-                self._terms.limits,
-                overrides.focal_point,
-                overrides.crop,
-                self._hints(rest, known),
-                placeholder=self._terms.placeholder and not known,
-                beside=tuple(spec for spec in self._terms.specs if spec.name not in now),
-            )
-            terms = self._terms
-            standing = headers(rest, self._target, self._renderer, terms.limits, token) if terms.replace else {}
-            record = self._rendered(rest, task, picture, record, standing, token)
-        if known and rest and self._terms.placeholder:
-            record = replace(record, color=known[0].color, thumbhash=known[0].thumbhash)
-        made = copies | {one.name: one for one in record.renditions}
-        renditions = tuple(made[one.spec.name] for one in planned)
-        return replace(record, renditions=renditions) if rest else self.copied(record, known[0], renditions)
+            found = [self._models(life, opened) for life in lives]
+            stored = iter(store(self._target, [model for models in found for model in models], token))
+            for life, models in zip(lives, found, strict=True):
+                copies = itertools.islice(stored, len(models))
+                life.copies |= {one.name: one for one in copies if one.error is None}
+        going = []
+        for life in lives:
+            with ends.of(life.job, life):
+                if not life.rest:
+                    like = life.known[0]
+                    record = replace(life.record, header=like.header, upright=like.upright, warnings=like.warnings)
+                    raise Ended(self._whole(life, record))
+                going.append(life)
+        return going
 
-    def copied(self, record: Record, model: Record, renditions: tuple[RenditionRecord, ...]) -> Record:
-        """`record` with `renditions`, all of them copies, and with what is recorded of the picture that was `model`."""
-        color, thumbhash = (model.color, model.thumbhash) if self._terms.placeholder else (None, None)
-        return replace(
-            record,
-            renditions=renditions,
-            header=model.header,
-            upright=model.upright,
-            warnings=model.warnings,
-            color=color,
-            thumbhash=thumbhash,
-        )
+    def _models(self, life: Life, opened: ExitStack) -> list[ToStore]:
+        """What can be copied for a picture, as it seems; open until `opened` is closed."""
+        life.known = self._known(life)
+        return self._alike.models(life.rest, life.known, opened)
 
-    def known(self, planned: tuple[Planned, ...], picture: Picture) -> tuple[Record, ...]:
+    def _known(self, life: Life) -> tuple[Record, ...]:
         """Records of the same content that have all that is wanted of a source; none where all is to be made anew."""
-        if any(one.reason is Reason.FORCED for one in planned):
+        if any(one.reason is Reason.FORCED for one in life.planned):
             return ()
-        known = self._alike.known(picture.content or picture.sha256, {one.recipe for one in planned})
+        known = self._alike.known(life.content, {one.recipe for one in life.planned})
         return tuple(one for one in known if not self._terms.placeholder or one.color is not None)
 
-    def _hints(self, planned: tuple[Planned, ...], known: tuple[Record, ...]) -> tuple[tuple[str, int], ...]:
+    # -- bytes -> child -> renditions
+
+    def _rendered(
+        self, lives: Sequence[Life], room: Room, kept: ExitStack, token: Token, ends: Ends
+    ) -> list[tuple[Life, Made]]:
+        """What a child has made of `lives`. One picture is asked for in two steps, so that the work waits for as much
+        room as its header says; several in one message, each with leave to need a little.
+        """
+        if len(lives) > 1:
+            return self._rendered_together(lives, room, kept, token, ends)
+        made = []
+        for life in lives:
+            with ends.of(life.job, life):
+                standing = self._standing(life, token)
+                asked = Asked(self._task(life), life.picture.size, self._terms.limits.memory)
+                with self._renderer.ask(life.picture.held, asked.task, self._bounds, token) as exchange:
+                    room.take(asked.need(asked.header(exchange.first())))
+                    reply, meter = exchange.last()
+                    answer = asked.answer(reply)
+                kept.callback(_close, reply)
+                planned = replacing(life.rest, answer, standing)
+                made.append((life, Made(planned, life.record, answer, reply.descriptors, meter)))
+        return made
+
+    def _standing(self, life: Life, token: Token) -> dict[str, Header]:
+        """The headers of files in the way, where those may be written over."""
+        if not self._terms.replace:
+            return {}
+        return headers(life.rest, self._target, self._renderer, self._terms.limits, token)
+
+    def _rendered_together(
+        self, lives: Sequence[Life], room: Room, kept: ExitStack, token: Token, ends: Ends
+    ) -> list[tuple[Life, Made]]:
+        tasks = [self._task(life) for life in lives]
+        ends.left += [Left(life.job) for life, task in zip(lives, tasks, strict=True) if task != tasks[0]]
+        lives = [life for life, task in zip(lives, tasks, strict=True) if task == tasks[0]]
+        asked = [Asked(tasks[0], life.picture.size, LEAVE) for life in lives]
+        try:
+            held = [life.picture.held for life in lives]
+            with self._renderer.ask_several(held, tasks[0], self._bounds, token) as several:
+                room.take(LEAVE)
+                replies, meter = several.all(LEAVE)
+                believed = answers(asked, replies)
+        except Misbehaved:  # one of the pictures has taken over the child: alone, it will be found out
+            ends.left += [Left(life.job) for life in lives]
+            return []
+        made = []
+        for life, answer, reply in zip(lives, believed, replies, strict=True):
+            if reply is not None:
+                kept.callback(_close, reply)
+            if isinstance(answer, PictureError):
+                with ends.of(life.job, life):
+                    raise answer
+            elif answer is None or reply is None or _lacked_memory(answer):
+                ends.left.append(Left(life.job))
+            else:
+                made.append((life, Made(life.rest, life.record, answer, reply.descriptors, meter)))
+        return made
+
+    def _task(self, life: Life) -> RenderTask:
+        """What a child is asked for: all that was not copied."""
+        specs = tuple(one.spec for one in life.rest)
+        now = {spec.name for spec in specs}
+        return RenderTask(
+            specs,
+            self._terms.limits,
+            life.overrides.focal_point,
+            life.overrides.crop,
+            self._hints(life),
+            placeholder=self._terms.placeholder and not life.known,
+            beside=tuple(spec for spec in self._terms.specs if spec.name not in now),
+        )
+
+    def _hints(self, life: Life) -> tuple[tuple[str, int], ...]:
         """The qualities that searches of the same content by the same libraries have ended with."""
         found = {
             like.recipe: like.quality
-            for record in known
+            for record in life.known
             for like in record.renditions
             if like.quality is not None and like.libraries == self._libraries
         }
-        return tuple((one.spec.name, found[one.recipe]) for one in planned if one.recipe in found)
+        return tuple((one.spec.name, found[one.recipe]) for one in life.rest if one.recipe in found)
 
-    def _rendered(
-        self,
-        planned: tuple[Planned, ...],
-        task: RenderTask,
-        picture: Picture,
-        record: Record,
-        standing: Mapping[str, Header],
-        token: Token,
-    ) -> Record:
-        asked = Asked(task, picture.held.size, self._terms.limits.memory)
-        with self._budget.for_work(token) as room:
-            with self._renderer.ask(picture.held, task, self._bounds, token) as exchange:
-                room.take(asked.need(asked.header(exchange.first())))
-                reply, meter = exchange.last()
-                answer = asked.answer(reply)
-            try:
-                room.shrink(sum(os.fstat(descriptor).st_size for descriptor in reply.descriptors))
-                planned = _replacing(planned, answer, standing)
-                made = Made(planned, record, answer, reply.descriptors, meter)
-                (record,) = delivered(self._target, [made], token)
-            finally:
-                for descriptor in reply.descriptors:
-                    os.close(descriptor)
-        self._libraries = record.libraries
-        return record
+    # -- renditions -> files -> record
+
+    def _written(self, made: Sequence[tuple[Life, Made]], room: Room, token: Token, ends: Ends) -> None:
+        """Write the files of all pictures together: one wait for the disk serves them all."""
+        descriptors = [descriptor for _, one in made for descriptor in one.descriptors]
+        room.shrink(sum(os.fstat(descriptor).st_size for descriptor in descriptors))
+        records = delivered(self._target, [one for _, one in made], token)
+        for (life, _), record in zip(made, records, strict=True):
+            self._libraries = record.libraries
+            ends.records.append(self._whole(life, record))
+
+    def _whole(self, life: Life, record: Record) -> Record:
+        """The record of a picture of which everything is in its place: `record` has what was rendered now."""
+        if life.known and self._terms.placeholder:
+            record = replace(record, color=life.known[0].color, thumbhash=life.known[0].thumbhash)
+        if life.copies:
+            made = life.copies | {one.name: one for one in record.renditions}
+            record = replace(record, renditions=tuple(made[one.spec.name] for one in life.planned))
+        self._alike.remember(record)
+        return verdicts.ended(life.job, record)
 
 
-def _replacing(
-    planned: tuple[Planned, ...], answer: RenderAnswer, standing: Mapping[str, Header]
-) -> tuple[Planned, ...]:
-    """`planned`, where what the child made may be written over what stands there."""
-    if not standing:
-        return planned
-    made = {one.name: one for one in answer.renditions if isinstance(one, Rendered)}
-    names = [one.spec.name for one in planned]
-    return tuple(
-        replacing(one, made[name], standing.get(name)) if name in made else one
-        for name, one in zip(names, planned, strict=True)
-    )
+def _lacked_memory(answer: RenderAnswer) -> bool:
+    """Whether a rendition failed for want of memory, which the others of its batch may have taken."""
+    return any(isinstance(one, NotRendered) and one.error.kind is ErrorKind.MEMORY_LIMIT for one in answer.renditions)
+
+
+def _close(reply: Reply) -> None:
+    for descriptor in reply.descriptors:
+        os.close(descriptor)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipeline.workers import birth, cpus, memory
-from pipeline.workers.exchange import InThread, Renderer
+from pipeline.workers.exchange import InThread, Pool
 from pipeline.workers.nursery import Nursery
 
 _RENDER = "pipeline.render.line:render"
@@ -43,7 +43,7 @@ def ahead(*, wanted: bool, processes: int | None) -> Iterator[Nursery | None]:
             nursery.close()
 
 
-def in_threads() -> Renderer:
+def in_threads() -> Pool:
     """The same function, called by the thread that asks."""
     from pipeline.render.line import render  # noqa: PLC0415 - with children, this process never imports Pillow
 

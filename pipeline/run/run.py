@@ -1,4 +1,4 @@
-"""Wires one run: the locks are taken, the rooms are opened in order, `work` does the rest, and all is closed again."""
+"""Wires one run: locks are taken, the rooms are opened in order, the driver does the rest, and all is closed again."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from pipeline.manifest import others
 from pipeline.manifest.runs import KEEP, RunStart
 from pipeline.manifest.store import Manifest
 from pipeline.run import clock
+from pipeline.run.driver import Driver
 from pipeline.run.locking import held
 from pipeline.run.options import Begun, Progress, RunOptions, Workers, workers
 from pipeline.run.ownership import check_rival
 from pipeline.run.stop import Stop, on_signals
 from pipeline.run.tally import Summary
-from pipeline.run.work import Work
 from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
 from pipeline.workers import memory
@@ -70,9 +70,8 @@ def run(
         try:
             others.enter(config.target.path, config.manifest)
             told = _notes(config, manifest)
-            manifest.set_before_commit(lambda: _sync(target, manifest))
             _sweep(manifest, target)
-            this_run = Work(config, _mending(options, manifest), manifest, source, target, stop, watch, ahead)
+            this_run = Driver(config, _mending(options, manifest), manifest, source, target, stop, watch, ahead)
             number = manifest.begin_run(_start(identity, config, this_run.workers), this_run.failure_key)
             begun(Begun(identity, lambda: this_run.so_far(ExitStatus.UNFINISHED)))
             summary = this_run.to_its_end(number)
@@ -129,13 +128,6 @@ def _mending(options: RunOptions, manifest: Manifest) -> RunOptions:
     if options.plan.adopt or not manifest.restored:
         return options
     return replace(options, plan=replace(options.plan, adopt=True))
-
-
-def _sync(target: LocalTarget, manifest: Manifest) -> None:
-    """Before each commit: what the records speak of is on the disk."""
-    target.sync()
-    if made := target.take_new_folders():
-        manifest.orphans.add_folders(made)
 
 
 def make_parents(config: Config) -> None:

@@ -7,11 +7,11 @@ height. Everything else stays, and the rendition is `not ours`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from pipeline.errors import PictureError
-from pipeline.model import Header, Limits, Planned, Rendered, RenderTask
+from pipeline.model import Header, Limits, Planned, RenderAnswer, Rendered, RenderTask
 from pipeline.run.answers import Asked
 from pipeline.sources import reading
 from pipeline.targets.target import Target
@@ -33,7 +33,21 @@ def headers(
     return found
 
 
-def replacing(planned: Planned, made: Rendered, standing: Header | None) -> Planned:
+def replacing(
+    planned: tuple[Planned, ...], answer: RenderAnswer, standing: Mapping[str, Header]
+) -> tuple[Planned, ...]:
+    """`planned`, where what the child made may be written over what stands there."""
+    if not standing:
+        return planned
+    made = {one.name: one for one in answer.renditions if isinstance(one, Rendered)}
+    names = [one.spec.name for one in planned]
+    return tuple(
+        _replacing(one, made[name], standing.get(name)) if name in made else one
+        for name, one in zip(names, planned, strict=True)
+    )
+
+
+def _replacing(planned: Planned, made: Rendered, standing: Header | None) -> Planned:
     """`planned`, as ours where `standing` looks like what was `made`: it may be written over."""
     if standing is None or (made.format, made.width, made.height) != (standing.format, standing.width, standing.height):
         return planned

@@ -32,7 +32,8 @@ class Crew(Generic[Item]):
 
     `pulse` is called by the producer whenever it waits, about every tick, and may raise to end the crew. `grace` is how
     many ticks items in flight may take to finish when the crew is called off; none once `hasty` says so. `abandoned`
-    is called in the producer's thread with each item whose deadline is over; nothing else is said of it then.
+    is called in the producer's thread with each item whose deadline is over, and with what the call was about that did
+    not return (`Token.about`); nothing else is said of the item then.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Crew(Generic[Item]):
         pulse: Callable[[], None] = lambda: None,
         grace: int = _GRACE,
         hasty: Callable[[], bool] = lambda: False,
-        abandoned: Callable[[Item], None] | None = None,
+        abandoned: Callable[[Item, object], None] | None = None,
     ) -> None:
         self._work = work
         self._pulse = pulse
@@ -108,14 +109,16 @@ class Crew(Generic[Item]):
     ) -> None:
         try:
             if error is None:
-                self._finish()
+                self.drain()
+                self._dismiss()
         except BaseException:
             self._call_off()
             raise
         if error is not None:
             self._call_off()
 
-    def _finish(self) -> None:
+    def drain(self) -> None:
+        """Wait until all that was put is done. Raises what a worker raised."""
         waited = False
         while True:
             self._raise_failure()
@@ -126,8 +129,7 @@ class Crew(Generic[Item]):
             waited = True
             self._beat_if_due()
         if waited:
-            self._beat()  # whoever has called off the run meanwhile is heard
-        self._dismiss()
+            self._beat()  # a stop that was asked for meanwhile is heard
 
     def _beat_if_due(self) -> None:
         if time.monotonic() - self._pulsed >= TICK:
@@ -142,17 +144,17 @@ class Crew(Generic[Item]):
         """Abandon the items whose deadline is over. Each look counts one tick at the most, however late it comes."""
         now = time.monotonic()
         spent, self._looked = min(1.0, (now - self._looked) / TICK), now
-        lost: list[Item] = []
+        lost: list[tuple[Item, object]] = []
         with self._changed:
             for thread, task in list(self._threads.items()):
                 if task is not None and task[1].spend(spent):
                     del self._threads[thread]
                     self._open -= 1
-                    lost.append(task[0])
-        for item in lost:
+                    lost.append((task[0], task[1].about))
+        for item, about in lost:
             self._hire()
             if self._abandoned is not None:
-                self._abandoned(item)
+                self._abandoned(item, about)
 
     def _call_off(self) -> None:
         """Drop what is queued; let what is in flight finish for a while, then take its tokens away."""

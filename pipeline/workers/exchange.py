@@ -129,6 +129,17 @@ class Renderer(Protocol):
         """
 
 
+class Pool(Renderer, Protocol):
+    """A `Renderer` that is told how much is to come."""
+
+    def expect(self, requests: int) -> None:
+        """So many requests are to come: get ready for them. Any thread."""
+
+    @property
+    def confinement(self) -> Confinement | None:
+        """How what renders is confined, as the first that was asked has said; None: not, or nothing was asked."""
+
+
 class ChildDied(Exception):
     """The child that worked on the request died or hung without having reached a limit of the request's own."""
 
@@ -149,10 +160,15 @@ class Misbehaved(PictureError):
 
 
 class InThread:
-    """Renders in the calling thread: the same function, without limits, blame or confinement."""
+    """A `Pool` that renders in the calling thread: the same function, without limits, blame or confinement."""
+
+    confinement = None
 
     def __init__(self, function: Function) -> None:
         self._function = function
+
+    def expect(self, requests: int) -> None:
+        """Nothing has to be got ready."""
 
     @contextmanager
     def ask(self, held: Held, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:

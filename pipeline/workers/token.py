@@ -18,12 +18,13 @@ class Revoked(Exception):
 class Token:
     """One item's token. Any thread may revoke it, once; its holder learns of it within a tick."""
 
-    __slots__ = ("_left", "_lock", "_revoked")
+    __slots__ = ("_left", "_lock", "_revoked", "about")
 
     def __init__(self) -> None:
         self._revoked = threading.Event()
         self._lock = threading.Lock()
         self._left: float | None = None  # ticks of the deadline its holder has set itself
+        self.about: object = None  # what the call under that deadline, the last one, was about
 
     @property
     def revoked(self) -> bool:
@@ -40,14 +41,15 @@ class Token:
             raise Revoked
 
     @contextmanager
-    def deadline(self, ticks: float) -> Iterator[None]:
-        """For its holder, around a call that may never return: the block may take so many ticks of the supervisor.
+    def deadline(self, ticks: float, about: object = None) -> Iterator[None]:
+        """For its holder, around a call `about` something that may never return: it may take so many ticks of the
+        supervisor.
 
         After that the token is revoked and the item given up, whether the block ends or not. If it does end, it raises
         `Revoked`, whatever else it would have raised: of block and deadline exactly one has the last word.
         """
         with self._lock:
-            self._left = ticks
+            self._left, self.about = ticks, about
         try:
             yield
         finally:

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from pipeline.model import Written
-from pipeline.run import work
+from pipeline.run import driver
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture
 from pipeline.targets.local import LocalTarget
@@ -141,7 +141,7 @@ def test_a_picture_that_has_grown_since_it_was_listed_waits_for_room_for_all_of_
                 file.write(bytes(3 * _MIB))
         return read(self, source, *rest)
 
-    monkeypatch.setattr(work, "Budget", made)
+    monkeypatch.setattr(driver, "Budget", made)
     monkeypatch.setattr(LocalSource, "read", grown)
     path = world.put("a.jpg")
     size = path.stat().st_size
@@ -160,16 +160,16 @@ def test_renditions_are_in_the_budget_until_they_are_written(world: World, monke
 
     write = LocalTarget.write
 
-    def watched(self: LocalTarget, path: str, descriptor: int, *, replace: bool) -> Written:
+    def watched(self: LocalTarget, path: str, descriptor: int, **how: Any) -> Written:
         seen.append((budgets[0]._work.used, os.fstat(descriptor).st_size))
-        return write(self, path, descriptor, replace=replace)
+        return write(self, path, descriptor, **how)
 
-    monkeypatch.setattr(work, "Budget", made)
+    monkeypatch.setattr(driver, "Budget", made)
     monkeypatch.setattr(LocalTarget, "write", watched)
     first = world.put("first.jpg")
-    shutil.copy(first, world.source / "second.jpg")  # whose rendition is copied
+    shutil.copy(first, world.source / "second.jpg")  # whose rendition is copied from file to file
     world.settle()
     assert world.run(threads=1).reused == 1
-    assert len(seen) == 2
-    assert all(used == size > 0 for used, size in seen)
+    size = seen[0][1]
+    assert seen == [(size, size), (0, size)]
     assert (budgets[0]._work.used, budgets[0]._sources.used) == (0, 0)

@@ -37,12 +37,13 @@ def test_reads_that_never_return_cost_their_items_only(never: Wait, threads: int
     given_up: list[tuple[int, threading.Thread]] = []
 
     def work(item: int, token: Token) -> None:
-        with token.deadline(2):
+        with token.deadline(2, about=-item):
             if item < hung:
                 never()
         done.append(item)
 
-    def abandoned(item: int) -> None:
+    def abandoned(item: int, about: object) -> None:
+        assert about == -item
         given_up.append((item, threading.current_thread()))
 
     with Crew(work, threads=threads, queue_size=2, abandoned=abandoned) as crew:
@@ -66,7 +67,7 @@ def test_what_an_abandoned_item_still_comes_up_with_is_dropped() -> None:
             late.set()
             raise RuntimeError("of no interest") from error
 
-    def abandoned(item: int) -> None:
+    def abandoned(item: int, about: object) -> None:
         gate.set()
         late.wait()
 
@@ -92,7 +93,7 @@ def test_a_call_that_returns_in_time_is_not_abandoned_however_long_the_rest_take
         if pulses == 4:
             enough.set()
 
-    with Crew(work, threads=2, queue_size=1, pulse=pulse, abandoned=given_up.append) as crew:
+    with Crew(work, threads=2, queue_size=1, pulse=pulse, abandoned=lambda item, about: given_up.append(item)) as crew:
         for number in range(3):
             crew.put(number)
     assert given_up == []
@@ -119,7 +120,7 @@ def test_a_crew_that_is_called_off_does_not_wait_for_reads_that_never_return(
 
 
 def test_an_abandoned_callback_that_raises_ends_the_crew(never: Wait) -> None:
-    def abandoned(item: int) -> None:
+    def abandoned(item: int, about: object) -> None:
         raise LookupError
 
     def work(item: int, token: Token) -> None:
@@ -177,7 +178,7 @@ def test_a_stopped_process_or_a_stepped_clock_costs_one_tick(monkeypatch: pytest
             gate.set()
 
     given_up: list[int] = []
-    with Crew(work, threads=1, queue_size=1, pulse=pulse, abandoned=given_up.append) as crew:
+    with Crew(work, threads=1, queue_size=1, pulse=pulse, abandoned=lambda item, about: given_up.append(item)) as crew:
         crew.put(1)
     assert given_up == []
     assert set(spent) <= {1.0}

@@ -34,7 +34,7 @@ from pipeline.run.tune.trial import Bench, Trial
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Source
 from pipeline.targets.local import LocalTarget
-from pipeline.workers.exchange import Renderer
+from pipeline.workers.exchange import Pool
 
 _SAMPLE = 512  # pictures at the most; a trial takes as many of them as its time allows
 _WARMING = 20.0  # seconds at the most, for children that start and take their first pictures
@@ -72,7 +72,7 @@ def prepared(config: Config, choice: Choice, source: Source | None = None) -> It
         children = max(1, auto.processes, present.processes, choice.processes)
         most = replace(workers(config, RunOptions()), processes=children)
         nursery = rendering.children(children, most.memory, at_once=True)
-        renderers: dict[bool, Renderer] = {True: stack.enter_context(nursery)}
+        renderers: dict[bool, Pool] = {True: stack.enter_context(nursery)}
         if choice.in_threads or present.processes == 0:
             renderers[False] = rendering.in_threads()
         strata = _strata(config, choice)

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pipeline.model import Job, Record, Status
 from pipeline.workers.budget import Budget, Room
-from pipeline.workers.exchange import Bounds, Exchange, Held, Renderer, Several
+from pipeline.workers.exchange import Bounds, Confinement, Exchange, Held, Pool, Several
 from pipeline.workers.token import TICK, Token
 
 Asked = TypeVar("Asked")
@@ -49,12 +49,21 @@ class Notes:
 
 
 class Few:
-    """A `Renderer` that has only so many children busy at once, of all there are; tells who waited how long."""
+    """A `Pool` that has only so many children busy at once, of all there are; tells who waited how long."""
 
-    def __init__(self, renderer: Renderer, count: int, notes: Notes) -> None:
+    def __init__(self, renderer: Pool, count: int, notes: Notes) -> None:
         self._renderer = renderer
         self._places = threading.BoundedSemaphore(count)
         self._notes = notes
+
+    @property
+    def confinement(self) -> Confinement | None:
+        """See `Pool`."""
+        return self._renderer.confinement
+
+    def expect(self, requests: int) -> None:
+        """See `Pool`."""
+        self._renderer.expect(requests)
 
     @contextmanager
     def ask(self, held: Held, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:

@@ -18,18 +18,17 @@ from pipeline.config.settings import Config
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.runs import RunStart
 from pipeline.manifest.store import Manifest
-from pipeline.model import Job, Record
-from pipeline.run.alike import Alike
-from pipeline.run.handful import Handful, Handfuls, carriers
-from pipeline.run.hiring import Hiring, Occupancy
+from pipeline.model import Job
+from pipeline.run.batch import Batching
+from pipeline.run.clock import Pace
+from pipeline.run.lane import Control, Lane
 from pipeline.run.line import Terms
 from pipeline.run.options import Workers
 from pipeline.run.tune.stages import Few, Notes, Watched
 from pipeline.sources.source import Source
 from pipeline.targets.local import LocalTarget
-from pipeline.workers import cpus, memory
-from pipeline.workers.crew import Crew
-from pipeline.workers.exchange import Renderer
+from pipeline.workers import memory
+from pipeline.workers.exchange import Pool
 
 _CLAIMS = 64  # jobs claimed in one commit
 
@@ -77,7 +76,7 @@ class Bench:
     """Makes trials, one after the other, in the thread that owns it."""
 
     def __init__(
-        self, config: Config, source: Source, renderers: Mapping[bool, Renderer], files: Path, records: Path
+        self, config: Config, source: Source, renderers: Mapping[bool, Pool], files: Path, records: Path
     ) -> None:
         """`renderers`: True has enough children for every trial, False works in the threads. Trials write below the
         folders `files` and `records`, which are there.
@@ -106,7 +105,6 @@ class Bench:
         (self._records / f"r{name}").mkdir(mode=0o700)
         try:
             with Manifest.open(self._records / f"r{name}" / "manifest.sqlite", owner="") as manifest:
-                manifest.set_before_commit(target.sync)
                 manifest.begin_run(RunStart(name, "", (), 0, "", time.time()))
                 return self._timed(workers, jobs, _Ends(seconds, pulse), _Rooms(Notes(), target, manifest))
         finally:
@@ -116,64 +114,58 @@ class Bench:
     def _timed(self, workers: Workers, jobs: Sequence[Job], ends: _Ends, rooms: _Rooms) -> Trial:
         notes, manifest = rooms.notes, rooms.manifest
         hires = workers.most_threads > workers.threads
-        begin = max(workers.threads, self._hired.get(workers.processes, 0)) if hires else workers.threads
-        handfuls, occupancy = self._handfuls(workers, rooms)
-        hiring: list[Hiring] = []
+        if hires:
+            workers = replace(workers, threads=max(workers.threads, self._hired.get(workers.processes, 0)))
+        batching = Batching(len(self._config.specs))
 
         def look() -> None:
+            _take(lane, rooms, batching)
             manifest.tick()
             ends.pulse()
-            hiring[0].look()
             if time.perf_counter() - began > ends.seconds:
                 raise _Enough
 
-        def given_up(handful: Handful) -> None:
-            for job in handfuls.given_up(handful):  # those that shared its fate are not measured
-                notes.lose(job)
-
+        lane = self._lane(workers, rooms, look)
         cpu = _own_cpu()
         began = notes.last = time.perf_counter()
         whole = False
         with suppress(_Enough):
-            crew: Crew[Handful] = Crew(
-                lambda handful, token: handfuls.carry(handful, crew.threads, token),
-                threads=begin,
-                queue_size=workers.queue,
-                pulse=look,
-                abandoned=given_up,
-            )
-            children = workers.processes or cpus.available()
-            most = workers.most_threads
-            hiring.append(Hiring(crew, occupancy, children, most, memory=workers.memory, least=workers.threads))
-            with crew:
-                for batch in _claimed(jobs, manifest):
-                    for handful in handfuls.of(batch, crew.threads):
-                        crew.put(handful)
+            with lane:
+                for some in _claimed(jobs, manifest):
+                    for batch in batching.batches(some, lane.threads):
+                        lane.put(batch)
+            _take(lane, rooms, batching)
             manifest.flush()
             notes.last = time.perf_counter()
             whole = True
-        threads = hiring[0].threads
         if hires:
-            self._hired[workers.processes] = threads
+            self._hired[workers.processes] = lane.threads
         taken, used = max(notes.last - began, 1e-6), _own_cpu() - cpu
-        return Trial(notes.pictures, taken, whole, dict(notes.stages), used, threads, frozenset(notes.unfit))
+        return Trial(notes.pictures, taken, whole, dict(notes.stages), used, lane.threads, frozenset(notes.unfit))
 
-    def _handfuls(self, workers: Workers, rooms: _Rooms) -> tuple[Handfuls, Occupancy]:
-        """The run's own, with those who take the time."""
-        config, notes = self._config, rooms.notes
+    def _lane(self, workers: Workers, rooms: _Rooms, look: Callable[[], None]) -> Lane:
+        """The run's own, with parts that take the time."""
+        config = self._config
+        return Lane(
+            Terms(config.limits, config.placeholder, config.specs),
+            workers,
+            self._source,
+            rooms.target,
+            Few(self._renderers[workers.processes > 0], workers.processes or workers.most_threads, rooms.notes),
+            Watched(memory.for_pictures(workers.memory, workers.processes), rooms.notes),
+            rooms.manifest.made,
+            Control(Pace(None, None), look),
+        )
 
-        def record(record: Record) -> None:
+
+def _take(lane: Lane, rooms: _Rooms, batching: Batching) -> None:
+    for outcome in lane.take():
+        for record in outcome.records:
             rooms.manifest.add(record)
-            notes.take(record)
-            handfuls.took(record)
-
-        renderer = self._renderers[workers.processes > 0]
-        occupancy = Occupancy(Few(renderer, workers.processes or workers.most_threads, notes))
-        budget = Watched(memory.for_pictures(workers.memory, workers.processes), notes)
-        alike = Alike(rooms.manifest.made, rooms.target, config.limits)
-        terms = Terms(config.limits, config.placeholder, config.specs)
-        _line, handfuls = carriers(terms, self._source, occupancy, budget, rooms.target, alike, record, notes.lose)
-        return handfuls, occupancy
+            rooms.notes.take(record)
+            batching.took(record)
+        for left in outcome.left:  # a trial measures what goes smoothly
+            rooms.notes.lose(left.job)
 
 
 def _claimed(jobs: Sequence[Job], manifest: Manifest) -> Iterator[Sequence[Job]]:

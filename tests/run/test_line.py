@@ -1,10 +1,9 @@
-"""Small pictures that share a message are dealt with as if each had been alone."""
+"""Pictures that share a batch end as if each had been alone."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import resource
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,30 +13,30 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import ExitStatus, PictureError
-from pipeline.model import Job, Limits, Reason, Record, RenditionRecord, Spec, Stat, Status, Written
-from pipeline.run import handful, rendering
-from pipeline.run.handful import Handfuls
-from pipeline.run.line import Line, Terms
+from pipeline.model import Written
+from pipeline.run import batch, rendering
+from pipeline.run.batch import Batch, Batching, Outcome
+from pipeline.run.line import Line
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture
 from pipeline.targets.local import LocalTarget
 from pipeline.targets.target import ToWrite
+from pipeline.workers.token import Token
 from tests.world import World, jpeg
 
 
 @pytest.fixture
 def shared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many pictures each message was about; handfuls are full from the first on."""
+    """How many pictures each batch held; batches are full from the first on."""
     sizes: list[int] = []
-    rendered = Handfuls._rendered
+    carry = Line.carry
 
-    def counted(self: Handfuls, pictures: list[Any], token: Any) -> list[Any]:
-        sizes.append(len(pictures))
-        return rendered(self, pictures, token)
+    def counted(self: Line, some: Batch, token: Token) -> Outcome:
+        sizes.append(len(some.jobs))
+        return carry(self, some, token)
 
-    monkeypatch.setattr(Handfuls, "_rendered", counted)
-    monkeypatch.setattr(handful, "_KNOWN", 0)
-    monkeypatch.setattr(handful, "_SECONDS", 1e9)
+    monkeypatch.setattr(Line, "carry", counted)
+    monkeypatch.setattr(Batching, "_cost", lambda self, job: 0.0 if job.stat.sidecar is None else None)
     return sizes
 
 
@@ -68,7 +67,7 @@ def test_files_and_manifest_are_those_of_pictures_that_were_alone(
         world.configure(world.text + "  small: {width: 16, format: webp}\n" + more)
         _fill(world)
         if not threads:
-            monkeypatch.setattr(handful, "_MOST", 1)
+            monkeypatch.setattr(batch, "_MOST", 1)
             shared.clear()
         summary = world.run(threads=threads or 2, processes=processes)
         assert (max(shared, default=1) > 10) == bool(threads)
@@ -79,26 +78,20 @@ def test_files_and_manifest_are_those_of_pictures_that_were_alone(
 
 
 @pytest.mark.parametrize("processes", [0, 1])
-def test_broken_pictures_of_a_handful_are_tried_once(
-    world: World, shared: list[int], monkeypatch: pytest.MonkeyPatch, processes: int
-) -> None:
+def test_broken_pictures_of_a_batch_are_tried_once(world: World, shared: list[int], processes: int) -> None:
     for number in range(30):
         world.put(f"{number:02}.jpg", jpeg((number, 9, 9))[: -20 - number])
     world.put("good.jpg")
-
-    def alone(*_: object) -> None:
-        raise AssertionError("it has been rendered already")
-
-    monkeypatch.setattr(Line, "go_on", alone)
     summary = world.run(threads=1, processes=processes)
     assert summary.pictures == {"done": 1, "failed": 30}
     assert max(shared) >= 15
+    assert sum(shared) == 31
     assert {failure.error.split(":")[0] for failure in summary.failures} == {"truncated"}
 
 
 @pytest.mark.usefixtures("shared")
 @pytest.mark.parametrize("spoilt", [False, True])
-def test_copies_of_a_handful_are_written_together(
+def test_copies_of_a_batch_are_written_together(
     world: World, settled: None, monkeypatch: pytest.MonkeyPatch, *, spoilt: bool
 ) -> None:
     world.put("0.jpg", jpeg())
@@ -165,7 +158,7 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("processes", [0, 1])
-def test_a_read_that_never_returns_costs_none_of_those_that_shared_its_hand(
+def test_a_read_that_never_returns_costs_none_of_those_that_shared_its_batch(
     world: World, shared: list[int], hanging: None, processes: int
 ) -> None:
     world.configure(world.text + "limits: {read: 0.3}\n")
@@ -175,56 +168,3 @@ def test_a_read_that_never_returns_costs_none_of_those_that_shared_its_hand(
     assert [(one.source, one.error[:14]) for one in summary.failures] == [("b/004.jpg", "read timed out")]
     assert len(world.tree()) == 23
     assert shared
-
-
-def _job(number: int, size: int = 1000, sidecar: Stat | None = None) -> Job:
-    from pipeline.model import Planned
-
-    stat = Stat(size, 0, 0, sidecar=sidecar)
-    return Job(f"{number}.png", stat, (Planned(Spec("thumb"), f"{number}.jpg", "r", Reason.NEW),))
-
-
-def _sizes(handfuls: Handfuls, jobs: Sequence[Job], threads: int = 4) -> list[int]:
-    return [len(one.jobs) for one in handfuls.of(jobs, threads)]
-
-
-def _taking(seconds: float) -> Handfuls:
-    nothing: Any = None
-    handfuls = Handfuls(nothing, nothing, nothing, nothing, nothing, nothing, Terms(Limits(), specs=(Spec("thumb"),)))
-    made = RenditionRecord("thumb", "", "", Status.DONE, Reason.NEW, seconds_write=seconds / 2)
-    for number in range(20):
-        handfuls.took(Record(f"{number}", Stat(100, 0, 0), Status.DONE, (made,), seconds_read=seconds / 2))
-    return handfuls
-
-
-def test_handfuls_are_full_where_pictures_are_quick_and_of_one_where_they_wait() -> None:
-    jobs = [_job(number) for number in range(40)]
-    assert _sizes(_taking(0.001), jobs) == [32, 8]
-    assert _sizes(_taking(0.02), jobs) == [5] * 8
-    assert _sizes(_taking(1.0), jobs) == [1] * 40
-
-
-def test_as_long_as_nothing_is_known_of_their_pace_pictures_are_alone() -> None:
-    nothing: Any = None
-    handfuls = Handfuls(nothing, nothing, nothing, nothing, nothing, nothing, Terms(Limits(), specs=(Spec("thumb"),)))
-    assert _sizes(handfuls, [_job(number) for number in range(40)]) == [1] * 40
-
-
-def test_pictures_that_are_large_or_have_a_sidecar_or_of_which_not_all_is_made_are_alone() -> None:
-    handfuls = _taking(0.001)
-    jobs = [_job(0), _job(1, size=10**6), _job(2), _job(3, sidecar=Stat(9, 0, 0)), _job(4)]
-    assert [[job.source for job in one.jobs] for one in handfuls.of(jobs, 4)] == [
-        ["1.png"],
-        ["3.png"],
-        ["0.png", "2.png", "4.png"],
-    ]
-    nothing: Any = None
-    two = Terms(Limits(), specs=(Spec("thumb"), Spec("other")))
-    assert _sizes(Handfuls(nothing, nothing, nothing, nothing, nothing, nothing, two), [_job(0), _job(1)]) == [1, 1]
-
-
-def test_many_threads_hold_no_more_files_open_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda which: (1024, 1024))
-    jobs = [_job(number) for number in range(20)]
-    assert _sizes(_taking(0.001), jobs, threads=64) == [2] * 10
-    assert _sizes(_taking(0.001), jobs, threads=1000) == [1] * 20

@@ -1,28 +1,29 @@
-"""The work of one run: the plan is fed to the crew, and how it ended is recorded once."""
+"""The driver of one run: it plans, claims, hands out batches, takes their outcomes, and alone writes the manifest.
+
+It opens no picture: a lane carries the batches, and the driver knows of it only what it can be given and asked for.
+"""
 
 from __future__ import annotations
 
 import functools
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
-from typing import TypeVar
 
 from pipeline.config.settings import Config
-from pipeline.errors import ErrorKind, ExitStatus, ManifestTrouble, SourceTrouble, Stopped
+from pipeline.errors import ErrorKind, ExitStatus, ManifestTrouble, SourceTrouble, Stopped, TargetTrouble
 from pipeline.manifest.store import Manifest
 from pipeline.model import Job, Record, Status
 from pipeline.plan.planner import Planner
 from pipeline.plan.versions import failure_key
-from pipeline.run import rendering
-from pipeline.run.alike import Alike
+from pipeline.run.batch import Batch, Batching
 from pipeline.run.claiming import claim
 from pipeline.run.clock import Pace
-from pipeline.run.handful import Handful, Handfuls, carriers
-from pipeline.run.hiring import Hiring, Occupancy
 from pipeline.run.known import told_before
-from pipeline.run.line import Line, Terms
+from pipeline.run.lane import Control, Lane, renderers
+from pipeline.run.line import Terms
 from pipeline.run.options import Progress, RunOptions, workers
 from pipeline.run.stop import TICK, Stop
 from pipeline.run.tally import PassedOver, Summary, Tally
@@ -30,20 +31,16 @@ from pipeline.run.tidy import Tidied, tidy
 from pipeline.run.trouble import silent, vanishing, wholesale
 from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
-from pipeline.workers import cpus, memory
+from pipeline.workers import memory
 from pipeline.workers.budget import Budget
-from pipeline.workers.crew import Crew
-from pipeline.workers.exchange import Renderer
+from pipeline.workers.exchange import Pool
 from pipeline.workers.nursery import Nursery
-from pipeline.workers.token import Token
-
-Item = TypeVar("Item")
 
 _FIRST_CLAIMS, _MOST_CLAIMS = 8, 256  # jobs claimed in one commit: few at first, so that the first target comes soon
 
 
-class Work:
-    """One run under its locks. All its methods run in the main thread, but for `_carry` and `_record`."""
+class Driver:
+    """One run under its locks. All its methods run in the main thread."""
 
     def __init__(
         self,
@@ -70,13 +67,11 @@ class Work:
         self._tally = Tally()
         self._planner = Planner(config, manifest, options.plan, source, target, self._glance)
         self._pace = Pace(stop.deadline, manifest.pace() if stop.deadline is not None else None)
-        self._twice: list[Job] = []  # their child died once; append is atomic
-        self._left: list[Job] = []  # in one hand with a picture whose read was given up
-        self._handfuls: Handfuls | None = None
-        self._hiring: Hiring | None = None
-        self._expect: Callable[[int], None] = lambda jobs: None  # tells those who render how much is to come
-        self._unanswered: Callable[[], int] = lambda: 0  # reads in a row that have timed out
-        self._enforced: Callable[[], object] = lambda: None  # how children are confined; None: none was asked
+        self._batching = Batching(len(config.specs), alone=options.plan.replace)
+        self._lane: Lane | None = None  # until there is one
+        self._left: deque[Job] = deque()  # to be carried alone
+        self._twice: list[Job] = []  # to be carried alone at the end: their child died
+        self._unanswered = 0  # reads in a row that have timed out
         self._tidied: Tidied | None = None
         self._stopped = ""
         self._cut = True  # until everything that there was to do was done
@@ -91,6 +86,8 @@ class Work:
             self._stopped = str(stopped) if stopped.status == ExitStatus.UNFINISHED else ""
             status = self._status(stopped.status)
         finally:
+            with suppress(TargetTrouble):  # what cannot be synced stays pending
+                self._take()
             summary = self.so_far(status)
             unfinished = status == ExitStatus.UNFINISHED
             with suppress(ManifestTrouble) if unfinished else nullcontext():
@@ -108,21 +105,16 @@ class Work:
         return ExitStatus.FAILED if failed else end
 
     def _work(self, run: int) -> None:
-        with self._renderer() as renderer:
-            occupancy = Occupancy(renderer)
-            budget = Budget(memory.for_pictures(self.workers.memory, self.workers.processes))
-            alike = Alike(self._manifest.made, self._target, self._config.limits)
-            twice = self._twice.append
-            config = self._config
-            terms = Terms(config.limits, config.placeholder, config.specs, self._options.plan.replace)
-            line, handfuls = carriers(terms, self._source, occupancy, budget, self._target, alike, self._came_to, twice)
-            self._unanswered = lambda: line.unanswered
-            self._handfuls = handfuls
-            self._first_pass(occupancy, handfuls)
-            self._again(self._left, line.carry, self.workers.threads, line)
-            self._again(self._twice, line.carry_alone, 1, line)
-            if confinement := self._enforced():
-                self._manifest.amend_run({"confinement": str(confinement)})
+        with renderers(self.workers, self._ahead) as renderer:
+            self._lane = lane = self._opened(renderer)
+            with lane:
+                for batch in self._batches(lane):
+                    self._check()
+                    lane.put(batch)
+                self._carry_left(lane)
+            self._take()
+            if lane.confinement is not None:
+                self._manifest.amend_run({"confinement": str(lane.confinement)})
         self._source.check()
         if why := vanishing(self._config.source.path, self._tally.vanished, self._tally.dealt_with):
             raise SourceTrouble(why)
@@ -133,48 +125,40 @@ class Work:
                 self._config, self._planner, self._manifest, run, plan, prune=self._options.prune, check=check
             )
 
-    def _first_pass(self, occupancy: Occupancy, handfuls: Handfuls) -> None:
-        carry = functools.partial(self._carry, handfuls)
-        with self._crew(carry, self.workers.threads, lambda one: self._left.extend(handfuls.given_up(one))) as crew:
-            children = self.workers.processes or cpus.available()
-            self._hiring = Hiring(crew, occupancy, children, self.workers.most_threads, memory=self.workers.memory)
-            for jobs in self._claimed(self._planner.decisions()):
-                for handful in handfuls.of(jobs, crew.threads):
-                    self._check()
-                    crew.put(handful)
-        self._hiring = None
+    def _opened(self, renderer: Pool) -> Lane:
+        config = self._config
+        terms = Terms(config.limits, config.placeholder, config.specs, self._options.plan.replace)
+        budget = Budget(memory.for_pictures(self.workers.memory, self.workers.processes))
+        control = Control(self._pace, self._pulse, self._stop.hasty)
+        return Lane(terms, self.workers, self._source, self._target, renderer, budget, self._manifest.made, control)
 
-    def _again(self, jobs: list[Job], carry: Callable[[Job, Token], None], threads: int, line: Line) -> None:
-        if jobs:
-            with self._crew(carry, threads, line.read_timed_out) as crew:
-                for job in sorted(jobs, key=lambda job: job.source):
-                    crew.put(job)
+    def _batches(self, lane: Lane) -> Iterator[Batch]:
+        """All that the plan finds to do; what earlier batches have left is carried between."""
+        for jobs in self._claimed(self._planner.decisions()):
+            lane.expect(len(jobs))
+            for batch in self._batching.batches(jobs, lane.threads):
+                yield batch
+                yield from self._alone()
 
-    def _crew(self, work: Callable[[Item, Token], None], threads: int, abandoned: Callable[[Item], None]) -> Crew[Item]:
-        return Crew(
-            work,
-            threads=threads,
-            queue_size=self.workers.queue,
-            pulse=self._pulse,
-            hasty=self._stop.hasty,
-            abandoned=abandoned,
-        )
+    def _alone(self) -> Iterator[Batch]:
+        """Jobs that their batch has left, each in a batch of its own."""
+        while self._left:
+            yield Batch((self._left.popleft(),))
 
-    def _renderer(self) -> AbstractContextManager[Renderer]:
-        if self.workers.processes:
-            nursery = rendering.children(self.workers.processes, self.workers.memory, at_once=False, ahead=self._ahead)
-            self._expect = nursery.expect
-            self._enforced = lambda: nursery.confinement
-            return nursery
-        return nullcontext(rendering.in_threads())
-
-    def _carry(self, handfuls: Handfuls, handful: Handful, token: Token) -> None:
-        """Carry the pictures that fit into the time that is left. Runs in the crew's threads."""
-        jobs = handful.jobs = [job for job in handful.jobs if self._pace.fits(job.stat.size)]
-        started = time.monotonic()
-        handfuls.carry(handful, self._hiring.threads if self._hiring else 1, token)
-        for job in jobs:
-            self._pace.took(job.stat.size, (time.monotonic() - started) / len(jobs))
+    def _carry_left(self, lane: Lane) -> None:
+        """Carry what batches have left until there is no more; then, one at a time and with nothing else in flight,
+        the pictures whose child died: a child that dies again is to blame on its picture.
+        """
+        lane.drain()
+        self._take()
+        while self._left:
+            for batch in self._alone():
+                lane.put(batch)
+            lane.drain()
+            self._take()
+        for job in sorted(self._twice, key=lambda job: job.source):
+            lane.put(Batch((job,), last_chance=True))
+            lane.drain()
 
     def _claimed(self, decisions: Iterable[Job | Record]) -> Iterator[list[Job]]:
         """The jobs of the plan, their targets claimed; verdicts that need no reading are recorded on the way."""
@@ -194,21 +178,25 @@ class Work:
         yield self._claim(batch)
 
     def _claim(self, jobs: list[Job]) -> list[Job]:
-        self._expect(len(jobs))
         claim(self._manifest, self._target, jobs, adopt=self._options.plan.adopt)
         return jobs
 
-    def _came_to(self, record: Record) -> None:
-        """What came of a job. Runs in any thread."""
-        self._record(record, carried=True)
-        if self._handfuls is not None:
-            self._handfuls.took(record)
+    def _take(self) -> None:
+        """Record the outcomes of batches that have come to their end."""
+        for outcome in self._lane.take() if self._lane is not None else ():
+            if outcome.folders:
+                self._manifest.orphans.add_folders(outcome.folders)
+            for record in outcome.records:
+                self._record(record, carried=True)
+                self._batching.took(record)
+            for left in outcome.left:
+                (self._twice if left.child_died else self._left).append(left.job)
+            self._unanswered = 0 if outcome.reads else self._unanswered + outcome.unanswered
 
     def _record(self, record: Record, *, carried: bool = False) -> None:
-        """Runs in any thread."""
-        strangers = [one.target for one in record.renditions if one.error and one.error.kind == ErrorKind.NOT_OURS]
-        if strangers:  # a file appeared after its path was claimed: the claim was wrong
-            self._manifest.release(strangers)
+        unclaimed = [one.target for one in record.renditions if one.error and one.error.kind == ErrorKind.NOT_OURS]
+        if unclaimed:  # a file appeared after its path was claimed: the claim was wrong
+            self._manifest.release(unclaimed)
         known = told_before(self._manifest, record, self.failure_key)
         self._manifest.add(record)
         self._tally.add(record, known, carried=carried)
@@ -221,8 +209,8 @@ class Work:
     def _check(self) -> None:
         """Raise `Stopped` or `SourceTrouble` where the run is not to go on."""
         self._stop.check()
-        threads = self._hiring.threads if self._hiring else self.workers.threads
-        if why := silent(self._config.source.path, self._unanswered(), threads):
+        threads = self._lane.threads if self._lane is not None else self.workers.threads
+        if why := silent(self._config.source.path, self._unanswered, threads):
             raise SourceTrouble(why)
         if vanishing(self._config.source.path, self._tally.vanished, self._tally.dealt_with):
             self._source.check()
@@ -231,10 +219,9 @@ class Work:
 
     def _pulse(self) -> None:
         self._watched = time.monotonic()
+        self._take()
         self._manifest.tick()
         self._check()
-        if self._hiring is not None:
-            self._hiring.look()
         self._watch(self._progress())
 
     def _progress(self) -> Progress:

@@ -1,0 +1,132 @@
+"""What one thread carries at a time: a batch of one picture, or of many cheap ones, and what came of it.
+
+A message to a child, the waits for it and the sync of a file cost as much for one picture as for twenty; so pictures
+that are cheap share them. How many depends on how long pictures of their kind and size have taken in this run: batches
+begin with one picture and grow to about a tenth of a second of work. Where storage is slow, pictures take long, and
+batches stay small, so that many threads overlap their waits.
+"""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.model import Job, Record
+from pipeline.targets.files import TOGETHER
+
+LEAVE = 32 * 2**20  # bytes that the work on each picture of a batch of many may need, by its header
+SECONDS = 0.1  # of work in a batch: the run ends with its last one, and a lost batch is rendered again
+_MOST = 32  # pictures: 16 take an eighth more CPU time, 64 no less (3,000 PNGs of 64 px)
+_BYTES = 8 * 2**20  # of sources in a batch of many
+_KNOWN = 8  # pictures of a kind after which their mean is believed
+_WEIGHT = 0.1  # of the last picture in the mean
+_DESCRIPTORS = 400  # of this process beside those of batches
+_SENT = 240  # descriptors that come back in one message: a message holds a few more
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Jobs for one thread. `last_chance`: the one job's child has died before, and nothing else is in flight now."""
+
+    jobs: Sequence[Job]
+    last_chance: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A job that has not come to its end, and is to be carried in a batch of its own."""
+
+    job: Job
+    child_died: bool = False  # while it worked on this picture only: the next time the picture is to blame
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a batch: each of its jobs has a record or is left. The files that records speak of are written."""
+
+    records: tuple[Record, ...] = ()
+    left: tuple[Left, ...] = ()
+    reads: int = 0  # of sources that returned, whatever they brought
+    folders: tuple[str, ...] = ()  # in the target that were made, by path
+    unanswered: int = 0  # reads that did not return
+
+
+@dataclass(slots=True)
+class _Kind:
+    """How pictures of one extension and about one size came out."""
+
+    seen: int = 0
+    seconds: float = 0.0  # that one takes, read and written, on average
+    needs: int = 0  # bytes that the last one needed by its header
+
+
+class Batching:
+    """Puts batches together. For the driver's thread."""
+
+    def __init__(self, renditions: int, *, alone: bool = False) -> None:
+        """`renditions` of each picture, when all are made. `alone`: every picture has a batch of its own."""
+        self._alone = alone
+        self._renditions = renditions
+        self._kinds: dict[tuple[str, int], _Kind] = {}
+        soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._open_files = None if soft < 0 else soft - _DESCRIPTORS  # of all batches together; None: no limit
+
+    def batches(self, jobs: Iterable[Job], threads: int) -> Iterator[Batch]:
+        """`jobs`, nearly in their order, for so many threads: those that are to be alone overtake what is collected."""
+        most = self._most(threads)
+        together: list[Job] = []
+        seconds, size = 0.0, 0
+        for job in jobs:
+            cost = self._cost(job)
+            if cost is None or most < 2:
+                yield Batch((job,))
+                continue
+            full = seconds + cost > SECONDS or size + job.stat.size > _BYTES or len(together) == most
+            if together and (full or not _share_a_task(job, together[0])):
+                yield Batch(tuple(together))
+                together, seconds, size = [], 0.0, 0
+            together.append(job)
+            seconds, size = seconds + cost, size + job.stat.size
+        if together:
+            yield Batch(tuple(together))
+
+    def took(self, record: Record) -> None:
+        """Learn from the record of a picture that was rendered or copied."""
+        header = record.header
+        if header is None or not record.renditions:
+            return
+        work = sum(one.seconds_resize + one.seconds_encode + one.seconds_write for one in record.renditions)
+        seconds = record.seconds_read + record.seconds_decode + work
+        kind = self._kinds.setdefault(_kind(record.source, record.stat.size), _Kind())
+        kind.seen += 1
+        kind.seconds += (seconds - kind.seconds) * max(_WEIGHT, 1 / kind.seen)
+        kind.needs = header.estimate
+
+    def _cost(self, job: Job) -> float | None:
+        """Seconds that the job will take; None where it is to be alone: its kind is dear, or not known well enough."""
+        if self._alone or job.stat.sidecar is not None:
+            return None
+        kind = self._kinds.get(_kind(job.source, job.stat.size))
+        if kind is None or kind.seen < _KNOWN or kind.needs > LEAVE or kind.seconds > SECONDS / 2:
+            return None
+        return kind.seconds
+
+    def _most(self, threads: int) -> int:
+        """Pictures in a batch, as far as open files go."""
+        each = 2 + self._renditions  # a picture, its mapping, and its renditions, which are written to as many files
+        by_message = min(_MOST, _SENT // each)
+        if self._open_files is None:
+            return by_message
+        rest = self._open_files // threads
+        return min(by_message, max(rest // (each + self._renditions), (rest - TOGETHER) // each))
+
+
+def _kind(source: str, size: int) -> tuple[str, int]:
+    """Pictures that take about as long: of one extension, and of one power of two in bytes."""
+    return source.rpartition(".")[2].lower(), size.bit_length()
+
+
+def _share_a_task(job: Job, other: Job) -> bool:
+    """Whether a child can be asked for both in one message."""
+    return [one.spec.name for one in job.planned] == [one.spec.name for one in other.planned]

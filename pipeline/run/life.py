@@ -1,0 +1,84 @@
+"""Where the pictures of a batch stand between two steps of their life, and how they end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from pipeline.errors import PictureError
+from pipeline.model import Job, Overrides, Planned, Record, RenditionRecord, Status
+from pipeline.run import verdicts
+from pipeline.run.batch import Batch, Left
+from pipeline.sources.source import Grown, Picture, Source, Unsupported, Vanished
+from pipeline.workers.exchange import ChildDied
+
+
+@dataclass(slots=True)
+class Life:
+    """One picture of a batch, between two steps."""
+
+    job: Job
+    picture: Picture
+    record: Record  # what can be said of it so far
+    planned: tuple[Planned, ...] = ()  # what is to be made, now that the content is known
+    overrides: Overrides = field(default_factory=Overrides)
+    known: tuple[Record, ...] = ()  # what was recorded of the same content
+    copies: dict[str, RenditionRecord] = field(default_factory=dict)  # of `planned`, by rendition
+
+    @property
+    def content(self) -> bytes:
+        """The hash of all that the renditions depend on: the picture, and its sidecar if there is one."""
+        return self.picture.content or self.picture.sha256
+
+    @property
+    def rest(self) -> tuple[Planned, ...]:
+        """What is to be rendered."""
+        return tuple(one for one in self.planned if one.spec.name not in self.copies)
+
+
+class Ended(Exception):
+    """A picture's life has come to this record."""
+
+    def __init__(self, record: Record) -> None:
+        super().__init__(record)
+        self.record = record
+
+
+class Apart(Exception):
+    """A picture of a batch of many is to be carried alone."""
+
+
+class Ends:
+    """How the pictures of one batch end."""
+
+    def __init__(self, batch: Batch, source: Source) -> None:
+        self._batch = batch
+        self._source = source
+        self.records: list[Record] = []
+        self.left: list[Left] = []
+        self.reads = 0  # that returned
+
+    @contextmanager
+    def of(self, job: Job, life: Life | None = None) -> Iterator[None]:
+        """A step of one picture's life: what the block raises about the picture ends that picture only."""
+        record = None if life is None else life.record
+        try:
+            yield
+        except Ended as ended:
+            self.records.append(ended.record)
+        except Vanished as vanished:
+            self.records.append(Record(job.source, job.stat, Status.VANISHED, warnings=(str(vanished),)))
+        except Unsupported as unsupported:
+            settled = self._source.settled(unsupported.stat, time.time())
+            self.records.append(Record(job.source, unsupported.stat, Status.UNSUPPORTED, settled=settled))
+        except PictureError as error:
+            self.records.append(verdicts.failed(job, error, record))
+        except (Grown, Apart):
+            self.left.append(Left(job))
+        except ChildDied as death:
+            if self._batch.last_chance and record is not None:
+                self.records.append(verdicts.crashed(job, death, record))
+            else:
+                self.left.append(Left(job, child_died=True))
