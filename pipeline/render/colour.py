@@ -119,13 +119,16 @@ def _from_lab() -> ImageCms.ImageCmsTransform:
 def _build(profile: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCmsTransform:
     said = profile.profile.rendering_intent
     chosen = said if said in _CHOSEN_INTENTS else ImageCms.Intent.RELATIVE_COLORIMETRIC
+    flags = ImageCms.Flags.NONE if chosen == _ABSOLUTE else ImageCms.Flags.BLACKPOINTCOMPENSATION
+    if mode == "LAB":  # the table that LittleCMS would make of it is up to 21 levels off
+        flags |= ImageCms.Flags.NOOPTIMIZE
     return ImageCms.ImageCmsTransform(
         profile,
         ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")),
         mode,
         _TARGETS[mode],
         intent=ImageCms.Intent(chosen),
-        flags=ImageCms.Flags.NONE if chosen == _ABSOLUTE else ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        flags=flags,
     )
 
 

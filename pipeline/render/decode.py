@@ -55,7 +55,8 @@ def picture(source: Source, stored: Size, pages: int) -> Picture:
     facts_ = facts_of(source)
     warnings = [*source.remarks, *(["damaged EXIF ignored"] if facts_.damaged else [])]
     if pages > 1 and source.format in _OF_PAGES:
-        warnings.append(f"first of {pages} pages only")
+        page = source.image.tell()
+        warnings.append(f"{f'page {page}' if page else 'first'} of {pages} pages only")
     found = blocks(source)
     icc, told = profile_of(source)
     return Picture(

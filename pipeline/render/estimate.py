@@ -76,7 +76,7 @@ _AVIF_BLOCK, _AVIF_MOVING = 64, 520.0
 _FRAME = {Format.PNG: 13, Format.GIF: 10, Format.WEBP: 9}
 _PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # bytes; all other modes take 4
 _WITH_ALPHA = ("P", "PA", "LA", "La", "RGBA", "RGBa")
-_CONVERTED = ("1", "P", "PA", "LA", "La", "RGBA", "RGBa", "RGBX", "YCbCr", "I;16B", "I;16N")
+_CONVERTED = ("1", "P", "PA", "LA", "La", "RGBA", "RGBa", "RGBX", "YCbCr", "I;16B", "I;16N", "F")
 
 
 class _Shape(NamedTuple):

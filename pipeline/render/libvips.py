@@ -27,7 +27,8 @@ _GAP = 3.0  # where more than this many times the target's pixels are left, bloc
 
 
 @functools.cache
-def _pyvips() -> ModuleType | None:
+def module() -> ModuleType | None:
+    """The binding, loaded by the first call; None where it is not installed."""
     try:
         import pyvips  # noqa: PLC0415 -- an extra, and 40 ms to import
     except (ImportError, OSError):  # OSError: pyvips without the library
@@ -38,21 +39,21 @@ def _pyvips() -> ModuleType | None:
 
 def available() -> bool:
     """Whether libvips can be used. The first call loads it."""
-    return _pyvips() is not None
+    return module() is not None
 
 
 def keep_nothing() -> None:
     """Switch libvips' cache of operations off: to be called in a child only. No two pictures share one, and looking for
     it takes 0.1 ms each.
     """
-    vips = _pyvips()
+    vips = module()
     if vips is not None:
         vips.cache_set_max(0)
 
 
 def version() -> str | None:
     """The version of libvips, where it is installed."""
-    vips = _pyvips()
+    vips = module()
     return None if vips is None else ".".join(str(vips.version(part)) for part in range(3))
 
 
@@ -64,7 +65,7 @@ def shrunk(image: Image.Image, box: Box, size: Size, *, linear: bool = False) ->
     libvips is not there.
     """
     across, down = _window(box[0], box[2], image.width, size[0]), _window(box[1], box[3], image.height, size[1])
-    vips = _pyvips()
+    vips = module()
     if vips is None:
         raise PictureError(ErrorKind.NOT_ENCODABLE, f"resampler: libvips {extras.missing('fast')}")
     edges = (across[0], down[0], across[1], down[1])

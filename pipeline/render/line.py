@@ -23,8 +23,9 @@ from pipeline.render.warmth import put_through, set_switches
 from pipeline.shape import Resampler
 from pipeline.workers.exchange import Held, Reply
 
-# What Pillow logs of a picture is in its verdict: it goes to whoever has set up logging, and not to the terminal.
-logging.getLogger("PIL").addHandler(logging.NullHandler())
+# What they log of a picture is in its verdict: it goes to whoever has set up logging, and not to the terminal.
+for _library in ("PIL", "pyvips"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 
 def render(held: Held, task: RenderTask) -> Generator[Reply, None, None]:
@@ -79,7 +80,7 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
             header,
             encoded,
             seconds_decode,
-            libraries(resampler=any(one.resampler is not Resampler.PILLOW for one in (*task.specs, *task.beside))),
+            libraries(by_libvips=source.by_libvips or _may_resample(task)),
             warnings=tuple(dict.fromkeys(told)),
             upright=abouts[0].size if abouts else None,
             color=color,
@@ -89,6 +90,11 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
         close_all(descriptors)
         raise
     return answer, tuple(descriptors)
+
+
+def _may_resample(task: RenderTask) -> bool:
+    """Whether libvips may."""
+    return any(one.resampler is not Resampler.PILLOW for one in (*task.specs, *task.beside))
 
 
 def _narrowed(task: RenderTask, wanted: list[Rendition], all_: list[Rendition]) -> RenderTask:

@@ -20,7 +20,6 @@ from PIL import (
     BmpImagePlugin,
     ImageFile,
     PpmImagePlugin,
-    TiffImagePlugin,
     WebPImagePlugin,
 )
 
@@ -31,6 +30,7 @@ from pipeline.render.avif import Avif
 from pipeline.render.container import View
 from pipeline.render.icon import Icon
 from pipeline.render.jpeg import Jpeg
+from pipeline.render.tiff import Tiff
 from pipeline.render.verdict import verdict
 from pipeline.workers.exchange import Held
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG": Jpeg,
     "WEBP": WebPImagePlugin.WebPImageFile,
-    "TIFF": TiffImagePlugin.TiffImageFile,
+    "TIFF": Tiff,
     "BMP": BmpImagePlugin.BmpImageFile,
     "ICO": Icon,
     "PPM": PpmImagePlugin.PpmImageFile,
@@ -83,7 +83,6 @@ _FOREIGN: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
 )
 _SMALL = 64 * 2**10  # bytes: a file that is no longer is read at once, which costs less than a mapping of it
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
-_DNG_VERSION, _SUBFILE_TYPE, _SUB_DIRECTORIES = 0xC612, 254, 330  # TIFF tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +112,11 @@ class Source:
         """What was left out of it because it is damaged, and is not needed for its pixels."""
         cut = self.format in _ANIMATED and container.is_short(self.view, self.format)
         return (*getattr(self.image, "remarks", ()), *(("cut off: what is whole is shown",) if cut else ()))
+
+    @property
+    def by_libvips(self) -> bool:
+        """Whether its pixels are decoded by libvips, not by Pillow."""
+        return isinstance(self.image, Tiff) and self.image.by_libvips
 
 
 @contextmanager
@@ -157,7 +161,6 @@ def _file(held: Held, *, is_whole: bool) -> IO[bytes]:
 def _image(name: str, file: IO[bytes], view: View) -> ImageFile.ImageFile:
     try:
         image = _opened(name, file, view)
-        _refuse_camera_raw(image)
     except Exception as error:
         failure = verdict(error, view, name)
         if name in _WEAK and failure.kind is not ErrorKind.TOO_MANY_PIXELS:
@@ -196,11 +199,3 @@ def _plugin(name: str) -> type[ImageFile.ImageFile]:
     if plugin is None:
         raise PictureError(ErrorKind.UNSUPPORTED, f"HEIF {extras.missing('heif')}")
     return plugin
-
-
-def _refuse_camera_raw(image: ImageFile.ImageFile) -> None:
-    """Camera raws are TIFFs whose first page is a thumbnail: a picture, but not the picture."""
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        tags = image.tag_v2
-        if _DNG_VERSION in tags or (tags.get(_SUBFILE_TYPE) == 1 and _SUB_DIRECTORIES in tags):
-            raise PictureError(ErrorKind.UNSUPPORTED, "camera raw is not decoded here")

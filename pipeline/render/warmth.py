@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from PIL import AvifImagePlugin, Image, ImageCms
 
 from pipeline.model import Fit, Format, Limits, Metadata, RenderTask, Spec
-from pipeline.render import heif, lent, libvips, memory, second_pass
+from pipeline.render import heif, lent, libvips, libvips_tiff, memory, second_pass
 from pipeline.shape import Gravity, Resampler
 from pipeline.steps import Blur, Greyscale, Sharpen, Watermark
 from pipeline.workers.exchange import Held, Reply, whole
@@ -64,9 +64,18 @@ def _pictures() -> Iterator[int]:
         yield _saved(picture, name, {"save_all": True, "append_images": [other], "duration": 100})
     yield _saved(picture.convert("RGB"), "JPEG", {"progressive": True, "icc_profile": profile})
     yield _saved(picture.convert("CMYK"), "TIFF", {"compression": "tiff_lzw"})
+    if libvips.available():
+        yield _written(libvips_tiff.sample())
     foreign = heif.sample(picture) if heif.plugin() is not None else None
     if foreign is not None:
         yield foreign
+
+
+def _written(content: bytes) -> int:
+    descriptor = memory.create()
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(content)
+    return descriptor
 
 
 def _saved(picture: Image.Image, name: str, options: dict[str, object]) -> int:

@@ -176,7 +176,7 @@ def test_a_profile_is_applied_to_what_it_made() -> None:
 
 
 def test_asked_for_and_not_there_is_a_failure_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(libvips, "_pyvips", lambda: None)
+    monkeypatch.setattr(libvips, "module", lambda: None)
     content = encoded(scene((400, 300)), "PNG")
     answer, _files = answer_to(content, Spec("a", 100, resampler=Resampler.LIBVIPS), Spec("b", 100))
     failed, made = answer.renditions

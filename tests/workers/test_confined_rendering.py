@@ -6,6 +6,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from PIL import Image, ImageCms
@@ -17,7 +18,7 @@ from pipeline.steps import Blur, Greyscale, Sharpen, Watermark
 from pipeline.workers.exchange import Bounds, InThread, Renderer, whole
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
-from tests import pictures
+from tests import pictures, tiffs
 
 LIMITS = Limits()
 SPECS = tuple(
@@ -158,9 +159,19 @@ RARE = {
     ),
 }
 
+_FOR_LIBVIPS = {
+    "TIFF of floats": tiffs.Layout(2, 32, tiffs.FLOAT),
+    "TIFF of floats, in planes": tiffs.Layout(2, 32, tiffs.FLOAT, planar=True, compression=tiffs.DEFLATE),
+    "TIFF of floats, in tiles": tiffs.Layout(2, 32, tiffs.FLOAT, compression=tiffs.LZW, tiled=True),
+    "TIFF of Lab": tiffs.Layout(8, 16, compression=tiffs.PACKBITS),
+}
+RARE |= {name: partial(tiffs.tiff, [[[1, 0, 0]] * 40] * 300, layout) for name, layout in _FOR_LIBVIPS.items()}
+
 
 @pytest.mark.parametrize("name", RARE)
 def test_what_is_rare_needs_nothing_that_is_loaded_when_it_is_met(nursery: Nursery, name: str) -> None:
+    if name in _FOR_LIBVIPS:
+        pytest.importorskip("pyvips", reason="needs pyvips")
     content = RARE[name]()
     specs = (Spec("a", 30, metadata=Metadata.KEEP), Spec("b", 30, metadata=Metadata.RIGHTS, format=Format.PNG))
     shut_in, free = carried(nursery, content, specs), carried(InThread(render), content, specs)
