@@ -29,6 +29,9 @@ _KINDS = {
     stat.S_IFCHR: "a device",
 }
 
+_Rules = tuple[tuple[int, Globs], ...]
+"""What `.pipelineignore` files say, of a folder and those above, each with the length of its folder's path."""
+
 
 class Walk:
     """One pass over the tree below the folder that `descent` starts from.
@@ -56,8 +59,9 @@ class Walk:
         self._exclude = exclude
         self._links = links
         self._unfinished = unfinished
+        # Asking for the last letter first saves half a microsecond for nearly every name.
         self._last = frozenset("".join(ending[-1] + ending[-1].upper() for ending in unfinished))
-        self._ignored: dict[str, Globs] = {}  # what the `.pipelineignore` of a folder says, by the folder's path
+        self._rules: dict[str, _Rules] = {}  # by the path of a folder, where there are any for what lies below
 
     def folders(self, apart: Collection[tuple[int, int]], apart_paths: Collection[str]) -> Iterator[Folder]:
         """Every folder with its names, a parent before its children. One that cannot be listed carries its error."""
@@ -98,17 +102,20 @@ class Walk:
 
         What is included are pictures: their sidecars come with them, unless they are excluded.
         """
-        wanted = self._wanted(path)
+        prefix = f"{path}/" if path else ""
+        rules = self._rules.get(path.rpartition("/")[0], ())
+        wanted = self._wanted(prefix, rules)
         found = self._entries(opened, wanted)
         if path and (why := exclusion.left_out(opened.number, found.marks)):
             return Folder(path, entries=found.entries, left_out=why), [], []
         if exclusion.IGNORE in found.marks:
-            self._ignored[path] = exclusion.ignored(opened.number)
-            wanted = self._wanted(path)
+            rules = (*rules, (len(prefix), exclusion.ignored(opened.number)))
+            wanted = self._wanted(prefix, rules)
             found.files = [name for name in found.files if not wanted.excludes(name)]
             found.skipped = {name: why for name, why in found.skipped.items() if not wanted.excludes(name)}
+        if rules:
+            self._rules[path] = rules
         sidecars = _sidecars(wanted, found.files, found.skipped)
-        prefix = f"{path}/" if path else ""
         below, linked = (
             sorted((prefix + name for name in names if not wanted.excludes(f"{name}/")), key=os.fsencode)
             for names in (found.folders, found.linked)
@@ -141,9 +148,7 @@ class Walk:
                 kind = None if entry.is_file(follow_symlinks=False) else self._kind(entry, opened)
                 if kind == "":
                     found.linked.append(name)
-                elif name[-1] in last and name.lower().endswith(
-                    self._unfinished
-                ):  # the letter saves half a microsecond
+                elif name[-1] in last and name.lower().endswith(self._unfinished):
                     continue
                 elif everything or wanted.includes(name) or (kind is None and is_sidecar_name(name)):
                     found.files.append(name)
@@ -155,16 +160,9 @@ class Walk:
         found.entries = entries
         return found
 
-    def _wanted(self, folder: str) -> _Wanted:
-        """What is wanted of the folder, as far as it and the folders that it lies in say so."""
-        prefix = f"{folder}/" if folder else ""
+    def _wanted(self, prefix: str, rules: _Rules) -> _Wanted:
         excluding = [(prefix, self._exclude)] if self._exclude else []
-        for above, globs in self._ignored.items():
-            if not above:
-                excluding.append((prefix, globs))
-            elif prefix.startswith(f"{above}/"):
-                excluding.append((prefix[len(above) + 1 :], globs))
-        return _Wanted(prefix, self._include, excluding)
+        return _Wanted(prefix, self._include, [*excluding, *((prefix[above:], globs) for above, globs in rules)])
 
     def _kind(self, entry: os.DirEntry[str], opened: Descriptor) -> str | None:
         """What an entry is that is neither a file nor a folder: None for a link to a file, "" for one to a folder."""
