@@ -68,3 +68,14 @@ def test_a_short_run_finds_nothing(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "pictures" in done.stdout
     assert "children are confined by" in done.stdout
+
+
+def test_a_short_run_of_answers_finds_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.fuzz_answers", "--minutes", "0.02", "--seed", "3"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "believed" in done.stdout
