@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.errors import ErrorKind, ExitStatus, PictureError
 from pipeline.manifest.store import Manifest
-from pipeline.model import NotRendered, RenderAnswer, RenderTask
+from pipeline.model import NotRendered, RenderAnswer, Rendered, RenderTask
 from pipeline.plan.options import PlanOptions
 from pipeline.render import line
 from pipeline.run.failing import failures, retry
@@ -174,18 +174,24 @@ def test_one_failed_rendition_keeps_nobody_from_making_the_others(
         reply = next(replies)
         assert isinstance(reply.payload, RenderAnswer)
         error = PictureError(ErrorKind.NOT_ENCODABLE, "no")
-        renditions = tuple(
-            NotRendered(one.name, error) if one.name == "small" else one for one in reply.payload.renditions
-        )
-        yield Reply(replace(reply.payload, renditions=renditions), reply.descriptors)
+        renditions: list[Rendered | NotRendered] = []
+        files: list[int] = []
+        for one, file in zip(reply.payload.renditions, reply.descriptors, strict=True):
+            if one.name == "small":
+                os.close(file)
+                renditions.append(NotRendered(one.name, error))
+            else:
+                files.append(file)
+                renditions.append(one)
+        yield Reply(replace(reply.payload, renditions=tuple(renditions)), tuple(files))
 
     monkeypatch.setattr(line, "render", refusing)
     world.put("a.jpg")
     world.configure(world.text + "  small: {width: 8}\n")
     assert [(one.source, one.rendition) for one in world.run().failures] == [("a.jpg", "small")]
-    world.configure(world.text + "  large: {width: 64}\n")
+    world.configure(world.text + "  tiny: {width: 4, height: 4}\n")  # which changes nothing about the others
     summary = world.run()
-    assert asked == [["thumb", "small"], ["large"]]
+    assert asked == [["thumb", "small"], ["tiny"]]
     assert (summary.pictures, summary.renditions, summary.status) == (
         {"known failure": 1},
         {"done": 1, "failed": 1},
