@@ -47,26 +47,26 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
     with Manifest.look(settings) as reader:
         runs, totals = reader.runs(limit), reader.totals()
         rendering = last_rendering(reader, reader.runs(KEEP)) if profile else None
-    if as_json:
-        tell(
-            json.dumps(
-                {
-                    "runs": [asdict(run) for run in runs],
-                    "holder": asdict(holder) if holder else None,
-                    "totals": asdict(totals),
-                }
-                | ({"profile": _profile(rendering)} if profile else {})
+        if as_json:
+            tell(
+                json.dumps(
+                    {
+                        "runs": [asdict(run) for run in runs],
+                        "holder": asdict(holder) if holder else None,
+                        "totals": asdict(totals),
+                    }
+                    | ({"profile": _profile(rendering)} if profile else {})
+                )
             )
-        )
-        return
-    for run in runs:
-        tell(_line(run, running=holder is not None and holder.run == run.run))
-    tell(_totals(totals))
-    for error, number in totals.errors.items():
-        tell(f"  {error}: {number:,}")
-    if profile:
-        for line in _profile_lines(rendering):
-            tell(line)
+            return
+        for run in runs:
+            tell(_line(run, running=holder is not None and holder.run == run.run))
+        tell(_totals(totals))
+        for error, number in totals.errors.items():
+            tell(f"  {error}: {number:,}")
+        if profile:
+            for line in _profile_lines(rendering):
+                tell(line)
 
 
 def _totals(totals: Totals) -> str:

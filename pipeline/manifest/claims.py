@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from pipeline.manifest.names import to_bytes, to_name
+from pipeline.manifest.numbers import size
 
 _ROWS = 1000  # of a page
 _CURRENT = (
@@ -117,5 +118,7 @@ def pages(reading: Callable[[], AbstractContextManager[sqlite3.Connection]]) -> 
         if not rows:
             return
         for row in rows:
-            yield ClaimedFile(to_name(row[1]), to_name(row[2]), row[3], row[4], row[5], row[6], current=bool(row[7]))
+            yield ClaimedFile(
+                to_name(row[1]), to_name(row[2]), row[3], size(row[4]), row[5], row[6], current=bool(row[7])
+            )
         after = rows[-1][:2]

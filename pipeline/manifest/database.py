@@ -33,18 +33,29 @@ _WORDS = {
     sqlite3.SQLITE_NOTADB: "it is damaged, or no manifest at all",
     sqlite3.SQLITE_INTERRUPT: "it is damaged: reading it comes to no end",
 }
-_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_INTERRUPT)
+_DAMAGE = {
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_INTERRUPT,
+    # What our own statements, which never change, meet only where layout or values are not ours.
+    sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_MISMATCH,
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_FORMAT,
+}
 
 
 class Damaged(ManifestTrouble):
     """The database's content cannot be trusted: a candidate for being restored from its backup."""
 
 
-def trouble(path: Path, error: sqlite3.Error) -> ManifestTrouble:
-    """`error` as one clear line about the manifest at `path`."""
+def trouble(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> ManifestTrouble:
+    """`error` as one clear line about the manifest at `path`. A text that is not UTF-8 is damage."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extension of the primary code
-    text = f"{printable(str(path))}: {_WORDS.get(code, 'the manifest cannot be used')} ({error})"
-    return (Damaged if code in _DAMAGE else ManifestTrouble)(text)
+    damaged = code in _DAMAGE or isinstance(error, UnicodeDecodeError) or "decode to UTF-8" in str(error)
+    words = _WORDS.get(code, "the manifest is damaged" if damaged else "the manifest cannot be used")
+    text = f"{printable(str(path))}: {words} ({printable(str(error))[:200]})"
+    return (Damaged if damaged else ManifestTrouble)(text)
 
 
 @contextlib.contextmanager
@@ -52,7 +63,7 @@ def translated(path: Path) -> Iterator[None]:
     """Let SQLite's errors in the block come out as `ManifestTrouble`."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise trouble(path, error) from error
 
 

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import ManifestTrouble, UsageError, printable
-from pipeline.manifest import migration, schema
+from pipeline.manifest import migration, schema, soundness
 from pipeline.manifest.database import Damaged, connect, in_memory, trouble
 from pipeline.manifest.names import to_bytes, to_name
 from pipeline.manifest.place import beside, ensure_folder, file_mode, is_there, sync_folder
 
 BACKUP = ".backup"
 _NEW = ".new"
+_FOUND = ".found-damaged"  # holds the line that says how
 _LOGS = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a database
 CHECKED_BYTES = 256 * 2**20  # read through at each opening up to this size: 0.3 s for 400,000 renditions (measured)
 
@@ -58,7 +59,7 @@ def open_read_only(path: Path) -> sqlite3.Connection:
         except BaseException:
             connection.close()
             raise
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise trouble(path, error) from error
     return connection
 
@@ -122,10 +123,13 @@ def _open_checked(path: Path) -> sqlite3.Connection:
     """Open for writing; raises `Damaged` if the content is, `ManifestTrouble` or `sqlite3.Error` for all else."""
     if path.stat().st_size == 0:
         raise Damaged(f"{printable(str(path))}: the manifest is damaged: it is empty")
+    with contextlib.suppress(OSError):
+        raise Damaged(beside(path, _FOUND).read_text(encoding="utf-8", errors="replace"))
     try:
         connection = connect(path, "rw")
         try:
             version = _check_identity(connection, path)
+            owner_of(connection, path)
             if path.stat().st_size <= CHECKED_BYTES or version < schema.VERSION or _last_run_died(connection):
                 _check_pages(connection, path)
             connection.execute("PRAGMA journal_mode = WAL")
@@ -139,9 +143,15 @@ def _open_checked(path: Path) -> sqlite3.Connection:
         except BaseException:
             connection.close()
             raise
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise trouble(path, error) from error
     return connection
+
+
+def mark_damaged(path: Path, damage: Damaged) -> None:
+    """Remember that the manifest at `path` was found to be damaged while it was read: the next run deals with it."""
+    with contextlib.suppress(OSError):  # of another user, say
+        beside(path, _FOUND).write_text(printable(str(damage)), encoding="utf-8")
 
 
 def _check_identity(connection: sqlite3.Connection, path: Path) -> int:
@@ -150,6 +160,8 @@ def _check_identity(connection: sqlite3.Connection, path: Path) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     where = printable(str(path))
     if application != schema.APPLICATION_ID:
+        if version == schema.VERSION and not migration.fault_of(connection, version):
+            raise Damaged(f"{where}: the manifest is damaged: its header does not say that it is one")
         raise ManifestTrouble(f"{where}: this is another program's database, not a manifest; it was left as it is")
     if version > schema.VERSION:
         raise ManifestTrouble(
@@ -174,10 +186,12 @@ def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
         raise Damaged(f"{printable(str(path))}: the manifest is damaged ({printable(str(verdict))[:100]})")
 
 
-def owner_of(connection: sqlite3.Connection) -> str:
-    """The real path of the config that this manifest belongs to."""
-    (raw,) = connection.execute("SELECT value FROM about WHERE key = 'owner'").fetchone()
-    return to_name(raw)
+def owner_of(connection: sqlite3.Connection, path: Path) -> str:
+    """The real path of the config that the manifest at `path` belongs to. Raises `Damaged` where it does not say."""
+    row = connection.execute("SELECT value FROM about WHERE key = 'owner'").fetchone()
+    if row is None or not isinstance(row[0], bytes):
+        raise soundness.damaged(path, "about.value")
+    return to_name(row[0])
 
 
 def check_owner(connection: sqlite3.Connection, path: Path, owner: str) -> None:
@@ -185,7 +199,7 @@ def check_owner(connection: sqlite3.Connection, path: Path, owner: str) -> None:
 
     One target belongs to one config: two would overwrite, prune and claim against each other.
     """
-    whose = owner_of(connection)
+    whose = owner_of(connection, path)
     if whose != owner:
         raise UsageError(
             f"{printable(str(path))} belongs to the config {printable(whose)}, not to {printable(owner)}: give each "
@@ -223,10 +237,10 @@ def _moved(old: Path, path: Path, owner: str) -> bool:
         with contextlib.closing(connect(old, "ro")) as there:
             _check_identity(there, old)
             _check_pages(there, old)
-            if owner_of(there) != owner:
+            if owner_of(there, old) != owner:
                 return False
             _copied(there, beside(path, _NEW))
-    except (sqlite3.DatabaseError, ManifestTrouble):
+    except (sqlite3.DatabaseError, UnicodeDecodeError, ManifestTrouble):
         return False
     _put_in_place(beside(path, _NEW), path)
     for one in (*(beside(old, suffix) for suffix in ("", *_LOGS)), beside(old, BACKUP)):
@@ -251,10 +265,12 @@ def _restore(path: Path) -> bool:
         return False
     try:
         with contextlib.closing(connect(backup, "ro")) as copy:
-            _check_identity(copy, backup)
+            version = _check_identity(copy, backup)
             _check_pages(copy, backup)
+            if version == schema.VERSION and soundness.flaw(copy):
+                return False
             _copied(copy, new, restored=True)
-    except (sqlite3.DatabaseError, Damaged):
+    except (sqlite3.DatabaseError, UnicodeDecodeError, Damaged):
         return False
     _move_aside(path)
     _put_in_place(new, path)
@@ -264,6 +280,7 @@ def _restore(path: Path) -> bool:
 def _move_aside(path: Path) -> None:
     """Give a database that cannot be used a dated name, its logs first: SQLite would replay them into the next one."""
     aside = beside(path, datetime.datetime.now().astimezone().strftime(".damaged-%Y%m%dT%H%M%S"))
+    beside(path, _FOUND).unlink(missing_ok=True)
     for suffix in (*_LOGS, ""):
         with contextlib.suppress(FileNotFoundError):
             os.rename(beside(path, suffix), beside(aside, suffix))

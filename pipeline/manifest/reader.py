@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ErrorKind
-from pipeline.manifest import claims, opening, runs
+from pipeline.manifest import claims, opening, runs, soundness
 from pipeline.manifest.database import translated
 from pipeline.manifest.failures import Failures
 from pipeline.manifest.names import to_bytes, to_name
+from pipeline.manifest.numbers import size
 from pipeline.manifest.orphans import Orphans
 from pipeline.model import KnownRendition, KnownSource, Stat, Status
 
@@ -83,7 +84,7 @@ def known(
             )
         if row[8] is not None:
             renditions[row[8]] = KnownRendition(
-                to_name(row[9]), row[10], _STATUS[row[11]], _ERROR[row[12]], row[13], row[14], row[15]
+                to_name(row[9]), row[10], _STATUS[row[11]], _ERROR[row[12]], size(row[13]), row[14], row[15]
             )
     return found
 
@@ -135,7 +136,13 @@ class Reader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            if damage := soundness.blamed(self.connection, self.path, error):
+                opening.mark_damaged(self.path, damage)
+                if damage is not error:
+                    raise damage from error
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Close the database."""
@@ -144,7 +151,7 @@ class Reader:
     def owner(self) -> str:
         """The real path of the config that this manifest belongs to."""
         with translated(self.path):
-            return opening.owner_of(self.connection)
+            return opening.owner_of(self.connection, self.path)
 
     @property
     def restored(self) -> bool:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 
 from pipeline.config.settings import Config
-from pipeline.manifest import claims, failures, made, opening, orphans, others, reader, runs, trust
+from pipeline.errors import ManifestTrouble
+from pipeline.manifest import claims, failures, made, opening, orphans, others, reader, runs, soundness, trust
 from pipeline.manifest.claims import Claim
-from pipeline.manifest.database import Database
+from pipeline.manifest.database import Damaged, Database
 from pipeline.manifest.names import to_bytes
 from pipeline.manifest.place import beside
 from pipeline.manifest.reader import Reader
@@ -73,7 +74,22 @@ class Manifest:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
     ) -> None:
-        self.close()
+        damage = self._blamed(error)
+        if damage is None:
+            self.close()
+            return
+        with contextlib.suppress(ManifestTrouble):
+            self.close()
+        opening.mark_damaged(self.path, damage)
+        if damage is not error:
+            raise damage from error
+
+    def _blamed(self, error: BaseException | None) -> Damaged | None:
+        """The damage that `error` comes from, if it does."""
+        if error is None:
+            return None
+        with self._database.reading() as connection:
+            return soundness.blamed(connection, self.path, error)
 
     @staticmethod
     def look(config: Config) -> Reader:

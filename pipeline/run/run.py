@@ -67,7 +67,7 @@ def run(
             check_rival(config)
         manifest = Manifest.of(config, adopt=options.plan.adopt)
         opened.append(manifest)
-        try:
+        with manifest:
             others.enter(config.target.path, config.manifest)
             told = _notes(config, manifest)
             _sweep(manifest, target)
@@ -76,8 +76,6 @@ def run(
             begun(Begun(identity, lambda: this_run.so_far(ExitStatus.UNFINISHED)))
             summary = this_run.to_its_end(number)
             told += _lacking(target, manifest)
-        finally:
-            manifest.close()
     return replace(summary, seconds=time.monotonic() - started, warnings=(*told, *summary.warnings))
 
 

@@ -1,0 +1,89 @@
+"""Whether every value of a manifest is one that this program could have written: type, range and closed lists.
+
+SQLite's own check reads pages; a flipped bit in a value passes it, because a column takes any type. What passes here
+can be read by every command. It takes half a second for 100,000 renditions, so it is asked only when something could
+not be read, and of a backup before it is restored.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from pathlib import Path
+
+from pipeline.errors import ErrorKind, printable
+from pipeline.manifest import schema
+from pipeline.manifest.database import Damaged, trouble
+from pipeline.manifest.numbers import LATEST, MOST
+from pipeline.model import Reason, Status
+
+_COLUMN = re.compile(r"(\w+) (INTEGER|REAL|TEXT|BLOB)( PRIMARY KEY| NOT NULL)?")
+_TABLE = re.compile(r"CREATE TABLE (\w+) \((.*)\)", re.DOTALL)
+_SIZES = {"size", "width", "height", "frames", "peak_memory", "sidecar_size", "upright_width", "upright_height"}
+_SECONDS = {f"seconds_{stage}" for stage in ("read", "decode", "resize", "encode", "write")}
+_COUNTED = _SIZES | _SECONDS | {"quality", "pid", "started", "ended", "at", "since"}
+_LISTS = {"status": Status, "reason": Reason, "error": ErrorKind}
+_JSON = {"argv": "array", "counts": "object", "settings": "object", "warnings": "array"}
+_OF_VALUES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
+
+
+def blamed(connection: sqlite3.Connection, path: Path, error: BaseException | None) -> Damaged | None:
+    """What to raise in the place of `error`, met by a command that has the manifest at `path` open: where a value in
+    there is unsound, that is the cause; else it is a defect of ours, and None.
+    """
+    if isinstance(error, Damaged):
+        return error
+    if not isinstance(error, _OF_VALUES):
+        return None
+    try:
+        column = flaw(connection)
+    except (sqlite3.Error, UnicodeDecodeError) as failure:
+        found = trouble(path, failure)
+        return found if isinstance(found, Damaged) else None
+    return damaged(path, column) if column else None
+
+
+def damaged(path: Path, column: str) -> Damaged:
+    """That `column` of the manifest at `path` holds what cannot be."""
+    return Damaged(f"{printable(str(path))}: the manifest is damaged: {column} holds what no run has written")
+
+
+def flaw(connection: sqlite3.Connection) -> str:
+    """The first column with a value that cannot be, as `source.size`; "" for none. Raises `sqlite3.Error`."""
+    for table, columns in _TABLES.items():
+        if _any(connection, table, " AND ".join(columns.values())):
+            return next((f"{table}.{name}" for name, sound in columns.items() if _any(connection, table, sound)), table)
+    return ""
+
+
+def _any(connection: sqlite3.Connection, table: str, sound: str) -> bool:
+    query = f"SELECT 1 FROM {table} WHERE NOT ({sound}) LIMIT 1"  # noqa: S608 - names and words from below
+    return connection.execute(query).fetchone() is not None
+
+
+def _sound(name: str, kind: str, more: str) -> str:
+    """The condition that a sound value of a column meets; never NULL."""
+    sound = f"typeof({name}) = '{kind.lower()}'"
+    if name in _COUNTED:
+        sound += f" AND {name} BETWEEN 0 AND {LATEST if kind == 'REAL' else MOST}"
+    elif name in _JSON:
+        empty = "[]" if _JSON[name] == "array" else "{}"
+        sound += f" AND ({name} = '{empty}' OR (json_valid({name}) AND json_type({name}) = '{_JSON[name]}'))"
+        if name == "counts":
+            sound += " AND NOT EXISTS (SELECT 1 FROM json_each(counts) WHERE type <> 'integer')"
+    elif name in _LISTS and kind == "TEXT":
+        words = ", ".join(f"'{word.value}'" for word in _LISTS[name])
+        sound += f" AND {name} IN ({words})"
+    return f"({sound})" if more else f"({name} IS NULL OR ({sound}))"
+
+
+def _tables() -> dict[str, dict[str, str]]:
+    """The condition of each column of each table."""
+    found = {}
+    for statement in schema.statements(schema.TABLES + schema.TABLES_2):
+        if table := _TABLE.search(statement):
+            found[table[1]] = {name: _sound(name, kind, more) for name, kind, more in _COLUMN.findall(table[2])}
+    return found
+
+
+_TABLES = _tables()
