@@ -2,7 +2,7 @@
 
 It holds against a child that a picture has taken over, which could lift the limits it has set itself. Memory of every
 kind counts: what is resident or swapped out, and the files in memory that its descriptors hold, mapped or not. Linux
-only: elsewhere a child is held by its own limits. A look takes some 50 us for each child.
+only: elsewhere a child is held by its own limits. A look takes 70 us for each child, and once a second 0.8 ms.
 """
 
 from __future__ import annotations
