@@ -75,6 +75,7 @@ _AVIF_BLOCK, _AVIF_MOVING = 64, 520.0
 # Bytes a pixel of each frame of a moving target: drawn, then held by the encoder beside its copy or what came of it.
 _FRAME = {Format.PNG: 13, Format.GIF: 10, Format.WEBP: 9}
 _PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # bytes; all other modes take 4
+_SIXTEEN_TRANSPARENT = 12  # bytes a pixel: 16-bit colour with a transparent one is decoded once more, band by band
 _WITH_ALPHA = ("P", "PA", "LA", "La", "RGBA", "RGBa")
 _CONVERTED = ("1", "P", "PA", "LA", "La", "RGBA", "RGBa", "RGBX", "YCbCr", "I;16B", "I;16N", "F")
 
@@ -190,4 +191,6 @@ def _decoder(shape: _Shape, pixels: int) -> float:
 
 def _picture(shape: _Shape, pixels: int) -> float:
     copies = 4 if shape.mode in _CONVERTED or shape.names_transparent else 0
+    if shape.format == "PNG" and shape.names_transparent and shape.mode in ("RGB", "I;16"):
+        copies = _SIXTEEN_TRANSPARENT
     return pixels * (_PIXEL.get(shape.mode, 4) + copies)

@@ -7,6 +7,9 @@ from typing import Any
 
 from PIL import IcoImagePlugin, Image, ImageFile
 
+from pipeline.render import png
+from pipeline.render.colour import eight_bits
+
 _PNG_MARK = b"\x89PNG\r\n\x1a\n"
 
 
@@ -53,12 +56,23 @@ class Icon(ImageFile.ImageFile):
         self.fp.seek(0)
         self._turn(IcoImagePlugin.IcoFile(self.fp), frame)
 
+    def _decoded(self, directory: IcoImagePlugin.IcoFile) -> Image.Image:
+        assert self.fp is not None  # noqa: S101 -- see _open
+        entry = directory.entry[self._index]
+        self.fp.seek(entry.offset)
+        content = self.fp.read(entry.size)
+        if not content.startswith(_PNG_MARK):
+            return directory.frame(self._index)
+        picture = png.read(content).opened(content)
+        picture.load()
+        return eight_bits(picture)
+
     def load(self) -> Any:
         """Decodes. Raises whatever Pillow's plugins do, and SyntaxError where it is not of the size it claims."""
         if self.tile:
             assert self.fp is not None  # noqa: S101 -- see _open
             self.fp.seek(0)
-            picture = IcoImagePlugin.IcoFile(self.fp).frame(self._index).convert("RGBA")
+            picture = self._decoded(IcoImagePlugin.IcoFile(self.fp)).convert("RGBA")
             if picture.size != self._size:
                 raise SyntaxError("icon's picture is not of the size it claims")
             self.im = picture.im

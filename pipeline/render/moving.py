@@ -16,6 +16,8 @@ from PIL import Image, ImageFile
 
 from pipeline.errors import ErrorKind, PictureError
 
+CUT_OFF = "cut off: what is whole is shown"
+
 
 class After(enum.Enum):
     """What becomes of a part when the next frame comes."""

@@ -17,6 +17,7 @@ from PIL import Image, ImageChops, PngImagePlugin
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.render.container import View, png_chunks
+from pipeline.render.moving import CUT_OFF
 from pipeline.render.png_texts import READ, Clear, Texts, clear_colour, profile
 from pipeline.render.splice import spliced
 
@@ -83,6 +84,7 @@ class Sheet:
     colour: int = 0  # its type: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha
     spans: list[tuple[int, int]] = field(default_factory=lambda: [(0, SIGNATURE)])  # of the file: what Pillow is shown
     begun: bool = False  # whether pixels have come
+    ended: bool = False
     palette: tuple[int, int] | None = None  # where its chunk is
     clear: Clear = None
     cicp: bytes = b""
@@ -127,7 +129,8 @@ class Sheet:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What was left out."""
-        return (*self._warnings, *(f"damaged text ignored: {name}" for name in self.texts.damaged))
+        cut = () if self.ended else (CUT_OFF,)
+        return (*cut, *self._warnings, *(f"damaged text ignored: {name}" for name in self.texts.damaged))
 
 
 def read(view: View) -> Sheet:
@@ -189,6 +192,8 @@ def _take_needed(sheet: Sheet, kind: bytes, view: View, at: int, size: int) -> N
         sheet.palette = (at - 8, at + size + 4)
     elif kind == b"IDAT":
         sheet.begun = True
+    elif kind == b"IEND":
+        sheet.ended = True
     sheet.show(at - 8, at + size + 4)
 
 

@@ -30,6 +30,7 @@ from pipeline.render.avif import Avif
 from pipeline.render.container import View
 from pipeline.render.icon import Icon
 from pipeline.render.jpeg import Jpeg
+from pipeline.render.moving import CUT_OFF
 from pipeline.render.tiff import Tiff
 from pipeline.render.verdict import verdict
 from pipeline.workers.exchange import Held
@@ -82,6 +83,7 @@ _FOREIGN: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     )
 )
 _SMALL = 64 * 2**10  # bytes: a file that is no longer is read at once, which costs less than a mapping of it
+_CAN_BE_CUT = ("GIF", "WEBP", "AVIF")  # and are decoded as far as they go; a PNG says so itself
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 
 
@@ -110,8 +112,8 @@ class Source:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What was left out of it because it is damaged, and is not needed for its pixels."""
-        cut = self.format in _ANIMATED and container.is_short(self.view, self.format)
-        return (*getattr(self.image, "remarks", ()), *(("cut off: what is whole is shown",) if cut else ()))
+        cut = self.format in _CAN_BE_CUT and container.is_short(self.view, self.format)
+        return (*getattr(self.image, "remarks", ()), *((CUT_OFF,) if cut else ()))
 
     @property
     def by_libvips(self) -> bool:

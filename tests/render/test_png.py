@@ -221,3 +221,16 @@ def test_what_inflates_to_megabytes_fails_nothing_and_to_more_than_sixteen_by_it
         ErrorKind.TOO_MANY_BYTES,
         f"PNG: {kind.decode()} inflates to more than 16 MiB",
     )
+
+
+def test_a_png_in_an_icon_is_read_by_the_same_rules() -> None:
+    inner = grey(chunk(b"tRNS", b"\0\x80"), spoiled(chunk(b"tEXt", b"Comment\0hi")))
+    icon = b"\0\0\1\0\1\0" + struct.pack("<BBBBHHLL", 1, 1, 0, 0, 1, 8, len(inner), 22) + inner
+    assert rendition(icon, PNG).getpixel((0, 0)) == (128, 128, 128, 0)
+
+
+def test_for_a_transparent_16_bit_colour_memory_is_reserved_for_decoding_it_twice() -> None:
+    at = samples(2, 16)
+    opaque, clear = (written(2, 16, at, *between, interlaced=False) for between in ((), (chunk(b"tRNS", bytes(6)),)))
+    pixels = SIZE[0] * SIZE[1]
+    assert answer(clear).header.estimate - answer(opaque).header.estimate >= 12 * pixels
