@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 # What fsync of a folder says on file systems without it: WSL's drives, old CIFS, some SMB and FUSE.
 _NOT_THERE = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.EBADF})
+
+# Of what is made, less the umask: whatever that is, not everybody may write to it.
+FILE_MODE, FOLDER_MODE = 0o664, 0o775
+
+
+def make_folders(folder: Path) -> None:
+    """Make it and the folders above it, as far as they are not there. Raises `OSError`."""
+    for path in (*reversed(folder.parents), folder):
+        path.mkdir(FOLDER_MODE, exist_ok=True)
 
 
 class Descriptor:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli.console import complain
+from pipeline.folder import FILE_MODE
 
 
 @click.command("init")
@@ -20,7 +21,7 @@ def command(config: Path, source: str, target: str) -> None:
 
     text = starter(source, target, config.stem)
     try:
-        with open(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "w", encoding="utf-8") as file:
+        with open(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "w", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         raise click.ClickException(f"{config} is there already; name another file") from None

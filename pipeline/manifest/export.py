@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TextIO
 
 from pipeline.errors import TargetTrouble, printable
+from pipeline.folder import FILE_MODE
 from pipeline.manifest.database import translated
 from pipeline.manifest.names import percent, to_name
 from pipeline.manifest.place import sync_folder
@@ -168,6 +169,11 @@ def _cells(row: Mapping[str, Value]) -> dict[str, Value]:
     return cells
 
 
+def _not_for_all(path: str, flags: int) -> int:
+    """Opens a file that not everybody may write to, whatever the umask."""
+    return os.open(path, flags, FILE_MODE)
+
+
 def deliver(write: Callable[[TextIO], int], to: Path | TextIO) -> int:
     """Let `write` fill a stream, or a new file that then takes the place of `to`. Raises `TargetTrouble`."""
     if not isinstance(to, Path):
@@ -175,7 +181,7 @@ def deliver(write: Callable[[TextIO], int], to: Path | TextIO) -> int:
     new = to.with_name(f".{to.name}.{os.getpid()}.new")
     try:
         try:
-            with open(new, "x", encoding="utf-8", newline="") as stream:
+            with open(new, "x", encoding="utf-8", newline="", opener=_not_for_all) as stream:
                 count = write(stream)
                 stream.flush()
                 os.fsync(stream.fileno())

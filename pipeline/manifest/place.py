@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from pipeline.errors import ManifestTrouble, printable
+from pipeline.folder import make_folders
 from pipeline.folder import sync_folder as sync_open_folder
 
 
@@ -14,7 +15,7 @@ def ensure_folder(folder: Path) -> None:
     """Make `folder` (mode 0700: a target is often a web root) and its parents; one that exists keeps its mode."""
     try:
         if not folder.is_dir():
-            folder.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(folder.parent)
             folder.mkdir(mode=0o700, exist_ok=True)
             sync_folder(folder.parent)
     except OSError as error:

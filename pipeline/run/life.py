@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from pipeline.errors import PictureError
+from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import Job, Overrides, Planned, Record, RenditionRecord, Status
 from pipeline.run import verdicts
 from pipeline.run.batch import Batch, Left
@@ -74,7 +74,8 @@ class Ends:
             settled = self._source.settled(unsupported.stat, time.time())
             self.records.append(Record(job.source, unsupported.stat, Status.UNSUPPORTED, settled=settled))
         except PictureError as error:
-            self.records.append(verdicts.failed(job, error, record))
+            is_of_content = record is not None or error.kind is ErrorKind.NOT_A_PICTURE
+            self.records.append(verdicts.failed(job, self._blamed(job, error) if is_of_content else error, record))
         except (Grown, Apart):
             self.left.append(Left(job))
         except ChildDied as death:
@@ -82,3 +83,11 @@ class Ends:
                 self.records.append(verdicts.crashed(job, death, record))
             else:
                 self.left.append(Left(job, child_died=True))
+
+    def _blamed(self, job: Job, error: PictureError) -> PictureError:
+        """`error` of the picture as it was listed; or, where it is another by now, that it was being written."""
+        folder, _, name = job.source.rpartition("/")
+        (now,) = self._source.stats(folder, (name,))
+        if now is None or now.same_content(replace(job.stat, sidecar=None)):
+            return error
+        return PictureError(ErrorKind.CHANGED, f"it was being written meanwhile ({error})")

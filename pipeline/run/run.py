@@ -16,6 +16,7 @@ from pathlib import Path
 from pipeline.config.settings import Config
 from pipeline.config.webroot import looks_published
 from pipeline.errors import ExitStatus, TargetTrouble, printable
+from pipeline.folder import make_folders
 from pipeline.manifest import others
 from pipeline.manifest.runs import KEEP, RunStart
 from pipeline.manifest.store import Manifest
@@ -135,7 +136,7 @@ def make_parents(config: Config) -> None:
     there = next(folder for folder in config.target.path.parents if folder.exists())
     if there != Path(there.anchor) and config.path.resolve().is_relative_to(there.resolve()):
         try:
-            config.target.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(config.target.path.parent)
         except OSError as error:
             raise TargetTrouble(f"cannot make the folder {config.target.path.parent}: {error.strerror}") from error
 

@@ -94,7 +94,13 @@ def memory_file() -> int:
     try:
         return sealed.create("picture")
     except OSError as error:
-        raise (out_of_resources(error) or SourceTrouble(f"no memory file: {error.strerror}")) from error
+        raise (out_of_resources(error) or _no_memory_file(error)) from error
+
+
+def _no_memory_file(error: OSError) -> SourceTrouble:
+    if error.errno == errno.EFBIG:
+        return SourceTrouble("no room to read a picture: it is beyond this process's file-size limit (`ulimit -f`)")
+    return SourceTrouble(f"no memory file: {error.strerror}")
 
 
 def _write(held: int, chunk: bytes) -> None:
@@ -104,4 +110,4 @@ def _write(held: int, chunk: bytes) -> None:
         while written < len(chunk):
             written += os.write(held, memoryview(chunk)[written:])
     except OSError as error:
-        raise (out_of_resources(error) or SourceTrouble(f"no memory file: {error.strerror}")) from error
+        raise (out_of_resources(error) or _no_memory_file(error)) from error

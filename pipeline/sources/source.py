@@ -130,7 +130,7 @@ class Picture:
 
 
 class Source(Protocol):
-    """Where pictures are read from. `read` is called by I/O threads, everything else by the plan's thread."""
+    """Where pictures are read from. `read` is called by I/O threads, `stats` by any, everything else by the plan's."""
 
     def check(self) -> None:
         """Raises `SourceTrouble` where the source as a whole is missing, or has gone since it was first looked at."""

@@ -13,7 +13,7 @@ import os
 import threading
 from collections import OrderedDict
 
-from pipeline.folder import Descriptor, sync_folder
+from pipeline.folder import FOLDER_MODE, Descriptor, sync_folder
 
 KEPT = 64  # open folders
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -121,7 +121,7 @@ class Folders:
             if cache is not self._made:
                 raise
             with contextlib.suppress(FileExistsError):  # another thread was quicker
-                os.mkdir(part, dir_fd=parent.number)
+                os.mkdir(part, FOLDER_MODE, dir_fd=parent.number)
                 self._new.append(path)
             opened = Descriptor(os.open(part, _FLAGS, dir_fd=parent.number))
         if cache is self._made:

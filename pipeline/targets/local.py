@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from pipeline.config.settings import Durability, TargetSettings
 from pipeline.errors import TargetTrouble
-from pipeline.folder import Descriptor
+from pipeline.folder import FOLDER_MODE, Descriptor
 from pipeline.model import Stat
 from pipeline.targets import placing
 from pipeline.targets.files import Files
@@ -96,7 +96,7 @@ class LocalTarget(Files):
     def _make_root(self) -> bool:
         """Whether the root had to be made."""
         try:
-            os.mkdir(self._root)
+            os.mkdir(self._root, FOLDER_MODE)
         except FileExistsError:
             return False
         except FileNotFoundError as error:

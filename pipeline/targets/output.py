@@ -6,7 +6,7 @@ import contextlib
 import os
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.folder import Descriptor
+from pipeline.folder import FILE_MODE, Descriptor
 from pipeline.model import Written
 from pipeline.targets import placing
 
@@ -21,7 +21,7 @@ class Output:
         """A new file named `temporary` in `folder`."""
         self.folder = folder
         self._temporary = temporary
-        self._descriptor = os.open(temporary, placing.NEW, 0o666, dir_fd=folder.number)
+        self._descriptor = os.open(temporary, placing.NEW, FILE_MODE, dir_fd=folder.number)
         self._open = True
         self._waiting = True  # for its name
 

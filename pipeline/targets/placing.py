@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 
 from pipeline.errors import ErrorKind, PictureError
+from pipeline.folder import FILE_MODE
 
 CHUNK = 1 << 20
 _PROBE = ".pipeline-probe"
@@ -78,7 +79,7 @@ def put(temporary: str, name: str, folder: int) -> None:
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            os.close(os.open(name, NEW, 0o666, dir_fd=folder))
+            os.close(os.open(name, NEW, FILE_MODE, dir_fd=folder))
             os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
             return
     except FileExistsError as error:

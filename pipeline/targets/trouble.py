@@ -25,6 +25,7 @@ _PERMISSION = frozenset({errno.EACCES, errno.EPERM})
 _TEXTS = {
     errno.ENOSPC: "no space left (or no inodes: see `df -h` and `df -i`)",
     errno.EDQUOT: "the quota is used up",
+    errno.EFBIG: "a file is larger than this process's file-size limit (`ulimit -f`), or than its file system can hold",
     errno.EROFS: "it is on a read-only file system",
     errno.EMFILE: "too many open files; fewer threads would need less",
     errno.ENOENT: "it has been removed",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 ROOT = Path("/sys/fs/cgroup")
 SELF = Path("/proc/self/cgroup")
+KERNEL = Path("/proc/vmstat")
+_KILLS = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
 
 
 def files(controller: str, name_2: str, name_1: str, root: Path = ROOT, own: Path = SELF) -> Iterator[str]:
@@ -28,6 +31,12 @@ def files(controller: str, name_2: str, name_1: str, root: Path = ROOT, own: Pat
             text = _text(tree / folder.relative_to("/") / name)
             if text is not None:
                 yield text
+
+
+def oom_kills(root: Path = ROOT, own: Path = SELF, kernel: Path = KERNEL) -> int:
+    """A number that grows when the kernel kills a process, here or elsewhere on the machine, for want of memory."""
+    texts = [*files("memory", "memory.events", "memory.oom_control", root, own), _text(kernel) or ""]
+    return sum(int(count) for text in texts for count in _KILLS.findall(text))
 
 
 def _lines(own: Path) -> list[str]:

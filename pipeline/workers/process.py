@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from pipeline.errors import PictureError, printable
 from pipeline.workers import wire
+from pipeline.workers.cgroup import oom_kills
 from pipeline.workers.child import Setup
 from pipeline.workers.exchange import Born, Confinement, Held
 from pipeline.workers.token import TICK, Token
@@ -65,6 +66,7 @@ class Child:
         self.code: int | None = None
         self.how_it_ended = ""
         self.last_words: tuple[str, ...] = ()
+        self._oom_kills = oom_kills()
         self.peak = 0  # bytes resident at the most in its life, once it has ended
         self.worn = False
         self._kept = setup.kept
@@ -186,6 +188,8 @@ class Child:
         if self._started is not None:
             self._started.returncode = self.code  # it need not be looked after
         how = f"killed by {_signal_name(-self.code)}" if self.code < 0 else f"ended with status {self.code}"
+        if closed and self.code == -signal.SIGKILL and oom_kills() > self._oom_kills:
+            how += ", perhaps out of memory"
         self.how_it_ended = f"{how}: {self.last_words[-1]}" if self.last_words else how
 
 

@@ -220,14 +220,16 @@ def test_a_full_disk_for_the_log_does_not_change_what_is_made_nor_its_status(wor
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o077])
-def test_modes_are_those_of_the_umask_and_the_manifest_is_private(world: World, mask: int) -> None:
+def test_modes_are_those_of_the_umask_but_not_for_all_to_write_and_the_manifest_is_private(
+    world: World, mask: int
+) -> None:
     world.configure(
         world.text + "workers: {threads: 1, processes: 1}\nnotify: {metrics: m.prom, status_file: s.json}\n"
     )
     world.fill(3)
     for _ in range(2):
         assert cron(*program(), "run", str(world.config_path), mask=mask).returncode == 0
-    wanted = {"file": 0o666 & ~mask, "folder": 0o777 & ~mask}
+    wanted = {"file": 0o664 & ~mask, "folder": 0o775 & ~mask}
     for folder, folders, names in os.walk(world.target):
         here = Path(folder)
         private = ".pipeline" in here.parts

@@ -34,7 +34,7 @@ def test_metrics_can_be_read_by_all_and_the_status_file_by_whom_the_umask_says(t
     finally:
         os.umask(before)
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("m.prom", "s.json")]
-    assert modes == [0o644, 0o666 & ~mask]
+    assert modes == [0o644, 0o664 & ~mask]
 
 
 def test_each_trouble_is_one_line_and_keeps_nobody_else_from_being_told(tmp_path: Path) -> None:

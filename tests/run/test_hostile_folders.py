@@ -294,6 +294,30 @@ def test_a_picture_that_does_not_stop_changing_fails_and_is_made_once_it_rests(
     assert world.run().pictures == {"done": 1, "unchanged": 1}
 
 
+@pytest.mark.parametrize("processes", [0, 1])
+@pytest.mark.parametrize("kept", [0, 300], ids=["all is gone", "half of it"])
+def test_a_picture_that_is_written_anew_in_its_place_is_changed_and_not_broken(
+    world: World, settled: None, monkeypatch: pytest.MonkeyPatch, kept: int, processes: int
+) -> None:
+    for number in range(4):
+        world.put(f"{number}.jpg")
+    really = LocalSource.read
+    whole = (world.source / "1.jpg").read_bytes()
+
+    def read(self: LocalSource, source: str, stat: Stat, limits: Limits) -> Picture:
+        if source == "1.jpg":
+            os.truncate(world.source / source, kept)  # and the rest has yet to come
+        return really(self, source, stat, limits)
+
+    monkeypatch.setattr(LocalSource, "read", read)
+    summary = world.run(threads=1, processes=processes)
+    assert summary.pictures == {"done": 3, "failed": 1}
+    assert [one.error.split(":")[0] for one in summary.failures] == ["changed while read"]
+    monkeypatch.setattr(LocalSource, "read", really)
+    (world.source / "1.jpg").write_bytes(whole)
+    assert world.run().pictures == {"done": 1, "unchanged": 3}
+
+
 def test_young_files_are_deferred_until_they_have_settled(world: World) -> None:
     world.configure(world.text.replace("source: photos", "source: {path: photos, settle: 3600}"))
     for name, when in (("now.jpg", None), ("old.jpg", LONG_AGO), ("future.jpg", 4_102_444_800)):

@@ -5,6 +5,7 @@ import gc
 import hashlib
 import mmap
 import os
+import resource
 import stat as modes
 from dataclasses import replace
 from pathlib import Path
@@ -379,6 +380,18 @@ def test_running_out_of_descriptors_is_not_the_pictures_fault(
     monkeypatch.setattr(os, "memfd_create", memfd_create)
     with pytest.raises(SourceTrouble, match="Too many open files"):
         source.read("a/x.jpg", stat, Limits())
+
+
+def test_a_limit_of_file_sizes_is_named(root: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    source = local(root)
+    stat = at(source)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        with pytest.raises(SourceTrouble, match=r"file-size limit \(`ulimit -f`\)"):
+            source.read("a/x.jpg", stat, Limits())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_no_descriptor_stays_open_after_a_failure(root: Path, way: str) -> None:

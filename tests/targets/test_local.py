@@ -133,6 +133,18 @@ def test_permissions_are_those_of_the_umask(target: LocalTarget, root: Path, ren
     assert os.stat(root / "x.jpg").st_mode & 0o777 == 0o640
 
 
+def test_nothing_is_for_everybody_to_write_to_whatever_the_umask(tmp_path: Path, rendition: int) -> None:
+    before = os.umask(0)
+    try:
+        target = LocalTarget(TargetSettings(tmp_path / "made"), "run")
+        target.prepare()
+        target.write("a/x.jpg", rendition, replace=False)
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path / "made", tmp_path / "made/a")] == [0o775] * 2
+    assert os.stat(tmp_path / "made/a/x.jpg").st_mode & 0o777 == 0o664
+
+
 def test_the_descriptor_is_read_from_its_start_wherever_it_stands(
     target: LocalTarget, root: Path, rendition: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
