@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
 from PIL import (
-    BmpImagePlugin,
     ImageFile,
     PpmImagePlugin,
     WebPImagePlugin,
@@ -27,6 +26,7 @@ from pipeline import extras
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.render import apng, container, gif, heif, memory
 from pipeline.render.avif import Avif
+from pipeline.render.bmp import Bmp
 from pipeline.render.container import View
 from pipeline.render.icon import Icon
 from pipeline.render.jpeg import Jpeg
@@ -45,7 +45,7 @@ _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG": Jpeg,
     "WEBP": WebPImagePlugin.WebPImageFile,
     "TIFF": Tiff,
-    "BMP": BmpImagePlugin.BmpImageFile,
+    "BMP": Bmp,
     "ICO": Icon,
     "PPM": PpmImagePlugin.PpmImageFile,
 }
@@ -165,7 +165,7 @@ def _image(name: str, file: IO[bytes], view: View) -> ImageFile.ImageFile:
         image = _opened(name, file, view)
     except Exception as error:
         failure = verdict(error, view, name)
-        if name in _WEAK and failure.kind is not ErrorKind.TOO_MANY_PIXELS:
+        if name in _WEAK and failure is not error and failure.kind is not ErrorKind.TOO_MANY_PIXELS:
             raise PictureError(ErrorKind.NOT_A_PICTURE, failure.detail) from error
         raise failure from error
     return image
