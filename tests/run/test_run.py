@@ -88,7 +88,7 @@ def test_configs_with_targets_inside_one_source_never_make_pictures_of_each_othe
         ("small-b/", "it is the target of another config")
     ]
     plan = worlds[1].command("plan", str(worlds[1].config_path))
-    assert plan.stdout.endswith("\nskipped         small-a/ (it is the target of another config)\n")
+    assert "skipped         small-a/ (it is the target of another config)" in plan.stdout.splitlines()
 
 
 def test_a_target_whose_manifest_and_lock_are_elsewhere_is_no_input_either(tmp_path: Path) -> None:
