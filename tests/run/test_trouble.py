@@ -97,7 +97,8 @@ def test_a_disk_that_is_read_only_is_told_before_anything_is_read(disk: World) -
 def test_a_manifest_on_a_read_only_disk_is_one_line(world: World) -> None:
     world.fill(2)
     (world.root / "records").mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=4m", "tmpfs", str(world.root / "records")], check=True)
+    options = "ro,size=4m,mode=700"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(world.root / "records")], check=True)
     try:
         world.configure(world.text + "manifest: records/manifest.sqlite\n")
         refused(world, ExitStatus.UNFINISHED, "ead-only")
