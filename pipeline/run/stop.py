@@ -92,6 +92,8 @@ def on_signals(stop: Stop, abandon: Callable[[ExitStatus], None] = lambda status
         yield
     finally:
         left.set()
+        if stop.status is not None:
+            time.sleep(_TOGETHER)  # one that belongs to the first must not interrupt the end of the program
         signal.set_wakeup_fd(wakeup)
         for number, previous in before.items():
             signal.signal(number, previous if previous is not None else signal.SIG_DFL)

@@ -175,3 +175,13 @@ def test_the_handlers_of_the_caller_come_back() -> None:
         assert signal.getsignal(signal.SIGTERM) != before[0]
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)] == before
     assert signal.set_wakeup_fd(wakeup) == wakeup
+
+
+def test_a_signal_right_after_the_first_does_not_interrupt_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = Stop()
+    monkeypatch.setattr(time, "sleep", lambda seconds: os.kill(os.getpid(), signal.SIGINT))
+    with stop_module.on_signals(stop):
+        os.kill(os.getpid(), signal.SIGINT)
+        while stop.status is None:
+            pass
+    assert stop.status == ExitStatus.INTERRUPTED
