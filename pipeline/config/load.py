@@ -71,9 +71,10 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         hint = _neighbour(path) or "; `pipeline init` writes a config to start from"
         raise ConfigError(f"{shown}: there is no such file{hint}") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ConfigError(f"{shown}: cannot be read: {reason}") from None
+    except OSError as error:
+        raise ConfigError(f"{shown}: cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise ConfigError(f"{shown}: cannot be read: there is a NUL in its name") from None
     if len(raw) > MAX_BYTES:
         raise ConfigError(f"{shown}: is larger than {MAX_BYTES // 1024} KiB; is this a config?")
     for mark, encoding in _BOMS.items():

@@ -197,7 +197,7 @@ def unreadable(folder: Path) -> dict[str, tuple[Path, str]]:
         "a device": (Path("/dev/null"), ": is not a regular file"),
         "a loop of links": (Path("loop.yaml"), ": cannot be read: Too many levels of symbolic links"),
         "below a file": (Path("thumbs.yaml/x"), ": cannot be read: Not a directory"),
-        "a NUL": (Path("a\0b"), ": cannot be read: embedded null byte"),
+        "a NUL": (Path("a\0b"), ": cannot be read: there is a NUL in its name"),
         "not UTF-8": (Path("bytes.yaml"), ":5:6: is not UTF-8 from here on; save the file as UTF-8"),
         "a byte order mark": (
             Path("bom.yaml"),
