@@ -60,6 +60,7 @@ OF_RENDERING = frozenset(
         ErrorKind.UNSUPPORTED,
         ErrorKind.TRUNCATED,
         ErrorKind.DAMAGED,
+        ErrorKind.TOO_MANY_BYTES,  # of a profile or texts, inflated
         ErrorKind.TOO_MANY_PIXELS,
         ErrorKind.TOO_MANY_FRAMES,
         ErrorKind.TOO_MANY_SCANS,
