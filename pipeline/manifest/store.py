@@ -24,10 +24,6 @@ from pipeline.manifest.writer import GroupCommit
 from pipeline.model import KnownSource, Record
 
 
-def _nothing() -> None:
-    """Stands for `before_commit` where there is no target to sync."""
-
-
 class Manifest:
     """The store of records of one target. Any thread may call any method; all raise `ManifestTrouble` if SQLite fails.
 
@@ -42,8 +38,8 @@ class Manifest:
         self.failures = failures.Failures(self._database.reading, self._database.transaction)
         self.orphans = orphans.Orphans(self._database.reading, self._database.transaction)
         self._rows = RowWriter()
-        self._records = GroupCommit(self._write_records, _nothing)
-        self._claims = GroupCommit(self._write_claims, _nothing)  # its own: a claim never waits for a target's sync
+        self._records = GroupCommit(self._write_records)
+        self._claims = GroupCommit(self._write_claims)  # its own: a claim never waits for records
         with self._database.reading() as open_connection:
             self._seen = Seen(open_connection)
         self._changed = False  # since the last backup; a run that only ended is not worth copying everything
@@ -105,10 +101,6 @@ class Manifest:
         """As `look`, whosever config it belongs to. `shared`: whoever could have written it."""
         trust.check(path, shared=shared)
         return Reader(path)
-
-    def set_before_commit(self, before_commit: Callable[[], None]) -> None:
-        """What makes the files of a group durable; called before each group's commit, in the committing thread."""
-        self._records.before_commit = before_commit
 
     @property
     def changed(self) -> bool:
@@ -237,10 +229,11 @@ class Manifest:
 
     # -- records
 
-    def add(self, record: Record) -> None:
-        """Take a record; durable with its group (50 records or half a second), after `before_commit` was called."""
-        self._seen.add(record.made_from)
-        self._records.add(record)
+    def add(self, *records: Record) -> None:
+        """Take records, whose files are on the disk; durable with their group: 50 records or half a second."""
+        for record in records:
+            self._seen.add(record.made_from)
+        self._records.add(records)
 
     def tick(self) -> None:
         """Commit an incomplete group whose time has come; to be called a few times a second."""

@@ -23,16 +23,13 @@ BACKLOG = 4  # groups
 
 
 class GroupCommit(Generic[Row]):
-    """Collects records and commits them in groups through `write`, after `before_commit`.
+    """Collects records and commits them in groups through `write`, which runs in the committing thread.
 
-    `before_commit` makes the files durable that the records speak of; it runs in the committing thread, after the
-    group was taken out of the buffer and without the buffer lock. Once `before_commit` or `write` has raised, the
-    records of that group are lost (their pictures are pending) and every later call raises `ManifestTrouble` with the
-    first error's text.
+    Once `write` has raised, the records of that group are lost (their pictures are pending) and every later call raises
+    `ManifestTrouble` with the first error's text.
     """
 
-    def __init__(self, write: Callable[[Sequence[Row]], None], before_commit: Callable[[], None]) -> None:
-        self.before_commit = before_commit
+    def __init__(self, write: Callable[[Sequence[Row]], None]) -> None:
         self._write = write
         self._buffer_lock = threading.Lock()
         self._commit_lock = threading.Lock()
@@ -40,13 +37,15 @@ class GroupCommit(Generic[Row]):
         self._oldest = 0.0  # when the first record of the buffer came, by the monotonic clock
         self._broken: BaseException | None = None
 
-    def add(self, record: Row) -> None:
-        """Take `record`; durable when its group is full, after half a second (if `tick` is called), or at `flush`."""
+    def add(self, records: Sequence[Row]) -> None:
+        """Take `records`; durable when there is a group of them, after half a second (if `tick` is called), or at
+        `flush`. However many come at once, they share a commit.
+        """
         with self._buffer_lock:
             self._refuse_if_broken()
             if not self._buffer:
                 self._oldest = time.monotonic()
-            self._buffer.append(record)
+            self._buffer.extend(records)
             waiting = len(self._buffer)
         if waiting >= GROUP:
             self._commit(wait=-1.0 if waiting >= GROUP * BACKLOG else 0.0)
@@ -93,7 +92,6 @@ class GroupCommit(Generic[Row]):
 
     def _make_durable(self, group: Sequence[Row]) -> None:
         try:
-            self.before_commit()
             self._write(group)
         except BaseException as error:
             self._broken = error

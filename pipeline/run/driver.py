@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 
@@ -167,7 +167,7 @@ class Driver:
         for decision in decisions:
             if isinstance(decision, Record):
                 self._check()
-                self._record(decision)
+                self._record([decision])
                 continue
             if not self._pace.fits(decision.stat.size):
                 continue
@@ -183,23 +183,31 @@ class Driver:
 
     def _take(self) -> None:
         """Record the outcomes of batches that have come to their end."""
-        for outcome in self._lane.take() if self._lane is not None else ():
+        outcomes = self._lane.take() if self._lane is not None else []
+        for outcome in outcomes:
             if outcome.folders:
                 self._manifest.orphans.add_folders(outcome.folders)
-            for record in outcome.records:
-                self._record(record, carried=True)
-                self._batching.took(record)
             for left in outcome.left:
                 (self._twice if left.child_died else self._left).append(left.job)
             self._unanswered = 0 if outcome.reads else self._unanswered + outcome.unanswered
+        records = [record for outcome in outcomes for record in outcome.records]
+        for record in records:
+            self._batching.took(record)
+        self._record(records, carried=True)
 
-    def _record(self, record: Record, *, carried: bool = False) -> None:
-        unclaimed = [one.target for one in record.renditions if one.error and one.error.kind == ErrorKind.NOT_OURS]
-        if unclaimed:  # a file appeared after its path was claimed: the claim was wrong
+    def _record(self, records: Sequence[Record], *, carried: bool = False) -> None:
+        unclaimed = [
+            one.target
+            for record in records
+            for one in record.renditions
+            if one.error and one.error.kind == ErrorKind.NOT_OURS
+        ]
+        if unclaimed:  # files appeared after their paths were claimed: the claims were wrong
             self._manifest.release(unclaimed)
-        known = told_before(self._manifest, record, self.failure_key)
-        self._manifest.add(record)
-        self._tally.add(record, known, carried=carried)
+        known = [told_before(self._manifest, record, self.failure_key) for record in records]
+        self._manifest.add(*records)
+        for record, names in zip(records, known, strict=True):
+            self._tally.add(record, names, carried=carried)
 
     def _glance(self) -> None:
         """A pulse, where it may be called often: the plan lists and looks up, and may take long to find a job."""

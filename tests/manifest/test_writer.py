@@ -107,11 +107,11 @@ def test_the_buffer_hands_every_record_to_exactly_one_commit() -> None:
         taken.extend(group)
         inside -= 1
 
-    commits = GroupCommit[int](write, lambda: None)
+    commits = GroupCommit[int](write)
 
     def work(number: int) -> None:
         for index in range(2000):
-            commits.add(number * 2000 + index)
+            commits.add([number * 2000 + index])
 
     _in_threads(8, work)
     commits.flush()
@@ -143,9 +143,9 @@ def test_claims_records_and_questions_of_many_threads_share_one_connection(tmp_p
 
 def test_a_group_is_committed_when_it_is_full_and_not_before() -> None:
     groups: list[int] = []
-    commits = GroupCommit[int](lambda group: groups.append(len(group)), lambda: None)
+    commits = GroupCommit[int](lambda group: groups.append(len(group)))
     for number in range(GROUP * 2 + 1):
-        commits.add(number)
+        commits.add([number])
     assert groups == [GROUP, GROUP]
     commits.flush()
     assert groups == [GROUP, GROUP, 1]
@@ -155,10 +155,10 @@ def test_an_incomplete_group_is_committed_by_tick_when_its_time_has_come(monkeyp
     now = 100.0
     monkeypatch.setattr("pipeline.manifest.writer.time.monotonic", lambda: now)
     groups: list[int] = []
-    commits = GroupCommit[int](lambda group: groups.append(len(group)), lambda: None)
-    commits.add(1)
+    commits = GroupCommit[int](lambda group: groups.append(len(group)))
+    commits.add([1])
     now += writer.SECONDS - 0.01
-    commits.add(2)
+    commits.add([2])
     commits.tick()
     assert groups == []
     now += 0.01
@@ -175,19 +175,19 @@ def test_workers_go_on_while_another_waits_for_the_disk_but_not_without_end() ->
         assert go_on.wait(30)
         groups.append(list(group))
 
-    commits = GroupCommit[int](write, lambda: None)
+    commits = GroupCommit[int](write)
 
     def fill_a_group() -> None:
         for number in range(GROUP):
-            commits.add(number)
+            commits.add([number])
 
     first = threading.Thread(target=fill_a_group)
     first.start()
     assert in_commit.wait(30)
     for number in range(GROUP, GROUP * (BACKLOG + 1) - 1):
-        commits.add(number)  # does not block: the test would hang here
+        commits.add([number])  # does not block: the test would hang here
     assert commits.flush(wait=0.01) is False
-    last = threading.Thread(target=commits.add, args=(GROUP * (BACKLOG + 1) - 1,))
+    last = threading.Thread(target=commits.add, args=([GROUP * (BACKLOG + 1) - 1],))
     last.start()
     last.join(0.05)
     assert last.is_alive(), "the backlog has no bound"
@@ -197,25 +197,23 @@ def test_workers_go_on_while_another_waits_for_the_disk_but_not_without_end() ->
     assert [number for group in groups for number in group] == list(range(GROUP * (BACKLOG + 1)))
 
 
-def test_the_disk_is_synced_after_the_last_record_of_a_group_and_before_its_commit() -> None:
-    events: list[str] = []
-    commits = GroupCommit[str](lambda group: events.append(f"commit {','.join(group)}"), lambda: events.append("sync"))
-    commits.add("a")
-    commits.add("b")
-    commits.flush()
-    assert events == ["sync", "commit a,b"]
+def test_records_that_come_at_once_share_a_commit() -> None:
+    groups: list[list[int]] = []
+    commits = GroupCommit[int](lambda group: groups.append(list(group)))
+    commits.add(range(3 * GROUP))
+    assert groups == [list(range(3 * GROUP))]
 
 
-def test_a_record_added_while_the_disk_is_synced_waits_for_the_next_group() -> None:
+def test_a_record_added_while_a_group_is_written_waits_for_the_next() -> None:
     groups: list[list[str]] = []
-    commits = GroupCommit[str](lambda group: groups.append(list(group)), lambda: None)
 
-    def sync() -> None:
+    def write(group: Sequence[str]) -> None:
         if not groups:
             commits.put(["late"])
+        groups.append(list(group))
 
-    commits.before_commit = sync
-    commits.add("early")
+    commits = GroupCommit[str](write)
+    commits.add(["early"])
     commits.flush()
     assert groups == [["early"]]
     commits.flush()
@@ -223,20 +221,17 @@ def test_a_record_added_while_the_disk_is_synced_waits_for_the_next_group() -> N
 
 
 @pytest.mark.parametrize("error", [TargetTrouble("/target: no space left"), OSError(5, "Input/output error")])
-def test_nothing_is_committed_when_the_disk_could_not_be_synced_and_nothing_more_is_taken(error: Exception) -> None:
-    groups: list[object] = []
-
-    def sync() -> None:
+def test_nothing_more_is_taken_after_a_commit_that_failed(error: Exception) -> None:
+    def write(group: Sequence[int]) -> None:
         raise error
 
-    commits = GroupCommit[int](groups.append, sync)
-    commits.add(1)
+    commits = GroupCommit[int](write)
+    commits.add([1])
     with pytest.raises(type(error)):
         commits.flush()
-    for call in (lambda: commits.add(2), commits.flush, lambda: commits.put([3])):
+    for call in (lambda: commits.add([2]), commits.flush, lambda: commits.put([3])):
         with pytest.raises(ManifestTrouble, match="takes no more records after: .*(no space|Input/output)"):
             call()
-    assert groups == []
     assert commits.broken
 
 
@@ -266,11 +261,10 @@ from pathlib import Path
 from tests.manifest.builders import opened, record, start
 manifest = opened(Path(sys.argv[1]))
 manifest.begin_run(start())
-def sync():
-    print("sync", flush=True)
-manifest.set_before_commit(sync)
 for number in range(20_000):
     manifest.add(record(f"{number:07d}.jpg"))
+    if number % 50 == 49:
+        print("group", flush=True)
 """
 
 
@@ -282,15 +276,15 @@ def test_a_kill_in_mid_write_leaves_whole_groups(tmp_path: Path, seed: int) -> N
         assert child.stdout is not None
         groups = random.Random(seed).randrange(2, 60)
         for _ in range(groups):
-            assert child.stdout.readline() == "sync\n"
+            assert child.stdout.readline() == "group\n"
         os.kill(child.pid, signal.SIGKILL)
-        synced = groups + child.stdout.read().count("sync\n")
+        committed = groups + child.stdout.read().count("group\n")
     with Manifest.open(tmp_path / "manifest.sqlite", owner=OWNER) as manifest:
         assert manifest.warning == ""
         (run,) = manifest.runs()
         assert (run.ended, run.status) == (None, None), "a run without an end died"
         known = manifest.known("")
-    assert groups - 1 <= len(known) / GROUP <= synced
+    assert committed <= len(known) / GROUP <= committed + 1
     assert len(known) % GROUP == 0
     assert list(known) == [f"{number:07d}.jpg" for number in range(len(known))]
 
