@@ -132,7 +132,7 @@ def _families(size: tuple[int, int]) -> Iterator[Case]:
     for spec in (webp, replace(webp, lossless=True)):
         name = f"RGBA {size[0]}x{size[1]} to webp{' lossless' * spec.lossless}"
         yield Case(name, _still("PNG", "RGBA", size), (spec,))
-    width, height = size[0] // 2, size[1] // 2  # 6 Mpx of noise take it 100 s
+    width, height = size[0] // 4, size[1] // 4  # 6 Mpx of noise take it 100 s
     slow = replace(webp, width=width, effort=6)
     yield Case(f"RGBA {width}x{height} to webp slowly", _still("PNG", "RGBA", (width, height)), (slow,))
 

@@ -24,7 +24,7 @@ LARGE = [
     "RGBA 3000x2000 family by pillow: 10 % only",
     "RGB 3000x2000 family by auto: with steps",
     "RGBA 3000x2000 to webp",
-    "RGBA 1500x1000 to webp slowly",
+    "RGBA 750x500 to webp slowly",
 ]
 MANY_FRAMES = ["WEBP of 60 frames to png", "WEBP of 60 frames to gif", "WEBP of 60 frames to webp"]
 CASES = {case.name: case for case in (*cases(quick=True), *cases(quick=False))}
