@@ -35,6 +35,8 @@ class Life:
     @property
     def rest(self) -> tuple[Planned, ...]:
         """What is to be rendered."""
+        if not self.copies:
+            return self.planned
         return tuple(one for one in self.planned if one.spec.name not in self.copies)
 
 

@@ -191,10 +191,11 @@ class Line:
         """Copy what there is of equal content, all files together; those of which something is still to be made."""
         with ExitStack() as opened:
             found = [self._models(life, opened) for life in lives]
-            stored = iter(store(self._target, [model for models in found for model in models], token))
-            for life, models in zip(lives, found, strict=True):
-                copies = itertools.islice(stored, len(models))
-                life.copies |= {one.name: one for one in copies if one.error is None}
+            if models := [model for of_one in found for model in of_one]:
+                stored = iter(store(self._target, models, token))
+                for life, of_one in zip(lives, found, strict=True):
+                    copies = itertools.islice(stored, len(of_one))
+                    life.copies |= {one.name: one for one in copies if one.error is None}
         going = []
         for life in lives:
             with ends.of(life.job, life):

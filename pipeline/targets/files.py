@@ -21,7 +21,7 @@ from pipeline.targets.output import Output
 from pipeline.targets.target import ToWrite
 from pipeline.targets.trouble import judged, trouble
 
-TOGETHER = 32  # files that are open at a time in one thread: those of a handful of small pictures
+TOGETHER = 32  # files that are open at a time in one thread: those of a batch
 _UNSYNCED = 200  # folders whose names wait for a sync, each with an open descriptor; more are synced at once
 _PERMISSION = frozenset({errno.EACCES, errno.EPERM})
 

@@ -203,7 +203,7 @@ def test_one_failed_rendition_keeps_nobody_from_making_the_others(
     assert [one.failure.rendition for one in failures(world.config)] == ["small"]
 
 
-MANY = 300  # more than what is in hand when the last bad picture is met: some handfuls of small ones
+MANY = 300  # more than what is in hand when the last bad picture is met: some batches of small ones
 
 
 @pytest.mark.parametrize(("stop_after", "bad", "stops"), [("5 %", 6, True), ("30 %", 6, False), ("3", 3, True)])
