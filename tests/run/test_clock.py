@@ -106,12 +106,12 @@ def test_nothing_is_pruned_while_work_is_left(world: World, monkeypatch: pytest.
 
 @pytest.mark.parametrize("where", ["command", "config"])
 def test_the_limit_can_stand_in_the_config_and_on_the_command_line(world: World, where: str) -> None:
-    world.fill(2)
-    options = ["--max-runtime", "0.001s"] if where == "command" else []
+    world.fill(60)  # more than can be done while the children start
+    options = ["--max-runtime", "0.1s"] if where == "command" else []
     if where == "config":
-        world.configure(world.text + "max_runtime: 0.001s\n")
+        world.configure(world.text + "max_runtime: 0.1s\n")
     done = world.command("run", str(world.config_path), *options)
     assert done.returncode == ExitStatus.TIME_UP
     assert done.stderr.endswith("out of time, the next run goes on from here\n")
-    for wrong in ("--max-runtime=5", "--until=24:00", "--until=6"):
+    for wrong in ("--max-runtime=0.05", "--until=24:00", "--until=6"):
         assert world.command("run", str(world.config_path), wrong).returncode == ExitStatus.USAGE

@@ -9,6 +9,7 @@ from __future__ import annotations
 import resource
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from pipeline.manifest.claims import Claim
 from pipeline.manifest.runs import RunStart
 from pipeline.manifest.store import Manifest
 from pipeline.model import Job
-from pipeline.run.batch import Batching
+from pipeline.run.batch import Batch, Batching
 from pipeline.run.clock import Pace
 from pipeline.run.lane import Control, Lane
 from pipeline.run.line import Terms
@@ -117,9 +118,10 @@ class Bench:
         if hires:
             workers = replace(workers, threads=max(workers.threads, self._hired.get(workers.processes, 0)))
         batching = Batching(len(self._config.specs))
+        left: deque[Job] = deque()  # to be carried alone
 
         def look() -> None:
-            _take(lane, rooms, batching)
+            _take(lane, rooms, batching, left)
             manifest.tick()
             ends.pulse()
             if time.perf_counter() - began > ends.seconds:
@@ -134,7 +136,13 @@ class Bench:
                 for some in _claimed(jobs, manifest):
                     for batch in batching.batches(some, lane.threads):
                         lane.put(batch)
-            _take(lane, rooms, batching)
+                        while left:
+                            lane.put(Batch((left.popleft(),)))
+                lane.drain()
+                _take(lane, rooms, batching, left)
+                for job in left:
+                    lane.put(Batch((job,)))
+            _take(lane, rooms, batching, left)
             manifest.flush()
             notes.last = time.perf_counter()
             whole = True
@@ -158,14 +166,17 @@ class Bench:
         )
 
 
-def _take(lane: Lane, rooms: _Rooms, batching: Batching) -> None:
+def _take(lane: Lane, rooms: _Rooms, batching: Batching, left: deque[Job]) -> None:
     for outcome in lane.take():
         for record in outcome.records:
             rooms.manifest.add(record)
             rooms.notes.take(record)
             batching.took(record)
-        for left in outcome.left:  # a trial measures what goes smoothly
-            rooms.notes.lose(left.job)
+        for one in outcome.left:
+            if one.child_died:  # a trial measures what goes smoothly
+                rooms.notes.lose(one.job)
+            else:
+                left.append(one.job)
 
 
 def _claimed(jobs: Sequence[Job], manifest: Manifest) -> Iterator[Sequence[Job]]:
