@@ -23,7 +23,7 @@ from pipeline.workers.token import TICK, Token
 LookUp = Callable[[bytes, Collection[str]], Sequence[Record]]
 """By content and recipes: the records that earlier runs left; see `manifest.made`."""
 
-_REMEMBERED = 512  # records of this run; the manifest holds a record some hundred records after it was given it
+_REMEMBERED = 1024  # records of this run; the manifest holds a record some hundred records later
 _ANIMATED = ("gif", "png", "webp", "avif")  # whose frames all count to the limits; see `render.header`
 
 
@@ -78,15 +78,15 @@ class Alike:
         if ended is not None:
             ended.set()
 
-    def known(self, content: bytes, recipes: Collection[str]) -> tuple[Record, ...]:
+    def known(self, content: bytes, recipes: Collection[str], *, again: bool = False) -> tuple[Record, ...]:
         """Records of this content that hold these recipes, as far as there are any: that of this run where it has them
         all, else also those of the manifest, in the order of the sources, which it takes a while to look up. Each
-        within the limits: what would be refused today is not there.
+        within the limits: what would be refused today is not there. `again`: only this run may know more by now.
         """
         with self._lock:
             mine = self._of_this_run.get(content)
         records = [_whole(mine)] if mine else []
-        if not mine or not {one.recipe for one in records[0].renditions}.issuperset(recipes):
+        if not again and (not mine or not {one.recipe for one in records[0].renditions}.issuperset(recipes)):
             records += self._look_up(content, recipes)
         return tuple(one for one in records if one.header is not None and _within(self._limits, one.header))
 

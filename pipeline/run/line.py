@@ -24,6 +24,7 @@ from pipeline.model import (
     Reason,
     Record,
     RenderAnswer,
+    Rendered,
     RenderTask,
     Spec,
     Status,
@@ -84,7 +85,7 @@ class Line:
             with self._budget.for_work(token) as room:
                 made = self._rendered(lives, room, kept, token, ends)
                 self._written(made, room, token, ends)
-            ends.left += [Left(life.job) for life in self._copied(equal, token, ends)]
+            ends.left += [Left(life.job) for life in self._copied(equal, token, ends, again=True)]
             token.check()
         return Outcome(tuple(ends.records), tuple(ends.left), ends.reads)
 
@@ -172,7 +173,7 @@ class Line:
         going: list[Life] = []
         equal: list[Life] = []
         mine: set[bytes] = set()
-        for life in lives if alone else self._copied(lives, token, ends):
+        for life in lives if alone else self._copied(lives, token, ends, again=False):
             with ends.of(life.job, life):
                 if life.content in mine:
                     equal.append(life)
@@ -185,12 +186,15 @@ class Line:
                     raise Apart
                 mine.add(life.content)
                 going.append(life)
-        return self._copied(going, token, ends), equal  # another thread may have made it before this one's turn came
+        # Looked up again after the turn has come: another thread may have made it meanwhile.
+        return self._copied(going, token, ends, again=not alone), equal
 
-    def _copied(self, lives: Sequence[Life], token: Token, ends: Ends) -> list[Life]:
-        """Copy what there is of equal content, all files together; those of which something is still to be made."""
+    def _copied(self, lives: Sequence[Life], token: Token, ends: Ends, *, again: bool) -> list[Life]:
+        """Copy what there is of equal content, all files together; those of which something is still to be made.
+        `again`: it was looked up before.
+        """
         with ExitStack() as opened:
-            found = [self._models(life, opened) for life in lives]
+            found = [self._models(life, opened, again=again) for life in lives]
             if models := [model for of_one in found for model in of_one]:
                 stored = iter(store(self._target, models, token))
                 for life, of_one in zip(lives, found, strict=True):
@@ -206,16 +210,17 @@ class Line:
                 going.append(life)
         return going
 
-    def _models(self, life: Life, opened: ExitStack) -> list[ToStore]:
+    def _models(self, life: Life, opened: ExitStack, *, again: bool) -> list[ToStore]:
         """What can be copied for a picture, as it seems; open until `opened` is closed."""
-        life.known = self._known(life)
-        return self._alike.models(life.rest, life.known, opened)
+        found = self._known(life, again=again)
+        life.known = found or life.known
+        return self._alike.models(life.rest, found, opened)
 
-    def _known(self, life: Life) -> tuple[Record, ...]:
+    def _known(self, life: Life, *, again: bool) -> tuple[Record, ...]:
         """Records of the same content that have all that is wanted of a source; none where all is to be made anew."""
         if any(one.reason is Reason.FORCED for one in life.planned):
             return ()
-        known = self._alike.known(life.content, {one.recipe for one in life.planned})
+        known = self._alike.known(life.content, {one.recipe for one in life.planned}, again=again)
         return tuple(one for one in known if not self._terms.placeholder or one.color is not None)
 
     # -- bytes -> child -> renditions
@@ -305,8 +310,8 @@ class Line:
 
     def _written(self, made: Sequence[tuple[Life, Made]], room: Room, token: Token, ends: Ends) -> None:
         """Write the files of all pictures together: one wait for the disk serves them all."""
-        descriptors = [descriptor for _, one in made for descriptor in one.descriptors]
-        room.shrink(sum(os.fstat(descriptor).st_size for descriptor in descriptors))
+        rendered = [one for _, each in made for one in each.answer.renditions if isinstance(one, Rendered)]
+        room.shrink(sum(one.size for one in rendered))
         records = delivered(self._target, [one for _, one in made], token)
         for (life, _), record in zip(made, records, strict=True):
             self._libraries = record.libraries

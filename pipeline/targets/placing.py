@@ -33,6 +33,8 @@ def copy(descriptor: int, output: int) -> tuple[int, bytes]:
         digest.update(chunk)
         write(output, chunk)
         size += len(chunk)
+        if len(chunk) < CHUNK:  # a regular file has no more then: the read that would bring nothing is spared
+            break
     return size, digest.digest()
 
 

@@ -11,8 +11,8 @@ from PIL import Image, ImageOps
 def square(path: Path, target: Path, side: int, options: dict[str, bool]) -> None:
     """One picture."""
     with Image.open(path) as image:
-        cut = ImageOps.fit(image.convert("RGB"), (side, side), Image.Resampling.LANCZOS)
-        cut.save(target / (path.stem + ".jpg"), quality=80, **options)
+        cut = ImageOps.fit(image, (side, side), Image.Resampling.LANCZOS)
+        cut.convert("RGB").save(target / (path.stem + ".jpg"), quality=80, **options)
 
 
 if __name__ == "__main__":
