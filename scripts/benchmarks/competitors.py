@@ -71,6 +71,10 @@ def _pipeline(work: Work) -> Command:
     return Command((*PIPELINE, "run", str(work.config), "-q", *work.options))
 
 
+def _driver(work: Work) -> Command:
+    return Command((sys.executable, "-I", "-m", "scripts.benchmarks.driver", str(work.config)), writes=False)
+
+
 def _pillow(work: Work) -> Command:
     """The ten lines, told to write the same kind of file."""
     if work.family:
@@ -184,4 +188,5 @@ ALL: Mapping[str, Ask] = {
     "ten-lines-pool": _ten_lines_pool,
     "plain-loop": _plain_loop,
     "find": _find,
+    "driver": _driver,
 }

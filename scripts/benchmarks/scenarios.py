@@ -62,11 +62,12 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     "dataset": Scenario("JPEGs of 500x375 to 256x256 cover", ("pipeline", "ten-lines-pool"), (256,), 2_400, "dataset"),
     "tiny": Scenario("PNGs of 64 px to JPEG of 48 px", ("pipeline", "plain-loop"), (48,), 2_000, "tiny"),
+    "driver": Scenario("PNGs that nobody carries: the driver's part", ("driver",), (48,), 20_000, "tiny"),
     "nothing-to-do": Scenario("unchanged PNGs", ("pipeline", "find"), (48,), 10_000, "tiny", again=True),
 }
 DEFAULT = ("startup", "300", "1200", "family")
 NAMES = ("startup", "scaling", "waiting", *SCENARIOS)
-SMOKE = ("startup", "scaling", "300", "family", "dataset", "tiny", "nothing-to-do")
+SMOKE = ("startup", "scaling", "300", "family", "dataset", "tiny", "driver", "nothing-to-do")
 
 
 def measure(name: str, setup: Setup) -> Result:
