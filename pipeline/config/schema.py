@@ -113,7 +113,7 @@ class Workers(Section):
         "Pictures are rendered in that many children; 0: in the I/O threads, without limits.",
     )
     queue: Annotated[int, Whole(1, 65_536)] = field_of(
-        WorkerSettings, "queue", "Jobs that may wait between the scan and the threads."
+        WorkerSettings, "queue", "Batches of jobs that may wait between the scan and the threads."
     )
     memory: Annotated[int | None, Amount(BYTES, LIKE_BYTES, 2**24, 2**50, auto=True)] = field_of(
         WorkerSettings, "memory", "For all pictures in flight together."

@@ -87,7 +87,7 @@ def _made(planned: Planned, job: Job) -> RenditionRecord:
 
 def main(config: Path) -> None:
     """One run of `config` with a lane that does nothing."""
-    with patch.object(driver, "Lane", Nothing), patch.object(driver, "renderers", nullcontext):
+    with patch.object(driver, "Lane", Nothing), patch.object(driver, "renderers", lambda *_: nullcontext()):
         run(load(config), RunOptions())
 
 
