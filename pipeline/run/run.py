@@ -23,13 +23,12 @@ from pipeline.manifest.store import Manifest
 from pipeline.run import clock
 from pipeline.run.driver import Driver
 from pipeline.run.locking import held
-from pipeline.run.options import Begun, Progress, RunOptions, Workers, workers
+from pipeline.run.options import Begun, Progress, RunOptions, Workers
 from pipeline.run.ownership import check_rival
 from pipeline.run.stop import Stop, on_signals
 from pipeline.run.tally import Summary
 from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
-from pipeline.workers import memory
 from pipeline.workers.nursery import Nursery
 
 _CLEAN = (ExitStatus.OK, ExitStatus.FAILED)
@@ -56,7 +55,7 @@ def run(
     limits = (options.max_runtime or config.max_runtime, options.until or config.until)
     stop = Stop(clock.deadline(*limits))
     identity = uuid.uuid4().hex
-    source = LocalSource(config.source, memory.for_buffers(workers(config, options).memory))
+    source = LocalSource(config.source)
     source.check()  # a source that is not there is told before anything is made
     make_parents(config)
     target = LocalTarget(config.target, identity)

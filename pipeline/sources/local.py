@@ -15,8 +15,6 @@ from pipeline.errors import ConfigError, ErrorKind, PictureError, SourceTrouble
 from pipeline.folder import Descriptor
 from pipeline.model import Limits, Stat
 from pipeline.sources import exclusion, magic, reading, sidecar
-from pipeline.sources.buffers import Buffers
-from pipeline.sources.copying import begun
 from pipeline.sources.descent import Descent
 from pipeline.sources.fingerprint import check_same, fingerprint, settled
 from pipeline.sources.globs import Globs
@@ -24,7 +22,7 @@ from pipeline.sources.links import Links
 from pipeline.sources.marks import NO_FILE, Mark, marks
 from pipeline.sources.source import Folder, Grown, Picture, Unsupported, Vanished
 from pipeline.sources.walk import Walk
-from pipeline.workers import memory
+from pipeline.workers.exchange import Held
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE})  # ENXIO: a socket, by now
 
@@ -32,14 +30,12 @@ _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.
 class LocalSource:
     """The files below one folder; a `Source`. The folder is opened at the first call and stays open."""
 
-    def __init__(self, settings: SourceSettings, kept: int = memory.BUFFERS) -> None:
-        """`kept`: bytes of memory for pictures that it may hold on to."""
+    def __init__(self, settings: SourceSettings) -> None:
         self._settings = settings
         self._include = Globs(settings.include)
         self._exclude = Globs(settings.exclude)
         self._unfinished = exclusion.unfinished(settings.include)
         self._opened: Descent | None = None
-        self._buffers = Buffers(kept)
         self._follow = bool(settings.follow_symlinks)
         self._links: Links | None = None  # how far they are followed
         follow = 0 if self._follow else os.O_NOFOLLOW
@@ -235,33 +231,31 @@ class LocalSource:
         self, source: str, descriptor: int, found: os.stat_result, listed: Stat, limits: Limits, began: float
     ) -> Picture | None:
         """The picture, or None when it changed while it was read. Its kind and size are judged before it is copied."""
-        copying = begun(self._buffers, descriptor, found.st_size)
-        head, room = copying.head(magic.HEAD), max(listed.size, reading.CHUNK)
+        chunk, room = reading.read(descriptor, reading.first(found.st_size)), max(listed.size, reading.CHUNK)
+        head = chunk[: magic.HEAD]
+        kind = _kind(source, head, found, listed)
+        if found.st_size > limits.file_size:
+            raise reading.too_many_bytes(found.st_size, limits.file_size)
+        if found.st_size > room:
+            raise Grown(found.st_size)
         try:
-            kind = _kind(source, head, found, listed)
-            if found.st_size > limits.file_size:
-                raise reading.too_many_bytes(found.st_size, limits.file_size)
-            if found.st_size > room:
-                raise Grown(found.st_size)
-        except BaseException:
-            copying.drop()
-            raise
-        try:
-            held, sha256, let_go = copying.rest(min(room, limits.file_size))
+            copied = reading.copy(descriptor, chunk, min(room, limits.file_size), found.st_size)
         except PictureError as error:
             if error.kind is ErrorKind.TOO_MANY_BYTES and room < limits.file_size:
                 return None  # it grows
             raise
         stat = fingerprint(found)
+        held = Held(copied.descriptor, copied.size)
+        picture = Picture(held, copied.sha256, stat, head, kind, time.perf_counter() - began)
         try:
-            same = held.size == stat.size and stat.same_content(fingerprint(os.fstat(descriptor)))
+            same = copied.size == stat.size and stat.same_content(fingerprint(os.fstat(descriptor)))
         except BaseException:
-            let_go()
+            picture.let_go()
             raise
         if not same:
-            let_go()
+            picture.let_go()
             return None
-        return Picture(held, sha256, stat, head, kind, time.perf_counter() - began, let_go)
+        return picture
 
 
 def _kind(source: str, head: bytes, found: os.stat_result, listed: Stat) -> str:

@@ -28,29 +28,38 @@ class Copied:
     size: int
 
 
-def copy(descriptor: int, head: bytes, limit: int) -> Copied:
+def copy(descriptor: int, head: bytes, limit: int, expected: int | None = None) -> Copied:
     """Copy `head`, which was read already, and the rest of `descriptor` into sealed memory.
 
-    Raises `PictureError` (unreadable; too many bytes, when there are more than `limit`) and `SourceTrouble` when this
-    process has no descriptors or memory left, which is no fault of the picture.
+    `expected`: bytes that the file is said to have. A read that asked for more and brought just so many was the last
+    one, as may be that of `head`, which asked for `first(expected)`. Raises `PictureError` (unreadable; too many bytes,
+    when there are more than `limit`) and `SourceTrouble` when this process has no descriptors or memory left, which is
+    no fault of the picture.
     """
     held = memory_file()
     try:
         digest = hashlib.sha256()  # lets go of the GIL for each chunk
         size = 0
-        chunk = head
+        chunk, asked = head, first(expected)
         while chunk:
             size += len(chunk)
             if size > limit:
                 raise too_many_bytes(size, limit)
             digest.update(chunk)
             _write(held, chunk)
-            chunk = read(descriptor, CHUNK)
+            if size == expected and len(chunk) < asked:
+                break
+            chunk, asked = read(descriptor, CHUNK), CHUNK
         sealed.seal(held)
         return Copied(held, digest.digest(), size)
     except BaseException:
         os.close(held)
         raise
+
+
+def first(expected: int | None) -> int:
+    """How many bytes to ask for first of a file that is said to have so many: one more, up to a chunk."""
+    return CHUNK if expected is None else min(expected + 1, CHUNK)
 
 
 def too_many_bytes(size: int, limit: int) -> PictureError:
@@ -62,14 +71,6 @@ def read(descriptor: int, size: int) -> bytes:
     """`os.read`, with a failure as `PictureError`."""
     try:
         return os.read(descriptor, size)
-    except OSError as error:
-        raise PictureError(ErrorKind.UNREADABLE, error.strerror or str(error)) from error
-
-
-def read_into(descriptor: int, room: memoryview) -> int:
-    """`os.readv` into one piece of memory, with a failure as `PictureError`; how many bytes came."""
-    try:
-        return os.readv(descriptor, (room,))
     except OSError as error:
         raise PictureError(ErrorKind.UNREADABLE, error.strerror or str(error)) from error
 

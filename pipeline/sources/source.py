@@ -7,7 +7,7 @@ A source says three things: what it holds (`folders`), how each thing is without
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -109,7 +109,6 @@ class Picture:
     head: bytes  # the first 64 bytes
     format: str  # as the first bytes have it: `magic.sniff`
     seconds: float  # wall time of opening, reading and hashing
-    let_go: Callable[[], None]  # of what is held
     sidecar: bytes | None = None  # the text of the file beside it, where it was listed with one
 
     @property
@@ -124,6 +123,10 @@ class Picture:
 
     def __enter__(self) -> Picture:
         return self
+
+    def let_go(self) -> None:
+        """Close what is held."""
+        os.close(self.held.descriptor)
 
     def __exit__(self, *_: object) -> None:
         self.let_go()

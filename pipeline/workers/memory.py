@@ -15,8 +15,7 @@ _SHARE = 0.6  # of what there is: the rest is for the page cache and for whateve
 _OURS = 96 * 2**20  # bytes of this process: interpreter, plan, manifest
 _CHILD = 48 * 2**20  # bytes of a child that waits, beside what it keeps
 KEPT = 96 * 2**20  # bytes: what photographs made smaller to 1200 px took at the most was 82 (72 of 3 to 16 Mpx)
-BUFFERS = 64 * 2**20  # bytes: the sources of eight large photographs in flight
-_KEPT_SHARE = 1 / 16  # of all, at the most, for what all children keep, and as much for sources
+_KEPT_SHARE = 1 / 16  # of all, at the most, for what all children keep
 _LEAST = 0.25  # of all: what pictures get however little that is; the biggest then runs alone
 
 
@@ -28,11 +27,6 @@ def for_pictures(total: int, processes: int) -> int:
 def kept(total: int, processes: int) -> int:
     """Bytes that each child may keep between two pictures: to get them anew from the kernel takes longer."""
     return min(KEPT, int(total * _KEPT_SHARE / max(1, processes)))
-
-
-def for_buffers(total: int) -> int:
-    """Bytes that memory for sources may hold on to between two pictures, all of it together."""
-    return min(BUFFERS, int(total * _KEPT_SHARE))
 
 
 def available(root: Path = cgroup.ROOT, own: Path = cgroup.SELF) -> int:

@@ -273,16 +273,16 @@ def test_a_picture_that_does_not_stop_changing_fails_and_is_made_once_it_rests(
 ) -> None:
     world.put("a.jpg")
     growing = world.put("b.jpg")
-    really = reading.read_into
+    really = reading.read
 
-    def read_into(descriptor: int, room: memoryview) -> int:
-        size = really(descriptor, room)
+    def read(descriptor: int, size: int) -> bytes:
+        chunk = really(descriptor, size)
         if os.path.samestat(os.fstat(descriptor), growing.stat()):
             with growing.open("ab") as file:
                 file.write(b"more")
-        return size
+        return chunk
 
-    monkeypatch.setattr(reading, "read_into", read_into)
+    monkeypatch.setattr(reading, "read", read)
     world.configure(world.text + "limits: {file_size: 100 kB}\n")
     summary = world.run()
     assert (summary.status, summary.pictures) == (ExitStatus.FAILED, {"done": 1, "failed": 1})

@@ -16,7 +16,6 @@ from pipeline.config.settings import SourceSettings
 from pipeline.errors import ErrorKind, PictureError, SourceTrouble
 from pipeline.model import Limits, Stat
 from pipeline.sources import descent, reading
-from pipeline.sources.buffers import Buffer, Buffers
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Grown, Picture, Unsupported, Vanished
 
@@ -25,14 +24,6 @@ JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(range(256)) * 20
 
 def content(picture: Picture) -> bytes:
     return os.pread(picture.held.descriptor, picture.held.size, 0)
-
-
-@pytest.fixture(params=["a buffer", "a file of its own"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What pictures are copied into: the tests that ask for it hold for both."""
-    if request.param != "a buffer":
-        monkeypatch.setattr(Buffers, "lend", lambda self: None)
-    return str(request.param)
 
 
 @pytest.fixture
@@ -53,7 +44,7 @@ def local(root: Path, **settings: object) -> LocalSource:
     return LocalSource(SourceSettings(root, **settings))  # type: ignore[arg-type]
 
 
-def test_a_picture_holds_the_bytes_their_hash_and_the_stat_of_that_very_file(root: Path, way: str) -> None:
+def test_a_picture_holds_the_bytes_their_hash_and_the_stat_of_that_very_file(root: Path) -> None:
     source = local(root)
     with source.read("a/x.jpg", at(source), Limits()) as picture:
         assert content(picture) == JPEG
@@ -61,13 +52,12 @@ def test_a_picture_holds_the_bytes_their_hash_and_the_stat_of_that_very_file(roo
         assert (picture.size, picture.head, picture.format) == (len(JPEG), JPEG[:64], "jpeg")
         assert picture.stat == at(source)
         descriptor = picture.held.descriptor
-    if way != "a buffer":  # which is kept for the next one
-        with pytest.raises(OSError, match="Bad file descriptor"):
-            os.fstat(descriptor)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
 
 
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="memfds are Linux's")
-def test_nobody_can_change_a_picture_once_it_is_read(root: Path, way: str) -> None:
+def test_nobody_can_change_a_picture_once_it_is_read(root: Path) -> None:
     source = local(root)
     with source.read("a/x.jpg", at(source), Limits()) as picture:
         descriptor = picture.held.descriptor
@@ -82,7 +72,7 @@ def test_nobody_can_change_a_picture_once_it_is_read(root: Path, way: str) -> No
                 change()
 
 
-def test_a_picture_of_several_chunks_is_whole(root: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_of_several_chunks_is_whole(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "CHUNK", 1000)
     source = local(root)
     with source.read("a/x.jpg", at(source), Limits()) as picture:
@@ -230,33 +220,22 @@ def test_a_link_out_of_the_source_that_took_a_pictures_place_is_not_read(
 
 
 def change_while_reading(monkeypatch: pytest.MonkeyPatch, path: Path, times: int) -> None:
-    really, into = reading.read, reading.read_into
+    really = reading.read
     left = [times]
-
-    def change() -> None:
-        if left[0]:
-            left[0] -= 1
-            with path.open("ab") as file:
-                file.write(b"grown")
 
     def read(descriptor: int, size: int) -> bytes:
         chunk = really(descriptor, size)
-        if not chunk:
-            change()
+        if len(chunk) < size and left[0]:  # that was its end
+            left[0] -= 1
+            with path.open("ab") as file:
+                file.write(b"grown")
         return chunk
 
-    def read_into(descriptor: int, room: memoryview) -> int:
-        size = into(descriptor, room)
-        if size < len(room):  # that was its end
-            change()
-        return size
-
     monkeypatch.setattr(reading, "read", read)
-    monkeypatch.setattr(reading, "read_into", read_into)
 
 
 def test_a_picture_that_changed_while_it_was_read_is_read_once_more(
-    root: Path, way: str, monkeypatch: pytest.MonkeyPatch
+    root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = local(root)
     stat = at(source)
@@ -266,7 +245,7 @@ def test_a_picture_that_changed_while_it_was_read_is_read_once_more(
         assert picture.stat == at(source) != stat
 
 
-def test_a_picture_that_does_not_stop_changing_fails(root: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_that_does_not_stop_changing_fails(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = local(root)
     change_while_reading(monkeypatch, root / "a/x.jpg", 2)
     with pytest.raises(PictureError) as raised:
@@ -291,18 +270,15 @@ def test_a_file_that_is_no_picture_fails_only_under_a_pictures_name(root: Path) 
         assert unsupported.value.stat == at(source, name)
 
 
-def test_a_picture_larger_than_the_limit_fails_before_it_is_copied(
-    root: Path, way: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_picture_larger_than_the_limit_fails_before_it_is_copied(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = local(root)
     monkeypatch.setattr(reading, "copy", None)
-    monkeypatch.setattr(Buffer, "complete", None)
     with pytest.raises(PictureError) as raised:
         source.read("a/x.jpg", at(source), Limits(file_size=len(JPEG) - 1))
     assert raised.value.kind is ErrorKind.TOO_MANY_BYTES
 
 
-def test_no_more_is_copied_than_was_listed_or_a_mebibyte(root: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_is_copied_than_was_listed_or_a_mebibyte(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = local(root)
     listed = at(source)
     with open(root / "a/x.jpg", "ab") as file:
@@ -314,28 +290,19 @@ def test_no_more_is_copied_than_was_listed_or_a_mebibyte(root: Path, way: str, m
     with source.read("a/x.jpg", replace(listed, size=size), Limits()) as picture:
         assert picture.size == picture.stat.size == size
 
-    copy, into = reading.copy, reading.read_into
+    copy = reading.copy
     most: list[int] = []
 
-    def grow() -> None:
+    def while_it_grows(descriptor: int, head: bytes, limit: int, expected: int) -> reading.Copied:
         with open(root / "a/x.jpg", "ab") as file:
             file.write(bytes(2**20))
-
-    def while_it_grows(descriptor: int, head: bytes, limit: int) -> reading.Copied:
-        grow()
         most.append(limit)
-        return copy(descriptor, head, limit)
-
-    def into_while_it_grows(descriptor: int, room: memoryview) -> int:
-        grow()
-        most.append(len(room))
-        return into(descriptor, room)
+        return copy(descriptor, head, limit, expected)
 
     monkeypatch.setattr(reading, "copy", while_it_grows)
-    monkeypatch.setattr(reading, "read_into", into_while_it_grows)
     with pytest.raises(Grown):
         source.read("a/x.jpg", replace(listed, size=size), Limits())
-    assert most == ([2**20, size + 1 - 2**20, 2**20] if way == "a buffer" else [size])
+    assert most == [size]
 
 
 def test_a_film_larger_than_the_limit_is_just_unsupported(root: Path) -> None:
@@ -352,9 +319,7 @@ def test_a_picture_that_grows_beyond_the_limit_while_read_fails(root: Path) -> N
 
 
 @pytest.mark.parametrize(("number", "text"), [(5, "Input/output error"), (13, "Permission denied")])
-def test_an_unreadable_picture_says_why(
-    root: Path, way: str, monkeypatch: pytest.MonkeyPatch, number: int, text: str
-) -> None:
+def test_an_unreadable_picture_says_why(root: Path, monkeypatch: pytest.MonkeyPatch, number: int, text: str) -> None:
     source = local(root)
     stat = at(source)
 
@@ -368,9 +333,7 @@ def test_an_unreadable_picture_says_why(
     assert (raised.value.kind, raised.value.detail) == (ErrorKind.UNREADABLE, text)
 
 
-def test_running_out_of_descriptors_is_not_the_pictures_fault(
-    root: Path, way: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_running_out_of_descriptors_is_not_the_pictures_fault(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = local(root)
     stat = at(source)
 
@@ -394,7 +357,7 @@ def test_a_limit_of_file_sizes_is_named(root: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def test_no_descriptor_stays_open_after_a_failure(root: Path, way: str) -> None:
+def test_no_descriptor_stays_open_after_a_failure(root: Path) -> None:
     source = local(root)
     (root / "text.jpg").write_bytes(b"hello")
     stat, other = at(source), at(source, "text.jpg")
