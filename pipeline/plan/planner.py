@@ -14,6 +14,7 @@ import os
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from pipeline.config.settings import Config, Order
 from pipeline.errors import PictureError, SourceTrouble
@@ -36,7 +37,7 @@ from pipeline.plan.survey import Survey, still_skipped, still_unsupported
 from pipeline.plan.versions import failure_key
 from pipeline.sources.globs import Globs
 from pipeline.sources.magic import has_picture_name
-from pipeline.sources.source import Folder, Source
+from pipeline.sources.source import Folder, Grown, Source, Unsupported, Vanished
 from pipeline.targets.target import Target
 
 _NO_STAT = Stat(0, 0, 0)
@@ -252,7 +253,7 @@ class Planner:
         for (_, source, stat), of_one in zip(waiting, targets, strict=True):
             there = found[at : at + specs]
             at += specs
-            remembered = known.get(source)
+            remembered = self._settled(known.get(source), source, stat)
             wanted = tuple(zip(names, of_one, recipes, strict=True))
             if not force and nothing_to_do(remembered, stat, wanted, there):
                 unchanged += 1
@@ -277,6 +278,19 @@ class Planner:
                 unchanged += 1
         self._nothing_to_do(unchanged)
         return due, later
+
+    def _settled(self, known: KnownSource | None, source: str, stat: Stat) -> KnownSource | None:
+        """What is remembered of a source. A plan to be looked at reads one that was read too soon after it was written,
+        as a run will: it is not `source changed` where its content is the same.
+        """
+        if not self._options.look or known is None or known.settled or not known.stat.same_content(stat):
+            return known
+        try:
+            with self._source.read(source, stat, self._config.limits) as picture:
+                same = (picture.content or picture.sha256) == known.made_from
+        except (PictureError, Vanished, Unsupported, Grown):
+            return known
+        return replace(known, settled=same)
 
     def _nothing_to_do(self, sources: int) -> None:
         self.counts.unchanged += sources

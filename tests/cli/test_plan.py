@@ -2,14 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from pipeline.sources.local import LocalSource
 from tests.world import World
 
 
-def test_the_plan_of_a_fresh_folder_is_what_the_run_then_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LocalSource, "settled", lambda self, stat, now: True)
+def test_the_plan_of_a_fresh_folder_is_what_the_run_then_does(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.put("a.jpg")
     world.put("notes.txt", b"hello")
