@@ -63,10 +63,14 @@ def export(config: Path, form: str, output: Path | None, measured: bool) -> None
 @command.command("query")
 @config_argument
 @click.argument("question", nargs=-1)
-@click.option("--view", type=click.Choice(["renditions", "pictures", "runs"]), default="renditions", show_default=True)
+@click.option(
+    "--view",
+    type=click.Choice(["renditions", "pictures", "runs"]),
+    help="What filters are about.  [default: renditions]",
+)
 @click.option("--json", "as_json", is_flag=True, help="JSON lines.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV.")
-def query(config: Path, question: tuple[str, ...], view: str, as_json: bool, as_csv: bool) -> None:
+def query(config: Path, question: tuple[str, ...], view: str | None, as_json: bool, as_csv: bool) -> None:
     """Ask the manifest: filters, or one SQL SELECT on the views renditions, pictures and runs. Without a question all
     rows of the view.
 
@@ -79,8 +83,12 @@ def query(config: Path, question: tuple[str, ...], view: str, as_json: bool, as_
     from pipeline.manifest.query import ask, is_sql, select
     from pipeline.manifest.store import Manifest
 
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other")
+    if view is not None and is_sql(question):
+        raise click.UsageError("--view is for filters; a SELECT names its views itself")
     with Manifest.look(load(config)) as reader:
-        answer = ask(reader, question[0]) if is_sql(question) else select(reader, question, view=view)
+        answer = ask(reader, question[0]) if is_sql(question) else select(reader, question, view=view or "renditions")
         if as_json:
             for row in answer.rows:
                 tell(json.dumps(dict(zip(answer.columns, map(_plain, row), strict=True)), ensure_ascii=False))

@@ -47,6 +47,12 @@ def test_a_question_that_begins_with_any_with_is_sql(made: World, sql: str) -> N
     assert query(made, sql) == [{"one": 1}]
 
 
+@pytest.mark.parametrize("options", [("--json", "--csv"), ("--view", "runs", "SELECT 1")])
+def test_options_of_a_query_that_contradict_each_other_are_refused(made: World, options: tuple[str, ...]) -> None:
+    done = made.command("manifest", "query", str(made.config_path), *options)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
 def test_pages_are_told_nothing_that_was_measured(made: World) -> None:
     made.configure(made.text + "  hero: {widths: [8, 16]}\n")
     done = made.command("manifest", "export", str(made.config_path), "--format", "srcset", "--measured")
