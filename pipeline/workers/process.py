@@ -142,37 +142,51 @@ class Child:
 
     def look(self) -> None:
         """Kill it if it takes more than it may: its socket closes then. `beyond` says what its request took too much
-        of; a child without a request is killed and nothing is blamed. Any thread.
+        of; a child without a request is killed and nothing is blamed. Any thread; never waits for another one.
         """
-        if self.allowance is None:
+        if self.allowance is None or not self._lock.acquire(blocking=False):
             return
-        with self._lock:
-            if self.code is not None:
+        try:
+            if not self.is_alive():  # a socket that was closed by a death is no message
                 return
+            waits = self.allowance.waits  # asked first: a request that comes meanwhile is not to blame
             poll = select.poll()
             poll.register(self.socket, select.POLLIN)
             why = self.allowance.beyond(spoke=bool(poll.poll(0)))
             if why is not None:
-                self.beyond = None if self.allowance.waits else why
+                self.beyond = None if waits else why
                 with suppress(ProcessLookupError):
                     os.kill(self.pid, signal.SIGKILL)
+        finally:
+            self._lock.release()
 
     def end(self, *, closed: bool = False) -> None:
         """Kill what is left of it and reap it; `how_it_ended`, `last_words`, `code` and `peak` say what became of it.
         `closed`: it has closed its socket, so it is about to end by itself and may say why. Idempotent.
         """
+        if closed:
+            self._await_exit()
         with self._lock:
             if self.code is None:
                 self._end(closed=closed)
 
-    def _end(self, *, closed: bool) -> None:
-        if closed and hasattr(os, "pidfd_open"):
-            with suppress(OSError):  # an old kernel
+    def _await_exit(self) -> None:
+        """Give it a moment to end by itself. Without the lock, so that it is watched meanwhile."""
+        with self._lock:
+            if self.code is not None or not hasattr(os, "pidfd_open"):
+                return
+            try:
                 ended = os.pidfd_open(self.pid)
-                poll = select.poll()
-                poll.register(ended, select.POLLIN)
-                poll.poll(_EXIT)
-                os.close(ended)
+            except OSError:  # an old kernel
+                return
+        try:
+            poll = select.poll()
+            poll.register(ended, select.POLLIN)
+            poll.poll(_EXIT)
+        finally:
+            os.close(ended)
+
+    def _end(self, *, closed: bool) -> None:
         with suppress(OSError):  # the other side has closed it
             self.socket.shutdown(socket.SHUT_RDWR)  # for a thread that listens
         if not self._listening:

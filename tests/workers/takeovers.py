@@ -112,7 +112,9 @@ _KEPT: list[object] = []
 
 
 def eats(held: Held, request: object) -> Iterator[Reply]:
-    """Lifts its own limits, then takes what it can: `memory` before the first reply or `later`, or `time`."""
+    """Lifts its own limits, then takes what it can: `memory` before the first reply, `later` or `behind` a closed
+    socket; or `time`.
+    """
     for which in (resource.RLIMIT_DATA, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE):
         resource.setrlimit(which, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     if request == "memory":
@@ -129,6 +131,8 @@ def eats(held: Held, request: object) -> Iterator[Reply]:
         time.sleep(3600)
     if request == "slowly":  # in the middle of a message
         _socket().sendall(_message(b"[null,null]")[:12])
+    if request == "behind":
+        _socket().close()
     _more = bytearray(b"x") * (700 * 2**20)
     time.sleep(3600)
     yield Reply("answer")

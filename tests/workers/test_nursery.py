@@ -82,6 +82,18 @@ def test_a_death_is_blamed_on_its_request_and_the_next_one_has_a_new_child(
     assert ask(nursery, "plain")[0][2] != pid  # type: ignore[index]
 
 
+def test_a_child_that_is_killed_while_it_waits_for_room_has_said_nothing_wrong(nursery: Nursery) -> None:
+    with picture() as descriptor, nursery.ask(whole(descriptor), "plain", BOUNDS, Token()) as exchange:
+        pid = exchange.first()[2]  # type: ignore[index]
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        for child in nursery._there():
+            for _ in range(3):
+                child.look()
+        with pytest.raises(ChildDied, match="SIGKILL"):
+            exchange.last()
+
+
 @pytest.mark.parametrize("request_", ["stop", "sleep"])
 def test_a_child_that_hangs_is_ended_by_the_wall_backstop(nursery: Nursery, request_: str) -> None:
     with pytest.raises(PictureError, match=r"time limit: no answer within 0\.5 s"):

@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from pipeline.errors import ErrorKind, PictureError
+from pipeline.workers import process
 from pipeline.workers.exchange import Bounds, ChildDied, Misbehaved, whole
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
@@ -70,10 +71,14 @@ def test_descriptors_that_nobody_asked_for_are_closed() -> None:
         ("files", ErrorKind.MEMORY_LIMIT),
         ("hidden", ErrorKind.MEMORY_LIMIT),
         ("slowly", ErrorKind.MEMORY_LIMIT),
+        ("behind", ErrorKind.MEMORY_LIMIT),
         ("time", ErrorKind.TIME_LIMIT),
     ],
 )
-def test_a_child_that_lifts_its_own_limits_meets_those_of_its_parent(request_: str, kind: ErrorKind) -> None:
+def test_a_child_that_lifts_its_own_limits_meets_those_of_its_parent(
+    request_: str, kind: ErrorKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_EXIT", 60_000)  # none of them ends by itself
     with Nursery("tests.workers.takeovers:eats", None, 1) as nursery:
         with pytest.raises(PictureError) as caught:
             ask(nursery, request_, Bounds(seconds=3, memory=400 * 2**20))
