@@ -21,11 +21,12 @@ from pipeline.manifest.reader import Reader
 _MOST = 64 * 1024  # bytes of the list that are looked at
 
 
-def of_target(target: Path, manifest: Path) -> list[Path]:
-    """The manifests of this target that are there, without `manifest`."""
-    mine = os.path.realpath(manifest)
+def of_target(config: Config) -> list[Path]:
+    """The manifests of the config's target that are there, without its own and those that others could have written."""
+    mine, target = os.path.realpath(config.manifest), config.target.path
     found = dict.fromkeys(os.path.realpath(one) for one in (manifest_in(str(target)), *_listed(target)))
-    return [Path(one) for one in found if one != mine and os.path.isfile(one)]
+    there = [Path(one) for one in found if one != mine and os.path.isfile(one)]
+    return [one for one in there if trust.reason(one, shared=config.shared) is None]
 
 
 def enter(target: Path, manifest: Path) -> None:
@@ -50,11 +51,9 @@ def claimed(config: Config, targets: Collection[str]) -> dict[str, str]:
     A manifest that cannot be read, or that others could have written, claims nothing.
     """
     found: dict[str, str] = {}
-    for manifest in of_target(config.target.path, config.manifest):
-        with contextlib.suppress(ManifestTrouble):
-            trust.check(manifest, shared=config.shared)
-            with Reader(manifest) as reader:
-                found |= dict.fromkeys(reader.claimed(sorted(targets)), reader.owner())
+    for manifest in of_target(config):
+        with contextlib.suppress(ManifestTrouble), Reader(manifest) as reader:
+            found |= dict.fromkeys(reader.claimed(sorted(targets)), reader.owner())
     return found
 
 

@@ -48,8 +48,7 @@ class Manifest:
     def of(cls, config: Config, *, adopt: bool = False) -> Manifest:
         """As `open`, the manifest of `config`; one that it had elsewhere moves along."""
         trust.check(config.manifest, shared=config.shared)
-        former = others.of_target(config.target.path, config.manifest)
-        owner = os.path.realpath(config.path)
+        owner, former = os.path.realpath(config.path), others.of_target(config)
         connection, warning = opening.open_for_run(config.manifest, owner, adopt=adopt, former=former)
         return cls(config.manifest, connection, warning)
 
@@ -98,7 +97,7 @@ class Manifest:
 
     @staticmethod
     def read_only(path: Path, *, shared: bool = False) -> Reader:
-        """As `look`, whosever config it belongs to. `shared`: whoever could have written it."""
+        """As `look`, of any config. `shared`: also where others could have written it."""
         trust.check(path, shared=shared)
         return Reader(path)
 

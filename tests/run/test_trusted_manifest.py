@@ -72,6 +72,19 @@ def test_a_link_of_somebody_else_to_a_manifest_is_not_followed(world: World) -> 
         world.run()
 
 
+def test_records_that_others_could_have_written_do_not_move_along(world: World) -> None:
+    world.fill(1)
+    text = world.text
+    (world.root / "old").mkdir()
+    world.configure(text + "manifest: old/m.sqlite\n")
+    world.run()
+    _writable_by_all(world.root / "old/m.sqlite")
+    world.configure(text + "manifest: m.sqlite\n")
+    summary = world.run()
+    assert (summary.warnings, summary.pictures) == ((), {"done": 1})
+    assert (world.root / "old/m.sqlite").exists()
+
+
 def test_a_group_can_write_what_it_shares(world: World) -> None:
     world.fill(1)
     folder = world.config.manifest.parent
