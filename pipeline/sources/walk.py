@@ -111,7 +111,7 @@ class Walk:
         if exclusion.IGNORE in found.marks:
             rules = (*rules, (len(prefix), exclusion.ignored(opened.number)))
             wanted = self._wanted(prefix, rules)
-            found.files = [name for name in found.files if not wanted.excludes(name)]
+            found.leave({name for name in found.files if wanted.excludes(name)})
             found.skipped = {name: why for name, why in found.skipped.items() if not wanted.excludes(name)}
         if rules:
             self._rules[path] = rules
@@ -155,8 +155,7 @@ class Walk:
                     if kind is not None:
                         found.skipped[name] = kind
                 else:
-                    found.unmatched += 1
-                    found.example = min(found.example or name, name)
+                    found.pass_over(name)
         found.entries = entries
         return found
 
@@ -194,6 +193,18 @@ class _Entries:
     entries: int = 0  # of every kind, excluded ones too
     unmatched: int = 0  # files that are not wanted
     example: str = ""  # the first of them
+
+    def pass_over(self, name: str) -> None:
+        """Count a file that is not wanted."""
+        self.unmatched += 1
+        self.example = min(self.example or name, name)
+
+    def leave(self, names: Collection[str]) -> None:
+        """Take these from the files."""
+        self.files = [name for name in self.files if name not in names]
+        for name in names:
+            if not is_sidecar_name(name):
+                self.pass_over(name)
 
 
 class _Wanted:

@@ -37,6 +37,14 @@ def test_an_include_that_matches_nothing_is_told_with_what_is_there(house: House
     assert warned(house) == []
 
 
+def test_a_pipelineignore_that_leaves_nothing_is_told_like_a_pattern(house: House) -> None:
+    house.put("a.jpg", "a.jpg.yaml", "b.jpg")
+    (house.source / ".pipelineignore").write_text("*.jpg\n*.yaml\n")
+    assert warned(house) == [
+        f"none of the files in {house.source} passes what .pipelineignore says; there are 2, such as 'a.jpg'"
+    ]
+
+
 def test_an_empty_source_is_not_blamed_on_a_pattern(house: House) -> None:
     filtered(house, "*.jpeg")
     assert warned(house) == []
