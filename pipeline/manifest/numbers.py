@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MOST = 2**50  # of bytes, pixels and the like
+MOST = 2**63 - 1  # of bytes, pixels and the like: a file with holes can be as large as the kernel counts
 LATEST = 253_402_300_799  # the last second of the year 9999
 
 

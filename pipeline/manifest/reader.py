@@ -195,8 +195,8 @@ class Reader:
 
     def totals(self) -> Totals:
         """What is remembered at a glance; reads every row once."""
-        sources = self._rows("SELECT status, COUNT(*), SUM(size) FROM source GROUP BY status ORDER BY status")
-        renditions = self._rows("SELECT status, COUNT(*), SUM(size) FROM rendition GROUP BY status ORDER BY status")
+        sources = self._rows("SELECT status, COUNT(*), TOTAL(size) FROM source GROUP BY status ORDER BY status")
+        renditions = self._rows("SELECT status, COUNT(*), TOTAL(size) FROM rendition GROUP BY status ORDER BY status")
         errors = self._rows(
             "SELECT e.error, COUNT(*), COUNT(f.reported) FROM ("
             "SELECT s.path, r.name, r.error FROM rendition r JOIN source s ON s.id = r.source UNION ALL "
@@ -209,8 +209,8 @@ class Reader:
             {row[0]: row[1] for row in sources},
             {row[0]: row[1] for row in renditions},
             {row[0]: row[1] for row in errors},
-            sum(row[2] or 0 for row in sources),
-            sum(row[2] or 0 for row in renditions),
+            int(sum(row[2] for row in sources)),  # TOTAL: a sum of integers may be too large for one
+            int(sum(row[2] for row in renditions)),
             sum(row[2] for row in errors),
         )
 

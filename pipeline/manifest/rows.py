@@ -2,8 +2,8 @@
 
 - `done`, `kept`, `failed`, `skipped`, `unsupported`: the source and the renditions in the record are written; its other
   renditions keep their rows.
-- `touched`: only the source's stat and whether it is settled; the verdict stands.
-- `unchanged`, `vanished`, `deferred`, `pending`, `known failure`: nothing. Of a source or a rendition alike.
+- `touched`, `unchanged` (it was read again): only the source's stat and whether it is settled; the verdict stands.
+- `vanished`, `deferred`, `pending`, `known failure`: nothing. Of a source or a rendition alike.
 
 A rendition that failed keeps what is known of the file that an earlier run made at the same path: it is still there.
 """

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ErrorKind, ExitStatus, ManifestTrouble, PictureError, UsageError
-from pipeline.manifest import runs
+from pipeline.manifest import runs, soundness
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.store import Manifest
 from pipeline.model import Record, Stat, Status
@@ -246,6 +246,16 @@ def test_a_reader_sees_what_is_committed_while_a_run_writes(tmp_path: Path) -> N
             manifest.flush()
             assert list(reader.known("")) == ["a.jpg", "b.jpg"]
             assert reader.totals().renditions == {"done": 2}
+
+
+def test_files_with_holes_as_large_as_the_kernel_counts_are_no_damage(tmp_path: Path) -> None:
+    largest = Stat(2**63 - 1, 5, 5)
+    with opened(tmp_path) as manifest:
+        manifest.add(*(replace(record(name, not_made(name)), stat=largest) for name in ("a.jpg", "b.jpg")))
+        manifest.flush()
+        with Manifest.read_only(tmp_path / "manifest.sqlite") as reader:
+            assert reader.totals().source_bytes >= largest.size
+            assert soundness.flaw(reader.connection) == ""
 
 
 def test_only_the_last_runs_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
