@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.model import Job, Record
+from pipeline.sources.magic import extension
 from pipeline.targets.files import TOGETHER
 
 LEAVE = 32 * 2**20  # bytes that the work on each picture of a batch of many may need, by its header
@@ -124,7 +125,7 @@ class Batching:
 
 def _kind(source: str, size: int) -> tuple[str, int]:
     """Pictures that take about as long: of one extension, and of one power of two in bytes."""
-    return source.rpartition(".")[2].lower(), size.bit_length()
+    return extension(source), size.bit_length()
 
 
 def _share_a_task(job: Job, other: Job) -> bool:

@@ -21,13 +21,14 @@ def _sizes(batching: Batching, jobs: Sequence[Job], threads: int = 4) -> list[in
     return [len(one.jobs) for one in batching.batches(jobs, threads)]
 
 
-def _taking(seconds: float, pictures: int = 20, needs: int = 1000, size: int = 1000) -> Batching:
+def _taking(seconds: float, pictures: int = 20, needs: int = 1000, size: int = 1000, name: str = "{}.png") -> Batching:
     batching = Batching(1)
     made = RenditionRecord("thumb", "", "", Status.DONE, Reason.NEW, seconds_write=seconds / 2)
     header = Header("png", 64, 64, 1, "RGB", needs)
     for number in range(pictures):
         stat = Stat(size, 0, 0)
-        batching.took(Record(f"{number}.png", stat, Status.DONE, (made,), header=header, seconds_read=seconds / 2))
+        source = name.format(number)
+        batching.took(Record(source, stat, Status.DONE, (made,), header=header, seconds_read=seconds / 2))
     return batching
 
 
@@ -51,6 +52,11 @@ def test_a_kind_is_pictures_of_one_extension_and_about_one_size() -> None:
         ["3.jpg"],
         ["0.png", "2.png", "4.png"],
     ]
+
+
+def test_pictures_without_an_extension_are_of_one_kind() -> None:
+    jobs = [Job(f"v1.3/{number}", Stat(1000, 0, 0), _job(0).planned) for number in range(9)]
+    assert _sizes(_taking(0.001, name="v1.2/{}"), jobs) == [9]
 
 
 def test_pictures_that_need_more_than_they_would_have_leave_for_are_alone() -> None:
