@@ -71,6 +71,7 @@ class Format(enum.StrEnum):
         return {"jpeg": "jpg", "tiff": "tif"}.get(self.value, self.value)
 
 
+ANIMATED = (Format.PNG, Format.WEBP, Format.AVIF, Format.GIF)  # formats, of sources too, that can hold an animation
 DEFAULT_QUALITY = {Format.JPEG: 82, Format.WEBP: 80, Format.AVIF: 63}  # formats that are not here know no quality
 EFFORT = {Format.PNG: (0, 9, 6), Format.WEBP: (0, 6, 4), Format.AVIF: (0, 10, 4)}  # least, most, default
 

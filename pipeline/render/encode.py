@@ -23,8 +23,6 @@ from pipeline.render.timeless import remove_times
 from pipeline.render.webp_alpha import say_alpha
 from pipeline.workers import sealed
 
-ANIMATED_TARGETS = (Format.PNG, Format.WEBP, Format.AVIF, Format.GIF)
-
 _MODES = {
     Format.JPEG: ("L", "RGB", "CMYK"),
     Format.PNG: ("L", "LA", "RGB", "RGBA"),

@@ -28,11 +28,10 @@ from typing import NamedTuple
 from PIL import JpegImagePlugin
 
 from pipeline.errors import PictureError
-from pipeline.model import Format, RenderTask, Spec
+from pipeline.model import ANIMATED, Format, RenderTask, Spec
 from pipeline.render.canvas import WITHOUT_ALPHA
 from pipeline.render.cascade import is_plain
 from pipeline.render.decode import facts_of, shrink_on_load
-from pipeline.render.encode import ANIMATED_TARGETS
 from pipeline.render.framing import framing
 from pipeline.render.geometry import Placement, Size
 from pipeline.render.orientation import upright_size
@@ -131,7 +130,7 @@ def _of_shape(task: RenderTask, shape: _Shape) -> int:
     for spec in task.specs:
         placed = _placed(upright, spec, task)
         (across, down), canvas = placed.size, placed.canvas
-        area, shown = canvas[0] * canvas[1], frames if spec.format in ANIMATED_TARGETS else 1
+        area, shown = canvas[0] * canvas[1], frames if spec.format in ANIMATED else 1
         total += area * shown * (4 if shown == 1 else _FRAME.get(spec.format, 4))
         if spec.steps or canvas != placed.size or (transparent and spec.format in WITHOUT_ALPHA):
             total += 4 * across * down

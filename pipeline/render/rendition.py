@@ -12,7 +12,7 @@ from dataclasses import replace
 from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Animation, NotRendered, Profile, Rendered, RenderTask, Spec, Status
+from pipeline.model import ANIMATED, Animation, NotRendered, Profile, Rendered, RenderTask, Spec, Status
 from pipeline.render.canvas import finished
 from pipeline.render.colour import kept, to_srgb
 from pipeline.render.coordinates import place_of
@@ -20,7 +20,6 @@ from pipeline.render.decode import Frame, Picture
 from pipeline.render.delivery import Delivered, deliver
 from pipeline.render.density import wanted
 from pipeline.render.drawn import Drawn
-from pipeline.render.encode import ANIMATED_TARGETS
 from pipeline.render.film import Film
 from pipeline.render.framing import Framing, framing
 from pipeline.render.geometry import Placement
@@ -41,7 +40,7 @@ class Rendition:
         self._task = task
         self._framing: Framing | None = None  # measured on the first frame, and then kept: the film must not jump
         first = spec.animation is Animation.FIRST or spec.page is not None
-        self.frames = available if spec.format in ANIMATED_TARGETS and not first else 1
+        self.frames = available if spec.format in ANIMATED and not first else 1
         self.warnings: tuple[str, ...] = ()
         if self.frames < available and not first:
             self.warnings = (f"first of {available} frames only: {spec.format} holds no animation",)

@@ -24,6 +24,7 @@ from PIL import (
 
 from pipeline import extras
 from pipeline.errors import ErrorKind, PictureError
+from pipeline.model import ANIMATED
 from pipeline.render import apng, container, gif, heif, memory
 from pipeline.render.avif import Avif
 from pipeline.render.bmp import Bmp
@@ -84,7 +85,6 @@ _FOREIGN: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
 )
 _SMALL = 64 * 2**10  # bytes: a file that is no longer is read at once, which costs less than a mapping of it
 _CAN_BE_CUT = ("GIF", "WEBP", "AVIF")  # and are decoded as far as they go; a PNG says so itself
-_ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Source:
     @property
     def animated(self) -> bool:
         """Whether it is an animation; the further pages of a TIFF and pictures of an MPO are not its frames."""
-        return self.format in _ANIMATED and bool(getattr(self.image, "is_animated", False))
+        return self.format.lower() in ANIMATED and bool(getattr(self.image, "is_animated", False))
 
     @property
     def decoded(self) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from pipeline.errors import PictureError
-from pipeline.model import Header, Limits, Planned, Record, RenditionRecord, Written
+from pipeline.model import ANIMATED, Header, Limits, Planned, Record, RenditionRecord, Written
 from pipeline.run.delivery import ToStore
 from pipeline.targets.target import Target
 from pipeline.workers.token import TICK, Token
@@ -24,7 +24,6 @@ LookUp = Callable[[bytes, Collection[str]], Sequence[Record]]
 """By content and recipes: the records that earlier runs left; see `manifest.made`."""
 
 _REMEMBERED = 1024  # records of this run; the manifest holds a record some hundred records later
-_ANIMATED = ("gif", "png", "webp", "avif")  # whose frames all count to the limits; see `render.header`
 
 
 class Alike:
@@ -63,8 +62,8 @@ class Alike:
         yield
 
     def turn_now(self, content: bytes) -> Callable[[], None] | None:
-        """As `turn`, for who has others in hand and so waits for nobody: what ends it; None where somebody else is at
-        it.
+        """As `turn`, without waiting, for a thread that has other pictures in hand: what ends the turn, or None where
+        another thread has it.
         """
         with self._lock:
             if content in self._in_hand:
@@ -146,5 +145,5 @@ def _libraries(rendition: RenditionRecord, record: Record) -> str:
 
 
 def _within(limits: Limits, header: Header) -> bool:
-    frames = header.frames if header.format in _ANIMATED else 1
+    frames = header.frames if header.format in ANIMATED else 1  # all of them count; see `render.header`
     return frames <= limits.frames and header.width * header.height * frames <= limits.pixels

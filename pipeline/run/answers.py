@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pipeline.errors import OF_RENDERING, PictureError
-from pipeline.model import Format, Header, NotRendered, RenderAnswer, Rendered, RenderTask, Spec, Status
+from pipeline.model import ANIMATED, Header, NotRendered, RenderAnswer, Rendered, RenderTask, Spec, Status
 from pipeline.render.geometry import most_pixels
 from pipeline.sources import magic
 from pipeline.workers.exchange import Misbehaved, Reply
@@ -24,7 +24,6 @@ _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _THUMBHASH = range(5, 26)  # bytes
 _TEXT = 1_000  # characters of a warning, or of the names and versions of all libraries
 _WARNINGS = 100  # of one picture or rendition
-_MOVING = frozenset((Format.PNG, Format.WEBP, Format.AVIF, Format.GIF))
 _PIXEL = 6  # bytes: four channels of a byte, and half as much again for an encoder that makes noise larger
 _AROUND = 2**20  # bytes of a file that are no pixels; profiles and metadata of the source may come on top of it
 
@@ -120,7 +119,7 @@ class Asked:
             raise Misbehaved(f"the status {one.status}")
         if one.quality is not None and (spec.max_bytes is None or not 1 <= one.quality <= 100):
             raise Misbehaved(f"the quality {one.quality}")
-        frames = header.frames if spec.format in _MOVING else 1
+        frames = header.frames if spec.format in ANIMATED else 1
         if one.size > one.width * one.height * frames * _PIXEL + _AROUND + self.size:
             raise Misbehaved(f"{one.size:,} bytes for {one.width} x {one.height} pixels")
 

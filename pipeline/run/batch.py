@@ -22,7 +22,7 @@ _MOST = 32  # pictures: 16 take an eighth more CPU time, 64 no less (3,000 PNGs 
 _BYTES = 8 * 2**20  # of sources in a batch of many
 _KNOWN = 8  # pictures of a kind after which their mean is believed
 _WEIGHT = 0.1  # of the last picture in the mean
-_DESCRIPTORS = 400  # of this process beside those of batches
+DESCRIPTORS = 400  # of this process beside those of batches
 _SENT = 240  # descriptors that come back in one message: a message holds a few more
 
 
@@ -71,7 +71,7 @@ class Batching:
         self._renditions = renditions
         self._kinds: dict[tuple[str, int], _Kind] = {}
         soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._open_files = None if soft < 0 else soft - _DESCRIPTORS  # of all batches together; None: no limit
+        self._open_files = None if soft < 0 else soft - DESCRIPTORS  # of all batches together; None: no limit
 
     def batches(self, jobs: Iterable[Job], threads: int) -> Iterator[Batch]:
         """`jobs`, nearly in their order, for so many threads: those that are to be alone overtake what is collected."""

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from pipeline.run.batch import Batch
+from pipeline.run.batch import DESCRIPTORS, Batch
 from pipeline.targets.files import TOGETHER
 from pipeline.workers.crew import Crew
 from pipeline.workers.exchange import Bounds, Exchange, Held, Renderer, Several
@@ -26,7 +26,6 @@ _LOOKS = 5  # that must agree before anybody is let go; hiring is cheap and goes
 _IDLE = 0.75  # of the children's time in use: below that they have too little to do
 _BUSY = 0.7  # of a CPU that this process takes: above that, more threads would only take turns
 _ROOM = 0.25  # of the memory: for sources that are read and wait, if all were as big as the biggest
-_DESCRIPTORS = 400  # of this process beside those of pictures in flight
 
 
 class Occupancy:
@@ -74,25 +73,19 @@ class Hiring:
         most: int,
         *,
         memory: int,
-        least: int | None = None,
     ) -> None:
         """`children`: how many pictures can be rendered at once. `memory`: bytes of the run's budget, which counts a
-        picture only when its child has it. `least`: None for as many threads as there are now.
+        picture only when its child has it. There are never fewer threads than now.
         """
         self._crew = crew
         self._occupancy = occupancy
         self._children = children
-        self._least = crew.threads if least is None else least
+        self._least = crew.threads
         self._most = most
         self._room = int(memory * _ROOM)
         self._seen: deque[int] = deque(maxlen=_LOOKS)
         self._looked = time.monotonic()
         self._cpu = time.process_time()
-
-    @property
-    def threads(self) -> int:
-        """How many there are to be now."""
-        return self._crew.threads
 
     def look(self) -> None:
         """Hire or let go, if a tick has passed since the last look. To be called by the crew's pulse."""
@@ -117,4 +110,4 @@ def most_threads(renditions: int) -> int:
     """How many threads may be hired where a picture has so many renditions: open files are what runs out first."""
     soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     each = renditions + min(renditions, TOGETHER) + 6
-    return MOST if soft < 0 else max(1, min(MOST, (soft - _DESCRIPTORS) // each))
+    return MOST if soft < 0 else max(1, min(MOST, (soft - DESCRIPTORS) // each))

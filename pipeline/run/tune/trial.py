@@ -136,12 +136,10 @@ class Bench:
                 for some in _claimed(jobs, manifest):
                     for batch in batching.batches(some, lane.threads):
                         lane.put(batch)
-                        while left:
-                            lane.put(Batch((left.popleft(),)))
+                        _put_alone(lane, left)
                 lane.drain()
                 _take(lane, rooms, batching, left)
-                for job in left:
-                    lane.put(Batch((job,)))
+                _put_alone(lane, left)
             _take(lane, rooms, batching, left)
             manifest.flush()
             notes.last = time.perf_counter()
@@ -177,6 +175,11 @@ def _take(lane: Lane, rooms: _Rooms, batching: Batching, left: deque[Job]) -> No
                 rooms.notes.lose(one.job)
             else:
                 left.append(one.job)
+
+
+def _put_alone(lane: Lane, left: deque[Job]) -> None:
+    while left:
+        lane.put(Batch((left.popleft(),)))
 
 
 def _claimed(jobs: Sequence[Job], manifest: Manifest) -> Iterator[Sequence[Job]]:
