@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 
 from pipeline.errors import ErrorKind, PictureError
@@ -55,9 +55,11 @@ class Apart(Exception):
 class Ends:
     """How the pictures of one batch end."""
 
-    def __init__(self, batch: Batch, source: Source) -> None:
+    def __init__(self, batch: Batch, source: Source, in_time: Callable[[Job], AbstractContextManager[None]]) -> None:
+        """`in_time` goes around each call of the source, which may never return."""
         self._batch = batch
         self._source = source
+        self._in_time = in_time
         self.records: list[Record] = []
         self.left: list[Left] = []
         self.reads = 0  # that returned
@@ -89,7 +91,8 @@ class Ends:
     def _blamed(self, job: Job, error: PictureError) -> PictureError:
         """`error` of the picture as it was listed; or, where it is another by now, that it was being written."""
         folder, _, name = job.source.rpartition("/")
-        (now,) = self._source.stats(folder, (name,))
+        with self._in_time(job):
+            (now,) = self._source.stats(folder, (name,))
         if now is None or now.same_content(replace(job.stat, sidecar=None)):
             return error
         return PictureError(ErrorKind.CHANGED, f"it was being written meanwhile ({error})")

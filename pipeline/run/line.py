@@ -8,11 +8,12 @@ pictures that shared one, but `peak_memory`, which is that of the batch.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 
 from pipeline.errors import ErrorKind, PictureError
@@ -77,7 +78,7 @@ class Line:
         nothing of the batch is recorded then. Room is taken in one order: sources, turn, child, work; see
         `workers.budget`.
         """
-        ends = Ends(batch, self._source)
+        ends = Ends(batch, self._source, functools.partial(self._in_time, token))
         with ExitStack() as kept:  # bytes, turns and what was rendered, until all is written
             lives = self._read(batch, kept, token, ends)
             lives = self._stale(lives, ends)
@@ -117,10 +118,10 @@ class Line:
         raise PictureError(ErrorKind.CHANGED, f"it grew each of the {_GROWTHS} times it was to be read")
 
     def _bytes(self, job: Job, token: Token, ends: Ends) -> Picture:
-        """See `Source.read`. A read that never returns is given up, and the batch with it: see `Crew`."""
+        """See `Source.read`."""
         picture: Picture | None = None
         try:
-            with token.deadline(self._terms.limits.read / TICK, about=job):
+            with self._in_time(token, job):
                 picture = self._source.read(job.source, job.stat, self._terms.limits)
         except Revoked:
             if picture is not None:
@@ -129,6 +130,10 @@ class Line:
         finally:
             ends.reads += 1
         return picture
+
+    def _in_time(self, token: Token, job: Job) -> AbstractContextManager[None]:
+        """For a call of the source: one that never returns is given up, and the batch with it; see `Crew`."""
+        return token.deadline(self._terms.limits.read / TICK, about=job)
 
     def _begun(self, job: Job, picture: Picture) -> Record:
         """What can be said of a picture that was read."""

@@ -11,10 +11,11 @@ import pytest
 
 from pipeline.errors import ExitStatus, SourceTrouble
 from pipeline.manifest.store import Manifest
+from pipeline.model import Stat
 from pipeline.run.trouble import silent
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture
-from tests.world import World
+from tests.world import World, jpeg
 
 
 @pytest.fixture
@@ -43,6 +44,27 @@ def test_a_read_that_never_returns_costs_its_picture_even_when_it_hits_every_thr
     assert (summary.pictures, summary.status) == ({"done": 6, "failed": 3}, ExitStatus.FAILED)
     assert {one.error for one in summary.failures} == {"read timed out: no answer within 0.3 s"}
     assert len(world.tree()) == 6
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_look_at_a_broken_picture_that_never_returns_costs_that_picture(
+    world: World, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    event, stats = threading.Event(), LocalSource.stats
+
+    def hanging(self: LocalSource, *rest: Any) -> list[Stat | None]:
+        if threading.current_thread() is not threading.main_thread():
+            event.wait()
+        return stats(self, *rest)
+
+    monkeypatch.setattr(LocalSource, "stats", hanging)
+    world.configure(world.text + "limits: {read: 0.3}\n")
+    world.put("broken.jpg", jpeg()[:200])
+    world.fill(4)
+    summary = world.run(threads=threads)
+    event.set()
+    assert (summary.pictures, summary.status) == ({"done": 4, "failed": 1}, ExitStatus.FAILED)
+    assert [one.error for one in summary.failures] == ["read timed out: no answer within 0.3 s"]
 
 
 def test_the_late_bytes_of_a_read_that_timed_out_are_dropped(world: World, released: threading.Event) -> None:
