@@ -25,7 +25,7 @@ from PIL import (
 from pipeline import extras
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model import ANIMATED
-from pipeline.render import apng, container, gif, heif, memory
+from pipeline.render import apng, container, gif, heif
 from pipeline.render.avif import Avif
 from pipeline.render.bmp import Bmp
 from pipeline.render.container import View
@@ -132,30 +132,21 @@ def opening(held: Held) -> Iterator[Source]:
         raise PictureError(ErrorKind.NOT_A_PICTURE, "empty file")
     content = os.pread(held.descriptor, held.size if held.size <= _SMALL else _MARK, 0)
     name = _recognised(content)
-    is_whole = (name == "TIFF" or held.size > _SMALL) and os.fstat(held.descriptor).st_size == held.size
-    if name != "TIFF" and not is_whole:
-        if held.size > _SMALL:
-            content = os.pread(held.descriptor, held.size, 0)
+    if held.size <= _SMALL and name != "TIFF":  # libtiff reads a file itself
         with _image(name, io.BytesIO(content), content) as image:
-            if name == "JPEG":
-                image.decodermaxblock = max(image.decodermaxblock, held.size)  # all at once, and without a copy
             yield Source(image, content, name)
         return
     # The mapping is private: the kernel refuses shared ones of a sealed file before Linux 6.7.
     with (
-        _file(held, is_whole=is_whole) as file,
+        _file(held) as file,
         mmap.mmap(file.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ) as view,
         _image(name, file, view) as image,
     ):
         yield Source(image, view, name)
 
 
-def _file(held: Held, *, is_whole: bool) -> IO[bytes]:
-    """A file that holds what is `held` and nothing else, at its beginning: libtiff reads a file itself, to its end."""
-    descriptor = os.dup(held.descriptor) if is_whole else memory.create()
-    file = os.fdopen(descriptor, "rb" if is_whole else "w+b")
-    if not is_whole:
-        file.write(os.pread(held.descriptor, held.size, 0))
+def _file(held: Held) -> IO[bytes]:
+    file = os.fdopen(os.dup(held.descriptor), "rb")
     file.seek(0)
     return file
 

@@ -113,8 +113,7 @@ class Conversation:
         return replies, meter
 
     def _begin(self, asked: tuple[Held, ...], memory: int) -> None:
-        held = sum(os.fstat(one.descriptor).st_blocks * 512 for one in asked)  # may be longer than what counts
-        self._copies = held + 2 * sum(one.size for one in asked)
+        self._copies = 3 * sum(one.size for one in asked)
         if self._child.allowance is not None:
             self._child.allowance.work(self._bounds.seconds, memory + self._copies)
 

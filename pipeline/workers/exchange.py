@@ -21,10 +21,7 @@ from pipeline.workers.token import Token
 
 
 class Held(NamedTuple):
-    """What a request is about: the first `size` bytes of a file in memory, which nobody changes meanwhile.
-
-    The file may be longer: memory that is used again costs less than new memory.
-    """
+    """What a request is about: a file in memory of `size` bytes, which nobody changes meanwhile."""
 
     descriptor: int
     size: int

@@ -6,15 +6,14 @@ import random
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 from PIL import Image, ImageFile
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Fit, Format, Limits, NotRendered, RenderAnswer, Rendered, RenderTask, Spec
+from pipeline.model import Fit, Format, Limits, NotRendered, Rendered, RenderTask, Spec
 from pipeline.render.line import render
-from pipeline.workers.exchange import Held, whole
+from pipeline.workers.exchange import whole
 from tests.pictures import DISPLAY_P3, descriptor_of, encoded, exif, matrix_profile, quarters
 from tests.render.drawing import answer_to
 
@@ -56,28 +55,6 @@ def test_the_same_picture_and_task_give_the_same_bytes_on_any_number_of_threads(
         together = list(pool.map(lambda content: (content, answer_to(content, *ALL)[1]), jobs))
     for content, files in together:
         assert files == alone[contents.index(content)]
-
-
-def test_what_is_left_in_memory_behind_a_picture_is_not_looked_at() -> None:
-    """Memory is used again: behind a picture there may be the end of a longer one, even of the same one."""
-    for content in sources():
-        for held in (content, content[: len(content) * 2 // 3]):
-            assert _came_to(held, b"") == _came_to(held, content[len(held) :] + content)
-
-
-def _came_to(content: bytes, behind: bytes) -> object:
-    descriptor = descriptor_of(content + behind)
-    try:
-        *_, (answer, descriptors) = render(Held(descriptor, len(content)), RenderTask(ALL, Limits()))
-    except PictureError as error:
-        return error.kind, error.detail
-    finally:
-        os.close(descriptor)
-    assert isinstance(answer, RenderAnswer)
-    made = [os.pread(one, os.fstat(one).st_size, 0) for one in descriptors]
-    for one in descriptors:
-        os.close(one)
-    return answer.warnings, replace(answer.header, estimate=0), made
 
 
 def test_bytes_depend_on_neither_process_nor_locale_nor_time_zone() -> None:
