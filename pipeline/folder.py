@@ -19,6 +19,17 @@ def make_folders(folder: Path) -> None:
         path.mkdir(FOLDER_MODE, exist_ok=True)
 
 
+def is_gone(path: Path) -> bool:
+    """Whether there is nothing any more where `path` leads. What cannot be looked at counts as there."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 class Descriptor:
     """Closed when the last thread that uses it lets go of it: a cache may drop one while others still open files."""
 

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from pipeline.manifest.names import to_bytes, to_name
-from pipeline.manifest.numbers import size
+from pipeline.manifest.values import size, word
 
 _ROWS = 1000  # of a page
 _CURRENT = (
@@ -119,6 +119,6 @@ def pages(reading: Callable[[], AbstractContextManager[sqlite3.Connection]]) -> 
             return
         for row in rows:
             yield ClaimedFile(
-                to_name(row[1]), to_name(row[2]), row[3], size(row[4]), row[5], row[6], current=bool(row[7])
+                to_name(row[1]), to_name(row[2]), word(row[3]), size(row[4]), row[5], row[6], current=bool(row[7])
             )
         after = rows[-1][:2]

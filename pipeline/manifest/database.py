@@ -33,29 +33,31 @@ _WORDS = {
     sqlite3.SQLITE_NOTADB: "it is damaged, or no manifest at all",
     sqlite3.SQLITE_INTERRUPT: "it is damaged: reading it comes to no end",
 }
-_DAMAGE = {
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_NOTADB,
-    sqlite3.SQLITE_INTERRUPT,
-    # What our own statements, which never change, meet only where layout or values are not ours.
-    sqlite3.SQLITE_ERROR,
-    sqlite3.SQLITE_MISMATCH,
-    sqlite3.SQLITE_CONSTRAINT,
-    sqlite3.SQLITE_FORMAT,
-}
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_INTERRUPT}
+_UNEXPLAINED = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_FORMAT}
 
 
 class Damaged(ManifestTrouble):
     """The database's content cannot be trusted: a candidate for being restored from its backup."""
 
 
+class Unexplained(Damaged):
+    """A statement of ours failed: because of layout or values that are not ours, or because the statement is wrong.
+    `soundness.blamed` tells.
+    """
+
+
+class Defect(Exception):
+    """A statement of ours failed on a manifest that is sound."""
+
+
 def trouble(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> ManifestTrouble:
     """`error` as one clear line about the manifest at `path`. A text that is not UTF-8 is damage."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extension of the primary code
     damaged = code in _DAMAGE or isinstance(error, UnicodeDecodeError) or "decode to UTF-8" in str(error)
-    words = _WORDS.get(code, "the manifest is damaged" if damaged else "the manifest cannot be used")
-    text = f"{printable(str(path))}: {words} ({printable(str(error))[:200]})"
-    return (Damaged if damaged else ManifestTrouble)(text)
+    kind = Damaged if damaged else Unexplained if code in _UNEXPLAINED else ManifestTrouble
+    words = _WORDS.get(code, "the manifest cannot be used" if kind is ManifestTrouble else "the manifest is damaged")
+    return kind(f"{printable(str(path))}: {words} ({printable(str(error))[:200]})")
 
 
 @contextlib.contextmanager

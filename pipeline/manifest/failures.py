@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.manifest.database import Part
 from pipeline.manifest.names import to_bytes, to_name
-from pipeline.manifest.numbers import moment
+from pipeline.manifest.values import moment, word
 from pipeline.model import Reason, Record, Stat, Status
 
 JUDGED_ANEW = frozenset(
@@ -153,8 +153,10 @@ def forget(connection: sqlite3.Connection, sources: Iterable[str]) -> None:
 
 
 def _failure(row: tuple[bytes, str, str, str, bytes, str, str, float, int | None]) -> KnownFailure:
-    moment(row[7])
-    return KnownFailure(to_name(row[0]), row[1], _KINDS[row[2]], *row[3:])
+    source, rendition, error, detail, content, recipe, key, since, reported = row
+    return KnownFailure(
+        to_name(source), word(rendition), _KINDS[error], word(detail), content, recipe, key, moment(since), reported
+    )
 
 
 def _fingerprint(stat: Stat, error: PictureError) -> bytes:

@@ -6,14 +6,14 @@ import contextlib
 import datetime
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.errors import ManifestTrouble, UsageError, printable
 from pipeline.manifest import migration, schema, soundness
 from pipeline.manifest.database import Damaged, connect, in_memory, trouble
 from pipeline.manifest.names import to_bytes, to_name
-from pipeline.manifest.place import beside, ensure_folder, file_mode, is_there, sync_folder
+from pipeline.manifest.place import beside, check_folder, ensure_folder, file_mode, is_there, sync_folder
 
 BACKUP = ".backup"
 _NEW = ".new"
@@ -32,13 +32,10 @@ def open_for_run(path: Path, owner: str, *, adopt: bool, former: Sequence[Path] 
     ensure_folder(path.parent)
     try:
         connection, warning = _open_or_make(path, owner, former, adopt=adopt)
-        try:
+        with _closed_where_it_fails(connection, path):
             if not adopt:
                 check_owner(connection, path, owner)
             connection.execute("UPDATE about SET value = ?1 WHERE key = 'owner' AND value <> ?1", (to_bytes(owner),))
-        except BaseException:
-            connection.close()
-            raise
     except sqlite3.Error as error:
         raise trouble(path, error) from error
     except OSError as error:
@@ -46,22 +43,36 @@ def open_for_run(path: Path, owner: str, *, adopt: bool, former: Sequence[Path] 
     return connection, warning
 
 
-def open_read_only(path: Path) -> sqlite3.Connection:
-    """The manifest at `path` for a command that looks, whoever is writing. Raises `ManifestTrouble`."""
+def open_read_only(path: Path, owner: str | None = None) -> sqlite3.Connection:
+    """The manifest at `path` for a command that looks, whoever is writing.
+
+    Raises `ManifestTrouble`, and `UsageError` where it belongs to another config than `owner` (None: to whichever).
+    """
     if not is_there(path):
         raise ManifestTrouble(f"{printable(str(path))}: there is no manifest yet; the first run makes it")
     try:
         connection = connect(path, "ro")
-        try:
-            version = _check_identity(connection, path)
-            if version < schema.VERSION:
-                connection = _migrated_copy(connection, version)
-        except BaseException:
-            connection.close()
-            raise
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise trouble(path, error) from error
-    return connection
+    with _closed_where_it_fails(connection, path):
+        version = _check_identity(connection, path)
+        if owner is not None:
+            check_owner(connection, path, owner)
+        return _migrated_copy(connection, version) if version < schema.VERSION else connection
+
+
+@contextlib.contextmanager
+def _closed_where_it_fails(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """Close it where the block fails; SQLite's errors come out as what `soundness.blamed` takes them for."""
+    with contextlib.ExitStack() as stack:
+        stack.callback(connection.close)
+        try:
+            yield
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            found = trouble(path, error)
+            found.__cause__ = error
+            raise soundness.blamed(connection, path, found) or found from error
+        stack.pop_all()
 
 
 def _migrated_copy(connection: sqlite3.Connection, version: int) -> sqlite3.Connection:
@@ -80,6 +91,7 @@ def _migrated_copy(connection: sqlite3.Connection, version: int) -> sqlite3.Conn
 
 def back_up(connection: sqlite3.Connection, path: Path, suffix: str = BACKUP) -> None:
     """Copy the live database to the backup beside it, atomically. Raises `ManifestTrouble`."""
+    check_folder(path)
     new, backup = beside(path, suffix + _NEW), beside(path, suffix)
     try:
         _empty_file(new)
@@ -127,7 +139,7 @@ def _open_checked(path: Path) -> sqlite3.Connection:
         raise Damaged(beside(path, _FOUND).read_text(encoding="utf-8", errors="replace"))
     try:
         connection = connect(path, "rw")
-        try:
+        with _closed_where_it_fails(connection, path):
             version = _check_identity(connection, path)
             owner_of(connection, path)
             if path.stat().st_size <= CHECKED_BYTES or version < schema.VERSION or _last_run_died(connection):
@@ -140,9 +152,6 @@ def _open_checked(path: Path) -> sqlite3.Connection:
             if version < schema.VERSION:
                 back_up(connection, path, f".schema-{version}")
                 migration.migrate(connection, version)
-        except BaseException:
-            connection.close()
-            raise
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise trouble(path, error) from error
     return connection

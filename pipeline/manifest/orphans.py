@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from pipeline.manifest.claims import ClaimedFile, fold
 from pipeline.manifest.database import Part
 from pipeline.manifest.names import to_bytes, to_name
-from pipeline.manifest.numbers import size
+from pipeline.manifest.values import size, word
 
 _CLAIM = (
     "SELECT c.path, c.source, c.rendition, c.size, c.mtime_ns, c.sha256, EXISTS ("
@@ -124,4 +124,6 @@ class Orphans(Part):
 
 
 def _claimed(row: tuple[bytes, bytes, str, int | None, int | None, bytes | None, int]) -> ClaimedFile:
-    return ClaimedFile(to_name(row[0]), to_name(row[1]), row[2], size(row[3]), row[4], row[5], current=bool(row[6]))
+    return ClaimedFile(
+        to_name(row[0]), to_name(row[1]), word(row[2]), size(row[3]), row[4], row[5], current=bool(row[6])
+    )

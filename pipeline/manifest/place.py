@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from pipeline.errors import ManifestTrouble, printable
-from pipeline.folder import make_folders
+from pipeline.folder import is_gone, make_folders
 from pipeline.folder import sync_folder as sync_open_folder
 
 
@@ -27,6 +27,18 @@ def ensure_folder(folder: Path) -> None:
 def file_mode(folder: Path) -> int:
     """The mode of a new file of the manifest's in `folder`: of its owner alone, but where a group shares the folder."""
     return 0o660 if folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH) == stat.S_IWGRP else 0o600
+
+
+def check_folder(manifest: Path) -> None:
+    """Raise `ManifestTrouble` where the folder of an open manifest is gone: what is recorded goes nowhere from then on,
+    and the lock keeps nobody out.
+    """
+    folder = manifest.parent
+    if is_gone(folder):
+        raise ManifestTrouble(
+            f"{printable(str(folder))}, the manifest's folder, has been removed or moved in the meantime: run again, "
+            "and a new manifest is begun: pictures are rendered again and equal files kept"
+        )
 
 
 def sync_folder(folder: Path) -> None:

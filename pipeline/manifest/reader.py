@@ -12,11 +12,11 @@ from typing import Any
 
 from pipeline.errors import ErrorKind
 from pipeline.manifest import claims, opening, runs, soundness
-from pipeline.manifest.database import translated
+from pipeline.manifest.database import Damaged, translated
 from pipeline.manifest.failures import Failures
 from pipeline.manifest.names import to_bytes, to_name
-from pipeline.manifest.numbers import size
 from pipeline.manifest.orphans import Orphans
+from pipeline.manifest.values import size
 from pipeline.model import KnownRendition, KnownSource, Stat, Status
 
 _STATUS: Mapping[str | None, Status] = {status.value: status for status in Status}
@@ -119,14 +119,7 @@ class Reader:
         `UsageError` where it belongs to another config than `owner` (None: to whichever).
         """
         self.path = path
-        self.connection = opening.open_read_only(path)
-        if owner is not None:
-            try:
-                with translated(path):
-                    opening.check_owner(self.connection, path, owner)
-            except BaseException:
-                self.connection.close()
-                raise
+        self.connection = opening.open_read_only(path, owner)
         self.failures = Failures(self._reading)
         self.orphans = Orphans(self._reading)
 
@@ -137,10 +130,11 @@ class Reader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
     ) -> None:
         try:
-            if damage := soundness.blamed(self.connection, self.path, error):
-                opening.mark_damaged(self.path, damage)
-                if damage is not error:
-                    raise damage from error
+            if cause := soundness.blamed(self.connection, self.path, error):
+                if isinstance(cause, Damaged):
+                    opening.mark_damaged(self.path, cause)
+                if cause is not error:
+                    raise cause
         finally:
             self.close()
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from pipeline.errors import ErrorKind, printable
 from pipeline.manifest import schema
-from pipeline.manifest.database import Damaged, trouble
-from pipeline.manifest.numbers import LATEST, MOST
+from pipeline.manifest.database import Damaged, Defect, Unexplained, trouble
+from pipeline.manifest.values import LATEST, MOST
 from pipeline.model import Reason, Status
 
 _COLUMN = re.compile(r"(\w+) (INTEGER|REAL|TEXT|BLOB)( PRIMARY KEY| NOT NULL)?")
@@ -27,20 +27,43 @@ _JSON = {"argv": "array", "counts": "object", "settings": "object", "warnings": 
 _OF_VALUES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 
 
-def blamed(connection: sqlite3.Connection, path: Path, error: BaseException | None) -> Damaged | None:
+def blamed(connection: sqlite3.Connection, path: Path, error: BaseException | None) -> Damaged | Defect | None:
     """What to raise in the place of `error`, met by a command that has the manifest at `path` open: where a value in
-    there is unsound, that is the cause; else it is a defect of ours, and None.
+    there is unsound, that is the cause; else it is a defect of ours. None: `error` says it itself.
     """
-    if isinstance(error, Damaged):
-        return error
-    if not isinstance(error, _OF_VALUES):
+    known = _behind(error)
+    if known is not None and not isinstance(known, Unexplained):
+        return known
+    if known is None and not isinstance(error, _OF_VALUES):
         return None
     try:
-        column = flaw(connection)
+        fault = _fault(connection, path, known)
     except (sqlite3.Error, UnicodeDecodeError) as failure:
         found = trouble(path, failure)
-        return found if isinstance(found, Damaged) else None
-    return damaged(path, column) if column else None
+        return found if isinstance(found, Damaged) else known
+    if fault is None and known is not None:
+        return Defect(f"{printable(str(path))}: the manifest is sound, but a statement failed: {known.__cause__}")
+    return fault
+
+
+def _behind(error: BaseException | None) -> Damaged | None:
+    """The damage that `error` is, or that it was raised from: what was given up after it says so in its own words."""
+    while error is not None and not isinstance(error, Damaged):
+        error = error.__cause__
+    return error
+
+
+def _fault(connection: sqlite3.Connection, path: Path, known: Damaged | None) -> Damaged | None:
+    """What is unsound in the manifest. Raises `sqlite3.Error`. After `known`, a failed statement, its indexes are
+    compared with its tables, too; the columns of older versions are not those of today's.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == schema.VERSION and (column := flaw(connection)):
+        return damaged(path, column)
+    if known is None:
+        return None
+    (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    return None if verdict == "ok" else known
 
 
 def damaged(path: Path, column: str) -> Damaged:

@@ -14,9 +14,9 @@ from pipeline.config.settings import Config
 from pipeline.errors import ManifestTrouble
 from pipeline.manifest import claims, failures, made, opening, orphans, others, reader, runs, soundness, trust
 from pipeline.manifest.claims import Claim
-from pipeline.manifest.database import Damaged, Database
+from pipeline.manifest.database import Damaged, Database, Defect
 from pipeline.manifest.names import to_bytes
-from pipeline.manifest.place import beside
+from pipeline.manifest.place import beside, check_folder
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.rows import RowWriter, changes
 from pipeline.manifest.seen import Seen
@@ -69,18 +69,19 @@ class Manifest:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
     ) -> None:
-        damage = self._blamed(error)
-        if damage is None:
+        cause = self._blamed(error)
+        if cause is None:
             self.close()
             return
         with contextlib.suppress(ManifestTrouble):
             self.close()
-        opening.mark_damaged(self.path, damage)
-        if damage is not error:
-            raise damage from error
+        if isinstance(cause, Damaged):
+            opening.mark_damaged(self.path, cause)
+        if cause is not error:
+            raise cause
 
-    def _blamed(self, error: BaseException | None) -> Damaged | None:
-        """The damage that `error` comes from, if it does."""
+    def _blamed(self, error: BaseException | None) -> Damaged | Defect | None:
+        """The damage or defect that `error` comes from, if it does."""
         if error is None:
             return None
         with self._database.reading() as connection:
@@ -235,7 +236,10 @@ class Manifest:
         self._records.add(records)
 
     def tick(self) -> None:
-        """Commit an incomplete group whose time has come; to be called a few times a second."""
+        """Commit an incomplete group whose time has come; to be called a few times a second. Raises where the
+        manifest's folder is gone.
+        """
+        check_folder(self.path)
         self._records.tick()
 
     def flush(self, wait: float = -1.0) -> bool:

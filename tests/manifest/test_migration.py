@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.errors import ManifestTrouble
 from pipeline.manifest import migration, schema
+from pipeline.manifest.database import Defect
 from pipeline.manifest.export import rows
 from pipeline.manifest.store import Manifest
 from tests.manifest.builders import opened, record, start
@@ -82,7 +83,7 @@ def test_a_migration_that_breaks_off_changes_nothing(
     steps = list(migration._SECOND)
     steps[statement] = "SELECT no_such_function()"
     monkeypatch.setitem(migration._STEPS, 1, tuple(steps))
-    with pytest.raises(ManifestTrouble):
+    with pytest.raises(Defect, match="the manifest is sound, but a statement failed"):
         opened(tmp_path)
     assert _version(old) == 1
     monkeypatch.undo()

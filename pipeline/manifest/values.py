@@ -1,4 +1,4 @@
-"""Numbers from a manifest that are used after it is closed: one that cannot be is a `ValueError` while it is open."""
+"""Values from a manifest that are used after it is closed: one that cannot be is a `ValueError` while it is open."""
 
 from __future__ import annotations
 
@@ -18,3 +18,10 @@ def moment(value: object) -> float:
     if isinstance(value, int | float) and 0 <= value <= LATEST:
         return value
     raise ValueError("no time")
+
+
+def word(value: object) -> str:
+    """A text: a column of that type also keeps bytes."""
+    if isinstance(value, str):
+        return value
+    raise ValueError("no text")
