@@ -116,6 +116,7 @@ class Driver:
             if lane.confinement is not None:
                 self._manifest.amend_run({"confinement": str(lane.confinement)})
         self._source.check()
+        self._target.check()
         if why := vanishing(self._config.source.path, self._tally.vanished, self._tally.dealt_with):
             raise SourceTrouble(why)
         self._cut = self._pace.refused > 0
@@ -228,6 +229,7 @@ class Driver:
     def _pulse(self) -> None:
         self._watched = time.monotonic()
         self._take()
+        self._target.check()
         self._manifest.tick()
         self._check()
         self._watch(self._progress())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 from collections.abc import Collection, Iterable, Sequence
 
 from pipeline.config.settings import Durability, TargetSettings
 from pipeline.errors import TargetTrouble
-from pipeline.folder import FOLDER_MODE, Descriptor
+from pipeline.folder import FOLDER_MODE, Descriptor, is_gone
 from pipeline.model import Stat
 from pipeline.targets import placing
 from pipeline.targets.files import Files
@@ -40,6 +41,11 @@ class LocalTarget(Files):
             raise TargetTrouble(f"the target {path} is not a folder") from error
         except OSError as error:
             raise trouble(path, error) from error
+
+    def check(self) -> None:
+        """Raise `TargetTrouble` where the folder is gone: files are written below it all the same, and lost."""
+        if is_gone(self._root):
+            raise trouble(self._root, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
 
     def stat(self, path: str) -> Stat | None:
         """How the file at `path` is; None where there is nothing. A link is looked at itself."""

@@ -350,8 +350,10 @@ def test_a_folder_removed_under_our_feet_is_made_again(target: LocalTarget, root
 
 def test_a_removed_target_is_trouble(target: LocalTarget, root: Path, rendition: int) -> None:
     root.rmdir()
-    with pytest.raises(TargetTrouble, match="it has been removed"):
+    with pytest.raises(TargetTrouble, match="it has been removed or moved"):
         target.write("x.jpg", rendition, replace=False)
+    with pytest.raises(TargetTrouble, match="it has been removed or moved"):
+        target.check()
 
 
 def test_many_folders_cost_few_descriptors(root: Path, rendition: int, monkeypatch: pytest.MonkeyPatch) -> None:
