@@ -63,6 +63,7 @@ class Ends:
         self.records: list[Record] = []
         self.left: list[Left] = []
         self.reads = 0  # that returned
+        self._broken: list[tuple[Job, PictureError, Record | None]] = []  # by their content, as it was read
 
     @contextmanager
     def of(self, job: Job, life: Life | None = None) -> Iterator[None]:
@@ -78,8 +79,10 @@ class Ends:
             settled = self._source.settled(unsupported.stat, time.time())
             self.records.append(Record(job.source, unsupported.stat, Status.UNSUPPORTED, settled=settled))
         except PictureError as error:
-            is_of_content = record is not None or error.kind is ErrorKind.NOT_A_PICTURE
-            self.records.append(verdicts.failed(job, self._blamed(job, error) if is_of_content else error, record))
+            if record is not None or error.kind is ErrorKind.NOT_A_PICTURE:
+                self._broken.append((job, error, record))
+            else:
+                self.records.append(verdicts.failed(job, error, record))
         except (Grown, Apart):
             self.left.append(Left(job))
         except ChildDied as death:
@@ -87,6 +90,12 @@ class Ends:
                 self.records.append(verdicts.crashed(job, death, record))
             else:
                 self.left.append(Left(job, child_died=True))
+
+    def judge(self) -> None:
+        """Record the pictures whose content was broken. To be called when no turn, child or room is held any more:
+        their sources are looked at once more, and that may never return. Raises `Revoked`.
+        """
+        self.records += [verdicts.failed(job, self._blamed(job, error), record) for job, error, record in self._broken]
 
     def _blamed(self, job: Job, error: PictureError) -> PictureError:
         """`error` of the picture as it was listed; or, where it is another by now, that it was being written."""

@@ -87,7 +87,8 @@ class Line:
                 made = self._rendered(lives, room, kept, token, ends)
                 self._written(made, room, token, ends)
             ends.left += [Left(life.job) for life in self._copied(equal, token, ends, again=True)]
-            token.check()
+        ends.judge()
+        token.check()
         return Outcome(tuple(ends.records), tuple(ends.left), ends.reads)
 
     # -- source -> bytes

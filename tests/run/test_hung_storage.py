@@ -12,6 +12,7 @@ import pytest
 from pipeline.errors import ExitStatus, SourceTrouble
 from pipeline.manifest.store import Manifest
 from pipeline.model import Stat
+from pipeline.run.batch import Batching
 from pipeline.run.trouble import silent
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture
@@ -47,8 +48,9 @@ def test_a_read_that_never_returns_costs_its_picture_even_when_it_hits_every_thr
 
 
 @pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("together", [False, True])
 def test_a_look_at_a_broken_picture_that_never_returns_costs_that_picture(
-    world: World, monkeypatch: pytest.MonkeyPatch, threads: int
+    world: World, monkeypatch: pytest.MonkeyPatch, threads: int, *, together: bool
 ) -> None:
     event, stats = threading.Event(), LocalSource.stats
 
@@ -58,6 +60,8 @@ def test_a_look_at_a_broken_picture_that_never_returns_costs_that_picture(
         return stats(self, *rest)
 
     monkeypatch.setattr(LocalSource, "stats", hanging)
+    if together:
+        monkeypatch.setattr(Batching, "_cost", lambda self, job: 0.0)
     world.configure(world.text + "limits: {read: 0.3}\n")
     world.put("broken.jpg", jpeg()[:200])
     world.fill(4)
