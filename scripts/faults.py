@@ -33,14 +33,13 @@ from scripts.checks.bench import Bench, differences, earlier_run, settle, undist
 from scripts.checks.injection import FAULTS, Fault, Outcome
 
 _ROOT = Path(__file__).resolve().parent.parent
-_PICTURES = 6
 
 
-def laid_out(work: Path, options: tuple[str, ...]) -> Bench:
-    """A few small pictures in two folders, what is to become of them, and (in `earlier`) what they were before."""
+def laid_out(work: Path, pictures: int, options: tuple[str, ...]) -> Bench:
+    """So many tiny pictures in two folders, what is to become of them, and (in `earlier`) what they were before."""
     shutil.rmtree(work, ignore_errors=True)
     source = work / "source"
-    for number, picture in enumerate(sorted(folders.tiny(work, _PICTURES).iterdir())):
+    for number, picture in enumerate(sorted(folders.tiny(work, pictures).iterdir())):
         folder = source / "ab"[number % 2]
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(picture, folder / picture.name)
@@ -114,6 +113,7 @@ def _print_row(row: list[Outcome]) -> None:
 def _arguments(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Lets the N-th system call of a run fail, or kill it.")
     parser.add_argument("--most", type=int, default=12, metavar="N", help="places tried for each call and error")
+    parser.add_argument("--pictures", type=int, default=6, metavar="N", help="from about 40 some share a batch")
     parser.add_argument("--calls", nargs="*", choices=sorted(FAULTS), metavar="CALL", help="only these")
     parser.add_argument("--errors", nargs="*", metavar="ERROR", help="only these, as EIO or KILL")
     parser.add_argument("--options", default="--processes 0 --threads 2", help="for `pipeline run`")
@@ -130,7 +130,7 @@ def main(words: list[str] | None = None) -> int:
     if not injection.usable():
         print("faults: needs strace", file=sys.stderr)
         return 2
-    bench = laid_out(chosen.work.resolve(), tuple(chosen.options.split()))
+    bench = laid_out(chosen.work.resolve(), chosen.pictures, tuple(chosen.options.split()))
 
     def wanted(fault: Fault) -> bool:
         return (not chosen.calls or fault.call in chosen.calls) and (not chosen.errors or fault.error in chosen.errors)

@@ -23,6 +23,7 @@ renditions:
   wide: {width: 640, format: webp}
 """
 EARLIER = RENDITIONS.replace("width: 640", "width: 600").replace("height: 320", "height: 300")
+_QUEUE = 4  # jobs: few, so that batches of many begin with the first pictures that are known, not after a long queue
 _UNTRUSTED = 2.2  # seconds until the program trusts the stat of a file
 
 Tree = dict[str, str]  # path below the target -> SHA-256 in hex
@@ -101,7 +102,8 @@ def write_config(
     path: Path, source: Path, target: Path, renditions: str = RENDITIONS, durability: str = "sync"
 ) -> Path:
     """A config for `source` and `target`."""
-    path.write_text(f"source: {source}\ntarget: {{path: {target}, durability: {durability}}}\n{renditions}")
+    place = f"source: {source}\ntarget: {{path: {target}, durability: {durability}}}\n"
+    path.write_text(f"{place}{renditions}workers: {{queue: {_QUEUE}}}\n")
     return path
 
 

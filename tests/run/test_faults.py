@@ -37,7 +37,7 @@ CALLS = (
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return laid_out(tmp_path_factory.mktemp("faults"), ("--processes", "0", "--threads", "2"))
+    return laid_out(tmp_path_factory.mktemp("faults"), 6, ("--processes", "0", "--threads", "2"))
 
 
 @pytest.mark.slow
@@ -57,7 +57,7 @@ def test_a_call_that_fails_or_kills_harms_nothing(bench: Bench, call: str, repla
 @pytest.mark.slow
 @needs_strace
 def test_a_run_with_children_is_no_easier_to_harm(tmp_path: Path) -> None:
-    bench = laid_out(tmp_path / "work", ("--processes", "2", "--threads", "3"))
+    bench = laid_out(tmp_path / "work", 6, ("--processes", "2", "--threads", "3"))
     for call, error in (("renameat2", KILL), ("fsync", "EIO"), ("memfd_create", "EMFILE"), ("socketpair", "EMFILE")):
         outcome = tried(bench, Fault(call, error, 2, replacing=False))
         assert outcome.breaches == (), (outcome.fault, outcome.status, outcome.said)
