@@ -101,7 +101,11 @@ def back_up(connection: sqlite3.Connection, path: Path, suffix: str = BACKUP) ->
             copy.execute("PRAGMA journal_mode = DELETE")  # so that the copy is one file
         _put_in_place(new, backup)
     except sqlite3.Error as error:
-        raise trouble(new, error) from error
+        found = trouble(new, error)
+        if isinstance(found, Damaged):  # a disk that cannot be read back damages the copy, and not the manifest
+            _check_pages(connection, path)
+            found = ManifestTrouble(f"{printable(str(backup))}: cannot write the manifest's backup: {error}")
+        raise found from error
     except OSError as error:
         raise ManifestTrouble(
             f"{printable(str(backup))}: cannot write the manifest's backup: {error.strerror}"

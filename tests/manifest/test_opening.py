@@ -7,12 +7,13 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.errors import ExitStatus, ManifestTrouble
 from pipeline.manifest import database, schema
-from pipeline.manifest.database import connect
+from pipeline.manifest.database import Damaged, connect
 from pipeline.manifest.store import Manifest
 from tests.manifest.builders import OWNER, opened, record, start
 
@@ -284,3 +285,30 @@ def test_names_that_mean_something_in_an_address_are_only_names(tmp_path: Path) 
         with Manifest.open(tmp_path / name / "manifest.sqlite", owner=OWNER) as manifest:
             manifest.add(record("a.jpg"))
         assert (tmp_path / name / "manifest.sqlite").stat().st_size > 4096
+
+
+def test_a_backup_that_comes_out_damaged_is_no_damage_of_the_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unreadable(sqlite3.Connection):
+        def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+            if sql.startswith("PRAGMA journal_mode"):
+                error = sqlite3.DatabaseError("database disk image is malformed")
+                error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+                raise error
+            return super().execute(sql, parameters)
+
+    with opened(tmp_path) as manifest:
+        manifest.begin_run(start())
+        manifest.add(record("a.jpg"))
+        manifest.flush()
+        monkeypatch.setattr(
+            "pipeline.manifest.opening.connect", lambda path, mode: sqlite3.connect(path, factory=Unreadable)
+        )
+        with pytest.raises(ManifestTrouble, match="cannot write the manifest's backup") as caught:
+            manifest.backup()
+        assert not isinstance(caught.value, Damaged)
+        monkeypatch.undo()
+    with opened(tmp_path) as again:
+        assert again.warning == ""
+        assert list(again.known("")) == ["a.jpg"]
