@@ -162,9 +162,24 @@ def _open_checked(path: Path) -> sqlite3.Connection:
 
 
 def mark_damaged(path: Path, damage: Damaged) -> None:
-    """Remember that the manifest at `path` was found to be damaged while it was read: the next run deals with it."""
+    """Remember that the manifest at `path` was found to be damaged while it was read: the next run deals with it.
+
+    Only where it is damaged still when it is opened anew: a disk that could not be read for a moment looks the same.
+    """
+    if _is_sound(path):
+        return
     with contextlib.suppress(OSError):  # of another user, say
         beside(path, _FOUND).write_text(printable(str(damage)), encoding="utf-8")
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        with contextlib.closing(connect(path, "ro")) as connection:
+            version = _check_identity(connection, path)
+            (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            return verdict == "ok" and not (version == schema.VERSION and soundness.flaw(connection))
+    except (sqlite3.Error, UnicodeDecodeError, ManifestTrouble):
+        return False
 
 
 def _check_identity(connection: sqlite3.Connection, path: Path) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import ExitStatus, ManifestTrouble
-from pipeline.manifest import database, schema
+from pipeline.manifest import database, opening, schema
 from pipeline.manifest.database import Damaged, connect
 from pipeline.manifest.store import Manifest
 from tests.manifest.builders import OWNER, opened, record, start
@@ -309,6 +309,16 @@ def test_a_backup_that_comes_out_damaged_is_no_damage_of_the_manifest(
             manifest.backup()
         assert not isinstance(caught.value, Damaged)
         monkeypatch.undo()
+    with opened(tmp_path) as again:
+        assert again.warning == ""
+        assert list(again.known("")) == ["a.jpg"]
+
+
+def test_a_manifest_that_is_sound_when_it_is_opened_anew_is_not_marked_as_damaged(tmp_path: Path) -> None:
+    with opened(tmp_path) as manifest:
+        manifest.begin_run(start())
+        manifest.add(record("a.jpg"))
+    opening.mark_damaged(tmp_path / "manifest.sqlite", Damaged("a read that failed for a moment"))
     with opened(tmp_path) as again:
         assert again.warning == ""
         assert list(again.known("")) == ["a.jpg"]
