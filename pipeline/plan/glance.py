@@ -118,13 +118,13 @@ class Glance:
     def _expected(self, folder: Folder, names: list[str]) -> tuple[list[bytes], list[Row]]:
         """The paths of `names`, and the rows that they have if nothing has changed."""
         paths = _all_bytes(folder.sources(names))
-        sizes, modified, changed = zip(*self._source.marks(folder.path, names), strict=True)
+        sizes, modified, changed = zip(*self._source.raw_stats(folder.path, names), strict=True)
         targets = self._naming.columns(folder.path, names)
         columns = []
         for number in self._order:
             name, recipe = self._recipes[number]
             raw = _all_bytes(targets[number])
-            made_sizes, made = zip(*self._target.marks(targets[number]), strict=True)
+            made_sizes, made = zip(*self._target.raw_stats(targets[number]), strict=True)
             columns.append(
                 zip(paths, sizes, modified, changed, repeat(name), raw, repeat(recipe), made_sizes, made, repeat(1))
             )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from pipeline.model import Job, Record
 from pipeline.sources.magic import extension
-from pipeline.targets.files import TOGETHER
+from pipeline.targets.local import TOGETHER
 
 LEAVE = 32 * 2**20  # bytes that the work on each picture of a batch of many may need, by its header
 SECONDS = 0.1  # of work in a batch: the run ends with its last one, and a lost batch is rendered again

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from pipeline.run.batch import DESCRIPTORS, Batch
-from pipeline.targets.files import TOGETHER
+from pipeline.targets.local import TOGETHER
 from pipeline.workers.crew import Crew
 from pipeline.workers.exchange import Bounds, Exchange, Held, Renderer, Several
 from pipeline.workers.token import TICK, Token

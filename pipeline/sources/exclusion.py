@@ -29,7 +29,7 @@ IGNORE = ".pipelineignore"
 NO_MEDIA = ".nomedia"
 
 _FOLDER, _MANIFEST = os.path.split(manifest_in(""))
-MARKS = frozenset({_FOLDER, IGNORE, NO_MEDIA})  # names that say something of the folder that they are in
+MARKERS = frozenset({_FOLDER, IGNORE, NO_MEDIA})  # names that say something of the folder that they are in
 
 _LIMIT = 16 * 1024  # bytes of an `IGNORE`, and characters of its patterns; an honest one has a hundred
 _LONGEST = 1000  # characters of a pattern
@@ -46,16 +46,16 @@ def unfinished(include: Iterable[str]) -> tuple[str, ...]:
     return tuple(ending for ending in UNFINISHED if not any(pattern.endswith(ending) for pattern in asked))
 
 
-def left_out(folder: int, marks: Collection[str]) -> str:
-    """Why the folder with this descriptor, which holds `marks` of `MARKS`, is no input; "" for one that is.
+def left_out(folder: int, markers: Collection[str]) -> str:
+    """Why the folder with this descriptor, which holds `markers` of `MARKERS`, is no input; "" for one that is.
 
     Not to be asked of the source itself: it was named by the user. Raises `IgnoreError`.
     """
-    if NO_MEDIA in marks:
+    if NO_MEDIA in markers:
         return f"it holds {NO_MEDIA}"
-    if IGNORE in marks and not _text(folder).strip():
+    if IGNORE in markers and not _text(folder).strip():
         return f"it holds an empty {IGNORE}"
-    if _FOLDER in marks and _is_target(folder):
+    if _FOLDER in markers and _is_target(folder):
         return "it is the target of another config"
     return ""
 

@@ -15,16 +15,15 @@ from pipeline.errors import ConfigError, ErrorKind, PictureError, SourceTrouble
 from pipeline.folder import Descriptor
 from pipeline.model import Limits, Stat
 from pipeline.sources import exclusion, magic, reading, sidecar
-from pipeline.sources.descent import Descent
-from pipeline.sources.fingerprint import check_same, fingerprint, settled
+from pipeline.sources.descent import Descent, Links
 from pipeline.sources.globs import Globs
-from pipeline.sources.links import Links
-from pipeline.sources.marks import NO_FILE, Mark, marks
-from pipeline.sources.source import Folder, Grown, Picture, Unsupported, Vanished
+from pipeline.sources.source import NO_FILE, Folder, Grown, Picture, RawStat, Unsupported, Vanished
 from pipeline.sources.walk import Walk
 from pipeline.workers.exchange import Held
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE})  # ENXIO: a socket, by now
+_LATEST = 2**63 - 1  # nanoseconds, in the year 2262; ext4 goes on to 2446
+_GRAIN = 2.0  # seconds: the coarsest time stamps in use (FAT's) are that far apart
 
 
 class LocalSource:
@@ -70,13 +69,22 @@ class LocalSource:
             return [None] * len(names)
         return [self._stat(name, opened, has_sidecar=name in sidecars) for name in names]
 
-    def marks(self, folder: str, names: Sequence[str]) -> list[Mark]:
+    def raw_stats(self, folder: str, names: Sequence[str]) -> list[RawStat]:
         """The stats of names without a sidecar as plain numbers; see `Source`."""
         try:
             opened = self._descent().to(folder)  # kept: it is closed when nobody holds it
         except OSError:
             return [NO_FILE] * len(names)
-        return marks(opened.number, names, follow=self._follow)
+        stat, regular, number, follow = os.stat, modes.S_ISREG, opened.number, self._follow
+        found: list[RawStat] = []
+        for name in names:
+            try:
+                one = stat(name, dir_fd=number, follow_symlinks=follow)
+            except OSError:
+                found.append(NO_FILE)
+                continue
+            found.append((one.st_size, one.st_mtime_ns, one.st_ctime_ns) if regular(one.st_mode) else NO_FILE)
+        return found
 
     def kind(self, source: str) -> str | None:
         """The format by the first bytes; None also for what cannot be read."""
@@ -160,7 +168,7 @@ class LocalSource:
 
     def settled(self, stat: Stat, now: float) -> bool:
         """False for a file read within two seconds of its ctime: a write in the same tick would leave no trace."""
-        return settled(stat, now)
+        return now - stat.changed_ns / 1e9 >= _GRAIN
 
     def _passed_over(self, apart: Sequence[Path]) -> tuple[list[tuple[int, int]], list[str]]:
         """The folders `apart`, by device and inode, and by path below the source: they may not be there yet."""
@@ -266,3 +274,25 @@ def _kind(source: str, head: bytes, found: os.stat_result, listed: Stat) -> str:
     if magic.has_picture_name(source):
         raise PictureError(ErrorKind.NOT_A_PICTURE, f"it starts with {head[:16]!r}" if head else "it is empty")
     raise Unsupported(replace(fingerprint(found), sidecar=listed.sidecar))
+
+
+def fingerprint(found: os.stat_result) -> Stat:
+    """The part of a stat that the program keeps. Times that no manifest can hold count as the last one that it can."""
+    modified, changed = found.st_mtime_ns, found.st_ctime_ns
+    if not (-_LATEST <= modified <= _LATEST and -_LATEST <= changed <= _LATEST):
+        modified, changed = (max(-_LATEST, min(when, _LATEST)) for when in (modified, changed))
+    return Stat(found.st_size, modified, changed, found.st_dev, found.st_ino)
+
+
+def check_same(found: os.stat_result, listed: Stat) -> None:
+    """Raise `Vanished` unless this is the file that was listed.
+
+    Network file systems in user space hand out new inode numbers as they like: there size and both times must do, and
+    nobody can set a ctime.
+    """
+    if not modes.S_ISREG(found.st_mode):
+        raise Vanished("no longer a regular file")
+    if (found.st_dev, found.st_ino) == (listed.device, listed.inode):
+        return
+    if not replace(listed, sidecar=None).same_content(fingerprint(found)):
+        raise Vanished("replaced by another file since it was listed")

@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.folder import Descriptor
 from pipeline.sources import exclusion
-from pipeline.sources.descent import Descent
+from pipeline.sources.descent import Descent, Links
 from pipeline.sources.globs import Globs
-from pipeline.sources.links import Links
 from pipeline.sources.sidecar import SUFFIX, is_sidecar_name
 from pipeline.sources.source import Folder
 
@@ -106,9 +105,9 @@ class Walk:
         rules = self._rules.get(path.rpartition("/")[0], ())
         wanted = self._wanted(prefix, rules)
         found = self._entries(opened, wanted)
-        if path and (why := exclusion.left_out(opened.number, found.marks)):
+        if path and (why := exclusion.left_out(opened.number, found.markers)):
             return Folder(path, entries=found.entries, left_out=why), [], []
-        if exclusion.IGNORE in found.marks:
+        if exclusion.IGNORE in found.markers:
             rules = (*rules, (len(prefix), exclusion.ignored(opened.number)))
             wanted = self._wanted(prefix, rules)
             found.leave({name for name in found.files if wanted.excludes(name)})
@@ -140,7 +139,7 @@ class Walk:
                 entries += 1
                 name = entry.name
                 if name[0] == "." or name in exclusion.NEVER:
-                    found.marks |= exclusion.MARKS & {name}
+                    found.markers |= exclusion.MARKERS & {name}
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     found.folders.append(name)
@@ -189,7 +188,7 @@ class _Entries:
     folders: list[str] = field(default_factory=list)
     linked: list[str] = field(default_factory=list)  # links to folders
     skipped: dict[str, str] = field(default_factory=dict)  # what is no file, and what it is
-    marks: set[str] = field(default_factory=set)  # of `exclusion.MARKS`
+    markers: set[str] = field(default_factory=set)  # of `exclusion.MARKERS`
     entries: int = 0  # of every kind, excluded ones too
     unmatched: int = 0  # files that are not wanted
     example: str = ""  # the first of them

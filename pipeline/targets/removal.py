@@ -12,7 +12,7 @@ from pipeline.errors import TargetTrouble
 from pipeline.folder import Descriptor
 from pipeline.manifest.claims import ClaimedFile
 from pipeline.targets.folders import Folders
-from pipeline.targets.placing import CHUNK
+from pipeline.targets.output import CHUNK
 from pipeline.targets.trouble import trouble
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY

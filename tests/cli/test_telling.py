@@ -20,7 +20,7 @@ from pipeline.manifest.store import Manifest
 from pipeline.report.ping import Ping
 from pipeline.run.options import Begun
 from pipeline.run.tally import Summary
-from pipeline.targets import placing
+from pipeline.targets import output
 from tests.report.conftest import Service, service  # noqa: F401 - a fixture
 from tests.world import World, jpeg
 
@@ -107,7 +107,7 @@ def test_a_run_that_breaks_off_tells_what_it_came_to(
     def full(*_arguments: object, **_named: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(placing, "copy", full)
+    monkeypatch.setattr(output, "copy", full)
     assert run(told, monkeypatch, service.url, "--threads", "1") == 3
     assert status(told)["errors"] == {"truncated": 1}
     assert "no space left" in status(told)["sentence"]

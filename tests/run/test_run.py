@@ -19,7 +19,7 @@ from pipeline.run.options import Progress, RunOptions
 from pipeline.run.run import run
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture
-from pipeline.targets import placing
+from pipeline.targets import output
 from tests.world import World, jpeg
 
 
@@ -205,7 +205,7 @@ def test_a_full_disk_stops_the_run_with_one_line_and_leaves_nothing_behind(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.fill(10)
-    copy = placing.copy
+    copy = output.copy
     count = iter(range(1000))
 
     def full(source: int, output: int) -> tuple[int, bytes]:
@@ -213,11 +213,11 @@ def test_a_full_disk_stops_the_run_with_one_line_and_leaves_nothing_behind(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return copy(source, output)
 
-    monkeypatch.setattr(placing, "copy", full)
+    monkeypatch.setattr(output, "copy", full)
     with pytest.raises(TargetTrouble, match="no space left"):
         world.run()
     assert world.leftovers() == []
-    monkeypatch.setattr(placing, "copy", copy)
+    monkeypatch.setattr(output, "copy", copy)
     world.run()
     assert len(world.tree()) == 10
 

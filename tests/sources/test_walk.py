@@ -10,7 +10,7 @@ import pytest
 from pipeline.config.settings import SourceSettings
 from pipeline.errors import ConfigError, ErrorKind, SourceTrouble
 from pipeline.folder import Descriptor
-from pipeline.sources import links
+from pipeline.sources import descent
 from pipeline.sources.descent import Descent
 from pipeline.sources.globs import Globs
 from pipeline.sources.local import LocalSource
@@ -141,7 +141,7 @@ def test_a_folder_of_the_kernels_is_not_entered_by_way_of_one_above_it(
 ) -> None:
     lay(tmp_path, "root/a.jpg", "outside/b.jpg", "kernel/c.jpg")
     (tmp_path / "root/all").symlink_to("..")
-    monkeypatch.setattr(links, "SYSTEM", (str(tmp_path / "kernel"),))
+    monkeypatch.setattr(descent, "SYSTEM", (str(tmp_path / "kernel"),))
     found = listed(source(tmp_path / "root", follow_symlinks="anywhere"))
     assert found == ["a.jpg", "all/outside/b.jpg"]
     inside = listed(source(tmp_path / "kernel", follow_symlinks=True))

@@ -15,7 +15,7 @@ import pytest
 from pipeline.config.settings import Durability, TargetSettings
 from pipeline.errors import ErrorKind, PictureError, TargetTrouble
 from pipeline.model import Written
-from pipeline.targets import folders, placing
+from pipeline.targets import folders, output
 from pipeline.targets.local import LocalTarget
 
 BYTES = bytes(range(256)) * 40
@@ -100,7 +100,7 @@ def test_a_file_in_the_targets_place_is_told(tmp_path: Path) -> None:
 def test_a_target_that_takes_no_file_is_told_in_one_line_before_anything_is_read(
     root: Path, monkeypatch: pytest.MonkeyPatch, number: int, text: str
 ) -> None:
-    monkeypatch.setattr(placing, "write", failing(number))
+    monkeypatch.setattr(output, "write", failing(number))
     with pytest.raises(TargetTrouble, match=text) as raised:
         LocalTarget(TargetSettings(root), "r").prepare()
     assert str(root) in str(raised.value)
@@ -148,7 +148,7 @@ def test_nothing_is_for_everybody_to_write_to_whatever_the_umask(tmp_path: Path,
 def test_the_descriptor_is_read_from_its_start_wherever_it_stands(
     target: LocalTarget, root: Path, rendition: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(placing, "CHUNK", 1000)
+    monkeypatch.setattr(output, "CHUNK", 1000)
     os.lseek(rendition, 77, os.SEEK_SET)
     target.write("x.jpg", rendition, replace=False)
     assert (root / "x.jpg").read_bytes() == BYTES
@@ -163,9 +163,9 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
             ctypes.set_errno(errno.EINVAL)
             return -1
 
-        monkeypatch.setattr(placing, "_exclusive_rename", lambda: refused)
+        monkeypatch.setattr(output, "_exclusive_rename", lambda: refused)
     elif request.param != "renameat2":
-        monkeypatch.setattr(placing, "_exclusive_rename", lambda: None)
+        monkeypatch.setattr(output, "_exclusive_rename", lambda: None)
     if request.param == "neither":
         monkeypatch.setattr(os, "link", failing(errno.EPERM))  # as FAT says
     return str(request.param)
@@ -242,7 +242,7 @@ def test_a_link_in_the_files_place_is_replaced_and_never_written_through(
 def test_a_file_in_the_way_with_the_very_same_bytes_is_kept_as_it_is(
     target: LocalTarget, root: Path, rendition: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(placing, "CHUNK", 1000)
+    monkeypatch.setattr(output, "CHUNK", 1000)
     (root / "a").mkdir()
     (root / "a/x.jpg").write_bytes(BYTES)
     os.utime(root / "a/x.jpg", ns=(0, 77))
@@ -300,7 +300,7 @@ def test_trouble_of_the_target_ends_the_run_and_leaves_nothing_behind(
     target: LocalTarget, root: Path, rendition: int, monkeypatch: pytest.MonkeyPatch, call: str, number: int
 ) -> None:
     if call == "write":
-        monkeypatch.setattr(placing, "write", failing(number))
+        monkeypatch.setattr(output, "write", failing(number))
     else:
         monkeypatch.setattr(os, call, failing(number))
     with pytest.raises(TargetTrouble, match="cannot write to the target"):
@@ -326,7 +326,7 @@ def test_a_nearly_full_disk_that_takes_half_a_chunk_makes_no_half_file(
 def test_no_permission_is_the_targets_trouble_at_its_root_only(
     target: LocalTarget, rendition: int, monkeypatch: pytest.MonkeyPatch, path: str, error: type[Exception]
 ) -> None:
-    monkeypatch.setattr(placing, "copy", failing(errno.EACCES))
+    monkeypatch.setattr(output, "copy", failing(errno.EACCES))
     with pytest.raises(error):
         target.write(path, rendition, replace=True)
 

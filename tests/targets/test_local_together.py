@@ -13,9 +13,8 @@ import pytest
 from pipeline.config.settings import Durability, TargetSettings
 from pipeline.errors import ErrorKind, PictureError, TargetTrouble
 from pipeline.model import Written
-from pipeline.targets import placing
-from pipeline.targets.files import TOGETHER, Files
-from pipeline.targets.local import LocalTarget
+from pipeline.targets import output
+from pipeline.targets.local import TOGETHER, LocalTarget
 from pipeline.targets.output import Output
 from pipeline.targets.target import ToWrite
 from tests.targets.test_local import everything, failing
@@ -77,7 +76,7 @@ def test_nothing_gets_its_name_before_it_is_synced(
     ready = target(root)
     monkeypatch.setattr(Output, "fill", noted("fill", Output.fill))
     monkeypatch.setattr(os, "fsync", noted("sync", os.fsync))
-    monkeypatch.setattr(placing, "put", noted("put", placing.put))
+    monkeypatch.setattr(output, "put", noted("put", output.put))
     ready.write_all(several)
     assert done == ["fill"] * 4 + ["sync"] * 4 + ["put"] * 4
     done.clear()
@@ -208,5 +207,4 @@ def test_after_a_failed_sync_no_more_is_taken(
         ready.sync()
     with pytest.raises(TargetTrouble):
         ready.write_all(several[2:])
-    assert isinstance(ready, Files)
     assert sorted(written(root)) == sorted(NAMES[:2])

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.config.settings import SourceSettings
 from pipeline.sources.local import LocalSource
-from pipeline.sources.marks import NO_FILE
-from pipeline.sources.source import Folder
+from pipeline.sources.source import NO_FILE, Folder
 
 
 @pytest.mark.parametrize("follow", [False, True])
@@ -28,9 +27,9 @@ def test_marks_are_the_stats_of_files_and_of_nothing_else(tmp_path: Path, follow
     source = LocalSource(SourceSettings(tmp_path, follow_symlinks=follow))
     stats = source.stats("a", names)
     assert [stat is not None for stat in stats] == [True, True, False, False, follow, False]
-    marks = source.marks("a", names)
+    marks = source.raw_stats("a", names)
     assert marks == [NO_FILE if one is None else (one.size, one.mtime_ns, one.ctime_ns) for one in stats]
-    assert source.marks("b", names) == [NO_FILE] * len(names)
+    assert source.raw_stats("b", names) == [NO_FILE] * len(names)
 
 
 _NAMES = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size=1), unique=True)
