@@ -24,7 +24,7 @@ from typing import cast
 
 from pipeline.config.settings import Durability, TargetSettings
 from pipeline.errors import PictureError
-from pipeline.manifest import export, profile
+from pipeline.manifest import export
 from pipeline.manifest.runs import RunStart
 from pipeline.manifest.store import Manifest
 from pipeline.model import Format, Limits, Planned, Reason, Record, RenderAnswer, RenderTask, Spec, Stat, Status
@@ -131,7 +131,7 @@ class Judge:
                     most = 2 * _AGO if "seconds" in name else 2 * _LIMITS.memory
                     if isinstance(value, int | float) and name not in _TIMES and not 0 <= value <= most:
                         return f"{name} is {value}"
-            known = profile.experience(reader)
+            known = reader.experience()
             spent = sum(one.seconds for one in (*known.sources.values(), *known.renditions.values()))
             return "" if spent < float("inf") else "seconds without bounds"
 

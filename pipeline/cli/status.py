@@ -15,9 +15,8 @@ from pipeline.cli.options import config_argument
 from pipeline.model import Status
 
 if TYPE_CHECKING:
-    from pipeline.manifest.profile import Stages
     from pipeline.manifest.reader import Totals
-    from pipeline.manifest.runs import RunSummary
+    from pipeline.manifest.runs import RunSummary, Stages
 
 _BAR = 30  # characters
 
@@ -32,8 +31,7 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
     from pipeline.config.load import load
     from pipeline.manifest.lock import RunLock
     from pipeline.manifest.place import is_there
-    from pipeline.manifest.profile import last_rendering
-    from pipeline.manifest.runs import KEEP
+    from pipeline.manifest.runs import KEEP, last_rendering
     from pipeline.manifest.store import Manifest
 
     settings = load(config)
@@ -46,7 +44,7 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
     holder = RunLock(settings.manifest, path=settings.lock).holder()
     with Manifest.look(settings) as reader:
         runs, totals = reader.runs(limit), reader.totals()
-        rendering = last_rendering(reader, reader.runs(KEEP)) if profile else None
+        rendering = last_rendering(reader.runs(KEEP), reader.stages()) if profile else None
         if as_json:
             tell(
                 json.dumps(

@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from pipeline.manifest.names import to_bytes, to_name
-from pipeline.manifest.values import size, word
+from pipeline.manifest.values import size, to_bytes, to_name, word
 
 _ROWS = 1000  # of a page
 _CURRENT = (

@@ -22,9 +22,9 @@ from typing import TextIO
 from pipeline.errors import TargetTrouble, printable
 from pipeline.folder import FILE_MODE
 from pipeline.manifest.database import translated
-from pipeline.manifest.names import percent, to_name
 from pipeline.manifest.place import sync_folder
 from pipeline.manifest.reader import Reader
+from pipeline.manifest.values import percent, to_name
 from pipeline.model import CHATTER
 
 Value = str | int | float | list[str] | None

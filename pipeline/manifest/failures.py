@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.manifest.database import Part
-from pipeline.manifest.names import to_bytes, to_name
-from pipeline.manifest.values import moment, word
+from pipeline.manifest.values import moment, to_bytes, to_name, word
 from pipeline.model import Reason, Record, Stat, Status
 
 JUDGED_ANEW = frozenset(

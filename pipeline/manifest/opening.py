@@ -12,8 +12,8 @@ from pathlib import Path
 from pipeline.errors import ManifestTrouble, UsageError, printable
 from pipeline.manifest import migration, schema, soundness
 from pipeline.manifest.database import Damaged, connect, in_memory, trouble
-from pipeline.manifest.names import to_bytes, to_name
 from pipeline.manifest.place import beside, check_folder, ensure_folder, file_mode, is_there, sync_folder
+from pipeline.manifest.values import to_bytes, to_name
 
 BACKUP = ".backup"
 _NEW = ".new"

@@ -10,8 +10,7 @@ from collections.abc import Collection, Iterable
 
 from pipeline.manifest.claims import ClaimedFile, fold
 from pipeline.manifest.database import Part
-from pipeline.manifest.names import to_bytes, to_name
-from pipeline.manifest.values import size, word
+from pipeline.manifest.values import size, to_bytes, to_name, word
 
 _CLAIM = (
     "SELECT c.path, c.source, c.rendition, c.size, c.mtime_ns, c.sha256, EXISTS ("

@@ -14,9 +14,9 @@ from pipeline.errors import ErrorKind
 from pipeline.manifest import claims, opening, runs, soundness
 from pipeline.manifest.database import Damaged, translated
 from pipeline.manifest.failures import Failures
-from pipeline.manifest.names import to_bytes, to_name
 from pipeline.manifest.orphans import Orphans
-from pipeline.manifest.values import size
+from pipeline.manifest.runs import Experience, Stages
+from pipeline.manifest.values import size, to_bytes, to_name
 from pipeline.model import KnownRendition, KnownSource, Stat, Status
 
 _STATUS: Mapping[str | None, Status] = {status.value: status for status in Status}
@@ -186,6 +186,16 @@ class Reader:
         """The last `limit` runs, newest first."""
         with translated(self.path):
             return runs.latest(self.connection, limit)
+
+    def stages(self) -> dict[int, Stages]:
+        """Where the time of each run went, by its number; reads every row once."""
+        with translated(self.path):
+            return runs.stages(self.connection)
+
+    def experience(self) -> Experience:
+        """What all that is remembered has taken; reads every row twice."""
+        with translated(self.path):
+            return runs.experience(self.connection)
 
     def totals(self) -> Totals:
         """What is remembered at a glance; reads every row once."""

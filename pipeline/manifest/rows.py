@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pipeline.errors import PictureError, printable
 from pipeline.manifest import failures
 from pipeline.manifest.claims import fold
-from pipeline.manifest.names import folder_of, shown, to_bytes
+from pipeline.manifest.values import folder_of, shown, to_bytes
 from pipeline.model import Record, RenditionRecord, Stat, Status
 
 _VERDICTS = frozenset({Status.DONE, Status.KEPT, Status.FAILED, Status.SKIPPED, Status.UNSUPPORTED})

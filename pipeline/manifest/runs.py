@@ -1,15 +1,27 @@
-"""The table of runs: who ran, when, with what, and how it ended. A run without an end died."""
+"""The table of runs: who ran, when, with what, and how it ended; and where the time went. A run without an end died.
+
+The seconds of stages are those of threads and children added up, not of the clock: several pictures are in work at
+once.
+"""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pipeline.errors import printable
 
 KEEP = 1000  # runs; three years of nights
+
+_SOURCES = (
+    "SELECT {key}, COUNT(*), SUM(size), SUM(seconds_read), SUM(seconds_decode) FROM source WHERE status = 'done' "
+)
+_RENDITIONS = (
+    "SELECT {key}, COUNT(*), SUM(r.size), SUM(r.seconds_resize), SUM(r.seconds_encode), SUM(r.seconds_write) "
+    "FROM rendition r JOIN source s ON s.id = r.source WHERE r.status IN ('done', 'kept') AND s.status = 'done' "
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,49 @@ class RunSummary:
     counts: Mapping[str, int]
     settings: Mapping[str, object]
     libraries: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What the pictures took that one run rendered, as far as no later run has rendered them again."""
+
+    pictures: int = 0
+    source_bytes: int = 0
+    renditions: int = 0
+    target_bytes: int = 0
+    read: float = 0.0  # seconds, as are the others
+    decode: float = 0.0
+    resize: float = 0.0
+    encode: float = 0.0
+    write: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """All of them."""
+        return self.read + self.decode + self.resize + self.encode + self.write
+
+    def shares(self) -> dict[str, float]:
+        """Seconds by stage, in the order of the line."""
+        return {stage: getattr(self, stage) for stage in ("read", "decode", "resize", "encode", "write")}
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What so many pictures or renditions have taken."""
+
+    count: int
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Experience:
+    """What all remembered pictures have taken, by what they are. Formats are those of the sources' headers."""
+
+    pictures: int
+    sources: Mapping[str, Spent]  # by format: reading and decoding, with the sources' bytes
+    renditions: Mapping[tuple[str, str, str], Spent]  # by name, their format, the source's: the rest, with their bytes
+    runs: Mapping[int, Stages]  # by the run's number
 
 
 def begin(connection: sqlite3.Connection, run: RunStart, keep: int = KEEP) -> int:
@@ -113,3 +168,35 @@ def pace(connection: sqlite3.Connection) -> float | None:
         "FROM (SELECT * FROM source WHERE status = 'done' ORDER BY id DESC LIMIT 1000) s"
     ).fetchone()
     return seconds / size if size else None
+
+
+def stages(connection: sqlite3.Connection) -> dict[int, Stages]:
+    """Stages by the run's number. Reads every row once."""
+    sources = connection.execute(_SOURCES.format(key="run") + "GROUP BY run").fetchall()
+    renditions = connection.execute(_RENDITIONS.format(key="r.run") + "GROUP BY r.run").fetchall()
+    found = {row[0]: Stages(row[1], row[2] or 0, read=row[3] or 0.0, decode=row[4] or 0.0) for row in sources}
+    for run, count, size, resize, encode, write in renditions:
+        before = found.get(run, Stages())
+        found[run] = Stages(
+            before.pictures, before.source_bytes, count, size or 0, before.read, before.decode, resize, encode, write
+        )
+    return {run: spent for run, spent in found.items() if run is not None}
+
+
+def experience(connection: sqlite3.Connection) -> Experience:
+    """What there is to judge by. Reads every row twice."""
+    sources = connection.execute(_SOURCES.format(key="format") + "GROUP BY format").fetchall()
+    renditions = connection.execute(
+        _RENDITIONS.format(key="r.name, r.format, s.format") + "GROUP BY r.name, r.format, s.format"
+    ).fetchall()
+    return Experience(
+        sum(row[1] for row in sources),
+        {row[0] or "": Spent(row[1], row[2] or 0, (row[3] or 0.0) + (row[4] or 0.0)) for row in sources},
+        {(row[0], row[1] or "", row[2] or ""): Spent(row[3], row[4] or 0, sum(row[5:8])) for row in renditions},
+        stages(connection),
+    )
+
+
+def last_rendering(runs: Iterable[RunSummary], stages_of: Mapping[int, Stages]) -> tuple[RunSummary, Stages] | None:
+    """The newest of `runs`, which are newest first, that rendered anything that is still as it made it."""
+    return next(((run, stages_of[run.id]) for run in runs if run.id in stages_of), None)

@@ -16,8 +16,8 @@ from typing import Any, TextIO
 from pipeline.errors import printable
 from pipeline.manifest.database import translated
 from pipeline.manifest.export import deliver
-from pipeline.manifest.names import percent, to_name
 from pipeline.manifest.reader import Reader
+from pipeline.manifest.values import percent, to_name
 from pipeline.model import Format, Spec
 
 Json = dict[str, Any]

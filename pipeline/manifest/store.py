@@ -15,12 +15,12 @@ from pipeline.errors import ManifestTrouble
 from pipeline.manifest import claims, failures, made, opening, orphans, others, reader, runs, soundness, trust
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.database import Damaged, Database, Defect
-from pipeline.manifest.names import to_bytes
+from pipeline.manifest.group_commit import GroupCommit
+from pipeline.manifest.made import Seen
 from pipeline.manifest.place import beside, check_folder
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.rows import RowWriter, changes
-from pipeline.manifest.seen import Seen
-from pipeline.manifest.writer import GroupCommit
+from pipeline.manifest.values import to_bytes
 from pipeline.model import KnownSource, Record
 
 

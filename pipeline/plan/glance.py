@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 
-from pipeline.manifest.names import to_bytes
 from pipeline.manifest.reader import Row
+from pipeline.manifest.values import to_bytes
 from pipeline.model import KnownSource
 from pipeline.plan.memory import Memory
 from pipeline.plan.naming import Naming

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.config.settings import Config
 from pipeline.manifest.place import is_there
-from pipeline.manifest.profile import Experience, Spent, experience
-from pipeline.manifest.runs import RunSummary
+from pipeline.manifest.runs import Experience, RunSummary, Spent
 from pipeline.manifest.store import Manifest
 from pipeline.model import Job
 from pipeline.run.options import RunOptions, workers
@@ -37,7 +36,7 @@ def predicted(config: Config, forecast: Forecast) -> Prediction | None:
         return None
     with Manifest.read_only(config.manifest, shared=config.shared) as reader:
         chosen = workers(config, RunOptions())
-        return forecast.prediction(experience(reader), reader.runs(_LOOKED_AT), chosen.processes or chosen.threads)
+        return forecast.prediction(reader.experience(), reader.runs(_LOOKED_AT), chosen.processes or chosen.threads)
 
 
 class Forecast:

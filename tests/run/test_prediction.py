@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.manifest.profile import Experience, Spent, Stages
-from pipeline.manifest.runs import RunSummary
+from pipeline.manifest.runs import Experience, RunSummary, Spent, Stages
 from pipeline.model import Format, Job, Planned, Reason, Spec, Stat
 from pipeline.run.prediction import Forecast, predicted
 from tests.world import World

@@ -18,16 +18,16 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ManifestTrouble, TargetTrouble
-from pipeline.manifest import writer
+from pipeline.manifest import group_commit
 from pipeline.manifest.claims import Claim
+from pipeline.manifest.group_commit import BACKLOG, GROUP, GroupCommit
 from pipeline.manifest.store import Manifest
-from pipeline.manifest.writer import BACKLOG, GROUP, GroupCommit
 from tests.manifest.builders import OWNER, opened, record, rendition, start
 
 
 @pytest.fixture
 def _switching_everywhere() -> Iterator[None]:
-    """New threads give way between any two opcodes of the writer, not only where CPython happens to look for it."""
+    """New threads give way between any two opcodes of the group commit, not only where CPython happens to look."""
     turns, calls = itertools.count(), itertools.count()
 
     def at_opcode(frame: types.FrameType, event: str, _arg: object) -> object:
@@ -36,7 +36,7 @@ def _switching_everywhere() -> Iterator[None]:
         return at_opcode
 
     def at_call(frame: types.FrameType, _event: str, _arg: object) -> object:
-        if frame.f_code.co_filename != writer.__file__ or next(calls) % 4:  # tracing every call takes too long
+        if frame.f_code.co_filename != group_commit.__file__ or next(calls) % 4:  # tracing every call takes too long
             return None
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         return at_opcode
@@ -153,11 +153,11 @@ def test_a_group_is_committed_when_it_is_full_and_not_before() -> None:
 
 def test_an_incomplete_group_is_committed_by_tick_when_its_time_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr("pipeline.manifest.writer.time.monotonic", lambda: now)
+    monkeypatch.setattr("pipeline.manifest.group_commit.time.monotonic", lambda: now)
     groups: list[int] = []
     commits = GroupCommit[int](lambda group: groups.append(len(group)))
     commits.add([1])
-    now += writer.SECONDS - 0.01
+    now += group_commit.SECONDS - 0.01
     commits.add([2])
     commits.tick()
     assert groups == []
