@@ -91,11 +91,11 @@ def _print(made: Units) -> None:
 
 
 def _write(made: Units, folder: Path) -> None:
-    from pipeline.report.files import replace
+    from pipeline.atomic import write_text
 
     for name, text in made.files.items():
         try:
-            replace(folder / name, text, 0o644)
+            write_text(folder / name, text, 0o644)
         except OSError as error:
             raise click.ClickException(f"cannot write {folder / name}: {error.strerror}") from None
     complain(f"wrote {made.service} and {made.timer} to {folder}; when they are in /etc/systemd/system:")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import yaml
 
+from pipeline import atomic
 from pipeline.config.load import checked, read_text
 from pipeline.config.settings import Config, WorkerSettings
 from pipeline.errors import ConfigError, printable
@@ -182,25 +183,16 @@ def _end(event: yaml.Event) -> int:
 def _replace(path: Path, before: str, after: str) -> None:
     """Put `after` in the place of `before`, at once."""
     shown = printable(str(path))
-    real = os.path.realpath(path)
-    new = os.path.join(os.path.dirname(real), f".{os.path.basename(real)}.{os.getpid()}.new")
+    real = Path(os.path.realpath(path))
     try:
-        try:
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-                file.write(after)
-                file.flush()
-                found = os.stat(real)
-                with suppress(OSError):  # only root may give files away
-                    os.fchown(descriptor, found.st_uid, found.st_gid)
-                os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
-                os.fsync(descriptor)
+        found = os.stat(real)
+        with atomic.replacing(real, stat.S_IMODE(found.st_mode)) as file:
+            file.write(after)
+            file.flush()
+            with suppress(OSError):  # only root may give files away
+                os.fchown(file.fileno(), found.st_uid, found.st_gid)
+            os.fsync(file.fileno())  # takes time, so it comes before the last look
             if read_text(path) != before:
                 raise ConfigError(f"{shown}: was changed meanwhile and is left as it is")
-            os.rename(new, real)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(new)
-            raise
     except OSError as error:
         raise ConfigError(f"{shown}: cannot be written: {error.strerror}") from error

@@ -12,17 +12,14 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
+from pipeline import atomic
 from pipeline.errors import TargetTrouble, printable
-from pipeline.folder import FILE_MODE
 from pipeline.manifest.database import translated
-from pipeline.manifest.place import sync_folder
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.values import percent, to_name
 from pipeline.model import CHATTER
@@ -169,28 +166,12 @@ def _cells(row: Mapping[str, Value]) -> dict[str, Value]:
     return cells
 
 
-def _not_for_all(path: str, flags: int) -> int:
-    """Opens a file that not everybody may write to, whatever the umask."""
-    return os.open(path, flags, FILE_MODE)
-
-
 def deliver(write: Callable[[TextIO], int], to: Path | TextIO) -> int:
     """Let `write` fill a stream, or a new file that then takes the place of `to`. Raises `TargetTrouble`."""
     if not isinstance(to, Path):
         return write(to)
-    new = to.with_name(f".{to.name}.{os.getpid()}.new")
     try:
-        try:
-            with open(new, "x", encoding="utf-8", newline="", opener=_not_for_all) as stream:
-                count = write(stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.rename(new, to)
-            sync_folder(to.parent)
-        except BaseException:
-            with suppress(OSError):
-                new.unlink()
-            raise
+        with atomic.replacing(to) as stream:
+            return write(stream)
     except OSError as error:
         raise TargetTrouble(f"{printable(str(to))}: cannot write the export: {error.strerror}") from error
-    return count

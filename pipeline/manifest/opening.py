@@ -9,10 +9,11 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pipeline import atomic
 from pipeline.errors import ManifestTrouble, UsageError, printable
 from pipeline.manifest import migration, schema, soundness
 from pipeline.manifest.database import Damaged, connect, in_memory, trouble
-from pipeline.manifest.place import beside, check_folder, ensure_folder, file_mode, is_there, sync_folder
+from pipeline.manifest.place import beside, check_folder, ensure_folder, file_mode, is_there
 from pipeline.manifest.values import to_bytes, to_name
 
 BACKUP = ".backup"
@@ -169,7 +170,7 @@ def mark_damaged(path: Path, damage: Damaged) -> None:
     if _is_sound(path):
         return
     with contextlib.suppress(OSError):  # of another user, say
-        beside(path, _FOUND).write_text(printable(str(damage)), encoding="utf-8")
+        atomic.write_text(beside(path, _FOUND), printable(str(damage)), file_mode(path.parent))
 
 
 def _is_sound(path: Path) -> bool:
@@ -328,5 +329,4 @@ def _put_in_place(new: Path, path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    os.rename(new, path)
-    sync_folder(path.parent)
+    atomic.rename(new, path)

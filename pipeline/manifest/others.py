@@ -12,6 +12,7 @@ import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from pipeline import atomic
 from pipeline.config.settings import Config, manifest_in
 from pipeline.errors import ManifestTrouble, printable
 from pipeline.manifest import trust
@@ -38,9 +39,7 @@ def enter(target: Path, manifest: Path) -> None:
     path = _list_of(target)
     ensure_folder(path.parent)
     try:
-        new = path.with_name(f"{path.name}.new")
-        new.write_text("".join(f"{json.dumps(one)}\n" for one in (*known, mine)), encoding="ascii")
-        os.rename(new, path)
+        atomic.write_text(path, "".join(f"{json.dumps(one)}\n" for one in (*known, mine)))
     except OSError as error:
         raise ManifestTrouble(f"{printable(str(path))}: {error.strerror}") from error
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
 
+from pipeline.atomic import sync_path
 from pipeline.errors import ManifestTrouble, printable
 from pipeline.folder import is_gone, make_folders
-from pipeline.folder import sync_folder as sync_open_folder
 
 
 def ensure_folder(folder: Path) -> None:
@@ -17,7 +16,7 @@ def ensure_folder(folder: Path) -> None:
         if not folder.is_dir():
             make_folders(folder.parent)
             folder.mkdir(mode=0o700, exist_ok=True)
-            sync_folder(folder.parent)
+            sync_path(folder.parent)
     except OSError as error:
         raise ManifestTrouble(
             f"{printable(str(folder))}: cannot make the manifest's folder: {error.strerror}"
@@ -39,15 +38,6 @@ def check_folder(manifest: Path) -> None:
             f"{printable(str(folder))}, the manifest's folder, has been removed or moved in the meantime: run again, "
             "and a new manifest is begun: pictures are rendered again and equal files kept"
         )
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names created in, renamed into or removed from `folder` survive a power cut, where its file system can."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        sync_open_folder(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def is_there(path: Path) -> bool:

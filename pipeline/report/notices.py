@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline import atomic
 from pipeline.config.settings import NotifySettings
 from pipeline.errors import printable
-from pipeline.report import files, hook
+from pipeline.report import hook
 from pipeline.report.metrics import exposition
 from pipeline.report.outcome import Outcome, as_json, as_text
 from pipeline.report.ping import MOST_TEXT, Ping, UnusableUrl
@@ -64,7 +65,7 @@ class Notices:
         ):
             if path is not None:
                 try:
-                    files.replace(path, exposition(outcome) if key == "metrics" else as_json(outcome) + "\n", mode)
+                    atomic.write_text(path, exposition(outcome) if key == "metrics" else as_json(outcome) + "\n", mode)
                 except OSError as error:
                     yield f"notify.{key}: cannot write {printable(str(path))}: {error.strerror or error}"
 

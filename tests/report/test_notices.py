@@ -57,7 +57,7 @@ def test_a_url_that_is_none_is_told_without_being_shown(tmp_path: Path) -> None:
 
 
 def test_what_was_left_by_a_kill_is_in_nobodys_way(tmp_path: Path) -> None:
-    (tmp_path / ".s.json.new").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / f".s.json.{os.getpid()}.new").symlink_to(tmp_path / "elsewhere")
     assert Notices(NotifySettings(status_file=tmp_path / "s.json"), tmp_path, None).ended(GOOD) == ()
     assert os.listdir(tmp_path) == ["s.json"]
 
