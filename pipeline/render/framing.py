@@ -15,8 +15,8 @@ from pipeline.render.geometry import Box, Placement, Point, Size, place
 from pipeline.render.orientation import rotated, stored_box, upright_size
 
 # A JPEG is decoded at 1/2, 1/4 or 1/8 only while that leaves this many times the pixels (along each side) of the
-# largest rendition. Measured on 24 camera photographs, see ARCHITECTURE.md: 1.0 is visibly softer, 1.5 takes 3 to 9 %
-# more time for a mean SSIM that is 0.0002 (1200 px) to 0.0015 (300 px) higher.
+# largest rendition. Measured on 24 camera photographs, see docs/decisions/rendering.md: 1.0 is visibly softer, 1.5
+# takes 3 to 9 % more time for a mean SSIM that is 0.0002 (1200 px) to 0.0015 (300 px) higher.
 SHRINK_MARGIN = 1.2
 
 LOOKED_AT = 96  # pixels of the longer side of what measured gravity looks at; twice that many are decoded
