@@ -16,7 +16,7 @@ from pipeline.errors import ExitStatus, printable
 
 if TYPE_CHECKING:
     from pipeline.config.settings import Config
-    from pipeline.report.finding import Finding
+    from pipeline.doctor.finding import Finding
 
 
 @click.command("doctor")
@@ -29,7 +29,7 @@ def command(config: Path | None, as_json: bool) -> int:
     .pipeline-doctor-... are made in the target and removed again; nobody is notified.
     """
     from pipeline.config.load import load
-    from pipeline.report.finding import Level
+    from pipeline.doctor.finding import Level
 
     settings = load(config) if config else None
     worst = False
@@ -40,7 +40,7 @@ def command(config: Path | None, as_json: bool) -> int:
 
 
 def _findings(config: Config | None) -> Iterator[Finding]:
-    from pipeline.report import machine, places, rendering
+    from pipeline.doctor import machine, places, rendering
     from pipeline.run.options import RunOptions, workers
     from pipeline.workers import cpus, memory
 

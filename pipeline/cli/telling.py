@@ -14,8 +14,8 @@ from pipeline.config.settings import Config
 from pipeline.errors import ExitStatus, Locked, PipelineError, printable
 from pipeline.manifest.runs import KEEP
 from pipeline.manifest.store import Manifest
-from pipeline.report.notices import Notices
-from pipeline.report.outcome import SUCCESSES, Outcome
+from pipeline.notify.notices import Notices
+from pipeline.notify.outcome import SUCCESSES, Outcome
 from pipeline.run.options import Begun
 from pipeline.run.tally import Summary
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from pipeline.cli import main
+from pipeline.doctor import machine, rendering
+from pipeline.doctor.finding import Level, ok
 from pipeline.manifest.lock import RunLock
-from pipeline.report import machine, rendering
-from pipeline.report.finding import Level, ok
 from tests.world import World
 
 

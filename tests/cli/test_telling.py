@@ -17,11 +17,11 @@ from pipeline.cli import main
 from pipeline.errors import ExitStatus
 from pipeline.manifest.lock import RunLock
 from pipeline.manifest.store import Manifest
-from pipeline.report.ping import Ping
+from pipeline.notify.ping import Ping
 from pipeline.run.options import Begun
 from pipeline.run.tally import Summary
 from pipeline.targets import output
-from tests.report.conftest import Service, service  # noqa: F401 - a fixture
+from tests.notify.conftest import Service, service  # noqa: F401 - a fixture
 from tests.world import World, jpeg
 
 NOTIFY = """\
@@ -169,7 +169,7 @@ def test_a_run_that_is_given_up_where_it_hangs_is_told_from_another_thread(told:
 def test_the_secret_is_in_no_word_whatever_goes_wrong(
     told: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("pipeline.report.notices.Ping", functools.partial(Ping, pauses=()))
+    monkeypatch.setattr("pipeline.notify.notices.Ping", functools.partial(Ping, pauses=()))
     for url in ("http://127.0.0.1:1/s3cret", "gopher://x/s3cret", "http://no such host/s3cret"):
         assert run(told, monkeypatch, url, "-v") == 0
         said = capsys.readouterr()

@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.doctor.finding import Finding, fail, ok, warn
 from pipeline.folder import sync_folder
 from pipeline.mounts import mount_of
-from pipeline.report.finding import Finding, fail, ok, warn
 
 _LITTLE = 2**30  # bytes free
 _FEW = 1000  # inodes free

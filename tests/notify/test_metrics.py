@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from pipeline.errors import ErrorKind, ExitStatus
 from pipeline.model import Status
-from pipeline.report.metrics import exposition
-from tests.report.conftest import BAD, GOOD
+from pipeline.notify.metrics import exposition
+from tests.notify.conftest import BAD, GOOD
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 SAMPLE = re.compile(rf"({NAME})\{{(.*)\}} ([0-9.e+]+)")

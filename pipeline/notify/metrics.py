@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pipeline import __version__
 from pipeline.errors import ErrorKind, printable
 from pipeline.model import Status
-from pipeline.report.outcome import Outcome
+from pipeline.notify.outcome import Outcome
 
 _Samples = Mapping[tuple[tuple[str, str], ...], float]  # values by their labels
 

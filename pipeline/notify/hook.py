@@ -12,7 +12,7 @@ from typing import IO
 
 from pipeline.config.settings import CommandSettings, On
 from pipeline.errors import printable
-from pipeline.report.outcome import Outcome, as_json
+from pipeline.notify.outcome import Outcome, as_json
 
 _TAIL = 2000  # bytes of what it says, of which the last line is shown when it fails
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.config.settings import CommandSettings, NotifySettings
-from pipeline.report.notices import Notices
-from tests.report.conftest import BAD, GOOD, RID, RUN, Service
+from pipeline.notify.notices import Notices
+from tests.notify.conftest import BAD, GOOD, RID, RUN, Service
 
 
 def test_everybody_is_told(tmp_path: Path, service: Service) -> None:

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.config.settings import Config
+from pipeline.doctor import storage
+from pipeline.doctor.finding import Finding, fail, ok, warn
 from pipeline.errors import PipelineError
 from pipeline.manifest import trust
 from pipeline.manifest.lock import RunLock
 from pipeline.manifest.store import Manifest
 from pipeline.mounts import mount_of
-from pipeline.report import storage
-from pipeline.report.finding import Finding, fail, ok, warn
-from pipeline.report.ping import UnusableUrl, check
+from pipeline.notify.ping import UnusableUrl, check
 
 
 def source(config: Config) -> Iterator[Finding]:

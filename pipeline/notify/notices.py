@@ -9,10 +9,10 @@ from pathlib import Path
 from pipeline import atomic
 from pipeline.config.settings import NotifySettings
 from pipeline.errors import printable
-from pipeline.report import hook
-from pipeline.report.metrics import exposition
-from pipeline.report.outcome import Outcome, as_json, as_text
-from pipeline.report.ping import MOST_TEXT, Ping, UnusableUrl
+from pipeline.notify import hook
+from pipeline.notify.metrics import exposition
+from pipeline.notify.outcome import Outcome, as_json, as_text
+from pipeline.notify.ping import MOST_TEXT, Ping, UnusableUrl
 
 _PING = 20.0  # seconds that the last ping may take, its tries all together
 _METRICS_MODE = 0o644  # whatever the umask: node_exporter is another user

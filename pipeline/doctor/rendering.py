@@ -11,9 +11,9 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 
+from pipeline.doctor.finding import Finding, fail, ok, warn
 from pipeline.errors import PictureError, PipelineError
 from pipeline.model import Format, Limits, NotRendered, RenderAnswer, RenderTask, Spec
-from pipeline.report.finding import Finding, fail, ok, warn
 from pipeline.workers.exchange import Bounds, ChildDied, whole
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token

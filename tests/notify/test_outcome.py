@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 
 from pipeline.errors import ExitStatus
-from pipeline.report.outcome import as_json, as_text
-from tests.report.conftest import BAD, GOOD
+from pipeline.notify.outcome import as_json, as_text
+from tests.notify.conftest import BAD, GOOD
 
 
 def test_only_a_done_run_and_one_out_of_its_time_succeeded() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from pipeline.errors import ExitStatus
-from pipeline.report.outcome import Outcome
+from pipeline.notify.outcome import Outcome
 
 RUN = "0123456789abcdef0123456789abcdef"
 RID = "01234567-89ab-cdef-0123-456789abcdef"

@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from pipeline.report.ping import MOST_TEXT, Ping, UnusableUrl
-from tests.report.conftest import RID, RUN, Service
+from pipeline.notify.ping import MOST_TEXT, Ping, UnusableUrl
+from tests.notify.conftest import RID, RUN, Service
 
 NOW = (0.0, 0.0)
 

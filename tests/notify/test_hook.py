@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.config.settings import CommandSettings, On
 from pipeline.errors import ExitStatus
-from pipeline.report import hook
-from tests.report.conftest import BAD, GOOD, RUN
+from pipeline.notify import hook
+from tests.notify.conftest import BAD, GOOD, RUN
 
 
 def python(code: str, on: On = On.ALWAYS) -> CommandSettings:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.doctor import storage
+from pipeline.doctor.finding import Level
 from pipeline.mounts import Mount
-from pipeline.report import storage
-from pipeline.report.finding import Level
 
 REAL_FSYNC, REAL_FLOCK, REAL_STAT = os.fsync, fcntl.flock, os.stat
 
@@ -62,7 +62,7 @@ def test_no_locks_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_clock_that_is_off_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.report.storage.time", SimpleNamespace(time=lambda: 0.0, perf_counter=lambda: 0.0))
+    monkeypatch.setattr("pipeline.doctor.storage.time", SimpleNamespace(time=lambda: 0.0, perf_counter=lambda: 0.0))
     assert "clock" in found(tmp_path)[Level.WARN][0]
 
 
@@ -103,7 +103,7 @@ def test_a_file_system_without_inodes_lacks_none(tmp_path: Path, monkeypatch: py
 def test_file_systems_that_promise_less_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, level: Level
 ) -> None:
-    monkeypatch.setattr("pipeline.report.storage.mount_of", lambda path: Mount("/x", kind, "d"))
+    monkeypatch.setattr("pipeline.doctor.storage.mount_of", lambda path: Mount("/x", kind, "d"))
     (finding,) = storage.kind("target", tmp_path)
     assert finding.level is level
     assert kind in finding.detail
@@ -111,5 +111,5 @@ def test_file_systems_that_promise_less_are_named(
 
 def test_without_a_table_of_mounts_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nothing: Any = lambda path: None  # noqa: E731
-    monkeypatch.setattr("pipeline.report.storage.mount_of", nothing)
+    monkeypatch.setattr("pipeline.doctor.storage.mount_of", nothing)
     assert list(storage.kind("target", tmp_path)) == []
