@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from pipeline.manifest.values import size, to_bytes, to_name, word
 
@@ -25,10 +26,28 @@ _INSERT = (
     f"INSERT INTO claim AS c (fold, path, source, rendition) VALUES (?, ?, ?, ?) ON CONFLICT (fold, path) "  # noqa: S608
     f"DO UPDATE SET source = excluded.source, rendition = excluded.rendition WHERE NOT {_CURRENT}"
 )
-_PAGE = (
-    f"SELECT c.fold, c.path, c.source, c.rendition, c.size, c.mtime_ns, c.sha256, {_CURRENT} "  # noqa: S608
-    "FROM claim c WHERE (c.fold, c.path) > (?, ?) ORDER BY c.fold, c.path LIMIT ?"
+_WRITTEN = (
+    "INSERT INTO claim VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fold, path) DO UPDATE SET source = excluded.source, "
+    "rendition = excluded.rendition, size = excluded.size, mtime_ns = excluded.mtime_ns, sha256 = excluded.sha256"
 )
+FILES = (
+    f"SELECT c.path, c.source, c.rendition, c.size, c.mtime_ns, c.sha256, {_CURRENT} AS current, c.fold FROM claim c"  # noqa: S608
+)
+"""Every claim, for `claimed_file`; conditions and order come after it."""
+
+_PAGE = f"{FILES} WHERE (c.fold, c.path) > (?, ?) ORDER BY c.fold, c.path LIMIT ?"
+
+
+class ClaimRow(NamedTuple):
+    """One row of the table `claim`, in the order of its columns; the last three are None until a file was written."""
+
+    fold: bytes
+    path: bytes
+    source: bytes
+    rendition: str
+    size: int | None = None
+    mtime_ns: int | None = None
+    sha256: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +120,11 @@ def insert(connection: sqlite3.Connection, claims: Iterable[Claim]) -> None:
     )
 
 
+def enter(connection: sqlite3.Connection, rows: Iterable[ClaimRow]) -> None:
+    """Enter what was written under claimed paths, inside a transaction of the caller."""
+    connection.executemany(_WRITTEN, rows)
+
+
 def release(connection: sqlite3.Connection, targets: Iterable[str]) -> None:
     """Give up claims, inside a transaction of the caller: after their files are gone."""
     connection.executemany(
@@ -116,8 +140,13 @@ def pages(reading: Callable[[], AbstractContextManager[sqlite3.Connection]]) -> 
             rows = connection.execute(_PAGE, (*after, _ROWS)).fetchall()
         if not rows:
             return
-        for row in rows:
-            yield ClaimedFile(
-                to_name(row[1]), to_name(row[2]), word(row[3]), size(row[4]), row[5], row[6], current=bool(row[7])
-            )
-        after = rows[-1][:2]
+        yield from map(claimed_file, rows)
+        after = rows[-1][-1], rows[-1][0]
+
+
+def claimed_file(row: tuple[Any, ...]) -> ClaimedFile:
+    """What a row of `FILES` says."""
+    path, source, rendition, length, mtime_ns, sha256, current, _ = row
+    return ClaimedFile(
+        to_name(path), to_name(source), word(rendition), size(length), mtime_ns, sha256, current=bool(current)
+    )

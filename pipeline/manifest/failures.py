@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from pipeline.errors import ErrorKind, PictureError
+from pipeline.manifest import schema
 from pipeline.manifest.database import Part
 from pipeline.manifest.values import moment, to_bytes, to_name, word
 from pipeline.model import Reason, Record, Stat, Status
@@ -28,7 +29,7 @@ JUDGED_ANEW = frozenset(
     }
 )
 _KINDS = {kind.value: kind for kind in ErrorKind}
-_COLUMNS = "source, rendition, error, detail, content, recipe, key, since, reported"
+_COLUMNS = ", ".join(column.name for column in schema.tables()["failure"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def enter(connection: sqlite3.Connection, record: Record, key: Callable[[], str]
         if earlier is not None and one.repeats(earlier):
             since, reported = earlier.since, earlier.reported
         connection.execute(
-            f"INSERT OR REPLACE INTO failure ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - from above
+            "INSERT OR REPLACE INTO failure VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (source, one.rendition, one.kind.value, one.detail, one.content, one.recipe, one.key, since, reported),
         )
 

@@ -6,25 +6,23 @@ import itertools
 import json
 import sqlite3
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from pipeline.manifest.rows import RenditionRow, SourceRow, listed
 from pipeline.manifest.values import to_name
 from pipeline.model import Header, Reason, Record, RenditionRecord, Stat, Status, Written
 
 _MOST = 64  # rows: of a thousand copies of one picture the first few will do
 
 _QUERY = (
-    "SELECT s.path, s.size, s.mtime_ns, s.ctime_ns, s.sha256, s.content, s.format, s.width, s.height, s.frames, "
-    "s.mode, s.warnings, s.upright_width, s.upright_height, s.color, s.thumbhash, "
-    "r.name, r.target, r.recipe, r.status, r.size, r.mtime_ns, r.sha256, r.format, r.width, r.height, r.warnings, "
-    "r.quality, l.versions "
+    f"SELECT {listed(SourceRow, 's')}, {listed(RenditionRow, 'r')}, l.versions "  # noqa: S608 - names of columns
     "FROM source s JOIN rendition r ON r.source = s.id LEFT JOIN library l ON l.id = r.library "
     "WHERE COALESCE(s.content, s.sha256) = ? AND r.source_sha256 = COALESCE(s.content, s.sha256) "
     "AND s.error IS NULL AND s.format IS NOT NULL AND r.status IN ('done', 'kept') AND r.sha256 IS NOT NULL "
 )
+_OF_THE_SOURCE = len(SourceRow._fields)  # columns; those of the rendition and its libraries follow
 _BITS = 2**23  # a MiB; with 300,000 contents one in 200 unknown ones is asked for in vain
-_OF_THE_SOURCE = 16  # columns of it; a rendition's follow
 
 
 def of_content(connection: sqlite3.Connection, content: bytes, recipes: Collection[str]) -> list[Record]:
@@ -36,44 +34,49 @@ def of_content(connection: sqlite3.Connection, content: bytes, recipes: Collecti
     marks = ", ".join("?" * len(recipes))
     query = f"{_QUERY} AND r.recipe IN ({marks}) ORDER BY s.id, r.name LIMIT {_MOST}"
     # The index holds equal content by id. In any other order all of it would be read and sorted, for each further copy.
-    rows = sorted(connection.execute(query, (content, *recipes)), key=lambda row: (row[0], row[_OF_THE_SOURCE]))
-    return [_record(list(of_one)) for _, of_one in itertools.groupby(rows, key=lambda row: row[0])]
+    rows = connection.execute(query, (content, *recipes)).fetchall()
+    pairs = [(SourceRow._make(row[:_OF_THE_SOURCE]), _rendition(row[_OF_THE_SOURCE:-1], row[-1])) for row in rows]
+    pairs.sort(key=lambda pair: (pair[0].path, pair[1].name))
+    by_source = itertools.groupby(pairs, key=lambda pair: pair[0].path)
+    return [_record(list(of_one)) for _, of_one in by_source]
 
 
-def _record(rows: list[tuple[Any, ...]]) -> Record:
-    path, size, mtime_ns, ctime_ns, sha256, content, *about = rows[0][:_OF_THE_SOURCE]
-    image_format, width, height, frames, mode, warnings, upright_width, upright_height, color, thumbhash = about
+def _record(pairs: list[tuple[SourceRow, RenditionRecord]]) -> Record:
+    source = pairs[0][0]
+    if source.format is None or source.width is None or source.height is None or source.frames is None:
+        raise ValueError("no header")
+    upright = (source.upright_width, source.upright_height)
     return Record(
-        to_name(path),
-        Stat(size, mtime_ns, ctime_ns),
+        to_name(source.path),
+        Stat(source.size, source.mtime_ns, source.ctime_ns),
         Status.DONE,
-        tuple(_rendition(*row[_OF_THE_SOURCE:]) for row in rows),
-        sha256=sha256,
-        header=Header(image_format, width, height, frames, mode, 0),
-        warnings=tuple(json.loads(warnings)),
-        content=content,
-        upright=None if upright_width is None else (upright_width, upright_height),
-        color=color,
-        thumbhash=thumbhash,
+        tuple(made for _, made in pairs),
+        sha256=source.sha256,
+        header=Header(source.format, source.width, source.height, source.frames, source.mode or "", 0),
+        warnings=tuple(json.loads(source.warnings)),
+        content=source.content,
+        upright=None if upright[0] is None or upright[1] is None else (upright[0], upright[1]),
+        color=source.color,
+        thumbhash=source.thumbhash,
     )
 
 
-def _rendition(
-    name: str, target: bytes, recipe: str, status: str, size: int, mtime_ns: int, sha256: bytes, *about: Any
-) -> RenditionRecord:
-    image_format, width, height, warnings, quality, libraries = about
+def _rendition(values: Sequence[Any], libraries: str | None) -> RenditionRecord:
+    row = RenditionRow._make(values)
+    if row.size is None or row.mtime_ns is None or row.sha256 is None:
+        raise ValueError("no file")
     return RenditionRecord(
-        name,
-        to_name(target),
-        recipe,
-        Status(status),
+        row.name,
+        to_name(row.target),
+        row.recipe,
+        Status(row.status),
         Reason.UNCHANGED,
-        written=Written(to_name(target), size, mtime_ns, sha256),
-        format=image_format,
-        width=width,
-        height=height,
-        warnings=tuple(json.loads(warnings)),
-        quality=quality,
+        written=Written(to_name(row.target), row.size, row.mtime_ns, row.sha256),
+        format=row.format,
+        width=row.width,
+        height=row.height,
+        warnings=tuple(json.loads(row.warnings)),
+        quality=row.quality,
         libraries=libraries or "",
     )
 

@@ -8,17 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable
 
-from pipeline.manifest.claims import ClaimedFile, fold
+from pipeline.manifest.claims import FILES, ClaimedFile, claimed_file, fold
 from pipeline.manifest.database import Part
-from pipeline.manifest.values import size, to_bytes, to_name, word
+from pipeline.manifest.values import to_bytes, to_name
 
-_CLAIM = (
-    "SELECT c.path, c.source, c.rendition, c.size, c.mtime_ns, c.sha256, EXISTS ("
-    "  SELECT 1 FROM source s JOIN rendition r ON r.source = s.id"
-    "  WHERE s.path = c.source AND r.name = c.rendition AND r.target = c.path) AS current FROM claim c"
-)
-_STALE = f"{_CLAIM} WHERE c.sha256 IS NOT NULL AND NOT current ORDER BY c.path"
-_ONE = f"{_CLAIM} WHERE c.fold = ? AND c.path = ?"
+_STALE = f"{FILES} WHERE c.sha256 IS NOT NULL AND NOT current ORDER BY c.path"
+_ONE = f"{FILES} WHERE c.fold = ? AND c.path = ?"
 _CONTENT = "SELECT COALESCE(content, sha256) FROM source WHERE path = ?"
 _WITH_CONTENT = "SELECT path FROM source WHERE COALESCE(content, sha256) = ? AND status IN ('done', 'kept')"
 _REFUSED = "prune refused"  # in `about`: why, while nothing is pruned
@@ -41,7 +36,7 @@ class Orphans(Part):
         with self._writing() as connection:
             if connection.execute("SELECT 1 FROM about WHERE key = ?", (_NONE_STALE,)).fetchone():
                 return []
-            found = [_claimed(row) for row in connection.execute(_STALE)]
+            found = [claimed_file(row) for row in connection.execute(_STALE)]
             if not found and self._may_write:
                 connection.execute("INSERT INTO about VALUES (?, x'31')", (_NONE_STALE,))
             return found
@@ -50,7 +45,7 @@ class Orphans(Part):
         """What is known of these paths, without those that are not claimed."""
         with self._reading() as connection:
             found = (connection.execute(_ONE, (fold(one), to_bytes(one))).fetchone() for one in targets)
-            return [_claimed(row) for row in found if row is not None]
+            return [claimed_file(row) for row in found if row is not None]
 
     def files(self) -> int:
         """How many files this manifest says it made."""
@@ -120,9 +115,3 @@ class Orphans(Part):
         """Forget folders that are not there any more."""
         with self._writing() as connection:
             connection.executemany("DELETE FROM folder WHERE path = ?", ((to_bytes(path),) for path in gone))
-
-
-def _claimed(row: tuple[bytes, bytes, str, int | None, int | None, bytes | None, int]) -> ClaimedFile:
-    return ClaimedFile(
-        to_name(row[0]), to_name(row[1]), word(row[2]), size(row[3]), row[4], row[5], current=bool(row[6])
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,13 @@ _ERROR: Mapping[str | None, ErrorKind | None] = {None: None} | {kind.value: kind
 # A rendition made from other content than the source has now is shown without its recipe: its spec was out of the
 # config when the source changed, so no run has redone it, and no stat would tell.
 _KNOWN = (
-    "SELECT s.path, s.size, s.mtime_ns, s.ctime_ns, s.sha256, s.settled, s.status, s.error, r.name, r.target, "
+    "SELECT s.path, s.size, s.mtime_ns, s.ctime_ns, s.sha256, s.settled, s.status, s.error, "
+    "s.content, s.sidecar_size, s.sidecar_mtime_ns, s.sidecar_ctime_ns, r.name, r.target, "
     "CASE WHEN s.sha256 IS NULL OR r.source_sha256 IS COALESCE(s.content, s.sha256) THEN r.recipe ELSE '' END, "
-    "r.status, r.error, r.size, r.mtime_ns, r.sha256, "
-    "s.content, s.sidecar_size, s.sidecar_mtime_ns, s.sidecar_ctime_ns "
+    "r.status, r.error, r.size, r.mtime_ns, r.sha256 "
     "FROM source s LEFT JOIN rendition r ON r.source = s.id WHERE s.folder = ?"
 )
+_OF_THE_SOURCE = 12  # columns of `_KNOWN`; those of the rendition follow
 
 
 Row = tuple[bytes, int, int, int, str, bytes, str, int, int, int]
@@ -71,22 +72,27 @@ def known(
     connection: sqlite3.Connection, folder: str, after: str | None, through: str | None
 ) -> dict[str, KnownSource]:
     """Sources directly in `folder` with `after` < name <= `through` by bytes (None: no bound); by path, in order."""
-    found: dict[str, KnownSource] = {}
+    sources: dict[str, KnownSource] = {}
     renditions: dict[str, KnownRendition] = {}
     last = None
     for row in _within(connection, _KNOWN, folder, after, through):
         if row[0] != last:
-            last, path, renditions = row[0], to_name(row[0]), {}
-            sidecar = None if row[17] is None else Stat(row[17], row[18], row[19])
-            stat = Stat(row[1], row[2], row[3], sidecar=sidecar)
-            found[path] = KnownSource(
-                path, stat, row[4], row[5] != 0, _STATUS[row[6]], _ERROR[row[7]], renditions, row[16]
+            last, renditions = row[0], {}
+            source = _known_source(row[:_OF_THE_SOURCE], renditions)
+            sources[source.source] = source
+        name, target, recipe, status, error, length, mtime_ns, sha256 = row[_OF_THE_SOURCE:]
+        if name is not None:
+            renditions[name] = KnownRendition(
+                to_name(target), recipe, _STATUS[status], _ERROR[error], size(length), mtime_ns, sha256
             )
-        if row[8] is not None:
-            renditions[row[8]] = KnownRendition(
-                to_name(row[9]), row[10], _STATUS[row[11]], _ERROR[row[12]], size(row[13]), row[14], row[15]
-            )
-    return found
+    return sources
+
+
+def _known_source(values: Sequence[Any], renditions: dict[str, KnownRendition]) -> KnownSource:
+    path, length, mtime_ns, ctime_ns, sha256, settled, status, error, content, *of_sidecar = values
+    sidecar = None if of_sidecar[0] is None else Stat(*of_sidecar)
+    stat = Stat(length, mtime_ns, ctime_ns, sidecar=sidecar)
+    return KnownSource(to_name(path), stat, sha256, settled != 0, _STATUS[status], _ERROR[error], renditions, content)
 
 
 def rows(connection: sqlite3.Connection, folder: str, after: str | None, through: str | None) -> list[Row]:

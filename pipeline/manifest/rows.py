@@ -2,72 +2,132 @@
 
 - `done`, `kept`, `failed`, `skipped`, `unsupported`: the source and the renditions in the record are written; its other
   renditions keep their rows.
-- `touched`, `unchanged` (it was read again): only the source's stat and whether it is settled; the verdict stands.
-- `vanished`, `deferred`, `pending`, `known failure`: nothing. Of a source or a rendition alike.
+- `touched`, `unchanged` (it was read again): only the source's stat and whether it is settled are written.
+- `vanished`, `deferred`, `pending`, `known failure`: nothing is written. This holds for sources and renditions alike.
 
 A rendition that failed keeps what is known of the file that an earlier run made at the same path: it is still there.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from pipeline.errors import PictureError, printable
-from pipeline.manifest import failures
-from pipeline.manifest.claims import fold
+from pipeline.manifest import claims, failures
+from pipeline.manifest.claims import ClaimRow, fold
 from pipeline.manifest.values import folder_of, shown, to_bytes
 from pipeline.model import Record, RenditionRecord, Stat, Status
 
-_VERDICTS = frozenset({Status.DONE, Status.KEPT, Status.FAILED, Status.SKIPPED, Status.UNSUPPORTED})
+_FINAL = frozenset({Status.DONE, Status.KEPT, Status.FAILED, Status.SKIPPED, Status.UNSUPPORTED})
 _NO_WARNINGS = "[]"
 _INT64 = 2**63 - 1  # SQLite's integers; nanoseconds reach it in the year 2262, and ext4 goes on to 2446
 
+
+class SourceRow(NamedTuple):
+    """One row of the table `source`: its columns after `id`, in their order. NULL is None."""
+
+    folder: bytes
+    path: bytes
+    shown: str | None
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    sha256: bytes | None
+    settled: bool
+    status: str
+    error: str | None
+    detail: str | None
+    format: str | None
+    width: int | None
+    height: int | None
+    frames: int | None
+    mode: str | None
+    seconds_read: float
+    seconds_decode: float
+    peak_memory: int | None
+    warnings: str  # a JSON array
+    run: int | None
+    at: float
+    content: bytes | None
+    sidecar_size: int | None
+    sidecar_mtime_ns: int | None
+    sidecar_ctime_ns: int | None
+    upright_width: int | None
+    upright_height: int | None
+    color: str | None
+    thumbhash: bytes | None
+    alt: str | None
+
+
+class RenditionRow(NamedTuple):
+    """One row of the table `rendition`: its columns after `source`, in their order."""
+
+    name: str
+    target: bytes
+    shown: str | None
+    source_sha256: bytes | None
+    recipe: str
+    status: str
+    reason: str
+    error: str | None
+    detail: str | None
+    size: int | None
+    mtime_ns: int | None
+    sha256: bytes | None
+    format: str | None
+    width: int | None
+    height: int | None
+    seconds_resize: float
+    seconds_encode: float
+    seconds_write: float
+    warnings: str  # a JSON array
+    library: int | None
+    run: int | None
+    at: float
+    quality: int | None
+
+
+def listed(row: type[NamedTuple], table: str = "") -> str:
+    """The columns of a row for a query, each of `table` (its alias there)."""
+    return ", ".join(f"{table}.{name}" if table else name for name in row._fields)
+
+
+def _updates(row: type[NamedTuple], key: Sequence[str], kept: Sequence[str] = ()) -> str:
+    """What ON CONFLICT sets: every column but those of `key`; those `kept` stay where the new row has no file."""
+    return ", ".join(
+        f"{name} = CASE WHEN excluded.size IS NULL AND target = excluded.target THEN {name} ELSE excluded.{name} END"
+        if name in kept
+        else f"{name} = excluded.{name}"
+        for name in row._fields
+        if name not in key
+    )
+
+
+# ruff: noqa: S608 - statements are made of the names of columns above
 _SOURCE = (
-    "size = ?, mtime_ns = ?, ctime_ns = ?, sha256 = ?, settled = ?, status = ?, error = ?, detail = ?, "
-    "format = ?, width = ?, height = ?, frames = ?, mode = ?, seconds_read = ?, seconds_decode = ?, peak_memory = ?, "
-    "warnings = ?, run = ?, at = ?, content = ?, sidecar_size = ?, sidecar_mtime_ns = ?, sidecar_ctime_ns = ?, "
-    "upright_width = ?, upright_height = ?, color = ?, thumbhash = ?, alt = ?"
-)
-_COLUMNS = ", ".join(part.split()[0] for part in _SOURCE.split(", "))
-_FIND = "SELECT id FROM source WHERE path = ?"
-_UPDATE = f"UPDATE source SET {_SOURCE} WHERE id = ?"  # noqa: S608 - column names from above, no input
-_INSERT = (
-    f"INSERT INTO source (folder, path, shown, {_COLUMNS}) VALUES ({', '.join('?' * 31)}) ON CONFLICT (path) DO NOTHING"  # noqa: S608 - the same
+    f"INSERT INTO source ({listed(SourceRow)}) VALUES ({', '.join('?' * len(SourceRow._fields))}) "
+    f"ON CONFLICT (path) DO UPDATE SET {_updates(SourceRow, ('folder', 'path', 'shown'))}"
 )
 _TOUCH = (
     "UPDATE source SET size = ?, mtime_ns = ?, ctime_ns = ?, sidecar_size = ?, sidecar_mtime_ns = ?, "
     "sidecar_ctime_ns = ?, settled = ? WHERE path = ?"
 )
-
-# The old row's values have no prefix: a rendition that failed keeps what is known of the file at its path.
-_RENDITION = """
-INSERT INTO rendition VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (source, name) DO UPDATE SET
-    size = CASE WHEN excluded.size IS NULL AND target = excluded.target THEN size ELSE excluded.size END,
-    mtime_ns = CASE WHEN excluded.size IS NULL AND target = excluded.target THEN mtime_ns ELSE excluded.mtime_ns END,
-    sha256 = CASE WHEN excluded.size IS NULL AND target = excluded.target THEN sha256 ELSE excluded.sha256 END,
-    format = CASE WHEN excluded.size IS NULL AND target = excluded.target THEN format ELSE excluded.format END,
-    width = CASE WHEN excluded.size IS NULL AND target = excluded.target THEN width ELSE excluded.width END,
-    height = CASE WHEN excluded.size IS NULL AND target = excluded.target THEN height ELSE excluded.height END,
-    quality = CASE WHEN excluded.size IS NULL AND target = excluded.target THEN quality ELSE excluded.quality END,
-    target = excluded.target, shown = excluded.shown, source_sha256 = excluded.source_sha256, recipe = excluded.recipe,
-    status = excluded.status, reason = excluded.reason, error = excluded.error, detail = excluded.detail,
-    seconds_resize = excluded.seconds_resize, seconds_encode = excluded.seconds_encode,
-    seconds_write = excluded.seconds_write, warnings = excluded.warnings, library = excluded.library,
-    run = excluded.run, at = excluded.at
-"""
-_WRITTEN = (
-    "INSERT INTO claim VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fold, path) DO UPDATE SET source = excluded.source, "
-    "rendition = excluded.rendition, size = excluded.size, mtime_ns = excluded.mtime_ns, sha256 = excluded.sha256"
+_OF_THE_FILE = ("size", "mtime_ns", "sha256", "format", "width", "height", "quality")
+_RENDITION = (
+    f"INSERT INTO rendition (source, {listed(RenditionRow)}) "
+    f"VALUES ((SELECT id FROM source WHERE path = ?), {', '.join('?' * len(RenditionRow._fields))}) "
+    f"ON CONFLICT (source, name) DO UPDATE SET {_updates(RenditionRow, ('name',), _OF_THE_FILE)}"
 )
 
 
 def changes(record: Record) -> bool:
     """Whether entering it changes anything."""
-    return record.status in _VERDICTS or record.is_the_same
+    return record.status in _FINAL or record.is_the_same
 
 
 class RowWriter:
@@ -81,90 +141,95 @@ class RowWriter:
     def write(self, connection: sqlite3.Connection, records: Sequence[Record]) -> None:
         """Enter `records` in their order: of two for the same source the later one wins."""
         now = time.time()
+        for are_the_same, group in itertools.groupby(filter(changes, records), key=lambda record: record.is_the_same):
+            if are_the_same:
+                connection.executemany(_TOUCH, map(_touched, group))
+            else:
+                self._enter(connection, list(group), now)
+
+    def _enter(self, connection: sqlite3.Connection, records: Sequence[Record], now: float) -> None:
+        """Write the rows of sources, their renditions and the files of these, one statement for each kind of row."""
+        connection.executemany(_SOURCE, [self._source(record, now) for record in records])
+        made = [(record, each) for record in records for each in record.renditions if each.status in _FINAL]
+        rows = [(to_bytes(record.source), *self._rendition(connection, record, each, now)) for record, each in made]
+        connection.executemany(_RENDITION, rows)
+        claims.enter(connection, _claims(made))
         failed = failures.are_known(connection)
         for record in records:
-            if record.is_the_same:
-                stats = (*_stat(record.stat), *_stat(record.stat.sidecar))
-                connection.execute(_TOUCH, (*stats, record.settled, to_bytes(record.source)))
-            elif record.status in _VERDICTS:
-                number = self._source(connection, record, now)
-                for rendition in record.renditions:
-                    if rendition.status in _VERDICTS:
-                        self._rendition(connection, number, record, rendition, now)
-                failed = failed or record.status is Status.FAILED
-                if failed:  # else there is nothing to bring up to date
-                    failures.enter(connection, record, self.failure_key, now)
+            failed = failed or record.status is Status.FAILED
+            if failed:  # else there is nothing to bring up to date
+                failures.enter(connection, record, self.failure_key, now)
 
-    def _source(self, connection: sqlite3.Connection, record: Record, now: float) -> int:
-        raw, header = to_bytes(record.source), record.header
-        values = (
-            *_stat(record.stat),
-            record.sha256,
-            record.settled,
-            record.status.value,
-            *_error(record.error),
-            *(
-                (None,) * 5
-                if header is None
-                else (header.format, header.width, header.height, header.frames, header.mode)
-            ),
-            record.seconds_read,
-            record.seconds_decode,
-            record.peak_memory,
-            _warnings(record.warnings),
-            self.run,
-            now,
-            record.content,
-            *_stat(record.stat.sidecar),
-            *(record.upright or (None, None)),
-            record.color,
-            record.thumbhash,
-            None if record.alt is None else printable(record.alt),
+    def _source(self, record: Record, now: float) -> SourceRow:
+        header, sidecar, upright = record.header, record.stat.sidecar, record.upright
+        error, detail = _error(record.error)
+        size, mtime_ns, ctime_ns = _stat(record.stat)
+        sidecar_size, sidecar_mtime_ns, sidecar_ctime_ns = (None, None, None) if sidecar is None else _stat(sidecar)
+        return SourceRow(
+            folder=to_bytes(folder_of(record.source)),
+            path=to_bytes(record.source),
+            shown=shown(record.source),
+            size=size,
+            mtime_ns=mtime_ns,
+            ctime_ns=ctime_ns,
+            sha256=record.sha256,
+            settled=record.settled,
+            status=record.status.value,
+            error=error,
+            detail=detail,
+            format=header.format if header else None,
+            width=header.width if header else None,
+            height=header.height if header else None,
+            frames=header.frames if header else None,
+            mode=header.mode if header else None,
+            seconds_read=record.seconds_read,
+            seconds_decode=record.seconds_decode,
+            peak_memory=record.peak_memory,
+            warnings=_warnings(record.warnings),
+            run=self.run,
+            at=now,
+            content=record.content,
+            sidecar_size=sidecar_size,
+            sidecar_mtime_ns=sidecar_mtime_ns,
+            sidecar_ctime_ns=sidecar_ctime_ns,
+            upright_width=upright[0] if upright else None,
+            upright_height=upright[1] if upright else None,
+            color=record.color,
+            thumbhash=record.thumbhash,
+            alt=None if record.alt is None else printable(record.alt),
         )
-        folder = to_bytes(folder_of(record.source))
-        inserted = connection.execute(_INSERT, (folder, raw, shown(record.source), *values))
-        if inserted.rowcount:
-            return int(inserted.lastrowid or 0)
-        (number,) = connection.execute(_FIND, (raw,)).fetchone()
-        connection.execute(_UPDATE, (*values, number))
-        return int(number)
 
     def _rendition(
-        self, connection: sqlite3.Connection, number: int, record: Record, rendition: RenditionRecord, now: float
-    ) -> None:
+        self, connection: sqlite3.Connection, record: Record, rendition: RenditionRecord, now: float
+    ) -> RenditionRow:
         written = rendition.written
-        file = (None,) * 3 if written is None else (written.size, _bounded(written.mtime_ns), written.sha256)
-        target = to_bytes(rendition.target)
+        error, detail = _error(rendition.error)
         libraries = record.libraries if rendition.libraries is None else rendition.libraries
-        connection.execute(
-            _RENDITION,
-            (
-                number,
-                rendition.name,
-                target,
-                shown(rendition.target),
-                record.made_from,
-                rendition.recipe,
-                rendition.status.value,
-                rendition.reason.value,
-                *_error(rendition.error),
-                *file,
-                rendition.format,
-                rendition.width,
-                rendition.height,
-                rendition.seconds_resize,
-                rendition.seconds_encode,
-                rendition.seconds_write,
-                _warnings(rendition.warnings),
-                self._library(connection, libraries) if libraries else None,
-                self.run,
-                now,
-                rendition.quality,
-            ),
+        return RenditionRow(
+            name=rendition.name,
+            target=to_bytes(rendition.target),
+            shown=shown(rendition.target),
+            source_sha256=record.made_from,
+            recipe=rendition.recipe,
+            status=rendition.status.value,
+            reason=rendition.reason.value,
+            error=error,
+            detail=detail,
+            size=written.size if written else None,
+            mtime_ns=_bounded(written.mtime_ns) if written else None,
+            sha256=written.sha256 if written else None,
+            format=rendition.format,
+            width=rendition.width,
+            height=rendition.height,
+            seconds_resize=rendition.seconds_resize,
+            seconds_encode=rendition.seconds_encode,
+            seconds_write=rendition.seconds_write,
+            warnings=_warnings(rendition.warnings),
+            library=self._library(connection, libraries) if libraries else None,
+            run=self.run,
+            at=now,
+            quality=rendition.quality,
         )
-        if written is not None:
-            claim = (fold(rendition.target), target, to_bytes(record.source), rendition.name, *file)
-            connection.execute(_WRITTEN, claim)
 
     def _library(self, connection: sqlite3.Connection, versions: str) -> int:
         """The number under which the text `versions` is kept."""
@@ -176,8 +241,23 @@ class RowWriter:
         return number
 
 
-def _stat(stat: Stat | None) -> tuple[int | None, int | None, int | None]:
-    return (None,) * 3 if stat is None else (stat.size, _bounded(stat.mtime_ns), _bounded(stat.ctime_ns))
+def _touched(record: Record) -> tuple[object, ...]:
+    """The values of `_TOUCH`."""
+    sidecar = (None,) * 3 if record.stat.sidecar is None else _stat(record.stat.sidecar)
+    return (*_stat(record.stat), *sidecar, record.settled, to_bytes(record.source))
+
+
+def _claims(made: Iterable[tuple[Record, RenditionRecord]]) -> Iterator[ClaimRow]:
+    """The rows of claimed paths that hold a file now."""
+    for record, rendition in made:
+        if written := rendition.written:
+            target, source = to_bytes(rendition.target), to_bytes(record.source)
+            file = (written.size, _bounded(written.mtime_ns), written.sha256)
+            yield ClaimRow(fold(rendition.target), target, source, rendition.name, *file)
+
+
+def _stat(stat: Stat) -> tuple[int, int, int]:
+    return stat.size, _bounded(stat.mtime_ns), _bounded(stat.ctime_ns)
 
 
 def _bounded(nanoseconds: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from pipeline.errors import printable
 
@@ -136,28 +136,13 @@ def end(connection: sqlite3.Connection, number: int, status: int, counts: Mappin
 
 def latest(connection: sqlite3.Connection, limit: int) -> tuple[RunSummary, ...]:
     """The last `limit` runs, newest first."""
-    rows = connection.execute(
-        "SELECT id, run, config, argv, pid, host, started, ended, status, counts, settings, libraries "
-        "FROM run ORDER BY id DESC LIMIT ?",
-        (limit,),
-    )
-    return tuple(
-        RunSummary(
-            id=row[0],
-            run=row[1],
-            config=row[2],
-            argv=tuple(json.loads(row[3])),
-            pid=row[4],
-            host=row[5],
-            started=row[6],
-            ended=row[7],
-            status=row[8],
-            counts=json.loads(row[9]),
-            settings=json.loads(row[10]),
-            libraries=row[11],
-        )
-        for row in rows
-    )
+    columns = [field.name for field in fields(RunSummary)]
+    query = f"SELECT {', '.join(columns)} FROM run ORDER BY id DESC LIMIT ?"  # noqa: S608 - names of columns
+    rows = [dict(zip(columns, row, strict=True)) for row in connection.execute(query, (limit,))]
+    for row in rows:
+        row |= {name: json.loads(row[name]) for name in ("argv", "counts", "settings")}
+        row["argv"] = tuple(row["argv"])
+    return tuple(RunSummary(**row) for row in rows)
 
 
 def pace(connection: sqlite3.Connection) -> float | None:

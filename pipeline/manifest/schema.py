@@ -10,7 +10,9 @@ them, so that a migrated manifest and a new one are laid out alike.
 
 from __future__ import annotations
 
+import re
 import sqlite3
+from typing import NamedTuple
 
 APPLICATION_ID = 0x70697065  # "pipe": tells our database from any other, in the file's header
 VERSION = 2  # raised with every change of the tables below, together with a step of `migration`
@@ -88,6 +90,28 @@ NAMES_1 = frozenset(
     {"about", "run", "library", "source", "source_in_folder", "rendition", "claim", "pictures", "renditions", "runs"}
 )
 NAMES = NAMES_1 | {"source_by_content", "failure", "orphan", "folder"}
+
+
+_TABLE = re.compile(r"CREATE TABLE (\w+) \((.*)\)", re.DOTALL)
+_COLUMN = re.compile(r"(\w+) (INTEGER|REAL|TEXT|BLOB)( PRIMARY KEY| NOT NULL)?")
+
+
+class Column(NamedTuple):
+    """One column of a table: its name, its type in SQLite's words, and whether it may be NULL."""
+
+    name: str
+    type: str
+    nullable: bool
+
+
+def tables() -> dict[str, tuple[Column, ...]]:
+    """The columns of each table, in their order."""
+    found = {}
+    for statement in statements(TABLES + TABLES_2):
+        if table := _TABLE.search(statement):
+            columns = _COLUMN.findall(table[2])
+            found[table[1]] = tuple(Column(name, kind, nullable=not bound) for name, kind, bound in columns)
+    return found
 
 
 def statements(text: str) -> list[str]:

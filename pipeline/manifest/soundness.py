@@ -7,18 +7,16 @@ not be read, and of a backup before it is restored.
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from pathlib import Path
 
 from pipeline.errors import ErrorKind, printable
 from pipeline.manifest import schema
 from pipeline.manifest.database import Damaged, Defect, Unexplained, trouble
+from pipeline.manifest.schema import Column
 from pipeline.manifest.values import LATEST, MOST
 from pipeline.model import Reason, Status
 
-_COLUMN = re.compile(r"(\w+) (INTEGER|REAL|TEXT|BLOB)( PRIMARY KEY| NOT NULL)?")
-_TABLE = re.compile(r"CREATE TABLE (\w+) \((.*)\)", re.DOTALL)
 _SIZES = {"size", "width", "height", "frames", "peak_memory", "sidecar_size", "upright_width", "upright_height"}
 _SECONDS = {f"seconds_{stage}" for stage in ("read", "decode", "resize", "encode", "write")}
 _COUNTED = _SIZES | _SECONDS | {"quality", "pid", "started", "ended", "at", "since"}
@@ -84,29 +82,22 @@ def _any(connection: sqlite3.Connection, table: str, sound: str) -> bool:
     return connection.execute(query).fetchone() is not None
 
 
-def _sound(name: str, kind: str, more: str) -> str:
+def _sound(column: Column) -> str:
     """The condition that a sound value of a column meets; never NULL."""
-    sound = f"typeof({name}) = '{kind.lower()}'"
+    name = column.name
+    sound = f"typeof({name}) = '{column.type.lower()}'"
     if name in _COUNTED:
-        sound += f" AND {name} BETWEEN 0 AND {LATEST if kind == 'REAL' else MOST}"
+        sound += f" AND {name} BETWEEN 0 AND {LATEST if column.type == 'REAL' else MOST}"
     elif name in _JSON:
         empty = "[]" if _JSON[name] == "array" else "{}"
         sound += f" AND ({name} = '{empty}' OR (json_valid({name}) AND json_type({name}) = '{_JSON[name]}'))"
         if name == "counts":
             sound += " AND NOT EXISTS (SELECT 1 FROM json_each(counts) WHERE type <> 'integer')"
-    elif name in _LISTS and kind == "TEXT":
+    elif name in _LISTS and column.type == "TEXT":
         words = ", ".join(f"'{word.value}'" for word in _LISTS[name])
         sound += f" AND {name} IN ({words})"
-    return f"({sound})" if more else f"({name} IS NULL OR ({sound}))"
+    return f"({name} IS NULL OR ({sound}))" if column.nullable else f"({sound})"
 
 
-def _tables() -> dict[str, dict[str, str]]:
-    """The condition of each column of each table."""
-    found = {}
-    for statement in schema.statements(schema.TABLES + schema.TABLES_2):
-        if table := _TABLE.search(statement):
-            found[table[1]] = {name: _sound(name, kind, more) for name, kind, more in _COLUMN.findall(table[2])}
-    return found
-
-
-_TABLES = _tables()
+_TABLES = {table: {column.name: _sound(column) for column in columns} for table, columns in schema.tables().items()}
+"""The condition of each column of each table."""
