@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.console import complain, count, tell
+from pipeline.amounts import count
+from pipeline.cli.console import complain, tell
 from pipeline.cli.options import config_argument, globs_argument, json_option
 
 if TYPE_CHECKING:

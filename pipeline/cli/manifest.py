@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.console import OutputTrouble, count, tell
+from pipeline.amounts import count
+from pipeline.cli.console import OutputTrouble, tell
 from pipeline.cli.options import config_argument
 
 if TYPE_CHECKING:

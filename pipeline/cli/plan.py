@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.console import complain, count, duration, of_each, size, tell
+from pipeline.amounts import count, duration, of_each, size
+from pipeline.cli.console import complain, tell
 from pipeline.cli.options import Adopting, adopt_option, config_argument, json_option, only_option
 
 if TYPE_CHECKING:

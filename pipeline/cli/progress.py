@@ -6,7 +6,8 @@ import signal
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
-from pipeline.cli.console import complain, on_terminal, size
+from pipeline.amounts import size
+from pipeline.cli.console import complain, on_terminal
 from pipeline.cli.redrawing import redrawn
 
 if TYPE_CHECKING:

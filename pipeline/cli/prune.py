@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.console import complain, count, size, tell
+from pipeline.amounts import count, size
+from pipeline.cli.console import complain, tell
 from pipeline.cli.options import config_argument, json_option
 
 if TYPE_CHECKING:

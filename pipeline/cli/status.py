@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.console import complain, count, duration, of_each, size, tell
+from pipeline.amounts import count, duration, of_each, size
+from pipeline.cli.console import complain, tell
 from pipeline.cli.options import config_argument
 from pipeline.model import Status
 

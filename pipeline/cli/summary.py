@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.cli.console import count, duration, size
+from pipeline.amounts import count, duration, size
 from pipeline.errors import ExitStatus, printable
 from pipeline.model import Status
 from pipeline.run.tally import Summary

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.console import complain, count, on_terminal, size, tell
+from pipeline.amounts import count, size
+from pipeline.cli.console import complain, on_terminal, tell
 from pipeline.cli.options import Duration, config_argument, only_option
 from pipeline.cli.redrawing import redrawn
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.console import complain, count, on_terminal, size, tell
+from pipeline.amounts import count, size
+from pipeline.cli.console import complain, on_terminal, tell
 from pipeline.cli.options import config_argument
 from pipeline.errors import ExitStatus
 

@@ -1,0 +1,43 @@
+"""How numbers are said: bytes, seconds and counts, in messages and on pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def size(count: float) -> str:
+    """Bytes as people read them: 512 B, 3.4 kB, 28.1 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(count) < 999.5:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people read them: 0.4 s, 12 s, 3 min 20 s, 2 h 05 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 picture`, `1,234 pictures`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def of_each(counts: Mapping[str, int]) -> str:
+    """Numbers of pictures or renditions by status or reason, those that are none left out: `3 done, 2 known failures`.
+
+    Words that end like a noun have a plural, the others say how it was.
+    """
+    return ", ".join(
+        count(number, word) if word.endswith("failure") else f"{number:,} {word}"
+        for word, number in counts.items()
+        if number
+    )
