@@ -125,7 +125,7 @@ class Judge:
     def shown(self) -> str:
         """What is wrong with what the manifest shows; "" for nothing. Ends the run."""
         self.manifest.end_run(0, {})
-        with Manifest.read_only(self._folder / "manifest.sqlite") as reader:
+        with Manifest.reader_at(self._folder / "manifest.sqlite") as reader:
             for row in export.rows(reader, measured=True):
                 for name, value in row.items():
                     most = 2 * _AGO if "seconds" in name else 2 * _LIMITS.memory

@@ -120,10 +120,10 @@ class World:
     def srcset(self) -> dict[str, object]:
         """What the manifest tells web pages."""
         config = self.config
-        with Manifest.read_only(config.manifest) as reader:
+        with Manifest.reader_at(config.manifest) as reader:
             return dict(pictures(reader, config.families))
 
     def export(self) -> list[dict[str, object]]:
         """The rows of the manifest, without what is measured."""
-        with Manifest.read_only(self.config.manifest) as reader:
+        with Manifest.reader_at(self.config.manifest) as reader:
             return [dict(row) for row in rows(reader)]

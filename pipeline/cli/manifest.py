@@ -45,7 +45,7 @@ def export(config: Path, form: str, output: Path | None, measured: bool) -> None
         raise click.UsageError(f"{config.name} has no rendition with widths or formats, which srcset is made of")
     if form == "srcset" and measured:
         raise click.UsageError("--measured is for rows: srcset tells pages nothing that was measured")
-    with Manifest.look(settings) as reader:
+    with Manifest.reader(settings) as reader:
         to = output if output is not None else sys.stdout
         if to is None:
             return  # standard output is closed: nobody asks for what is written, as with every command
@@ -88,7 +88,7 @@ def query(config: Path, question: tuple[str, ...], view: str | None, as_json: bo
         raise click.UsageError("--json and --csv exclude each other")
     if view is not None and is_sql(question):
         raise click.UsageError("--view is for filters; a SELECT names its views itself")
-    with Manifest.look(load(config)) as reader:
+    with Manifest.reader(load(config)) as reader:
         answer = ask(reader, question[0]) if is_sql(question) else select(reader, question, view=view or "renditions")
         if as_json:
             for row in answer.rows:

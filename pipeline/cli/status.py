@@ -43,7 +43,7 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
             complain(f"{config} has not run yet: there is no manifest at {settings.manifest}")
         return
     holder = RunLock(settings.manifest, path=settings.lock).holder()
-    with Manifest.look(settings) as reader:
+    with Manifest.reader(settings) as reader:
         runs, totals = reader.runs(limit), reader.totals()
         rendering = last_rendering(reader.runs(KEEP), reader.stages()) if profile else None
         if as_json:

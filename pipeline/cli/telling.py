@@ -102,7 +102,7 @@ class Telling:
         if not (self._config.notify.metrics or self._config.notify.status_file or self._config.notify.command):
             return None
         try:
-            with Manifest.read_only(self._config.manifest, shared=self._config.shared) as reader:
+            with Manifest.reader_at(self._config.manifest, shared=self._config.shared) as reader:
                 ends = [run.ended for run in reader.runs(KEEP) if run.status in SUCCESSES]
         except PipelineError:
             return None

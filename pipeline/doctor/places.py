@@ -70,7 +70,7 @@ def manifest(config: Config) -> Iterator[Finding]:
             yield fail("manifest", *distrust)
             return
         holder = RunLock(path, path=config.lock).holder()
-        with Manifest.read_only(path, shared=config.shared) as reader:
+        with Manifest.reader_at(path, shared=config.shared) as reader:
             (verdict,) = reader.connection.execute("PRAGMA quick_check(1)").fetchone()
             owner, runs = reader.owner(), reader.runs(1)
     except (PipelineError, sqlite3.Error, OSError) as error:

@@ -18,7 +18,7 @@ from pipeline.manifest.database import Damaged, Database, Defect
 from pipeline.manifest.group_commit import GroupCommit
 from pipeline.manifest.made import Seen
 from pipeline.manifest.place import beside, check_folder
-from pipeline.manifest.reader import Reader
+from pipeline.manifest.reader import Reader, Row
 from pipeline.manifest.rows import RowWriter, changes
 from pipeline.manifest.values import to_bytes
 from pipeline.model import KnownSource, Record
@@ -45,7 +45,7 @@ class Manifest:
         self._changed = False  # since the last backup; a run that only ended is not worth copying everything
 
     @classmethod
-    def of(cls, config: Config, *, adopt: bool = False) -> Manifest:
+    def for_config(cls, config: Config, *, adopt: bool = False) -> Manifest:
         """As `open`, the manifest of `config`; one that it had elsewhere moves along."""
         trust.check(config.manifest, shared=config.shared)
         owner, former = os.path.realpath(config.path), others.of_target(config)
@@ -88,7 +88,7 @@ class Manifest:
             return soundness.blamed(connection, self.path, error)
 
     @staticmethod
-    def look(config: Config) -> Reader:
+    def reader(config: Config) -> Reader:
         """The manifest of `config`, for commands that look while a run may be writing.
 
         Raises `UsageError` where it belongs to another config, `ManifestTrouble` where others could have written it.
@@ -97,8 +97,8 @@ class Manifest:
         return Reader(config.manifest, owner=os.path.realpath(config.path))
 
     @staticmethod
-    def read_only(path: Path, *, shared: bool = False) -> Reader:
-        """As `look`, of any config. `shared`: also where others could have written it."""
+    def reader_at(path: Path, *, shared: bool = False) -> Reader:
+        """As `reader`, of any config. `shared`: also where others could have written it."""
         trust.check(path, shared=shared)
         return Reader(path)
 
@@ -132,13 +132,16 @@ class Manifest:
         with self._database.transaction() as connection:
             runs.amend(connection, self._rows.run or 0, settings)
 
-    def end_run(self, status: int, counts: Mapping[str, int], ended: float | None = None, *, told: bool = True) -> None:
-        """Make all records durable and enter how the run ended (`ended` in seconds since 1970; None: now). `told`: its
-        failures are reported, and known from now on.
+    def end_run(
+        self, status: int, counts: Mapping[str, int], ended: float | None = None, *, reported: bool = True
+    ) -> None:
+        """Make all records durable and enter how the run ended (`ended` in seconds since 1970; None: now).
+
+        `reported`: the user hears of the run's failures, so they are known failures from now on.
         """
         self.flush()
         with self._database.transaction() as connection:
-            if told:
+            if reported:
                 failures.report(connection, self._rows.run or 0)
             runs.end(connection, self._rows.run or 0, status, counts, time.time() if ended is None else ended)
 
@@ -148,7 +151,7 @@ class Manifest:
             row = (f"said: {what}",)
             return connection.execute("INSERT OR IGNORE INTO about VALUES (?, x'31')", row).rowcount > 0
 
-    def settled(self) -> None:
+    def mark_complete(self) -> None:
         """A run has gone through everything: nothing that was made before a restore is missing any more."""
         with self._database.transaction() as connection:
             opening.mark_restored(connection, restored=False)
@@ -162,16 +165,18 @@ class Manifest:
 
     # -- for the plan
 
-    def known(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, KnownSource]:
+    def known_sources(
+        self, folder: str, after: str | None = None, through: str | None = None
+    ) -> dict[str, KnownSource]:
         """What is remembered of sources directly in `folder`, by path and in the order of their bytes.
 
         Only names whose bytes are above `after` and not above `through` (None: no bound). A rendition whose `recipe` is
         empty was made from other content than the source has now. Stats come back without device and inode.
         """
         with self._database.reading() as connection:
-            return reader.known(connection, folder, after, through)
+            return reader.known_sources(connection, folder, after, through)
 
-    def rows(self, folder: str, after: str | None = None, through: str | None = None) -> list[reader.Row]:
+    def rows(self, folder: str, after: str | None = None, through: str | None = None) -> list[Row]:
         """What is stored of the same sources, as it is; see `reader.Row`."""
         with self._database.reading() as connection:
             return reader.rows(connection, folder, after, through)

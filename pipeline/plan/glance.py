@@ -142,11 +142,11 @@ class Glance:
     ) -> dict[str, KnownSource]:
         """What is remembered of the sources `due`, and of all between the bounds where there may be `others`."""
         if others or len(due) * _FEW > len(names):
-            return self._memory.known(folder.path, after, through)
+            return self._memory.known_sources(folder.path, after, through)
         before = dict(zip(names[1:], names, strict=False)) if due else {}
         known: dict[str, KnownSource] = {}
         for name in due:
-            known |= self._memory.known(folder.path, before.get(name, after), name)
+            known |= self._memory.known_sources(folder.path, before.get(name, after), name)
         return known
 
 

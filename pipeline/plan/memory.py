@@ -26,7 +26,9 @@ class Memory(Protocol):
         """What they could not do."""
         ...
 
-    def known(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, KnownSource]:
+    def known_sources(
+        self, folder: str, after: str | None = None, through: str | None = None
+    ) -> dict[str, KnownSource]:
         """Sources directly in `folder` with `after` < name <= `through` (None: no bound), by relative path."""
         ...
 

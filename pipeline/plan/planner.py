@@ -182,7 +182,7 @@ class Planner:
             elif folder is not None:
                 yield from self._folder(folder, unlistable)
             elif not f"{path}/".startswith(unlistable):
-                self._missing(self._memory.known(path), unlistable)
+                self._missing(self._memory.known_sources(path), unlistable)
 
     def _folder(self, folder: Folder, unlistable: tuple[str, ...]) -> Iterator[Job | Record]:
         for chunk in self._glance.chunks(folder, self._collisions):
@@ -201,7 +201,7 @@ class Planner:
             self._pulse()
             known: dict[str, KnownSource] = {}
             for name in names:
-                known |= self._memory.known(path, name[:-1] or None, name)
+                known |= self._memory.known_sources(path, name[:-1] or None, name)
             yield from self._chunk(survey.folders[path], names, known)
 
     def _chunk(self, folder: Folder, names: Sequence[str], known: dict[str, KnownSource]) -> Iterator[Job | Record]:
@@ -351,4 +351,6 @@ class Planner:
         self.counts.orphans = len(self.orphans)
 
     def _remembers(self) -> bool:
-        return any(one.renditions for folder in self._memory.folders() for one in self._memory.known(folder).values())
+        return any(
+            one.renditions for folder in self._memory.folders() for one in self._memory.known_sources(folder).values()
+        )

@@ -88,7 +88,7 @@ class Survey:
         """Whether it is a picture, and none of a format that is not decoded here: that one will make no target."""
         if not self.is_picture(source):
             return False
-        return extension(source) not in RARE_EXTENSIONS or self._source.kind(source) not in not_decoded()
+        return extension(source) not in RARE_EXTENSIONS or self._source.sniff(source) not in not_decoded()
 
     def is_picture(self, source: str) -> bool:
         """By its name, by what is remembered, or else by its first bytes. One that its sidecar says to skip is none."""
@@ -98,12 +98,12 @@ class Survey:
             return False
         if has_picture_name(source):
             return True
-        known = self._memory.known(folder, name[:-1] or None, name).get(source)
+        known = self._memory.known_sources(folder, name[:-1] or None, name).get(source)
         if known is not None:
             stat = self._source.stats(folder, (name,), sidecars)[0]
             if stat is not None and still_unsupported(known, stat):
                 return False
-        return self._source.kind(source) is not None
+        return self._source.sniff(source) is not None
 
 
 def _files(folder: Folder) -> Iterator[list[str]]:

@@ -21,7 +21,7 @@ from pipeline.plan.versions import failure_key
 from pipeline.run.batch import Batch, Batching
 from pipeline.run.claiming import claim
 from pipeline.run.clock import Pace
-from pipeline.run.known import told_before
+from pipeline.run.known import reported_before
 from pipeline.run.lane import Control, Lane, renderers
 from pipeline.run.line import Terms
 from pipeline.run.options import Progress, RunOptions, workers
@@ -91,7 +91,7 @@ class Driver:
             summary = self.so_far(status)
             unfinished = status == ExitStatus.UNFINISHED
             with suppress(ManifestTrouble) if unfinished else nullcontext():
-                self._manifest.end_run(status, summary.pictures, told=not unfinished)
+                self._manifest.end_run(status, summary.pictures, reported=not unfinished)
         if status in (ExitStatus.OK, ExitStatus.FAILED, ExitStatus.TIME_UP):
             self._manifest.backup()
         return summary
@@ -205,7 +205,7 @@ class Driver:
         ]
         if unclaimed:  # files appeared after their paths were claimed: the claims were wrong
             self._manifest.release(unclaimed)
-        known = [told_before(self._manifest, record, self.failure_key) for record in records]
+        known = [reported_before(self._manifest, record, self.failure_key) for record in records]
         self._manifest.add(*records)
         for record, names in zip(records, known, strict=True):
             self._tally.add(record, names, carried=carried)

@@ -30,7 +30,7 @@ def failures(config: Config) -> list[Listed]:
     """All failures of the config's renditions, by source. A source that failed itself comes once. Raises
     `PipelineError`.
     """
-    with Manifest.look(config) as reader:
+    with Manifest.reader(config) as reader:
         return _listed(config, reader)
 
 
@@ -39,11 +39,11 @@ def retry(config: Config, globs: Sequence[str]) -> int:
 
     Takes the run's locks. Raises `PipelineError`.
     """
-    Manifest.look(config).close()  # none is made
+    Manifest.reader(config).close()  # none is made
     wanted = Globs(tuple(globs))
     with (
         held(config, uuid.uuid4().hex),
-        Manifest.of(config) as manifest,
+        Manifest.for_config(config) as manifest,
     ):
         sources = {one.source for one in manifest.failures.everything()}
         matching = sorted(source for source in sources if not globs or wanted.covers(source))

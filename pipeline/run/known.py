@@ -10,7 +10,7 @@ from pipeline.manifest.store import Manifest
 from pipeline.model import Reason, Record, Status
 
 
-def told_before(manifest: Manifest, record: Record, key: Callable[[], str]) -> frozenset[str]:
+def reported_before(manifest: Manifest, record: Record, key: Callable[[], str]) -> frozenset[str]:
     """The renditions of `record` whose failure is known; "" is that of the source itself. Any thread.
 
     Of a record that says that the content is the same: all that had failed before.

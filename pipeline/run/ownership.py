@@ -21,7 +21,7 @@ def check_rival(config: Config) -> None:
     if not is_there(config.manifest):
         return
     try:
-        with Manifest.read_only(config.manifest, shared=config.shared) as reader:
+        with Manifest.reader_at(config.manifest, shared=config.shared) as reader:
             owner = reader.owner()
         if owner == os.path.realpath(config.path):
             return

@@ -30,7 +30,9 @@ class _Nothing:
 
     failures = _NoFailures()
 
-    def known(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, KnownSource]:
+    def known_sources(
+        self, folder: str, after: str | None = None, through: str | None = None
+    ) -> dict[str, KnownSource]:
         del folder, after, through
         return {}
 
@@ -55,7 +57,7 @@ def planned(config: Config, options: PlanOptions) -> Iterator[Planner]:
         if is_there(config.manifest):
             # To adopt is to take over the manifest of another config, too.
             shared = config.shared
-            reader = Manifest.read_only(config.manifest, shared=shared) if options.adopt else Manifest.look(config)
+            reader = Manifest.reader_at(config.manifest, shared=shared) if options.adopt else Manifest.reader(config)
             memory = stack.enter_context(reader)
             mending = reader.restored
         if mending:  # as the run does then

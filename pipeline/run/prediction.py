@@ -34,7 +34,7 @@ def predicted(config: Config, forecast: Forecast) -> Prediction | None:
     """What the jobs in `forecast` will take; None without an earlier run to judge by. Raises `ManifestTrouble`."""
     if not is_there(config.manifest):
         return None
-    with Manifest.read_only(config.manifest, shared=config.shared) as reader:
+    with Manifest.reader_at(config.manifest, shared=config.shared) as reader:
         chosen = workers(config, RunOptions())
         return forecast.prediction(reader.experience(), reader.runs(_LOOKED_AT), chosen.processes or chosen.threads)
 

@@ -37,7 +37,7 @@ class Pruned:
 
 def look(config: Config) -> Pruned:
     """What `prune` would do. Touches nothing. Raises `PipelineError`."""
-    with Manifest.look(config) as reader:
+    with Manifest.reader(config) as reader:
         planner = _planned(config, reader, lambda: None)
         going, waiting = _sorted(planner, reader)
         verdicts = (*obstacles(going, reader, Removal(config.target)), *waiting) if going or waiting else ()
@@ -62,8 +62,8 @@ def prune(config: Config, *, force: bool, wait: float | None = 0.0) -> Pruned:
 
 @contextmanager
 def _opened(config: Config) -> Iterator[Manifest]:
-    Manifest.look(config).close()  # without one there is nothing to delete: none is made
-    with Manifest.of(config) as manifest:
+    Manifest.reader(config).close()  # without one there is nothing to delete: none is made
+    with Manifest.for_config(config) as manifest:
         yield manifest
 
 

@@ -65,7 +65,7 @@ def run(
     with on_signals(stop, abandon), held(config, identity, options.lock_wait, stop.check):
         if options.plan.adopt:
             check_rival(config)
-        manifest = Manifest.of(config, adopt=options.plan.adopt)
+        manifest = Manifest.for_config(config, adopt=options.plan.adopt)
         opened.append(manifest)
         with manifest:
             others.enter(config.target.path, config.manifest)
@@ -108,7 +108,7 @@ def _abandoning(
     def commit(status: ExitStatus) -> None:
         for manifest in opened:
             with suppress(Exception):  # nothing more can be done for it
-                manifest.end_run(status, {}, told=False)
+                manifest.end_run(status, {}, reported=False)
 
     def abandon(status: ExitStatus) -> None:
         last = threading.Thread(target=commit, args=(status,), name="last words", daemon=True)

@@ -43,7 +43,7 @@ def tidy(
     if narrowed(options):
         return Tidied(planner.counts.orphans)
     if manifest.restored:
-        manifest.settled()
+        manifest.mark_complete()
     orphans = find(planner, manifest)
     removed: set[str] = set()
     warnings: tuple[str, ...] = ()

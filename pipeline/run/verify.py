@@ -57,7 +57,7 @@ def verify(config: Config, watch: Callable[[int], None]) -> Verdict:
     `watch(bytes)` is called in this thread with what was read so far. Works while a run goes on, but a file that the
     run replaces meanwhile may then be found damaged.
     """
-    with Manifest.look(config) as reader:
+    with Manifest.reader(config) as reader:
         check = _Check(LocalTarget(config.target, "verify"))
         crew: Crew[ClaimedFile] = Crew(
             check.one, threads=cpus.available() + 1, queue_size=64, pulse=lambda: watch(check.bytes_read)

@@ -86,7 +86,7 @@ class LocalSource:
             found.append((one.st_size, one.st_mtime_ns, one.st_ctime_ns) if regular(one.st_mode) else NO_FILE)
         return found
 
-    def kind(self, source: str) -> str | None:
+    def sniff(self, source: str) -> str | None:
         """The format by the first bytes; None also for what cannot be read."""
         try:
             descriptor = self._open(source)

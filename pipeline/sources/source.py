@@ -161,7 +161,7 @@ class Source(Protocol):
         """The same for names without a sidecar, at a third of the cost; `NO_FILE` for None."""
         ...
 
-    def kind(self, source: str) -> str | None:
+    def sniff(self, source: str) -> str | None:
         """The format by the first bytes, or None: not a picture, gone, or unreadable."""
         ...
 

@@ -98,7 +98,7 @@ def test_any_descriptor_may_be_closed(world: World, closed: tuple[int, ...]) -> 
     assert done.stdout == b""
     assert (b"bad.jpg: truncated" in done.stderr) == (2 not in closed)
     assert len(world.tree()) == 2
-    with Manifest.read_only(world.config.manifest) as reader:
+    with Manifest.reader_at(world.config.manifest) as reader:
         assert reader.connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert dict(reader.totals().sources) == {"done": 2, "failed": 1}
     done = cron(*PYTHON, "plan", str(world.config_path), shell=shell)

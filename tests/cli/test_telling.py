@@ -79,7 +79,7 @@ def test_a_good_run_a_bad_one_and_one_that_cannot_begin_are_told_as_what_they_ar
     assert abs(status(told)["last_success"] - success) < 1
     assert status(told)["sentence"].startswith("thumbs: ")
     assert metric(told, "last_run_exit_status") == 1
-    with Manifest.read_only(told.config.manifest) as reader:
+    with Manifest.reader_at(told.config.manifest) as reader:
         assert metric(told, "last_success_timestamp_seconds") == reader.runs(2)[1].ended
         assert status(told)["run"] == reader.runs(1)[0].run
 

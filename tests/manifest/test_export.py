@@ -37,7 +37,7 @@ def _made(folder: Path, seed: int) -> Path:
 
 
 def _rows(path: Path, *, measured: bool = False) -> list[dict[str, export.Value]]:
-    with Manifest.read_only(path) as reader:
+    with Manifest.reader_at(path) as reader:
         return list(export.rows(reader, measured=measured))
 
 

@@ -1,4 +1,4 @@
-"""A failure is known once a run has told of it, and for as long as nothing that it depends on has changed."""
+"""A failure is known once a run has reported of it, and for as long as nothing that it depends on has changed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pipeline.model import Reason, Record, Stat, Status
 from tests.manifest.builders import not_made, opened, record, rendition, start
 
 
-def _fail(manifest: Manifest, *records: Record, run: str = "run-1", key: str = "key", told: bool = True) -> None:
+def _fail(manifest: Manifest, *records: Record, run: str = "run-1", key: str = "key", reported: bool = True) -> None:
     manifest.begin_run(start(run), lambda: key)
     for one in records:
         manifest.add(one)
-    manifest.end_run(1, {}, told=told)
+    manifest.end_run(1, {}, reported=reported)
 
 
 def _collision() -> Record:
@@ -31,7 +31,7 @@ def test_a_failure_is_known_when_its_run_has_told_and_not_before(tmp_path: Path)
         manifest.add(record("a.jpg", not_made("a.jpg")))
         manifest.flush()
         assert [one.reported for one in manifest.failures.everything()] == [None]
-        manifest.end_run(3, {}, told=False)
+        manifest.end_run(3, {}, reported=False)
         assert [one.reported for one in manifest.failures.everything()] == [None]
         _fail(manifest, run="run-2")
         (failure,) = manifest.failures.everything()
@@ -57,7 +57,7 @@ def test_it_stays_known_while_nothing_has_changed(tmp_path: Path, again: Record,
     with opened(tmp_path) as manifest:
         _fail(manifest, record("a.jpg", not_made("a.jpg")))
         (before,) = manifest.failures.everything()
-        _fail(manifest, again, run="run-2", key=key, told=False)
+        _fail(manifest, again, run="run-2", key=key, reported=False)
         (after,) = manifest.failures.everything()
         assert (after.reported, after.since) == ((1, before.since) if stays else (None, after.since))
 
@@ -65,7 +65,7 @@ def test_it_stays_known_while_nothing_has_changed(tmp_path: Path, again: Record,
 def test_what_is_judged_anew_by_every_run_stays_known_by_its_error(tmp_path: Path) -> None:
     with opened(tmp_path) as manifest:
         _fail(manifest, _collision())
-        _fail(manifest, _collision(), run="run-2", key="other", told=False)
+        _fail(manifest, _collision(), run="run-2", key="other", reported=False)
         (failure,) = manifest.failures.everything()
         assert failure.reported == 1
         assert not failure.stands("", "other")
@@ -86,7 +86,7 @@ def test_a_failure_that_was_not_tried_again_is_left_as_it_is(tmp_path: Path) -> 
     with opened(tmp_path) as manifest:
         _fail(manifest, record("a.jpg", not_made("a.jpg", "x")))
         known = replace(not_made("a.jpg", "x"), reason=Reason.KNOWN_FAILURE)
-        _fail(manifest, record("a.jpg", rendition("a.jpg", "y"), known, content=b"z"), run="run-2", told=False)
+        _fail(manifest, record("a.jpg", rendition("a.jpg", "y"), known, content=b"z"), run="run-2", reported=False)
         assert [(one.rendition, one.reported) for one in manifest.failures.everything()] == [("x", 1)]
 
 

@@ -133,11 +133,11 @@ def test_claims_records_and_questions_of_many_threads_share_one_connection(tmp_p
                 manifest.add(record(source, made))
                 if index % 10 == 0:
                     manifest.flush()
-                    assert len(manifest.known(f"t{number}")) == index + 1
+                    assert len(manifest.known_sources(f"t{number}")) == index + 1
 
         _in_threads(8, work)
         manifest.flush()
-        assert sum(len(manifest.known(folder)) for folder in manifest.folders()) == 8 * 150
+        assert sum(len(manifest.known_sources(folder)) for folder in manifest.folders()) == 8 * 150
         assert sum(claim.current for claim in manifest.claimed_files()) == 8 * 150
 
 
@@ -249,8 +249,8 @@ def test_a_full_disk_ends_in_one_clear_line_and_keeps_the_groups_before(tmp_path
     with pytest.raises(ManifestTrouble, match="takes no more"):
         manifest.add(record("after.jpg"))
     manifest.close()
-    with Manifest.read_only(tmp_path / "manifest.sqlite") as reader:
-        known = reader.known("")
+    with Manifest.reader_at(tmp_path / "manifest.sqlite") as reader:
+        known = reader.known_sources("")
     assert "before.jpg" in known
     assert (len(known) - 1) % GROUP == 0
 
@@ -283,7 +283,7 @@ def test_a_kill_in_mid_write_leaves_whole_groups(tmp_path: Path, seed: int) -> N
         assert manifest.warning == ""
         (run,) = manifest.runs()
         assert (run.ended, run.status) == (None, None), "a run without an end died"
-        known = manifest.known("")
+        known = manifest.known_sources("")
     assert committed <= len(known) / GROUP <= committed + 1
     assert len(known) % GROUP == 0
     assert list(known) == [f"{number:07d}.jpg" for number in range(len(known))]

@@ -46,17 +46,17 @@ def _version(path: Path) -> int:
 def test_the_next_run_migrates_an_older_manifest_and_keeps_what_it_knew(old: Path, tmp_path: Path) -> None:
     with opened(tmp_path) as manifest:
         assert manifest.warning == ""
-        known = manifest.known("")
+        known = manifest.known_sources("")
         assert sorted(known["a.jpg"].renditions) == ["large", "thumb"]
         assert {one.recipe for one in known["a.jpg"].renditions.values()} == {"r1", "r2"}
         assert known["a.jpg"].made_from == known["a.jpg"].sha256
         assert known["a.jpg"].stat.sidecar is None
-        assert list(manifest.known("b")) == ["b/\udcff.jpg"]
+        assert list(manifest.known_sources("b")) == ["b/\udcff.jpg"]
         assert [run.run for run in manifest.runs()] == ["run-1"]
         manifest.begin_run(start("run-2"))
         manifest.add(record("new.jpg"))
         manifest.end_run(0, {})
-    with Manifest.read_only(old) as reader:
+    with Manifest.reader_at(old) as reader:
         assert [row["source"] for row in rows(reader)] == ["a.jpg", "a.jpg", "b/\\xff.jpg", "c.jpg", "new.jpg"]
 
 
@@ -88,7 +88,7 @@ def test_a_migration_that_breaks_off_changes_nothing(
     assert _version(old) == 1
     monkeypatch.undo()
     with opened(tmp_path) as manifest:
-        assert len(manifest.known("")) == 2
+        assert len(manifest.known_sources("")) == 2
 
 
 def test_without_its_backup_nothing_is_migrated(old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,8 +103,8 @@ def test_without_its_backup_nothing_is_migrated(old: Path, tmp_path: Path, monke
 
 def test_who_only_looks_reads_an_older_manifest_and_leaves_it_as_it_is(old: Path) -> None:
     before = old.read_bytes()
-    with Manifest.read_only(old) as reader:
-        assert sorted(reader.known("")) == ["a.jpg", "c.jpg"]
+    with Manifest.reader_at(old) as reader:
+        assert sorted(reader.known_sources("")) == ["a.jpg", "c.jpg"]
         assert reader.totals().sources == {"done": 2, "failed": 1}
         assert len(list(rows(reader))) == 4
         with pytest.raises(sqlite3.OperationalError):
@@ -116,5 +116,5 @@ def test_a_backup_of_an_older_version_is_restored_and_then_migrated(old: Path, t
     old.rename(tmp_path / "manifest.sqlite.backup")
     with opened(tmp_path) as manifest:
         assert manifest.warning.endswith("it was restored from its backup")
-        assert len(manifest.known("")) == 2
+        assert len(manifest.known_sources("")) == 2
     assert _version(old) == schema.VERSION

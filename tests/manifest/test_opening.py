@@ -151,7 +151,7 @@ def test_a_damaged_manifest_is_moved_aside_and_restored_from_its_backup(
     before = path.read_bytes()
     with opened(tmp_path) as manifest:
         assert manifest.warning.endswith("it was restored from its backup")
-        assert len(manifest.known("")) == 300
+        assert len(manifest.known_sources("")) == 300
         (aside,) = tmp_path.glob("manifest.sqlite.damaged-*[0-9]")
         assert aside.read_bytes() == before
     with opened(tmp_path) as manifest:
@@ -165,7 +165,7 @@ def test_to_adopt_a_damaged_manifest_is_moved_aside_and_a_new_one_begun(
     spoil(_filled(tmp_path))
     with opened(tmp_path, adopt=True) as manifest:
         assert manifest.warning.endswith("a new one was begun")
-        assert manifest.known("") == {}
+        assert manifest.known_sources("") == {}
     assert len(list(tmp_path.glob("manifest.sqlite.damaged-*[0-9]"))) == 1
 
 
@@ -189,8 +189,8 @@ def test_a_command_that_only_looks_gets_one_clear_line_too(tmp_path: Path, spoil
     path = _filled(tmp_path, backup=True)
     spoil(path)
     before = _fingerprint(path)
-    with pytest.raises(ManifestTrouble), Manifest.read_only(path) as reader:
-        reader.known("")
+    with pytest.raises(ManifestTrouble), Manifest.reader_at(path) as reader:
+        reader.known_sources("")
         list(reader.claimed_files())
     assert _fingerprint(path) == before
 
@@ -209,7 +209,7 @@ def test_a_statement_that_would_never_end_is_stopped_whoever_asks(
 
 def test_there_is_no_manifest_before_the_first_run(tmp_path: Path) -> None:
     with pytest.raises(ManifestTrouble, match="there is no manifest yet; the first run makes it"):
-        Manifest.read_only(tmp_path / "manifest.sqlite")
+        Manifest.reader_at(tmp_path / "manifest.sqlite")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -217,7 +217,7 @@ def test_a_lost_manifest_is_restored_from_its_backup(tmp_path: Path) -> None:
     _filled(tmp_path, backup=True).unlink()
     with opened(tmp_path) as manifest:
         assert manifest.warning.endswith("the manifest is missing; it was restored from its backup")
-        assert len(manifest.known("")) == 300
+        assert len(manifest.known_sources("")) == 300
 
 
 def test_the_log_of_a_lost_manifest_is_not_replayed_into_a_new_one(tmp_path: Path) -> None:
@@ -228,10 +228,10 @@ def test_the_log_of_a_lost_manifest_is_not_replayed_into_a_new_one(tmp_path: Pat
     (tmp_path / "manifest.sqlite").unlink()
     (tmp_path / "manifest.sqlite-wal").write_bytes(log)
     with opened(tmp_path) as manifest:
-        assert manifest.known("") == {}
+        assert manifest.known_sources("") == {}
         manifest.add(record("new.jpg"))
         manifest.flush()
-        assert list(manifest.known("")) == ["new.jpg"]
+        assert list(manifest.known_sources("")) == ["new.jpg"]
 
 
 def test_what_a_kill_leaves_of_a_creation_does_not_stop_the_next(tmp_path: Path) -> None:
@@ -258,8 +258,8 @@ def test_a_backup_is_made_only_when_there_is_something_new(tmp_path: Path) -> No
         manifest.add(record("new.jpg"))
         manifest.flush()
         manifest.backup()
-    with Manifest.read_only(tmp_path / "manifest.sqlite.backup") as reader:
-        assert "new.jpg" in reader.known("")
+    with Manifest.reader_at(tmp_path / "manifest.sqlite.backup") as reader:
+        assert "new.jpg" in reader.known_sources("")
     assert path.exists()
 
 
@@ -311,7 +311,7 @@ def test_a_backup_that_comes_out_damaged_is_no_damage_of_the_manifest(
         monkeypatch.undo()
     with opened(tmp_path) as again:
         assert again.warning == ""
-        assert list(again.known("")) == ["a.jpg"]
+        assert list(again.known_sources("")) == ["a.jpg"]
 
 
 def test_a_manifest_that_is_sound_when_it_is_opened_anew_is_not_marked_as_damaged(tmp_path: Path) -> None:
@@ -321,4 +321,4 @@ def test_a_manifest_that_is_sound_when_it_is_opened_anew_is_not_marked_as_damage
     opening.mark_damaged(tmp_path / "manifest.sqlite", Damaged("a read that failed for a moment"))
     with opened(tmp_path) as again:
         assert again.warning == ""
-        assert list(again.known("")) == ["a.jpg"]
+        assert list(again.known_sources("")) == ["a.jpg"]

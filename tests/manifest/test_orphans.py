@@ -76,8 +76,8 @@ def test_stale_claims_are_found_each_time_and_by_those_who_only_look(tmp_path: P
         manifest.forget(["a.jpg"])
         for _ in range(2):
             assert [one.target for one in manifest.orphans.stale()] == ["a.jpg-thumb.jpg"]
-        with Manifest.read_only(manifest.path) as reader:
+        with Manifest.reader_at(manifest.path) as reader:
             assert [one.target for one in reader.orphans.stale()] == ["a.jpg-thumb.jpg"]
         manifest.release(["a.jpg-thumb.jpg"])
-        with Manifest.read_only(manifest.path) as reader:
+        with Manifest.reader_at(manifest.path) as reader:
             assert reader.orphans.stale() == []

@@ -22,7 +22,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
         manifest.add(record("a.jpg", rendition("a.jpg", made=b"x" * 2000), not_made("a.jpg", "web")))
         manifest.add(record("b's.jpg", rendition("b's.jpg", made=b"x" * 10000)))
         manifest.end_run(1, {"done": 2})
-    with Manifest.read_only(tmp_path / "manifest.sqlite") as reader:
+    with Manifest.reader_at(tmp_path / "manifest.sqlite") as reader:
         yield reader
 
 
@@ -74,7 +74,7 @@ def test_names_in_the_views_are_printable(tmp_path: Path) -> None:
     with opened(tmp_path) as manifest:
         for name in HOSTILE:
             manifest.add(record(name))
-    with Manifest.read_only(tmp_path / "manifest.sqlite") as reader:
+    with Manifest.reader_at(tmp_path / "manifest.sqlite") as reader:
         rows = list(query.ask(reader, "SELECT source, target FROM renditions ORDER BY source").rows)
         assert rows == sorted((printable(name), printable(f"{name}-thumb.jpg")) for name in HOSTILE)
         assert len(list(query.select(reader, [f"source={printable(HOSTILE[2])}"]).rows)) == 1

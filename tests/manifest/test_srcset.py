@@ -48,7 +48,7 @@ def _export(folder: Path, *records: Record, families: Any = None) -> dict[str, A
         for one in records:
             manifest.add(one)
     out = io.StringIO()
-    with Manifest.read_only(folder / "manifest.sqlite") as reader:
+    with Manifest.reader_at(folder / "manifest.sqlite") as reader:
         count = write_srcset(pictures(reader, families or FAMILIES), out)
     exported: dict[str, Any] = json.loads(out.getvalue())
     assert len(exported) == count
@@ -149,7 +149,7 @@ def test_an_export_takes_its_place_at_once_or_not_at_all(tmp_path: Path) -> None
     with opened(tmp_path) as manifest:
         manifest.add(_picture("a.jpg"))
     out = tmp_path / "srcset.json"
-    with Manifest.read_only(tmp_path / "manifest.sqlite") as reader:
+    with Manifest.reader_at(tmp_path / "manifest.sqlite") as reader:
         assert write_srcset(pictures(reader, FAMILIES), out) == 1
         before = out.read_bytes()
         with pytest.raises(TargetTrouble):

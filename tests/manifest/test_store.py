@@ -41,12 +41,12 @@ def test_hostile_names_come_back_byte_for_byte(tmp_path: Path) -> None:
             manifest.add(record(name))
             manifest.add(record(f"{name}/{name}"))
         manifest.flush()
-        in_root = manifest.known("")
+        in_root = manifest.known_sources("")
         wanted = sorted(HOSTILE, key=os.fsencode)
         assert list(in_root) == wanted
         assert list(manifest.folders()) == ["", *wanted]
         for name in HOSTILE:
-            (known,) = manifest.known(name).values()
+            (known,) = manifest.known_sources(name).values()
             assert known.source == f"{name}/{name}"
             assert known.renditions["thumb"].target == f"{name}/{name}-thumb.jpg"
 
@@ -55,7 +55,7 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     with opened(tmp_path) as manifest:
         manifest.add(record("a/b.jpg", rendition("a/b.jpg", "large"), rendition("a/b.jpg", "small", made=b"")))
         manifest.flush()
-        (known,) = manifest.known("a").values()
+        (known,) = manifest.known_sources("a").values()
     assert (known.stat, known.settled, known.status, known.error) == (Stat(7, 5, 6), True, Status.DONE, None)
     assert known.sha256 == hashlib.sha256(b"content").digest()
     assert list(known.renditions) == ["large", "small"]
@@ -86,7 +86,7 @@ def test_known_gives_the_named_part_of_one_folder_only(
         manifest.flush()
         assert list(manifest.folders()) == ["", "a", "a-b", "a/b"]
         prefix = f"{folder}/" if folder else ""
-        assert list(manifest.known(folder, after, through)) == [prefix + name for name in names]
+        assert list(manifest.known_sources(folder, after, through)) == [prefix + name for name in names]
 
 
 def test_rows_are_what_is_known_and_say_where_it_is_all_there_is_to_say(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_rows_are_what_is_known_and_say_where_it_is_all_there_is_to_say(tmp_path
         manifest.add(record("earlier.jpg", rendition("earlier.jpg", "small"), content=b"new content"))
         manifest.add(Record("notes.txt", Stat(1, 2, 3), Status.UNSUPPORTED))
         manifest.flush()
-        rows, known = manifest.rows(""), manifest.known("")
+        rows, known = manifest.rows(""), manifest.known_sources("")
         assert manifest.rows("", "failed.jpg", "kept.jpg") == [row for row in rows if row[0] == b"kept.jpg"]
         assert manifest.rows("elsewhere") == []
     assert {row[0].decode(): row[9] for row in rows if row[0].decode() in plain} == plain
@@ -130,7 +130,7 @@ def test_a_source_with_the_same_content_gets_its_new_stat_and_keeps_its_verdict(
         manifest.add(record("a.jpg", not_made("a.jpg")))
         manifest.add(Record("a.jpg", Stat(7, 50, 60), status, settled=False))
         manifest.flush()
-        known = manifest.known("")["a.jpg"]
+        known = manifest.known_sources("")["a.jpg"]
     assert (known.stat, known.settled, known.status) == (Stat(7, 50, 60), False, Status.FAILED)
     assert known.sha256 == hashlib.sha256(b"content").digest()
     assert known.renditions["thumb"].error is ErrorKind.TRUNCATED
@@ -141,11 +141,11 @@ def test_a_source_that_was_not_judged_changes_nothing(tmp_path: Path, status: St
     with opened(tmp_path) as manifest:
         manifest.add(record("a.jpg"))
         manifest.flush()
-        before = manifest.known("")
+        before = manifest.known_sources("")
         manifest.add(Record("a.jpg", Stat(9, 9, 9), status, (not_made("a.jpg"),)))
         manifest.add(Record("b.jpg", Stat(9, 9, 9), status))
         manifest.flush()
-        assert manifest.known("") == before
+        assert manifest.known_sources("") == before
 
 
 def test_a_source_without_renditions_is_remembered_by_its_stat(tmp_path: Path) -> None:
@@ -154,11 +154,11 @@ def test_a_source_without_renditions_is_remembered_by_its_stat(tmp_path: Path) -
         error = PictureError(ErrorKind.UNREADABLE, "permission denied")
         manifest.add(Record("b.jpg", Stat(1, 2, 3), Status.FAILED, (), error))
         manifest.flush()
-        known = manifest.known("")
+        known = manifest.known_sources("")
         assert (known["notes.txt"].status, known["notes.txt"].renditions) == (Status.UNSUPPORTED, {})
         assert known["b.jpg"].error is ErrorKind.UNREADABLE
         manifest.forget(["notes.txt"])
-        assert list(manifest.known("")) == ["b.jpg"]
+        assert list(manifest.known_sources("")) == ["b.jpg"]
 
 
 def test_a_failed_rendition_keeps_what_is_known_of_the_earlier_file_at_its_path(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_failed_rendition_keeps_what_is_known_of_the_earlier_file_at_its_path(
         manifest.add(record("a.jpg"))
         manifest.add(record("a.jpg", not_made("a.jpg")))
         manifest.flush()
-        failed = manifest.known("")["a.jpg"].renditions["thumb"]
+        failed = manifest.known_sources("")["a.jpg"].renditions["thumb"]
     assert (failed.status, failed.error) == (Status.FAILED, ErrorKind.TRUNCATED)
     assert (failed.size, failed.sha256) == (4, hashlib.sha256(b"made").digest())
 
@@ -176,10 +176,10 @@ def test_renditions_that_a_record_does_not_name_keep_their_rows(tmp_path: Path) 
         manifest.add(record("a.jpg", rendition("a.jpg", "large"), rendition("a.jpg", "small")))
         manifest.add(record("a.jpg", rendition("a.jpg", "small", recipe="r2")))
         manifest.flush()
-        recipes = {name: known.recipe for name, known in manifest.known("")["a.jpg"].renditions.items()}
+        recipes = {name: known.recipe for name, known in manifest.known_sources("")["a.jpg"].renditions.items()}
         assert recipes == {"large": "r1", "small": "r2"}
         manifest.forget_renditions([("a.jpg", "large")])
-        assert list(manifest.known("")["a.jpg"].renditions) == ["small"]
+        assert list(manifest.known_sources("")["a.jpg"].renditions) == ["small"]
 
 
 def test_a_rendition_made_from_earlier_content_is_known_without_its_recipe(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_a_rendition_made_from_earlier_content_is_known_without_its_recipe(tmp_p
         manifest.add(record("a.jpg", rendition("a.jpg", "large"), rendition("a.jpg", "small")))
         manifest.add(record("a.jpg", rendition("a.jpg", "small"), content=b"new content"))
         manifest.flush()
-        recipes = {name: known.recipe for name, known in manifest.known("")["a.jpg"].renditions.items()}
+        recipes = {name: known.recipe for name, known in manifest.known_sources("")["a.jpg"].renditions.items()}
     assert recipes == {"large": "", "small": "r1"}
 
 
@@ -197,7 +197,7 @@ def test_times_beyond_64_bits_do_not_stop_a_run(tmp_path: Path) -> None:
         for name, time in (("1960.jpg", -(10**9) * 315_000_000), ("2446.jpg", 10**9 * 15_032_385_535)):
             manifest.add(record(name, mtime=time))
         manifest.flush()
-        known = manifest.known("")
+        known = manifest.known_sources("")
     assert known["1960.jpg"].stat.mtime_ns == -(10**9) * 315_000_000
     assert known["2446.jpg"].stat.mtime_ns == 2**63 - 1
 
@@ -218,7 +218,7 @@ def test_another_config_is_told_whose_the_manifest_is_and_what_to_do(tmp_path: P
     )
     Manifest.open(path, owner="/elsewhere/other.yaml", adopt=True).close()
     Manifest.open(path, owner="/elsewhere/other.yaml").close()
-    with Manifest.read_only(path) as reader:
+    with Manifest.reader_at(path) as reader:
         assert reader.owner() == "/elsewhere/other.yaml"
     with pytest.raises(UsageError):
         opened(tmp_path)
@@ -241,10 +241,10 @@ def test_a_reader_sees_what_is_committed_while_a_run_writes(tmp_path: Path) -> N
         manifest.add(record("a.jpg"))
         manifest.flush()
         manifest.add(record("b.jpg"))
-        with Manifest.read_only(tmp_path / "manifest.sqlite") as reader:
-            assert list(reader.known("")) == ["a.jpg"]
+        with Manifest.reader_at(tmp_path / "manifest.sqlite") as reader:
+            assert list(reader.known_sources("")) == ["a.jpg"]
             manifest.flush()
-            assert list(reader.known("")) == ["a.jpg", "b.jpg"]
+            assert list(reader.known_sources("")) == ["a.jpg", "b.jpg"]
             assert reader.totals().renditions == {"done": 2}
 
 
@@ -253,7 +253,7 @@ def test_files_with_holes_as_large_as_the_kernel_counts_are_no_damage(tmp_path: 
     with opened(tmp_path) as manifest:
         manifest.add(*(replace(record(name, not_made(name)), stat=largest) for name in ("a.jpg", "b.jpg")))
         manifest.flush()
-        with Manifest.read_only(tmp_path / "manifest.sqlite") as reader:
+        with Manifest.reader_at(tmp_path / "manifest.sqlite") as reader:
             assert reader.totals().source_bytes >= largest.size
             assert soundness.flaw(reader.connection) == ""
 

@@ -40,7 +40,9 @@ class FakeMemory:
         self.sources: dict[str, KnownSource] = {}
         self.claims: set[str] = set()
 
-    def known(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, KnownSource]:
+    def known_sources(
+        self, folder: str, after: str | None = None, through: str | None = None
+    ) -> dict[str, KnownSource]:
         found = {}
         for path in sorted(self.sources, key=os.fsencode):
             its_folder, _, name = path.rpartition("/")
@@ -55,7 +57,7 @@ class FakeMemory:
 
     def rows(self, folder: str, after: str | None = None, through: str | None = None) -> list[Row]:
         found: list[Row] = []
-        for path, one in self.known(folder, after, through).items():
+        for path, one in self.known_sources(folder, after, through).items():
             stat = (os.fsencode(path), one.stat.size, one.stat.mtime_ns, one.stat.ctime_ns)
             made = one.settled and one.status in (Status.DONE, Status.KEPT) and one.stat.sidecar is None
             for name, file in sorted(one.renditions.items()):

@@ -67,7 +67,7 @@ def test_nothing_is_planned_or_opened_where_nothing_has_changed(two: House, monk
     two.put("a.jpg", "d/b.jpg", "d/c.xmp")
     two.make("a.jpg", "d/b.jpg")
     two.memory.sources["d/c.xmp"] = unsupported(two, "d/c.xmp")
-    monkeypatch.setattr(LocalSource, "kind", None)
+    monkeypatch.setattr(LocalSource, "sniff", None)
     planner = two.planner()
     assert list(planner.decisions()) == []
     assert planner.counts == Counts(
@@ -257,7 +257,7 @@ def test_a_sidecar_does_not_collide_with_its_picture(house: House, monkeypatch: 
     }
     (house.source / "b.dat").unlink()
     house.memory.sources["a.xmp"] = unsupported(house, "a.xmp")
-    monkeypatch.setattr(LocalSource, "kind", None)  # remembered: not opened again
+    monkeypatch.setattr(LocalSource, "sniff", None)  # remembered: not opened again
     assert house.plan() == {"a.jpg": reasons, "b.jpg": reasons}
 
 

@@ -83,7 +83,7 @@ def test_what_libraries_print_is_recorded_with_its_picture_failed_or_not_and_sta
 ) -> None:
     mischief.setenv("MISCHIEF", kind)
     world.run(processes=2)
-    with Manifest.read_only(world.config.manifest) as reader:
+    with Manifest.reader_at(world.config.manifest) as reader:
         told = list(ask(reader, "SELECT source, status, warnings FROM pictures WHERE warnings <> '[]'").rows)
         measured = [row for row in rows(reader, measured=True) if row["source_warnings"]]
     said = [] if "once" in kind else [("b/004.jpg", status, '["stderr: libfoo warning: bar"]')]
@@ -119,7 +119,7 @@ def test_a_run_without_work_starts_no_child_and_one_with_little_no_more_than_it_
 def test_the_record_of_a_run_says_how_its_children_were_confined(world: World, processes: int) -> None:
     world.fill(1)
     world.run(processes=processes)
-    with Manifest.read_only(world.config.manifest) as reader:
+    with Manifest.reader_at(world.config.manifest) as reader:
         (run,) = reader.runs()
     assert ("confinement" in run.settings) == bool(processes)
 

@@ -39,7 +39,7 @@ def elsewhere(tmp_path: Path) -> Path:
 
 def told(world: World) -> dict[str, tuple[str, str]]:
     """Status of every source in the manifest, and its error or first warning."""
-    with Manifest.read_only(world.config.manifest) as reader:
+    with Manifest.reader_at(world.config.manifest) as reader:
         rows = reader.connection.execute("SELECT path, status, error, detail, warnings FROM source").fetchall()
         found = {}
         for path, status, error, detail, warnings in rows:

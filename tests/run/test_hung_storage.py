@@ -98,7 +98,7 @@ def test_a_source_that_answers_nobody_any_more_ends_the_run_and_the_rest_stays_p
     world.settle()
     with pytest.raises(SourceTrouble, match=r"no answer from the source .*/photos: 1[01] reads in a row timed out"):
         world.run(threads=2)
-    with Manifest.read_only(world.config.manifest) as reader:
+    with Manifest.reader_at(world.config.manifest) as reader:
         assert [run.status for run in reader.runs()] == [ExitStatus.UNFINISHED]
         assert len(reader.failures.everything()) < 2 * 12
     assert list(world.tree()) == ["a-thumb.jpg"]

@@ -38,7 +38,7 @@ def test_what_cannot_be_synced_is_not_recorded(world: World, monkeypatch: pytest
     monkeypatch.setattr(LocalTarget, "sync", sync)
     with pytest.raises(TargetTrouble):
         world.run()
-    with Manifest.read_only(world.config.manifest) as reader:
-        assert reader.known("") == {}
+    with Manifest.reader_at(world.config.manifest) as reader:
+        assert reader.known_sources("") == {}
     monkeypatch.undo()
     assert world.run().pictures == {"done": 3}

@@ -65,7 +65,7 @@ def test_a_run_prunes_what_an_earlier_one_has_seen(orphaned: World) -> None:
     assert {row["source"] for row in orphaned.export()} == {
         f"{'abc'[number % 3]}/{number:03}.jpg" for number in range(1, 12)
     }
-    with Manifest.read_only(orphaned.config.manifest) as reader:
+    with Manifest.reader_at(orphaned.config.manifest) as reader:
         assert reader.claimed([ORPHAN]) == set()
 
 
@@ -288,10 +288,10 @@ def test_a_kill_between_the_files_and_their_claims_is_made_good_by_the_next_time
         with pytest.raises(MemoryError):
             prune(orphaned.config, force=False)
     assert ORPHAN not in orphaned.tree()
-    with Manifest.read_only(orphaned.config.manifest) as reader:
+    with Manifest.reader_at(orphaned.config.manifest) as reader:
         assert reader.claimed([ORPHAN]) == {ORPHAN}
     assert orphaned.run(prune=True).removed == 1
-    with Manifest.read_only(orphaned.config.manifest) as reader:
+    with Manifest.reader_at(orphaned.config.manifest) as reader:
         assert reader.claimed([ORPHAN]) == set()
     assert orphaned.run().orphans == 0
 

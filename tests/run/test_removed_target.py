@@ -119,7 +119,7 @@ def test_a_manifest_file_that_is_removed_during_a_run_is_had_again_from_its_back
 def test_no_more_records_are_taken_where_their_folder_is_gone(pictures: World) -> None:
     """Also so that no other run works beside this one: the lock is gone with the folder."""
     pictures.run(plan=PlanOptions(limit=1))
-    with Manifest.of(pictures.config) as manifest:
+    with Manifest.for_config(pictures.config) as manifest:
         manifest.tick()
         the_state(pictures)
         for use in (manifest.tick, manifest.backup):

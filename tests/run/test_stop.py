@@ -72,7 +72,7 @@ def small(world: World, *names: str) -> World:
 def assert_left_in_order(world: World, status: int, left: int) -> None:
     """The end is recorded, nothing failed, nobody holds the lock, and the next run does what is left."""
     assert RunLock(world.config.manifest).holder() is None
-    with Manifest.read_only(world.config.manifest) as reader:
+    with Manifest.reader_at(world.config.manifest) as reader:
         (last,) = reader.runs(1)
     assert last.status == status
     assert "failed" not in last.counts

@@ -211,7 +211,7 @@ def test_a_link_out_of_the_source_that_took_a_pictures_place_is_not_read(
     source = local(root, follow_symlinks=True)
     with pytest.raises(Vanished, match="leads out of the source"):
         source.read("a/x.jpg", stat, Limits())
-    assert source.kind("a/x.jpg") is None
+    assert source.sniff("a/x.jpg") is None
     with local(root, follow_symlinks="anywhere").read("a/x.jpg", stat, Limits()) as picture:
         assert picture.size == len(JPEG)
 
@@ -380,7 +380,7 @@ def test_the_kind_of_a_file_is_told_by_its_first_bytes(root: Path) -> None:
     source = local(root)
     (root / "x.xmp").write_bytes(b"<x:xmpmeta")
     os.mkfifo(root / "fifo.jpg")
-    assert [source.kind(path) for path in ("a/x.jpg", "x.xmp", "fifo.jpg", "gone")] == ["jpeg", None, None, None]
+    assert [source.sniff(path) for path in ("a/x.jpg", "x.xmp", "fifo.jpg", "gone")] == ["jpeg", None, None, None]
 
 
 def test_stats_tell_regular_files_only(root: Path) -> None:

@@ -63,7 +63,7 @@ def prepared(config: Config, choice: Choice, source: Source | None = None) -> It
     source = source or LocalSource(config.source)
     source.check()
     if is_there(config.manifest):
-        Manifest.look(config).close()  # it is this config's
+        Manifest.reader(config).close()  # it is this config's
     make_parents(config)
     LocalTarget(config.target, identity).prepare()
     with on_signals(stop), held(config, identity), ExitStack() as stack:
