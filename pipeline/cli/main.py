@@ -70,7 +70,7 @@ def main() -> NoReturn:
     listen()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # libraries' words about pictures, where those are rendered in this process
-    os._exit(_delivered(_status_of(sys.argv[1:])))
+    os._exit(_delivered(status_of(sys.argv[1:])))
 
 
 def _delivered(status: int) -> int:
@@ -90,7 +90,8 @@ def _delivered(status: int) -> int:
     return status
 
 
-def _status_of(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way to end
+def status_of(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way to end
+    """Run a command line and give its exit status; what went wrong is said on standard error. In the main thread."""
     try:
         outcome = cli.main(arguments, prog_name="pipeline", standalone_mode=False)
         return int(outcome or 0)

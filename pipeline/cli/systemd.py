@@ -41,7 +41,7 @@ def units(config: Config, words: Sequence[str], when: Timing, user: str | None) 
         "",
         "[Service]",
         "Type=oneshot",
-        f"ExecStart={_command(words)}",
+        f"ExecStart={command_line(words)}",
         *(line for line, wanted in _service(config, name, user) if wanted),
     ]
     timer = [
@@ -128,10 +128,11 @@ def _below(paths: Iterable[Path], folders: Iterable[Path]) -> bool:
 
 def _paths(paths: Iterable[Path]) -> str:
     """A list of paths as systemd reads it: in either kind of quotes, backslashes as they are, % doubled."""
-    return " ".join(dict.fromkeys(_path(str(path)) for path in paths))
+    return " ".join(dict.fromkeys(quoted_path(str(path)) for path in paths))
 
 
-def _path(path: str) -> str:
+def quoted_path(path: str) -> str:
+    """One path as systemd reads it; see `_paths`. Raises `UsageError` where it cannot hold the path."""
     escaped = path.replace("%", "%%")
     if _PLAIN.fullmatch(escaped):
         return escaped
@@ -141,7 +142,7 @@ def _path(path: str) -> str:
     return quotes[0] + escaped + quotes[0]
 
 
-def _command(words: Sequence[str]) -> str:
+def command_line(words: Sequence[str]) -> str:
     """A command as systemd reads it: C escapes in quotes, % doubled, and $ too, but in the first word."""
     first, *rest = (word.replace("%", "%%") for word in words)
     quoted = []

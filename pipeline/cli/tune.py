@@ -81,10 +81,10 @@ def command(
     if as_json:
         tell(json.dumps(_plain(tuning, wanted, written=written)))
         return
-    for line in _table(tuning):
+    for line in table(tuning):
         tell(line)
     tell("")
-    for line in _sentences(tuning):
+    for line in sentences(tuning):
         tell(line)
     if write and doubtful and not written:
         complain(f"{config}: left as it is, because {_workers(wanted)} is not certain to be faster")
@@ -126,7 +126,8 @@ def _said(setting: Setting) -> str:
     return f"{threads}, {count(setting.processes, 'process', 'processes')}{queue}"
 
 
-def _table(tuning: Tuning) -> list[str]:
+def table(tuning: Tuning) -> list[str]:
+    """A line for each setting that was measured, under a header."""
     from pipeline.cli.bars import bar
 
     verdicts = tuning.outcome.verdicts
@@ -144,7 +145,8 @@ def _table(tuning: Tuning) -> list[str]:
     return lines
 
 
-def _sentences(tuning: Tuning) -> list[str]:
+def sentences(tuning: Tuning) -> list[str]:
+    """What follows from the measurement, in words."""
     outcome = tuning.outcome
     by_setting = {one.setting: one for one in outcome.verdicts}
     chosen, auto, best = by_setting[outcome.chosen], by_setting[tuning.auto], by_setting[outcome.best]

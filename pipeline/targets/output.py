@@ -147,7 +147,7 @@ def put(temporary: str, name: str, folder: int) -> None:
 
 def _renamed(temporary: str, name: str, folder: int) -> bool:
     """Whether the kernel did it in one step (a system call, where link and unlink are two). Raises `OSError`."""
-    rename = _exclusive_rename()
+    rename = exclusive_rename()
     if rename is None:
         return False
     if rename(folder, os.fsencode(temporary), folder, os.fsencode(name), _RENAME_NOREPLACE) == 0:
@@ -159,7 +159,7 @@ def _renamed(temporary: str, name: str, folder: int) -> bool:
 
 
 @functools.cache
-def _exclusive_rename() -> Callable[[int, bytes, int, bytes, int], int] | None:
+def exclusive_rename() -> Callable[[int, bytes, int, bytes, int], int] | None:
     """The C library's `renameat2`, where it has one."""
     libc = ctypes.CDLL(None, use_errno=True)
     if sys.platform != "linux" or not hasattr(libc, "renameat2"):

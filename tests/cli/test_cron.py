@@ -173,7 +173,7 @@ def test_children_that_cannot_start_are_one_line_and_status_3(
         monkeypatch.setattr(rendering, "_WARM_UP", f"tests.workers.functions:{name}")
     else:
         monkeypatch.setattr(process, "_CODE", "\0")  # Popen refuses it by ValueError
-    assert main._status_of(["run", str(world.config_path)]) == ExitStatus.UNFINISHED
+    assert main.status_of(["run", str(world.config_path)]) == ExitStatus.UNFINISHED
     said = capfd.readouterr().err
     assert said.count("\n") == 1
     assert said.startswith("pipeline: ")

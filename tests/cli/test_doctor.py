@@ -20,7 +20,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def look(world: World, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[dict[str, Any]]]:
-    status = main._status_of(["doctor", str(world.config_path), "--json"])
+    status = main.status_of(["doctor", str(world.config_path), "--json"])
     return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
@@ -51,7 +51,7 @@ def test_what_would_keep_a_run_from_working_is_status_1_with_a_way_out(
 ) -> None:
     world.source.rmdir()
     world.target.touch()
-    assert main._status_of(["doctor", str(world.config_path)]) == 1
+    assert main.status_of(["doctor", str(world.config_path)]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert f"FAIL source: {world.source}: No such file or directory (mount it, or let this user read it)" in lines
     assert f"FAIL target: {world.target} is not a folder (move it away, or name another target)" in lines
@@ -65,7 +65,7 @@ def test_a_damaged_manifest_and_one_of_another_config_are_found(
     world.run()
     other = world.root / "other.yaml"
     other.write_text(world.text)
-    assert main._status_of(["doctor", str(other), "--json"]) == 1
+    assert main.status_of(["doctor", str(other), "--json"]) == 1
     findings = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert "thumbs.yaml" in said(findings, "manifest", Level.FAIL)
     path = world.config.manifest
@@ -123,7 +123,7 @@ def test_notices_are_looked_at_and_nobody_is_told(
 @pytest.mark.usefixtures("quick")
 def test_names_cannot_touch_the_terminal(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.configure('source: "ph\\e[31motos"\ntarget: out\nrenditions: {a: {}}\n')
-    assert main._status_of(["doctor", str(world.config_path)]) == 1
+    assert main.status_of(["doctor", str(world.config_path)]) == 1
     text = capsys.readouterr().out
     assert "ph\\x1b[31motos" in text
     assert "\x1b" not in text

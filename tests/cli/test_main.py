@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from pipeline.cli.main import _status_of
+from pipeline.cli.main import status_of
 from pipeline.cli.options import Duration
 from pipeline.errors import ExitStatus
 
@@ -25,7 +25,7 @@ from pipeline.errors import ExitStatus
 def test_an_option_that_deletes_or_forces_is_never_suggested(
     line: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _status_of(line.split()) == ExitStatus.USAGE
+    assert status_of(line.split()) == ExitStatus.USAGE
     where = f"pipeline {line.split(maxsplit=1)[0]}"
     assert capsys.readouterr().err == f"{where}: {said} (see `{where} --help`)\n"
 

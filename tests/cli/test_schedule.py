@@ -89,7 +89,7 @@ def test_the_variable_of_the_ping_is_asked_for_and_never_filled_in(
 ) -> None:
     monkeypatch.setenv("HC_URL", "https://hc.example/s3cret")
     world.configure(world.text + "notify: {ping: {url_env: HC_URL}}\n")
-    assert main._status_of(["schedule", str(world.config_path), "--at", "02:30"]) == 0
+    assert main.status_of(["schedule", str(world.config_path), "--at", "02:30"]) == 0
     said = capsys.readouterr().out
     assert "#HC_URL=https://..." in said
     assert "EnvironmentFile=-/etc/pipeline/pipeline-thumbs.env" in said
@@ -101,7 +101,7 @@ def test_paths_are_absolute_wherever_it_is_asked(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(world.root)
-    assert main._status_of(["schedule", "thumbs.yaml", "--format", "cron"]) == 0
+    assert main.status_of(["schedule", "thumbs.yaml", "--format", "cron"]) == 0
     words = shlex.split(capsys.readouterr().out.splitlines()[-1])
     assert words[:5] == ["30", "2", "*", "*", "*"]
     assert words[5].startswith("/")
@@ -128,7 +128,7 @@ def test_a_name_that_no_schedule_can_hold_is_refused(tmp_path: Path, capsys: pyt
     for name in ("a\nb", os.fsdecode(b"a\xff")):
         (tmp_path / name).mkdir()
         world = World(tmp_path / name)
-        assert main._status_of(["schedule", str(world.config_path)]) == 2
+        assert main.status_of(["schedule", str(world.config_path)]) == 2
         assert "rename it" in capsys.readouterr().err
 
 
@@ -136,7 +136,7 @@ def written(world: World, folder: Path, *options: str) -> list[Path]:
     world.target.mkdir(exist_ok=True)
     folder.mkdir()
     words = ["schedule", str(world.config_path), "--output", str(folder), *options]
-    assert main._status_of(words) == 0
+    assert main.status_of(words) == 0
     return sorted(folder.iterdir())
 
 
@@ -178,14 +178,14 @@ def test_paths_are_quoted_as_systemd_reads_them(tmp_path: Path, odd: World) -> N
 
 
 def test_the_first_word_of_a_command_keeps_its_dollars() -> None:
-    assert systemd._command(("/opt/$x/pipeline", "$x")) == "/opt/$x/pipeline $$x"
+    assert systemd.command_line(("/opt/$x/pipeline", "$x")) == "/opt/$x/pipeline $$x"
 
 
 def test_a_path_with_both_quotes_is_refused() -> None:
-    assert systemd._path("/a'b") == '''"/a'b"'''
-    assert systemd._path('/a"b') == """'/a"b'"""
+    assert systemd.quoted_path("/a'b") == '''"/a'b"'''
+    assert systemd.quoted_path('/a"b') == """'/a"b'"""
     with pytest.raises(UsageError, match="quotes"):
-        systemd._path("""/a'b"c""")
+        systemd.quoted_path("""/a'b"c""")
 
 
 def test_memory_is_bounded_above_what_the_pictures_may_take(tmp_path: Path, world: World) -> None:

@@ -55,7 +55,7 @@ def metric(world: World, name: str) -> float:
 def run(world: World, monkeypatch: pytest.MonkeyPatch, url: str, *options: str) -> int:
     """In this process, as `main` does."""
     monkeypatch.setenv("HC_URL", url)
-    return main._status_of(["run", str(world.config_path), *options])
+    return main.status_of(["run", str(world.config_path), *options])
 
 
 def paths(here: Service) -> list[str]:
@@ -182,5 +182,5 @@ def test_a_missing_variable_is_one_line_and_no_failure(
     told: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("HC_URL", raising=False)
-    assert main._status_of(["run", str(told.config_path)]) == 0
+    assert main.status_of(["run", str(told.config_path)]) == 0
     assert capsys.readouterr().err == "pipeline: notify.ping: the environment variable HC_URL is not set\n"

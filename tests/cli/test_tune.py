@@ -41,13 +41,13 @@ MORE = tuning(
 
 
 def test_auto_is_called_fine_where_it_is() -> None:
-    said = tune._sentences(FINE)
+    said = tune.sentences(FINE)
     assert said[0] == "auto is fine: 100.0 pictures a second; the CPUs have no more to give."
     assert FINE.settings(WorkerSettings(threads=3, processes=1, memory=5)) == WorkerSettings(memory=5)
 
 
 def test_the_choice_is_explained_and_doubt_is_told() -> None:
-    said = tune._sentences(MORE)
+    said = tune.sentences(MORE)
     assert said[0] == (
         "32 threads, 2 processes: 63.0 pictures a second, 7.90 times as fast as auto, as fast as 64 threads, "
         "2 processes within 3 %; most of the time goes into reading."
@@ -58,7 +58,7 @@ def test_the_choice_is_explained_and_doubt_is_told() -> None:
 
 
 def test_the_table_marks_the_choice_and_draws_the_rates() -> None:
-    lines = tune._table(MORE)
+    lines = tune.table(MORE)
     assert [line.split()[0] for line in lines] == ["threads", "auto", "32", "64"]
     assert [("*" in line) for line in lines] == [False, False, True, False]
     assert len(lines[3].split()[-1]) > len(lines[1].split()[-1])

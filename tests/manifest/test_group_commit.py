@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ManifestTrouble, TargetTrouble
-from pipeline.manifest import group_commit
+from pipeline.manifest import group_commit, opening
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.group_commit import BACKLOG, GROUP, GroupCommit
 from pipeline.manifest.store import Manifest
@@ -236,12 +236,12 @@ def test_nothing_more_is_taken_after_a_commit_that_failed(error: Exception) -> N
 
 
 def test_a_full_disk_ends_in_one_clear_line_and_keeps_the_groups_before(tmp_path: Path) -> None:
-    manifest = opened(tmp_path)
+    connection, _ = opening.open_for_run(tmp_path / "manifest.sqlite", OWNER, adopt=False)
+    manifest = Manifest(tmp_path / "manifest.sqlite", connection)
     manifest.add(record("before.jpg"))
     manifest.flush()
-    with manifest._database.reading() as connection:
-        pages = connection.execute("PRAGMA page_count").fetchone()[0]
-        connection.execute(f"PRAGMA max_page_count = {pages}")
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(ManifestTrouble, match="no space left on its disk") as caught:
         for number in range(5000):
             manifest.add(record(f"{number}.jpg"))
@@ -258,7 +258,7 @@ def test_a_full_disk_ends_in_one_clear_line_and_keeps_the_groups_before(tmp_path
 _WRITE_FOR_EVER = """
 import sys
 from pathlib import Path
-from tests.manifest.builders import opened, record, start
+from tests.manifest.builders import OWNER, opened, record, start
 manifest = opened(Path(sys.argv[1]))
 manifest.begin_run(start())
 for number in range(20_000):

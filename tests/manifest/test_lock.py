@@ -102,8 +102,8 @@ def test_one_who_waits_can_be_called_off(tmp_path: Path) -> None:
 def test_the_file_stays_and_no_child_inherits_it(tmp_path: Path) -> None:
     lock = RunLock(tmp_path / "manifest.sqlite")
     lock.acquire()
-    assert lock._descriptor is not None
-    assert not os.get_inheritable(lock._descriptor)
+    (held,) = (fd for fd in os.listdir("/proc/self/fd") if os.path.realpath(f"/proc/self/fd/{fd}") == str(lock.path))
+    assert not os.get_inheritable(int(held))
     lock.release()
     lock.release()
     assert lock.path.read_text() == ""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import atomic
 from pipeline.errors import ManifestTrouble
 from pipeline.manifest import migration, schema
 from pipeline.manifest.database import Defect
@@ -95,7 +96,7 @@ def test_without_its_backup_nothing_is_migrated(old: Path, tmp_path: Path, monke
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pipeline.manifest.opening._put_in_place", full)
+    monkeypatch.setattr(atomic, "rename", full)
     with pytest.raises(ManifestTrouble, match="cannot write the manifest's backup: No space left"):
         opened(tmp_path)
     assert _version(old) == 1

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from pipeline.manifest import opening
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.store import Manifest
 from pipeline.model import Record, Stat, Status
-from tests.manifest.builders import opened, record, rendition, start
+from tests.manifest.builders import OWNER, opened, record, rendition, start
 
 
-def _looked_at_all(manifest: Manifest) -> bool:
-    """Whether `stale` goes through the claims."""
-    asked: list[str] = []
-    with manifest._database.reading() as connection:
-        connection.set_trace_callback(asked.append)
-    manifest.orphans.stale()
-    with manifest._database.reading() as connection:
-        connection.set_trace_callback(None)
-    return any("FROM claim" in one for one in asked)
+@contextlib.contextmanager
+def traced(folder: Path) -> Iterator[tuple[Manifest, Callable[[], bool]]]:
+    """A manifest, and whether its `stale` goes through all claims when it is asked now."""
+    connection, _ = opening.open_for_run(folder / "manifest.sqlite", OWNER, adopt=False)
+    with Manifest(folder / "manifest.sqlite", connection) as manifest:
+
+        def goes_through_all() -> bool:
+            statements: list[str] = []
+            connection.set_trace_callback(statements.append)
+            manifest.orphans.stale()
+            connection.set_trace_callback(None)
+            return any("FROM claim" in statement for statement in statements)
+
+        yield manifest, goes_through_all
 
 
 def _made_under_another_name(manifest: Manifest) -> None:
@@ -53,19 +60,19 @@ NO_CHANGES: list[Callable[[Manifest], object]] = [
 def test_claims_are_gone_through_again_when_something_has_changed(
     tmp_path: Path, change: Callable[[Manifest], object], again: bool
 ) -> None:
-    with opened(tmp_path) as manifest:
+    with traced(tmp_path) as (manifest, goes_through_all):
         manifest.begin_run(start())
         for name in ("a.jpg", "b.jpg"):
             manifest.add(record(name))
         manifest.flush()
-        assert _looked_at_all(manifest)
-        assert not _looked_at_all(manifest)
-    with opened(tmp_path) as manifest:
+        assert goes_through_all()
+        assert not goes_through_all()
+    with traced(tmp_path) as (manifest, goes_through_all):
         manifest.backup()
         change(manifest)
         manifest.flush()
         assert manifest.changed is again
-        assert _looked_at_all(manifest) is again
+        assert goes_through_all() is again
 
 
 def test_stale_claims_are_found_each_time_and_by_those_who_only_look(tmp_path: Path) -> None:

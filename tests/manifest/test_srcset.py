@@ -125,11 +125,7 @@ def test_orphans_are_left_out(tmp_path: Path) -> None:
         manifest.add(_picture("gone.jpg"))
         manifest.add(_picture("there.jpg"))
         manifest.flush()
-        with manifest._database.transaction() as connection:
-            connection.executemany(
-                "INSERT INTO orphan VALUES (?, 1)",
-                [(one.target.encode(),) for one in _picture("gone.jpg").renditions],
-            )
+        manifest.orphans.note([made.target for made in _picture("gone.jpg").renditions], 1)
     assert list(_export(tmp_path)) == ["there.jpg"]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.main import _status_of
+from pipeline.cli.main import status_of
 from pipeline.errors import ExitStatus
 from pipeline.manifest import opening, runs, schema, soundness
 from pipeline.manifest.database import Defect
@@ -103,7 +103,7 @@ def spoil(manifest: Path, table: str, column: str, value: str) -> None:
 def check(world: World, what: str, capsys: pytest.CaptureFixture[str], commands: Sequence[str] = COMMANDS) -> None:
     """No command takes it for a defect, and each ends with a status that says what it came to."""
     for words in commands:
-        status = _status_of([str(world.config_path) if word == "CONFIG" else word for word in words.split()])
+        status = status_of([str(world.config_path) if word == "CONFIG" else word for word in words.split()])
         said = capsys.readouterr().err
         assert "Traceback" not in said, (what, words, said)
         assert "a defect" not in said, (what, words, said)
@@ -160,21 +160,21 @@ def test_what_a_command_could_not_read_is_mended_by_the_next_run(
         manifest.with_name("manifest.sqlite.backup").write_bytes(kept)
     spoil(manifest, "run", "started", "'today'")
     config = str(whole.config_path)
-    assert _status_of(["status", config]) == ExitStatus.UNFINISHED
+    assert status_of(["status", config]) == ExitStatus.UNFINISHED
     assert "the manifest is damaged: run.started holds what no run has written" in capsys.readouterr().err
-    assert _status_of(["run", config]) == (ExitStatus.OK if backup else ExitStatus.UNFINISHED)
+    assert status_of(["run", config]) == (ExitStatus.OK if backup else ExitStatus.UNFINISHED)
     said = capsys.readouterr().err
     assert ("restored from its backup" if backup else "Run once with --adopt") in said
     if not backup:
-        assert _status_of(["run", "--adopt", config]) == ExitStatus.FAILED  # a new one tells its failures again
-    assert _status_of(["status", config]) == ExitStatus.OK
+        assert status_of(["run", "--adopt", config]) == ExitStatus.FAILED  # a new one tells its failures again
+    assert status_of(["status", config]) == ExitStatus.OK
 
 
 def test_a_backup_with_a_value_that_cannot_be_is_not_restored(whole: World, capsys: pytest.CaptureFixture[str]) -> None:
     manifest = whole.config.manifest
     spoil(manifest.with_name("manifest.sqlite.backup"), "source", "status", "'dome'")
     manifest.write_bytes(b"")
-    assert _status_of(["run", str(whole.config_path)]) == ExitStatus.UNFINISHED
+    assert status_of(["run", str(whole.config_path)]) == ExitStatus.UNFINISHED
     assert "there is no good backup" in capsys.readouterr().err
 
 
@@ -199,7 +199,7 @@ def test_a_wrong_statement_of_ours_is_not_blamed_on_a_sound_manifest(
     manifest = whole.config.manifest
     with monkeypatch.context() as patched:
         patched.setattr(runs, "latest", wrong_statement)
-        status = _status_of([str(whole.config_path) if word == "CONFIG" else word for word in words.split()])
+        status = status_of([str(whole.config_path) if word == "CONFIG" else word for word in words.split()])
         said = capsys.readouterr().err
         assert status == ExitStatus.UNFINISHED
         assert "OperationalError: no such column: no_such_column" in said
@@ -210,7 +210,7 @@ def test_a_wrong_statement_of_ours_is_not_blamed_on_a_sound_manifest(
     assert not list(manifest.parent.glob("*.damaged-*"))
     spoil(manifest, "run", "pid", "'junk'")
     monkeypatch.setattr(runs, "latest", wrong_statement)
-    assert _status_of(["status", str(whole.config_path)]) == ExitStatus.UNFINISHED
+    assert status_of(["status", str(whole.config_path)]) == ExitStatus.UNFINISHED
     assert "the manifest is damaged: run.pid holds what no run has written\n" in capsys.readouterr().err
 
 
@@ -219,11 +219,11 @@ def test_a_wrong_statement_while_it_is_opened_moves_no_sound_manifest_aside(
     whole: World, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(opening, "owner_of", wrong_statement)
-    assert _status_of([str(whole.config_path) if word == "CONFIG" else word for word in words.split()]) == 3
+    assert status_of([str(whole.config_path) if word == "CONFIG" else word for word in words.split()]) == 3
     assert "the manifest is sound, but a statement failed" in capsys.readouterr().err
     monkeypatch.undo()
     assert not list(whole.config.manifest.parent.glob("*.damaged-*"))
-    assert _status_of(["status", str(whole.config_path)]) == ExitStatus.OK
+    assert status_of(["status", str(whole.config_path)]) == ExitStatus.OK
 
 
 def test_a_record_that_cannot_be_written_is_a_defect_where_the_manifest_is_sound(
@@ -254,8 +254,8 @@ def open_world() -> Iterator[World]:
 
 AS_NOBODY = """
 import os, sys
-from pipeline.cli.main import _status_of, main
-_status_of(sys.argv[1:])  # what is imported on the way may be in a folder of root's
+from pipeline.cli.main import status_of, main
+status_of(sys.argv[1:])  # what is imported on the way may be in a folder of root's
 print("---", file=sys.stderr)
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 main()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.cli.main import _status_of
+from pipeline.cli.main import status_of
 from pipeline.errors import ExitStatus, ManifestTrouble, TargetTrouble
 from pipeline.manifest.store import Manifest
 from pipeline.model import Limits, Stat
@@ -96,11 +96,11 @@ def test_what_is_removed_in_the_middle_of_a_run_is_said_and_made_again(
     with monkeypatch.context() as patched:
         at_the_read(patched, at, lambda: remove(world))
         capsys.readouterr()
-        assert _status_of(["run", config]) == ExitStatus.UNFINISHED
+        assert status_of(["run", config]) == ExitStatus.UNFINISHED
     line = capsys.readouterr().err.strip()
     assert said.replace("ROOT", str(world.root)) in line
     assert line.count("\n") == 0, line
-    assert _status_of(["run", config]) == ExitStatus.OK
+    assert status_of(["run", config]) == ExitStatus.OK
     assert world.tree() == tree
     assert world.run().pictures == {"unchanged": 60}
 

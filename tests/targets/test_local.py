@@ -163,9 +163,9 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
             ctypes.set_errno(errno.EINVAL)
             return -1
 
-        monkeypatch.setattr(output, "_exclusive_rename", lambda: refused)
+        monkeypatch.setattr(output, "exclusive_rename", lambda: refused)
     elif request.param != "renameat2":
-        monkeypatch.setattr(output, "_exclusive_rename", lambda: None)
+        monkeypatch.setattr(output, "exclusive_rename", lambda: None)
     if request.param == "neither":
         monkeypatch.setattr(os, "link", failing(errno.EPERM))  # as FAT says
     return str(request.param)
