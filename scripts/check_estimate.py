@@ -20,9 +20,11 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 from pipeline.errors import PictureError
-from pipeline.model import Format, Header, Limits, RenderTask, Spec
-from pipeline.shape import Length, Resampler
-from pipeline.steps import Sharpen
+from pipeline.model.rendering import RenderTask
+from pipeline.model.shape import Length, Resampler
+from pipeline.model.source import Header
+from pipeline.model.spec import Format, Limits, Spec
+from pipeline.model.steps import Sharpen
 from pipeline.workers.exchange import Bounds, whole
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token

@@ -19,11 +19,12 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.model import Fit, Format, Limits, NotRendered, RenderAnswer, RenderTask, Spec
+from pipeline.model.rendering import NotRendered, RenderAnswer, RenderTask
+from pipeline.model.shape import Extract, Gravity, Length, Resampler
+from pipeline.model.spec import Fit, Format, Limits, Spec
+from pipeline.model.steps import Asset, Blur, Greyscale, Sharpen, Watermark
 from pipeline.render import memory
 from pipeline.render.line import render
-from pipeline.shape import Extract, Gravity, Length, Resampler
-from pipeline.steps import Asset, Blur, Greyscale, Sharpen, Watermark
 from pipeline.workers.exchange import whole
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -20,7 +20,9 @@ from pathlib import Path
 from random import Random
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Format, Header, Limits, NotRendered, RenderAnswer, RenderTask, Spec
+from pipeline.model.rendering import NotRendered, RenderAnswer, RenderTask
+from pipeline.model.source import Header
+from pipeline.model.spec import Format, Limits, Spec
 from pipeline.workers.exchange import Bounds, ChildDied, Meter, whole
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token

@@ -27,7 +27,11 @@ from pipeline.errors import PictureError
 from pipeline.manifest import export
 from pipeline.manifest.runs import RunStart
 from pipeline.manifest.store import Manifest
-from pipeline.model import Format, Limits, Planned, Reason, Record, RenderAnswer, RenderTask, Spec, Stat, Status
+from pipeline.model.job import Planned
+from pipeline.model.record import Reason, Record, Status
+from pipeline.model.rendering import RenderAnswer, RenderTask
+from pipeline.model.source import Stat
+from pipeline.model.spec import Format, Limits, Spec
 from pipeline.render.line import render
 from pipeline.run.answers import Asked
 from pipeline.run.delivery import Made, delivered

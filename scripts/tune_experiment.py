@@ -31,7 +31,8 @@ _ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(_ROOT))
 
 from pipeline.config.load import load  # noqa: E402 - the folder above comes first
-from pipeline.model import Limits, Stat  # noqa: E402
+from pipeline.model.source import Stat  # noqa: E402
+from pipeline.model.spec import Limits  # noqa: E402
 from pipeline.run.tune.ground import Choice, Ground, prepared  # noqa: E402
 from pipeline.run.tune.setting import Setting  # noqa: E402
 from pipeline.run.tune.tuning import race  # noqa: E402

@@ -14,7 +14,8 @@ from pipeline.cli.console import complain, tell
 from pipeline.cli.options import Adopting, adopt_option, config_argument, json_option, only_option
 
 if TYPE_CHECKING:
-    from pipeline.model import Job, Record, Status
+    from pipeline.model.job import Job
+    from pipeline.model.record import Record, Status
     from pipeline.plan.orphans import Orphan
     from pipeline.plan.planner import Planner
     from pipeline.run.prediction import Prediction
@@ -32,7 +33,7 @@ def command(
 ) -> None:
     """Show what `pipeline run CONFIG` would do, a line a rendition, with the reason. Touches nothing."""
     from pipeline.config.load import load
-    from pipeline.model import Job
+    from pipeline.model.job import Job
     from pipeline.plan.options import PlanOptions
     from pipeline.run.planning import planned
     from pipeline.run.prediction import Forecast, predicted
@@ -115,7 +116,7 @@ def _expected(prediction: Prediction | None) -> str:
 
 
 def _sentence(name: str, planner: Planner, verdicts: Counter[Status]) -> str:
-    from pipeline.model import Status
+    from pipeline.model.record import Status
 
     counts = planner.counts
     reasons = of_each(dict(sorted(counts.reasons.items())))

@@ -13,7 +13,7 @@ import click
 from pipeline.amounts import count, duration, of_each, size
 from pipeline.cli.console import complain, tell
 from pipeline.cli.options import config_argument
-from pipeline.model import Status
+from pipeline.model.record import Status
 
 if TYPE_CHECKING:
     from pipeline.manifest.reader import Totals

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.amounts import count, duration, size
 from pipeline.errors import ExitStatus, printable
-from pipeline.model import Status
+from pipeline.model.record import Status
 from pipeline.run.tally import Summary
 
 _MOST_FAILURES = 20  # listed on a terminal or in a mail; `pipeline manifest query status=failed` lists all

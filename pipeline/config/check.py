@@ -38,8 +38,8 @@ from pipeline.config.settings import (
 from pipeline.config.spans import time_of_day
 from pipeline.config.template import Template
 from pipeline.config.words import key_path
-from pipeline.model import Limits, Spec
-from pipeline.shape import Resampler
+from pipeline.model.shape import Resampler
+from pipeline.model.spec import Limits, Spec
 
 OPTIMIZER = "mozjpeg_lossless_optimization"
 

@@ -11,7 +11,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from pipeline.config.kinds import Json, wrong
-from pipeline.shape import Gravity, Length
+from pipeline.model.shape import Gravity, Length
 
 _PERCENT = r"(?:[0-9]{1,3}(?:\.[0-9]{1,4})?) ?%"
 _SYNONYMS = {"center": Gravity.CENTRE}

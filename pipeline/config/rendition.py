@@ -27,7 +27,7 @@ from pipeline.config.kinds import (
 from pipeline.config.section import field_of
 from pipeline.config.shape import Shape
 from pipeline.config.texts import Colour
-from pipeline.model import (
+from pipeline.model.spec import (
     AS_SOURCE,
     DEFAULT_QUALITY,
     EFFORT,

@@ -1,7 +1,7 @@
 """The config file as pydantic models: what may stand in it, and its JSON Schema for editors.
 
 Each field is said once: its kind bounds it, its description serves editors, and its default is taken from the dataclass
-that the program uses (`model.Spec`, `model.Limits`, `settings`).
+that the program uses (`model.spec.Spec`, `model.spec.Limits`, `settings`).
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from pipeline.config.settings import (
 from pipeline.config.shape import check_resampler
 from pipeline.config.template import FIELDS
 from pipeline.config.texts import Glob, LocalPath, TargetName
-from pipeline.model import Limits, Spec
-from pipeline.shape import Length, Resampler
+from pipeline.model.shape import Length, Resampler
+from pipeline.model.spec import Limits, Spec
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pipeline.model import Limits, Spec
+from pipeline.model.spec import Limits, Spec
 
 
 def manifest_in(target: str) -> str:

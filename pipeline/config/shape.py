@@ -7,13 +7,14 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from pipeline import extras, shape
+from pipeline import extras
 from pipeline.config.kinds import Flag, OneOf, rule, wrong
 from pipeline.config.measures import LengthOf, Number, Point, Ratio, Sides, Somewhere, Tolerance, Turn
 from pipeline.config.section import Section, field_of
 from pipeline.config.steps import MOST_STEPS, OneStep
-from pipeline.model import Spec
-from pipeline.shape import Gravity, Length, Resampler
+from pipeline.model import shape
+from pipeline.model.shape import Gravity, Length, Resampler
+from pipeline.model.spec import Spec
 
 LIBVIPS = "pyvips"
 

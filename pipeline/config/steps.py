@@ -14,13 +14,13 @@ from typing import Annotated, Any
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo, model_validator
 from pydantic_core import CoreSchema, core_schema
 
-from pipeline import steps
 from pipeline.config.kinds import Json, Says, Whole, rule, wrong
 from pipeline.config.measures import LengthOf, Number, Share, Somewhere
 from pipeline.config.section import Section, field_of
 from pipeline.config.texts import Colour, LocalPath
-from pipeline.shape import Gravity, Length
-from pipeline.steps import Asset, Step
+from pipeline.model import steps
+from pipeline.model.shape import Gravity, Length
+from pipeline.model.steps import Asset, Step
 
 MOST_BYTES = 16 * 2**20  # of an asset: it travels to a child with every picture
 MOST_STEPS = 20

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import printable
-from pipeline.model import Spec
+from pipeline.model.spec import Spec
 
 OF_THE_SOURCE = ("dir", "stem", "name", "source_ext")
 OF_THE_RENDITION = ("rendition", "ext", "width", "height")

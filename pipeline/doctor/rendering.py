@@ -13,7 +13,8 @@ from collections.abc import Iterator
 
 from pipeline.doctor.finding import Finding, fail, ok, warn
 from pipeline.errors import PictureError, PipelineError
-from pipeline.model import Format, Limits, NotRendered, RenderAnswer, RenderTask, Spec
+from pipeline.model.rendering import NotRendered, RenderAnswer, RenderTask
+from pipeline.model.spec import Format, Limits, Spec
 from pipeline.workers.exchange import Bounds, ChildDied, whole
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token

@@ -22,7 +22,7 @@ from pipeline.errors import TargetTrouble, printable
 from pipeline.manifest.database import translated
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.values import percent, to_name
-from pipeline.model import CHATTER
+from pipeline.model.rendering import CHATTER
 
 Value = str | int | float | list[str] | None
 

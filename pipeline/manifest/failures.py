@@ -16,7 +16,8 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.manifest import schema
 from pipeline.manifest.database import Part
 from pipeline.manifest.values import moment, to_bytes, to_name, word
-from pipeline.model import Reason, Record, Stat, Status
+from pipeline.model.record import Reason, Record, Status
+from pipeline.model.source import Stat
 
 JUDGED_ANEW = frozenset(
     {

@@ -11,7 +11,8 @@ from typing import Any
 
 from pipeline.manifest.rows import RenditionRow, SourceRow, listed
 from pipeline.manifest.values import to_name
-from pipeline.model import Header, Reason, Record, RenditionRecord, Stat, Status, Written
+from pipeline.model.record import Reason, Record, RenditionRecord, Status, Written
+from pipeline.model.source import Header, Stat
 
 _MOST = 64  # rows: of a thousand copies of one picture the first few will do
 

@@ -17,7 +17,8 @@ from pipeline.manifest.failures import Failures
 from pipeline.manifest.orphans import Orphans
 from pipeline.manifest.runs import Experience, Stages
 from pipeline.manifest.values import size, to_bytes, to_name
-from pipeline.model import KnownRendition, KnownSource, Stat, Status
+from pipeline.model.record import KnownRendition, KnownSource, Status
+from pipeline.model.source import Stat
 
 _STATUS: Mapping[str | None, Status] = {status.value: status for status in Status}
 _ERROR: Mapping[str | None, ErrorKind | None] = {None: None} | {kind.value: kind for kind in ErrorKind}

@@ -21,7 +21,8 @@ from pipeline.errors import PictureError, printable
 from pipeline.manifest import claims, failures
 from pipeline.manifest.claims import ClaimRow, fold
 from pipeline.manifest.values import folder_of, shown, to_bytes
-from pipeline.model import Record, RenditionRecord, Stat, Status
+from pipeline.model.record import Record, RenditionRecord, Status
+from pipeline.model.source import Stat
 
 _FINAL = frozenset({Status.DONE, Status.KEPT, Status.FAILED, Status.SKIPPED, Status.UNSUPPORTED})
 _NO_WARNINGS = "[]"

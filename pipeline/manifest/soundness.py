@@ -15,7 +15,7 @@ from pipeline.manifest import schema
 from pipeline.manifest.database import Damaged, Defect, Unexplained, trouble
 from pipeline.manifest.schema import Column
 from pipeline.manifest.values import LATEST, MOST
-from pipeline.model import Reason, Status
+from pipeline.model.record import Reason, Status
 
 _SIZES = {"size", "width", "height", "frames", "peak_memory", "sidecar_size", "upright_width", "upright_height"}
 _SECONDS = {f"seconds_{stage}" for stage in ("read", "decode", "resize", "encode", "write")}

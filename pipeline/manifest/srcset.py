@@ -18,7 +18,7 @@ from pipeline.manifest.database import translated
 from pipeline.manifest.export import deliver
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.values import percent, to_name
-from pipeline.model import Format, Spec
+from pipeline.model.spec import Format, Spec
 
 Json = dict[str, Any]
 

@@ -21,7 +21,7 @@ from pipeline.manifest.place import beside, check_folder
 from pipeline.manifest.reader import Reader, Row
 from pipeline.manifest.rows import RowWriter, changes
 from pipeline.manifest.values import to_bytes
-from pipeline.model import KnownSource, Record
+from pipeline.model.record import KnownSource, Record
 
 
 class Manifest:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from pipeline import __version__
 from pipeline.errors import ErrorKind, printable
-from pipeline.model import Status
+from pipeline.model.record import Status
 from pipeline.notify.outcome import Outcome
 
 _Samples = Mapping[tuple[tuple[str, str], ...], float]  # values by their labels

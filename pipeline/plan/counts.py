@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from pipeline.model import Reason
+from pipeline.model.record import Reason
 
 
 @dataclass(slots=True)

@@ -7,18 +7,10 @@ from dataclasses import dataclass, field
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.manifest.failures import KnownFailure
-from pipeline.model import (
-    Job,
-    KnownRendition,
-    KnownSource,
-    Planned,
-    Reason,
-    Record,
-    RenditionRecord,
-    Spec,
-    Stat,
-    Status,
-)
+from pipeline.model.job import Job, Planned
+from pipeline.model.record import KnownRendition, KnownSource, Reason, Record, RenditionRecord, Status
+from pipeline.model.source import Stat
+from pipeline.model.spec import Spec
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from itertools import chain, repeat
 
 from pipeline.manifest.reader import Row
 from pipeline.manifest.values import to_bytes
-from pipeline.model import KnownSource
+from pipeline.model.record import KnownSource
 from pipeline.plan.memory import Memory
 from pipeline.plan.naming import Naming
 from pipeline.sources.globs import Globs

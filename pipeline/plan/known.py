@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pipeline.manifest.failures import KnownFailure
-from pipeline.model import KnownSource, Reason, Record, Stat, Status
+from pipeline.model.record import KnownSource, Reason, Record, Status
+from pipeline.model.source import Stat
 from pipeline.plan.reasons import reason
 
 

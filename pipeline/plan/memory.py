@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pipeline.manifest.failures import KnownFailure
 from pipeline.manifest.reader import Row
-from pipeline.model import KnownSource
+from pipeline.model.record import KnownSource
 
 
 class FailureMemory(Protocol):

@@ -15,7 +15,7 @@ from pipeline.config.settings import OnCollision, TargetSettings
 from pipeline.config.template import Template
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.manifest.claims import fold, folds
-from pipeline.model import Spec
+from pipeline.model.spec import Spec
 
 _BUCKETS = 256  # so that sorting one takes little memory beside the rest
 

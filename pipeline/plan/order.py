@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from pipeline.config.settings import Order
-from pipeline.model import Reason
+from pipeline.model.record import Reason
 from pipeline.plan.decision import Facts
 
 _AT_ONCE = 1000  # sources given out at once

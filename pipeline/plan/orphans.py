@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from pipeline.model import KnownSource, Status
+from pipeline.model.record import KnownSource, Status
 from pipeline.plan.decision import was_made
 from pipeline.plan.naming import Makers, NameIndex, name_hash
 

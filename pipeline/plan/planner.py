@@ -20,7 +20,9 @@ from pipeline.config.settings import Config, Order
 from pipeline.errors import PictureError, SourceTrouble
 from pipeline.manifest.failures import KnownFailure
 from pipeline.manifest.others import claimed as others_claims
-from pipeline.model import Job, KnownSource, Reason, Record, Stat, Status
+from pipeline.model.job import Job
+from pipeline.model.record import KnownSource, Reason, Record, Status
+from pipeline.model.source import Stat
 from pipeline.plan.counts import Counts
 from pipeline.plan.decision import Facts, decide, strangers
 from pipeline.plan.filters import nothing_asked, nothing_chosen

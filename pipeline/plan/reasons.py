@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.model import KnownRendition, KnownSource, Reason, Stat, Status
+from pipeline.model.record import KnownRendition, KnownSource, Reason, Status
+from pipeline.model.source import Stat
 
 _MADE = (Status.DONE, Status.KEPT)  # a tuple, because an enum's hash is computed in Python
 _JUDGED = (*_MADE, Status.FAILED, Status.TOUCHED, Status.UNCHANGED)

@@ -17,9 +17,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 
-from pipeline.model import Fit, Spec
+from pipeline.model.spec import Fit, Spec
+from pipeline.model.steps import Asset
 from pipeline.render.version import VERSION
-from pipeline.steps import Asset
 
 _NOT_BYTES = frozenset({"name", "family", "verify"})
 _OWN = _NOT_BYTES | {  # fields that change nothing about the renditions beside it

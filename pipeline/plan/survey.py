@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from pipeline.errors import PictureError
-from pipeline.model import KnownSource, Stat, Status
+from pipeline.model.record import KnownSource, Status
+from pipeline.model.source import Stat
 from pipeline.plan.counts import Counts
 from pipeline.plan.memory import Memory
 from pipeline.plan.naming import Makers, NameIndex, Naming, collisions, makers

@@ -7,7 +7,7 @@ import hashlib
 import json
 
 from pipeline import __version__
-from pipeline.model import Limits
+from pipeline.model.spec import Limits
 from pipeline.render.version import VERSION
 
 _PACKAGES = ("pillow", "pillow-heif", "pyvips", "pyvips-binary")

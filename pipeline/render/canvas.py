@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image, ImageColor
 
-from pipeline.model import Format, Spec
+from pipeline.model.spec import Format, Spec
 from pipeline.render.geometry import Placement
 
 WITHOUT_ALPHA = (Format.JPEG,)

@@ -15,11 +15,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from pipeline.errors import PictureError
-from pipeline.model import Profile, RenderTask, Spec
+from pipeline.model.rendering import RenderTask
+from pipeline.model.shape import Resampler
+from pipeline.model.spec import Profile, Spec
 from pipeline.render.decode import Picture
 from pipeline.render.framing import framing
 from pipeline.render.geometry import Box, Placement, Size
-from pipeline.shape import Resampler
 
 FROM = 2.0  # times its size along both sides
 

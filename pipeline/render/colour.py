@@ -13,7 +13,7 @@ import io
 
 from PIL import Image, ImageChops, ImageCms
 
-from pipeline.model import Format
+from pipeline.model.spec import Format
 
 _SPACES = {"L": "GRAY", "LA": "GRAY", "RGB": "RGB ", "RGBA": "RGB ", "CMYK": "CMYK", "LAB": "Lab "}
 _TARGETS = {"L": "RGB", "RGB": "RGB", "CMYK": "RGB", "LAB": "RGB"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from pipeline.model import Spec
+from pipeline.model.spec import Spec
 from pipeline.render.exif import ORIENTATION
 from pipeline.render.geometry import Placement
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageMath
 
-from pipeline.model import RenderTask
+from pipeline.model.rendering import RenderTask
 from pipeline.render.blocks import Blocks, blocks
 from pipeline.render.cicp import profile_of
 from pipeline.render.density import Density, stated

@@ -10,7 +10,9 @@ import os
 from dataclasses import dataclass
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Format, Inspection, Profile, Spec, Status, Verify
+from pipeline.model.record import Status
+from pipeline.model.rendering import Inspection
+from pipeline.model.spec import Format, Profile, Spec, Verify
 from pipeline.render.encode import encode, prepared
 from pipeline.render.film import Film
 from pipeline.render.inspect import inspect

@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 from typing import SupportsFloat
 
-from pipeline.model import AS_SOURCE, Metadata, Spec
+from pipeline.model.spec import AS_SOURCE, Metadata, Spec
 from pipeline.render import exif
 
 Density = tuple[float, float]

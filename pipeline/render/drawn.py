@@ -8,14 +8,15 @@ from dataclasses import replace
 
 from PIL import Image
 
-from pipeline.model import RenderTask, Spec
+from pipeline.model.rendering import RenderTask
+from pipeline.model.shape import Resampler
+from pipeline.model.spec import Spec
 from pipeline.render.cascade import Larger, Others, is_plain, larger, placements
 from pipeline.render.colour import to_srgb
 from pipeline.render.decode import Frame, Picture
 from pipeline.render.framing import Framing
 from pipeline.render.geometry import Box, Placement, Size
 from pipeline.render.resize import resample
-from pipeline.shape import Resampler
 
 Pixels = tuple[Image.Image, tuple[str, ...]]  # in sRGB, with warnings about their colours; nobody may draw into them
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Format, Spec
+from pipeline.model.spec import Format, Spec
 from pipeline.render import memory
 from pipeline.render.film import Film
 from pipeline.render.options import options

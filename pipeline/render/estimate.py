@@ -28,7 +28,9 @@ from typing import NamedTuple
 from PIL import JpegImagePlugin
 
 from pipeline.errors import PictureError
-from pipeline.model import ANIMATED, Format, RenderTask, Spec
+from pipeline.model.rendering import RenderTask
+from pipeline.model.shape import Resampler
+from pipeline.model.spec import ANIMATED, Format, Spec
 from pipeline.render.canvas import WITHOUT_ALPHA
 from pipeline.render.cascade import is_plain
 from pipeline.render.decode import facts_of, shrink_on_load
@@ -37,7 +39,6 @@ from pipeline.render.geometry import Placement, Size
 from pipeline.render.orientation import upright_size
 from pipeline.render.resize import LIBVIPS_TO
 from pipeline.render.source import Source
-from pipeline.shape import Resampler
 
 _BASE = 4 * 2**20  # buffers, transforms, the file's header
 

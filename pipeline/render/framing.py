@@ -10,7 +10,8 @@ import math
 from dataclasses import dataclass, replace
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import RenderTask, Spec
+from pipeline.model.rendering import RenderTask
+from pipeline.model.spec import Spec
 from pipeline.render.geometry import Box, Placement, Point, Size, place
 from pipeline.render.orientation import rotated, stored_box, upright_size
 

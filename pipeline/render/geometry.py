@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from pipeline.model import Fit, Spec
+from pipeline.model.spec import Fit, Spec
 
 Size = tuple[int, int]
 Point = tuple[float, float]  # from left and top, 0..1

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Animation, Header, Limits, RenderTask
+from pipeline.model.rendering import RenderTask
+from pipeline.model.source import Header
+from pipeline.model.spec import Animation, Limits
 from pipeline.render import container, pages
 from pipeline.render.estimate import estimate
 from pipeline.render.moving import cut_off

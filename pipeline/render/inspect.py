@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pipeline.model import Inspection
+from pipeline.model.rendering import Inspection
 from pipeline.render import memory
 from pipeline.render.blocks import blocks
 from pipeline.render.pages import count, name_of

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from pipeline.model import Animation, Metadata, Private, Profile, Spec
+from pipeline.model.spec import Animation, Metadata, Private, Profile, Spec
 from pipeline.render import exif, iptc, memory, metadata, xmp
 from pipeline.render.blocks import Blocks, holds_more
 from pipeline.render.coordinates import Place, place_of

@@ -8,7 +8,9 @@ from collections.abc import Generator
 from dataclasses import replace
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Header, NotRendered, RenderAnswer, Rendered, RenderTask
+from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
+from pipeline.model.shape import Resampler
+from pipeline.model.source import Header
 from pipeline.render import pages
 from pipeline.render.decode import Picture, frames, picture
 from pipeline.render.drawn import Drawn
@@ -20,7 +22,6 @@ from pipeline.render.rendition import Rendition
 from pipeline.render.source import Source, opening
 from pipeline.render.verdict import for_want_of_memory
 from pipeline.render.warmth import put_through, set_switches
-from pipeline.shape import Resampler
 from pipeline.workers.exchange import Held, Reply
 
 # What they log of a picture is in its verdict: it goes to whoever has set up logging, and not to the terminal.

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.model import Format, Metadata, Private, Spec
+from pipeline.model.spec import Format, Metadata, Private, Spec
 from pipeline.render import exif, iptc, xmp
 from pipeline.render.blocks import Blocks
 from pipeline.render.coordinates import Place, property_is_true, tag_is_true

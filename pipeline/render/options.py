@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from pipeline.model import EFFORT, Format, Spec, Subsampling
+from pipeline.model.spec import EFFORT, Format, Spec, Subsampling
 from pipeline.render import exif
 from pipeline.render.film import Film
 

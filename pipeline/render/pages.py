@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import LARGEST, Spec
+from pipeline.model.spec import LARGEST, Spec
 from pipeline.render import container, exif
 from pipeline.render.jpeg import Jpeg
 from pipeline.render.moving import cut_off

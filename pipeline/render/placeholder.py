@@ -6,7 +6,7 @@ from collections import Counter
 
 from PIL import Image
 
-from pipeline.model import Format, Spec
+from pipeline.model.spec import Format, Spec
 from pipeline.render.thumbhash import LARGEST, thumbhash
 
 REDUCED = Spec("placeholder", width=LARGEST, height=LARGEST, format=Format.TIFF)

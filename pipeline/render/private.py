@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.model import Private
+from pipeline.model.spec import Private
 from pipeline.render import xmp
 from pipeline.render.blocks import Blocks
 

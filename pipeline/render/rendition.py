@@ -12,7 +12,9 @@ from dataclasses import replace
 from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import ANIMATED, Animation, NotRendered, Profile, Rendered, RenderTask, Spec, Status
+from pipeline.model.record import Status
+from pipeline.model.rendering import NotRendered, Rendered, RenderTask
+from pipeline.model.spec import ANIMATED, Animation, Profile, Spec
 from pipeline.render.canvas import finished
 from pipeline.render.colour import kept, to_srgb
 from pipeline.render.coordinates import place_of

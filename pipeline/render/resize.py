@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from PIL import Image
 
-from pipeline.model import Spec
+from pipeline.model.shape import Resampler
+from pipeline.model.spec import Spec
 from pipeline.render import libvips, light
 from pipeline.render.decode import Frame
 from pipeline.render.geometry import Box, Placement, Size
 from pipeline.render.orientation import stored_box, turned, upright_size
-from pipeline.shape import Resampler
 
 # Where more than this many times the target's pixels (along a side) are left, whole blocks are averaged first. Measured
 # beside SHRINK_MARGIN; matters to PNG, TIFF and other formats that cannot shrink on load.

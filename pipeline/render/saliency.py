@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 
 from PIL import Image, ImageChops, ImageFilter, ImageStat
 
-from pipeline.model import Fit, Spec
+from pipeline.model.shape import Gravity
+from pipeline.model.spec import Fit, Spec
 from pipeline.render.colour import to_srgb
 from pipeline.render.decode import Frame
 from pipeline.render.framing import LOOKED_AT, Framing
 from pipeline.render.geometry import Point
 from pipeline.render.orientation import stored_box, turned, upright_size
-from pipeline.shape import Gravity
 
 # Weights of what draws the eye. Edges decide; skin and strong colours settle it between places that are equally busy.
 _EDGES, _SKIN, _COLOUR = 1.0, 0.5, 0.25

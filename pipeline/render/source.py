@@ -24,7 +24,7 @@ from PIL import (
 
 from pipeline import extras
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import ANIMATED
+from pipeline.model.spec import ANIMATED
 from pipeline.render import apng, container, gif, heif
 from pipeline.render.avif import Avif
 from pipeline.render.bmp import Bmp

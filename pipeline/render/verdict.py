@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL import Image
 
 from pipeline.errors import LACKS, ErrorKind, PictureError
-from pipeline.model import Limits
+from pipeline.model.spec import Limits
 from pipeline.render import container, memory
 
 # Words of Pillow's and its libraries' messages, looked for in this order.

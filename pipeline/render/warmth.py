@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 
 from PIL import AvifImagePlugin, Image, ImageCms
 
-from pipeline.model import Fit, Format, Limits, Metadata, RenderTask, Spec
+from pipeline.model.rendering import RenderTask
+from pipeline.model.shape import Gravity, Resampler
+from pipeline.model.spec import Fit, Format, Limits, Metadata, Spec
+from pipeline.model.steps import Blur, Greyscale, Sharpen, Watermark
 from pipeline.render import heif, lent, libvips, libvips_tiff, memory, second_pass
-from pipeline.shape import Gravity, Resampler
-from pipeline.steps import Blur, Greyscale, Sharpen, Watermark
 from pipeline.workers.exchange import Held, Reply, whole
 
 _STILL = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "ICO", "PPM")

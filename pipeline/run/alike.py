@@ -15,7 +15,10 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from pipeline.errors import PictureError
-from pipeline.model import ANIMATED, Header, Limits, Planned, Record, RenditionRecord, Written
+from pipeline.model.job import Planned
+from pipeline.model.record import Record, RenditionRecord, Written
+from pipeline.model.source import Header
+from pipeline.model.spec import ANIMATED, Limits
 from pipeline.run.delivery import ToStore
 from pipeline.targets.target import Target
 from pipeline.workers.token import TICK, Token

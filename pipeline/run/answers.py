@@ -14,7 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pipeline.errors import OF_RENDERING, PictureError
-from pipeline.model import ANIMATED, Header, NotRendered, RenderAnswer, Rendered, RenderTask, Spec, Status
+from pipeline.model.record import Status
+from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
+from pipeline.model.source import Header
+from pipeline.model.spec import ANIMATED, Spec
 from pipeline.render.geometry import most_pixels
 from pipeline.sources import magic
 from pipeline.workers.exchange import Misbehaved, Reply

@@ -12,7 +12,8 @@ import resource
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.model import Job, Record
+from pipeline.model.job import Job
+from pipeline.model.record import Record
 from pipeline.sources.magic import extension
 from pipeline.targets.local import TOGETHER
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.store import Manifest
-from pipeline.model import Job
+from pipeline.model.job import Job
 from pipeline.targets.target import Target
 
 

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import PictureError
-from pipeline.model import NotRendered, Planned, Record, RenderAnswer, Rendered, RenditionRecord
+from pipeline.model.job import Planned
+from pipeline.model.record import Record, RenditionRecord
+from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered
 from pipeline.run import verdicts
 from pipeline.targets.target import Target, ToWrite
 from pipeline.workers.exchange import Meter

@@ -15,7 +15,8 @@ from dataclasses import replace
 from pipeline.config.settings import Config
 from pipeline.errors import ErrorKind, ExitStatus, ManifestTrouble, SourceTrouble, Stopped, TargetTrouble
 from pipeline.manifest.store import Manifest
-from pipeline.model import Job, Record, Status
+from pipeline.model.job import Job
+from pipeline.model.record import Record, Status
 from pipeline.plan.planner import Planner
 from pipeline.plan.versions import failure_key
 from pipeline.run.batch import Batch, Batching

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from pipeline.manifest.failures import of_record
 from pipeline.manifest.store import Manifest
-from pipeline.model import Reason, Record, Status
+from pipeline.model.record import Reason, Record, Status
 
 
 def reported_before(manifest: Manifest, record: Record, key: Callable[[], str]) -> frozenset[str]:

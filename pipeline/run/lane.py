@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Job
+from pipeline.model.job import Job
 from pipeline.run import rendering, verdicts
 from pipeline.run.alike import Alike, LookUp
 from pipeline.run.batch import Batch, Left, Outcome

@@ -8,7 +8,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Job, Overrides, Planned, Record, RenditionRecord, Status
+from pipeline.model.job import Job, Planned
+from pipeline.model.record import Record, RenditionRecord, Status
+from pipeline.model.source import Overrides
 from pipeline.run import verdicts
 from pipeline.run.batch import Batch, Left
 from pipeline.sources.source import Grown, Picture, Source, Unsupported, Vanished

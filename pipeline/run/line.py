@@ -17,19 +17,11 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import (
-    Header,
-    Job,
-    Limits,
-    NotRendered,
-    Reason,
-    Record,
-    RenderAnswer,
-    Rendered,
-    RenderTask,
-    Spec,
-    Status,
-)
+from pipeline.model.job import Job
+from pipeline.model.record import Reason, Record, Status
+from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
+from pipeline.model.source import Header
+from pipeline.model.spec import Limits, Spec
 from pipeline.run import verdicts
 from pipeline.run.alike import Alike
 from pipeline.run.answers import Asked, answers

@@ -11,7 +11,7 @@ from pipeline.manifest.failures import KnownFailure
 from pipeline.manifest.place import is_there
 from pipeline.manifest.reader import Row
 from pipeline.manifest.store import Manifest
-from pipeline.model import KnownSource
+from pipeline.model.record import KnownSource
 from pipeline.plan.memory import Memory
 from pipeline.plan.options import PlanOptions
 from pipeline.plan.planner import Planner

@@ -10,7 +10,7 @@ from pipeline.config.settings import Config
 from pipeline.manifest.place import is_there
 from pipeline.manifest.runs import Experience, RunSummary, Spent
 from pipeline.manifest.store import Manifest
-from pipeline.model import Job
+from pipeline.model.job import Job
 from pipeline.run.options import RunOptions, workers
 from pipeline.sources.magic import extension
 

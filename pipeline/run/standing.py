@@ -11,7 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from pipeline.errors import PictureError
-from pipeline.model import Header, Limits, Planned, RenderAnswer, Rendered, RenderTask
+from pipeline.model.job import Planned
+from pipeline.model.rendering import RenderAnswer, Rendered, RenderTask
+from pipeline.model.source import Header
+from pipeline.model.spec import Limits
 from pipeline.run.answers import Asked
 from pipeline.sources import reading
 from pipeline.targets.target import Target

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from pipeline.errors import ExitStatus, PictureError
-from pipeline.model import Record, Status
+from pipeline.model.record import Record, Status
 
 _KEPT_FAILURES = 1000  # failures listed in a summary; the manifest has them all
 _KEPT_OTHERS = 1000  # sources listed that were passed over

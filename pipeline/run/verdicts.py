@@ -6,18 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import (
-    CHATTER,
-    Job,
-    Overrides,
-    Planned,
-    Reason,
-    Record,
-    Rendered,
-    RenditionRecord,
-    Status,
-    Written,
-)
+from pipeline.model.job import Job, Planned
+from pipeline.model.record import Reason, Record, RenditionRecord, Status, Written
+from pipeline.model.rendering import CHATTER, Rendered
+from pipeline.model.source import Overrides
 from pipeline.sources import sidecar
 from pipeline.sources.source import Picture
 from pipeline.workers.exchange import ChildDied

@@ -13,7 +13,8 @@ from pathlib import Path
 from pipeline.config.settings import SourceSettings
 from pipeline.errors import ConfigError, ErrorKind, PictureError, SourceTrouble
 from pipeline.folder import Descriptor
-from pipeline.model import Limits, Stat
+from pipeline.model.source import Stat
+from pipeline.model.spec import Limits
 from pipeline.sources import exclusion, magic, reading, sidecar
 from pipeline.sources.descent import Descent, Links
 from pipeline.sources.globs import Globs

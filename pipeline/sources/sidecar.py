@@ -15,7 +15,7 @@ from pipeline.config.node import Node
 from pipeline.config.words import did_you_mean, got
 from pipeline.config.yaml12 import Malformed, parse
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Overrides
+from pipeline.model.source import Overrides
 
 SUFFIX = ".yaml"
 LIMIT = 64 * 1024  # bytes; an honest one has a hundred

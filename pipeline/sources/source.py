@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import PictureError, printable
-from pipeline.model import Limits, Stat
+from pipeline.model.source import Stat
+from pipeline.model.spec import Limits
 from pipeline.sources import sidecar
 from pipeline.workers.exchange import Held
 

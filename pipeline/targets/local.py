@@ -15,7 +15,8 @@ from typing import BinaryIO
 from pipeline.config.settings import Durability, TargetSettings
 from pipeline.errors import ErrorKind, PictureError, TargetTrouble
 from pipeline.folder import FOLDER_MODE, Descriptor, is_gone
-from pipeline.model import Stat, Written
+from pipeline.model.record import Written
+from pipeline.model.source import Stat
 from pipeline.targets.folders import Folders
 from pipeline.targets.output import Output, equal, try_out
 from pipeline.targets.target import NOTHING, RawStat, ToWrite

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.folder import FILE_MODE, Descriptor
-from pipeline.model import Written
+from pipeline.model.record import Written
 
 CHUNK = 1 << 20
 _PROBE = ".pipeline-probe"

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import BinaryIO, NamedTuple, Protocol
 
 from pipeline.errors import PictureError
-from pipeline.model import Stat, Written
+from pipeline.model.record import Written
+from pipeline.model.source import Stat
 
 RawStat = tuple[int, int]
 """Size and mtime (nanoseconds since 1970) of a file, for the plan, which compares hundreds of thousands."""

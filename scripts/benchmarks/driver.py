@@ -13,7 +13,9 @@ from typing import Any
 from unittest.mock import patch
 
 from pipeline.config.load import load
-from pipeline.model import Header, Job, Planned, Record, RenditionRecord, Status, Written
+from pipeline.model.job import Job, Planned
+from pipeline.model.record import Record, RenditionRecord, Status, Written
+from pipeline.model.source import Header
 from pipeline.run import driver
 from pipeline.run.batch import Batch, Outcome
 from pipeline.run.lane import Control

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config.load import load
-from pipeline.model import Fit
+from pipeline.model.spec import Fit
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

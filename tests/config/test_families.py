@@ -10,7 +10,7 @@ from pipeline.config.load import load
 from pipeline.config.settings import Config
 from pipeline.config.template import Template
 from pipeline.errors import ConfigError
-from pipeline.model import Format, Spec
+from pipeline.model.spec import Format, Spec
 from pipeline.plan.recipe import recipe_id
 
 FORMATS = ", ".join(Format)

@@ -23,7 +23,7 @@ from pipeline.config.settings import (
     WorkerSettings,
 )
 from pipeline.errors import ConfigError
-from pipeline.model import Fit, Format, Limits, Spec
+from pipeline.model.spec import Fit, Format, Limits, Spec
 
 SHORT = "source: photos\ntarget: made\nrenditions:\n  thumb: {width: 320}\n"
 

@@ -14,7 +14,7 @@ from pipeline.config.schema import json_schema
 from pipeline.config.starter import starter
 from pipeline.config.yaml12 import parse
 from pipeline.errors import ConfigError
-from pipeline.model import Limits, Spec
+from pipeline.model.spec import Limits, Spec
 from tests.config.test_load import LONG, SHORT
 from tests.config.test_wrong_configs import WRONG
 

@@ -9,10 +9,10 @@ import pytest
 
 from pipeline.config.load import load
 from pipeline.errors import ConfigError
-from pipeline.model import Spec
+from pipeline.model.shape import Extract, Gravity, Length, Resampler
+from pipeline.model.spec import Spec
+from pipeline.model.steps import Asset, Blur, Greyscale, Sharpen, Watermark
 from pipeline.plan.recipe import recipe_id, recipe_text
-from pipeline.shape import Extract, Gravity, Length, Resampler
-from pipeline.steps import Asset, Blur, Greyscale, Sharpen, Watermark
 
 HEAD = "source: photos\ntarget: made\nrenditions:\n"
 FULL = Length(100, percent=True)

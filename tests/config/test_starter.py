@@ -9,7 +9,7 @@ from pipeline.config.load import load
 from pipeline.config.settings import Config, SourceSettings, TargetSettings, WorkerSettings
 from pipeline.config.starter import starter
 from pipeline.errors import UsageError
-from pipeline.model import Limits, Spec
+from pipeline.model.spec import Limits, Spec
 
 
 def loaded(folder: Path, text: str) -> Config:

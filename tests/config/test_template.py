@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.template import FIELDS, Template
-from pipeline.model import Format, Spec
+from pipeline.model.spec import Format, Spec
 
 THUMB = Spec("thumb", width=320, format=Format.WEBP)
 DEFAULT = "{dir}/{stem}-{rendition}.{ext}"

@@ -8,7 +8,8 @@ from pathlib import Path
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.manifest.runs import RunStart
 from pipeline.manifest.store import Manifest
-from pipeline.model import Header, Reason, Record, RenditionRecord, Stat, Status, Written
+from pipeline.model.record import Reason, Record, RenditionRecord, Status, Written
+from pipeline.model.source import Header, Stat
 
 OWNER = "/configs/thumbs.yaml"
 

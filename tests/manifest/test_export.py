@@ -15,7 +15,8 @@ import pytest
 from pipeline.errors import ErrorKind, PictureError, TargetTrouble
 from pipeline.manifest import export
 from pipeline.manifest.store import Manifest
-from pipeline.model import Record, Stat, Status
+from pipeline.model.record import Record, Status
+from pipeline.model.source import Stat
 from tests.manifest.builders import not_made, opened, record, rendition, start
 from tests.manifest.test_store import HOSTILE
 

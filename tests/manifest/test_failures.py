@@ -10,7 +10,8 @@ import pytest
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.store import Manifest
-from pipeline.model import Reason, Record, Stat, Status
+from pipeline.model.record import Reason, Record, Status
+from pipeline.model.source import Stat
 from tests.manifest.builders import not_made, opened, record, rendition, start
 
 

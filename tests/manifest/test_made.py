@@ -13,7 +13,7 @@ from pipeline.errors import ManifestTrouble
 from pipeline.manifest import made, store
 from pipeline.manifest.database import connect
 from pipeline.manifest.made import Seen
-from pipeline.model import Record
+from pipeline.model.record import Record
 from tests.manifest.builders import opened, record
 
 

@@ -11,7 +11,8 @@ import pytest
 from pipeline.manifest import opening
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.store import Manifest
-from pipeline.model import Record, Stat, Status
+from pipeline.model.record import Record, Status
+from pipeline.model.source import Stat
 from tests.manifest.builders import OWNER, opened, record, rendition, start
 
 

@@ -15,7 +15,8 @@ import pytest
 from pipeline.errors import TargetTrouble
 from pipeline.manifest.srcset import pictures, write_srcset
 from pipeline.manifest.store import Manifest
-from pipeline.model import Format, Reason, Record, RenditionRecord, Spec, Status, Written
+from pipeline.model.record import Reason, Record, RenditionRecord, Status, Written
+from pipeline.model.spec import Format, Spec
 from tests.manifest.builders import not_made, opened, record
 
 HERO = [

@@ -14,7 +14,8 @@ from pipeline.errors import ErrorKind, ExitStatus, ManifestTrouble, PictureError
 from pipeline.manifest import runs, soundness
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.store import Manifest
-from pipeline.model import Record, Stat, Status
+from pipeline.model.record import Record, Status
+from pipeline.model.source import Stat
 from tests.manifest.builders import OWNER, not_made, opened, record, rendition, start
 
 HOSTILE = [

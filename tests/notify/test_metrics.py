@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from pipeline.errors import ErrorKind, ExitStatus
-from pipeline.model import Status
+from pipeline.model.record import Status
 from pipeline.notify.metrics import exposition
 from tests.notify.conftest import BAD, GOOD
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from pipeline.config.settings import Config, OnCollision, Order, SourceSettings, TargetSettings, WorkerSettings
 from pipeline.manifest.failures import KnownFailure
 from pipeline.manifest.reader import Row
-from pipeline.model import Job, KnownRendition, KnownSource, Limits, Reason, Record, Spec, Status
+from pipeline.model.job import Job
+from pipeline.model.record import KnownRendition, KnownSource, Reason, Record, Status
+from pipeline.model.spec import Limits, Spec
 from pipeline.plan.naming import Naming
 from pipeline.plan.options import PlanOptions
 from pipeline.plan.planner import Planner

@@ -11,7 +11,9 @@ import pytest
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.manifest.store import Manifest
-from pipeline.model import KnownRendition, KnownSource, Reason, Record, RenditionRecord, Spec, Stat, Status, Written
+from pipeline.model.record import KnownRendition, KnownSource, Reason, Record, RenditionRecord, Status, Written
+from pipeline.model.source import Stat
+from pipeline.model.spec import Spec
 from pipeline.plan import glance
 from pipeline.sources.local import LocalSource
 

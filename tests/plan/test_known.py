@@ -8,7 +8,9 @@ import pytest
 
 from pipeline.errors import ErrorKind
 from pipeline.manifest.failures import KnownFailure
-from pipeline.model import KnownRendition, KnownSource, Limits, Reason, Stat, Status
+from pipeline.model.record import KnownRendition, KnownSource, Reason, Status
+from pipeline.model.source import Stat
+from pipeline.model.spec import Limits
 from pipeline.plan.known import without_known_failures
 from pipeline.plan.reasons import reasons
 from pipeline.plan.versions import failure_key

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.config.settings import OnCollision, TargetSettings
 from pipeline.errors import ErrorKind
 from pipeline.manifest.claims import fold
-from pipeline.model import Spec
+from pipeline.model.spec import Spec
 from pipeline.plan.naming import NameIndex, Naming, collisions, makers, name_hash
 
 SPECS = (Spec("thumb"), Spec("large"))

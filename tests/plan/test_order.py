@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.config.settings import Order
 from pipeline.errors import ErrorKind
-from pipeline.model import Job, Reason, Status
+from pipeline.model.job import Job
+from pipeline.model.record import Reason, Status
 from pipeline.plan import order
 
 from .builders import JPEG, LARGE, THUMB, House

@@ -13,18 +13,10 @@ from pipeline.config.settings import OnCollision
 from pipeline.errors import ErrorKind, PictureError, SourceTrouble
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.store import Manifest
-from pipeline.model import (
-    Job,
-    KnownRendition,
-    KnownSource,
-    Reason,
-    Record,
-    RenditionRecord,
-    Spec,
-    Stat,
-    Status,
-    Written,
-)
+from pipeline.model.job import Job
+from pipeline.model.record import KnownRendition, KnownSource, Reason, Record, RenditionRecord, Status, Written
+from pipeline.model.source import Stat
+from pipeline.model.spec import Spec
 from pipeline.plan import glance, survey
 from pipeline.plan.counts import Counts
 from pipeline.plan.memory import Memory

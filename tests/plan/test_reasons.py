@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import ErrorKind
-from pipeline.model import KnownRendition, KnownSource, Reason, Stat, Status
+from pipeline.model.record import KnownRendition, KnownSource, Reason, Status
+from pipeline.model.source import Stat
 from pipeline.plan.reasons import nothing_to_do, reason, reasons
 
 THERE = Stat(10, 20, 30)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.load import load
-from pipeline.model import DEFAULT_QUALITY, Fit, Format, Spec
+from pipeline.model.spec import DEFAULT_QUALITY, Fit, Format, Spec
 from pipeline.plan import recipe
 from pipeline.plan.recipe import recipe_id, recipe_text
 from pipeline.render.version import VERSION

@@ -7,7 +7,9 @@ import os
 
 from PIL import Image
 
-from pipeline.model import Header, Limits, RenderAnswer, Rendered, RenderTask, Spec
+from pipeline.model.rendering import RenderAnswer, Rendered, RenderTask
+from pipeline.model.source import Header
+from pipeline.model.spec import Limits, Spec
 from pipeline.render.line import render
 from pipeline.workers.exchange import whole
 from tests.pictures import descriptor_of

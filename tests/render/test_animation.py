@@ -5,7 +5,8 @@ import zlib
 import pytest
 from PIL import Image
 
-from pipeline.model import Fit, Format, Rendered, Spec
+from pipeline.model.rendering import Rendered
+from pipeline.model.spec import Fit, Format, Spec
 from tests.pictures import BLUE, GREEN, RED, encoded, near, pixel
 from tests.render.drawing import answer_to, rendition
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Format, Limits, Spec
+from pipeline.model.spec import Format, Limits, Spec
 from tests.pictures import RED, as_stored, corners, encoded, exif, near, quarters
 from tests.render.drawing import answer_to, rendition
 

@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Format, Spec
+from pipeline.model.spec import Format, Spec
 from tests.pictures import near, pixel
 from tests.render.drawing import answer_to, rendition
 

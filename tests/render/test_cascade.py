@@ -10,15 +10,15 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from pipeline.model import Animation, Fit, Format, Profile, Spec
+from pipeline.model.shape import Extract, Gravity, Length, Resampler
+from pipeline.model.spec import Animation, Fit, Format, Profile, Spec
+from pipeline.model.steps import Greyscale
 from pipeline.plan.recipe import recipe_id
 from pipeline.render import drawn
 from pipeline.render.cascade import Larger, larger
 from pipeline.render.decode import Frame
 from pipeline.render.geometry import Placement, Size
 from pipeline.render.resize import resample
-from pipeline.shape import Extract, Gravity, Length, Resampler
-from pipeline.steps import Greyscale
 from scripts.quality import ssim
 from tests.pictures import as_stored, encoded, exif
 from tests.render.drawing import answer_to

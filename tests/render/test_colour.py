@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from pipeline.model import Format, Spec
+from pipeline.model.spec import Format, Spec
 from tests.pictures import (
     ADOBE_RGB,
     DISPLAY_P3,

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Animation, Format, Spec
+from pipeline.model.spec import Animation, Format, Spec
 from tests.hostile import chunk
 from tests.pictures import encoded, near, pixel
 from tests.render.drawing import answer_to, rendition

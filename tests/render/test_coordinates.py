@@ -7,7 +7,7 @@ import struct
 import pytest
 from PIL import Image
 
-from pipeline.model import Fit, Format, Metadata, Spec
+from pipeline.model.spec import Fit, Format, Metadata, Spec
 from pipeline.render import exif
 from tests.pictures import encoded, quarters
 from tests.render.test_policies import block, made, properties, small

@@ -5,7 +5,7 @@ import struct
 import pytest
 from PIL import Image
 
-from pipeline.model import Format, Spec
+from pipeline.model.spec import Format, Spec
 from tests.pictures import BLUE, GREEN, RED, WHITE, corners, deep_png, encoded, near, pixel, quarters
 from tests.render.drawing import answer_to, rendition
 

@@ -9,22 +9,9 @@ import pytest
 from PIL import Image, ImageChops, JpegImagePlugin
 
 from pipeline.errors import ErrorKind
-from pipeline.model import (
-    Fit,
-    Format,
-    Inspection,
-    Limits,
-    Metadata,
-    NotRendered,
-    Private,
-    Profile,
-    Rendered,
-    RenderTask,
-    Spec,
-    Status,
-    Subsampling,
-    Verify,
-)
+from pipeline.model.record import Status
+from pipeline.model.rendering import Inspection, NotRendered, Rendered, RenderTask
+from pipeline.model.spec import Fit, Format, Limits, Metadata, Private, Profile, Spec, Subsampling, Verify
 from pipeline.render import delivery, second_pass
 from pipeline.render.encode import encode
 from pipeline.render.film import Film

@@ -6,7 +6,8 @@ import struct
 import pytest
 from PIL import Image
 
-from pipeline.model import AS_SOURCE, Format, Metadata, Spec, Status
+from pipeline.model.record import Status
+from pipeline.model.spec import AS_SOURCE, Format, Metadata, Spec
 from pipeline.render import exif
 from pipeline.render.density import stated
 from tests.pictures import encoded, noise, quarters

@@ -8,7 +8,8 @@ import random
 import pytest
 from PIL import Image, JpegImagePlugin
 
-from pipeline.model import Fit, Format, NotRendered, Spec
+from pipeline.model.rendering import NotRendered
+from pipeline.model.spec import Fit, Format, Spec
 from tests.pictures import RED, encoded, near, pixel, quarters
 from tests.render.drawing import answer_to, rendition
 

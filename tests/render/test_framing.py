@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from pipeline.model import Fit, Format, Limits, NotRendered, Rendered, RenderTask, Spec
+from pipeline.model.rendering import NotRendered, Rendered, RenderTask
+from pipeline.model.shape import Extract, Gravity, Length
+from pipeline.model.spec import Fit, Format, Limits, Spec
 from pipeline.render.framing import SHRINK_MARGIN, framing, room
 from pipeline.render.orientation import rotated, turned
-from pipeline.shape import Extract, Gravity, Length
 from tests.pictures import BLUE, GREEN, RED, WHITE, as_stored, corners, encoded, exif, near, quarters
 from tests.render.drawing import answer_to, rendition
 

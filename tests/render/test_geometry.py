@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.model import Fit, Spec
+from pipeline.model.shape import Gravity, Length
+from pipeline.model.spec import Fit, Spec
 from pipeline.render.geometry import place
-from pipeline.shape import Gravity, Length
 
 SIDES = st.integers(1, 30_000)
 SIZES = st.tuples(SIDES, SIDES)

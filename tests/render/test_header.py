@@ -6,7 +6,9 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Format, Header, Limits, RenderTask, Spec
+from pipeline.model.rendering import RenderTask
+from pipeline.model.source import Header
+from pipeline.model.spec import Format, Limits, Spec
 from pipeline.render.estimate import _by_shape
 from pipeline.render.line import render
 from pipeline.workers.exchange import whole

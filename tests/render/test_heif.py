@@ -6,7 +6,7 @@ import os
 import pytest
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Format, Spec
+from pipeline.model.spec import Format, Spec
 from pipeline.render import heif
 from tests.pictures import BLUE, GREEN, RED, WHITE, as_stored, corners, exif, near, quarters
 from tests.render.drawing import answer_to, rendition

@@ -10,14 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageStat
 
-from pipeline.model import Fit, Format, NotRendered, Rendered, Spec
+from pipeline.model.rendering import NotRendered, Rendered
+from pipeline.model.shape import Resampler
+from pipeline.model.spec import Fit, Format, Spec
 from pipeline.render import libvips
 from pipeline.render.decode import Frame
 from pipeline.render.geometry import Size, place
 from pipeline.render.lent import lent
 from pipeline.render.libvips import _window
 from pipeline.render.resize import resample
-from pipeline.shape import Resampler
 from tests.pictures import ADOBE_RGB, encoded, matrix_profile
 from tests.render.drawing import answer_to, rendition
 from tests.render.scenes import scene

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from pipeline.model import Format, Spec
+from pipeline.model.shape import Resampler
+from pipeline.model.spec import Format, Spec
 from pipeline.render import libvips
-from pipeline.shape import Resampler
 from tests.pictures import ADOBE_RGB, encoded, matrix_profile, near, nonlinear, pixel
 from tests.render.drawing import rendition
 from tests.render.scenes import scene

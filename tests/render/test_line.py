@@ -11,7 +11,8 @@ import pytest
 from PIL import Image, ImageFile
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Fit, Format, Limits, NotRendered, Rendered, RenderTask, Spec
+from pipeline.model.rendering import NotRendered, Rendered, RenderTask
+from pipeline.model.spec import Fit, Format, Limits, Spec
 from pipeline.render.line import render
 from pipeline.workers.exchange import whole
 from tests.pictures import DISPLAY_P3, descriptor_of, encoded, exif, matrix_profile, quarters

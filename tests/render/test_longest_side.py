@@ -4,7 +4,8 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import ErrorKind
-from pipeline.model import Format, NotRendered, Rendered, Spec
+from pipeline.model.rendering import NotRendered, Rendered
+from pipeline.model.spec import Format, Spec
 from tests.pictures import encoded
 from tests.render.drawing import answer_to
 

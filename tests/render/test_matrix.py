@@ -15,7 +15,8 @@ import struct
 import pytest
 from PIL import Image
 
-from pipeline.model import Fit, Format, Rendered, Spec
+from pipeline.model.rendering import Rendered
+from pipeline.model.spec import Fit, Format, Spec
 from tests.pictures import BLUE, GREEN, RED, WHITE, as_stored, encoded, exif, near, pixel
 from tests.render.drawing import answer_to
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.model import Format, Spec
+from pipeline.model.spec import Format, Spec
 from pipeline.render.exif import ARTIST, COPYRIGHT, Exif, text, write
 from pipeline.render.metadata import Facts, read_exif
 from tests.pictures import RED, corners, encoded, exif, near, quarters

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.model import Fit, Format, Spec
+from pipeline.model.spec import Fit, Format, Spec
 from pipeline.render.orientation import stored_box, turned
 from tests.pictures import BLUE, GREEN, RED, WHITE, as_stored, corners, encoded, exif, near, pixel, quarters
 from tests.render.drawing import rendition

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import LARGEST, Animation, Format, Limits, NotRendered, Rendered, Spec
+from pipeline.model.rendering import NotRendered, Rendered
+from pipeline.model.spec import LARGEST, Animation, Format, Limits, Spec
 from tests.pictures import BLUE, GREEN, RED, encoded, grey_profile, near, pixel, quarters
 from tests.render.drawing import answer_to, rendition
 from tests.render.test_animation import film

@@ -7,7 +7,9 @@ import os
 import pytest
 from PIL import Image
 
-from pipeline.model import Header, Limits, RenderAnswer, RenderTask, Spec
+from pipeline.model.rendering import RenderAnswer, RenderTask
+from pipeline.model.source import Header
+from pipeline.model.spec import Limits, Spec
 from pipeline.render.line import render
 from pipeline.render.placeholder import placeholder
 from pipeline.workers.exchange import whole

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Format, Metadata, Private, RenderAnswer, Spec
+from pipeline.model.rendering import RenderAnswer
+from pipeline.model.spec import Format, Metadata, Private, Spec
 from tests.hostile import chunk, inflating
 from tests.pictures import corners, encoded, exif, near, quarters
 from tests.render.drawing import answer_to, rendition

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from pipeline.model import Format, Metadata, Private, Rendered, Spec
+from pipeline.model.rendering import Rendered
+from pipeline.model.spec import Format, Metadata, Private, Spec
 from pipeline.render import exif, iptc, xmp
 from pipeline.render.inspect import inspect
 from tests.pictures import RED as RED_

@@ -9,7 +9,8 @@ import zlib
 import pytest
 from PIL import Image
 
-from pipeline.model import Fit, Format, Profile, Rendered, Spec
+from pipeline.model.rendering import Rendered
+from pipeline.model.spec import Fit, Format, Profile, Spec
 from tests.pictures import (
     ADOBE_RGB,
     DISPLAY_P3,

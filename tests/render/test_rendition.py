@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pipeline.model import Fit, Format, Profile, Spec
+from pipeline.model.spec import Fit, Format, Profile, Spec
+from pipeline.model.steps import Blur, Greyscale
 from pipeline.render import drawn
 from pipeline.render.resize import resample
-from pipeline.steps import Blur, Greyscale
 from tests.pictures import DISPLAY_P3, encoded, matrix_profile, quarters
 from tests.render.drawing import answer_to
 

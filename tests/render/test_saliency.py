@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from pipeline.model import Fit, Format, Rendered, Spec
-from pipeline.shape import Gravity, Resampler
+from pipeline.model.rendering import Rendered
+from pipeline.model.shape import Gravity, Resampler
+from pipeline.model.spec import Fit, Format, Spec
 from tests.pictures import encoded
 from tests.render.drawing import answer_to, rendition
 

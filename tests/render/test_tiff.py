@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Format, Spec
+from pipeline.model.shape import Resampler
+from pipeline.model.spec import Format, Spec
 from pipeline.render import libvips
 from pipeline.render.libraries import libraries
-from pipeline.shape import Resampler
 from tests import tiffs
 from tests.pictures import encoded, near, pixel
 from tests.render.drawing import answer_to, rendition

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from PIL import Image
 
-from pipeline.model import Format, Spec
+from pipeline.model.spec import Format, Spec
 from tests.pictures import BLUE, RED, encoded
 from tests.render.drawing import answer_to
 

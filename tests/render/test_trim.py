@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from pipeline.model import Format, Spec
+from pipeline.model.spec import Format, Spec
 from tests.pictures import as_stored, encoded, exif, near, pixel
 from tests.render.drawing import rendition
 

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Format, Limits, NotRendered, Spec
+from pipeline.model.rendering import NotRendered
+from pipeline.model.spec import Format, Limits, Spec
 from pipeline.render import drawn, rendition
 from tests.pictures import encoded, quarters
 from tests.render.drawing import answer_to

@@ -18,7 +18,9 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Header, NotRendered, RenderAnswer, Rendered, RenderTask, Status
+from pipeline.model.record import Status
+from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
+from pipeline.model.source import Header
 from pipeline.render.line import render
 from pipeline.workers.exchange import Held, Reply
 

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import RenderTask
+from pipeline.model.rendering import RenderTask
 from pipeline.render.line import render
 from pipeline.workers.exchange import Held, Reply
 

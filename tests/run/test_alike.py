@@ -10,19 +10,10 @@ from dataclasses import replace
 import pytest
 
 from pipeline.manifest.store import Manifest
-from pipeline.model import (
-    Header,
-    Limits,
-    Reason,
-    Record,
-    RenderAnswer,
-    Rendered,
-    RenderTask,
-    RenditionRecord,
-    Stat,
-    Status,
-    Written,
-)
+from pipeline.model.record import Reason, Record, RenditionRecord, Status, Written
+from pipeline.model.rendering import RenderAnswer, Rendered, RenderTask
+from pipeline.model.source import Header, Stat
+from pipeline.model.spec import Limits
 from pipeline.plan.options import PlanOptions
 from pipeline.render.line import render
 from pipeline.run.alike import Alike

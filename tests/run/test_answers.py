@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Animation, Fit, Format, Limits, Metadata, Profile, RenderTask, Spec
+from pipeline.model.rendering import RenderTask
+from pipeline.model.shape import Length
+from pipeline.model.spec import Animation, Fit, Format, Limits, Metadata, Profile, Spec
 from pipeline.render.geometry import most_pixels, place
 from pipeline.render.line import render
 from pipeline.run.answers import Asked, answers
-from pipeline.shape import Length
 from pipeline.workers.exchange import Misbehaved, Reply, whole
 from tests import pictures
 

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from pipeline.model import Header, Job, Planned, Reason, Record, RenditionRecord, Spec, Stat, Status
+from pipeline.model.job import Job, Planned
+from pipeline.model.record import Reason, Record, RenditionRecord, Status
+from pipeline.model.source import Header, Stat
+from pipeline.model.spec import Spec
 from pipeline.run.batch import Batching
 
 

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from pipeline.model import Limits, Stat
+from pipeline.model.source import Stat
+from pipeline.model.spec import Limits
 from pipeline.run import hiring
 from pipeline.run.hiring import Hiring, Occupancy
 from pipeline.run.options import RunOptions, workers

@@ -17,7 +17,8 @@ import pytest
 
 from pipeline.errors import ExitStatus, printable
 from pipeline.manifest.store import Manifest
-from pipeline.model import Limits, Stat
+from pipeline.model.source import Stat
+from pipeline.model.spec import Limits
 from pipeline.sources import reading
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.errors import ExitStatus, SourceTrouble
 from pipeline.manifest.store import Manifest
-from pipeline.model import Stat
+from pipeline.model.source import Stat
 from pipeline.run.batch import Batching
 from pipeline.run.trouble import silent
 from pipeline.sources.local import LocalSource

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.errors import ErrorKind, ExitStatus, PictureError
 from pipeline.manifest.store import Manifest
-from pipeline.model import NotRendered, RenderAnswer, Rendered, RenderTask
+from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
 from pipeline.plan.options import PlanOptions
 from pipeline.render import line
 from pipeline.run.failing import failures, retry

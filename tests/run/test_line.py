@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import ExitStatus, PictureError
-from pipeline.model import Written
+from pipeline.model.record import Written
 from pipeline.run import batch, rendering
 from pipeline.run.batch import Batch, Batching, Outcome
 from pipeline.run.line import Line

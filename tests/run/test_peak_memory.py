@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pipeline.model import Written
+from pipeline.model.record import Written
 from pipeline.run import driver
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture

@@ -3,7 +3,10 @@ from __future__ import annotations
 import pytest
 
 from pipeline.manifest.runs import Experience, RunSummary, Spent, Stages
-from pipeline.model import Format, Job, Planned, Reason, Spec, Stat
+from pipeline.model.job import Job, Planned
+from pipeline.model.record import Reason
+from pipeline.model.source import Stat
+from pipeline.model.spec import Format, Spec
 from pipeline.run.prediction import Forecast, predicted
 from tests.world import World
 

@@ -10,7 +10,8 @@ import pytest
 from pipeline.cli.main import status_of
 from pipeline.errors import ExitStatus, ManifestTrouble, TargetTrouble
 from pipeline.manifest.store import Manifest
-from pipeline.model import Limits, Stat
+from pipeline.model.source import Stat
+from pipeline.model.spec import Limits
 from pipeline.plan.options import PlanOptions
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.model import RenderTask
+from pipeline.model.rendering import RenderTask
 from pipeline.render.line import render
 from pipeline.run import rendering
 from pipeline.workers.exchange import Held, Reply

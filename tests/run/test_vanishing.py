@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ExitStatus, SourceTrouble
-from pipeline.model import Limits, Stat
+from pipeline.model.source import Stat
+from pipeline.model.spec import Limits
 from pipeline.run.trouble import vanishing
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture

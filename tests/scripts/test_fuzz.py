@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from pipeline.model import Format
+from pipeline.model.spec import Format
 from pipeline.render.source import opening
 from pipeline.workers.exchange import whole
 from scripts.fuzzing.mutations import bent

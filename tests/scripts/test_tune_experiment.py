@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config.settings import SourceSettings
-from pipeline.model import Limits
+from pipeline.model.spec import Limits
 from scripts import tune_experiment
 from scripts.tune_experiment import Load, Slow, examine
 from tests.world import jpeg

@@ -14,7 +14,8 @@ import pytest
 
 from pipeline.config.settings import SourceSettings
 from pipeline.errors import ErrorKind, PictureError, SourceTrouble
-from pipeline.model import Limits, Stat
+from pipeline.model.source import Stat
+from pipeline.model.spec import Limits
 from pipeline.sources import descent, reading
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Grown, Picture, Unsupported, Vanished

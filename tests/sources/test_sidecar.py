@@ -12,7 +12,8 @@ import pytest
 from pipeline.config import yaml12
 from pipeline.config.settings import SourceSettings
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Limits, Overrides, Stat
+from pipeline.model.source import Overrides, Stat
+from pipeline.model.spec import Limits
 from pipeline.sources import reading, sidecar
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Folder, Unsupported, Vanished

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.config.settings import Durability, TargetSettings
 from pipeline.errors import ErrorKind, PictureError, TargetTrouble
-from pipeline.model import Written
+from pipeline.model.record import Written
 from pipeline.targets import folders, output
 from pipeline.targets.local import LocalTarget
 

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.config.settings import Durability, TargetSettings
 from pipeline.errors import ErrorKind, PictureError, TargetTrouble
-from pipeline.model import Written
+from pipeline.model.record import Written
 from pipeline.targets import output
 from pipeline.targets.local import TOGETHER, LocalTarget
 from pipeline.targets.output import Output

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Header
+from pipeline.model.source import Header
 from pipeline.workers import birth
 from pipeline.workers.exchange import Held, Reply
 

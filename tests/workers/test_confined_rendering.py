@@ -11,10 +11,11 @@ from functools import partial
 import pytest
 from PIL import Image, ImageCms
 
-from pipeline.model import Fit, Format, Limits, Metadata, RenderAnswer, Rendered, RenderTask, Spec, Verify
+from pipeline.model.rendering import RenderAnswer, Rendered, RenderTask
+from pipeline.model.shape import Gravity, Resampler
+from pipeline.model.spec import Fit, Format, Limits, Metadata, Spec, Verify
+from pipeline.model.steps import Blur, Greyscale, Sharpen, Watermark
 from pipeline.render.line import render
-from pipeline.shape import Gravity, Resampler
-from pipeline.steps import Blur, Greyscale, Sharpen, Watermark
 from pipeline.workers.exchange import Bounds, InThread, Renderer, whole
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Format, Limits, NotRendered, RenderAnswer, RenderTask, Spec
+from pipeline.model.rendering import NotRendered, RenderAnswer, RenderTask
+from pipeline.model.spec import Format, Limits, Spec
 from pipeline.workers.exchange import Bounds, ChildDied, Meter, whole
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token

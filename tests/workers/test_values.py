@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model import Format, Header, NotRendered, RenderAnswer, Rendered, Status
+from pipeline.model.record import Status
+from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered
+from pipeline.model.source import Header
+from pipeline.model.spec import Format
 from pipeline.workers.exchange import Confinement, Meter, Reply
 from pipeline.workers.values import NotAValue, dumped, loaded
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image, ImageFilter
 
-from pipeline.steps import Blur
+from pipeline.model.steps import Blur
 
 PREMULTIPLIED = {"LA": "La", "RGBA": "RGBa"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image
 
-from pipeline.steps import Greyscale
+from pipeline.model.steps import Greyscale
 
 
 def applied(step: Greyscale, image: Image.Image, dpr: float) -> Image.Image:  # noqa: ARG001 -- every step's signature

@@ -7,8 +7,8 @@ from typing import Any
 
 from PIL import Image
 
+from pipeline.model.steps import Blur, Greyscale, Sharpen, Step, Watermark
 from pipeline.render.steps import blur, greyscale, sharpen, watermark
-from pipeline.steps import Blur, Greyscale, Sharpen, Step, Watermark
 
 # A step gets its own value, the picture (sRGB, upright, of its final size; `L`, `LA`, `RGB` or `RGBA`) and how many
 # device pixels a pixel of the config is. It returns a picture of the same size, its own or a new one, and is a pure

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from PIL import Image, ImageFilter
 
+from pipeline.model.steps import Sharpen
 from pipeline.render.steps.blur import PREMULTIPLIED
-from pipeline.steps import Sharpen
 
 
 def applied(step: Sharpen, image: Image.Image, dpr: float) -> Image.Image:

@@ -19,7 +19,7 @@ from pipeline.config.settings import Config
 from pipeline.errors import SourceTrouble
 from pipeline.manifest.place import is_there
 from pipeline.manifest.store import Manifest
-from pipeline.model import Job
+from pipeline.model.job import Job
 from pipeline.plan.options import PlanOptions
 from pipeline.run import rendering
 from pipeline.run.locking import held

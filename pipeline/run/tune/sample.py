@@ -9,7 +9,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from pipeline.model import Job, Reason
+from pipeline.model.job import Job
+from pipeline.model.record import Reason
 from pipeline.sources.magic import extension
 
 _TAIL = 4  # a 4th of the jobs ends a trial, the big ones first: no thread sits on a big one while all others are done

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
-from pipeline.model import Job, Record, Status
+from pipeline.model.job import Job
+from pipeline.model.record import Record, Status
 from pipeline.workers.budget import Budget, Room
 from pipeline.workers.exchange import Bounds, Confinement, Exchange, Held, Pool, Several
 from pipeline.workers.token import TICK, Token

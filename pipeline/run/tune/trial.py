@@ -19,7 +19,7 @@ from pipeline.config.settings import Config
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.runs import RunStart
 from pipeline.manifest.store import Manifest
-from pipeline.model import Job
+from pipeline.model.job import Job
 from pipeline.run.batch import Batch, Batching
 from pipeline.run.clock import Pace
 from pipeline.run.lane import Control, Lane

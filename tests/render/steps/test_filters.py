@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from PIL import Image, ImageStat
 
-from pipeline.model import Fit, Format, Spec
+from pipeline.model.spec import Fit, Format, Spec
+from pipeline.model.steps import Blur, Greyscale, Sharpen
 from pipeline.render.steps.registry import through
-from pipeline.steps import Blur, Greyscale, Sharpen
 from tests.pictures import RED, WHITE, encoded, near, pixel, quarters
 from tests.render.drawing import rendition
 

@@ -5,8 +5,8 @@ import typing
 import pytest
 from PIL import Image
 
+from pipeline.model.steps import Blur, Greyscale, Sharpen, Step, Watermark
 from pipeline.render.steps.registry import _STEPS, through
-from pipeline.steps import Blur, Greyscale, Sharpen, Step, Watermark
 from tests.pictures import quarters
 
 EVERY: tuple[Step, ...] = (Sharpen(), Blur(), Greyscale(), Watermark(text="ours"))

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 from PIL import Image, ImageChops
 
-from pipeline.model import Format, NotRendered, Spec
+from pipeline.model.rendering import NotRendered
+from pipeline.model.shape import Gravity, Length
+from pipeline.model.spec import Format, Spec
+from pipeline.model.steps import Asset, Watermark
 from pipeline.render.steps.registry import through
-from pipeline.shape import Gravity, Length
-from pipeline.steps import Asset, Watermark
 from tests.pictures import DISPLAY_P3, as_stored, encoded, exif, matrix_profile, near, pixel, quarters
 from tests.render.drawing import answer_to, rendition
 

@@ -3,7 +3,10 @@ from __future__ import annotations
 import random
 from collections import Counter
 
-from pipeline.model import Job, Planned, Reason, Spec, Stat
+from pipeline.model.job import Job, Planned
+from pipeline.model.record import Reason
+from pipeline.model.source import Stat
+from pipeline.model.spec import Spec
 from pipeline.run.tune.sample import Strata, repeated
 from pipeline.sources.magic import extension
 

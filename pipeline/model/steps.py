@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from pipeline.shape import Gravity, Length
+from pipeline.model.shape import Gravity, Length
 
 _MARGIN = Length(3, percent=True)
 

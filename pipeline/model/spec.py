@@ -1,0 +1,159 @@
+"""What the config asks for: a rendition's spec with the words that it is written in, and the limits of a picture."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from pipeline.model.shape import Extract, Gravity, Length, Resampler
+from pipeline.model.steps import Step
+
+
+class Fit(enum.StrEnum):
+    """How a picture meets its box; the words of CSS object-fit and of sharp."""
+
+    INSIDE = "inside"
+    COVER = "cover"
+    CONTAIN = "contain"
+    FILL = "fill"
+    OUTSIDE = "outside"
+
+
+class Format(enum.StrEnum):
+    """The formats a rendition can have; the value is also the file name extension but for jpeg and tiff."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+    AVIF = "avif"
+    GIF = "gif"
+    TIFF = "tiff"
+
+    @property
+    def extension(self) -> str:
+        """The usual file name extension, without the dot."""
+        return {"jpeg": "jpg", "tiff": "tif"}.get(self.value, self.value)
+
+
+ANIMATED = (Format.PNG, Format.WEBP, Format.AVIF, Format.GIF)  # formats, of sources too, that can hold an animation
+
+DEFAULT_QUALITY = {Format.JPEG: 82, Format.WEBP: 80, Format.AVIF: 63}  # formats that are not here know no quality
+
+EFFORT = {Format.PNG: (0, 9, 6), Format.WEBP: (0, 6, 4), Format.AVIF: (0, 10, 4)}  # least, most, default
+
+
+class Profile(enum.StrEnum):
+    """What becomes of a picture's colours."""
+
+    SRGB = "srgb"  # converted to sRGB, the profile is dropped
+    KEEP = "keep"  # left as they are, the profile goes along
+
+
+class Metadata(enum.StrEnum):
+    """What of a picture's metadata goes along; nothing `Private` does, whatever this says."""
+
+    STRIP = "strip"  # copyright, artist and credit
+    RIGHTS = "rights"  # those, and everything else about who may use the picture and how
+    KEEP = "keep"
+
+
+class Private(enum.StrEnum):
+    """Metadata that never goes along unless asked for by name."""
+
+    GPS = "gps"  # where it was taken
+    SERIALS = "serials"  # of camera and lens; the camera's owner, the picture's unique ids
+    MAKER_NOTES = "maker_notes"
+    THUMBNAILS = "thumbnails"  # embedded ones, which may show what was cropped away
+    COMMENTS = "comments"
+
+
+class Animation(enum.StrEnum):
+    """What becomes of an animation where the format can hold one."""
+
+    KEEP = "keep"
+    FIRST = "first"  # its first frame, and the others are not decoded
+
+
+class Subsampling(enum.StrEnum):
+    """How finely colour is stored beside brightness; the usual notation."""
+
+    FULL = "4:4:4"
+    HALF = "4:2:2"
+    QUARTER = "4:2:0"
+
+
+class Verify(enum.StrEnum):
+    """How an encoded rendition is looked at before it is delivered."""
+
+    HEADER = "header"  # opened from its bytes: format, size, mode, frames and metadata are as they should be
+    DECODE = "decode"  # and all its pixels decoded
+
+
+AS_SOURCE = 0  # as a density: the source's
+
+LARGEST = -1  # as a page: the one with the most pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What one rendition is to look like. The recipe is every field that can change bytes: not name, family, verify."""
+
+    name: str
+    width: int | None = None  # pixels of the box; None: free
+    height: int | None = None
+    fit: Fit = Fit.INSIDE
+    enlarge: bool = False
+    format: Format = Format.JPEG
+    quality: int | None = None  # None: the format's default, see `effective_quality`
+    background: str = "#ffffff"  # under alpha where the format has none, and around `contain`
+    lossless: bool = False
+    effort: int | None = None  # on the format's own scale, see `EFFORT`
+    subsampling: Subsampling | None = None  # None: 4:2:0 for JPEG below quality 90, else 4:4:4
+    progressive: bool | None = None  # JPEG; None: where it is worth its time
+    colors: int | None = None  # of a palette; None: PNG has none, GIF as many as it can
+    max_bytes: int | None = None  # the best quality that fits, at most `effective_quality`
+    optimize: bool = False  # a lossless second pass over the encoded JPEG
+    keep_smaller: bool = False  # the source's bytes instead, if they are as asked in every way and no more
+    profile: Profile = Profile.SRGB
+    metadata: Metadata = Metadata.STRIP
+    private: tuple[Private, ...] = ()  # in canonical order
+    density: int | None = None  # dots per inch, or AS_SOURCE, which None means where metadata is kept, too
+    animation: Animation = Animation.KEEP
+    page: int | None = None  # from 0, of what holds several pictures; None: the main one
+    verify: Verify = Verify.HEADER  # cannot change bytes, only whether there are any: not part of the recipe
+    family: str | None = None  # that it is one of, with a name of family, width and format; not part of the recipe
+    aspect: tuple[int, int] | None = None  # width : height; gives the side of the box that is free
+    dpr: float = 1.0  # device pixels for each pixel of the box, of `pad` and of margins
+    gravity: Gravity = Gravity.CENTRE
+    focal_point: tuple[float, float] | None = None  # in place of gravity; 0..1 of the whole upright picture
+    extract: Extract | None = None
+    rotate: int = 0  # degrees clockwise, a multiple of 90
+    trim: int | None = None  # levels (of 255) by which a border may differ from its corner and still be cut off
+    pad: tuple[Length, Length, Length, Length] | None = None  # top, right, bottom, left, around the box
+    steps: tuple[Step, ...] = ()
+    linear: bool = False  # resampled in linear light
+    resampler: Resampler = Resampler.AUTO
+    shrink_on_load: bool = True  # whether the decoder may shrink, where it can
+
+    @property
+    def label(self) -> str:
+        """The name in file names: that of a family's member is without its format, which the extension tells."""
+        return self.name if self.family is None else self.name.removesuffix(f"-{self.format.value}")
+
+    @property
+    def effective_quality(self) -> int | None:
+        """What the encoder is told: the quality asked for, else the format's default; None where a format has none."""
+        return DEFAULT_QUALITY.get(self.format) if self.quality is None else self.quality
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on one picture; they never change bytes, only whether there are any."""
+
+    pixels: int = 100_000_000  # of all frames together
+    frames: int = 1_000
+    scans: int = 500  # of a progressive JPEG
+    read: float = 60.0  # seconds that reading the source may take
+    seconds: float = 300.0  # CPU seconds; the wall backstop is ten times this
+    memory: int = 2560 * 2**20  # bytes a child may allocate for it: what 100 Mpx need in the costliest format (WebP)
+    file_size: int = 256 * 2**20  # bytes of the source file
