@@ -40,9 +40,12 @@ class Manifest:
         self._rows = RowWriter()
         self._records = GroupCommit(self._write_records)
         self._claims = GroupCommit(self._write_claims)  # its own: a claim never waits for records
-        with self._database.reading() as open_connection:
-            self._seen = Seen(open_connection)
         self._changed = False  # since the last backup; a run that only ended is not worth copying everything
+        with contextlib.ExitStack() as stack:
+            stack.push(self)  # where the first query finds damage, the database is closed and marked
+            with self._database.reading() as open_connection:
+                self._seen = Seen(open_connection)
+            stack.pop_all()
 
     @classmethod
     def for_config(cls, config: Config, *, adopt: bool = False) -> Manifest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import random
@@ -79,12 +80,11 @@ def test_eight_threads_lose_and_tear_no_record(tmp_path: Path) -> None:
 
     _in_threads(threads, work)
     manifest.close()
-    with sqlite3.connect(tmp_path / "manifest.sqlite") as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / "manifest.sqlite")) as connection:
         rows = connection.execute(
             "SELECT s.path, s.size, s.mtime_ns, r.size, r.recipe FROM source s JOIN rendition r ON r.source = s.id"
         ).fetchall()
         claims = connection.execute("SELECT COUNT(*) FROM claim").fetchone()[0]
-    connection.close()
     wanted = {
         (f"t{number}/{index // 2:05d}.jpg".encode(), index + 1, index, index + 1, f"{number}.{index}")
         for number in range(threads)

@@ -59,9 +59,7 @@ def _text(path: Path) -> None:
 
 
 def _drop_a_table(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
-        connection.execute("DROP TABLE claim")
-    connection.close()
+    _changed(path, "DROP TABLE claim")
 
 
 def _changed(path: Path, *statements: str) -> None:
@@ -92,15 +90,11 @@ def _a_flipped_bit_in_the_schema(path: Path) -> None:
 
 def _foreign(path: Path) -> None:
     path.unlink()
-    with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE source (path)")
-    connection.close()
+    _changed(path, "CREATE TABLE source (path)")
 
 
 def _newer(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
-        connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
-    connection.close()
+    _changed(path, f"PRAGMA user_version = {schema.VERSION + 1}")
 
 
 def _folder(path: Path) -> None:
@@ -247,6 +241,25 @@ def test_a_backup_that_is_damaged_itself_restores_nothing(tmp_path: Path) -> Non
     _flip_pages(tmp_path / "manifest.sqlite.backup")
     with pytest.raises(ManifestTrouble, match="no good backup"):
         opened(tmp_path)
+
+
+def test_a_large_manifest_that_turns_out_damaged_is_closed_and_restored_at_the_next_opening(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is too large to be read through each time is asked what it holds when it is opened."""
+    path = _filled(tmp_path, backup=True)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'rendition'").fetchone()
+    raw = bytearray(path.read_bytes())
+    raw[(root - 1) * 4096] ^= 0x40
+    path.write_bytes(raw)
+    monkeypatch.setattr(opening, "CHECKED_BYTES", 0)
+    with pytest.raises(Damaged, match="malformed"):
+        opened(tmp_path)
+    assert not [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink() and link.readlink() == path]
+    with opened(tmp_path) as manifest:
+        assert manifest.warning.endswith("it was restored from its backup")
+        assert len(manifest.known_sources("")) == 300
 
 
 def test_a_backup_is_made_only_when_there_is_something_new(tmp_path: Path) -> None:

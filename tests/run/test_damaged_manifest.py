@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -95,9 +96,8 @@ def afresh(world: World) -> Path:
 
 
 def spoil(manifest: Path, table: str, column: str, value: str) -> None:
-    with sqlite3.connect(manifest) as connection:
+    with contextlib.closing(sqlite3.connect(manifest, isolation_level=None)) as connection:
         connection.execute(f"UPDATE OR IGNORE {table} SET {column} = {value}")
-    connection.close()
 
 
 def check(world: World, what: str, capsys: pytest.CaptureFixture[str], commands: Sequence[str] = COMMANDS) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sqlite3
 import subprocess
@@ -45,9 +46,9 @@ def _lose(target: Path) -> None:
 
 
 def _corrupt(target: Path) -> None:
-    with sqlite3.connect(target / ".pipeline" / "manifest.sqlite") as connection:
+    manifest = target / ".pipeline" / "manifest.sqlite"
+    with contextlib.closing(sqlite3.connect(manifest, isolation_level=None)) as connection:
         connection.execute("UPDATE rendition SET sha256 = x'00'")
-    connection.close()
 
 
 @pytest.mark.parametrize(
