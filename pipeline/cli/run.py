@@ -85,7 +85,7 @@ def command(
     Silent on success without a terminal. What newly failed is listed on standard error and makes the exit status 1;
     what failed before, for the same reason, is only counted (see `pipeline failures`).
     """
-    from pipeline.config.peek import peek
+    from pipeline.config.load import peek
     from pipeline.run.rendering import ahead
 
     seen = peek(config)

@@ -16,11 +16,11 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from pipeline import extras
-from pipeline.config.complaints import complaint
 from pipeline.config.families import Member, expanded, in_the_file
-from pipeline.config.manifest import manifest_problems
-from pipeline.config.node import KeyPath, Node, Problem
+from pipeline.config.messages import complaint
+from pipeline.config.node import KeyPath, Node, Problem, key_path
 from pipeline.config.notify import Notify
+from pipeline.config.places import folder_problems, manifest_problems, notify_problems
 from pipeline.config.rendition import Rendition
 from pipeline.config.running import Failures
 from pipeline.config.schema import Document, Source, Target
@@ -37,7 +37,6 @@ from pipeline.config.settings import (
 )
 from pipeline.config.spans import time_of_day
 from pipeline.config.template import Template
-from pipeline.config.words import key_path
 from pipeline.model.shape import Resampler
 from pipeline.model.spec import Limits, Spec
 
@@ -67,12 +66,13 @@ def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
         problems += [complaint(dict(detail), root, Document) for detail in error.errors(include_url=False)]
     parts = _parts(plain, members, folder)
     problems += _name_problems(root, parts)
-    problems += _place_problems(root, parts, folder)
+    if parts.source is not None and parts.target is not None:
+        problems += folder_problems(root, parts.source.path, parts.target.path, folder)
     problems += _extra_problems(root, parts)
     if document is None or problems:
         return None, [in_the_file(problem, members) for problem in problems]
     config = _config(document, tuple(parts.specs.values()), file, folder)
-    problems = manifest_problems(root, config) + _notify_problems(root, config)
+    problems = manifest_problems(root, config) + notify_problems(root, config)
     return (None, problems) if problems else (config, [])
 
 
@@ -122,57 +122,20 @@ def _name_problems(root: Node, parts: _Parts) -> list[Problem]:
     return problems
 
 
-def _place_problems(root: Node, parts: _Parts, folder: str) -> list[Problem]:
-    """A target that would overwrite its source or be read again. Links are resolved; neither folder need exist."""
-    if parts.source is None or parts.target is None:
-        return []
-    source = os.path.realpath(os.path.join(folder, parts.source.path))
-    target = os.path.realpath(os.path.join(folder, parts.target.path))
-    node, path = root.deepest(("target", "path"))
-    if source == target:
-        text = "must be another folder than source: originals are never written over"
-    elif os.path.commonpath([source, target]) == target:
-        text = "must not hold the source folder; a folder inside or beside source is fine"
-    else:
-        return []
-    return [Problem(node.mark, key_path(path), text)]
-
-
 def _extra_problems(root: Node, parts: _Parts) -> list[Problem]:
     """What asks for a library that is not installed."""
     if importlib.util.find_spec(OPTIMIZER) is not None:
         return []
     text = extras.missing("optimize")
     asking = [("renditions", name, "optimize") for name, spec in parts.specs.items() if spec.optimize]
-    return [Problem(root.deepest(path)[0].mark, key_path(path), text) for path in asking]
-
-
-def _notify_problems(root: Node, config: Config) -> list[Problem]:
-    """Files to be written at the end of a run in a place where they would do harm."""
-    files = {"metrics": config.notify.metrics, "status_file": config.notify.status_file}
-    target = os.path.realpath(config.target.path)
-    places = (config.path, config.manifest, config.lock or config.manifest, config.source.path)
-    taken = {os.path.realpath(path) for path in places}
-    problems = []
-    for key, path in files.items():
-        if path is None:
-            continue
-        real = os.path.realpath(path)
-        node, _ = root.deepest(("notify", key))
-        if real in taken:
-            problems.append(Problem(node.mark, f"notify.{key}", "must be a file of its own"))
-        elif os.path.commonpath([real, target]) == target:
-            text = "must not be in the target folder, which holds what is made of pictures only"
-            problems.append(Problem(node.mark, f"notify.{key}", text))
-        taken.add(real)
-    return problems
+    return [Problem(root.deepest(path)[0].position, key_path(path), text) for path in asking]
 
 
 def _at_key(root: Node, path: KeyPath, text: str) -> Problem:
     parent, above = root.deepest(path[:-1])
     node, _ = root.deepest(path)
-    mark = parent.keys.get(str(path[-1]), node.mark) if above == path[:-1] else node.mark
-    return Problem(mark, key_path(path), text)
+    position = parent.keys.get(str(path[-1]), node.position) if above == path[:-1] else node.position
+    return Problem(position, key_path(path), text)
 
 
 def _config(document: Document, specs: tuple[Spec, ...], file: Path, folder: str) -> Config:

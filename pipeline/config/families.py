@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
-from pipeline.config.node import Mark, Node, Problem
+from pipeline.config.node import Node, Position, Problem, key_path
 from pipeline.config.rendition import SHAPED, Rendition
-from pipeline.config.words import key_path
 
 MOST = 100  # members of a family; the longest honest list has a quarter of that
 _LISTS = {"widths": "width", "formats": "format"}
@@ -53,7 +52,7 @@ def expanded(root: Node) -> tuple[Node, dict[str, Member], list[Problem]]:
         for member_name, member, one in _members(name, node):
             if member_name in renditions.value or member_name in members:
                 text = f'makes a rendition "{member_name}", which is there already'
-                problems.append(Problem(_mark(one), key_path(("renditions", name)), text))
+                problems.append(Problem(_position(one), key_path(("renditions", name)), text))
             mine[member_name], members[member_name] = one, member
             keys[member_name] = renditions.keys[name]
         _leave_out_what_only_some_formats_know(mine)
@@ -93,7 +92,7 @@ def _wrong_lists(name: str, node: Node) -> Iterator[Problem]:
             yield Problem(node.keys[key], key_path(path), f"stands in the place of {single}; leave one of them out")
     if count > MOST:
         text = f"makes {count:,} renditions of every picture; {MOST} are the most"
-        yield Problem(node.mark, key_path(("renditions", name)), text)
+        yield Problem(node.position, key_path(("renditions", name)), text)
 
 
 def _twins(name: str, node: Node) -> Iterator[Problem]:
@@ -103,7 +102,7 @@ def _twins(name: str, node: Node) -> Iterator[Problem]:
         nodes = many.value if many is not None and isinstance(many.value, list) else []
         for index, one in enumerate(nodes):
             if _is_twin(index, nodes):
-                yield Problem(one.mark, key_path(("renditions", name, key, index)), "is there twice")
+                yield Problem(one.position, key_path(("renditions", name, key, index)), "is there twice")
 
 
 def _shapes(name: str, node: Node) -> Iterator[Problem]:
@@ -129,8 +128,8 @@ def _members(name: str, node: Node) -> Iterator[tuple[str, Member, Node]]:
         own = {_LISTS[key]: one for key, _, one in chosen}
         places = {_LISTS[key]: f"{key}[{index}]" for key, index, _ in chosen}
         words = [_word(index, one) for _, index, one in chosen]
-        marks = {key: one.mark for key, one in own.items()}
-        member = replace(node, value=common | own, keys=node.keys | marks)
+        places_of = {key: one.position for key, one in own.items()}
+        member = replace(node, value=common | own, keys=node.keys | places_of)
         yield "-".join([name, *words]), Member(name, places), member
 
 
@@ -138,7 +137,7 @@ def _is_twin(index: int, nodes: list[Node]) -> bool:
     return str(nodes[index].value) in (str(one.value) for one in nodes[:index])
 
 
-def _mark(member: Node) -> Mark:
+def _position(member: Node) -> Position:
     """Where the member's first own value stands."""
     return next(member.keys[key] for key in _LISTS.values() if key in member.keys)
 

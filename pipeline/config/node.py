@@ -1,16 +1,22 @@
-"""A config as it was written: values with their positions, and what is wrong with them."""
+"""A config as it was written: values with their positions, the problems found in it, and how messages name both."""
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import NamedTuple
+
+from pipeline.errors import printable
 
 Scalar = str | int | float | bool | None
 Plain = Scalar | list["Plain"] | dict[str, "Plain"]
 KeyPath = tuple[str | int, ...]
 
 
-class Mark(NamedTuple):
+class Position(NamedTuple):
     """A position in the file; both count from 1, columns in characters."""
 
     line: int
@@ -20,7 +26,7 @@ class Mark(NamedTuple):
 class Problem(NamedTuple):
     """One thing that is wrong: where, with which key, and what is allowed there. They sort by position."""
 
-    mark: Mark
+    position: Position
     path: str
     text: str
 
@@ -29,9 +35,9 @@ class Problem(NamedTuple):
 class Node:
     """One value. A list or a mapping holds nodes; a mapping's `keys` are where its keys stand."""
 
-    mark: Mark
+    position: Position
     value: Scalar | list[Node] | dict[str, Node]
-    keys: dict[str, Mark] = field(default_factory=dict)
+    keys: dict[str, Position] = field(default_factory=dict)
     size: int = 1  # nodes in it, aliases counted as often as they are used
     depth: int = 1
 
@@ -67,3 +73,56 @@ class Node:
         if isinstance(self.value, list):
             return [node.plain() for node in self.value]
         return self.value
+
+
+_WORD = re.compile(r"\w[\w.-]{0,59}")
+_LONGEST = 60
+
+
+def quoted(text: str) -> str:
+    """`text` in double quotes on one line, shortened."""
+    cut = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return f'"{printable(cut)}"'
+
+
+def key_path(path: Iterable[str | int]) -> str:
+    """`renditions.thumb.width`, `source.include[0]`."""
+    named = ""
+    for part in path:
+        if isinstance(part, int):
+            named += f"[{part}]"
+        else:
+            named += ("." if named else "") + (part if _WORD.fullmatch(part) else quoted(part))
+    return named
+
+
+def got(node: Node) -> str:
+    """What stands in the file instead of what is allowed, with the way out where it is known."""
+    if not isinstance(node.value, str):
+        return f"got {_unquoted(node.value)}"
+    digits = re.sub(r"[_, ]", "", node.value)
+    if digits.isascii() and digits.isdigit():
+        way_out = "remove the quotes" if digits == node.value else f"write {digits[:_LONGEST]}"
+        return f"got the text {quoted(node.value)}; {way_out}"
+    return f"got {quoted(node.value)}"
+
+
+def _unquoted(value: object) -> str:
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    if isinstance(value, float) and not math.isfinite(value):
+        return ".nan" if math.isnan(value) else f"{'-' if value < 0 else ''}.inf"
+    if value is None:
+        return "nothing"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def closest(word: str, known: Collection[str]) -> str | None:
+    """The one of `known` that was probably meant."""
+    return next(iter(get_close_matches(word, sorted(known), n=1, cutoff=0.6)), None)
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """`; did you mean "width"?`, or nothing."""
+    close = closest(word.lower(), known)
+    return f"; did you mean {quoted(close)}?" if close else ""

@@ -19,7 +19,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from pipeline.config.kinds import BYTES, LIKE_BYTES, PIXELS, Amount, Flag, Json, OneOf, Says, Seconds, Whole, wrong
 from pipeline.config.notify import Notify
-from pipeline.config.rendition import Rendition
+from pipeline.config.rendition import Rendition, check_resampler
 from pipeline.config.running import Failures, MaxRuntime, Until
 from pipeline.config.section import Section, field_of
 from pipeline.config.settings import (
@@ -31,7 +31,6 @@ from pipeline.config.settings import (
     TargetSettings,
     WorkerSettings,
 )
-from pipeline.config.shape import check_resampler
 from pipeline.config.template import FIELDS
 from pipeline.config.texts import Glob, LocalPath, TargetName
 from pipeline.model.shape import Length, Resampler

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.config.webroot import looks_published
+from pipeline.config.places import looks_published
 from pipeline.config.yaml12 import scalar
 from pipeline.errors import UsageError, printable
 

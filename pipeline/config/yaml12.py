@@ -4,6 +4,8 @@ The scalars are those of the YAML 1.2 core schema, as editors read them: `no` an
 is text, `0o17` is fifteen. PyYAML scans and parses (with its C parser where there is one), but neither composes nor
 constructs: the tree is built here from its events, without recursion, so that depth and the expansion of aliases are
 bounded and no tag can build an object.
+
+PyYAML's errors are translated into sentences that say what to do about them (`_in_words`).
 """
 
 from __future__ import annotations
@@ -14,9 +16,8 @@ from dataclasses import dataclass
 
 import yaml
 
-from pipeline.config.node import Mark, Node, Problem, Scalar
-from pipeline.config.words import key_path
-from pipeline.config.yaml_words import in_words
+from pipeline.config.node import Node, Position, Problem, Scalar, key_path
+from pipeline.errors import printable
 
 MAX_NODES = 10_000  # aliases counted as often as used: far above any honest config, far below what would hurt
 FEW_NODES = 200  # in a text that is to cost next to nothing
@@ -39,10 +40,10 @@ _TOO_DEEP = f"more than {MAX_DEPTH} levels deep; a config needs four"
 class Malformed(Exception):
     """The text is no YAML that a config can be written in. `text` says what to do, for people."""
 
-    def __init__(self, mark: Mark, text: str) -> None:
-        self.mark = mark
+    def __init__(self, position: Position, text: str) -> None:
+        self.position = position
         self.text = text
-        super().__init__(mark, text)
+        super().__init__(position, text)
 
 
 def scalar(text: str) -> Scalar:
@@ -70,8 +71,8 @@ def parse(text: str, *, cheap: bool = False) -> tuple[Node | None, list[Problem]
     """
     bad = _UNPRINTABLE.search(text)
     if bad:
-        mark = Mark(text.count("\n", 0, bad.start()) + 1, bad.start() - text.rfind("\n", 0, bad.start()))
-        raise Malformed(mark, f"the character U+{ord(bad.group()):04X} is not allowed in YAML; remove it")
+        position = Position(text.count("\n", 0, bad.start()) + 1, bad.start() - text.rfind("\n", 0, bad.start()))
+        raise Malformed(position, f"the character U+{ord(bad.group()):04X} is not allowed in YAML; remove it")
     builder = _Builder(FEW_NODES if cheap else MAX_NODES)
     try:
         for event in _events(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
@@ -92,13 +93,13 @@ def _explained(text: str, error: yaml.MarkedYAMLError, *, again: bool) -> Malfor
             pass
     except yaml.MarkedYAMLError as better:
         error = better
-    line, column, words = in_words(error, text)
-    return Malformed(Mark(line, column), words)
+    line, column, words = _in_words(error, text)
+    return Malformed(Position(line, column), words)
 
 
-def _mark(event: yaml.Event) -> Mark:
+def _position(event: yaml.Event) -> Position:
     at = event.start_mark
-    return Mark(1, 1) if at is None else Mark(at.line + 1, at.column + 1)
+    return Position(1, 1) if at is None else Position(at.line + 1, at.column + 1)
 
 
 @dataclass(slots=True)
@@ -140,33 +141,35 @@ class _Builder:
         elif isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
-                raise Malformed(_mark(event), "a second document starts here; a config is one, without --- in between")
+                raise Malformed(
+                    _position(event), "a second document starts here; a config is one, without --- in between"
+                )
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
-        mark = _mark(event)
-        self._check(mark, event.tag)
+        position = _position(event)
+        self._check(position, event.tag)
         if self._open and self._open[-1].wants_key:  # keys are text, as editors see them: `320:` is the name "320"
-            self._key(mark, event.value)
+            self._key(position, event.value)
             return
         quoted = event.style is not None and event.style != ""
         try:
-            node = Node(mark, event.value if quoted else scalar(event.value))
+            node = Node(position, event.value if quoted else scalar(event.value))
         except ValueError as error:
-            raise Malformed(mark, f"{error} makes no sense here") from None
+            raise Malformed(position, f"{error} makes no sense here") from None
         if event.anchor is not None:
             self._anchors[event.anchor] = node
         self._place(node)
 
     def _start(self, event: yaml.CollectionStartEvent) -> None:
-        mark = _mark(event)
-        self._check(mark, event.tag)
+        position = _position(event)
+        self._check(position, event.tag)
         if len(self._open) >= MAX_DEPTH:
-            raise Malformed(mark, _TOO_DEEP)
+            raise Malformed(position, _TOO_DEEP)
         if self._open and self._open[-1].wants_key:
-            raise Malformed(mark, "a key must be a word; put text that starts with { or [ in quotes")
+            raise Malformed(position, "a key must be a word; put text that starts with { or [ in quotes")
         if event.anchor is not None:
             self._anchors[event.anchor] = None
-        self._open.append(_Open(Node(mark, {} if isinstance(event, yaml.MappingStartEvent) else []), event.anchor))
+        self._open.append(_Open(Node(position, {} if isinstance(event, yaml.MappingStartEvent) else []), event.anchor))
 
     def _end(self) -> None:
         closed = self._open.pop()
@@ -178,36 +181,38 @@ class _Builder:
         self._place(node)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
-        mark, name = _mark(event), event.anchor
+        position, name = _position(event), event.anchor
         if name not in self._anchors:
-            raise Malformed(mark, f"*{name} names no anchor; put text that starts with * in quotes")
+            raise Malformed(position, f"*{name} names no anchor; put text that starts with * in quotes")
         node = self._anchors[name]
         if node is None:
-            raise Malformed(mark, f"*{name} refers to the very thing that it is part of")
+            raise Malformed(position, f"*{name} refers to the very thing that it is part of")
         if len(self._open) + node.depth > MAX_DEPTH:
-            raise Malformed(mark, _TOO_DEEP)
-        self._check(mark, None, node.size)
+            raise Malformed(position, _TOO_DEEP)
+        self._check(position, None, node.size)
         if self._open and self._open[-1].wants_key:
-            raise Malformed(mark, "an alias cannot be a key; put text that starts with * in quotes")
-        self._place(Node(mark, node.value, node.keys, node.size, node.depth))
+            raise Malformed(position, "an alias cannot be a key; put text that starts with * in quotes")
+        self._place(Node(position, node.value, node.keys, node.size, node.depth))
 
-    def _check(self, mark: Mark, tag: str | None, nodes: int = 1) -> None:
+    def _check(self, position: Position, tag: str | None, nodes: int = 1) -> None:
         self._nodes += nodes
         if self._nodes > self._most:
-            raise Malformed(mark, f"more than {self._most:,} values, aliases counted; is this a config?")
+            raise Malformed(position, f"more than {self._most:,} values, aliases counted; is this a config?")
         if tag is not None:
-            raise Malformed(mark, "a tag (a word that starts with !) is not allowed in a config; write the plain value")
+            raise Malformed(
+                position, "a tag (a word that starts with !) is not allowed in a config; write the plain value"
+            )
 
-    def _key(self, mark: Mark, key: str) -> None:
+    def _key(self, position: Position, key: str) -> None:
         top = self._open[-1]
         top.key = key
         top.first = key not in top.node.keys
         if top.first:
-            top.node.keys[key] = mark
+            top.node.keys[key] = position
         else:
             path = [len(up.node.children) if up.key is None else up.key for up in self._open]
             self.problems.append(
-                Problem(mark, key_path(path), f"is there twice (first in line {top.node.keys[key].line})")
+                Problem(position, key_path(path), f"is there twice (first in line {top.node.keys[key].line})")
             )
 
     def _place(self, node: Node) -> None:
@@ -221,3 +226,49 @@ class _Builder:
             if top.first:
                 top.node.value[top.key] = node
             top.key = None
+
+
+_ESCAPE = "in \"double quotes\" a \\ starts an escape; use 'single quotes' or write \\\\"
+_TAG = "a tag (a word that starts with !) is not allowed in a config; write the plain value"
+
+# What PyYAML says, what we say. {} is the pattern's group.
+_WHERE_IT_IS = (
+    (r"found character '\\t'", "a tab cannot indent YAML; use spaces"),
+    (r"found character '([%@`])'", "a value cannot start with {}; put it in quotes"),
+    ("mapping values are not allowed", 'a ":" too many, or a line indented too far; text with ": " goes in quotes'),
+    ("found unknown escape character", _ESCAPE),
+    ("expected (?:escape sequence|.*hexadecimal)", _ESCAPE),
+    ("expected alphabetic or numeric character", "a * or & has a meaning of its own in YAML; put the value in quotes"),
+    ("expected <block end>", "this line does not fit the ones above it; check its indentation"),
+    ("found undefined tag handle|while scanning a tag", _TAG),
+    ("incompatible YAML document|directive", "a line that starts with % is a YAML directive; remove it"),
+    ("expected chomping or indentation", "after | or > comes a line break, then the text; or put the value in quotes"),
+)
+_WHERE_IT_BEGINS = (
+    ("unexpected end of stream", "this quote is never closed"),
+    ("could not find expected ':'", 'this is no "key: value"; the ":" or the space after it is missing'),
+    (r"expected ',' or '([\]}])'", "the list or mapping that starts here is not closed; a , or {} is missing"),
+)
+
+
+def _in_words(error: yaml.MarkedYAMLError, text: str) -> tuple[int, int, str]:
+    """Line and column (from 1) and the words for an error met in `text`."""
+    raw = f"{error.context or ''}; {error.problem or ''}".strip("; ")
+    position, words = error.problem_mark or error.context_mark, _said(raw, _WHERE_IT_IS)
+    if words is None:
+        words = _said(raw, _WHERE_IT_BEGINS)
+        if words is None:
+            words = f"this is no YAML ({printable(raw)})"
+        elif error.context_mark is not None:
+            position = error.context_mark
+    if position is None:
+        return text.count("\n") + 1, 1, words
+    return position.line + 1, position.column + 1, words
+
+
+def _said(raw: str, table: tuple[tuple[str, str], ...]) -> str | None:
+    for pattern, words in table:
+        found = re.search(pattern, raw)
+        if found:
+            return words.replace("{}", found[1]) if found.re.groups else words
+    return None

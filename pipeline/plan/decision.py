@@ -26,7 +26,7 @@ class Facts:
     failures: Mapping[str, KnownFailure] = field(default_factory=dict)  # by rendition, where one is the reason
 
 
-def strangers(facts: Facts) -> list[str]:
+def unclaimed(facts: Facts) -> list[str]:
     """Targets to be made where there is a file that the source's own records do not speak of. Claims may."""
     if not any(facts.found):
         return []
@@ -55,7 +55,7 @@ def decide(
 ) -> Job | Record:
     """The job, or the record where every rendition that is due is refused.
 
-    `foreign` are those of `strangers` that are not claimed; of them `others` belong to another config, whatever is to
+    `foreign` are those of `unclaimed` that are not claimed; of them `others` belong to another config, whatever is to
     be adopted. To be called for sources with something to do.
     """
     known = facts.known

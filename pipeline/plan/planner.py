@@ -24,10 +24,9 @@ from pipeline.model.job import Job
 from pipeline.model.record import KnownSource, Reason, Record, Status
 from pipeline.model.source import Stat
 from pipeline.plan.counts import Counts
-from pipeline.plan.decision import Facts, decide, strangers
-from pipeline.plan.filters import nothing_asked, nothing_chosen
+from pipeline.plan.decision import Facts, decide, unclaimed
+from pipeline.plan.failures import failure_key, known_failure, without_known_failures
 from pipeline.plan.glance import Glance
-from pipeline.plan.known import verdict, without_known_failures
 from pipeline.plan.memory import Memory
 from pipeline.plan.naming import Naming, name_hash
 from pipeline.plan.options import PlanOptions
@@ -35,8 +34,7 @@ from pipeline.plan.order import Aside
 from pipeline.plan.orphans import Leftovers, Orphan
 from pipeline.plan.reasons import nothing_to_do, reasons
 from pipeline.plan.recipe import recipe_id
-from pipeline.plan.survey import Survey, still_skipped, still_unsupported
-from pipeline.plan.versions import failure_key
+from pipeline.plan.survey import Survey, nothing_asked, nothing_chosen, still_skipped, still_unsupported
 from pipeline.sources.globs import Globs
 from pipeline.sources.magic import has_picture_name
 from pipeline.sources.source import Folder, Grown, Source, Unsupported, Vanished
@@ -61,9 +59,9 @@ class Planner:
         options: PlanOptions,
         source: Source,
         target: Target,
-        pulse: Callable[[], None] = lambda: None,
+        on_tick: Callable[[], None] = lambda: None,
     ) -> None:
-        """`pulse` is called for every folder and chunk, and may raise."""
+        """`on_tick` is called for every folder and chunk, and may raise."""
         self.counts = Counts()
         self.warnings: list[str] = []  # of patterns that match nothing; final when the plan is complete
         self.complete = False  # every source was looked at; `orphans` and `gone` mean little before
@@ -78,7 +76,7 @@ class Planner:
         self._recipes = tuple(recipe_id(spec, config.specs) for spec in config.specs)
         recipes = tuple(zip(self._spec_names, self._recipes, strict=True))
         self._glance = Glance(memory, source, target, self._naming, recipes, only=self._only, force=options.force)
-        self._pulse = pulse
+        self._on_tick = on_tick
         self._survey: Survey | None = None
         self._collisions: dict[str, PictureError] = {}
         self._leftovers = Leftovers()
@@ -138,7 +136,7 @@ class Planner:
         where the target cannot be looked at.
         """
         self._survey = survey = Survey(
-            self._source, (self._config.target.path,), self._memory, self._naming, self.counts, self._pulse
+            self._source, (self._config.target.path,), self._memory, self._naming, self.counts, self._on_tick
         )
         unchosen = nothing_chosen(self._config.source, survey.folders.values())
         if survey.holds_nothing() and self._remembers():
@@ -188,7 +186,7 @@ class Planner:
 
     def _folder(self, folder: Folder, unlistable: tuple[str, ...]) -> Iterator[Job | Record]:
         for chunk in self._glance.chunks(folder, self._collisions):
-            self._pulse()
+            self._on_tick()
             self._missing(chunk.missing, unlistable)
             self._nothing_to_do(chunk.unchanged)
             self._not_asked += chunk.not_asked
@@ -200,7 +198,7 @@ class Planner:
         """What the second pass has left for later, looked at anew: that may be hours later."""
         aside, self._aside = self._aside, Aside(Order.PATH)
         for path, names in aside.batches():
-            self._pulse()
+            self._on_tick()
             known: dict[str, KnownSource] = {}
             for name in names:
                 known |= self._memory.known_sources(path, name[:-1] or None, name)
@@ -275,7 +273,7 @@ class Planner:
                 due[source] = facts
             elif Reason.KNOWN_FAILURE in why:
                 self.counts.reasons.update(why)
-                early[source] = verdict(source, stat, failures)
+                early[source] = known_failure(source, stat, failures)
             else:
                 unchanged += 1
         self._nothing_to_do(unchanged)
@@ -301,7 +299,7 @@ class Planner:
     def _in_order(
         self, sources: Sequence[str], early: dict[str, Record], due: dict[str, Facts]
     ) -> Iterator[Job | Record]:
-        unknown = [target for facts in due.values() for target in strangers(facts)]
+        unknown = [target for facts in due.values() for target in unclaimed(facts)]
         foreign = set(unknown) - self._memory.claimed(unknown) if unknown else set()
         others = others_claims(self._config, foreign) if foreign and self._options.adopt else {}
         for source in sources:

@@ -1,12 +1,17 @@
-"""The first pass: all names, before anything is looked at more closely."""
+"""The first pass: all names, before any file is opened or its stat is taken.
+
+Where the patterns of a config leave nothing of a source, a warning says so: a run that does nothing would otherwise
+look like a success.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pipeline.errors import PictureError
+from pipeline.config.settings import SourceSettings
+from pipeline.errors import PictureError, printable
 from pipeline.model.record import KnownSource, Status
 from pipeline.model.source import Stat
 from pipeline.plan.counts import Counts
@@ -41,16 +46,16 @@ class Survey:
         memory: Memory,
         naming: Naming,
         counts: Counts,
-        pulse: Callable[[], None] = lambda: None,
+        on_tick: Callable[[], None] = lambda: None,
     ) -> None:
-        """List everything outside of `apart`; `counts` grows meanwhile. Raises what `Source.folders` and `pulse` do."""
+        """List everything outside of `apart`; `counts` grows meanwhile. Raises as `Source.folders` and `on_tick` do."""
         self._source = source
         self._memory = memory
         self._naming = naming
         self.folders: dict[str, Folder] = {}
         self.index = NameIndex()
         for folder in source.folders(apart):
-            pulse()
+            on_tick()
             self.folders[folder.path] = folder
             counts.entries += folder.entries
             counts.sources += folder.count
@@ -111,3 +116,30 @@ def _files(folder: Folder) -> Iterator[list[str]]:
     """The names of a folder's files, without what is no file, some at a time."""
     for names in folder.chunks(_CHUNK):
         yield [name for name in names if name not in folder.skipped] if folder.skipped else names
+
+
+def nothing_chosen(settings: SourceSettings, folders: Iterable[Folder]) -> str:
+    """One line where files were seen and the config's patterns left none of them; "" otherwise."""
+    seen = list(folders)
+    passed = [folder for folder in seen if folder.unmatched]
+    if not passed or any(folder.count for folder in seen):
+        return ""
+    keys = [key for key in ("include", "exclude") if getattr(settings, key)]
+    by = " and ".join(f"source.{key}" for key in keys) or "what .pipelineignore says"
+    count = sum(folder.unmatched for folder in passed)
+    return _none(settings, f"passes {by}", count, passed[0].source(passed[0].example))
+
+
+def nothing_asked(settings: SourceSettings, only: Sequence[str], folders: Iterable[Folder]) -> str:
+    """One line for a command line whose patterns `only` match nothing of what is there."""
+    filled = [folder for folder in folders if folder.count]
+    if not filled:
+        return ""
+    by = " ".join(f"'{printable(pattern)}'" for pattern in only)
+    count = sum(folder.count for folder in filled)
+    return _none(settings, f"matches --only {by}", count, filled[0].source(filled[0].names()[0]))
+
+
+def _none(settings: SourceSettings, does: str, count: int, example: str) -> str:
+    there = f"there are {count:,}, such as" if count > 1 else "there is"
+    return f"none of the files in {printable(str(settings.path))} {does}; {there} '{printable(example)}'"

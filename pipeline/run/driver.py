@@ -17,8 +17,8 @@ from pipeline.errors import ErrorKind, ExitStatus, ManifestTrouble, SourceTroubl
 from pipeline.manifest.store import Manifest
 from pipeline.model.job import Job
 from pipeline.model.record import Record, Status
+from pipeline.plan.failures import failure_key
 from pipeline.plan.planner import Planner
-from pipeline.plan.versions import failure_key
 from pipeline.run.batch import Batch, Batching
 from pipeline.run.claiming import claim
 from pipeline.run.clock import Pace

@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from pipeline.config.places import looks_published
 from pipeline.config.settings import Config
-from pipeline.config.webroot import looks_published
 from pipeline.errors import ExitStatus, TargetTrouble, printable
 from pipeline.folder import make_folders
 from pipeline.manifest import others

@@ -11,8 +11,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pipeline.config.node import Node
-from pipeline.config.words import did_you_mean, got
+from pipeline.config.node import Node, did_you_mean, got
 from pipeline.config.yaml12 import Malformed, parse
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.source import Overrides
@@ -43,11 +42,11 @@ def overrides(text: bytes, name: str) -> Overrides:
     except UnicodeDecodeError as error:
         raise _bad(name, text.count(b"\n", 0, error.start) + 1, 1, "is not UTF-8") from None
     except Malformed as error:
-        raise _bad(name, *error.mark, error.text) from None
+        raise _bad(name, *error.position, error.text) from None
     if root is None:
         return Overrides()
     if not isinstance(root.value, dict):
-        raise _bad(name, *root.mark, f"must be a mapping with the keys {', '.join(_READERS)} ({got(root)})")
+        raise _bad(name, *root.position, f"must be a mapping with the keys {', '.join(_READERS)} ({got(root)})")
     values: dict[str, Any] = {}
     wrong = [(mark, f"{key}: {said}") for mark, key, said in problems]
     for key, node in root.value.items():
@@ -58,7 +57,7 @@ def overrides(text: bytes, name: str) -> Overrides:
         try:
             values[key] = _READERS[key](node)
         except ValueError as error:
-            wrong.append((node.mark, f"{key}: {error} ({got(node)})"))
+            wrong.append((node.position, f"{key}: {error} ({got(node)})"))
     if wrong:
         details = [f"{name}:{mark.line}:{mark.column}: {said}" for mark, said in sorted(wrong)]
         raise PictureError(ErrorKind.BAD_SIDECAR, "; ".join(details))

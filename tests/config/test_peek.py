@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.load import load
-from pipeline.config.peek import Peek, peek
+from pipeline.config.load import Peek, load, peek
 
 RENDITIONS = "renditions:\n  thumb: {width: 32, height: 32}\n"
 

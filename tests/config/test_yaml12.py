@@ -5,7 +5,7 @@ import math
 import pytest
 import yaml
 
-from pipeline.config.node import Mark, Node
+from pipeline.config.node import Node, Position
 from pipeline.config.yaml12 import Malformed, parse, scalar
 
 SCALARS: dict[str, object] = {
@@ -72,18 +72,18 @@ def test_keys_are_text_as_editors_see_them() -> None:
 
 def test_every_key_and_value_knows_its_place() -> None:
     root = tree("é: {ü: 1, b: [x, 'y']}\n# then\nc:\n  d: 2\n")
-    assert root.keys == {"é": Mark(1, 1), "c": Mark(3, 1)}
-    assert root.deepest(("é", "ü"))[0].mark == Mark(1, 8)
-    assert root.deepest(("é", "b", 1))[0].mark == Mark(1, 18)
-    assert root.deepest(("c",))[0].keys == {"d": Mark(4, 3)}
-    assert root.deepest(("c", "d"))[0].mark == Mark(4, 6)
+    assert root.keys == {"é": Position(1, 1), "c": Position(3, 1)}
+    assert root.deepest(("é", "ü"))[0].position == Position(1, 8)
+    assert root.deepest(("é", "b", 1))[0].position == Position(1, 18)
+    assert root.deepest(("c",))[0].keys == {"d": Position(4, 3)}
+    assert root.deepest(("c", "d"))[0].position == Position(4, 6)
     assert root.deepest(("c", "e", "f")) == (root.child("c"), ("c",))
 
 
 def test_an_alias_is_what_it_names_and_stands_where_it_is_used() -> None:
     root = tree("a: &one {w: 1}\nb: *one\n")
     assert root.plain() == {"a": {"w": 1}, "b": {"w": 1}}
-    assert root.deepest(("b",))[0].mark == Mark(2, 4)
+    assert root.deepest(("b",))[0].position == Position(2, 4)
 
 
 def test_aliases_cannot_nest_deeper_than_brackets() -> None:
@@ -100,7 +100,10 @@ def test_the_first_of_two_equal_keys_is_kept_and_the_second_told() -> None:
     root, problems = parse("a: 1\nb: {c: 1, 'c': {d: 2}}\na: 3\n")
     assert root is not None
     assert root.plain() == {"a": 1, "b": {"c": 1}}
-    assert [(problem.path, problem.mark) for problem in problems] == [("b.c", Mark(2, 11)), ("a", Mark(3, 1))]
+    assert [(problem.path, problem.position) for problem in problems] == [
+        ("b.c", Position(2, 11)),
+        ("a", Position(3, 1)),
+    ]
 
 
 def test_without_the_c_parser_all_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

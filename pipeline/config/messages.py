@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel
 
 from pipeline.config.kinds import RULE, WRONG
-from pipeline.config.node import KeyPath, Mark, Node, Problem
-from pipeline.config.words import did_you_mean, got, key_path
+from pipeline.config.node import KeyPath, Node, Position, Problem, did_you_mean, got, key_path
 
 
 def complaint(error: Mapping[str, typing.Any], root: Node, document: type[BaseModel]) -> Problem:
@@ -23,7 +22,7 @@ def complaint(error: Mapping[str, typing.Any], root: Node, document: type[BaseMo
     if kind == "missing":
         return _missing(root, loc)
     node, path = root.deepest(loc)
-    return Problem(node.mark, key_path(path), _about_the_value(kind, error.get("ctx", {}), node))
+    return Problem(node.position, key_path(path), _about_the_value(kind, error.get("ctx", {}), node))
 
 
 def _about_the_value(kind: str, context: Mapping[str, typing.Any], node: Node) -> str:
@@ -43,22 +42,22 @@ def _about_the_value(kind: str, context: Mapping[str, typing.Any], node: Node) -
 
 def _bad_name(root: Node, loc: KeyPath) -> Problem:
     parent, _ = root.deepest(loc[:-1])
-    mark = parent.keys.get(str(loc[-1]), parent.mark)
+    position = parent.keys.get(str(loc[-1]), parent.position)
     text = "must be a name of letters, digits, dot, _ and - that starts with a letter or digit (64 at most)"
-    return Problem(mark, key_path(loc), text)
+    return Problem(position, key_path(loc), text)
 
 
 def _missing(root: Node, loc: KeyPath) -> Problem:
     node, _ = root.deepest(loc)
-    return Problem(node.mark if len(loc) > 1 else Mark(1, 1), key_path(loc), "is missing")
+    return Problem(node.position if len(loc) > 1 else Position(1, 1), key_path(loc), "is missing")
 
 
 def _unknown(root: Node, loc: KeyPath, document: type[BaseModel]) -> Problem:
     parent, above = root.deepest(loc[:-1])
     key = str(loc[-1])
-    mark = parent.keys.get(key, parent.mark)
+    position = parent.keys.get(key, parent.position)
     if key == "<<":
-        return Problem(mark, key_path(loc), "merging is not part of YAML 1.2; write the keys out")
+        return Problem(position, key_path(loc), "merging is not part of YAML 1.2; write the keys out")
     here = _model(document, above)
     homes = [path[:-1] for path in _everywhere(document) if path[-1] == key and path[:-1] != above]
     if len(homes) == 1:  # the very word says more than a similar one
@@ -66,7 +65,7 @@ def _unknown(root: Node, loc: KeyPath, document: type[BaseModel]) -> Problem:
     else:
         hint = did_you_mean(key, here.model_fields)
     known = "" if hint else f"; known here: {', '.join(here.model_fields)}"
-    return Problem(mark, key_path(loc), f"is no key that is known{hint}{known}")
+    return Problem(position, key_path(loc), f"is no key that is known{hint}{known}")
 
 
 def _model(document: type[BaseModel], path: KeyPath) -> type[BaseModel]:

@@ -11,9 +11,8 @@ from pipeline.manifest.failures import KnownFailure
 from pipeline.model.record import KnownRendition, KnownSource, Reason, Status
 from pipeline.model.source import Stat
 from pipeline.model.spec import Limits
-from pipeline.plan.known import without_known_failures
+from pipeline.plan.failures import failure_key, without_known_failures
 from pipeline.plan.reasons import reasons
-from pipeline.plan.versions import failure_key
 
 STAT = Stat(10, 20, 30)
 FOUND = Stat(4, 5, 6)

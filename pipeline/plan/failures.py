@@ -1,13 +1,22 @@
-"""Failures that are not tried again: pure, from what is remembered."""
+"""Failures that are not tried again, and the key that a failure depends on beside its picture and its recipe.
+
+All of it is computed from what is remembered, without importing what decodes and encodes.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 
+from pipeline import __version__
 from pipeline.manifest.failures import KnownFailure
 from pipeline.model.record import KnownSource, Reason, Record, Status
 from pipeline.model.source import Stat
+from pipeline.model.spec import Limits
 from pipeline.plan.reasons import reason
+from pipeline.render.version import VERSION
 
 
 def without_known_failures(
@@ -42,7 +51,29 @@ def without_known_failures(
     return judged
 
 
-def verdict(source: str, stat: Stat, failures: Mapping[str, KnownFailure]) -> Record:
+def known_failure(source: str, stat: Stat, failures: Mapping[str, KnownFailure]) -> Record:
     """What is said of such a source."""
     first = min(failures.values(), key=lambda failure: failure.rendition)  # that of the source itself, if it has one
     return Record(source, stat, Status.KNOWN_FAILURE, error=first.error)
+
+
+_PACKAGES = ("pillow", "pillow-heif", "pyvips", "pyvips-binary")
+
+
+def failure_key(limits: Limits) -> str:
+    """32 hex digits of the limits and of the versions that are installed now.
+
+    What the last run recorded would not do: where nothing is tried again, a new version would never be seen. Asking for
+    installed versions takes 50 ms the first time, so only those ask who have a failure at hand. Libraries that Pillow
+    finds on the system instead of in its wheel may change unseen; `failures retry` is for them.
+    """
+    import importlib.metadata  # noqa: PLC0415 - 20 ms, and most runs fail at nothing
+
+    versions = {"pipeline": __version__, "pixels": str(VERSION)}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    text = json.dumps([dataclasses.asdict(limits), versions], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

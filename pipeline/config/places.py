@@ -1,0 +1,92 @@
+"""Where the files and folders of a config may be: checked before anything is made, from paths and stats alone."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path, PurePath
+
+from pipeline.config.node import Node, Problem, key_path
+from pipeline.config.settings import Config, manifest_in
+
+
+def folder_problems(root: Node, source_path: str, target_path: str, folder: str) -> list[Problem]:
+    """A target that would overwrite its source or be read again. Links are resolved; neither folder need exist."""
+    source = os.path.realpath(os.path.join(folder, source_path))
+    target = os.path.realpath(os.path.join(folder, target_path))
+    node, path = root.deepest(("target", "path"))
+    if source == target:
+        text = "must be another folder than source: originals are never written over"
+    elif os.path.commonpath([source, target]) == target:
+        text = "must not hold the source folder; a folder inside or beside source is fine"
+    else:
+        return []
+    return [Problem(node.position, key_path(path), text)]
+
+
+def manifest_problems(root: Node, config: Config) -> list[Problem]:
+    """What speaks against the places of `manifest` and `lock`, where the config says them."""
+    problems = []
+    for key, path in (("manifest", config.manifest), ("lock", config.lock)):
+        node, found = root.deepest((key,))
+        if path is not None and found and (text := _obstacle(path, config)):
+            problems.append(Problem(node.position, key, text))
+    return problems
+
+
+def _obstacle(path: Path, config: Config) -> str:
+    """Why there can be no file of ours at `path`; "" where nothing speaks against it."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        mode = None  # nothing is there, or it cannot be told yet: the run says what it meets
+    if mode is not None and stat.S_ISDIR(mode):
+        return "must be a file, and this is a folder; name a file in it, such as manifest.sqlite"
+    if mode is not None and not stat.S_ISREG(mode):
+        return "must be a regular file, and this is none"
+    real = os.path.realpath(path)
+    if real in {os.path.realpath(config.path), os.path.realpath(config.source.path)}:
+        return "must be a file of its own"
+    if real.startswith(("/dev/", "/proc/", "/sys/")):
+        return "must be on a disk: what is there is gone after a restart"
+    return _in_a_target(real, config)
+
+
+def _in_a_target(real: str, config: Config) -> str:
+    """Whether it would be in the target of another config; not where this config itself lies in there."""
+    homes = {os.path.realpath(config.target.path), *map(str, config.path.resolve().parents)}
+    for folder in map(str, Path(real).parents):
+        if folder in homes:
+            return ""
+        if os.path.lexists(manifest_in(folder)):
+            return f"must not be inside {folder}, which is the target of another config"
+    return ""
+
+
+def notify_problems(root: Node, config: Config) -> list[Problem]:
+    """Files to be written at the end of a run in a place where they would do harm."""
+    files = {"metrics": config.notify.metrics, "status_file": config.notify.status_file}
+    target = os.path.realpath(config.target.path)
+    places = (config.path, config.manifest, config.lock or config.manifest, config.source.path)
+    taken = {os.path.realpath(path) for path in places}
+    problems = []
+    for key, path in files.items():
+        if path is None:
+            continue
+        real = os.path.realpath(path)
+        node, _ = root.deepest(("notify", key))
+        if real in taken:
+            problems.append(Problem(node.position, f"notify.{key}", "must be a file of its own"))
+        elif os.path.commonpath([real, target]) == target:
+            text = "must not be in the target folder, which holds what is made of pictures only"
+            problems.append(Problem(node.position, f"notify.{key}", text))
+        taken.add(real)
+    return problems
+
+
+_NAMES = frozenset({"static", "public", "public_html", "www", "htdocs", "_site", "dist"})
+
+
+def looks_published(target: PurePath | str) -> bool:
+    """Whether a folder in this path has a name that site generators and web servers use for what they publish."""
+    return any(part.lower() in _NAMES for part in PurePath(target).parts)
