@@ -12,6 +12,17 @@ _NOT_THERE = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENO
 # Of what is made, less the umask: whatever that is, not everybody may write to it.
 FILE_MODE, FOLDER_MODE = 0o664, 0o775
 
+CHUNK = 2**20  # bytes of a file that are read at once
+
+
+def first_read(expected: int | None) -> int:
+    """How many bytes to ask for first of a file that is said to have so many: one more, up to a chunk.
+
+    To ask for a whole chunk of a file of 1.5 kB takes 40 us instead of 1: Python gets memory for it from the system,
+    and gives it back.
+    """
+    return CHUNK if expected is None else min(expected + 1, CHUNK)
+
 
 def make_folders(folder: Path) -> None:
     """Make it and the folders above it, as far as they are not there. Raises `OSError`."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from pipeline.errors import PictureError
+from pipeline.folder import CHUNK
 from pipeline.model.job import Planned
 from pipeline.model.rendering import RenderAnswer, Rendered, RenderTask
 from pipeline.model.source import Header
@@ -61,7 +62,7 @@ def _header(path: str, target: Target, renderer: Renderer, limits: Limits, token
     """None where there is no picture that could be read."""
     try:
         with target.open_for_reading(path) as file:
-            copied = reading.copy(file.fileno(), reading.read(file.fileno(), reading.CHUNK), limits.file_size)
+            copied = reading.copy(file.fileno(), reading.read(file.fileno(), CHUNK), limits.file_size)
     except (OSError, PictureError):
         return None
     asked = Asked(RenderTask((), limits), copied.size, limits.memory)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pipeline.config.settings import Config
 from pipeline.errors import PictureError, printable
+from pipeline.folder import first_read
 from pipeline.manifest.claims import ClaimedFile
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.store import Manifest
@@ -20,7 +21,6 @@ from pipeline.workers import cpus
 from pipeline.workers.crew import Crew
 from pipeline.workers.token import Token
 
-_CHUNK = 1 << 20  # bytes
 _OURS = ".pipeline"  # what starts like this in a target is the program's own
 
 
@@ -101,7 +101,8 @@ class _Check:
         digest = hashlib.sha256()
         size = 0
         with self._target.open_for_reading(path) as file:
-            while chunk := file.read(_CHUNK):
+            asked = first_read(os.fstat(file.fileno()).st_size)
+            while chunk := file.read(asked):
                 token.check()
                 digest.update(chunk)
                 size += len(chunk)

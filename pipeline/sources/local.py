@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.config.settings import SourceSettings
 from pipeline.errors import ConfigError, ErrorKind, PictureError, SourceTrouble
-from pipeline.folder import Descriptor
+from pipeline.folder import CHUNK, Descriptor, first_read
 from pipeline.model.source import Stat
 from pipeline.model.spec import Limits
 from pipeline.sources import exclusion, magic, reading, sidecar
@@ -240,7 +240,7 @@ class LocalSource:
         self, source: str, descriptor: int, found: os.stat_result, listed: Stat, limits: Limits, began: float
     ) -> Picture | None:
         """The picture, or None when it changed while it was read. Its kind and size are judged before it is copied."""
-        chunk, room = reading.read(descriptor, reading.first(found.st_size)), max(listed.size, reading.CHUNK)
+        chunk, room = reading.read(descriptor, first_read(found.st_size)), max(listed.size, CHUNK)
         head = chunk[: magic.HEAD]
         kind = _kind(source, head, found, listed)
         if found.st_size > limits.file_size:

@@ -13,9 +13,9 @@ import os
 from dataclasses import dataclass
 
 from pipeline.errors import ErrorKind, PictureError, SourceTrouble
+from pipeline.folder import CHUNK, first_read
 from pipeline.workers import sealed
 
-CHUNK = 1 << 20
 _OUT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})
 
 
@@ -32,15 +32,15 @@ def copy(descriptor: int, head: bytes, limit: int, expected: int | None = None) 
     """Copy `head`, which was read already, and the rest of `descriptor` into sealed memory.
 
     `expected`: bytes that the file is said to have. A read that asked for more and brought just so many was the last
-    one, as may be that of `head`, which asked for `first(expected)`. Raises `PictureError` (unreadable; too many bytes,
-    when there are more than `limit`) and `SourceTrouble` when this process has no descriptors or memory left, which is
-    no fault of the picture.
+    one, as may be that of `head`, which asked for `first_read(expected)`. Raises `PictureError` (unreadable; too many
+    bytes, when there are more than `limit`) and `SourceTrouble` when this process has no descriptors or memory left,
+    which is no fault of the picture.
     """
     held = memory_file()
     try:
         digest = hashlib.sha256()  # lets go of the GIL for each chunk
         size = 0
-        chunk, asked = head, first(expected)
+        chunk, asked = head, first_read(expected)
         while chunk:
             size += len(chunk)
             if size > limit:
@@ -55,11 +55,6 @@ def copy(descriptor: int, head: bytes, limit: int, expected: int | None = None) 
     except BaseException:
         os.close(held)
         raise
-
-
-def first(expected: int | None) -> int:
-    """How many bytes to ask for first of a file that is said to have so many: one more, up to a chunk."""
-    return CHUNK if expected is None else min(expected + 1, CHUNK)
 
 
 def too_many_bytes(size: int, limit: int) -> PictureError:

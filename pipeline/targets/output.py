@@ -12,10 +12,9 @@ import sys
 from collections.abc import Callable
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.folder import FILE_MODE, Descriptor
+from pipeline.folder import CHUNK, FILE_MODE, Descriptor, first_read
 from pipeline.model.record import Written
 
-CHUNK = 1 << 20
 _PROBE = ".pipeline-probe"
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC  # flags of a file that must not exist yet
 _RENAME_NOREPLACE = 1  # renameat2(2)
@@ -85,30 +84,33 @@ def copy(descriptor: int, output: int) -> tuple[int, bytes]:
     """
     digest = hashlib.sha256()
     size = 0
-    while chunk := _read(descriptor, size):
+    asked = first_read(os.fstat(descriptor).st_size)
+    while chunk := _read(descriptor, asked, size):
         digest.update(chunk)
         write(output, chunk)
         size += len(chunk)
-        if len(chunk) < CHUNK:  # a regular file has no more then: the read that would bring nothing is spared
+        if len(chunk) < asked:  # a regular file has no more then: the read that would bring nothing is spared
             break
+        asked = CHUNK
     return size, digest.digest()
 
 
-def _read(descriptor: int, at: int) -> bytes:
+def _read(descriptor: int, most: int, at: int) -> bytes:
     try:
-        return os.pread(descriptor, CHUNK, at)
+        return os.pread(descriptor, most, at)
     except OSError as error:
         raise PictureError(ErrorKind.UNREADABLE, error.strerror or str(error)) from error
 
 
 def equal(descriptor: int, other: int) -> bytes | None:
     """The SHA-256 of both files if they hold the same bytes, else None; no offset is moved."""
-    if os.fstat(descriptor).st_size != os.fstat(other).st_size:
+    expected = os.fstat(descriptor).st_size
+    if expected != os.fstat(other).st_size:
         return None
     digest = hashlib.sha256()
-    size = 0
-    while chunk := os.pread(descriptor, CHUNK, size):
-        if chunk != os.pread(other, CHUNK, size):
+    size, asked = 0, first_read(expected)
+    while chunk := os.pread(descriptor, asked, size):
+        if chunk != os.pread(other, asked, size):
             return None
         digest.update(chunk)
         size += len(chunk)

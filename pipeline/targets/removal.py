@@ -9,10 +9,9 @@ from contextlib import suppress
 
 from pipeline.config.settings import Durability, TargetSettings
 from pipeline.errors import TargetTrouble
-from pipeline.folder import Descriptor
+from pipeline.folder import Descriptor, first_read
 from pipeline.manifest.claims import ClaimedFile
 from pipeline.targets.folders import Folders
-from pipeline.targets.output import CHUNK
 from pipeline.targets.trouble import trouble
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -113,11 +112,11 @@ def _difference(file: ClaimedFile, found: os.stat_result, descriptor: int) -> st
         return "it is not known whether it was finished"
     if (found.st_size, found.st_mtime_ns) != (file.size, file.mtime_ns):
         return "it was changed since it was made"
-    return "" if _hash(descriptor) == file.sha256 else "its content was changed since it was made"
+    return "" if _hash(descriptor, found.st_size) == file.sha256 else "its content was changed since it was made"
 
 
-def _hash(descriptor: int) -> bytes:
+def _hash(descriptor: int, size: int) -> bytes:
     digest = hashlib.sha256()
-    while chunk := os.read(descriptor, CHUNK):
+    while chunk := os.read(descriptor, first_read(size)):
         digest.update(chunk)
     return digest.digest()
