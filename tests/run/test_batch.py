@@ -24,9 +24,16 @@ def _sizes(batching: Batching, jobs: Sequence[Job], threads: int = 4) -> list[in
     return [len(one.jobs) for one in batching.batches(jobs, threads)]
 
 
-def _taking(seconds: float, pictures: int = 20, needs: int = 1000, size: int = 1000, name: str = "{}.png") -> Batching:
+def _taking(
+    seconds: float,
+    pictures: int = 20,
+    needs: int = 1000,
+    size: int = 1000,
+    name: str = "{}.png",
+    waits: float = 0.0,
+) -> Batching:
     batching = Batching(1)
-    made = RenditionRecord("thumb", "", "", Status.DONE, Reason.NEW, seconds_write=seconds / 2)
+    made = RenditionRecord("thumb", "", "", Status.DONE, Reason.NEW, seconds_encode=seconds / 2, seconds_write=waits)
     header = Header("png", 64, 64, 1, "RGB", needs)
     for number in range(pictures):
         stat = Stat(size, 0, 0)
@@ -40,6 +47,10 @@ def test_batches_are_full_where_pictures_are_quick_and_of_one_where_they_wait() 
     assert _sizes(_taking(0.001), jobs) == [32, 8]
     assert _sizes(_taking(0.021), jobs) == [4] * 10
     assert _sizes(_taking(1.0), jobs) == [1] * 40
+
+
+def test_the_wait_for_a_disk_which_the_files_of_a_batch_share_makes_no_batch_smaller() -> None:
+    assert _sizes(_taking(0.001, waits=0.02), [_job(number) for number in range(40)]) == [32, 8]
 
 
 @pytest.mark.parametrize("pictures", [0, 7])
