@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shlex
 import sys
@@ -16,6 +17,7 @@ WITH = ("heif", "optimize")  # that `scripts/pipeline --with` adds to a checkout
 # Now, because a confined child has no file system to ask.
 _CHECKOUT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 _IS_CHECKOUT = os.path.realpath(sys.prefix) == os.path.join(_CHECKOUT, ".venv")
+_HAS_PIP = importlib.util.find_spec("pip") is not None
 
 
 def missing(extra: str) -> str:
@@ -23,8 +25,11 @@ def missing(extra: str) -> str:
     return f"needs the extra {extra}, which is not installed; {how_to_have(extra)}"
 
 
-def how_to_have(extra: str, *, is_checkout: bool = _IS_CHECKOUT) -> str:
-    """The command that adds an extra to the environment that this process runs in."""
+def how_to_have(extra: str, *, is_checkout: bool = _IS_CHECKOUT, has_pip: bool = _HAS_PIP) -> str:
+    """The command that adds an extra to the environment that this process runs in. The environments that uv makes,
+    those of `uv tool` too, have no pip.
+    """
     if is_checkout and extra in WITH:
         return f"to have it: {shlex.quote(os.path.join(_CHECKOUT, 'scripts', 'pipeline'))} --with {extra} --version"
-    return f"to have it: {shlex.join([sys.executable, '-m', 'pip', 'install', *PACKAGES[extra]])}"
+    installer = [sys.executable, "-m", "pip", "install"] if has_pip else ["uv", "pip", "install", "-p", sys.executable]
+    return f"to have it: {shlex.join([*installer, *PACKAGES[extra]])}"

@@ -6,17 +6,16 @@ Run it after every change of `pipeline/config/schema.py` and of the defaults tha
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pipeline.config.schema import json_schema  # noqa: E402 - found through the line above
+from pipeline.config.schema import schema_text  # noqa: E402 - found through the line above
 
 TARGET = ROOT / "configs" / "pipeline.schema.json"
 
 if __name__ == "__main__":
-    TARGET.write_text(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    TARGET.write_text(schema_text(), encoding="utf-8")
     print(TARGET)

@@ -30,12 +30,17 @@ def test_the_scripts_know_the_extras_that_are_named() -> None:
 
 @pytest.mark.parametrize("extra", extras.PACKAGES)
 def test_the_command_is_one_that_is_there(extra: str) -> None:
-    installed = extras.how_to_have(extra, is_checkout=False)
+    installed = extras.how_to_have(extra, is_checkout=False, has_pip=True)
     assert installed == f"to have it: {sys.executable} -m pip install {' '.join(extras.PACKAGES[extra])}"
-    said = extras.how_to_have(extra, is_checkout=True)
+    said = extras.how_to_have(extra, is_checkout=True, has_pip=True)
     if extra in extras.WITH:
         script = ROOT / "scripts" / "pipeline"
         assert said == f"to have it: {script} --with {extra} --version"
         assert os.access(script, os.X_OK)
     else:
         assert said == installed
+
+
+def test_an_environment_without_pip_is_told_of_uv() -> None:
+    said = extras.how_to_have("fast", is_checkout=False, has_pip=False)
+    assert said == f"to have it: uv pip install -p {sys.executable} pyvips pyvips-binary"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.console import tell
-from pipeline.cli.options import json_option
+from pipeline.cli.options import CONFIG, json_option
 from pipeline.errors import ExitStatus, printable
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 @click.argument("config", type=click.Path(path_type=Path), required=False)
 @json_option
 def command(config: Path | None, as_json: bool) -> int:
-    """Try out what runs rely on: codecs, children, limits, and for a CONFIG its folders, locks and notices.
+    """Try out what runs rely on: codecs, children, limits, and for a CONFIG its folders, locks and notices. Without
+    CONFIG that of pipeline.yaml, where there is one.
 
     A line for each thing, with what to do about it. Status 1 if anything would keep a run from working. Files named
     .pipeline-doctor-... are made in the target and removed again; nobody is notified.
@@ -31,6 +33,8 @@ def command(config: Path | None, as_json: bool) -> int:
     from pipeline.config.load import load
     from pipeline.doctor.finding import Level
 
+    if config is None and os.path.lexists(CONFIG):
+        config = Path(CONFIG)
     settings = load(config) if config else None
     worst = False
     for finding in _findings(settings):

@@ -11,7 +11,7 @@ import click
 
 from pipeline.amounts import count
 from pipeline.cli.console import complain, tell
-from pipeline.cli.options import config_argument, globs_argument, json_option
+from pipeline.cli.options import config_argument, globs_argument, json_option, parted
 
 if TYPE_CHECKING:
     from pipeline.run.failing import Listed
@@ -23,7 +23,7 @@ class _ListOrRetry(click.Group):
     """`failures CONFIG` lists; `failures retry CONFIG` is a command of its own."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and args[0] not in (_RETRY, "-h", "--help"):
+        if not args or args[0] not in (_RETRY, "-h", "--help"):
             args = ["list", *args]
         return super().parse_args(ctx, args)
 
@@ -32,7 +32,7 @@ class _ListOrRetry(click.Group):
         self.format_commands(ctx, formatter)
 
 
-@click.group("failures", cls=_ListOrRetry, subcommand_metavar="CONFIG | retry CONFIG [GLOB]...")
+@click.group("failures", cls=_ListOrRetry, subcommand_metavar="[CONFIG] | retry [CONFIG] [GLOB]...")
 def command() -> None:
     """List what has failed, or let the next run try it again.
 
@@ -59,13 +59,13 @@ def listing(config: Path, as_json: bool) -> None:
 
 
 @command.command(_RETRY)
-@config_argument
 @globs_argument
-def retry(config: Path, globs: tuple[str, ...]) -> None:
+def retry(words: tuple[str, ...]) -> None:
     """Let the next run of CONFIG try the failed pictures that match again; all of them, without a GLOB."""
     from pipeline.config.load import load
     from pipeline.run.failing import retry as forget
 
+    config, globs = parted(words)
     number = forget(load(config), globs)
     complain(f"{config.stem}: the next run tries {count(number, 'picture')} again")
 

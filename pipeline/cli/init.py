@@ -4,27 +4,98 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli.console import complain
+from pipeline.cli.options import CONFIG, config_argument
+from pipeline.cli.program import to_copy
 from pipeline.folder import FILE_MODE
+
+if TYPE_CHECKING:
+    from pipeline.sources.census import Census
+
+_SCHEMA = "pipeline.schema.json"
+_LOOKING = 5.0  # seconds
+_PURPOSES = ("web", "archive", "dataset", "thumbs")
 
 
 @click.command("init")
-@click.argument("config", type=click.Path(path_type=Path, dir_okay=False), default=Path("pipeline.yaml"))
-@click.option("--source", default="photos", show_default=True, help="Folder with the pictures.")
-@click.option("--target", default="thumbs", show_default=True, help="Folder for the renditions.")
-def command(config: Path, source: str, target: str) -> None:
-    """Write a commented starter CONFIG (default: pipeline.yaml); never over a file that is there."""
-    from pipeline.config.starter import starter
+@config_argument
+@click.option(
+    "--for",
+    "purpose",
+    type=click.Choice(_PURPOSES),
+    default="thumbs",
+    show_default=True,
+    help="What the renditions are for: pages in three widths and formats, an archive, training, thumbnails.",
+)
+@click.option("--source", default="photos", show_default=True, help="Folder with the pictures, relative to CONFIG.")
+@click.option("--target", help="Folder for the renditions.  [default: thumbs, public/img for web, archive, dataset]")
+def command(config: Path, purpose: str, source: str, target: str | None) -> None:
+    """Write a commented starter CONFIG (default: pipeline.yaml); never over a file that is there.
 
-    text = starter(source, target, config.stem)
+    Counts the pictures that it is for. Beside it pipeline.schema.json is written, by which editors complete and check
+    the keys.
+    """
+    from pipeline.config.schema import schema_text
+    from pipeline.config.starter import Purpose, starter
+
+    chosen = Purpose(purpose)
+    target = chosen.folder if target is None else target
+    if not _write(config, starter(source, target, config.stem, chosen)):
+        raise click.ClickException(f"{config} is there already; name another file")
+    also = f" and {_SCHEMA}" if _write(config.with_name(_SCHEMA), schema_text()) else ""
+    complain(_found(config.parent / source, config.parent / target))
+    given = () if str(config) == CONFIG else (str(config),)
+    complain(f"wrote {config}{also}; look it over, then: {to_copy('plan', *given)}")
+
+
+def _write(file: Path, text: str) -> bool:
+    """Write a new file. False where there is one."""
     try:
-        with open(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "w", encoding="utf-8") as file:
-            file.write(text)
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "w", encoding="utf-8") as opened:
+            opened.write(text)
     except FileExistsError:
-        raise click.ClickException(f"{config} is there already; name another file") from None
+        return False
     except OSError as error:
-        raise click.ClickException(f"cannot write {config}: {error.strerror}") from None
-    complain(f"wrote {config}; look it over, then: pipeline plan {config}")
+        raise click.ClickException(f"cannot write {file}: {error.strerror}") from None
+    return True
+
+
+def _found(source: Path, target: Path) -> str:
+    """What the source holds, in a sentence."""
+    from pipeline.config.settings import SourceSettings
+    from pipeline.errors import PipelineError, printable
+    from pipeline.sources.census import census
+    from pipeline.sources.local import LocalSource
+
+    absolute = Path(os.path.abspath(source))
+    if not absolute.is_dir():
+        return f"there is no folder {printable(str(source))} yet: put your pictures there, or name theirs with --source"
+    try:
+        found = census(LocalSource(SourceSettings(absolute)), [Path(os.path.abspath(target))], _LOOKING)
+    except PipelineError as error:
+        return printable(str(error))
+    return f"{printable(str(source))}: {_counted(found)}"
+
+
+def _counted(found: Census) -> str:
+    """`812 pictures, 3 formats (790 jpeg, 20 png, 2 heif), 41 not pictures`, and what the formats need."""
+    from pipeline.amounts import count
+    from pipeline.extras import how_to_have
+    from pipeline.sources.magic import not_decoded
+
+    least = "" if found.complete else "at least "
+    parts = [f"{least}{count(found.pictures, 'picture')}"]
+    if found.formats:
+        each = ", ".join(f"{number:,} {name}" for name, number in found.formats.items())
+        parts.append(f"{count(len(found.formats), 'format')} ({each})")
+    if found.others:
+        parts.append(f"{found.others:,} not {'a picture' if found.others == 1 else 'pictures'}")
+    text = ", ".join(parts)
+    if lacking := sorted(not_decoded() & found.formats.keys()):
+        remedy = f"; {how_to_have('heif')}" if "heif" in lacking else ""
+        text += f"\n{' and '.join(lacking)} cannot be read here and are passed over{remedy}"
+    return text

@@ -23,7 +23,20 @@ _GARBAGE = 10_000  # objects more, before cycles are looked for: rows come by th
 _LACKS = LACKS | {errno.ENOMEM, errno.EROFS, errno.EAGAIN}
 _NEVER_MEANT = frozenset({"--adopt", "--delete", "--force", "--prune"})  # they delete, overwrite or render all again
 _ONLY_LOOKING = frozenset({"--dry-run", "--dryrun", "--simulate", "-n"})
-_COMMANDS = ("init", "run", "plan", "status", "verify", "failures", "prune", "manifest", "schedule", "doctor", "tune")
+_COMMANDS = (
+    "init",
+    "run",
+    "plan",
+    "status",
+    "verify",
+    "failures",
+    "prune",
+    "manifest",
+    "schedule",
+    "doctor",
+    "tune",
+    "schema",
+)
 
 
 class _Commands(click.Group):

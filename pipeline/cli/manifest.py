@@ -14,7 +14,7 @@ import click
 
 from pipeline.amounts import count
 from pipeline.cli.console import OutputTrouble, tell
-from pipeline.cli.options import config_argument
+from pipeline.cli.options import config_argument, parted
 
 if TYPE_CHECKING:
     from pipeline.manifest.query import Answer
@@ -62,8 +62,7 @@ def export(config: Path, form: str, output: Path | None, measured: bool) -> None
 
 
 @command.command("query")
-@config_argument
-@click.argument("question", nargs=-1)
+@click.argument("words", nargs=-1, metavar="[CONFIG] [QUESTION]...")
 @click.option(
     "--view",
     type=click.Choice(["renditions", "pictures", "runs"]),
@@ -71,7 +70,7 @@ def export(config: Path, form: str, output: Path | None, measured: bool) -> None
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON lines.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV.")
-def query(config: Path, question: tuple[str, ...], view: str | None, as_json: bool, as_csv: bool) -> None:
+def query(words: tuple[str, ...], view: str | None, as_json: bool, as_csv: bool) -> None:
     """Ask the manifest: filters, or one SQL SELECT on the views renditions, pictures and runs. Without a question all
     rows of the view.
 
@@ -84,6 +83,7 @@ def query(config: Path, question: tuple[str, ...], view: str | None, as_json: bo
     from pipeline.manifest.query import ask, is_sql, select
     from pipeline.manifest.store import Manifest
 
+    config, question = parted(words)
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
     if view is not None and is_sql(question):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import os
 from pathlib import Path
 
 import click
 
 from pipeline.config.braces import alternatives
 from pipeline.config.spans import duration, shown, time_of_day
+
+CONFIG = "pipeline.yaml"
+"""The config of a command that names none."""
 
 
 class Duration(click.ParamType[float]):
@@ -45,6 +49,20 @@ def _globs(_context: click.Context, _parameter: click.Parameter, value: tuple[st
     return value
 
 
+def _after_config(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    _globs(context, parameter, parted(value)[1])
+    return value
+
+
+def parted(words: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
+    """The config and what follows it, where both may be left out: a first word that ends in .yaml or .yml or is the
+    name of a file is the config.
+    """
+    if words and (words[0].endswith((".yaml", ".yml")) or os.path.isfile(words[0])):
+        return Path(words[0]), words[1:]
+    return Path(CONFIG), words
+
+
 class Adopting(click.Command):
     """A command with `adopt_option`: click would take the argument after a lone `--adopt` for its value."""
 
@@ -60,7 +78,7 @@ adopt_option = click.option(
     help="Take over files in the way that equal what would be made, and a manifest that was lost or another config's; "
     "with =replace write over those that differ, if format and size are the same.",
 )
-config_argument = click.argument("config", type=click.Path(path_type=Path))
+config_argument = click.argument("config", type=click.Path(path_type=Path), default=CONFIG)
 only_option = click.option(
     "--only",
     multiple=True,
@@ -68,7 +86,7 @@ only_option = click.option(
     callback=_globs,
     help="Only sources that match, for example 'holiday/**'. May be repeated.",
 )
-globs_argument = click.argument("globs", nargs=-1, metavar="[GLOB]...", callback=_globs)
+globs_argument = click.argument("words", nargs=-1, metavar="[CONFIG] [GLOB]...", callback=_after_config)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON lines on standard output.")
 duration_option = click.option(
     "--max-runtime",

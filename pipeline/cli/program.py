@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -26,3 +28,15 @@ def program() -> tuple[str, ...]:
     if os.access(command, os.X_OK):
         return (str(command),)
     return (sys.executable, "-I", "-m", "pipeline")
+
+
+def to_copy(*words: str) -> str:
+    """A command for a person to copy into the shell that the program was started from, ready for that shell."""
+    first, *rest = program()
+    found = shutil.which("pipeline")
+    if not rest and found and os.path.realpath(found) == os.path.realpath(first):
+        first = "pipeline"
+    elif first.startswith(here := os.path.join(os.getcwd(), "")):
+        first = first.removeprefix(here)
+        first = first if os.sep in first else os.path.join(".", first)
+    return shlex.join([first, *rest, *words])

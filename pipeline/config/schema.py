@@ -6,6 +6,7 @@ that the program uses (`model.spec.Spec`, `model.spec.Limits`, `settings`).
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -221,3 +222,8 @@ def json_schema() -> Json:
         **Document.model_json_schema(schema_generator=_ForEditors),
         "title": "pipeline config",
     }
+
+
+def schema_text() -> str:
+    """The same as it stands in a file."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -1,14 +1,31 @@
-"""The config that `pipeline init` writes: complete, commented, and ready to run."""
+"""The configs that `pipeline init` writes: complete, commented, and ready to run."""
 
 from __future__ import annotations
 
+import enum
 import re
 
 from pipeline.config.places import looks_published
 from pipeline.config.yaml12 import scalar
 from pipeline.errors import UsageError, printable
 
+
+class Purpose(enum.StrEnum):
+    """What the renditions are for."""
+
+    THUMBS = "thumbs"
+    WEB = "web"
+    ARCHIVE = "archive"
+    DATASET = "dataset"
+
+    @property
+    def folder(self) -> str:
+        """A target that suits it."""
+        return "public/img" if self is Purpose.WEB else str(self)
+
+
 _TEXT = """\
+# yaml-language-server: $schema=./pipeline.schema.json
 # What every picture in a folder should become.
 #   pipeline plan THIS_FILE    shows what a run would do, and why
 #   pipeline run THIS_FILE     makes what is missing or stale
@@ -22,14 +39,42 @@ source: @SOURCE@
 #   follow_symlinks: false        # true: within the folder; or anywhere
 #   settle: 0                     # seconds; younger files are left for the next run
 
+@WHERE@
+@MANIFEST@renditions:
+@RENDITIONS@
+# workers:                        # auto: from the processors and the memory that this process may use
+#   threads: auto                 # pictures in flight at once
+#   processes: auto               # children that render; 0: none, and then no limits of time and memory
+#   queue: 64
+#   memory: auto                  # or "2 GiB", for all pictures in flight
+
+@LIMITS@"""
+_WHERE = """\
 target: @TARGET@
 # target:                         # the long form
 #   path: @TARGET@
 #   name: "{dir}/{stem}-{rendition}.{ext}"    # also {name} {source_ext} {width} {height}
 #   on_collision: fail            # or keep_extension: photo.jpg-thumb.jpg, where photo.jpg and photo.png meet
 #   durability: sync              # or none: faster, safe against kills but not against power cuts
+"""
 
-@MANIFEST@renditions:
+
+def _named(name: str, example: str, on_collision: str) -> str:
+    """The target with a template for names of its own."""
+    why = {
+        "fail": "or keep_extension, where photo.jpg and photo.png meet",
+        "keep_extension": "scans often lie as page.tif beside page.jpg",
+    }
+    return f"""\
+target:
+  path: @TARGET@
+  {f'name: "{name}"':<44}# {example}; also {{name}} {{source_ext}}
+  {f"on_collision: {on_collision}":<44}# {why[on_collision]}
+  # durability: sync                          # or none: faster, safe against kills but not against power cuts
+"""
+
+
+_THUMBS = """\
   thumb:                          # a name of your choice; add as many as you like
     width: 320                    # pixels of the box; leave both out to keep the size
     height: 320
@@ -38,13 +83,40 @@ target: @TARGET@
     # quality: 82                 # 1 to 100, for jpeg, webp and avif
     # enlarge: false              # pictures smaller than the box stay as they are
     # background: "#ffffff"       # under transparency where the format has none
-
-# workers:                        # auto: from the processors that this machine lends
-#   threads: auto                 # pictures in flight at once
-#   processes: auto               # children that render; 0: none, and then no limits of time and memory
-#   queue: 64
-#   memory: auto                  # or "2 GiB", for all pictures in flight
-
+"""
+_WEB = """\
+  page:                           # a family: a rendition of each width in each format, from one decode
+    widths: [320, 640, 1280]      # pictures are never enlarged: of a small one the larger files are as wide as it is
+    formats: [avif, webp, jpeg]   # best first; AVIF has the smallest files and takes by far the longest
+    # aspect: "16:9"              # with fit: cover, for pages that want one shape
+"""
+_ARCHIVE = """\
+  full:                           # no width, no height: the size stays
+    format: png                   # nothing is lost beyond what the original had lost
+  view:
+    width: 4096
+    height: 4096
+    fit: inside
+    format: jpeg
+    quality: 92
+    # metadata: strip             # copyright, artist and credit only; or rights, or keep
+"""
+_DATASET = """\
+  train-224:
+    width: 224
+    height: 224
+    fit: cover                    # exactly this size: the middle of every picture
+    enlarge: true                 # also of small ones
+    format: jpeg
+    quality: 95
+  train-256:
+    width: 256
+    height: 256
+    fit: cover
+    enlarge: true
+    format: png                   # exact pixels, three times the bytes
+"""
+_LIMITS = """\
 # limits:                         # of one picture; beyond them it fails, and it alone
 #   pixels: 100 Mpx
 #   frames: 1000
@@ -54,6 +126,13 @@ target: @TARGET@
 #   memory: 2560 MiB
 #   file_size: 256 MiB
 """
+_LARGE_LIMITS = """\
+limits:                           # of one picture; beyond them it fails, and it alone
+  pixels: 200 Mpx                 # scans are larger than photographs
+  memory: 5 GiB
+  # seconds: 300                  # of CPU
+  # file_size: 256 MiB
+"""
 _BESIDE = """\
 # The target looks like a folder that is published as it is: what was made is recorded beside this file, not in there.
 manifest: @NAME@
@@ -61,15 +140,39 @@ manifest: @NAME@
 """
 
 
-def starter(source: str, target: str, name: str = "pipeline") -> str:
+_BY_CLASS = "{rendition}/{dir}/{stem}.{ext}"
+_PARTS = {
+    Purpose.THUMBS: {"@WHERE@": _WHERE, "@RENDITIONS@": _THUMBS, "@LIMITS@": _LIMITS},
+    Purpose.WEB: {
+        "@WHERE@": _named("{dir}/{stem}-{width}.{ext}", "sunset-640.webp", "fail"),
+        "@RENDITIONS@": _WEB,
+        "@LIMITS@": _LIMITS,
+    },
+    Purpose.ARCHIVE: {
+        "@WHERE@": _named(_BY_CLASS, "a folder for each rendition", "keep_extension"),
+        "@RENDITIONS@": _ARCHIVE,
+        "@LIMITS@": _LARGE_LIMITS,
+    },
+    Purpose.DATASET: {
+        "@WHERE@": _named(_BY_CLASS, "a folder for each size, the class folders in it", "fail"),
+        "@RENDITIONS@": _DATASET,
+        "@LIMITS@": _LIMITS,
+    },
+}
+
+
+def starter(source: str, target: str, name: str = "pipeline", purpose: Purpose = Purpose.THUMBS) -> str:
     """A commented config for these two folders, given as they are to stand in the file (relative to it, or absolute).
     `name` is that of the file, without its ending.
 
     Raises `UsageError` for a folder whose name is not UTF-8: a config is, and cannot name it.
     """
     beside = _BESIDE.replace("@NAME@", _as_yaml(f"{name}.manifest.sqlite")) if looks_published(target) else ""
-    written = {"@SOURCE@": _as_yaml(source), "@TARGET@": _as_yaml(target), "@MANIFEST@": beside}
-    return re.sub("|".join(written), lambda found: written[found[0]], _TEXT)
+    text = _TEXT
+    for mark, value in {**_PARTS[purpose], "@MANIFEST@": beside}.items():
+        text = text.replace(mark, value)
+    written = {"@SOURCE@": _as_yaml(source), "@TARGET@": _as_yaml(target)}
+    return re.sub("|".join(written), lambda found: written[found[0]], text)
 
 
 def _as_yaml(path: str) -> str:

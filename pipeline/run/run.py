@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
 import sys
@@ -16,10 +17,12 @@ from pathlib import Path
 from pipeline.config.places import looks_published
 from pipeline.config.settings import Config
 from pipeline.errors import ExitStatus, TargetTrouble, printable
+from pipeline.extras import how_to_have
 from pipeline.folder import make_folders
 from pipeline.manifest import others
 from pipeline.manifest.runs import KEEP, RunStart
 from pipeline.manifest.store import Manifest
+from pipeline.model.shape import Resampler
 from pipeline.run import clock
 from pipeline.run.driver import Driver
 from pipeline.run.locking import held
@@ -80,7 +83,9 @@ def run(
 
 
 def _notes(config: Config, manifest: Manifest) -> list[str]:
-    """What is to be said of the manifest: how it was mended; once, that it may be published with its target."""
+    """What is to be said of the manifest: how it was mended; once, that it may be published with its target, and
+    that libvips is missing.
+    """
     notes = [manifest.warning] if manifest.warning else []
     target = config.target.path
     inside = os.path.realpath(config.manifest).startswith(os.path.realpath(target) + os.sep)
@@ -89,6 +94,9 @@ def _notes(config: Config, manifest: Manifest) -> list[str]:
             f"the manifest lies in {printable(str(target))}, which looks like a folder that is published: with "
             f"`manifest: {config.path.stem}.manifest.sqlite` in the config the next run moves it beside the config"
         )
+    slow = any(spec.resampler is Resampler.AUTO for spec in config.specs) and not importlib.util.find_spec("pyvips")
+    if slow and manifest.first_time("libvips is missing"):
+        notes.append(f"photographs take about twice as long without the extra fast; {how_to_have('fast')}")
     return notes
 
 

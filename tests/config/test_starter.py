@@ -7,9 +7,11 @@ import pytest
 
 from pipeline.config.load import load
 from pipeline.config.settings import Config, SourceSettings, TargetSettings, WorkerSettings
-from pipeline.config.starter import starter
+from pipeline.config.starter import Purpose, starter
 from pipeline.errors import UsageError
 from pipeline.model.spec import Limits, Spec
+
+EXAMPLES = Path(__file__).parent.parent.parent / "configs"
 
 
 def loaded(folder: Path, text: str) -> Config:
@@ -63,7 +65,7 @@ def test_what_is_commented_out_shows_the_defaults(tmp_path: Path) -> None:
     text = re.sub(r"(?ms)^source:.*?^# source:", "source:", starter("photos", "made"))
     text = re.sub(r"(?ms)^target:.*?^# target:", "target:", text)
     text = re.sub(r"(?m)^( *)# ( *[a-z_]+:)", r"\1\2", text)
-    assert text.count("\n#") == 3, "only the head is still a comment"
+    assert text.count("\n#") == 4, "only the head is still a comment"
     config = loaded(tmp_path, text)
     assert config.source == SourceSettings(tmp_path / "photos", include=("*.{jpg,png}",), exclude=("drafts/**",))
     assert config.target == TargetSettings(tmp_path / "made")
@@ -84,3 +86,25 @@ def test_the_manifest_of_a_target_that_looks_published_is_beside_the_config(
 ) -> None:
     config = loaded(tmp_path, starter("photos", target, "holiday"))
     assert config.manifest == tmp_path / manifest
+
+
+@pytest.mark.parametrize(
+    ("purpose", "example"),
+    [
+        (Purpose.WEB, "responsive"),
+        (Purpose.ARCHIVE, "archive"),
+        (Purpose.DATASET, "dataset"),
+    ],
+)
+def test_what_is_started_with_is_what_the_examples_show(tmp_path: Path, purpose: Purpose, example: str) -> None:
+    config = loaded(tmp_path, starter("photos", "made", purpose=purpose))
+    shown = load(EXAMPLES / f"{example}.yaml")
+    by_width = sorted(config.specs, key=lambda spec: spec.name)
+    assert by_width == sorted(shown.specs, key=lambda spec: spec.name)
+    assert (config.target.name, config.target.on_collision) == (shown.target.name, shown.target.on_collision)
+    assert config.limits == shown.limits
+    assert text_of_the_first_line(tmp_path) == text_of_the_first_line(EXAMPLES, f"{example}.yaml")
+
+
+def text_of_the_first_line(folder: Path, name: str = "it.yaml") -> str:
+    return (folder / name).read_text(encoding="utf-8").split("\n", 1)[0]
