@@ -31,12 +31,12 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
     """Show the last runs of CONFIG and what its manifest holds."""
     from pipeline.config.load import load
     from pipeline.manifest.lock import RunLock
-    from pipeline.manifest.place import is_there
+    from pipeline.manifest.others import at_hand
     from pipeline.manifest.runs import KEEP, last_rendering
     from pipeline.manifest.store import Manifest
 
     settings = load(config)
-    if not is_there(settings.manifest):
+    if at_hand(settings) is None:
         if as_json:
             tell(json.dumps({"runs": [], "holder": None, "totals": None}))
         else:

@@ -16,7 +16,7 @@ from pipeline import atomic
 from pipeline.config.settings import Config, manifest_in
 from pipeline.errors import ManifestTrouble, printable
 from pipeline.manifest import trust
-from pipeline.manifest.place import ensure_folder
+from pipeline.manifest.place import ensure_folder, is_there
 from pipeline.manifest.reader import Reader
 
 _MOST = 64 * 1024  # bytes of the list that are looked at
@@ -28,6 +28,20 @@ def of_target(config: Config) -> list[Path]:
     found = dict.fromkeys(os.path.realpath(one) for one in (manifest_in(str(target)), *_listed(target)))
     there = [Path(one) for one in found if one != mine and os.path.isfile(one)]
     return [one for one in there if trust.reason(one, shared=config.shared) is None]
+
+
+def at_hand(config: Config) -> Path | None:
+    """Where the config's records are: in its manifest or, until a run has moved them there, in the one that it had
+    before `manifest:` was changed. None before the first run. Raises `ManifestTrouble`.
+    """
+    if is_there(config.manifest):
+        return config.manifest
+    owner = os.path.realpath(config.path)
+    for former in of_target(config):
+        with contextlib.suppress(ManifestTrouble), Reader(former) as reader:
+            if reader.owner() == owner:
+                return former
+    return None
 
 
 def enter(target: Path, manifest: Path) -> None:
@@ -50,7 +64,10 @@ def claimed(config: Config, targets: Collection[str]) -> dict[str, str]:
     A manifest that cannot be read, or that others could have written, claims nothing.
     """
     found: dict[str, str] = {}
+    mine = at_hand(config)
     for manifest in of_target(config):
+        if manifest == mine:
+            continue
         with contextlib.suppress(ManifestTrouble), Reader(manifest) as reader:
             found |= dict.fromkeys(reader.claimed(sorted(targets)), reader.owner())
     return found

@@ -92,12 +92,13 @@ class Manifest:
 
     @staticmethod
     def reader(config: Config) -> Reader:
-        """The manifest of `config`, for commands that look while a run may be writing.
+        """The manifest of `config`, for commands that look while a run may be writing; before the next run moves its
+        records to another place, the one that holds them.
 
         Raises `UsageError` where it belongs to another config, `ManifestTrouble` where others could have written it.
         """
         trust.check(config.manifest, shared=config.shared)
-        return Reader(config.manifest, owner=os.path.realpath(config.path))
+        return Reader(others.at_hand(config) or config.manifest, owner=os.path.realpath(config.path))
 
     @staticmethod
     def reader_at(path: Path, *, shared: bool = False) -> Reader:

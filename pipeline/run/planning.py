@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pipeline.config.settings import Config
 from pipeline.manifest.failures import KnownFailure
-from pipeline.manifest.place import is_there
+from pipeline.manifest.others import at_hand
 from pipeline.manifest.reader import Row
 from pipeline.manifest.store import Manifest
 from pipeline.model.record import KnownSource
@@ -54,10 +54,9 @@ def planned(config: Config, options: PlanOptions) -> Iterator[Planner]:
     with ExitStack() as stack:
         memory: Memory = _Nothing()
         mending = True
-        if is_there(config.manifest):
+        if path := at_hand(config):
             # To adopt is to take over the manifest of another config, too.
-            shared = config.shared
-            reader = Manifest.reader_at(config.manifest, shared=shared) if options.adopt else Manifest.reader(config)
+            reader = Manifest.reader_at(path, shared=config.shared) if options.adopt else Manifest.reader(config)
             memory = stack.enter_context(reader)
             mending = reader.restored
         if mending:  # as the run does then

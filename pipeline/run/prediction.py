@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pipeline.config.settings import Config
-from pipeline.manifest.place import is_there
+from pipeline.manifest.others import at_hand
 from pipeline.manifest.runs import Experience, RunSummary, Spent
 from pipeline.manifest.store import Manifest
 from pipeline.model.job import Job
@@ -32,9 +32,10 @@ class Prediction:
 
 def predicted(config: Config, forecast: Forecast) -> Prediction | None:
     """What the jobs in `forecast` will take; None without an earlier run to judge by. Raises `ManifestTrouble`."""
-    if not is_there(config.manifest):
+    path = at_hand(config)
+    if path is None:
         return None
-    with Manifest.reader_at(config.manifest, shared=config.shared) as reader:
+    with Manifest.reader_at(path, shared=config.shared) as reader:
         chosen = workers(config, RunOptions())
         return forecast.prediction(reader.experience(), reader.runs(_LOOKED_AT), chosen.processes or chosen.threads)
 

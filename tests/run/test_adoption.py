@@ -208,6 +208,19 @@ def test_the_records_move_with_the_manifest_and_back(world: World) -> None:
     assert world.run().warnings == ()
 
 
+def test_before_a_run_moves_the_records_every_command_reads_them_where_they_are(world: World) -> None:
+    world.fill(3)
+    world.run()
+    world.configure(world.text + "manifest: elsewhere.sqlite\n")
+    config = str(world.config_path)
+    assert world.command("plan", config).stdout == ""
+    assert "3 unchanged" in world.command("plan", config).stderr
+    assert "3 renditions made" in world.command("status", config).stdout
+    assert world.command("verify", config).returncode == ExitStatus.OK
+    assert len(world.command("manifest", "export", config).stdout.splitlines()) == 3
+    assert not (world.root / "elsewhere.sqlite").exists()
+
+
 def test_a_manifest_in_a_web_root_is_told_once_with_the_way_out(world: World) -> None:
     world.fill(1)
     world.configure(world.text.replace("target: out", "target: public/out"))
