@@ -28,6 +28,9 @@ class ExitStatus(enum.IntEnum):
     TERMINATED = 143
 
 
+SIGNALS = frozenset({ExitStatus.HANGUP, ExitStatus.INTERRUPTED, ExitStatus.TERMINATED})  # how a stopped run ends
+
+
 class ErrorKind(enum.StrEnum):
     """Why a picture failed. The list is closed: a manifest holds these words for years."""
 

@@ -28,6 +28,7 @@ _COMMANDS = (
     "run",
     "plan",
     "status",
+    "report",
     "verify",
     "failures",
     "prune",

@@ -22,7 +22,7 @@ from pipeline.cli.options import (
     only_option,
     until_option,
 )
-from pipeline.errors import ExitStatus, Locked
+from pipeline.errors import SIGNALS, ExitStatus, Locked
 
 if TYPE_CHECKING:
     from pipeline.cli.telling import Telling
@@ -119,6 +119,8 @@ def command(
             if if_locked == "skip":
                 return ExitStatus.OK
             raise
+        if settings.report and summary.status not in SIGNALS:  # a run that is told to stop has to be gone soon
+            _write_report(settings)
         return summary.status
 
 
@@ -137,6 +139,17 @@ def _leave(telling: Telling, status: ExitStatus, seconds: float) -> None:
     last.start()
     last.join(seconds)
     os._exit(status)
+
+
+def _write_report(settings: Config) -> None:
+    """The page that the config asks for. What it cannot write is said, and changes nothing else."""
+    from pipeline.errors import PipelineError
+    from pipeline.report.page import AFTER_RUN, place, write
+
+    try:
+        write(settings, place(settings), AFTER_RUN)
+    except PipelineError as error:
+        complain(f"pipeline: report: {error}")
 
 
 def _report(name: str, summary: Summary, *, verbose: bool, quiet: bool) -> None:

@@ -117,7 +117,7 @@ def _memory(config: Config) -> str:
 
 def _written(config: Config) -> list[Path]:
     """The folders in which a run writes, none inside another."""
-    files = (config.manifest, config.notify.metrics, config.notify.status_file)
+    files = (config.manifest, config.notify.metrics, config.notify.status_file, config.report)
     folders = {config.target.path, *(file.parent for file in files if file)}
     return sorted(one for one in folders if not any(other in one.parents for other in folders))
 

@@ -11,7 +11,7 @@ import click
 from pipeline.cli.console import complain
 from pipeline.cli.summary import failure_lines, sentence
 from pipeline.config.settings import Config
-from pipeline.errors import ExitStatus, Locked, PipelineError, printable
+from pipeline.errors import SIGNALS, ExitStatus, Locked, PipelineError, printable
 from pipeline.manifest.runs import KEEP
 from pipeline.manifest.store import Manifest
 from pipeline.notify.notices import Notices
@@ -19,7 +19,6 @@ from pipeline.notify.outcome import SUCCESSES, Outcome
 from pipeline.run.options import Begun
 from pipeline.run.tally import Summary
 
-_SIGNALS = frozenset({ExitStatus.HANGUP, ExitStatus.INTERRUPTED, ExitStatus.TERMINATED})
 _HURRY = 2.0  # seconds for all notices of a run that was told to stop: it has to be gone within ten
 
 
@@ -74,7 +73,7 @@ class Telling:
         return self._summary or (self._begun.so_far() if self._begun else Summary())
 
     def _tell(self, summary: Summary, status: ExitStatus, text: str) -> None:
-        hurry = _HURRY if status in _SIGNALS else None
+        hurry = _HURRY if status in SIGNALS else None
         for warning in self._notices.ended(self._outcome(summary, status, text), hurry):
             complain(f"pipeline: {warning}")
 

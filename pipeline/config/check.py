@@ -20,7 +20,7 @@ from pipeline.config.families import Member, expanded, in_the_file
 from pipeline.config.messages import complaint
 from pipeline.config.node import KeyPath, Node, Problem, key_path
 from pipeline.config.notify import Notify
-from pipeline.config.places import folder_problems, manifest_problems, notify_problems
+from pipeline.config.places import folder_problems, manifest_problems, written_problems
 from pipeline.config.rendition import Rendition
 from pipeline.config.running import Failures
 from pipeline.config.schema import Document, Source, Target
@@ -72,7 +72,7 @@ def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
     if document is None or problems:
         return None, [in_the_file(problem, members) for problem in problems]
     config = _config(document, tuple(parts.specs.values()), file, folder)
-    problems = manifest_problems(root, config) + notify_problems(root, config)
+    problems = manifest_problems(root, config) + written_problems(root, config)
     return (None, problems) if problems else (config, [])
 
 
@@ -168,6 +168,7 @@ def _config(document: Document, specs: tuple[Spec, ...], file: Path, folder: str
         failures=_failures(document.failures),
         max_runtime=document.max_runtime,
         until=time_of_day(document.until) if document.until else None,
+        report=_absolute(folder, document.report) if document.report else None,
     )
 
 

@@ -63,9 +63,13 @@ def _in_a_target(real: str, config: Config) -> str:
     return ""
 
 
-def notify_problems(root: Node, config: Config) -> list[Problem]:
+def written_problems(root: Node, config: Config) -> list[Problem]:
     """Files to be written at the end of a run in a place where they would do harm."""
-    files = {"metrics": config.notify.metrics, "status_file": config.notify.status_file}
+    files = {
+        ("notify", "metrics"): config.notify.metrics,
+        ("notify", "status_file"): config.notify.status_file,
+        ("report",): config.report,
+    }
     target = os.path.realpath(config.target.path)
     places = (config.path, config.manifest, config.lock or config.manifest, config.source.path)
     taken = {os.path.realpath(path) for path in places}
@@ -74,12 +78,12 @@ def notify_problems(root: Node, config: Config) -> list[Problem]:
         if path is None:
             continue
         real = os.path.realpath(path)
-        node, _ = root.deepest(("notify", key))
+        node, _ = root.deepest(key)
         if real in taken:
-            problems.append(Problem(node.position, f"notify.{key}", "must be a file of its own"))
+            problems.append(Problem(node.position, key_path(key), "must be a file of its own"))
         elif os.path.commonpath([real, target]) == target:
             text = "must not be in the target folder, which holds what is made of pictures only"
-            problems.append(Problem(node.position, f"notify.{key}", text))
+            problems.append(Problem(node.position, key_path(key), text))
         taken.add(real)
     return problems
 

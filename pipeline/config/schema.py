@@ -177,6 +177,9 @@ class Document(Section):
         "Whether the manifest may belong to another user or be writable by others: a group that runs this together.",
     )
     notify: Notify = Field(default_factory=Notify)
+    report: Annotated[str, LocalPath()] | None = Field(
+        default=None, description="An HTML page about the pictures and the runs, written after each run."
+    )
     failures: Failures = Field(default_factory=Failures)
     max_runtime: MaxRuntime = Field(
         default=None,

@@ -125,6 +125,7 @@ class Config:
     failures: FailureSettings = FailureSettings()
     max_runtime: float | None = None  # seconds from the start of a run
     until: datetime.time | None = None  # of the local clock, when it shows that next
+    report: Path | None = None  # a page that is written after each run
 
     @property
     def families(self) -> dict[str, tuple[Spec, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Generator
 
 from pipeline.model.rendering import Inspection
 from pipeline.render import memory
@@ -12,7 +13,7 @@ from pipeline.render.pages import count, name_of
 from pipeline.render.private import found_in
 from pipeline.render.source import Source, opening
 from pipeline.render.verdict import verdict
-from pipeline.workers.exchange import whole
+from pipeline.workers.exchange import Held, Reply, whole
 
 
 def inspect(content: int | bytes, *, decode: bool = False) -> Inspection:
@@ -33,6 +34,17 @@ def inspect(content: int | bytes, *, decode: bool = False) -> Inspection:
         return _inspect(descriptor, decode)
     finally:
         os.close(descriptor)
+
+
+def private_things(held: Held, request: object) -> Generator[Reply, None, None]:
+    """Which `Private` things the picture that is `held` says of itself, as a tuple; nothing is decoded. A
+    `pipeline.workers.exchange.Function` that needs no more memory than the file, and nothing of `request`.
+    """
+    del request
+    yield Reply(None)
+    with opening(held) as source:
+        found = found_in(blocks(source))
+    yield Reply(found)
 
 
 def _inspect(descriptor: int, decode: bool) -> Inspection:

@@ -31,7 +31,7 @@ def failures(config: Config) -> list[Listed]:
     `PipelineError`.
     """
     with Manifest.reader(config) as reader:
-        return _listed(config, reader)
+        return listed(config, reader)
 
 
 def retry(config: Config, globs: Sequence[str]) -> int:
@@ -51,7 +51,8 @@ def retry(config: Config, globs: Sequence[str]) -> int:
     return len(matching)
 
 
-def _listed(config: Config, reader: Reader) -> list[Listed]:
+def listed(config: Config, reader: Reader) -> list[Listed]:
+    """As `failures`, from a manifest that is open already."""
     everything = reader.failures.everything()
     names = {spec.name for spec in config.specs}
     whole = {one.source for one in everything if not one.rendition}

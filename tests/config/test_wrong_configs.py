@@ -24,7 +24,7 @@ NAME = "must be a name of letters, digits, dot, _ and - that starts with a lette
 EMPTY = "has no value; remove the key to have its default"
 TOP = (
     "known here: source, target, renditions, resampler, order, placeholder, workers, limits, manifest, lock, shared, "
-    "notify, failures, max_runtime, until"
+    "notify, report, failures, max_runtime, until"
 )
 
 
@@ -556,6 +556,14 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         [
             ":5:23: notify.status_file: must not be in the target folder, which holds what is made of pictures only",
         ],
+    ),
+    "a report among the targets": (
+        GOOD + "report: made/index.html\n",
+        [":5:9: report: must not be in the target folder, which holds what is made of pictures only"],
+    ),
+    "a report over the manifest": (
+        GOOD + "manifest: m.sqlite\nreport: m.sqlite\n",
+        [":6:9: report: must be a file of its own"],
     ),
     "a status file over the config": (
         GOOD + "notify: {status_file: it.yaml}\n",

@@ -1,0 +1,37 @@
+"""`pipeline report`: the pictures and the runs of a config as a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.amounts import size
+from pipeline.cli.console import complain
+from pipeline.cli.options import config_argument
+from pipeline.errors import UsageError, printable
+
+
+@click.command("report")
+@config_argument
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Where to; default: what the config says as `report`, else CONFIG-report.html beside it.",
+)
+def command(config: Path, output: Path | None) -> None:
+    """Write one HTML page about the pictures and runs of CONFIG: failures, figures, and a gallery of all renditions.
+
+    The page holds no picture: it shows sources and targets where they are, and asks for nothing else. Every target is
+    read again for what it says of privacy.
+    """
+    from pipeline.config.load import load
+    from pipeline.manifest.place import is_there
+    from pipeline.report.page import place, write
+
+    settings = load(config)
+    if not is_there(settings.manifest):
+        raise UsageError(f"{config} has not run yet: there is no manifest at {settings.manifest}")
+    path = place(settings, output)
+    written = write(settings, path)
+    complain(f"wrote {printable(str(path))} ({size(written)}); open it in a browser")

@@ -1,0 +1,52 @@
+"""Every rendition with its source, as a page shows it: what came of it, sizes, placeholder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pipeline.manifest.database import translated
+from pipeline.manifest.reader import Reader
+from pipeline.manifest.values import to_name
+
+_QUERY = """
+SELECT s.path, s.status, s.error, s.detail, s.size, s.format, COALESCE(s.upright_width, s.width),
+    COALESCE(s.upright_height, s.height), s.color, s.thumbhash, s.alt,
+    r.name, r.target, r.status, r.error, r.detail, r.size, r.format, r.width, r.height
+FROM source s LEFT JOIN rendition r ON r.source = s.id ORDER BY s.path, r.name
+"""
+
+
+class Shown(NamedTuple):
+    """One rendition, or a source that has none (`rendition` is None). Sizes in bytes and pixels; a NamedTuple because
+    there are a million of them.
+    """
+
+    source: str
+    source_status: str
+    source_error: str | None
+    source_detail: str | None
+    source_bytes: int
+    source_format: str | None
+    source_width: int | None  # upright, where that is known
+    source_height: int | None
+    color: str | None
+    thumbhash: bytes | None
+    alt: str | None
+    rendition: str | None
+    target: str | None
+    status: str | None
+    error: str | None
+    detail: str | None
+    bytes: int | None
+    format: str | None
+    width: int | None
+    height: int | None
+
+
+def renditions(reader: Reader) -> Iterator[Shown]:
+    """All of them, by the source's bytes and the rendition's name; from one state of the manifest."""
+    with translated(reader.path):
+        for row in reader.connection.execute(_QUERY):
+            target = None if row[12] is None else to_name(row[12])
+            yield Shown._make((to_name(row[0]), *row[1:12], target, *row[13:]))

@@ -1,0 +1,256 @@
+"use strict";
+
+// The gallery: rows of equal height, of which only those in view are in the document.
+const page = JSON.parse(document.getElementById("renditions").textContent);
+const byId = (id) => document.getElementById(id);
+const gallery = { chosen: [], at: 0, focus: () => {} };
+
+const GAP = 6; // pixels between tiles
+const BEYOND = 600; // pixels above and below the window in which rows are kept
+
+// One rendition and its source, by names instead of columns.
+function rendition(number) {
+  const [source, name, status, format, width, height, bytes, target, error = "", rawTarget = ""] = page.renditions[number];
+  const [folder, file, sourceFormat, sourceWidth, sourceHeight, sourceBytes, color, hash, alt, rawSource] = page.sources[source];
+  const path = (page.folders[folder] ? page.folders[folder] + "/" : "") + file;
+  return {
+    path, folder, status, width, height, bytes, error, color, hash, alt, sourceWidth, sourceHeight, sourceBytes,
+    name: page.names[name] || "",
+    format: page.formats[format],
+    sourceFormat: page.formats[sourceFormat],
+    targetUrl: target && width ? page.target + (rawTarget || escaped(target)) : "",
+    sourceUrl: page.source + (rawSource || escaped(path)),
+    targetShows: page.shown[format] === 1,
+    sourceShows: page.shown[sourceFormat] === 1,
+    aspect: width && height ? width / height : sourceWidth && sourceHeight ? sourceWidth / sourceHeight : 1,
+  };
+}
+
+const escaped = (path) => path.split("/").map(encodeURIComponent).join("/");
+
+// ---- filters
+
+function fill(select, all, words) {
+  select.add(new Option(all, ""));
+  for (const [value, word] of words) select.add(new Option(word, value));
+  select.closest("label").hidden = words.length < 2;
+}
+
+function offerFilters() {
+  const folders = new Set();
+  for (const folder of page.folders)
+    for (let part = folder; part; part = part.slice(0, Math.max(0, part.lastIndexOf("/")))) folders.add(part);
+  fill(byId("by-folder"), "all folders", [...folders].sort().slice(0, 2000).map((name) => [name, name]));
+  fill(byId("by-rendition"), "all renditions", page.names.map((name, number) => [String(number), name]));
+  fill(byId("by-status"), "any status", page.statuses.map((name, number) => [String(number), name]));
+}
+
+function choose() {
+  const words = byId("by-name").value.trim().toLowerCase();
+  const folder = byId("by-folder").value;
+  const name = byId("by-rendition").value;
+  const status = byId("by-status").value;
+  const inFolder = page.folders.map((one) => !folder || one === folder || one.startsWith(folder + "/"));
+  const ofSource = page.sources.map(
+    (one) => inFolder[one[0]] && (!words || `${page.folders[one[0]]}/${one[1]}`.toLowerCase().includes(words)),
+  );
+  gallery.chosen = [];
+  page.renditions.forEach((one, number) => {
+    if (ofSource[one[0]] && (!name || one[1] === Number(name)) && (!status || one[2] === Number(status)))
+      gallery.chosen.push(number);
+  });
+  gallery.at = 0;
+  byId("none").hidden = gallery.chosen.length > 0 || page.renditions.length === 0;
+  const all = page.renditions.length;
+  const some = gallery.chosen.length;
+  byId("found").value = some === all ? all.toLocaleString("en") : `${some.toLocaleString("en")} of ${all.toLocaleString("en")}`;
+  arrange();
+}
+
+// ---- rows
+
+const grid = byId("rows");
+let rows = []; // of {first, end, top, height}, in order
+const present = new Map(); // elements by the number of their row
+let width = 0;
+
+function arrange() {
+  width = grid.clientWidth;
+  const wanted = width < 600 ? 118 : 176;
+  rows = [];
+  let top = 0;
+  for (let first = 0; first < gallery.chosen.length; ) {
+    let end = first;
+    let aspects = 0;
+    while (end < gallery.chosen.length && (end === first || aspects * wanted + (end - first) * GAP < width))
+      aspects += shape(gallery.chosen[end++]);
+    const space = width - (end - first - 1) * GAP;
+    const height = Math.min(space / aspects, wanted * 1.35);
+    rows.push({ first, end, top, height });
+    top += height + GAP;
+    first = end;
+  }
+  grid.style.height = `${Math.max(0, top - GAP)}px`;
+  for (const row of present.values()) row.remove();
+  present.clear();
+  draw();
+}
+
+function shape(number) {
+  const [source, , , , wide, high] = page.renditions[number];
+  const [, , , sourceWide, sourceHigh] = page.sources[source];
+  const aspect = wide && high ? wide / high : sourceWide && sourceHigh ? sourceWide / sourceHigh : 1;
+  return Math.min(3.2, Math.max(0.45, aspect));
+}
+
+function rowAt(y) {
+  let low = 0;
+  let high = rows.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (rows[middle].top <= y) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+function draw() {
+  const above = -grid.getBoundingClientRect().top;
+  const first = rowAt(above - BEYOND);
+  const last = rows.length ? rowAt(above + window.innerHeight + BEYOND) : -1;
+  for (const [number, row] of present)
+    if (number < first || number > last) {
+      row.remove();
+      present.delete(number);
+    }
+  for (let number = first; number <= last; number++) if (!present.has(number)) present.set(number, drawRow(number));
+}
+
+function drawRow(number) {
+  const { first, end, top, height } = rows[number];
+  const row = document.createElement("div");
+  row.className = "row";
+  row.style.transform = `translateY(${top}px)`;
+  row.style.height = `${height}px`;
+  for (let at = first; at < end; at++) row.append(tile(at, height));
+  grid.append(row);
+  return row;
+}
+
+function tile(at, height) {
+  const one = rendition(gallery.chosen[at]);
+  const link = document.createElement("a");
+  link.className = "tile";
+  link.setAttribute("role", "listitem");
+  link.href = one.targetUrl || one.sourceUrl;
+  link.dataset.at = at;
+  link.tabIndex = at === gallery.at ? 0 : -1;
+  link.title = `${one.path}${one.name ? ` · ${one.name}` : ""}${one.error ? `\n${one.error}` : ""}`;
+  link.setAttribute("aria-label", link.title);
+  link.style.width = `${height * shape(gallery.chosen[at])}px`;
+  if (one.color) link.style.backgroundColor = one.color;
+  if (one.hash && one.targetUrl) {
+    const canvas = document.createElement("canvas");
+    drawThumbHash(canvas, one.hash);
+    link.append(canvas);
+  }
+  if (one.targetUrl && one.targetShows) {
+    const image = new Image();
+    image.alt = one.alt;
+    image.decoding = "async";
+    image.addEventListener("load", () => link.classList.add("loaded"));
+    image.addEventListener("error", () => image.replaceWith(label("gone")));
+    image.src = one.targetUrl;
+    link.append(image);
+  } else link.append(label(one.targetUrl ? one.format : one.error.split(":")[0] || page.statuses[one.status]));
+  if (!one.targetUrl) link.classList.add("failed");
+  return link;
+}
+
+function label(text) {
+  const element = document.createElement("span");
+  element.className = "label";
+  element.textContent = text;
+  return element;
+}
+
+// ---- keys: one tile can be reached by Tab, the others by arrows
+
+gallery.focus = (at) => {
+  if (!gallery.chosen.length) return;
+  gallery.at = Math.min(gallery.chosen.length - 1, Math.max(0, at));
+  const number = rows.findLastIndex((row) => row.first <= gallery.at);
+  const box = grid.getBoundingClientRect();
+  const top = box.top + rows[number].top;
+  const head = byId("by-name").form.offsetHeight + GAP;
+  if (top < head) window.scrollBy(0, top - head);
+  else if (top + rows[number].height > window.innerHeight) window.scrollBy(0, top + rows[number].height - window.innerHeight + GAP);
+  draw();
+  for (const link of grid.querySelectorAll(".tile")) {
+    link.tabIndex = Number(link.dataset.at) === gallery.at ? 0 : -1;
+    if (link.tabIndex === 0) link.focus({ preventScroll: true });
+  }
+};
+
+function nextRow(at, step) {
+  const number = rows.findLastIndex((row) => row.first <= at);
+  const other = rows[number + step];
+  if (!other) return at;
+  const middle = (index) => {
+    const row = rows[rows.findLastIndex((one) => one.first <= index)];
+    let x = 0;
+    for (let one = row.first; one < index; one++) x += shape(gallery.chosen[one]) * row.height + GAP;
+    return x + (shape(gallery.chosen[index]) * row.height) / 2;
+  };
+  const from = middle(at);
+  let best = other.first;
+  for (let one = other.first; one < other.end; one++)
+    if (Math.abs(middle(one) - from) < Math.abs(middle(best) - from)) best = one;
+  return best;
+}
+
+grid.addEventListener("keydown", (event) => {
+  const link = event.target.closest(".tile");
+  if (!link || event.altKey || event.ctrlKey || event.metaKey) return;
+  const at = Number(link.dataset.at);
+  const next = {
+    ArrowLeft: () => at - 1,
+    ArrowRight: () => at + 1,
+    ArrowUp: () => nextRow(at, -1),
+    ArrowDown: () => nextRow(at, 1),
+    Home: () => 0,
+    End: () => gallery.chosen.length - 1,
+  }[event.key];
+  if (!next) return;
+  event.preventDefault();
+  gallery.focus(next());
+});
+
+grid.addEventListener("click", (event) => {
+  const link = event.target.closest(".tile");
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  openViewer(Number(link.dataset.at));
+});
+
+let waiting = false;
+const soon = (what) => () => {
+  if (waiting) return;
+  waiting = true;
+  requestAnimationFrame(() => {
+    waiting = false;
+    what();
+  });
+};
+addEventListener("scroll", soon(draw), { passive: true });
+new ResizeObserver(soon(() => (grid.clientWidth === width ? draw() : arrange()))).observe(document.body);
+for (const id of ["by-name", "by-folder", "by-rendition", "by-status"]) byId(id).addEventListener("input", choose);
+byId("by-name").form.addEventListener("submit", (event) => event.preventDefault());
+byId("all").addEventListener("click", () => {
+  byId("by-name").form.reset();
+  choose();
+  byId("by-name").focus();
+});
+
+offerFilters();
+choose();

@@ -1,0 +1,111 @@
+"use strict";
+
+// The viewer: one rendition as large as it fits, its source over it as far as the slider says.
+const viewer = byId("viewer");
+const part = (name) => viewer.querySelector(name);
+const slider = part("input");
+const LARGEST = 2; // times its own size, that a small rendition is shown at
+let shown = 0;
+
+const bytes = (count) => {
+  for (const unit of ["B", "kB", "MB", "GB"]) {
+    if (count < 999.5) return unit === "B" ? `${count} B` : `${count.toFixed(1)} ${unit}`;
+    count /= 1000;
+  }
+  return `${count.toFixed(1)} TB`;
+};
+
+function openViewer(at) {
+  if (!viewer.open) viewer.showModal();
+  show(at);
+}
+
+function show(at) {
+  if (at < 0 || at >= gallery.chosen.length) return;
+  shown = at;
+  const one = rendition(gallery.chosen[at]);
+  const both = Boolean(one.targetUrl) && one.targetShows && one.sourceShows;
+  put(part("img.target"), one.targetUrl && one.targetShows ? one.targetUrl : "", one.alt || one.path);
+  put(part("img.source"), one.sourceShows ? one.sourceUrl : "", "");
+  part(".lacking").textContent = one.targetUrl
+    ? one.targetShows ? "" : `No browser shows ${one.format}; the link below opens the file.`
+    : one.error || page.statuses[one.status];
+  viewer.classList.toggle("single", !both);
+  viewer.classList.toggle("without-target", !(one.targetUrl && one.targetShows));
+  slide(both ? 50 : one.targetUrl ? 0 : 100);
+  part(".title").textContent = one.path;
+  part(".about").textContent = [
+    one.name,
+    one.width ? `${one.format} ${one.width} × ${one.height}, ${bytes(one.bytes)}` : page.statuses[one.status],
+    one.sourceWidth ? `from ${one.sourceFormat} ${one.sourceWidth} × ${one.sourceHeight}, ${bytes(one.sourceBytes)}` : "",
+    `${(at + 1).toLocaleString("en")} of ${gallery.chosen.length.toLocaleString("en")}`,
+  ].filter(Boolean).join(" · ");
+  link(part(".open-target"), one.targetUrl);
+  link(part(".open-source"), one.sourceUrl);
+  part(".previous").disabled = at === 0;
+  part(".next").disabled = at === gallery.chosen.length - 1;
+  fit();
+}
+
+function put(image, url, alt) {
+  image.alt = alt;
+  image.hidden = !url;
+  if (url) image.src = url;
+  else image.removeAttribute("src");
+}
+
+function link(anchor, url) {
+  anchor.hidden = !url;
+  if (url) anchor.href = url;
+  else anchor.removeAttribute("href");
+}
+
+function fit() {
+  const one = rendition(gallery.chosen[shown]);
+  const stage = part(".stage");
+  const width = one.width || one.sourceWidth || 400;
+  const height = one.height || one.sourceHeight || 300;
+  const scale = Math.min(LARGEST, stage.clientWidth / width, stage.clientHeight / height);
+  part(".frame").style.width = `${Math.round(width * scale)}px`;
+  part(".frame").style.height = `${Math.round(height * scale)}px`;
+}
+
+function slide(share) {
+  const kept = Math.min(100, Math.max(0, share));
+  slider.value = kept;
+  part("img.source").style.clipPath = `inset(0 ${100 - kept}% 0 0)`;
+  part(".divider").style.left = `${kept}%`;
+}
+
+viewer.addEventListener("keydown", (event) => {
+  if (event.altKey || event.ctrlKey || event.metaKey) return;
+  const act = {
+    ArrowLeft: () => show(shown - 1),
+    ArrowRight: () => show(shown + 1),
+    Home: () => show(0),
+    End: () => show(gallery.chosen.length - 1),
+    ArrowUp: () => slide(Number(slider.value) + 5),
+    ArrowDown: () => slide(Number(slider.value) - 5),
+  }[event.key];
+  if (!act) return;
+  event.preventDefault();
+  if (!event.key.endsWith("Up") && !event.key.endsWith("Down")) act();
+  else if (!viewer.classList.contains("single")) act();
+});
+
+slider.addEventListener("input", () => slide(Number(slider.value)));
+part(".frame").addEventListener("pointermove", (event) => {
+  if (event.buttons !== 1 || viewer.classList.contains("single")) return;
+  const box = part(".frame").getBoundingClientRect();
+  slide((100 * (event.clientX - box.left)) / box.width);
+});
+part(".previous").addEventListener("click", () => show(shown - 1));
+part(".next").addEventListener("click", () => show(shown + 1));
+part(".close").addEventListener("click", () => viewer.close());
+part(".stage").addEventListener("click", (event) => event.target === part(".stage") && viewer.close());
+viewer.addEventListener("close", () => {
+  put(part("img.target"), "", "");
+  put(part("img.source"), "", "");
+  gallery.focus(shown);
+});
+addEventListener("resize", () => viewer.open && fit());

@@ -1,0 +1,145 @@
+"""What the manifest says, counted for a page: one pass over its renditions, and its runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from pipeline.manifest.runs import RunSummary, Stages
+from pipeline.manifest.shown import Shown
+from pipeline.model.record import Status
+from pipeline.report.gallery import Gallery
+
+MADE = frozenset({Status.DONE.value, Status.KEPT.value})
+_CLASSES = 15  # folders that have a row of their own; the others are counted together
+_MEGAPIXELS = ((0.25, "under ¼ Mpx"), (1, "¼ to 1"), (4, "1 to 4"), (12, "4 to 12"), (24, "12 to 24"), (48, "24 to 48"))
+_KILOBYTES = ((4, "under 4 kB"), (16, "4 to 16"), (64, "16 to 64"), (256, "64 to 256"), (1024, "256 to 1,024"))
+
+
+@dataclass(slots=True)
+class OfFormat:
+    """What was made in one format. `source_bytes` counts a source once for each of its renditions in this format."""
+
+    renditions: int = 0
+    source_bytes: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A row of a histogram."""
+
+    label: str
+    number: int
+
+
+@dataclass(slots=True)
+class Totals:
+    """What is there now. A source counts as `whole` if all its renditions in the config were made."""
+
+    sources: int = 0  # pictures: those that are unsupported or skipped do not count
+    whole: int = 0
+    renditions: int = 0  # made, as in all that follows
+    source_bytes: int = 0  # of sources of which anything was made
+    bytes: int = 0
+    formats: dict[str, OfFormat] = field(default_factory=dict)
+    folders: Counter[str] = field(default_factory=Counter)
+    megapixels: Counter[str] = field(default_factory=Counter)  # of sources
+    kilobytes: Counter[str] = field(default_factory=Counter)  # of renditions
+
+    def classes(self) -> list[Bar]:
+        """Pictures by folder, the fullest first."""
+        bars = [Bar(name or "(top folder)", number) for name, number in self.folders.most_common(_CLASSES)]
+        if (more := len(self.folders) - len(bars)) > 0:
+            rest = sum(self.folders.values()) - sum(bar.number for bar in bars)
+            bars.append(Bar(f"{more:,} other folders", rest))
+        return bars
+
+    def source_sizes(self) -> list[Bar]:
+        """Sources by megapixels."""
+        return _bars(self.megapixels, _MEGAPIXELS, "over 48")
+
+    def rendition_sizes(self) -> list[Bar]:
+        """Renditions by bytes."""
+        return _bars(self.kilobytes, _KILOBYTES, "over 1 MB")
+
+
+def count(rows: Iterable[Shown], names: Sequence[str], gallery: Gallery) -> Totals:
+    """Counts `rows`, which come by source, and fills `gallery` on the way.
+
+    What is neither of a rendition in `names` (those of the config) nor of a source that failed is passed over.
+    """
+    totals, wanted = Totals(), frozenset(names)
+    last, made = "", 0
+    for row in rows:
+        if row.source_status in (Status.UNSUPPORTED, Status.SKIPPED):
+            continue
+        if row.source != last:
+            totals.whole += made == len(wanted)
+            last, made = row.source, 0
+            _add_source(totals, row)
+        if row.rendition is None or row.rendition in wanted:
+            gallery.add(row)
+        if row.rendition in wanted and row.status in MADE:
+            totals.source_bytes += row.source_bytes if made == 0 else 0
+            made += 1
+            _add_rendition(totals, row)
+    totals.whole += bool(last) and made == len(wanted)
+    return totals
+
+
+def _add_source(totals: Totals, row: Shown) -> None:
+    totals.sources += 1
+    totals.folders[row.source.rpartition("/")[0]] += 1
+    if row.source_width and row.source_height:
+        totals.megapixels[_step(row.source_width * row.source_height / 1e6, _MEGAPIXELS, "over 48")] += 1
+
+
+def _add_rendition(totals: Totals, row: Shown) -> None:
+    size = row.bytes or 0
+    totals.renditions += 1
+    totals.bytes += size
+    totals.kilobytes[_step(size / 1000, _KILOBYTES, "over 1 MB")] += 1
+    of_format = totals.formats.setdefault(row.format or "", OfFormat())
+    of_format.renditions += 1
+    of_format.source_bytes += row.source_bytes
+    of_format.bytes += size
+
+
+def _step(value: float, steps: Sequence[tuple[float, str]], above: str) -> str:
+    return next((label for most, label in steps if value < most), above)
+
+
+def _bars(counts: Counter[str], steps: Sequence[tuple[float, str]], above: str) -> list[Bar]:
+    return [Bar(label, counts[label]) for label in (*(label for _, label in steps), above)]
+
+
+def bound(run: RunSummary, stages: Stages, cpus: int) -> str:
+    """What kept `run` from being faster, in one sentence; `cpus` are those of this machine.
+
+    The manifest has seconds by stage, but not those in which threads waited: where no stage fills the time, it says so.
+    """
+    clock = 0.0 if run.ended is None else run.ended - run.started
+    if clock < _SHORT or stages.pictures < _MOST * run.counts.get(Status.DONE, 0):
+        return ""
+    processes, threads = _setting(run, "processes"), max(1, _setting(run, "threads"))
+    rendering = (stages.decode + stages.resize + stages.encode) / clock
+    busy = min(1.0, rendering / max(1, min(processes or cpus, threads)))
+    if busy > _BUSY:
+        return f"Rendering: decoders and encoders were at work {busy:.0%} of the time they had."
+    for stage, seconds in (("Reading", stages.read), ("Writing", stages.write)):
+        if (share := min(1.0, seconds / clock / threads)) > _MUCH:
+            return f"{stage}: on average {share:.0%} of the threads were waiting for the disk."
+    return f"No stage by itself: rendering filled {busy:.0%} of its time, the rest went into starting and waiting."
+
+
+_SHORT = 2.0  # seconds; starting up is most of such a run
+_MOST = 0.9  # of what the run made must still be as it made it
+_BUSY = 0.7  # of the time of all children
+_MUCH = 0.25  # of the time of all threads
+
+
+def _setting(run: RunSummary, name: str) -> int:
+    value = run.settings.get(name)
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,116 @@
+"""What is written where; what the page says is tested beside `numbers`, what it does in `test_in_a_browser`."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.report.page import place, script_safe, write
+from tests.world import World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    world.put("a.jpg")
+    return world
+
+
+def payload(text: str) -> dict[str, object]:
+    """What the page's script reads."""
+    found = re.search(r'<script type="application/json" id="renditions">(.*?)</script>', text)
+    assert found
+    values: dict[str, object] = json.loads(found[1])
+    return values
+
+
+def test_a_report_is_written_beside_the_config_unless_told_otherwise(world: World) -> None:
+    assert place(world.config) == world.root / "thumbs-report.html"
+    assert place(replace(world.config, report=world.root / "said.html")) == world.root / "said.html"
+    assert place(world.config, world.root / "x.html") == world.root / "x.html"
+
+
+def test_a_file_that_is_no_report_is_never_written_over(world: World) -> None:
+    path = world.root / "index.html"
+    path.write_text("<!doctype html><title>mine</title>")
+    with pytest.raises(UsageError, match="is no report"):
+        place(world.config, path)
+    path.unlink()
+    path.symlink_to("elsewhere")
+    with pytest.raises(UsageError, match="is no file"):
+        place(world.config, path)
+
+
+def test_a_report_takes_the_place_of_an_earlier_one(world: World) -> None:
+    world.run()
+    path = place(world.config)
+    write(world.config, path)
+    world.put("b.jpg")
+    world.run()
+    assert place(world.config) == path
+    write(world.config, path)
+    assert len(payload(path.read_text())["renditions"]) == 2  # type: ignore[arg-type]
+    assert sorted(one.name for one in world.root.iterdir()) == ["out", "photos", "thumbs-report.html", "thumbs.yaml"]
+
+
+def test_a_report_is_not_written_among_the_targets(world: World) -> None:
+    with pytest.raises(UsageError, match="must not be in the target"):
+        place(world.config, world.target / "report.html")
+
+
+def test_the_policy_names_the_page_s_own_style_and_script_and_nothing_else(world: World) -> None:
+    world.run()
+    path = place(world.config)
+    write(world.config, path)
+    text = path.read_text()
+    found = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+    assert found
+    policy = found[1].replace("&#39;", "'")
+    assert re.fullmatch(
+        r"default-src 'none'; img-src 'self' file:; style-src 'sha256-[\w+/]{43}='; script-src 'sha256-[\w+/]{43}='; "
+        r"base-uri 'none'; form-action 'none'",
+        policy,
+    )
+    assert "http:" not in text.replace(policy, "")
+    assert re.findall(r"""(?:src|href)=["'][^"']*""", text) == []
+
+
+def test_no_name_ends_the_script_that_it_stands_in() -> None:
+    hostile = ["</script><script>alert(1)</script>", "<!--<script>", "]]>", "\u2028", "&lt;"]
+    text = script_safe(hostile)
+    assert not set("<>&\u2028") & set(text)
+    assert json.loads(text) == hostile
+
+
+def test_the_command_writes_the_page_and_says_where(world: World) -> None:
+    before = world.command("report", str(world.config_path))
+    assert (before.returncode, "has not run yet" in before.stderr) == (2, True)
+    world.run()
+    done = world.command("report", str(world.config_path), "--output", str(world.root / "x.html"))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert str(world.root / "x.html") in done.stderr
+    assert payload((world.root / "x.html").read_text())["names"] == ["thumb"]
+
+
+def test_a_run_writes_the_report_that_its_config_asks_for(world: World) -> None:
+    world.configure(world.text + "report: r.html\n")
+    done = world.command("run", str(world.config_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "The one picture has every rendition" in (world.root / "r.html").read_text()
+
+
+def test_a_report_that_cannot_be_written_is_said_and_changes_no_status(world: World) -> None:
+    (world.root / "r.html").write_text("mine")
+    world.configure(world.text + "report: r.html\n")
+    done = world.command("run", str(world.config_path))
+    assert done.returncode == 0
+    assert done.stderr == (
+        f"pipeline: report: {world.root}/r.html: is there and is no report; "
+        "name another place for the report (--output)\n"
+    )
+    assert (world.root / "r.html").read_text() == "mine"
