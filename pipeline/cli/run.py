@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 @click.option(
     "--processes", type=click.IntRange(0, 1024), metavar="N", help="Rendering children; 0: render in the threads."
 )
+@click.option("--lanes", type=click.IntRange(0, 64), hidden=True, help="Processes that share out the children.")
 @click.option("--no-progress", is_flag=True, help="No progress bar, even on a terminal.")
 @click.option(
     "-v",
@@ -75,6 +76,7 @@ def command(
     if_locked: str,
     threads: int | None,
     processes: int | None,
+    lanes: int | None,
     no_progress: bool,
     verbose: bool,
     quiet: bool,
@@ -106,6 +108,7 @@ def command(
             max_runtime=max_runtime,
             until=until,
             lock_wait=None if if_locked == "wait" else 0.0,
+            lanes=lanes,
         )
         settings = load(config)
         try:

@@ -25,6 +25,7 @@ from pipeline.manifest.place import beside, ensure_folder, file_mode
 _PATIENCE = (
     0.3  # seconds that even a caller who will not wait keeps trying: for those who only looked, or are just dying
 )
+_LAST_WILL = 3.0  # seconds in which what a dead run has started, and what holds its lock with it, is gone as well
 _POLL = 0.05
 
 
@@ -36,6 +37,18 @@ class Holder:
     host: str
     started: float
     run: str = ""
+
+    def is_dead(self) -> bool:
+        """Whether it is known to have ended."""
+        if self.host != socket.gethostname() or self.pid <= 0:
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except (OSError, OverflowError):
+            return False
+        return False
 
     def __str__(self) -> str:
         since = datetime.datetime.fromtimestamp(self.started).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
@@ -71,12 +84,14 @@ class RunLock:
         short sleeps, so that signals are seen at once.
         """
         ensure_folder(self.path.parent)
-        deadline = None if wait is None else time.monotonic() + max(wait, _PATIENCE)
+        began = time.monotonic()
+        deadline = None if wait is None else began + max(wait, _PATIENCE)
         descriptor = self._open(os.O_RDWR | os.O_CREAT)
         try:
             while not _try_lock(self.path, descriptor, fcntl.LOCK_EX):
-                if deadline is not None and time.monotonic() >= deadline:
-                    holder = _read(descriptor)
+                holder = _read(descriptor)
+                patience = _LAST_WILL if holder is not None and holder.is_dead() else 0.0
+                if deadline is not None and time.monotonic() >= max(deadline, began + patience):
                     who = f"another run: {holder}" if holder else "another run that has not said which"
                     raise Locked(f"{printable(str(self.path))} is held by {who}")
                 self._check()
@@ -94,6 +109,13 @@ class RunLock:
                 os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
+
+    @property
+    def descriptor(self) -> int:
+        """Its open file. Raises `ValueError` where it is not held."""
+        if self._descriptor is None:
+            raise ValueError("the lock is not held")
+        return self._descriptor
 
     def holder(self) -> Holder | None:
         """Who holds the lock now, for `status`; None: nobody. One who wants it is not disturbed (see `_PATIENCE`)."""

@@ -35,6 +35,7 @@ class Batch:
 
     jobs: Sequence[Job]
     last_chance: bool = False
+    number: int = 0  # of those that a process was given
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +44,23 @@ class Left:
 
     job: Job
     child_died: bool = False  # while it worked on this picture only: the next time the picture is to blame
+    lane_died: bool = False  # with its whole process: a target may be in its place, and not reported
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a batch: each of its jobs has a record or is left. The files that records speak of are written."""
+    """What came of a batch: each of its jobs has a record, is left, or would not have ended in time. The files that
+    records speak of are written.
+    """
 
     records: tuple[Record, ...] = ()
     left: tuple[Left, ...] = ()
     reads: int = 0  # of sources that returned, whatever they brought
     folders: tuple[str, ...] = ()  # in the target that were made, by path
     unanswered: int = 0  # reads that did not return
+    out_of_time: int = 0  # jobs that would not have come to their end in time: they stay pending
+    seconds: float = 0.0  # that its thread took
+    number: int = 0  # of the batch
 
 
 @dataclass(slots=True)

@@ -40,7 +40,6 @@ class Pace:
         self._pictures = 0
         self._bytes = 0
         self._seconds = 0.0
-        self.refused = 0  # pictures that would not have fitted
 
     def took(self, size: int, seconds: float) -> None:
         """A picture of so many bytes has taken so long, by the wall."""
@@ -50,12 +49,10 @@ class Pace:
             self._seconds += seconds
 
     def fits(self, size: int) -> bool:
-        """Whether a picture of so many bytes would be done in time, by what is known. Counts those that are not."""
+        """Whether a picture of so many bytes would be done in time, by what is known."""
         if self._deadline is None:
             return True
         with self._lock:
             own = self._seconds / self._bytes if self._pictures >= _ENOUGH and self._bytes else None
             pace = self._remembered if own is None else own
-            fits = time.monotonic() + size * (pace or 0.0) < self._deadline
-            self.refused += not fits
-        return fits
+            return time.monotonic() + size * (pace or 0.0) < self._deadline

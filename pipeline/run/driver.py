@@ -6,11 +6,12 @@ It opens no picture: a lane carries the batches, and the driver knows of it only
 from __future__ import annotations
 
 import functools
+import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext, suppress
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, replace
 
 from pipeline.config.settings import Config
 from pipeline.errors import ErrorKind, ExitStatus, ManifestTrouble, SourceTrouble, Stopped, TargetTrouble
@@ -19,11 +20,12 @@ from pipeline.model.job import Job
 from pipeline.model.record import Record, Status
 from pipeline.plan.failures import failure_key
 from pipeline.plan.planner import Planner
-from pipeline.run.batch import Batch, Batching
+from pipeline.run import lanes
+from pipeline.run.batch import Batch, Batching, Left
 from pipeline.run.claiming import claim
 from pipeline.run.clock import Pace
 from pipeline.run.known import reported_before
-from pipeline.run.lane import Control, Lane, renderers
+from pipeline.run.lane import Control, Lane
 from pipeline.run.line import Terms
 from pipeline.run.options import Progress, RunOptions, workers
 from pipeline.run.stop import TICK, Stop
@@ -32,12 +34,19 @@ from pipeline.run.tidy import Tidied, tidy
 from pipeline.run.trouble import silent, vanishing, wholesale
 from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
-from pipeline.workers import memory
-from pipeline.workers.budget import Budget
-from pipeline.workers.exchange import Pool
 from pipeline.workers.nursery import Nursery
 
 _FIRST_CLAIMS, _MOST_CLAIMS = 8, 256  # jobs claimed in one commit: few at first, so that the first target comes soon
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a run is started with, beside what it is to do."""
+
+    run: str  # its id
+    locks: tuple[int, ...]  # their descriptors
+    watch: Callable[[Progress], None]  # called about every tick
+    ahead: Nursery | None = None  # children that are on their way; see `rendering.ahead`
 
 
 class Driver:
@@ -51,17 +60,15 @@ class Driver:
         source: LocalSource,
         target: LocalTarget,
         stop: Stop,
-        watch: Callable[[Progress], None],
-        ahead: Nursery | None = None,
+        around: Around,
     ) -> None:
         self.workers = workers(config, options)
         self._config = config
         self._options = options
         self._manifest = manifest
         self._stop = stop
-        self._ahead = ahead
-        self._watch = watch
-        self._watched = 0.0  # when `watch` was last called
+        self._around = around
+        self._watched = 0.0  # when it was last told how far this is
         self._source = source
         self._target = target
         self.failure_key = functools.cache(lambda: failure_key(config.limits))  # asked for at the first failure
@@ -71,7 +78,9 @@ class Driver:
         self._batching = Batching(len(config.specs), alone=options.plan.replace)
         self._lane: Lane | None = None  # until there is one
         self._left: deque[Job] = deque()  # to be carried alone
-        self._twice: list[Job] = []  # to be carried alone at the end: their child died
+        self._twice: list[Job] = []  # to be carried alone at the end: their child died, or two lanes
+        self._lost: set[str] = set()  # the sources of jobs whose lane died
+        self._out_of_time = 0  # jobs that would not have ended in time
         self._unanswered = 0  # reads in a row that have timed out
         self._tidied: Tidied | None = None
         self._stopped = ""
@@ -82,7 +91,7 @@ class Driver:
         status = ExitStatus.UNFINISHED
         try:
             self._work(run)
-            status = self._status(ExitStatus.TIME_UP if self._pace.refused else ExitStatus.OK)
+            status = self._status(ExitStatus.TIME_UP if self._out_of_time else ExitStatus.OK)
         except Stopped as stopped:
             self._stopped = str(stopped) if stopped.status == ExitStatus.UNFINISHED else ""
             status = self._status(stopped.status)
@@ -106,39 +115,60 @@ class Driver:
         return ExitStatus.FAILED if failed else end
 
     def _work(self, run: int) -> None:
-        with renderers(self.workers, self._ahead) as renderer:
-            self._lane = lane = self._opened(renderer)
-            with lane:
-                for batch in self._batches(lane):
-                    self._check()
-                    lane.put(batch)
-                self._carry_left(lane)
-            self._take()
-            if lane.confinement is not None:
-                self._manifest.amend_run({"confinement": str(lane.confinement)})
+        blocks = self._claimed(self._planner.decisions())
+        first = next(blocks)
+        with self._opened() as lane:
+            self._lane = lane
+            for batch in self._batches(itertools.chain([first], blocks), lane):
+                self._check()
+                lane.put(batch)
+            self._carry_left(lane)
+        self._take()
+        if lane.confinement is not None:
+            self._manifest.amend_run({"confinement": str(lane.confinement)})
         self._source.check()
         self._target.check()
         if why := vanishing(self._config.source.path, self._tally.vanished, self._tally.dealt_with):
             raise SourceTrouble(why)
-        self._cut = self._pace.refused > 0
+        self._cut = self._out_of_time > 0
         if self._planner.complete and not self._cut:
             plan, check = self._options.plan, self._stop.check
             self._tidied = tidy(
                 self._config, self._planner, self._manifest, run, plan, prune=self._options.prune, check=check
             )
 
-    def _opened(self, renderer: Pool) -> Lane:
+    def _opened(self) -> AbstractContextManager[Lane]:
+        """The lanes of this run, by what the plan has found so far."""
         config = self._config
-        terms = Terms(config.limits, config.placeholder, config.specs, self._options.plan.replace)
-        budget = Budget(memory.for_pictures(self.workers.memory, self.workers.processes))
-        control = Control(self._pace, self._pulse, self._stop.hasty)
-        return Lane(terms, self.workers, self._source, self._target, renderer, budget, self._manifest.made, control)
+        rooms = lanes.Rooms(
+            config,
+            self.workers,
+            Terms(config.limits, config.placeholder, config.specs, self._options.plan.replace),
+            self._manifest,
+            self._source,
+            self._target,
+            self._around.run,
+            self._around.locks,
+            self._stop.deadline,
+            self._around.ahead,
+        )
+        return lanes.opened(rooms, self._lane_processes(), Control(self._pace, self._pulse, self._stop.hasty))
 
-    def _batches(self, lane: Lane) -> Iterator[Batch]:
+    def _lane_processes(self) -> int:
+        if self._options.lanes is not None:
+            return self._options.lanes if self.workers.processes else 0
+        counts = self._planner.counts
+        jobs = counts.jobs * counts.sources / max(1, counts.seen)
+        size = float(counts.bytes_expected)
+        if (limit := self._options.plan.limit) is not None and limit < jobs:
+            jobs, size = limit, size * limit / jobs
+        return lanes.count(self.workers, self._config.limits.memory, jobs, size, self._manifest.pace)
+
+    def _batches(self, blocks: Iterable[list[Job]], lane: Lane) -> Iterator[Batch]:
         """All that the plan finds to do; what earlier batches have left is carried between."""
-        for jobs in self._claimed(self._planner.decisions()):
+        for jobs in blocks:
             lane.expect(len(jobs))
-            for batch in self._batching.batches(jobs, lane.threads):
+            for batch in self._batching.batches(jobs, lane.threads_together):
                 yield batch
                 yield from self._alone()
 
@@ -151,6 +181,15 @@ class Driver:
         """Carry what batches have left until there is no more; then, one at a time and with nothing else in flight,
         the pictures whose child died: a child that dies again is to blame on its picture.
         """
+        self._finish(lane)
+        while self._twice:
+            last, self._twice = sorted(self._twice, key=lambda job: job.source), []
+            for job in last:
+                lane.put(Batch((job,), last_chance=True))
+                self._finish(lane)
+
+    def _finish(self, lane: Lane) -> None:
+        """Carry what is in flight and what batches have left until there is no more of either."""
         lane.drain()
         self._take()
         while self._left:
@@ -158,9 +197,6 @@ class Driver:
                 lane.put(batch)
             lane.drain()
             self._take()
-        for job in sorted(self._twice, key=lambda job: job.source):
-            lane.put(Batch((job,), last_chance=True))
-            lane.drain()
 
     def _claimed(self, decisions: Iterable[Job | Record]) -> Iterator[list[Job]]:
         """The jobs of the plan, their targets claimed; verdicts that need no reading are recorded on the way."""
@@ -172,6 +208,7 @@ class Driver:
                 self._record([decision])
                 continue
             if not self._pace.fits(decision.stat.size):
+                self._out_of_time += 1
                 continue
             batch.append(decision)
             if len(batch) >= most:
@@ -190,12 +227,25 @@ class Driver:
             if outcome.folders:
                 self._manifest.orphans.add_folders(outcome.folders)
             for left in outcome.left:
-                (self._twice if left.child_died else self._left).append(left.job)
+                self._again(left)
+            self._out_of_time += outcome.out_of_time
             self._unanswered = 0 if outcome.reads else self._unanswered + outcome.unanswered
         records = [record for outcome in outcomes for record in outcome.records]
         for record in records:
             self._batching.took(record)
         self._record(records, carried=True)
+
+    def _again(self, left: Left) -> None:
+        """The job is carried again. Where its lane died, its targets may be in their places: those that are claimed are
+        ours.
+        """
+        job = left.job
+        twice = left.child_died or job.source in self._lost
+        if left.lane_died:
+            self._lost.add(job.source)
+            claimed = self._manifest.claimed([one.target for one in job.planned])
+            job = replace(job, planned=tuple(replace(one, ours=one.target in claimed) for one in job.planned))
+        (self._twice if twice else self._left).append(job)
 
     def _record(self, records: Sequence[Record], *, carried: bool = False) -> None:
         unclaimed = [
@@ -233,7 +283,7 @@ class Driver:
         self._target.check()
         self._manifest.tick()
         self._check()
-        self._watch(self._progress())
+        self._around.watch(self._progress())
 
     def _progress(self) -> Progress:
         summary, counts = self._tally.summary(), self._planner.counts

@@ -1,7 +1,8 @@
 """What carries batches for a driver: I/O threads and their queue, what renders for them, a share of memory, a writer.
 
-The lane knows no manifest. The driver gives it batches and takes their outcomes; an outcome that it takes is on the
-disk, names and folders included.
+A lane knows no manifest. The driver gives it batches and takes their outcomes; an outcome that it takes is on the disk,
+names and folders included. The driver does not know whether they are carried in its own process (`LocalLane`) or in
+others (`run.lanes`).
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
+from typing import Protocol, Self
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.job import Job
@@ -48,8 +50,53 @@ class Control:
     hasty: Callable[[], bool] = lambda: False  # whether the end must not wait for pictures in flight
 
 
-class Lane:
-    """A lane in the driver's own process; a context manager. All methods are for the driver's thread.
+class Lane(Protocol):
+    """A context manager that the driver gives batches to; all of it is for the driver's thread. Leaving it waits for
+    every batch; leaving it by an exception gives up what is in flight, after a moment in which that may end.
+    """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    @property
+    def threads(self) -> int:
+        """How many batches it carries at a time."""
+        ...
+
+    @property
+    def threads_together(self) -> int:
+        """How many of these share one process, and its open files."""
+        ...
+
+    @property
+    def confinement(self) -> Confinement | None:
+        """How what renders here is confined; None: not, or nothing was rendered."""
+        ...
+
+    def expect(self, jobs: int) -> None:
+        """So many jobs are to come."""
+        ...
+
+    def put(self, batch: Batch) -> None:
+        """Give it a batch, waiting for room in its queue. Raises what ends the lane: a trouble of target or source, or
+        what `Control.tick` raised.
+        """
+        ...
+
+    def drain(self) -> None:
+        """Wait until every batch has its outcome. Raises as `put` does."""
+        ...
+
+    def take(self) -> list[Outcome]:
+        """The outcomes since the last call; everything that they speak of is on the disk. Raises `TargetTrouble`."""
+        ...
+
+
+class LocalLane:
+    """The `Lane` in the process that it is made in.
 
     `look_up` says in any thread what earlier runs have made of equal content.
     """
@@ -84,7 +131,7 @@ class Lane:
         children = workers.processes or cpus.available()
         self._hiring = Hiring(self._crew, occupancy, children, workers.most_threads, memory=workers.memory)
 
-    def __enter__(self) -> Lane:
+    def __enter__(self) -> Self:
         self._crew.__enter__()
         return self
 
@@ -95,30 +142,43 @@ class Lane:
 
     @property
     def threads(self) -> int:
-        """How many batches it carries at a time."""
+        """See `Lane`."""
         return self._crew.threads
+
+    threads_together = threads
 
     @property
     def confinement(self) -> Confinement | None:
-        """How what renders here is confined; None: not, or nothing was rendered."""
+        """See `Lane`."""
         return self._renderer.confinement
 
     def expect(self, jobs: int) -> None:
-        """So many jobs are to come."""
+        """See `Lane`."""
         self._renderer.expect(jobs)
 
     def put(self, batch: Batch) -> None:
-        """Give it a batch, waiting for room in its queue. Raises what ends the lane: a trouble of target or source, or
-        what `tick` raised.
-        """
+        """See `Lane`."""
         self._crew.put(batch)
 
     def drain(self) -> None:
-        """Wait until every batch has its outcome. Raises as `put` does."""
+        """See `Lane`."""
         self._crew.drain()
 
+    @property
+    def idle(self) -> bool:
+        """Whether every batch has its outcome."""
+        return self._crew.idle
+
+    def look(self) -> None:
+        """For a thread that waits for something else than the lane: does what is due. Raises as `put` does."""
+        self._crew.look()
+
+    def drop(self) -> None:
+        """Begin nothing more; what is in flight goes on."""
+        self._crew.drop()
+
     def take(self) -> list[Outcome]:
-        """The outcomes since the last call; everything that they speak of is on the disk. Raises `TargetTrouble`."""
+        """See `Lane`."""
         outcomes = [self._outcomes.popleft() for _ in range(len(self._outcomes))]
         if outcomes:
             self._target.sync()
@@ -132,14 +192,13 @@ class Lane:
     def _carry(self, batch: Batch, token: Token) -> None:
         """Runs in the lane's threads."""
         jobs = [job for job in batch.jobs if self._control.pace.fits(job.stat.size)]
-        if not jobs:
-            return
         started = time.monotonic()
-        outcome = self._line.carry(Batch(jobs, batch.last_chance), token)
-        seconds = (time.monotonic() - started) / len(jobs)
+        outcome = self._line.carry(Batch(jobs, batch.last_chance), token) if jobs else Outcome()
+        seconds = time.monotonic() - started
         for job in jobs:
-            self._control.pace.took(job.stat.size, seconds)
-        self._outcomes.append(outcome)
+            self._control.pace.took(job.stat.size, seconds / len(jobs))
+        out_of_time = len(batch.jobs) - len(jobs)
+        self._outcomes.append(replace(outcome, out_of_time=out_of_time, seconds=seconds, number=batch.number))
 
     def _given_up(self, batch: Batch, about: object) -> None:
         """A read has not returned in time: it costs its own picture, and the others of the batch are carried again."""
@@ -147,4 +206,4 @@ class Lane:
             raise TypeError("the deadline of a batch is about a job")
         error = PictureError(ErrorKind.READ_TIMED_OUT, f"no answer within {self._limits.read:g} s")
         left = tuple(Left(job) for job in batch.jobs if job.source != about.source)
-        self._outcomes.append(Outcome((verdicts.failed(about, error),), left, unanswered=1))
+        self._outcomes.append(Outcome((verdicts.failed(about, error),), left, unanswered=1, number=batch.number))

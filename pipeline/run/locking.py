@@ -17,8 +17,9 @@ from pipeline.manifest.place import beside, ensure_folder
 @contextmanager
 def held(
     config: Config, run: str, wait: float | None = 0.0, check: Callable[[], None] = lambda: None
-) -> Iterator[None]:
-    """Let nobody else write this target or this manifest within the block.
+) -> Iterator[tuple[int, ...]]:
+    """Let nobody else write this target or this manifest within the block. Gives the descriptors of the locks, which
+    are held as long as any process has one of each open.
 
     Waits so many seconds for another to end (None: for ever), with `check` called meanwhile, which may raise. Raises
     `Locked`, which says who holds it since when, and `ManifestTrouble`. The lock of a target is that of the manifest it
@@ -27,13 +28,15 @@ def held(
     """
     manifests = [config.target.path / ".pipeline" / "manifest.sqlite", config.manifest]
     by_place = {os.path.realpath(manifest): manifest for manifest in manifests[1 if config.lock else 0 :]}
+    locks: list[int] = []
     with ExitStack() as stack:
         for manifest in by_place.values():
             trust.check(manifest, shared=config.shared)
-            stack.enter_context(RunLock(manifest, path=config.lock, run=run, wait=wait, check=check))
+            lock = RunLock(manifest, path=config.lock, run=run, wait=wait, check=check)
+            locks.append(stack.enter_context(lock).descriptor)
         if config.lock:
             _mark(manifests[0])
-        yield
+        yield tuple(locks)
 
 
 def _mark(manifest: Path) -> None:

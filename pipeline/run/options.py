@@ -25,6 +25,7 @@ class RunOptions:
     max_runtime: float | None = None  # seconds from the start
     until: datetime.time | None = None  # of the local clock, when it shows that next
     lock_wait: float | None = 0.0  # seconds to wait for another run of this target to end; None: for ever
+    lanes: int | None = None  # processes that share out the children; 0: this one; None: as it pays
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from pipeline.manifest.runs import KEEP, RunStart
 from pipeline.manifest.store import Manifest
 from pipeline.model.shape import Resampler
 from pipeline.run import clock
-from pipeline.run.driver import Driver
+from pipeline.run.driver import Around, Driver
 from pipeline.run.locking import held
 from pipeline.run.options import Begun, Progress, RunOptions, Workers
 from pipeline.run.ownership import check_rival
@@ -65,7 +65,7 @@ def run(
     target.prepare()
     opened: list[Manifest] = []
     abandon = _abandoning(stop, opened, given_up) if given_up else lambda status: None
-    with on_signals(stop, abandon), held(config, identity, options.lock_wait, stop.check):
+    with on_signals(stop, abandon), held(config, identity, options.lock_wait, stop.check) as locks:
         if options.plan.adopt:
             check_rival(config)
         manifest = Manifest.for_config(config, adopt=options.plan.adopt)
@@ -74,7 +74,8 @@ def run(
             others.enter(config.target.path, config.manifest)
             told = _notes(config, manifest)
             _sweep(manifest, target)
-            this_run = Driver(config, _mending(options, manifest), manifest, source, target, stop, watch, ahead)
+            around = Around(identity, locks, watch, ahead)
+            this_run = Driver(config, _mending(options, manifest), manifest, source, target, stop, around)
             number = manifest.begin_run(_start(identity, config, this_run.workers), this_run.failure_key)
             begun(Begun(identity, lambda: this_run.so_far(ExitStatus.UNFINISHED)))
             summary = this_run.to_its_end(number)

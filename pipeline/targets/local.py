@@ -25,7 +25,8 @@ from pipeline.targets.trouble import judged, trouble
 TOGETHER = 32  # files that are open at a time in one thread: those of a batch
 _UNSYNCED = 200  # folders whose names wait for a sync, each with an open descriptor; more are synced at once
 _PERMISSION = frozenset({errno.EACCES, errno.EPERM})
-_TEMPORARY = re.compile(r"\.pipeline-(.+)-[0-9]+")
+_EACH = 10**12  # temporary files of one process
+_TEMPORARY = re.compile(r"\.pipeline-(.+)-([0-9]{1,18})")
 
 
 class LocalTarget:
@@ -35,12 +36,14 @@ class LocalTarget:
     0.1 ms for 15 kB with read, hash and write in turn, and no gain from sendfile, a mapping or O_TMPFILE.
     """
 
-    def __init__(self, settings: TargetSettings, run_id: str) -> None:
-        """`run_id` names the temporary files: never the same twice for one target, without slashes."""
+    def __init__(self, settings: TargetSettings, run_id: str, process: int = 0) -> None:
+        """`run_id` names the temporary files: never the same twice for one target, without slashes. `process` says
+        which of the run's processes this is in: each numbers its files in a range of its own.
+        """
         self._root = settings.path
         self._run = run_id
         self._durable = settings.durability is Durability.SYNC
-        self._numbers = itertools.count(1)  # next() on it is atomic
+        self._numbers = itertools.count(process * _EACH + 1)  # next() on it is atomic
         self._opening = threading.Lock()
         self._folders: Folders | None = None
         self._broken: TargetTrouble | None = None  # a failed sync is told by the kernel once, so it is kept here
@@ -180,11 +183,13 @@ class LocalTarget:
         """The folders in it that were made since this was last asked, by path. Any thread."""
         return self._folders.take_new() if self._folders else []
 
-    def sweep(self, dead: Collection[str], folders: Iterable[str] | None = None) -> int:
-        """Remove temporary files that the runs `dead` left in `folders` (None: anywhere). How many it removed.
+    def sweep(self, dead: Collection[str], folders: Iterable[str] | None = None, process: int | None = None) -> int:
+        """Remove temporary files that the runs `dead` left in `folders` (None: anywhere); those of one `process` of
+        theirs only, where it is named. How many it removed.
 
-        For the holder of the run's lock only, and when the last run did not end by itself. Files of runs that are not
-        named, of other configs above all, are left alone. Never raises: what cannot be listed or removed stays.
+        For the holder of the run's lock only, and when the last run, or that process, did not end by itself. Files of
+        runs that are not named, of other configs above all, are left alone. Never raises: what cannot be listed or
+        removed stays.
         """
         removed = 0
         waiting = [""] if folders is None else sorted(set(folders), reverse=True)
@@ -196,7 +201,8 @@ class LocalTarget:
                     entries = list(listing)
                 for entry in entries:
                     mark = _TEMPORARY.fullmatch(entry.name)
-                    if mark and mark[1] in dead and entry.is_file(follow_symlinks=False):
+                    left = mark and mark[1] in dead and process in (None, int(mark[2]) // _EACH)
+                    if left and entry.is_file(follow_symlinks=False):
                         os.unlink(entry.name, dir_fd=opened.number)
                         removed += 1
                     elif folders is None and entry.is_dir(follow_symlinks=False):

@@ -104,6 +104,22 @@ class Crew(Generic[Item]):
                 self._beat_if_due()  # a queue that never fills must not silence the pulse
                 return
 
+    @property
+    def idle(self) -> bool:
+        """Whether all that was put is done."""
+        with self._changed:
+            return self._open <= 0 and not any(self._threads.values())
+
+    def drop(self) -> None:
+        """Take nothing more from the queue; what is in flight goes on."""
+        with self._changed:
+            self._off = True
+
+    def look(self) -> None:
+        """For a producer that waits for something else: calls the pulse where it is due. Raises as `put` does."""
+        self._raise_failure()
+        self._beat_if_due()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

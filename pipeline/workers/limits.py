@@ -84,12 +84,12 @@ def _hoarder() -> Callable[[int], object]:
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
-def offer_to_the_killer() -> None:
-    """Have this process, and what it starts, end before others when the machine is out of memory."""
+def offer_to_the_killer(rank: int = _FIRST_TO_GO) -> None:
+    """Have this process, and what it starts, end before others when the machine is out of memory. `rank`: of 1000."""
     try:
         with open("/proc/self/oom_score_adj", "r+b", buffering=0) as file:
-            if int(file.read()) < _FIRST_TO_GO:
-                file.write(b"%d" % _FIRST_TO_GO)
+            if int(file.read()) < rank:
+                file.write(b"%d" % rank)
     except (OSError, ValueError):
         pass
 

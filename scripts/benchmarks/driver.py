@@ -16,7 +16,7 @@ from pipeline.config.load import load
 from pipeline.model.job import Job, Planned
 from pipeline.model.record import Record, RenditionRecord, Status, Written
 from pipeline.model.source import Header
-from pipeline.run import driver
+from pipeline.run import lanes
 from pipeline.run.batch import Batch, Outcome
 from pipeline.run.lane import Control
 from pipeline.run.options import RunOptions
@@ -26,9 +26,9 @@ _HEADER = Header("png", 64, 64, 1, "RGB", 100_000)
 
 
 class Nothing:
-    """Stands in for `pipeline.run.lane.Lane`."""
+    """Stands in for `pipeline.run.lane.LocalLane`."""
 
-    threads = 8
+    threads = threads_together = 8
     confinement = None
 
     def __init__(self, *given: Any) -> None:
@@ -89,8 +89,8 @@ def _made(planned: Planned, job: Job) -> RenditionRecord:
 
 def main(config: Path) -> None:
     """One run of `config` with a lane that does nothing."""
-    with patch.object(driver, "Lane", Nothing), patch.object(driver, "renderers", lambda *_: nullcontext()):
-        run(load(config), RunOptions())
+    with patch.object(lanes, "LocalLane", Nothing), patch.object(lanes, "renderers", lambda *_: nullcontext()):
+        run(load(config), RunOptions(lanes=0))
 
 
 if __name__ == "__main__":

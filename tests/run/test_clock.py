@@ -50,7 +50,6 @@ def test_a_picture_fits_by_the_pace_of_this_run_once_it_is_known() -> None:
     for _ in range(5):
         pace.took(10, 100.0)
     assert not pace.fits(99)
-    assert pace.refused == 2
     assert Pace(time.monotonic() + 100, None).fits(10**12)
     assert Pace(None, 1.0).fits(10**12)
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from pipeline.model.record import Written
-from pipeline.run import driver
+from pipeline.run import lanes
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture
 from pipeline.targets.local import LocalTarget
@@ -141,7 +141,7 @@ def test_a_picture_that_has_grown_since_it_was_listed_waits_for_room_for_all_of_
                 file.write(bytes(3 * _MIB))
         return read(self, source, *rest)
 
-    monkeypatch.setattr(driver, "Budget", made)
+    monkeypatch.setattr(lanes, "Budget", made)
     monkeypatch.setattr(LocalSource, "read", grown)
     path = world.put("a.jpg")
     size = path.stat().st_size
@@ -164,7 +164,7 @@ def test_renditions_are_in_the_budget_until_they_are_written(world: World, monke
         seen.append((budgets[0]._work.used, os.fstat(descriptor).st_size))
         return write(self, path, descriptor, **how)
 
-    monkeypatch.setattr(driver, "Budget", made)
+    monkeypatch.setattr(lanes, "Budget", made)
     monkeypatch.setattr(LocalTarget, "write", watched)
     first = world.put("first.jpg")
     shutil.copy(first, world.source / "second.jpg")  # whose rendition is copied from file to file

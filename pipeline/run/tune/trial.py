@@ -22,7 +22,7 @@ from pipeline.manifest.store import Manifest
 from pipeline.model.job import Job
 from pipeline.run.batch import Batch, Batching
 from pipeline.run.clock import Pace
-from pipeline.run.lane import Control, Lane
+from pipeline.run.lane import Control, Lane, LocalLane
 from pipeline.run.line import Terms
 from pipeline.run.options import Workers
 from pipeline.run.tune.stages import Few, Notes, Watched
@@ -149,10 +149,10 @@ class Bench:
         taken, used = max(notes.last - began, 1e-6), _own_cpu() - cpu
         return Trial(notes.pictures, taken, whole, dict(notes.stages), used, lane.threads, frozenset(notes.unfit))
 
-    def _lane(self, workers: Workers, rooms: _Rooms, look: Callable[[], None]) -> Lane:
+    def _lane(self, workers: Workers, rooms: _Rooms, look: Callable[[], None]) -> LocalLane:
         """The run's own, with parts that take the time."""
         config = self._config
-        return Lane(
+        return LocalLane(
             Terms(config.limits, config.placeholder, config.specs),
             workers,
             self._source,

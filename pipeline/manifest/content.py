@@ -1,0 +1,33 @@
+"""What earlier runs have made of equal content, for a process that does not write the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from pipeline.manifest import made, opening
+from pipeline.manifest.database import Database
+from pipeline.model.record import Record
+
+
+class ContentReader:
+    """Looks content up in the manifest of a run that another process drives. Any thread may call any method; all raise
+    `ManifestTrouble`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        connection = opening.open_read_only(path)
+        self._database = Database(path, connection)
+        with self._database.reading():
+            self._seen = made.Seen(connection)  # of a first run: nothing was made before
+
+    def made(self, content: bytes, recipes: Collection[str]) -> list[Record]:
+        """As `Manifest.made`, of what was recorded before this was opened, and perhaps since."""
+        if content not in self._seen:
+            return []
+        with self._database.reading() as connection:
+            return made.of_content(connection, content, recipes)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()

@@ -1,0 +1,291 @@
+"""Several lanes, each in a process of its own, as their driver sees them.
+
+Batches are shared out as lanes have room for them. A lane process that dies costs what it had in flight: those batches
+are carried again, after the temporary files of that process are removed.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from pipeline.errors import PipelineError
+from pipeline.run.batch import Batch, Left, Outcome
+from pipeline.run.lane import Control
+from pipeline.run.lane_host import Came, End, LaneSetup, Ready, Stop, Trouble
+from pipeline.run.lane_main import SERVE
+from pipeline.workers.exchange import Confinement
+from pipeline.workers.peer import Peer
+
+_AHEAD = 0.15  # seconds of batches that a lane has beyond those that its threads carry
+_SOME = 16  # batches by which its speed is told
+_LOST = 3  # lane processes in a row, with nothing to blame: something is wrong with the machine
+_CALM = 100  # batches in a row that came to their end, after which a loss is forgotten
+_TICK = 0.1  # seconds
+_STOP, _HASTE = 50, 5  # ticks that lanes have to end when the run stops; after a second signal
+_START, _END = 60.0, 10.0  # seconds in which the first lane must be ready; in which one without work must have ended
+_REAP = 1.0  # seconds in which a process that was killed must be gone
+
+
+class NoLane(Exception):
+    """No lane process can be started."""
+
+
+class _Lane:
+    """One lane process as the driver sees it."""
+
+    def __init__(self, peer: Peer, setup: LaneSetup) -> None:
+        self.peer = peer
+        self.setup = setup
+        self.ready = False
+        self.ended = False  # by itself, with a last word
+        self.threads = setup.workers.threads
+        self.batches: dict[int, Batch] = {}  # in flight, by number
+        self._came: deque[float] = deque(maxlen=_SOME)  # when the last batches ended
+
+    @property
+    def free(self) -> int:
+        """For how many more batches it has room: one for each of its threads, and as many beyond them as it carries in
+        `_AHEAD`, so that none of its threads waits for the driver, and none of its batches for long.
+        """
+        ahead = 0
+        if len(self._came) == _SOME:
+            took = max(1e-3, self._came[-1] - self._came[0])
+            ahead = min(self.threads, int(_AHEAD * _SOME / took))
+        return self.threads + ahead - len(self.batches) if self.ready else 0
+
+    def came(self, number: int) -> Batch | None:
+        """The batch of an outcome, if it is still in flight."""
+        self._came.append(time.monotonic())
+        return self.batches.pop(number, None)
+
+
+class LaneProcesses:
+    """A `Lane` that shares batches out among lane processes.
+
+    `sweep` removes the temporary files that the lane process of a number has left in the folders of the batches given.
+    """
+
+    def __init__(
+        self,
+        setups: Sequence[LaneSetup],
+        control: Control,
+        locks: Sequence[int],
+        sweep: Callable[[int, Sequence[Batch]], None],
+    ) -> None:
+        """`locks`: descriptors of the run's locks, which are held as long as a lane lives."""
+        self._setups = setups
+        self._control = control
+        self._locks = locks
+        self._sweep = sweep
+        self._lanes: list[_Lane] = []
+        self._started = 0  # lane processes so far
+        self._numbers = 0  # of batches so far
+        self._outcomes: list[Outcome] = []
+        self._failure: Exception | None = None
+        self._lost = 0  # lane processes, without `_CALM` batches in between
+        self._calm = 0  # batches since the last loss
+        self._ticked = time.monotonic()
+        self.confinement: Confinement | None = None
+
+    def __enter__(self) -> Self:
+        """Raises `NoLane`, with nothing left behind."""
+        try:
+            for setup in self._setups:
+                self._start(setup)
+        except OSError:
+            pass  # with fewer
+        end = time.monotonic() + _START
+        while self._lanes and time.monotonic() < end:
+            if any(lane.ready for lane in self._lanes):
+                return self
+            self._listen(_TICK)
+        self._kill()
+        raise NoLane
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self.drain()
+        except BaseException:
+            self._stop()
+            raise
+        if error is None:
+            self._end()
+        else:
+            self._stop()
+
+    @property
+    def threads(self) -> int:
+        """See `Lane`."""
+        return sum(lane.threads for lane in self._lanes)
+
+    @property
+    def threads_together(self) -> int:
+        """See `Lane`."""
+        return max((lane.threads for lane in self._lanes), default=1)
+
+    def expect(self, jobs: int) -> None:
+        """See `Lane`. Lane processes have all their children from the start."""
+
+    def put(self, batch: Batch) -> None:
+        """See `Lane`."""
+        self._raise_failure()
+        while (lane := max(self._lanes, key=lambda lane: lane.free)).free <= 0:
+            self._listen(_TICK)
+            self._tick_if_due()
+        self._numbers += 1
+        numbered = replace(batch, number=self._numbers)
+        lane.batches[self._numbers] = numbered
+        lane.peer.send(numbered)
+        self._tick_if_due()
+
+    def drain(self) -> None:
+        """See `Lane`."""
+        self._raise_failure()
+        while any(lane.batches for lane in self._lanes):
+            self._listen(_TICK)
+            self._tick_if_due()
+        self._tick()
+
+    def take(self) -> list[Outcome]:
+        """See `Lane`. What a lane reports is on the disk."""
+        outcomes, self._outcomes = self._outcomes, []
+        return outcomes
+
+    def _tick_if_due(self) -> None:
+        self._raise_failure()
+        if time.monotonic() - self._ticked >= _TICK:
+            self._listen(0)
+            self._tick()
+
+    def _tick(self) -> None:
+        self._control.tick()
+        self._ticked = time.monotonic()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    # -- lane processes
+
+    def _start(self, setup: LaneSetup) -> None:
+        """Raises `OSError`."""
+        self._started += 1
+        setup = replace(setup, number=self._started)
+        peer = Peer(SERVE)
+        peer.begin(self._locks)
+        peer.send(setup)
+        self._lanes.append(_Lane(peer, setup))
+
+    def _listen(self, seconds: float) -> None:
+        """Hear what lanes have to say, and send what waits to be sent; wait for it at most so long."""
+        poll = select.poll()
+        for lane in self._lanes:
+            poll.register(lane.peer, lane.peer.events)
+        if not poll.poll(seconds * 1000):
+            return
+        for lane in list(self._lanes):
+            lane.peer.flush()
+            for message in lane.peer.receive():
+                self._heard(lane, message)
+            if lane.peer.closed:
+                self._gone(lane)
+
+    def _heard(self, lane: _Lane, message: object) -> None:
+        if isinstance(message, Ready):
+            lane.ready = True
+        elif isinstance(message, Came):
+            lane.threads = message.threads
+            self.confinement = self.confinement or message.confinement
+            for outcome in message.outcomes:
+                self._came(lane, outcome)
+        elif isinstance(message, Trouble):
+            lane.ended = True
+            defect = RuntimeError(f"a defect in a lane process\n{message.defect}")
+            self._failure = self._failure or message.error or defect
+
+    def _came(self, lane: _Lane, outcome: Outcome) -> None:
+        if outcome.number:
+            batch = lane.came(outcome.number)
+            if batch is None:
+                return  # it is over already
+            for job in batch.jobs:
+                self._control.pace.took(job.stat.size, outcome.seconds / len(batch.jobs))
+            self._calm += 1
+            self._lost = 0 if self._calm >= _CALM else self._lost
+        self._outcomes.append(outcome)
+
+    def _gone(self, lane: _Lane) -> None:
+        """A lane process has closed its socket, and everything that it said before was heard."""
+        self._lanes.remove(lane)
+        lane.peer.kill()
+        reaped = lane.peer.reap(_REAP)
+        lane.peer.close()
+        if not reaped:
+            lane.peer.abandon()  # what it does may still come true, so none of its pictures is carried again
+            self._failure = self._failure or PipelineError(
+                "a lane process cannot be ended: its storage does not answer"
+            )
+            return
+        batches = list(lane.batches.values())
+        self._sweep(lane.setup.number, batches)
+        if lane.ended:
+            return
+        self._outcomes.append(Outcome(left=tuple(Left(job, lane_died=True) for one in batches for job in one.jobs)))
+        self._lost, self._calm = self._lost + 1, 0
+        if self._lost >= _LOST:
+            how = f"status {lane.peer.code}" if (lane.peer.code or 0) >= 0 else f"signal {-(lane.peer.code or 0)}"
+            self._failure = self._failure or PipelineError(
+                f"{self._lost} lane processes have died, the last with {how}: is there enough memory?"
+            )
+            return
+        try:
+            self._start(lane.setup)
+        except OSError as error:
+            if not self._lanes:
+                why = f"no lane process can be started: {error.strerror}"
+                self._failure = self._failure or PipelineError(why)
+
+    # -- the end
+
+    def _end(self) -> None:
+        """All is done: let them go."""
+        for lane in self._lanes:
+            lane.ended = True
+            lane.peer.send(End())
+        end = time.monotonic() + _END
+        while self._lanes and time.monotonic() < end:
+            self._listen(_TICK)
+        self._kill()
+
+    def _stop(self) -> None:
+        """Let pictures in flight end for a while, and hear of them; then end what is left."""
+        hasty = self._control.hasty()
+        for lane in self._lanes:
+            lane.ended = True
+            lane.peer.send(Stop(hasty))
+        patience: float = _HASTE if hasty else _STOP
+        while patience > 0 and self._lanes:
+            before = time.monotonic()
+            self._listen(_TICK)
+            patience -= min(1.0, (time.monotonic() - before) / _TICK)
+            if not hasty and self._control.hasty():
+                hasty, patience = True, _HASTE
+                for lane in self._lanes:
+                    lane.peer.send(Stop(hasty))
+        self._kill()
+
+    def _kill(self) -> None:
+        for lane in self._lanes:
+            lane.peer.kill()
+        for lane in list(self._lanes):
+            lane.ended = True
+            self._gone(lane)

@@ -1,0 +1,124 @@
+"""Which lanes a run has: one in the driver's process, or several in processes of their own where that pays.
+
+One Python process opens, hashes, talks, writes and records for all its children under one lock of its interpreter, and
+that ends at about 1,500 small pictures a second. So a large run on many CPUs has about one lane for four children, and
+the driver only plans, claims, hands out and records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from pipeline.config.settings import Config
+from pipeline.manifest.store import Manifest
+from pipeline.run.batch import Batch
+from pipeline.run.lane import Control, Lane, LocalLane, renderers
+from pipeline.run.lane_host import LaneSetup
+from pipeline.run.lane_processes import LaneProcesses, NoLane
+from pipeline.run.line import Terms
+from pipeline.run.options import Workers
+from pipeline.sources.local import LocalSource
+from pipeline.targets.local import LocalTarget
+from pipeline.workers import memory
+from pipeline.workers.budget import Budget
+from pipeline.workers.nursery import Nursery
+
+_CHILDREN = 4  # that one lane keeps busy
+_LEAST = 8  # children, below which one process serves them all
+_WORTH = 2.0  # seconds of work a child, below which nothing is won: to start a lane takes 0.2 s of CPU
+_PER_BYTE, _PER_PICTURE = 1.5e-8, 1e-3  # seconds, where no run has measured it: 20 ms for a photograph of 1.3 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What the lanes of one run are made from."""
+
+    config: Config
+    workers: Workers
+    terms: Terms
+    manifest: Manifest
+    source: LocalSource
+    target: LocalTarget
+    run: str  # its id
+    locks: tuple[int, ...]  # descriptors of its locks, which are held as long as a lane lives
+    deadline: float | None  # by the monotonic clock
+    ahead: Nursery | None = None  # children that are on their way; see `rendering.ahead`
+
+
+@contextmanager
+def opened(rooms: Rooms, processes: int, control: Control) -> Iterator[Lane]:
+    """So many lane processes; where there are to be none, or none can start, the lane in this process."""
+    if processes:
+        lanes = LaneProcesses(_setups(rooms, processes), control, rooms.locks, lambda *lost: _sweep(rooms, *lost))
+        with suppress(NoLane), lanes:
+            if rooms.ahead is not None:
+                rooms.ahead.close()  # it renders for this process only
+            rooms.manifest.amend_run({"lanes": processes})
+            yield lanes
+            return
+    workers = rooms.workers
+    budget = Budget(memory.for_pictures(workers.memory, workers.processes))
+    with renderers(workers, rooms.ahead) as renderer:
+        made = rooms.manifest.made
+        local = LocalLane(rooms.terms, workers, rooms.source, rooms.target, renderer, budget, made, control)
+        with local:
+            yield local
+
+
+def _setups(rooms: Rooms, processes: int) -> list[LaneSetup]:
+    config = rooms.config
+    pace = rooms.manifest.pace() if rooms.deadline is not None else None
+    return [
+        LaneSetup(
+            0,  # it is numbered when it starts
+            rooms.run,
+            rooms.terms,
+            share,
+            config.source,
+            config.target,
+            config.manifest,
+            rooms.deadline,
+            pace,
+        )
+        for share in shares(rooms.workers, processes)
+    ]
+
+
+def _sweep(rooms: Rooms, process: int, batches: Sequence[Batch]) -> None:
+    """Remove the temporary files that a lane process has left, which died over `batches`."""
+    targets = (one.target for batch in batches for job in batch.jobs for one in job.planned)
+    rooms.target.sweep({rooms.run}, {target.rpartition("/")[0] for target in targets}, process)
+
+
+def count(workers: Workers, memory_limit: int, jobs: float, size: float, pace: Callable[[], float | None]) -> int:
+    """How many lane processes a run is to have that expects so many jobs with so many bytes together; 0: one lane, in
+    the driver's process. Each lane gets enough memory for any one picture. `pace`: seconds a byte in earlier runs.
+    """
+    if workers.processes < _LEAST:
+        return 0
+    known = pace()
+    seconds = jobs * _PER_PICTURE + size * _PER_BYTE if known is None else size * known
+    if seconds < _WORTH * workers.processes:
+        return 0
+    lanes = min(workers.processes // _CHILDREN, workers.memory // max(1, memory_limit))
+    return lanes if lanes > 1 else 0
+
+
+def shares(workers: Workers, lanes: int) -> list[Workers]:
+    """`workers` shared out among so many lanes."""
+    return [
+        Workers(
+            threads=max(1, _part(workers.threads, lanes, at)),
+            processes=max(1, _part(workers.processes, lanes, at)),
+            queue=0,  # what it is given at once is for the driver to say
+            memory=workers.memory // lanes,
+            most_threads=max(1, _part(workers.most_threads, lanes, at)),
+        )
+        for at in range(lanes)
+    ]
+
+
+def _part(whole: int, parts: int, at: int) -> int:
+    return whole // parts + (at < whole % parts)
