@@ -41,6 +41,9 @@ class Blocks:
     thumbnail: bool = False  # one outside of EXIF and XMP
 
 
+NOTHING = Blocks()
+
+
 def blocks(source: Source) -> Blocks:
     """The blocks of `source`. Never raises."""
     stated = source.image.info

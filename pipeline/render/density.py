@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import SupportsFloat
+from numbers import Real
 
 from pipeline.model.spec import AS_SOURCE, Metadata, Spec
 from pipeline.render import exif
@@ -21,7 +21,7 @@ def stated(dpi: object, found: exif.Exif) -> Density | None:
     """What a source says: `dpi` as Pillow gives it, else its EXIF. None where that is nothing, or makes no sense."""
     if not isinstance(dpi, tuple) or len(dpi) != 2:
         dpi = _of_exif(found)
-    pair = tuple(float(one) for one in dpi if isinstance(one, SupportsFloat)) if dpi else ()
+    pair = tuple(float(one) for one in dpi if isinstance(one, Real)) if dpi else ()
     if len(pair) != 2 or not all(math.isfinite(one) and 1 <= one <= _MOST for one in pair):
         return None
     return pair[0], pair[1]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 
 from PIL import Image
 
@@ -53,7 +52,8 @@ def prepared(film: Film, spec: Spec) -> tuple[Film, tuple[str, ...]]:
             images = (with_soft_palette(images[0], spec.colors),)
         else:  # its frames would have to share one
             warnings = ("colors is left out: an animated png has no palette",)
-    return replace(film, images=images), warnings
+    film = Film(images, film.durations, film.plays, film.icc, film.written, film.density)  # a third of `replace`'s time
+    return film, warnings
 
 
 def encode(film: Film, spec: Spec, quality: int | None) -> tuple[int, int]:

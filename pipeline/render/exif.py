@@ -58,6 +58,8 @@ class Exif:
 
 def read(block: Bytes) -> Exif:
     """Everything in an EXIF block (or TIFF file) that can be made sense of. Never raises."""
+    if not len(block):  # as of most pictures on the web
+        return Exif()
     tiff = _without_mark(block)
     try:
         order, start = _beginning(tiff)

@@ -7,6 +7,7 @@ larger.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, replace
 
@@ -33,6 +34,7 @@ class Placement:
         return min((right - left) / self.size[0], (bottom - top) / self.size[1])
 
 
+@functools.lru_cache(maxsize=64)  # small pictures are often of one size: 2 us instead of 13
 def place(source: Size, spec: Spec, focus: Point | None = None) -> Placement:
     """Where the pixels of a picture of `source` pixels go under `spec`'s box, fit, gravity and padding.
 

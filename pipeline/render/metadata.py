@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from pipeline.model.spec import Format, Metadata, Private, Spec
 from pipeline.render import exif, iptc, xmp
-from pipeline.render.blocks import Blocks
+from pipeline.render.blocks import NOTHING, Blocks
 from pipeline.render.coordinates import Place, property_is_true, tag_is_true
 from pipeline.render.density import Density, entries
 from pipeline.render.private import (
@@ -103,9 +103,6 @@ class Written:
     comment: bytes = b""
 
 
-_NOTHING = Blocks()
-
-
 def read_exif(block: bytes) -> Facts:
     """The facts in an EXIF block, with or without the mark before it. Never raises: what cannot be read is missing."""
     if not block.removeprefix(b"Exif\0\0"):
@@ -124,7 +121,7 @@ def written(found: Blocks, spec: Spec, place: Place, density: Density | None = N
     could not be read. `density` goes into EXIF where the format has no other place for it. Never raises.
     """
     dots = entries(density) if density is not None and spec.format in (Format.WEBP, Format.AVIF) else {}
-    if found == _NOTHING and not dots:
+    if found == NOTHING and not dots:
         return Written(), ()
     warnings: tuple[str, ...] = ()
     properties: tuple[xmp.Property, ...] = ()

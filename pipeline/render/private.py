@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.model.spec import Private
 from pipeline.render import xmp
-from pipeline.render.blocks import Blocks
+from pipeline.render.blocks import NOTHING, Blocks
 
 PRIVATE_TAGS: dict[Private, frozenset[int]] = {
     Private.GPS: frozenset(),  # a directory of its own
@@ -33,6 +33,8 @@ def is_private(one: xmp.Property) -> set[Private]:
 
 def found_in(found: Blocks) -> tuple[Private, ...]:
     """The private things that `found` holds, in canonical order. An XMP packet that cannot be read holds all."""
+    if found == NOTHING:
+        return ()
     tags = found.exif.main.keys() | found.exif.photo.keys()
     kinds = {kind for kind, private in PRIVATE_TAGS.items() if tags & private}
     kinds |= {Private.GPS} if found.exif.gps else set()

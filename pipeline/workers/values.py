@@ -50,6 +50,10 @@ def _plain(value: object) -> object:
     return value if kind in _PLAIN else _dumper(kind)(value)
 
 
+def _each_plain(values: Iterable[object]) -> list[object]:
+    return [one if type(one) in _PLAIN else _plain(one) for one in values]  # most are plain: a call each is spared
+
+
 @functools.cache
 def _dumper(kind: type) -> Callable[[typing.Any], object]:
     """What says a value of that class in plain ones. Raises TypeError where it is none of this program's."""
@@ -62,9 +66,9 @@ def _dumper(kind: type) -> Callable[[typing.Any], object]:
         return lambda value: {"bytes": value.hex()}
     if _classes().get(name) is kind:
         fields = _names(kind)
-        return lambda value: {name: [_plain(getattr(value, field)) for field in fields]}
+        return lambda value: {name: _each_plain([getattr(value, field) for field in fields])}
     if issubclass(kind, tuple):
-        return lambda value: [_plain(one) for one in value]
+        return _each_plain
     raise TypeError(f"{name} is not a value of this program")
 
 
