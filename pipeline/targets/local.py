@@ -1,4 +1,4 @@
-"""A local folder as a target: files written whole or not at all, synced, opened again."""
+"""A local folder as a target: its files are written whole or not at all, synced, looked up and opened again."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from pipeline.model.source import Stat
 from pipeline.targets.folders import Folders
 from pipeline.targets.output import Output, equal, try_out
 from pipeline.targets.target import NOTHING, RawStat, ToWrite
-from pipeline.targets.trouble import judged, trouble
+from pipeline.targets.trouble import cause, trouble
 
-TOGETHER = 32  # files that are open at a time in one thread: those of a batch
-_UNSYNCED = 200  # folders whose names wait for a sync, each with an open descriptor; more are synced at once
+TOGETHER = 32  # files that one thread has open at a time: those of a batch
+_UNSYNCED = 200  # folders that may wait for a sync, each with an open descriptor; one more, and all are synced
 _PERMISSION = frozenset({errno.EACCES, errno.EPERM})
 _EACH = 10**12  # temporary files of one process
 _TEMPORARY = re.compile(r"\.pipeline-(.+)-([0-9]{1,18})")
@@ -46,10 +46,10 @@ class LocalTarget:
         self._numbers = itertools.count(process * _EACH + 1)  # next() on it is atomic
         self._opening = threading.Lock()
         self._folders: Folders | None = None
-        self._broken: TargetTrouble | None = None  # a failed sync is told by the kernel once, so it is kept here
+        self._broken: TargetTrouble | None = None  # the kernel reports a failed sync only once, so it is kept here
 
     def prepare(self) -> None:
-        """Make the folder where its parent is there, and try a file in it. Raises `TargetTrouble`."""
+        """Make the folder if its parent exists, and write a file into it as a test. Raises `TargetTrouble`."""
         path = self._root
         try:
             made = self._make_root()
@@ -64,17 +64,17 @@ class LocalTarget:
             raise trouble(path, error) from error
 
     def check(self) -> None:
-        """Raise `TargetTrouble` where the folder is gone: files are written below it all the same, and lost."""
+        """Raise `TargetTrouble` where the folder is gone: files written through its descriptor would be lost."""
         if is_gone(self._root):
             raise trouble(self._root, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
 
     def stat(self, path: str) -> Stat | None:
-        """How the file at `path` is; None where there is nothing. A link is looked at itself."""
+        """The stat of the file at `path`, or of the link itself if it is one; None where there is nothing."""
         return self.stats((path,))[0]
 
     def stats(self, paths: Sequence[str]) -> list[Stat | None]:
-        """`stat` for many, quick where neighbours share a folder. Raises `TargetTrouble` for all but absence."""
-        found: list[Stat | None] = []
+        """The stat of each path, quick where neighbours share a folder; see `Target`. Raises `TargetTrouble`."""
+        stats: list[Stat | None] = []
         last: str | None = None
         opened: Descriptor | None = None
         for path in paths:
@@ -83,20 +83,20 @@ class LocalTarget:
                 if folder != last:
                     last, opened = folder, None
                     opened = self._opened().find(folder)
-                found.append(None if opened is None else _stat(name, opened))
+                stats.append(None if opened is None else _stat(name, opened))
             except (FileNotFoundError, NotADirectoryError):
-                found.append(None)
+                stats.append(None)
             except OSError as error:
-                judgement = self._judged(folder, error)
-                if isinstance(judgement, TargetTrouble):
-                    raise judgement from error
-                found.append(None)  # such a name cannot be there, and writing it will say why
-        return found
+                failure = self._cause(folder, error)
+                if isinstance(failure, TargetTrouble):
+                    raise failure from error
+                stats.append(None)  # there can be no file of this name, and writing it will say why
+        return stats
 
     def raw_stats(self, paths: Sequence[str]) -> list[RawStat]:
         """The stats of many as plain numbers, quick where neighbours share a folder; see `Target`."""
         stat = os.stat
-        found: list[RawStat] = []
+        stats: list[RawStat] = []
         last: str | None = None
         opened: Descriptor | None = None
         for path in paths:
@@ -106,12 +106,12 @@ class LocalTarget:
                     last, opened = folder, None
                     opened = self._opened().find(folder)
                 if opened is not None:
-                    one = stat(name, dir_fd=opened.number, follow_symlinks=False)
+                    result = stat(name, dir_fd=opened.number, follow_symlinks=False)
             except OSError:
-                found.append(NOTHING)
+                stats.append(NOTHING)
                 continue
-            found.append((one.st_size, one.st_mtime_ns) if opened is not None else NOTHING)
-        return found
+            stats.append((result.st_size, result.st_mtime_ns) if opened is not None else NOTHING)
+        return stats
 
     def open_for_reading(self, path: str) -> BinaryIO:
         """The file at `path`, opened without following links; see `Target`."""
@@ -119,12 +119,12 @@ class LocalTarget:
         folder, _, name = path.rpartition("/")
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
         try:
-            opened_folder = self._opened().find(folder)  # kept: it is closed when nobody holds it
+            opened_folder = self._opened().find(folder)  # in a variable, because it is closed when the last one goes
             descriptor = os.open(name, flags, dir_fd=opened_folder.number)
         except OSError as error:
-            judgement = self._judged(folder, error)
-            if isinstance(judgement, PictureError) and error.errno not in _PERMISSION:
-                raise judgement from error
+            failure = self._cause(folder, error)
+            if isinstance(failure, PictureError) and error.errno not in _PERMISSION:
+                raise failure from error
             raise
         opened = os.fdopen(descriptor, "rb", buffering=0)
         if not modes.S_ISREG(os.fstat(descriptor).st_mode):
@@ -132,17 +132,17 @@ class LocalTarget:
             raise PictureError(ErrorKind.BAD_NAME, "no regular file")
         return opened
 
-    def write_all(self, several: Sequence[ToWrite]) -> list[Written | PictureError]:
-        """Store each of `several`; see `Target`. Runs in I/O threads.
+    def write_all(self, files: Sequence[ToWrite]) -> list[Written | PictureError]:
+        """Store each of `files`; see `Target`. Runs in I/O threads.
 
-        Up to `TOGETHER` are copied, then all of those are synced: a disk that is told of 16 small files at once takes
-        half the time that it takes for one after the other. What does not go smoothly for one is seen to alone.
+        Up to `TOGETHER` files are copied, then all of these are synced: a disk that gets 16 small files at once takes
+        half the time that it takes for one after the other. A file that fails on the way is written again alone.
         """
-        parts = [several[start : start + TOGETHER] for start in range(0, len(several), TOGETHER)]
-        return [came for part in parts for came in self._together(part)]
+        parts = [files[start : start + TOGETHER] for start in range(0, len(files), TOGETHER)]
+        return [outcome for part in parts for outcome in self._together(part)]
 
     def write(self, path: str, descriptor: int, *, replace: bool, sha256: bytes | None = None) -> Written:
-        """Store all bytes of `descriptor`, from offset 0, whole or not at all; see `Target`. Runs in I/O threads."""
+        """Store all bytes of `descriptor`, from offset 0, under `path`; see `Target`. Runs in I/O threads."""
         folder = path.rpartition("/")[0]
         _check(path)
         if self._broken is not None:
@@ -152,7 +152,7 @@ class LocalTarget:
             try:
                 return self._write(path, descriptor, sha256, replace=replace)
             except FileNotFoundError:
-                folders.forget(folder)  # removed by somebody since it was opened: made again, once
+                folders.forget(folder)  # it was removed after it was opened: it is made again, once
                 return self._write(path, descriptor, sha256, replace=replace)
         except PictureError as refused:
             equal = self._equal(path, descriptor) if refused.kind is ErrorKind.NOT_OURS else None
@@ -160,10 +160,10 @@ class LocalTarget:
                 raise
             return equal
         except OSError as error:
-            raise self._judged(folder, error) from error
+            raise self._cause(folder, error) from error
 
     def sync(self) -> None:
-        """Make the names of all written files survive a power cut; to be called right before they are recorded."""
+        """Make the names of all written files survive a power cut, right before they are recorded; see `Target`."""
         if self._broken is not None:
             raise self._broken
         if not self._durable or self._folders is None:
@@ -176,20 +176,19 @@ class LocalTarget:
 
     @property
     def cannot_sync(self) -> str:
-        """Why the names of files that were written may be lost in a power cut; "" where nothing says so. Any thread."""
+        """Why a power cut may lose names of written files (no sync of folders, say); "" if unknown. Any thread."""
         return self._folders.cannot_sync if self._folders else ""
 
     def take_new_folders(self) -> list[str]:
-        """The folders in it that were made since this was last asked, by path. Any thread."""
+        """The paths of folders that were made since the last call. Any thread."""
         return self._folders.take_new() if self._folders else []
 
     def sweep(self, dead: Collection[str], folders: Iterable[str] | None = None, process: int | None = None) -> int:
-        """Remove temporary files that the runs `dead` left in `folders` (None: anywhere); those of one `process` of
-        theirs only, where it is named. How many it removed.
+        """Remove temporary files of the runs `dead` from `folders` (None: from all); returns how many were removed.
 
-        For the holder of the run's lock only, and when the last run, or that process, did not end by itself. Files of
-        runs that are not named, of other configs above all, are left alone. Never raises: what cannot be listed or
-        removed stays.
+        `process`: only those of this process of theirs. Only the holder of the run's lock may call this, after a run or
+        a process that did not end by itself. Files of other runs, which other configs may have started, stay. Raises
+        nothing: what cannot be listed or removed stays, too.
         """
         removed = 0
         waiting = [""] if folders is None else sorted(set(folders), reverse=True)
@@ -200,8 +199,8 @@ class LocalTarget:
                 with os.scandir(opened.number) as listing:
                     entries = list(listing)
                 for entry in entries:
-                    mark = _TEMPORARY.fullmatch(entry.name)
-                    left = mark and mark[1] in dead and process in (None, int(mark[2]) // _EACH)
+                    temporary = _TEMPORARY.fullmatch(entry.name)
+                    left = temporary and temporary[1] in dead and process in (None, int(temporary[2]) // _EACH)
                     if left and entry.is_file(follow_symlinks=False):
                         os.unlink(entry.name, dir_fd=opened.number)
                         removed += 1
@@ -209,82 +208,82 @@ class LocalTarget:
                         waiting.append(f"{folder}/{entry.name}" if folder else entry.name)
         return removed
 
-    def _together(self, several: Sequence[ToWrite]) -> list[Written | PictureError]:
+    def _together(self, files: Sequence[ToWrite]) -> list[Written | PictureError]:
         if self._broken is not None:
             raise self._broken
-        if len(several) == 1:
-            return [self._alone(several[0])]
+        if len(files) == 1:
+            return [self._alone(files[0])]
         outputs: list[Output | None] = []
         try:
-            for one in several:
-                outputs.append(self._begun(one))
-            refused = self._synced(several, outputs) if self._durable else [None] * len(several)
+            for file in files:
+                outputs.append(self._filled(file))
+            errors = self._sync_outputs(files, outputs) if self._durable else [None] * len(files)
             return [
-                error or self._ended(one, output) for one, output, error in zip(several, outputs, refused, strict=True)
+                error or self._placed(file, output) for file, output, error in zip(files, outputs, errors, strict=True)
             ]
         finally:
-            for begun in filter(None, outputs):
-                begun.drop()
+            for output in filter(None, outputs):
+                output.drop()
 
-    def _begun(self, one: ToWrite) -> Output | None:
-        """A file that holds its bytes; None where that fails: it will fail again, alone."""
+    def _filled(self, file: ToWrite) -> Output | None:
+        """A temporary file that holds the bytes; None where that fails, because it will fail again alone."""
         output: Output | None = None
         try:
-            _check(one.path)
-            output = Output(self._opened().make(one.path.rpartition("/")[0]), self._temporary())
-            output.fill(one.descriptor, one.sha256)
+            _check(file.path)
+            output = Output(self._opened().make(file.path.rpartition("/")[0]), self._temporary())
+            output.fill(file.descriptor, file.sha256)
         except (PictureError, OSError):
             if output is not None:
                 output.drop()
             return None
         return output
 
-    def _synced(self, several: Sequence[ToWrite], outputs: Sequence[Output | None]) -> list[PictureError | None]:
-        """Sync all outputs; the error of each that could not be synced. Raises `TargetTrouble`."""
-        for begun in filter(None, outputs):
-            begun.hurry()
-        refused: list[PictureError | None] = []
-        for one, output in zip(several, outputs, strict=True):
+    def _sync_outputs(self, files: Sequence[ToWrite], outputs: Sequence[Output | None]) -> list[PictureError | None]:
+        """Sync all outputs; returns the error of each that could not be synced. Raises `TargetTrouble`."""
+        for output in filter(None, outputs):
+            output.hurry()
+        errors: list[PictureError | None] = []
+        for file, each in zip(files, outputs, strict=True):
             error: PictureError | TargetTrouble | None = None
             try:
-                if output is not None:
-                    output.sync()
+                if each is not None:
+                    each.sync()
             except OSError as failure:
-                error = self._judged(one.path.rpartition("/")[0], failure)
+                error = self._cause(file.path.rpartition("/")[0], failure)
             if isinstance(error, TargetTrouble):
                 raise error
-            refused.append(error)
-        return refused
+            errors.append(error)
+        return errors
 
-    def _ended(self, one: ToWrite, output: Output | None) -> Written | PictureError:
-        """It is in its place, or it is seen to alone."""
+    def _placed(self, file: ToWrite, output: Output | None) -> Written | PictureError:
+        """Put the filled output in its place; where that fails, or there is none, write the file again alone."""
         if output is not None:
             with contextlib.suppress(PictureError, OSError):
-                return self._put(output, one.path, replace=one.replace)
-        return self._alone(one)
+                return self._put(output, file.path, replace=file.replace)
+        return self._alone(file)
 
-    def _alone(self, one: ToWrite) -> Written | PictureError:
+    def _alone(self, file: ToWrite) -> Written | PictureError:
         try:
-            return self.write(one.path, one.descriptor, replace=one.replace, sha256=one.sha256)
+            return self.write(file.path, file.descriptor, replace=file.replace, sha256=file.sha256)
         except PictureError as error:
             return error
 
     def _opened(self) -> Folders:
-        """The folders below the root. A link in the root's own path is the user's and is followed."""
+        """The folders below the root, which is opened at the first call. Links in the root's own path are followed."""
         with self._opening:
             if self._folders is None:
                 number = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 self._folders = Folders(Descriptor(number), durable=self._durable)
             return self._folders
 
-    def _judged(self, folder: str, error: OSError) -> PictureError | TargetTrouble:
-        """Whose fault it is; a root that may no longer be written to is not the fault of the folders below it."""
+    def _cause(self, folder: str, error: OSError) -> PictureError | TargetTrouble:
+        """What `error`, met in `folder`, is raised as. A root that cannot be written to is the target's trouble."""
         if error.errno in _PERMISSION and not os.access(self._root, os.W_OK | os.X_OK):
             folder = ""
-        return judged(self._root, folder, error)
+        return cause(self._root, folder, error)
 
     def _equal(self, path: str, descriptor: int) -> Written | None:
-        """The file in the way, where it holds the very bytes that were to be written: kept, it may become ours.
+        """The file that is in the way, if it holds the very bytes of `descriptor`: it is kept and may become ours.
 
         None where it differs or cannot be read.
         """
@@ -297,10 +296,10 @@ class LocalTarget:
                     os.fsync(file.fileno())
                     folder = path.rpartition("/")[0]
                     self._opened().changed(folder, self._opened().make(folder))
-                found = os.fstat(file.fileno())
+                stat = os.fstat(file.fileno())
         except (OSError, PictureError):
             return None
-        return Written(path, found.st_size, found.st_mtime_ns, sha256)
+        return Written(path, stat.st_size, stat.st_mtime_ns, sha256)
 
     def _temporary(self) -> str:
         return f".pipeline-{self._run}-{next(self._numbers)}"
@@ -325,7 +324,7 @@ class LocalTarget:
         return written
 
     def _make_root(self) -> bool:
-        """Whether the root had to be made."""
+        """Make the root; returns False where it was there. Raises `TargetTrouble` where its parent is missing."""
         try:
             os.mkdir(self._root, FOLDER_MODE)
         except FileExistsError:
@@ -339,12 +338,12 @@ class LocalTarget:
 
 
 def _stat(name: str, opened: Descriptor) -> Stat:
-    found = os.stat(name, dir_fd=opened.number, follow_symlinks=False)
-    return Stat(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_dev, found.st_ino)
+    stat = os.stat(name, dir_fd=opened.number, follow_symlinks=False)
+    return Stat(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_dev, stat.st_ino)
 
 
 def _check(path: str) -> None:
-    """Refuse what would lead out of the target or into what the program keeps there for itself."""
+    """Raise `PictureError` for a path that leads out of the target, or to a name that the program keeps for itself."""
     parts = path.split("/")
     if "\0" in path or any(part in ("", ".", "..") or part.startswith(".pipeline") for part in parts):
         raise PictureError(ErrorKind.BAD_NAME, f"not a path inside the target: {path}")

@@ -16,58 +16,61 @@ from pipeline.folder import CHUNK, FILE_MODE, Descriptor, first_read
 from pipeline.model.record import Written
 
 _PROBE = ".pipeline-probe"
-NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC  # flags of a file that must not exist yet
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC  # for a file that must not exist yet
 _RENAME_NOREPLACE = 1  # renameat2(2)
-_NO_SUCH_RENAME = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM})  # NFS; old kernels; filters
-_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})  # FAT and its like: no hard links
+_NO_SUCH_RENAME = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM})  # NFS, old kernels, seccomp
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})  # FAT has no hard links
 
 
 class Output:
-    """Used by one thread. `drop` has to be called whatever happens; it removes what was not put into its place.
+    """A temporary file beside its place. Used by one thread; its caller calls `drop` in any case.
 
     Its methods raise `OSError`, and `put` also `PictureError` (not ours).
     """
 
     def __init__(self, folder: Descriptor, temporary: str) -> None:
-        """A new file named `temporary` in `folder`."""
+        """Make a new file named `temporary` in `folder`."""
         self.folder = folder
         self._temporary = temporary
         self._descriptor = os.open(temporary, NEW, FILE_MODE, dir_fd=folder.number)
         self._open = True
-        self._waiting = True  # for its name
+        self._temporary_is_there = True
 
     def fill(self, descriptor: int, sha256: bytes | None = None) -> None:
-        """Copy all of `descriptor` into it. Raises `PictureError` where that cannot be read or has another hash."""
+        """Copy all of `descriptor` into the file.
+
+        Raises `PictureError` where `descriptor` cannot be read, or its bytes do not hash to `sha256`.
+        """
         self._size, self._sha256 = copy(descriptor, self._descriptor)
         if sha256 is not None and self._sha256 != sha256:
             raise PictureError(ErrorKind.CHANGED, "what was to be copied has other bytes than before")
 
     def hurry(self) -> None:
-        """Have the kernel begin to write it, and do not wait: what is synced later takes less time then."""
-        with contextlib.suppress(OSError, AttributeError):  # it is advice, which a system need not know or take
+        """Make the kernel begin to write the file, without waiting: the sync that comes later takes less time."""
+        with contextlib.suppress(OSError, AttributeError):  # only advice, which a system need not know or take
             os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def sync(self) -> None:
-        """Wait until its bytes survive a power cut."""
+        """Wait until the file's bytes survive a power cut."""
         os.fsync(self._descriptor)
 
     def put(self, path: str, *, replace: bool) -> Written:
-        """Give it the last name of `path`; it is in the target then. `replace`: also where that name is taken."""
-        found = os.fstat(self._descriptor)
+        """Give the file the last name of `path`. `replace`: it takes the place of a file that has this name."""
+        stat = os.fstat(self._descriptor)
         self._close()
         name = path.rpartition("/")[2]
         if replace:
             os.rename(self._temporary, name, src_dir_fd=self.folder.number, dst_dir_fd=self.folder.number)
         else:
             put(self._temporary, name, self.folder.number)
-        self._waiting = False
-        return Written(path, self._size, found.st_mtime_ns, self._sha256)
+        self._temporary_is_there = False
+        return Written(path, self._size, stat.st_mtime_ns, self._sha256)
 
     def drop(self) -> None:
-        """Nothing is left of it but what has its place."""
+        """Close the file, and remove it if it was not put in its place. Raises nothing; may be called again."""
         self._close()
-        if self._waiting:
-            self._waiting = False
+        if self._temporary_is_there:
+            self._temporary_is_there = False
             with contextlib.suppress(OSError):
                 os.unlink(self._temporary, dir_fd=self.folder.number)
 
@@ -78,7 +81,7 @@ class Output:
 
 
 def copy(descriptor: int, output: int) -> tuple[int, bytes]:
-    """Copy all of `descriptor` without moving its offset; size and SHA-256 of what was written.
+    """Copy all of `descriptor` without moving its offset; returns the size and SHA-256 of what was written.
 
     Raises `PictureError` where it cannot be read, and `OSError` where `output` cannot be written.
     """
@@ -89,7 +92,7 @@ def copy(descriptor: int, output: int) -> tuple[int, bytes]:
         digest.update(chunk)
         write(output, chunk)
         size += len(chunk)
-        if len(chunk) < asked:  # a regular file has no more then: the read that would bring nothing is spared
+        if len(chunk) < asked:  # a regular file has no more, so a read that would bring nothing is saved
             break
         asked = CHUNK
     return size, digest.digest()
@@ -103,7 +106,7 @@ def _read(descriptor: int, most: int, at: int) -> bytes:
 
 
 def equal(descriptor: int, other: int) -> bytes | None:
-    """The SHA-256 of both files if they hold the same bytes, else None; no offset is moved."""
+    """The SHA-256 of both files if they hold the same bytes, else None. Moves no offset. Raises `OSError`."""
     expected = os.fstat(descriptor).st_size
     if expected != os.fstat(other).st_size:
         return None
@@ -118,18 +121,20 @@ def equal(descriptor: int, other: int) -> bytes | None:
 
 
 def write(output: int, chunk: bytes) -> None:
-    """All of `chunk`: a nearly full disk or a signal may cut a write short."""
+    """Write all of `chunk`: a nearly full disk or a signal may cut a write short. Raises `OSError`."""
     written = os.write(output, chunk)
     while written < len(chunk):
         written += os.write(output, memoryview(chunk)[written:])
 
 
 def put(temporary: str, name: str, folder: int) -> None:
-    """Rename to a name that must be free, without a moment in which a file of somebody else could be lost.
+    """Rename `temporary` to a `name` that must be free, so that no file that appears meanwhile is ever lost.
 
-    Linux has a rename that does so, on most of its file systems. Else a hard link is refused where the name is taken,
-    by every kernel and file system that has hard links. Elsewhere the name is reserved with an empty file first; the
-    claim in the manifest tells that it is ours should we die there.
+    Linux has a rename that refuses a taken name, on most file systems. Otherwise a hard link is made, which every
+    kernel refuses where the name is taken. Without hard links, the name is reserved with an empty file first; if the
+    program dies there, the claim in the manifest says that the empty file is ours.
+
+    Raises `PictureError` (not ours) where the name is taken, and `OSError`.
     """
     try:
         try:
@@ -148,7 +153,7 @@ def put(temporary: str, name: str, folder: int) -> None:
 
 
 def _renamed(temporary: str, name: str, folder: int) -> bool:
-    """Whether the kernel did it in one step (a system call, where link and unlink are two). Raises `OSError`."""
+    """Rename in one system call; False where kernel or file system has no such call. Raises `OSError`."""
     rename = exclusive_rename()
     if rename is None:
         return False
@@ -162,7 +167,7 @@ def _renamed(temporary: str, name: str, folder: int) -> bool:
 
 @functools.cache
 def exclusive_rename() -> Callable[[int, bytes, int, bytes, int], int] | None:
-    """The C library's `renameat2`, where it has one."""
+    """The C library's `renameat2`; None where it has none."""
     libc = ctypes.CDLL(None, use_errno=True)
     if sys.platform != "linux" or not hasattr(libc, "renameat2"):
         return None
@@ -172,8 +177,10 @@ def exclusive_rename() -> Callable[[int, bytes, int, bytes, int], int] | None:
 
 
 def try_out(folder: int) -> None:
-    """Write a file and remove it; raises `OSError`. Its name is always the same: no run has begun that could be known
-    to have died with it, so the next one removes what a kill has left here.
+    """Write a file and remove it again. Raises `OSError`.
+
+    Its name is always the same: it is written before the run is recorded, so no later run could know the name of a run
+    that was killed here. The next call removes what a kill has left.
     """
     with contextlib.suppress(FileNotFoundError):
         os.unlink(_PROBE, dir_fd=folder)

@@ -1,4 +1,4 @@
-"""Removing what was made: only a file that is still the very one, never through links, only inside the target."""
+"""Removing files that were made: only where they are still as they were made, never through links."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTT
 
 
 class Removal:
-    """Takes files out of a local target; for one thread. Raises `TargetTrouble` where the target cannot be used."""
+    """Removes files and folders of a local target. For one thread. Raises `TargetTrouble` where it cannot be used."""
 
     def __init__(self, settings: TargetSettings) -> None:
         self._root = settings.path
@@ -29,19 +29,19 @@ class Removal:
         self._folders = Folders(Descriptor(number), durable=settings.durability is Durability.SYNC)
 
     def obstacle(self, file: ClaimedFile) -> str | None:
-        """Why `file` is not removed: it is not what was made; "" if nothing speaks against it; None if it is gone."""
+        """Why `file` must not be removed (it is not what was made, say); "" if it may be; None if it is gone."""
         return self._obstacle(file)[0]
 
     def remove(self, file: ClaimedFile) -> str | None:
-        """Remove it, unless there is an obstacle, which is given as by `obstacle`. `sync` makes that durable."""
+        """Remove `file` if there is no obstacle; returns what `obstacle` does. `sync` makes the removal durable."""
         obstacle, inode = self._obstacle(file)
         if obstacle != "":
             return obstacle
         folder, _, name = file.target.rpartition("/")
         try:
             opened = self._folders.find(folder)
-            found = os.stat(name, dir_fd=opened.number, follow_symlinks=False)
-            if (found.st_dev, found.st_ino) != inode:
+            stat = os.stat(name, dir_fd=opened.number, follow_symlinks=False)
+            if (stat.st_dev, stat.st_ino) != inode:
                 return "it was replaced meanwhile"
             os.unlink(name, dir_fd=opened.number)
         except FileNotFoundError:
@@ -52,7 +52,7 @@ class Removal:
         return ""
 
     def remove_folder(self, path: str) -> bool:
-        """Remove the folder if it is empty; whether it is gone now."""
+        """Remove the folder if it is empty; returns whether it is gone now."""
         above, _, name = path.rpartition("/")
         try:
             opened = self._folders.find(above)
@@ -66,7 +66,7 @@ class Removal:
         return True
 
     def sync(self) -> None:
-        """Make what was removed stay removed after a power cut."""
+        """Make removals survive a power cut."""
         try:
             self._folders.sync()
         except OSError as error:
@@ -77,12 +77,12 @@ class Removal:
         folder, _, name = path.rpartition("/")
         with suppress(OSError):
             opened = self._folders.find(folder)
-            found = os.stat(name, dir_fd=opened.number, follow_symlinks=False)
-            return found.st_dev, found.st_ino
+            stat = os.stat(name, dir_fd=opened.number, follow_symlinks=False)
+            return stat.st_dev, stat.st_ino
         return None
 
     def _obstacle(self, file: ClaimedFile) -> tuple[str | None, tuple[int, int]]:
-        """The obstacle, and device and inode of the file that was looked at."""
+        """What `obstacle` returns, with device and inode of the file that was read."""
         folder, _, name = file.target.rpartition("/")
         if any(part in ("", ".", "..") for part in file.target.split("/")):
             return "its path leads out of the target", (0, 0)
@@ -96,21 +96,21 @@ class Removal:
                 raise TargetTrouble(f"the target {self._root} is gone") from error
             return f"it cannot be opened: {error.strerror}", (0, 0)
         try:
-            found = os.fstat(descriptor)
-            return _difference(file, found, descriptor), (found.st_dev, found.st_ino)
+            stat = os.fstat(descriptor)
+            return _difference(file, stat, descriptor), (stat.st_dev, stat.st_ino)
         except OSError as error:
             return f"it cannot be read: {error.strerror}", (0, 0)
         finally:
             os.close(descriptor)
 
 
-def _difference(file: ClaimedFile, found: os.stat_result, descriptor: int) -> str:
-    """What tells the open file from the one that was made; "" if nothing does."""
-    if not modes.S_ISREG(found.st_mode):
+def _difference(file: ClaimedFile, stat: os.stat_result, descriptor: int) -> str:
+    """How the open file differs from the one that was made; "" if it does not. Raises `OSError`."""
+    if not modes.S_ISREG(stat.st_mode):
         return "it is no regular file any more"
     if file.sha256 is None:
         return "it is not known whether it was finished"
-    if (found.st_size, found.st_mtime_ns) != (file.size, file.mtime_ns):
+    if (stat.st_size, stat.st_mtime_ns) != (file.size, file.mtime_ns):
         return "it was changed since it was made"
     return "" if _hash(descriptor, found.st_size) == file.sha256 else "its content was changed since it was made"
 

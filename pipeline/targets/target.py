@@ -1,4 +1,4 @@
-"""What every target offers. The local folder is the first of them."""
+"""What every target offers: `stats`, `write_all`, `sync` and reading back. `local` is the first of them."""
 
 from __future__ import annotations
 
@@ -16,42 +16,48 @@ NOTHING: RawStat = (-1, -1)  # there is no file, or it cannot be looked at
 
 
 class ToWrite(NamedTuple):
-    """All bytes of `descriptor`, from offset 0, for a file at `path`; `replace`: also where there is one already."""
+    """A file to be written: all bytes of `descriptor`, from offset 0, under `path` (relative to the target's root)."""
 
     path: str
     descriptor: int
-    replace: bool
-    sha256: bytes | None = None  # that the bytes must have
+    replace: bool  # whether it takes the place of a file that is there
+    sha256: bytes | None = None  # what the bytes must hash to; None: whatever they are
 
 
 class Target(Protocol):
     """Where renditions are written to. Paths are relative to the target's root, as in `Planned.target`."""
 
     def prepare(self) -> None:
-        """Make sure that files can be written, before anything is read. Raises `TargetTrouble`."""
+        """Make sure that files can be written; called before anything is read. Raises `TargetTrouble`."""
         ...
 
     def stats(self, paths: Sequence[str]) -> list[Stat | None]:
-        """How each path is, without opening it; None where there is nothing. The plan's thread."""
+        """The stat of each path, without opening it; None where there is nothing. Called in the plan's thread.
+
+        Raises `TargetTrouble` where the target as a whole cannot be used.
+        """
         ...
 
     def raw_stats(self, paths: Sequence[str]) -> list[RawStat]:
-        """The same as plain numbers, at a third of the cost; `NOTHING` for None and for whatever cannot be told."""
+        """The same as plain numbers, at a third of the cost; `NOTHING` where there is no stat. Raises nothing."""
         ...
 
-    def write_all(self, several: Sequence[ToWrite]) -> list[Written | PictureError]:
-        """Store each of `several` under its path, at once and whole. I/O threads, several at a time.
+    def write_all(self, files: Sequence[ToWrite]) -> list[Written | PictureError]:
+        """Store each of `files` under its path, whole or not at all. I/O threads, several at a time.
 
-        What came of each: `PictureError` for one that could not be stored (not ours: something is there and `replace`
-        is False; bad name: there can be no file of this name; unreadable, changed: its bytes). Raises `TargetTrouble`
-        when the target as a whole is in trouble; some of them may have been stored then.
+        The result has what became of each, in the same order: `PictureError` for a file that could not be stored (not
+        ours: something is there and `replace` is False; bad name: there can be no file of this name; unreadable or
+        changed: its bytes). Raises `TargetTrouble` when the target as a whole is in trouble; some files may be stored.
         """
         ...
 
     def sync(self) -> None:
-        """Make every name that `write` has returned survive a power cut. Any thread. Raises `TargetTrouble`."""
+        """Make every name that `write_all` has returned survive a power cut. Any thread. Raises `TargetTrouble`."""
         ...
 
     def open_for_reading(self, path: str) -> BinaryIO:
-        """The file at `path`. Raises `FileNotFoundError`, `PictureError` (bad name) and other `OSError`."""
+        """Open the file at `path`, without following links.
+
+        Raises `FileNotFoundError`, `PictureError` (bad name) and `OSError` for other failures.
+        """
         ...

@@ -1,4 +1,4 @@
-"""Whose fault a failed write is: the name's, which costs that rendition, or the whole target's, which ends the run."""
+"""What a failed system call in a target means: one name is bad, which costs a rendition, or the run has to end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAME = frozenset(
         errno.ENOTEMPTY,
         errno.EBUSY,  # a mount point stands in the file's place
         errno.EMLINK,  # a folder with too many folders
-        errno.EINVAL,  # a character that FAT and its like do not know
+        errno.EINVAL,  # a character that FAT does not know
         errno.EILSEQ,
     }
 )
@@ -33,13 +33,13 @@ _TEXTS = {
 
 
 def trouble(root: Path, error: OSError) -> TargetTrouble:
-    """The whole target's fault, in one line."""
+    """`error` as trouble of the target as a whole, in one line that says what to do."""
     text = _TEXTS.get(error.errno or 0, error.strerror or str(error))
     return TargetTrouble(f"cannot write to the target {root}: {text}")
 
 
-def judged(root: Path, folder: str, error: OSError) -> PictureError | TargetTrouble:
-    """What a failure below `folder` (relative to the root) is to be raised as."""
+def cause(root: Path, folder: str, error: OSError) -> PictureError | TargetTrouble:
+    """What a failure below `folder` (relative to the root) is raised as: `PictureError` (bad name) or trouble."""
     if error.errno in _NAME:
         return PictureError(
             ErrorKind.BAD_NAME, f"{error.strerror}, below '{folder}'" if folder else str(error.strerror)
