@@ -118,7 +118,7 @@ class Line:
                 picture = self._source.read(job.source, job.stat, self._terms.limits)
         except Revoked:
             if picture is not None:
-                picture.let_go()
+                picture.close()
             raise
         finally:
             ends.reads += 1

@@ -1,10 +1,10 @@
-"""From the root of a source down to a folder, by descriptors: no link on the way is followed unless it is asked for.
+"""Opens folders below the root of a source by descriptors, so that no link is followed unless the config says so.
 
 Opening `root/a/b` by its path would follow a link that was put in the place of `a` since the scan. Opening each part
-relative to its parent's descriptor cannot. Jobs come sorted by folder, so a small cache makes that one call a file.
+relative to its parent's descriptor does not. Jobs come sorted by folder, so a small cache makes that one call a file.
 
-Where links are followed, they lead by default to nothing outside of the source, and never into what the kernel shows as
-files, which has no end and is no picture's place.
+Links that are followed may lead, by default, to nothing outside of the source, and never into the file systems of the
+kernel (`SYSTEM`), which have no end and hold no pictures.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from collections import OrderedDict
 from pipeline.errors import SourceTrouble
 from pipeline.folder import Descriptor
 
-KEPT = 32  # open folders; with as many threads as that in as many folders it still serves each
+KEPT = 32  # open folders in the cache: enough for as many threads, each in a folder of its own
 SYSTEM = ("/proc", "/sys", "/dev")
-_NO_READING = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK)  # a file opened so is only pointed at
+_NO_READING = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK)  # such a descriptor only names a file
 _F_GETPATH = 50  # macOS
-_LONGEST = 1024  # bytes that it may fill
+_LONGEST = 1024  # bytes of the path that F_GETPATH returns
 
 
 class Descent:
-    """Opens folders below `root` for reading. Any thread may ask."""
+    """Opens folders below `root` for reading. Any thread may call any method."""
 
     def __init__(self, root: Descriptor, *, follow: bool) -> None:
         self._root = root
@@ -39,18 +39,18 @@ class Descent:
         if not folder:
             return self._root
         with self._lock:
-            if (found := self._open.get(folder)) is not None:
+            if (cached := self._open.get(folder)) is not None:
                 self._open.move_to_end(folder)
-                return found
-        found = self._descend(folder)
+                return cached
+        opened = self._descend(folder)
         with self._lock:
-            self._open[folder] = found
+            self._open[folder] = opened
             if len(self._open) > KEPT:
                 self._open.popitem(last=False)
-        return found
+        return opened
 
     def forget(self, folder: str) -> None:
-        """Open it anew next time: it has been replaced, or may have been."""
+        """Open `folder` anew next time: it may have been replaced."""
         with self._lock:
             self._open.pop(folder, None)
 
@@ -60,17 +60,17 @@ class Descent:
             above = self._open.get(parent) if parent else self._root
         if above is not None:
             return Descriptor(os.open(name, self._flags, dir_fd=above.number))
-        found = self._root
+        opened = self._root
         for part in folder.split("/"):
-            found = Descriptor(os.open(part, self._flags, dir_fd=found.number))
-        return found
+            opened = Descriptor(os.open(part, self._flags, dir_fd=opened.number))
+        return opened
 
 
 class Links:
-    """What may be reached by links from the folder with the descriptor `root`. Any thread may ask."""
+    """Decides which links below the folder with the descriptor `root` are followed. Any thread may call any method."""
 
     def __init__(self, root: int, *, anywhere: bool) -> None:
-        """Raises `SourceTrouble` where the kernel does not tell where files are."""
+        """`anywhere`: also out of the source. Raises `SourceTrouble` where the kernel does not say where files are."""
         try:
             self._root = _place(root)
         except OSError as error:
@@ -79,7 +79,7 @@ class Links:
         self._system = tuple(path for path in SYSTEM if not _within(self._root, path))
 
     def refused(self, descriptor: int) -> str:
-        """Why an opened file or folder is out of reach, by the place where it really is; "" where it is not."""
+        """Why an opened file or folder is not used, by its real place; "" where it may be."""
         try:
             real = _place(descriptor)
         except OSError:
@@ -92,7 +92,7 @@ class Links:
         return "a symbolic link that leads out of the source"
 
     def refused_name(self, name: str, folder: int) -> str:
-        """The same of a link in an open folder. Raises `OSError` where it leads nowhere."""
+        """The same for the link `name` in the open `folder`. Raises `OSError` where the link leads nowhere."""
         descriptor = os.open(name, _NO_READING | os.O_CLOEXEC, dir_fd=folder)
         try:
             return self.refused(descriptor)
@@ -101,7 +101,7 @@ class Links:
 
 
 def _place(descriptor: int) -> str:
-    """The path of an open file without links, as the kernel knows it."""
+    """The real path of an open file, from the kernel. Raises `OSError`."""
     if sys.platform == "darwin":
         return os.fsdecode(fcntl.fcntl(descriptor, _F_GETPATH, bytes(_LONGEST)).rstrip(b"\0"))
     return os.readlink(f"/proc/self/fd/{descriptor}")

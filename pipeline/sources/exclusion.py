@@ -1,8 +1,8 @@
 """What is left out of every source, whatever its config says.
 
-Three kinds: names that no picture has, or not yet (what storage boxes keep beside pictures, uploads in progress,
-backups of editors); the targets of other configs, which would else be made into pictures of pictures without end; and
-what `.nomedia` and `.pipelineignore` leave out where they lie.
+There are three kinds: files that are no pictures or not yet (what storage boxes keep beside pictures, uploads in
+progress, backups of editors); the targets of other configs, because two configs that read each other's targets would
+never end; and what the marker files `.nomedia` and `.pipelineignore` leave out of their folders.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from pipeline.config.settings import manifest_in
 from pipeline.sources.globs import Globs
 
 NEVER = frozenset({"@eaDir", "#recycle", "lost+found"})
-"""Files and folders of storage boxes and file systems. Like everything hidden they are never looked at."""
+"""Files and folders of storage boxes and file systems. They are never listed, like everything hidden."""
 
 UNFINISHED = (
     *(".part", ".partial", ".filepart", ".crdownload", ".download", ".tmp"),  # uploads and downloads in progress
     *(".bak", ".swp", "~"),  # what editors keep
 )
-"""Endings, in any case, of files that are no pictures yet or any more."""
+"""Endings, in either case, of files that are not finished or are backups."""
 
 IGNORE = ".pipelineignore"
 NO_MEDIA = ".nomedia"
 
 _FOLDER, _MANIFEST = os.path.split(manifest_in(""))
-MARKERS = frozenset({_FOLDER, IGNORE, NO_MEDIA})  # names that say something of the folder that they are in
+MARKERS = frozenset({_FOLDER, IGNORE, NO_MEDIA})  # names that decide about their folder
 
-_LIMIT = 16 * 1024  # bytes of an `IGNORE`, and characters of its patterns; an honest one has a hundred
+_LIMIT = 16 * 1024  # bytes of an `IGNORE`, and characters of its patterns; a usual one has a hundred
 _LONGEST = 1000  # characters of a pattern
 _NO_FOLDER = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
 class IgnoreError(ValueError):
-    """An `IGNORE` cannot be obeyed. One line says why."""
+    """An `IGNORE` cannot be read or used. Its text is one line with the reason."""
 
 
 def unfinished(include: Iterable[str]) -> tuple[str, ...]:
-    """Those of `UNFINISHED` that no pattern of `include` asks for by ending like that."""
+    """The endings in `UNFINISHED`, without those that a pattern of `include` ends with."""
     asked = tuple(pattern.lower() for pattern in include)
     return tuple(ending for ending in UNFINISHED if not any(pattern.endswith(ending) for pattern in asked))
 
 
 def left_out(folder: int, markers: Collection[str]) -> str:
-    """Why the folder with this descriptor, which holds `markers` of `MARKERS`, is no input; "" for one that is.
+    """Why the open `folder`, in which `markers` of `MARKERS` were listed, is left out; "" where it is not.
 
-    Not to be asked of the source itself: it was named by the user. Raises `IgnoreError`.
+    Not for the source's own root, which the user has named. Raises `IgnoreError`.
     """
     if NO_MEDIA in markers:
         return f"it holds {NO_MEDIA}"
@@ -61,26 +61,26 @@ def left_out(folder: int, markers: Collection[str]) -> str:
 
 
 def ignored(folder: int) -> Globs:
-    """What the folder's `IGNORE` says, for paths relative to the folder. Raises `IgnoreError`."""
+    """The patterns of the folder's `IGNORE`, for paths relative to the folder. Raises `IgnoreError`."""
     lines = enumerate((line.strip() for line in _text(folder).splitlines()), start=1)
     patterns = {number: line for number, line in lines if line and not line.startswith("#")}
-    found: list[str] = []
+    expanded: list[str] = []
     for number, pattern in patterns.items():
         if pattern.startswith("!"):
             raise IgnoreError(f"{IGNORE}:{number}: a pattern cannot begin with ! (for the character itself: \\!)")
         if len(pattern) > _LONGEST:
             raise IgnoreError(f"{IGNORE}:{number}: a pattern may have {_LONGEST:,} characters")
         try:
-            found += alternatives(pattern)
+            expanded += alternatives(pattern)
         except ValueError as error:
             raise IgnoreError(f"{IGNORE}:{number}: the pattern {error}") from None
-        if sum(map(len, found)) > _LIMIT:
+        if sum(map(len, expanded)) > _LIMIT:
             raise IgnoreError(f"{IGNORE}:{number}: its patterns stand for too much")
-    return Globs(found)
+    return Globs(expanded)
 
 
 def _is_target(folder: int) -> bool:
-    """Whether there is a manifest, or its lock or backup. A folder that is closed to this user is taken for one."""
+    """Whether the folder holds a manifest, its lock or its backup. One that cannot be read counts as if it did."""
     try:
         inside = os.open(_FOLDER, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=folder)
     except OSError as error:

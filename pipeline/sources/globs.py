@@ -1,4 +1,4 @@
-r"""Globs as `.gitignore` has them, compiled once into one regular expression.
+r"""Globs as in `.gitignore`, compiled into one regular expression.
 
 A pattern without a slash (but for a last one) matches a name at any depth; one with a slash is anchored at the root.
 `*` and `?` stay within a name, `**` between slashes crosses folders, `[a-z]` and `[!a-z]` are classes, `\` takes the
@@ -20,14 +20,15 @@ class Globs:
 
     def __init__(self, patterns: Iterable[str]) -> None:
         """Raises ValueError as `alternatives` does."""
-        sources = [translate(_in_any_case(one)) for pattern in patterns for one in alternatives(pattern)]
-        self._regex = re.compile("|".join(sources), re.DOTALL) if sources else None
+        globs = [glob for pattern in patterns for glob in alternatives(pattern)]
+        translated = [translate(_in_any_case(glob)) for glob in globs]
+        self._regex = re.compile("|".join(translated), re.DOTALL) if translated else None
 
     def __bool__(self) -> bool:
         return self._regex is not None
 
     def covers(self, path: str) -> bool:
-        """Whether a file's relative path, or a folder that it lies in, matches. Ask for a folder with a last slash."""
+        """Whether a file's relative path, or a folder above it, matches. The path of a folder ends with a slash."""
         return self._regex is not None and self._regex.fullmatch(path) is not None
 
 
@@ -36,14 +37,15 @@ def _in_any_case(pattern: str) -> str:
     head, dot, ending = pattern.rpartition(".")
     if not dot or any(char in ending for char in "/[]\\"):
         return pattern
-    return head + dot + re.sub("[a-zA-Z]", lambda found: f"[{found[0].lower()}{found[0].upper()}]", ending)
+    return head + dot + re.sub("[a-zA-Z]", lambda letter: f"[{letter[0].lower()}{letter[0].upper()}]", ending)
 
 
 def translate(pattern: str) -> str:
-    """The regular expression (for `fullmatch` with DOTALL) of one pattern, and of all that lies below its matches.
+    """One pattern as a regular expression (for `fullmatch` with DOTALL), which also matches all below its matches.
 
-    Matching takes time linear in the path times the pattern: names between two `**`, and letters between two `*`, are
-    matched leftmost in an atomic group. That is always right, because what follows may begin anywhere behind them.
+    The time to match is at most proportional to path times pattern: names between two `**`, and letters between two
+    `*`, are matched leftmost in an atomic group. The leftmost match is always right, because what follows a star may
+    begin anywhere behind it.
     """
     tail = "/.*" if pattern.endswith("/") else "(?:/.*)?"
     segments = [segment for segment in pattern.split("/") if segment]
@@ -66,7 +68,7 @@ def translate(pattern: str) -> str:
 
 
 def _segment(text: str) -> str:
-    """One name's pattern. A name is never empty."""
+    """The regular expression of a pattern for one name. A name is never empty."""
     stretches = _stretches(text)
     if len(stretches) == 1:
         return stretches[0]
@@ -77,25 +79,25 @@ def _segment(text: str) -> str:
 
 
 def _stretches(text: str) -> list[str]:
-    """The regular expressions of what stands between the stars of a name's pattern, each of a fixed length."""
-    found = [""]
+    """The regular expressions of the parts between the stars of a name's pattern; each matches a fixed length."""
+    stretches = [""]
     at = 0
     while at < len(text):
         char = text[at]
         at += 1
         if char == "*":
-            found.append("")
+            stretches.append("")
         elif char == "?":
-            found[-1] += "[^/]"
+            stretches[-1] += "[^/]"
         elif char == "[" and (end := _class_end(text, at)):
-            found[-1] += _class(text[at : end - 1])
+            stretches[-1] += _class(text[at : end - 1])
             at = end
         else:
             if char == "\\" and at < len(text):
                 char = text[at]
                 at += 1
-            found[-1] += re.escape(char)
-    return found
+            stretches[-1] += re.escape(char)
+    return stretches
 
 
 def _class_end(text: str, at: int) -> int:
@@ -105,7 +107,7 @@ def _class_end(text: str, at: int) -> int:
 
 
 def _class(body: str) -> str:
-    """A character class; it never matches a slash. A range that runs backwards holds nothing."""
+    """A character class as a regular expression; it never matches a slash. A backward range matches nothing."""
     negated = body[:1] in ("!", "^")
     body = body[negated:]
     ranges = []

@@ -22,7 +22,7 @@ from pipeline.sources.source import NO_FILE, Folder, Grown, Picture, RawStat, Un
 from pipeline.sources.walk import Walk
 from pipeline.workers.exchange import Held
 
-_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE})  # ENXIO: a socket, by now
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE})  # ENXIO: it is a socket now
 _LATEST = 2**63 - 1  # nanoseconds, in the year 2262; ext4 goes on to 2446
 _GRAIN = 2.0  # seconds: the coarsest time stamps in use (FAT's) are that far apart
 
@@ -37,12 +37,12 @@ class LocalSource:
         self._unfinished = exclusion.unfinished(settings.include)
         self._opened: Descent | None = None
         self._follow = bool(settings.follow_symlinks)
-        self._links: Links | None = None  # how far they are followed
+        self._links: Links | None = None  # which links are followed; None: none are
         follow = 0 if self._follow else os.O_NOFOLLOW
         self._flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | follow
 
     def check(self) -> None:
-        """Raises `SourceTrouble` where there is no such folder, or none on the same disk any more."""
+        """Raise `SourceTrouble` where the folder is missing, or is no longer on the disk that it was opened on."""
         opened = os.fstat(self._descent().to("").number)
         path = self._settings.path
         try:
@@ -53,8 +53,8 @@ class LocalSource:
             raise SourceTrouble(f"the source {path} has gone: another disk is in its place (is its own still mounted?)")
 
     def folders(self, apart: Sequence[Path]) -> Iterator[Folder]:
-        """Everything there is by name; see `Source`. Raises `ConfigError` where the source is one of those `apart`."""
-        identities, paths = self._passed_over(apart)
+        """List all names; see `Source`. Raises `ConfigError` where the source is one of the folders `apart`."""
+        identities, paths = self._apart(apart)
         descent = self._descent()
         walk = Walk(descent, self._include, self._exclude, links=self._links, unfinished=self._unfinished)
         for folder in walk.folders(identities, paths):
@@ -63,7 +63,7 @@ class LocalSource:
             yield folder
 
     def stats(self, folder: str, names: Sequence[str], sidecars: Container[str] = frozenset()) -> list[Stat | None]:
-        """The stat of each name; None for what has gone, cannot be looked at, or is no regular file. See `Source`."""
+        """The stat of each name; None for what is gone, has no stat, or is no regular file. See `Source`."""
         try:
             opened = self._descent().to(folder)
         except OSError:
@@ -73,22 +73,23 @@ class LocalSource:
     def raw_stats(self, folder: str, names: Sequence[str]) -> list[RawStat]:
         """The stats of names without a sidecar as plain numbers; see `Source`."""
         try:
-            opened = self._descent().to(folder)  # kept: it is closed when nobody holds it
+            opened = self._descent().to(folder)  # in a variable, because it is closed when the last one goes
         except OSError:
             return [NO_FILE] * len(names)
         stat, regular, number, follow = os.stat, modes.S_ISREG, opened.number, self._follow
-        found: list[RawStat] = []
+        stats: list[RawStat] = []
         for name in names:
             try:
-                one = stat(name, dir_fd=number, follow_symlinks=follow)
+                result = stat(name, dir_fd=number, follow_symlinks=follow)
             except OSError:
-                found.append(NO_FILE)
+                stats.append(NO_FILE)
                 continue
-            found.append((one.st_size, one.st_mtime_ns, one.st_ctime_ns) if regular(one.st_mode) else NO_FILE)
-        return found
+            is_file = regular(result.st_mode)
+            stats.append((result.st_size, result.st_mtime_ns, result.st_ctime_ns) if is_file else NO_FILE)
+        return stats
 
     def sniff(self, source: str) -> str | None:
-        """The format by the first bytes; None also for what cannot be read."""
+        """Read the first bytes and return their format; see `Source`."""
         try:
             descriptor = self._open(source)
         except OSError:
@@ -103,7 +104,7 @@ class LocalSource:
             os.close(descriptor)
 
     def skips(self, source: str) -> bool:
-        """Whether its sidecar says to leave it alone; see `Source`."""
+        """Read the sidecar and return whether it says `skip`; see `Source`."""
         try:
             text, _ = self._sidecar(source)
             return sidecar.overrides(text, "").skip
@@ -111,17 +112,17 @@ class LocalSource:
             return False
 
     def read(self, source: str, stat: Stat, limits: Limits) -> Picture:
-        """Copy the bytes of `source`. See `Source`; runs in an I/O thread."""
+        """Copy the bytes of `source` and of its sidecar; see `Source`. Runs in an I/O thread."""
         try:
             picture = self._picture(source, stat, limits)
             if stat.sidecar is None:
                 return picture
             try:
-                text, found = self._sidecar(source)
+                text, of_sidecar = self._sidecar(source)
             except BaseException:
-                picture.let_go()
+                picture.close()
                 raise
-            return replace(picture, sidecar=text, stat=replace(picture.stat, sidecar=found))
+            return replace(picture, sidecar=text, stat=replace(picture.stat, sidecar=of_sidecar))
         except OSError as error:
             if error.errno in _GONE:
                 raise Vanished(error.strerror or str(error)) from error
@@ -134,9 +135,9 @@ class LocalSource:
         descriptor = self._open(source)
         try:
             for _ in range(2):
-                found = os.fstat(descriptor)
-                check_same(found, stat)
-                picture = self._copy(source, descriptor, found, stat, limits, began)
+                now = os.fstat(descriptor)
+                check_same(now, stat)
+                picture = self._copy(source, descriptor, now, stat, limits, began)
                 if picture is not None:
                     return picture
                 os.lseek(descriptor, 0, os.SEEK_SET)
@@ -145,7 +146,7 @@ class LocalSource:
             os.close(descriptor)
 
     def _sidecar(self, source: str) -> tuple[bytes, Stat]:
-        """The text of the sidecar as it is now, whichever file that is, and its stat; as safely as pictures are read.
+        """Read the sidecar as it is now, as safely as a picture; returns its text and its stat.
 
         Raises `OSError`, `Vanished` and `PictureError`.
         """
@@ -153,13 +154,13 @@ class LocalSource:
         descriptor = self._open(source + sidecar.SUFFIX)
         try:
             for _ in range(2):
-                found = os.fstat(descriptor)
-                if not modes.S_ISREG(found.st_mode):
+                now = os.fstat(descriptor)
+                if not modes.S_ISREG(now.st_mode):
                     raise Vanished(f"{name} is no longer a regular file")
                 text = reading.up_to(descriptor, sidecar.LIMIT + 1)
                 if len(text) > sidecar.LIMIT:
                     raise PictureError(ErrorKind.BAD_SIDECAR, f"{name} is larger than {sidecar.LIMIT // 1024} KiB")
-                stat = fingerprint(found)
+                stat = fingerprint(now)
                 if len(text) == stat.size and stat.same_content(fingerprint(os.fstat(descriptor))):
                     return text, stat
                 os.lseek(descriptor, 0, os.SEEK_SET)
@@ -171,8 +172,8 @@ class LocalSource:
         """False for a file read within two seconds of its ctime: a write in the same tick would leave no trace."""
         return now - stat.changed_ns / 1e9 >= _GRAIN
 
-    def _passed_over(self, apart: Sequence[Path]) -> tuple[list[tuple[int, int]], list[str]]:
-        """The folders `apart`, by device and inode, and by path below the source: they may not be there yet."""
+    def _apart(self, apart: Sequence[Path]) -> tuple[list[tuple[int, int]], list[str]]:
+        """The folders `apart`, by device and inode, and by path below the source, because they may not be made yet."""
         here = os.fstat(self._descent().to("").number)
         root = os.path.realpath(self._settings.path)
         identities = []
@@ -181,16 +182,19 @@ class LocalSource:
             if real.startswith(root.rstrip("/") + "/"):
                 paths.append(os.path.relpath(real, root))
             try:
-                found = os.stat(real)
+                stat = os.stat(real)
             except OSError:
                 continue
-            if (found.st_dev, found.st_ino) == (here.st_dev, here.st_ino):
+            if (stat.st_dev, stat.st_ino) == (here.st_dev, here.st_ino):
                 raise ConfigError(f"source and target are the same folder: {self._settings.path}")
-            identities.append((found.st_dev, found.st_ino))
+            identities.append((stat.st_dev, stat.st_ino))
         return identities, paths
 
     def _descent(self) -> Descent:
-        """Opens the root; a link in the root's own path is the user's and is followed."""
+        """The folders below the root, which is opened at the first call. Links in the root's own path are followed.
+
+        Raises `SourceTrouble`.
+        """
         if self._opened is None:
             path = self._settings.path
             try:
@@ -207,7 +211,10 @@ class LocalSource:
         return self._opened
 
     def _open(self, source: str) -> int:
-        """The file's descriptor. O_NONBLOCK keeps a FIFO that took the file's place from blocking the thread."""
+        """Open the file; returns its descriptor. Raises `OSError`.
+
+        O_NONBLOCK keeps a FIFO that took the file's place from blocking the thread.
+        """
         folder, _, name = source.rpartition("/")
         descent = self._descent()
         try:
@@ -215,11 +222,11 @@ class LocalSource:
         except OSError as error:
             if error.errno not in _GONE:
                 raise
-            descent.forget(folder)  # it may have been replaced since it was opened
+            descent.forget(folder)  # the folder may have been replaced since it was opened
             return self._open_in(descent.to(folder), name)
 
     def _open_in(self, folder: Descriptor, name: str) -> int:
-        """As `os.open`; the folder stays open as long as it is held. Raises ELOOP where a link leads out of reach."""
+        """As `os.open`, in an open folder. Raises `OSError`; ELOOP also for a link that is not followed."""
         descriptor = os.open(name, self._flags, dir_fd=folder.number)
         if self._links is not None and (why := self._links.refused(descriptor)):
             os.close(descriptor)
@@ -228,72 +235,78 @@ class LocalSource:
 
     def _stat(self, name: str, opened: Descriptor, *, has_sidecar: bool = False) -> Stat | None:
         try:
-            found = os.stat(name, dir_fd=opened.number, follow_symlinks=self._follow)
+            result = os.stat(name, dir_fd=opened.number, follow_symlinks=self._follow)
         except OSError:
             return None
-        if not modes.S_ISREG(found.st_mode):
+        if not modes.S_ISREG(result.st_mode):
             return None
-        stat = fingerprint(found)
+        stat = fingerprint(result)
         return replace(stat, sidecar=self._stat(name + sidecar.SUFFIX, opened)) if has_sidecar else stat
 
     def _copy(
-        self, source: str, descriptor: int, found: os.stat_result, listed: Stat, limits: Limits, began: float
+        self, source: str, descriptor: int, now: os.stat_result, listed: Stat, limits: Limits, began: float
     ) -> Picture | None:
-        """The picture, or None when it changed while it was read. Its kind and size are judged before it is copied."""
-        chunk, room = reading.read(descriptor, first_read(found.st_size)), max(listed.size, CHUNK)
+        """Copy the open file, whose stat is `now`; None when it changed while it was read.
+
+        Its format and size are checked before it is copied. Raises as `read` does.
+        """
+        chunk, most = reading.read(descriptor, first_read(now.st_size)), max(listed.size, CHUNK)
         head = chunk[: magic.HEAD]
-        kind = _kind(source, head, found, listed)
-        if found.st_size > limits.file_size:
-            raise reading.too_many_bytes(found.st_size, limits.file_size)
-        if found.st_size > room:
-            raise Grown(found.st_size)
+        image_format = _format(source, head, now, listed)
+        if now.st_size > limits.file_size:
+            raise reading.too_many_bytes(now.st_size, limits.file_size)
+        if now.st_size > most:
+            raise Grown(now.st_size)
         try:
-            copied = reading.copy(descriptor, chunk, min(room, limits.file_size), found.st_size)
+            copied = reading.copy(descriptor, chunk, min(most, limits.file_size), now.st_size)
         except PictureError as error:
-            if error.kind is ErrorKind.TOO_MANY_BYTES and room < limits.file_size:
-                return None  # it grows
+            if error.kind is ErrorKind.TOO_MANY_BYTES and most < limits.file_size:
+                return None  # it is growing
             raise
-        stat = fingerprint(found)
+        stat = fingerprint(now)
         held = Held(copied.descriptor, copied.size)
-        picture = Picture(held, copied.sha256, stat, head, kind, time.perf_counter() - began)
+        picture = Picture(held, copied.sha256, stat, head, image_format, time.perf_counter() - began)
         try:
             same = copied.size == stat.size and stat.same_content(fingerprint(os.fstat(descriptor)))
         except BaseException:
-            picture.let_go()
+            picture.close()
             raise
         if not same:
-            picture.let_go()
+            picture.close()
             return None
         return picture
 
 
-def _kind(source: str, head: bytes, found: os.stat_result, listed: Stat) -> str:
-    """The format by the first bytes. Raises `PictureError` where a picture's name promises one, else `Unsupported`."""
-    kind = magic.recognise(source, head)
-    if kind is not None:
-        return kind
+def _format(source: str, head: bytes, now: os.stat_result, listed: Stat) -> str:
+    """The format by the first bytes.
+
+    Raises `PictureError` (not a picture) where they show none but the name is one of a picture, else `Unsupported`.
+    """
+    image_format = magic.recognise(source, head)
+    if image_format is not None:
+        return image_format
     if magic.has_picture_name(source):
         raise PictureError(ErrorKind.NOT_A_PICTURE, f"it starts with {head[:16]!r}" if head else "it is empty")
-    raise Unsupported(replace(fingerprint(found), sidecar=listed.sidecar))
+    raise Unsupported(replace(fingerprint(now), sidecar=listed.sidecar))
 
 
-def fingerprint(found: os.stat_result) -> Stat:
-    """The part of a stat that the program keeps. Times that no manifest can hold count as the last one that it can."""
-    modified, changed = found.st_mtime_ns, found.st_ctime_ns
+def fingerprint(result: os.stat_result) -> Stat:
+    """The part of a stat that the program keeps. Times beyond what a manifest can hold become the last one."""
+    modified, changed = result.st_mtime_ns, result.st_ctime_ns
     if not (-_LATEST <= modified <= _LATEST and -_LATEST <= changed <= _LATEST):
         modified, changed = (max(-_LATEST, min(when, _LATEST)) for when in (modified, changed))
-    return Stat(found.st_size, modified, changed, found.st_dev, found.st_ino)
+    return Stat(result.st_size, modified, changed, result.st_dev, result.st_ino)
 
 
-def check_same(found: os.stat_result, listed: Stat) -> None:
-    """Raise `Vanished` unless this is the file that was listed.
+def check_same(now: os.stat_result, listed: Stat) -> None:
+    """Raise `Vanished` unless the open file, whose stat is `now`, is the one that was listed.
 
-    Network file systems in user space hand out new inode numbers as they like: there size and both times must do, and
-    nobody can set a ctime.
+    Network file systems in user space may give a file a new inode number at any time. For these, an equal size, mtime
+    and ctime are enough: no program can set a ctime.
     """
-    if not modes.S_ISREG(found.st_mode):
+    if not modes.S_ISREG(now.st_mode):
         raise Vanished("no longer a regular file")
-    if (found.st_dev, found.st_ino) == (listed.device, listed.inode):
+    if (now.st_dev, now.st_ino) == (listed.device, listed.inode):
         return
-    if not replace(listed, sidecar=None).same_content(fingerprint(found)):
+    if not replace(listed, sidecar=None).same_content(fingerprint(now)):
         raise Vanished("replaced by another file since it was listed")

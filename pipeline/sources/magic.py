@@ -1,6 +1,6 @@
-"""What a file is, by its first 64 bytes; and whether its name claims that it is a picture.
+"""The format of a file by its first 64 bytes, and whether its name says that it is a picture.
 
-The main process looks no further than this: parsing hostile headers is a child's work.
+The main process reads no more of a picture's structure than this: parsing hostile headers is a child's work.
 """
 
 from __future__ import annotations
@@ -8,22 +8,22 @@ from __future__ import annotations
 import functools
 import importlib.util
 
-HEAD = 64  # bytes that `sniff` wants to see
+HEAD = 64  # bytes that `sniff` looks at
 
 RARE_EXTENSIONS = frozenset({"heic", "heif", "heics", "heifs", "hif", "jp2", "j2k", "jxl"})
-"""Names of pictures that may be of a format which is not decoded here."""
+"""Extensions of pictures that may have a format which is not decoded here."""
 
 PICTURE_EXTENSIONS = RARE_EXTENSIONS | frozenset(
     {"jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "webp", "avif", "avifs", "tif", "tiff", "bmp", "dib", "ico"}
     | {"ppm", "pgm", "pbm", "pnm"}
 )
-"""Names that promise a picture: what cannot be decoded under such a name is a failure, not just unsupported."""
+"""Extensions of pictures: a file with one of these that cannot be decoded has failed, and is not just unsupported."""
 
 RAW_EXTENSIONS = frozenset(
     {"3fr", "arq", "arw", "cap", "cr2", "cs1", "dcr", "dcs", "dng", "drf", "erf", "fff", "gpr", "iiq", "k25", "kdc"}
     | {"mef", "mos", "nef", "nrw", "pef", "ptx", "pxn", "raw", "rw2", "rwl", "sr2", "srf", "srw", "sti"}
 )
-"""Camera raws are TIFF by their first bytes, but what a TIFF decoder finds in them is a thumbnail of the camera's."""
+"""Extensions of camera raws: they are TIFF by their first bytes, but a TIFF decoder finds only a thumbnail in them."""
 
 _DIB_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
@@ -51,32 +51,32 @@ def not_decoded() -> frozenset[str]:
 
 
 def extension(source: str) -> str:
-    """The last extension of the name, lower case, without its dot; "" where there is none."""
+    """The last extension of the path's name, in lower case and without its dot; "" where there is none."""
     name = source.rpartition("/")[2]
     stem, dot, last = name.rpartition(".")
     return last.lower() if dot and stem else ""
 
 
 def has_picture_name(source: str) -> bool:
-    """Whether the name claims that this is a picture."""
+    """Whether the extension is one of a picture."""
     return extension(source) in PICTURE_EXTENSIONS
 
 
 def recognise(source: str, head: bytes) -> str | None:
-    """The format that `head` shows, or None for what is not to be taken for a picture: camera raws count as that."""
-    found = sniff(head)
-    return None if found == "tiff" and extension(source) in RAW_EXTENSIONS else found
+    """The format of the file `source` that begins with `head`; None where it is no picture, or a camera raw."""
+    image_format = sniff(head)
+    return None if image_format == "tiff" and extension(source) in RAW_EXTENSIONS else image_format
 
 
 def sniff(head: bytes) -> str | None:
-    """The picture format whose mark stands at the start of `head` (at least `HEAD` bytes where the file has them)."""
+    """The picture format that `head` begins as (`HEAD` bytes, or all where the file is shorter); None for others."""
     for prefix, name in _PREFIXES:
         if head.startswith(prefix):
             return name
     if head[4:8] == b"ftyp":
         return _brand(head)
-    for name, found in (("webp", _webp(head)), ("bmp", _bmp(head)), ("ico", _ico(head)), ("ppm", _ppm(head))):
-        if found:
+    for name, test in (("webp", _webp), ("bmp", _bmp), ("ico", _ico), ("ppm", _ppm)):
+        if test(head):
             return name
     return None
 
@@ -86,7 +86,7 @@ def _webp(head: bytes) -> bool:
 
 
 def _bmp(head: bytes) -> bool:
-    return head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _DIB_HEADERS  # two letters prove little
+    return head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _DIB_HEADERS  # two letters alone prove little
 
 
 def _ico(head: bytes) -> bool:
@@ -98,7 +98,7 @@ def _ppm(head: bytes) -> bool:
 
 
 def _brand(head: bytes) -> str | None:
-    """HEIF and AVIF share a container; which it is stands among the brands of the first box."""
+    """HEIF and AVIF share a container; the brands in its first box say which of them it is."""
     length = min(max(int.from_bytes(head[:4], "big"), 16), len(head))
     brands = {head[at : at + 4] for at in (8, *range(16, length - 3, 4))}
     if brands & _AVIF_BRANDS:

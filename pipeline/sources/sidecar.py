@@ -1,7 +1,7 @@
-"""The file beside a picture that says how this one picture is to be treated: `photo.jpg.yaml` for `photo.jpg`.
+"""Sidecars: the file `photo.jpg.yaml` beside `photo.jpg` says how this one picture is treated.
 
-It belongs to its picture's fingerprint: adding, changing or removing it changes the picture. What is wrong in it fails
-that picture and no other, with the place in the file.
+A sidecar is part of its picture's fingerprint, so adding, changing or removing it changes the picture. A mistake in it
+fails its picture and no other; the error names the place in the file.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.source import Overrides
 
 SUFFIX = ".yaml"
-LIMIT = 64 * 1024  # bytes; an honest one has a hundred
+LIMIT = 64 * 1024  # bytes; a usual one has a hundred
 _LONGEST_ALT = 2000  # characters
 _EDGES = ("left", "top", "width", "height")
 
 
 def is_sidecar_name(name: str) -> bool:
-    """Whether a file of this name is a sidecar, if the picture that it would belong to is there."""
+    """Whether a file of this name is a sidecar, provided that its picture is there."""
     return name.endswith(SUFFIX) and len(name) > len(SUFFIX) and not name.removesuffix(SUFFIX).endswith(SUFFIX)
 
 
 def content(picture: bytes, sidecar: bytes) -> bytes:
-    """The hash that stands for a picture with the SHA-256 `picture` together with the text of its sidecar."""
+    """The SHA-256 that stands for a picture (by its SHA-256) together with the text of its sidecar."""
     return hashlib.sha256(picture + hashlib.sha256(sidecar).digest()).digest()
 
 
 def overrides(text: bytes, name: str) -> Overrides:
-    """What the sidecar with this text and file name says. Any thread.
+    """Parse the text of a sidecar; `name` is its file name, for errors. Any thread.
 
-    Raises `PictureError` (bad sidecar), whose detail holds all that is wrong as `photo.jpg.yaml:3:5: key: what`.
+    Raises `PictureError` (bad sidecar), whose detail has every mistake as `photo.jpg.yaml:3:5: key: what`.
     """
     try:
         root, problems = parse(text.decode("utf-8-sig"), cheap=True)

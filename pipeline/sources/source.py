@@ -1,7 +1,7 @@
-"""What every source of pictures offers, and the values it gives out.
+"""What every source of pictures offers, and the values it returns.
 
-A source says three things: what it holds (`folders`), how each thing is without opening it (`stats`), and its bytes
-(`read`). The local folder is the first of them.
+A source lists names (`folders`), takes the stat of each without opening it (`stats`), and reads bytes (`read`). `local`
+is the first of them.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from pipeline.workers.exchange import Held
 RawStat = tuple[int, int, int]
 """Size, mtime and ctime (nanoseconds since 1970) of a file, for the plan, which compares hundreds of thousands."""
 
-NO_FILE: RawStat = (-1, -1, -1)  # gone, cannot be looked at, or no regular file
+NO_FILE: RawStat = (-1, -1, -1)  # gone, without a stat, or no regular file
 
 _USUAL = 64  # bytes of a name; longer ones only make chunks smaller
 
 
 class Vanished(Exception):
-    """What was listed is not there any more, or something else has taken its place. The next run sees what there is."""
+    """A listed file is gone, or another has taken its place. No failure: the next run lists again."""
 
     def __init__(self, detail: str) -> None:
         self.detail = printable(detail)[:300]
@@ -38,7 +38,7 @@ class Vanished(Exception):
 
 
 class Grown(Exception):
-    """There is more to read than was listed: `size` bytes by now. To be asked for again, with room for that."""
+    """The file has grown since it was listed, to `size` bytes. The caller reads it again, with memory for that."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -46,7 +46,7 @@ class Grown(Exception):
 
 
 class Unsupported(Exception):
-    """Neither a picture by its first bytes nor named like one: left alone, and remembered by `stat`."""
+    """The file is no picture, by its first bytes and by its name. It is left alone and remembered by `stat`."""
 
     def __init__(self, stat: Stat) -> None:
         self.stat = stat
@@ -55,29 +55,29 @@ class Unsupported(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """One listed folder: its files and what was skipped, in one compact value (20 to 60 bytes an entry).
+    """One listed folder: the names of its files in one compact value (20 to 60 bytes an entry).
 
     `path` is relative to the root, "" for the root itself. `joined` holds the names of files and of skipped entries,
-    sorted by bytes and separated by NUL. `skipped` says why, by name, for entries that are no regular files. The names
-    in `sidecars` have one; sidecars themselves are not listed.
+    sorted by bytes and separated by NUL. `skipped` has the reason, by name, for entries that are no regular files. The
+    names in `sidecars` have a sidecar; sidecars themselves are not listed.
     """
 
     path: str
     joined: bytes = b""
     skipped: dict[str, str] = field(default_factory=dict)
-    entries: int = 0  # everything listed here, excluded ones too
+    entries: int = 0  # of every kind, excluded ones too
     sidecars: frozenset[str] = frozenset()
-    error: PictureError | None = None  # the folder could not be listed: what is known of it stays known
-    left_out: str = ""  # why nothing in this folder and below is an input
-    unmatched: int = 0  # files that the config's patterns do not choose
-    example: str = ""  # the first of those by name, where there are any
+    error: PictureError | None = None  # why the folder could not be listed: what is remembered of it stays
+    left_out: str = ""  # why nothing in this folder or below it is a source
+    unmatched: int = 0  # files that the config's patterns leave out
+    example: str = ""  # the first of these by name
 
     def names(self) -> list[str]:
         """The names in the order of their bytes."""
         return os.fsdecode(self.joined).split("\0") if self.joined else []
 
     def chunks(self, most: int) -> Iterator[list[str]]:
-        """The same, at most so many at a time; one chunk with nothing in it where there are none."""
+        """The same names in chunks of `most` at most; one empty chunk where there are none."""
         joined, at = self.joined, 0
         while at < len(joined) or not at:
             end = joined.find(b"\0", at + most * _USUAL)
@@ -89,7 +89,7 @@ class Folder:
 
     @property
     def count(self) -> int:
-        """How many names there are."""
+        """The number of names."""
         return self.joined.count(b"\0") + 1 if self.joined else 0
 
     def source(self, name: str) -> str:
@@ -106,19 +106,19 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A source's bytes, copied once and unchangeable. Use it in a `with` block: they are gone afterwards."""
+    """A source's bytes, in memory that nothing can change. For a `with` block, which closes the memory at its end."""
 
     held: Held
     sha256: bytes
-    stat: Stat  # of the very file that was read, taken before reading and equal after it
+    stat: Stat  # of the very file that was read; the same before and after reading
     head: bytes  # the first 64 bytes
-    format: str  # as the first bytes have it: `magic.sniff`
+    format: str  # by the first bytes; see `magic.sniff`
     seconds: float  # wall time of opening, reading and hashing
-    sidecar: bytes | None = None  # the text of the file beside it, where it was listed with one
+    sidecar: bytes | None = None  # the text of its sidecar, if it was listed with one
 
     @property
     def content(self) -> bytes | None:
-        """The hash of picture and sidecar together; None without a sidecar."""
+        """The SHA-256 that stands for picture and sidecar together; None without a sidecar."""
         return None if self.sidecar is None else sidecar.content(self.sha256, self.sidecar)
 
     @property
@@ -129,56 +129,56 @@ class Picture:
     def __enter__(self) -> Picture:
         return self
 
-    def let_go(self) -> None:
-        """Close what is held."""
+    def close(self) -> None:
+        """Close the memory."""
         os.close(self.held.descriptor)
 
     def __exit__(self, *_: object) -> None:
-        self.let_go()
+        self.close()
 
 
 class Source(Protocol):
-    """Where pictures are read from. `read` is called by I/O threads, `stats` by any, everything else by the plan's."""
+    """Where pictures are read from. I/O threads call `read`; any thread `stats`; the plan's thread everything else."""
 
     def check(self) -> None:
-        """Raises `SourceTrouble` where the source as a whole is missing, or has gone since it was first looked at."""
+        """Raise `SourceTrouble` where the source as a whole is missing, or is no longer the one that was opened."""
         ...
 
     def folders(self, apart: Sequence[Path]) -> Iterator[Folder]:
-        """Everything there is by name, folder by folder in any order, without the folders `apart` (the target).
+        """List all names, folder by folder in any order, without the folders `apart` (the target).
 
         Raises `SourceTrouble` when the source as a whole is missing or cannot be listed.
         """
         ...
 
     def stats(self, folder: str, names: Sequence[str], sidecars: Container[str] = frozenset()) -> list[Stat | None]:
-        """The stat of each of the folder's names, in their order; None for what has gone or is no regular file.
+        """The stat of each of the folder's names, in their order; None for what is gone or is no regular file.
 
-        For names in `sidecars`, that of their sidecar is part of it.
+        For names in `sidecars`, it includes that of their sidecar. Raises nothing.
         """
         ...
 
     def raw_stats(self, folder: str, names: Sequence[str]) -> list[RawStat]:
-        """The same for names without a sidecar, at a third of the cost; `NO_FILE` for None."""
+        """The same as plain numbers, for names without a sidecar, at a third of the cost; `NO_FILE` for None."""
         ...
 
     def sniff(self, source: str) -> str | None:
-        """The format by the first bytes, or None: not a picture, gone, or unreadable."""
+        """Read the first bytes and return their format; None where it is no picture, gone, or unreadable."""
         ...
 
     def skips(self, source: str) -> bool:
-        """Whether there is a sidecar that says to leave `source` alone; False for one that cannot be read."""
+        """Read the sidecar and return whether it says `skip`; False where it cannot be read."""
         ...
 
     def read(self, source: str, stat: Stat, limits: Limits) -> Picture:
-        """Copy the bytes of `source`, which had `stat` when it was listed, and of its sidecar, if that has one.
+        """Copy the bytes of `source`, which had `stat` when it was listed, and of its sidecar, if `stat` has one.
 
-        No more than `stat.size` bytes are copied, or a MiB, whichever is more: raises `Grown` where there are more now.
-        Raises `Vanished`, `Unsupported`, `PictureError` (unreadable, not a picture, too many bytes, changed while
-        read, bad sidecar), and `SourceTrouble` when this process is out of descriptors or memory.
+        At most `stat.size` bytes are copied, or a MiB, whichever is more; where the file has more now, `Grown` is
+        raised. Raises `Vanished`, `Unsupported`, `PictureError` (unreadable, not a picture, too many bytes, changed
+        while read, bad sidecar), and `SourceTrouble` when this process is out of descriptors or memory.
         """
         ...
 
     def settled(self, stat: Stat, now: float) -> bool:
-        """Whether a later write would be certain to change `stat`, for a file read at `now` (seconds since 1970)."""
+        """Whether any later write must change `stat`, for a file that was read at `now` (seconds since 1970)."""
         ...

@@ -1,7 +1,7 @@
-"""The names pass: what a folder and all its sub-folders hold, without a stat of any file.
+"""The names pass: lists a folder and all its sub-folders, without a stat of any file.
 
-Iterative, because a tree may be deeper than Python's stack, and by descriptors, because paths may be longer than the
-kernel's limit and links may appear at any time. One folder in memory at a time; the caller keeps what it wants.
+It is iterative, because a tree may be deeper than Python's stack, and goes by descriptors, because paths may be longer
+than the kernel's limit and links may appear at any time. One folder is in memory at a time.
 """
 
 from __future__ import annotations
@@ -29,16 +29,15 @@ _KINDS = {
 }
 
 _Rules = tuple[tuple[int, Globs], ...]
-"""What `.pipelineignore` files say, of a folder and those above, each with the length of its folder's path."""
+"""The patterns of `.pipelineignore` in a folder and those above it, each with the length of that folder's path."""
 
 
 class Walk:
-    """One pass over the tree below the folder that `descent` starts from.
+    """One pass over the tree below the root of `descent`.
 
-    `apart` holds folders, by device and inode and by relative path, that are passed over: the target, above all.
-    Where links are followed, those to files are files, and a linked folder is walked where no other way led to it:
-    every folder is listed once, in its own place if that is in the tree. That ends every loop, and it keeps ten links
-    to each other from making ten thousand folders.
+    Where links are followed, a link to a file counts as a file, and a linked folder is listed if no other way led to
+    it. So every folder is listed once, in its own place if that is in the tree: loops end, and ten folders that link to
+    each other do not become ten thousand.
     """
 
     def __init__(
@@ -50,20 +49,21 @@ class Walk:
         links: Links | None = None,
         unfinished: tuple[str, ...] = exclusion.UNFINISHED,
     ) -> None:
-        """`links`: how far they are followed; None: nowhere. Files whose names end like one of `unfinished` are passed
-        over.
-        """
+        """`links` decides which links are followed; None: none. Files with an ending in `unfinished` are left out."""
         self._descent = descent
         self._include = include
         self._exclude = exclude
         self._links = links
         self._unfinished = unfinished
-        # Asking for the last letter first saves half a microsecond for nearly every name.
+        # Testing the last letter first saves half a microsecond for nearly every name.
         self._last = frozenset("".join(ending[-1] + ending[-1].upper() for ending in unfinished))
-        self._rules: dict[str, _Rules] = {}  # by the path of a folder, where there are any for what lies below
+        self._rules: dict[str, _Rules] = {}  # by the path of the folder below which they hold, where there are any
 
     def folders(self, apart: Collection[tuple[int, int]], apart_paths: Collection[str]) -> Iterator[Folder]:
-        """Every folder with its names, a parent before its children. One that cannot be listed carries its error."""
+        """Every folder with its names, a parent before its children; one that cannot be listed comes with its error.
+
+        `apart` (device and inode) and `apart_paths` (relative) are folders that are left out: the target, above all.
+        """
         seen = set(apart)
         waiting = [""]
         links: list[str] = []  # linked folders, walked when all real ones are known
@@ -76,12 +76,12 @@ class Walk:
                 continue
             try:
                 opened = self._descent.to(path)
-                found = os.fstat(opened.number)
-                identity = (found.st_dev, found.st_ino)
+                stat = os.fstat(opened.number)
+                identity = (stat.st_dev, stat.st_ino)
                 if identity in seen:
                     continue
                 if self._links is not None:
-                    if path and self._links.refused(opened.number):  # something else by now than when it was listed
+                    if path and self._links.refused(opened.number):  # it was replaced after it was listed
                         continue
                     seen.add(identity)
                 folder, below, linked = self._list(path, opened)
@@ -97,73 +97,77 @@ class Walk:
             links += linked
 
     def _list(self, path: str, opened: Descriptor) -> tuple[Folder, list[str], list[str]]:
-        """One folder's names, its sub-folders, and linked sub-folders; each sorted by bytes, excluded ones left out.
+        """List one folder: its names, its sub-folders, and linked sub-folders, each sorted by bytes and without those
+        that are excluded.
 
-        What is included are pictures: their sidecars come with them, unless they are excluded.
+        `include` patterns are for pictures: a picture's sidecar comes with it, unless the sidecar is excluded. Raises
+        `OSError` and `IgnoreError`.
         """
         prefix = f"{path}/" if path else ""
         rules = self._rules.get(path.rpartition("/")[0], ())
         wanted = self._wanted(prefix, rules)
-        found = self._entries(opened, wanted)
-        if path and (why := exclusion.left_out(opened.number, found.markers)):
-            return Folder(path, entries=found.entries, left_out=why), [], []
-        if exclusion.IGNORE in found.markers:
+        entries = self._entries(opened, wanted)
+        if path and (why := exclusion.left_out(opened.number, entries.markers)):
+            return Folder(path, entries=entries.count, left_out=why), [], []
+        if exclusion.IGNORE in entries.markers:
             rules = (*rules, (len(prefix), exclusion.ignored(opened.number)))
             wanted = self._wanted(prefix, rules)
-            found.leave({name for name in found.files if wanted.excludes(name)})
-            found.skipped = {name: why for name, why in found.skipped.items() if not wanted.excludes(name)}
+            entries.leave_out({name for name in entries.files if wanted.excludes(name)})
+            entries.skipped = {name: why for name, why in entries.skipped.items() if not wanted.excludes(name)}
         if rules:
             self._rules[path] = rules
-        sidecars = _sidecars(wanted, found.files, found.skipped)
+        sidecars = _sidecars(wanted, entries.files, entries.skipped)
         below, linked = (
             sorted((prefix + name for name in names if not wanted.excludes(f"{name}/")), key=os.fsencode)
-            for names in (found.folders, found.linked)
+            for names in (entries.folders, entries.linked)
         )
         folder = Folder(
             path,
-            _joined(found.files),
-            found.skipped,
-            found.entries,
+            _joined(entries.files),
+            entries.skipped,
+            entries.count,
             sidecars,
-            unmatched=found.unmatched,
-            example=found.example,
+            unmatched=entries.unmatched,
+            example=entries.example,
         )
         return folder, below, linked
 
     def _entries(self, opened: Descriptor, wanted: _Wanted) -> _Entries:
-        """What is in the folder: all its sub-folders, and of the files those that are wanted, and all sidecars."""
-        found = _Entries()
-        entries, everything, last = 0, not wanted, self._last
+        """List the open folder: its sub-folders, the files that are wanted, and all sidecars. Raises `OSError`."""
+        entries = _Entries()
+        count, everything, last = 0, not wanted, self._last
         with os.scandir(opened.number) as listing:
             for entry in listing:
-                entries += 1
+                count += 1
                 name = entry.name
                 if name[0] == "." or name in exclusion.NEVER:
-                    found.markers |= exclusion.MARKERS & {name}
+                    entries.markers |= exclusion.MARKERS & {name}
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    found.folders.append(name)
+                    entries.folders.append(name)
                     continue
                 kind = None if entry.is_file(follow_symlinks=False) else self._kind(entry, opened)
                 if kind == "":
-                    found.linked.append(name)
+                    entries.linked.append(name)
                 elif name[-1] in last and name.lower().endswith(self._unfinished):
                     continue
                 elif everything or wanted.includes(name) or (kind is None and is_sidecar_name(name)):
-                    found.files.append(name)
+                    entries.files.append(name)
                     if kind is not None:
-                        found.skipped[name] = kind
+                        entries.skipped[name] = kind
                 else:
-                    found.pass_over(name)
-        found.entries = entries
-        return found
+                    entries.count_unmatched(name)
+        entries.count = count
+        return entries
 
     def _wanted(self, prefix: str, rules: _Rules) -> _Wanted:
         excluding = [(prefix, self._exclude)] if self._exclude else []
         return _Wanted(prefix, self._include, [*excluding, *((prefix[above:], globs) for above, globs in rules)])
 
     def _kind(self, entry: os.DirEntry[str], opened: Descriptor) -> str | None:
-        """What an entry is that is neither a file nor a folder: None for a link to a file, "" for one to a folder."""
+        """What an entry is that is neither file nor folder, in words; None for a link to a file, "" for one to a
+        folder.
+        """
         link = entry.is_symlink()
         if link and self._links is None:
             return "a symbolic link"
@@ -182,41 +186,41 @@ class Walk:
 
 @dataclass(slots=True)
 class _Entries:
-    """What one folder holds, by name and kind."""
+    """The names in one folder, by kind."""
 
-    files: list[str] = field(default_factory=list)  # those in `skipped`, too
+    files: list[str] = field(default_factory=list)  # with those in `skipped`
     folders: list[str] = field(default_factory=list)
     linked: list[str] = field(default_factory=list)  # links to folders
-    skipped: dict[str, str] = field(default_factory=dict)  # what is no file, and what it is
+    skipped: dict[str, str] = field(default_factory=dict)  # names that are no files, and what they are
     markers: set[str] = field(default_factory=set)  # of `exclusion.MARKERS`
-    entries: int = 0  # of every kind, excluded ones too
+    count: int = 0  # of entries of every kind, excluded ones too
     unmatched: int = 0  # files that are not wanted
     example: str = ""  # the first of them
 
-    def pass_over(self, name: str) -> None:
+    def count_unmatched(self, name: str) -> None:
         """Count a file that is not wanted."""
         self.unmatched += 1
         self.example = min(self.example or name, name)
 
-    def leave(self, names: Collection[str]) -> None:
-        """Take these from the files."""
+    def leave_out(self, names: Collection[str]) -> None:
+        """Remove `names` from the files."""
         self.files = [name for name in self.files if name not in names]
         for name in names:
             if not is_sidecar_name(name):
-                self.pass_over(name)
+                self.count_unmatched(name)
 
 
 class _Wanted:
     """The patterns that hold in one folder."""
 
     def __init__(self, prefix: str, include: Globs, excluding: Collection[tuple[str, Globs]]) -> None:
-        """`prefix` goes before a name for `include`; each of `excluding` has its own."""
+        """`prefix` comes before a name that is matched with `include`; each of `excluding` has its own prefix."""
         self._prefix = prefix
         self._include = include
         self._excluding = excluding
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
+        """Whether there are any patterns."""
         return bool(self._include or self._excluding)
 
     def includes(self, name: str) -> bool:
@@ -224,14 +228,14 @@ class _Wanted:
         return (not self._include or self._include.covers(self._prefix + name)) and not self.excludes(name)
 
     def excludes(self, name: str) -> bool:
-        """Whether the file, or the folder with a last slash, is left out by a pattern."""
+        """Whether a pattern leaves out the file, or the folder if `name` ends with a slash."""
         return bool(self._excluding) and any(globs.covers(prefix + name) for prefix, globs in self._excluding)
 
 
 def _sidecars(wanted: _Wanted, files: list[str], skipped: Collection[str]) -> frozenset[str]:
-    """Take from `files` those that are sidecars, and those that would be one of a picture that is not wanted.
+    """Remove sidecars from `files`, also those of pictures that are not wanted; returns the names that have one.
 
-    Gives the names that have one. What looks like a sidecar and has no picture beside it is a file like any other.
+    A file that is named like a sidecar and has no picture beside it is a file like any other.
     """
     beside = {name for name in files if name.endswith(SUFFIX) and is_sidecar_name(name) and name not in skipped}
     if not beside:
@@ -247,7 +251,7 @@ def _sidecars(wanted: _Wanted, files: list[str], skipped: Collection[str]) -> fr
 
 
 def _joined(names: list[str]) -> bytes:
-    """The names in the order of their bytes, with NUL between them. ASCII, nearly all there is, sorts as is."""
+    """The names in the order of their bytes, joined by NUL. ASCII names, nearly all there are, sort as they are."""
     names.sort()
     joined = "\0".join(names)
     return joined.encode() if joined.isascii() else b"\0".join(sorted(map(os.fsencode, names)))

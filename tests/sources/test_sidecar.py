@@ -238,7 +238,7 @@ def test_a_sidecar_that_changes_while_it_is_read_is_read_again_once(
 
 def test_no_descriptor_stays_open_when_a_sidecar_cannot_be_read(root: Path) -> None:
     source, stat = LocalSource(SourceSettings(root)), _stat(root)
-    source.read("a.jpg", stat, Limits()).let_go()  # what is kept is there
+    source.read("a.jpg", stat, Limits()).close()  # what is kept is there
     (root / "a.jpg.yaml").unlink()
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
