@@ -32,8 +32,8 @@ def copy(descriptor: int, head: bytes, limit: int, expected: int | None = None) 
     """Copy `head`, which was read already, and the rest of `descriptor` into sealed memory.
 
     `expected` is the file's size by its stat, in bytes. A read that asked for more bytes than were left is the last
-    one; `head` came from such a read if it asked for `first_read(expected)`. Raises `PictureError` (unreadable; too many
-    bytes: more than `limit`), and `SourceTrouble` when this process has no descriptors or memory left.
+    one; `head` came from such a read if it asked for `first_read(expected)`. Raises `PictureError` (unreadable; too
+    many bytes: more than `limit`), and `SourceTrouble` when this process has no descriptors or memory left.
     """
     held = memory_file()
     try:

@@ -112,7 +112,7 @@ def _difference(file: ClaimedFile, stat: os.stat_result, descriptor: int) -> str
         return "it is not known whether it was finished"
     if (stat.st_size, stat.st_mtime_ns) != (file.size, file.mtime_ns):
         return "it was changed since it was made"
-    return "" if _hash(descriptor, found.st_size) == file.sha256 else "its content was changed since it was made"
+    return "" if _hash(descriptor, stat.st_size) == file.sha256 else "its content was changed since it was made"
 
 
 def _hash(descriptor: int, size: int) -> bytes:

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.cli.main import cli, status_of
 from pipeline.errors import ExitStatus
+from tests.cli.test_tune import FINE
 from tests.world import World, jpeg
 
 Words = tuple[str, ...]
@@ -36,7 +37,7 @@ _VALUES: dict[str, Sequence[str]] = {  # of options that are neither flags nor c
     "--until": ["23:59"],
     "--user": ["root"],
 }
-_SLOW = {"run", "tune"}
+_SLOW = {"run"}
 _EXPECTED = {ExitStatus.OK, ExitStatus.FAILED, ExitStatus.USAGE, ExitStatus.TIME_UP}  # nothing here is in trouble
 
 
@@ -91,6 +92,7 @@ def kept(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     world.run()
     gone.unlink()
     monkeypatch.chdir(world.root)
+    monkeypatch.setattr("pipeline.run.tune.tuning.tune", lambda *_: FINE)  # measuring takes seconds for each pair
     return world
 
 
@@ -104,8 +106,6 @@ def test_every_pair_of_options_ends_with_a_documented_status_and_in_words(
         folder.mkdir()
         given = tuple(word.format(folder=folder) for word in words)
         config = str(folder / "new.yaml") if name == "init" else str(kept.config_path)
-        if name == "tune" and "--seconds" not in given:
-            given = (*given, "--seconds", "2")
         status = status_of([*name.split(), config, *given])
         said = capsys.readouterr()
         about = (name, *given, status, said.err)

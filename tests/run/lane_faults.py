@@ -54,26 +54,26 @@ def _defect(self: LocalSource, source: str, *rest: Any) -> Picture:
     return _read(self, source, *rest)
 
 
-def _dying_after_writing(self: LocalTarget, several: Sequence[ToWrite]) -> list[Written | PictureError]:
-    written = _write_all(self, several)
-    if any(os.environ["VICTIM"] in one.path for one in several) and _come() == 1:
+def _dying_after_writing(self: LocalTarget, files: Sequence[ToWrite]) -> list[Written | PictureError]:
+    written = _write_all(self, files)
+    if any(os.environ["VICTIM"] in file.path for file in files) and _come() == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     return written
 
 
-def _dying_while_writing(self: LocalTarget, several: Sequence[ToWrite]) -> list[Written | PictureError]:
-    if any(os.environ["VICTIM"] in one.path for one in several) and _come() == 1:
-        place = self._root / os.path.dirname(several[0].path)
+def _dying_while_writing(self: LocalTarget, files: Sequence[ToWrite]) -> list[Written | PictureError]:
+    if any(os.environ["VICTIM"] in file.path for file in files) and _come() == 1:
+        place = self._root / os.path.dirname(files[0].path)
         place.mkdir(parents=True, exist_ok=True)
         (place / self._temporary()).write_bytes(b"half")
         os.kill(os.getpid(), signal.SIGKILL)
-    return _write_all(self, several)
+    return _write_all(self, files)
 
 
-def _full(self: LocalTarget, several: Sequence[ToWrite]) -> list[Written | PictureError]:
-    if any(os.environ["VICTIM"] in one.path for one in several):
+def _full(self: LocalTarget, files: Sequence[ToWrite]) -> list[Written | PictureError]:
+    if any(os.environ["VICTIM"] in file.path for file in files):
         raise TargetTrouble("no space left on the target's disk, as asked")
-    return _write_all(self, several)
+    return _write_all(self, files)
 
 
 def _unsynced(self: LocalTarget) -> None:
