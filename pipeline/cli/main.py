@@ -156,7 +156,7 @@ def _lack(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "out of memory"
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
-        return "cannot start another thread: too many processes, or no memory (see `ulimit -u`)"
+        return "cannot start another thread: too many processes (`ulimit -u`), or no memory (`ulimit -v`, `-d`)"
     if isinstance(error, OSError) and error.errno in _LACKS:
         where = f": {error.filename}" if error.filename else ""
         return f"{error.strerror}{where}"

@@ -110,6 +110,6 @@ def _time(seconds: float) -> str:
 def _line(run: RunSummary, *, running: bool) -> str:
     began = _time(run.started)
     if run.ended is None:
-        return f"{began}  {'running' if running else 'died without a word (killed, or a power cut)'}"
+        return f"{began}  {'running' if running else 'died without a word (killed, a power cut, or a full disk)'}"
     counts = of_each(run.counts) or "nothing to do"
     return f"{began}  status {run.status}  {duration(run.ended - run.started):>8}  {counts}"

@@ -175,6 +175,8 @@ class Glob:
             raise wrong('must be a pattern such as "*.jpg"')
         if value.startswith(("/", "./", "../")):
             raise wrong("must be a pattern for paths relative to the source, without / or ./ in front")
+        if value.startswith("!"):
+            raise wrong("must be a pattern without ! in front (for the character itself: \\!)")
         try:
             alternatives(value)
         except ValueError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from pipeline.errors import ManifestTrouble, printable
 
 _STEPS = 1_000_000  # of SQLite's machine between two looks at how many they are: 0.05 s
 _LOOKS = 2_000  # after which a statement is stopped; reading every column of ten million renditions takes half of them
+_LITTLE = 2**20  # bytes free: where SQLite wanted more than there was, the rest of a request may be left
 BUSY_SECONDS = 30.0  # how long a foreign program (a sqlite3 shell, a backup) may hold the database before we give up
 
 _WORDS = {
@@ -57,7 +59,20 @@ def trouble(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> ManifestTr
     damaged = code in _DAMAGE or isinstance(error, UnicodeDecodeError) or "decode to UTF-8" in str(error)
     kind = Damaged if damaged else Unexplained if code in _UNEXPLAINED else ManifestTrouble
     words = _WORDS.get(code, "the manifest cannot be used" if kind is ManifestTrouble else "the manifest is damaged")
+    if code == sqlite3.SQLITE_IOERR:
+        words = _cause_of_io_error(path) or words
     return kind(f"{printable(str(path))}: {words} ({printable(str(error))[:200]})")
+
+
+def _cause_of_io_error(path: Path) -> str:
+    """What SQLite calls an I/O error where a log, a backup or the shared memory cannot grow; "" for all else."""
+    if resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY:
+        return "it cannot grow beyond this process's file-size limit (`ulimit -f`), or its disk reports an error"
+    with contextlib.suppress(OSError):
+        there = os.statvfs(path.parent)
+        if there.f_bavail * there.f_frsize < _LITTLE:
+            return _WORDS[sqlite3.SQLITE_FULL]
+    return ""
 
 
 @contextlib.contextmanager

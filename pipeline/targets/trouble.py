@@ -27,7 +27,7 @@ _TEXTS = {
     errno.EDQUOT: "the quota is used up",
     errno.EFBIG: "a file is larger than this process's file-size limit (`ulimit -f`), or than its file system can hold",
     errno.EROFS: "it is on a read-only file system",
-    errno.EMFILE: "too many open files; fewer threads would need less",
+    errno.EMFILE: "too many open files (`ulimit -n`); fewer threads would need less",
     errno.ENOENT: "it has been removed or moved in the meantime; the next run makes again what is missing there",
 }
 

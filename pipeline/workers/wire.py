@@ -157,7 +157,7 @@ def _receive_with_descriptors(
     if flags & socket.MSG_CTRUNC:
         if len(descriptors) - before == room:
             raise NotOurs("more descriptors than were asked for")
-        raise PipelineError("too many open files; fewer threads would need less")
+        raise PipelineError("too many open files (`ulimit -n`); fewer threads would need less")
     if not part:
         raise Closed
     return part + _exactly(sock, size - len(part), patience) if len(part) < size else part

@@ -180,6 +180,15 @@ WRONG: dict[str, tuple[str, list[str]]] = {
             )
         ],
     ),
+    "a pattern that takes back another": (
+        'source: {path: photos, exclude: ["*.jpg", "!a.jpg"]}\ntarget: made\nrenditions: {a: {}}\n',
+        [
+            (
+                ":1:43: source.exclude[1]: must be a pattern without ! in front (for the character itself: \\!) "
+                '(got "!a.jpg")'
+            )
+        ],
+    ),
     "a link switch in yesterday's YAML": (
         "source: {path: photos, follow_symlinks: no}\ntarget: made\nrenditions: {a: {}}\n",
         [':1:41: source.follow_symlinks: must be true, false or anywhere (got "no")'],

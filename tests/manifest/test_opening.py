@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -284,6 +285,16 @@ def test_a_folder_that_cannot_be_made_ends_in_one_clear_line(tmp_path: Path, par
         (tmp_path / "target").symlink_to("nowhere")
     with pytest.raises(ManifestTrouble, match="cannot make the manifest's folder"):
         Manifest.open(tmp_path / "target" / ".pipeline" / "manifest.sqlite", owner=OWNER)
+
+
+def test_a_file_size_limit_is_named_where_the_manifest_cannot_grow(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10 * 1024, limits[1]))
+    try:
+        with pytest.raises(ManifestTrouble, match="`ulimit -f`"):
+            opened(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_read_only_database_is_found_at_opening(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

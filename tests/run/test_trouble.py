@@ -72,7 +72,11 @@ def all_is_well(world: World, pictures: int) -> None:
 
 
 @needs_root
-@pytest.mark.parametrize("what", ["size=400k", "size=40m,nr_inodes=16"], ids=["bytes", "inodes"])
+@pytest.mark.parametrize(
+    "what",
+    ["size=400k", "size=100k", "size=40m,nr_inodes=16"],
+    ids=["bytes", "no room for the manifest's log", "inodes"],
+)
 def test_a_full_disk_is_one_line_and_the_next_run_does_the_rest(disk: World, what: str) -> None:
     mount(disk, what, again=True)
     refused(disk, ExitStatus.UNFINISHED, "no space left")
