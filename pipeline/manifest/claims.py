@@ -1,9 +1,9 @@
-"""Claims: which paths of the target are ours. A path is claimed, durably, before the first rename onto it.
+"""Claims: the target paths that belong to this config. A path is claimed, durably, before the first rename onto it.
 
-A claim outlives the rendition it was made for (a new name template, a removed source): it is how a file that this
-program made is told from anybody else's, and it remembers what was last written there. The fold key brings names
-together that a file system of macOS or Windows takes for one. It is not unique: on Linux `A.jpg` and `a.jpg` are two
-files and both may be ours, one left over from before a rename. Whoever removes files must ask for `lookalikes` first.
+A claim outlives its rendition (after a new name template or a removed source): it distinguishes files that this program
+has made from all others, and holds what was last written under the path. The fold key is equal for names that a file
+system of macOS or Windows takes for one. It is not unique: on Linux `A.jpg` and `a.jpg` are two files, and both may be
+claimed, one of them from before a rename. So code that removes files asks for `lookalikes` first.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _WRITTEN = (
 FILES = (
     f"SELECT c.path, c.source, c.rendition, c.size, c.mtime_ns, c.sha256, {_CURRENT} AS current, c.fold FROM claim c"  # noqa: S608
 )
-"""Every claim, for `claimed_file`; conditions and order come after it."""
+"""A query for all claims, whose rows `claimed_file` reads; its users append conditions and order."""
 
 _PAGE = f"{FILES} WHERE (c.fold, c.path) > (?, ?) ORDER BY c.fold, c.path LIMIT ?"
 
@@ -52,7 +52,7 @@ class ClaimRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`target` is made from `source` as `rendition`; both paths relative to their roots."""
+    """The path `target` is for `rendition` of `source`; both paths are relative to their roots."""
 
     target: str
     source: str
@@ -61,10 +61,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedFile:
-    """What the manifest knows of one claimed path.
+    """What the manifest remembers of one claimed path.
 
-    `size`, `mtime_ns` and `sha256` are those of the file that was last written there; None if a kill came between the
-    rename and the commit. `current` says whether a rendition of a remembered source still has this path as its target.
+    `size`, `mtime_ns` and `sha256` are those of the file that was last written there; None where none was, or a kill
+    came between the rename and the commit. `current`: a rendition of a remembered source still has this path as its
+    target.
     """
 
     target: str
@@ -77,9 +78,9 @@ class ClaimedFile:
 
 
 def fold(target: str) -> bytes:
-    """The key under which paths meet that some file system takes for equal: canonical caseless match, then NFC.
+    """A key that is equal for paths that some file system takes for one: Unicode's canonical caseless match, then NFC.
 
-    Undecodable bytes survive as they are. ASCII, which is nearly all there is, takes the short way.
+    Undecodable bytes stay as they are. ASCII, nearly all there is, takes a short way.
     """
     if target.isascii():
         return target.lower().encode("ascii")
@@ -88,7 +89,7 @@ def fold(target: str) -> bytes:
 
 
 def folds(targets: Sequence[str]) -> Iterable[bytes]:
-    """`fold` of each of `targets`, which hold no NUL; quick where there are many."""
+    """`fold` of each of `targets`, quick where there are many. None of them may contain NUL."""
     together = "\0".join(targets)
     if targets and together.isascii():
         return together.lower().encode("ascii").split(b"\0")
@@ -96,14 +97,14 @@ def folds(targets: Sequence[str]) -> Iterable[bytes]:
 
 
 def claimed(connection: sqlite3.Connection, targets: Sequence[str]) -> set[str]:
-    """Those of `targets` that are claimed under exactly this name."""
+    """Those of `targets` that are claimed, by their exact bytes. Raises `sqlite3.Error`."""
     query = "SELECT 1 FROM claim WHERE fold = ? AND path = ?"
     execute = connection.execute
     return {target for target in targets if execute(query, (fold(target), to_bytes(target))).fetchone()}
 
 
 def lookalikes(connection: sqlite3.Connection, target: str) -> list[str]:
-    """Other claimed paths with the fold key of `target`: on some file systems the same file."""
+    """Other claimed paths with the fold key of `target`, which are the same file on some file systems."""
     rows = connection.execute(
         "SELECT path FROM claim WHERE fold = ? AND path <> ? ORDER BY path", (fold(target), to_bytes(target))
     )
@@ -111,8 +112,10 @@ def lookalikes(connection: sqlite3.Connection, target: str) -> list[str]:
 
 
 def insert(connection: sqlite3.Connection, claims: Iterable[Claim]) -> None:
-    """Claim, inside a transaction of the caller. A path that is ours already moves to its new source and rendition,
-    unless a remembered rendition has it: `a.jxl`, which cannot be decoded, may be tried when `a.jpg` has made it.
+    """Claim paths, inside a transaction of the caller.
+
+    A path that is claimed already moves to its new source and rendition, unless a remembered rendition has it: a run
+    may try `a.jxl`, which cannot be decoded, after `a.jpg` has made the same target.
     """
     connection.executemany(
         _INSERT,
@@ -121,19 +124,21 @@ def insert(connection: sqlite3.Connection, claims: Iterable[Claim]) -> None:
 
 
 def enter(connection: sqlite3.Connection, rows: Iterable[ClaimRow]) -> None:
-    """Enter what was written under claimed paths, inside a transaction of the caller."""
+    """Enter the files that were written under claimed paths, inside a transaction of the caller."""
     connection.executemany(_WRITTEN, rows)
 
 
 def release(connection: sqlite3.Connection, targets: Iterable[str]) -> None:
-    """Give up claims, inside a transaction of the caller: after their files are gone."""
+    """Give up claims, after their files were removed, inside a transaction of the caller."""
     connection.executemany(
         "DELETE FROM claim WHERE fold = ? AND path = ?", ((fold(target), to_bytes(target)) for target in targets)
     )
 
 
 def pages(reading: Callable[[], AbstractContextManager[sqlite3.Connection]]) -> Iterator[ClaimedFile]:
-    """Every claimed file by fold key and path. `reading` is entered for each page: others come to their turn."""
+    """Every claimed file, by fold key and path. `reading` is entered for each page, so that other
+    threads get a turn.
+    """
     after = (b"", b"")
     while True:
         with reading() as connection:
@@ -145,7 +150,7 @@ def pages(reading: Callable[[], AbstractContextManager[sqlite3.Connection]]) -> 
 
 
 def claimed_file(row: tuple[Any, ...]) -> ClaimedFile:
-    """What a row of `FILES` says."""
+    """A row of `FILES` as a value. Raises `ValueError` for one that no run has written."""
     path, source, rendition, length, mtime_ns, sha256, current, _ = row
     return ClaimedFile(
         to_name(path), to_name(source), word(rendition), size(length), mtime_ns, sha256, current=bool(current)

@@ -1,4 +1,4 @@
-"""What was made of some content before, whatever the sources are called: so that the same picture is rendered once."""
+"""Renditions that were made from some content before, under any name, so that the same picture is rendered once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.manifest.values import to_name
 from pipeline.model.record import Reason, Record, RenditionRecord, Status, Written
 from pipeline.model.source import Header, Stat
 
-_MOST = 64  # rows: of a thousand copies of one picture the first few will do
+_MOST = 64  # rows: of a thousand copies of one picture the first few are enough
 
 _QUERY = (
     f"SELECT {listed(SourceRow, 's')}, {listed(RenditionRow, 'r')}, l.versions "  # noqa: S608 - names of columns
@@ -23,18 +23,19 @@ _QUERY = (
     "AND s.error IS NULL AND s.format IS NOT NULL AND r.status IN ('done', 'kept') AND r.sha256 IS NOT NULL "
 )
 _OF_THE_SOURCE = len(SourceRow._fields)  # columns; those of the rendition and its libraries follow
-_BITS = 2**23  # a MiB; with 300,000 contents one in 200 unknown ones is asked for in vain
+_BITS = 2**23  # a MiB; with 300,000 contents, one query in 200 is in vain
 
 
 def of_content(connection: sqlite3.Connection, content: bytes, recipes: Collection[str]) -> list[Record]:
-    """Records of sources with this content (`Record.made_from`), with the renditions by these recipes that were made.
+    """Records of sources with this content (`Record.made_from`), with their renditions by these recipes.
 
-    Those that came first, a few dozen renditions at the most, in the order of their sources' bytes. What is measured is
-    left out of them; each rendition holds its own `libraries`.
+    Those that were recorded first, 64 renditions at most, in the order of their sources' bytes. Measured values are
+    left out; each rendition has its own `libraries`. Raises `sqlite3.Error`, and `ValueError` for values that no run
+    has written.
     """
     marks = ", ".join("?" * len(recipes))
     query = f"{_QUERY} AND r.recipe IN ({marks}) ORDER BY s.id, r.name LIMIT {_MOST}"
-    # The index holds equal content by id. In any other order all of it would be read and sorted, for each further copy.
+    # The index has equal content by id. In any other order, each further copy would read and sort all of it.
     rows = connection.execute(query, (content, *recipes)).fetchall()
     pairs = [(SourceRow._make(row[:_OF_THE_SOURCE]), _rendition(row[_OF_THE_SOURCE:-1], row[-1])) for row in rows]
     pairs.sort(key=lambda pair: (pair[0].path, pair[1].name))
@@ -83,10 +84,10 @@ def _rendition(values: Sequence[Any], libraries: str | None) -> RenditionRecord:
 
 
 class Seen:
-    """A Bloom filter of the contents that came since a manifest was opened with none in it; else it says yes to all.
+    """A Bloom filter of the contents of a first run. For a manifest that was not empty, it contains everything.
 
-    Never says no to one that has come. Any thread may call any method. A query that finds nothing takes 20
-    microseconds, and waits while another thread commits: a first run of 5,000 different small pictures asks none.
+    It never denies a content that was added. Any thread may call any method. It saves queries that find nothing, which
+    take 20 microseconds and wait while another thread commits: a first run of 5,000 different pictures makes none.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -95,18 +96,18 @@ class Seen:
         self._bits = None if any_there else bytearray(_BITS // 8)
 
     def add(self, content: bytes | None) -> None:
-        """A record with this content (a SHA-256) is about to be written."""
+        """Add the content (a SHA-256) of a record that is about to be written."""
         if self._bits is not None and content is not None:
             with self._adding:
                 for place in _places(content):
                     self._bits[place >> 3] |= 1 << (place & 7)
 
     def __contains__(self, content: bytes) -> bool:
-        """Whether there may be a record with this content."""
+        """Whether a record may have this content."""
         bits = self._bits
         return bits is None or all(bits[place >> 3] >> (place & 7) & 1 for place in _places(content))
 
 
 def _places(content: bytes) -> tuple[int, int]:
-    """Two of its bits' places; a hash is as good as random."""
+    """The two bits that stand for a content, whose hash is as good as random."""
     return int.from_bytes(content[:4]) % _BITS, int.from_bytes(content[4:8]) % _BITS

@@ -1,6 +1,6 @@
-"""Orphans as the manifest remembers them: files of ours that nothing asks for, and which run was the first to see that.
+"""Orphans in the manifest: files of this config that nothing asks for, with the first run that noted each.
 
-An orphan may be deleted once a run that came to its end has seen it; `run` holds that run's number.
+An orphan may be deleted once a run that has ended has noted it; the column `run` holds that run's number.
 """
 
 from __future__ import annotations
@@ -16,45 +16,45 @@ _STALE = f"{FILES} WHERE c.sha256 IS NOT NULL AND NOT current ORDER BY c.path"
 _ONE = f"{FILES} WHERE c.fold = ? AND c.path = ?"
 _CONTENT = "SELECT COALESCE(content, sha256) FROM source WHERE path = ?"
 _WITH_CONTENT = "SELECT path FROM source WHERE COALESCE(content, sha256) = ? AND status IN ('done', 'kept')"
-_REFUSED = "prune refused"  # in `about`: why, while nothing is pruned
-_NONE_STALE = "none stale"  # in `about`, while it is known of all claims
+_REFUSED = "prune refused"  # in `about`: the reason, while nothing is pruned
+_NONE_STALE = "none stale"  # in `about`, while no claim is stale
 
 
 def changing(connection: sqlite3.Connection) -> None:
-    """To be called in each transaction that changes claims or records: what was known of all claims is open again."""
+    """Forget that no claim is stale. Called in each transaction that changes claims or records."""
     connection.execute("DELETE FROM about WHERE key = ?", (_NONE_STALE,))
 
 
 class Orphans(Part):
-    """What a manifest knows of files that may go."""
+    """What a manifest remembers of files that may be removed."""
 
     def stale(self) -> list[ClaimedFile]:
-        """Claimed files that no remembered rendition speaks of any more: left by another name template, say.
+        """Claimed files that are the target of no remembered rendition: left by another name template, say.
 
-        Looks at every claim, 0.7 microseconds each, unless nothing has changed since that was in vain.
+        Reads every claim, 0.7 microseconds each, unless the last call found none and nothing has changed since.
         """
         with self._writing() as connection:
             if connection.execute("SELECT 1 FROM about WHERE key = ?", (_NONE_STALE,)).fetchone():
                 return []
-            found = [claimed_file(row) for row in connection.execute(_STALE)]
-            if not found and self._may_write:
+            stale = [claimed_file(row) for row in connection.execute(_STALE)]
+            if not stale and self._may_write:
                 connection.execute("INSERT INTO about VALUES (?, x'31')", (_NONE_STALE,))
-            return found
+            return stale
 
     def claims(self, targets: Iterable[str]) -> list[ClaimedFile]:
-        """What is known of these paths, without those that are not claimed."""
+        """The claimed files among `targets`."""
         with self._reading() as connection:
-            found = (connection.execute(_ONE, (fold(one), to_bytes(one))).fetchone() for one in targets)
-            return [claimed_file(row) for row in found if row is not None]
+            rows = (connection.execute(_ONE, (fold(target), to_bytes(target))).fetchone() for target in targets)
+            return [claimed_file(row) for row in rows if row is not None]
 
     def files(self) -> int:
-        """How many files this manifest says it made."""
+        """The number of files that were made."""
         with self._reading() as connection:
             (count,) = connection.execute("SELECT COUNT(*) FROM claim WHERE sha256 IS NOT NULL").fetchone()
             return int(count)
 
     def seen(self) -> set[str]:
-        """Those that were orphans already in a run that has come to its end, and in every run since."""
+        """The paths that were orphans in a run that has ended, and in every run since."""
         with self._reading() as connection:
             rows = connection.execute(
                 "SELECT path FROM orphan WHERE run NOT IN (SELECT id FROM run WHERE ended IS NULL)"
@@ -62,9 +62,9 @@ class Orphans(Part):
             return {to_name(path) for (path,) in rows}
 
     def living(self, sources: Iterable[str], gone: Collection[str]) -> set[str]:
-        """Those of `sources` whose content some source has that was rendered and is not among those that are `gone`."""
+        """Those of `sources` whose content another rendered source has, which is not among those that are `gone`."""
         lives: dict[bytes, bool] = {}
-        found = set()
+        living = set()
         with self._reading() as connection:
             for source in sources:
                 content = connection.execute(_CONTENT, (to_bytes(source),)).fetchone()
@@ -74,11 +74,11 @@ class Orphans(Part):
                     others = connection.execute(_WITH_CONTENT, content)
                     lives[content[0]] = any(to_name(path) not in gone for (path,) in others)
                 if lives[content[0]]:
-                    found.add(source)
-        return found
+                    living.add(source)
+        return living
 
     def refused(self, why: str) -> bool:
-        """Remember why nothing was pruned, in a word, or "" when nothing spoke against it. Whether `why` is news."""
+        """Remember why nothing was pruned, in a word; "" where nothing was against it. Returns whether `why` is new."""
         with self._writing() as connection:
             before = connection.execute("SELECT value FROM about WHERE key = ?", (_REFUSED,)).fetchone()
             if (before[0] if before else b"") == why.encode():
@@ -89,15 +89,15 @@ class Orphans(Part):
             return bool(why)
 
     def note(self, targets: Iterable[str], run: int) -> None:
-        """`targets` are all the orphans that there are, as run number `run` has found."""
+        """Remember that `targets` are all the orphans that run number `run` has found."""
         now = {to_bytes(target) for target in targets}
         with self._writing() as connection:
-            known = {path for (path,) in connection.execute("SELECT path FROM orphan")}
-            connection.executemany("DELETE FROM orphan WHERE path = ?", ((path,) for path in sorted(known - now)))
-            connection.executemany("INSERT INTO orphan VALUES (?, ?)", ((path, run) for path in sorted(now - known)))
+            before = {path for (path,) in connection.execute("SELECT path FROM orphan")}
+            connection.executemany("DELETE FROM orphan WHERE path = ?", ((path,) for path in sorted(before - now)))
+            connection.executemany("INSERT INTO orphan VALUES (?, ?)", ((path, run) for path in sorted(now - before)))
 
     def forget(self, targets: Iterable[str]) -> None:
-        """These are no orphans any more."""
+        """Remove `targets` from the orphans."""
         with self._writing() as connection:
             connection.executemany("DELETE FROM orphan WHERE path = ?", ((to_bytes(path),) for path in targets))
 
@@ -107,11 +107,11 @@ class Orphans(Part):
             return {to_name(path) for (path,) in connection.execute("SELECT path FROM folder")}
 
     def add_folders(self, made: Iterable[str]) -> None:
-        """Remember folders that were made."""
+        """Remember folders of the target that a run has made."""
         with self._writing() as connection:
             connection.executemany("INSERT OR IGNORE INTO folder VALUES (?)", ((to_bytes(path),) for path in made))
 
     def forget_folders(self, gone: Iterable[str]) -> None:
-        """Forget folders that are not there any more."""
+        """Forget folders that were removed."""
         with self._writing() as connection:
             connection.executemany("DELETE FROM folder WHERE path = ?", ((to_bytes(path),) for path in gone))

@@ -1,4 +1,4 @@
-"""Questions to the manifest: those of the plan, and a `Reader` for commands that look while a run may be writing."""
+"""Reading the manifest: the queries of the plan, and `Reader` for commands that read while a run may be writing."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from pipeline.model.source import Stat
 _STATUS: Mapping[str | None, Status] = {status.value: status for status in Status}
 _ERROR: Mapping[str | None, ErrorKind | None] = {None: None} | {kind.value: kind for kind in ErrorKind}
 
-# A rendition made from other content than the source has now is shown without its recipe: its spec was out of the
-# config when the source changed, so no run has redone it, and no stat would tell.
+# A rendition that was made from other content than the source has now is read without its recipe: its spec was not in
+# the config when the source changed, so no run has redone it, and its stat does not show that.
 _KNOWN = (
     "SELECT s.path, s.size, s.mtime_ns, s.ctime_ns, s.sha256, s.settled, s.status, s.error, "
     "s.content, s.sidecar_size, s.sidecar_mtime_ns, s.sidecar_ctime_ns, r.name, r.target, "
@@ -36,9 +36,11 @@ _OF_THE_SOURCE = 12  # columns of `_KNOWN`; those of the rendition follow
 
 
 Row = tuple[bytes, int, int, int, str, bytes, str, int, int, int]
-"""One rendition with its source, as it is stored: path, size, mtime_ns and ctime_ns of the source; name, target,
-recipe, size and mtime_ns of the rendition; 1 where nothing else matters, because both were made, of the content that
-the source has now, which has settled and has no sidecar. Of a source without renditions there is a row with None.
+"""One rendition with its source, as it is stored.
+
+Path, size, mtime_ns and ctime_ns of the source; name, target, recipe, size and mtime_ns of the rendition; and 1 where
+nothing else has to be compared: both were made, from the content that the source has now, which has settled and has no
+sidecar. A source without renditions has one row with None.
 """
 
 _ROWS = (
@@ -51,9 +53,9 @@ _ROWS = (
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How many sources and renditions are remembered by status, renditions and sources by error, and their bytes.
+    """Numbers of remembered sources and renditions by status, of failures by error, and their bytes.
 
-    A source counts among the errors where none of its renditions does.
+    A failed source counts in `errors` only where none of its renditions does.
     """
 
     sources: Mapping[str, int]
@@ -61,18 +63,18 @@ class Totals:
     errors: Mapping[str, int]
     source_bytes: int
     target_bytes: int
-    known: int  # of the errors, those that a run has told of
+    known: int  # failures that a run has reported
 
     @property
     def made(self) -> int:
-        """Renditions that are there, or were when a run looked last."""
+        """Renditions that were in the target when the last run checked them."""
         return sum(self.renditions.get(status, 0) for status in (Status.DONE, Status.KEPT))
 
 
 def known_sources(
     connection: sqlite3.Connection, folder: str, after: str | None, through: str | None
 ) -> dict[str, KnownSource]:
-    """Sources directly in `folder` with `after` < name <= `through` by bytes (None: no bound); by path, in order."""
+    """See `Manifest.known_sources`. Raises `sqlite3.Error`, and `ValueError` for values that no run has written."""
     sources: dict[str, KnownSource] = {}
     renditions: dict[str, KnownRendition] = {}
     last = None
@@ -97,7 +99,7 @@ def _known_source(values: Sequence[Any], renditions: dict[str, KnownRendition]) 
 
 
 def rows(connection: sqlite3.Connection, folder: str, after: str | None, through: str | None) -> list[Row]:
-    """The rows of the same sources, by the bytes of path and name of the rendition; ten times as fast."""
+    """The same sources as rows, in the order of path and rendition, in a tenth of the time. Raises `sqlite3.Error`."""
     return _within(connection, _ROWS, folder, after, through).fetchall()
 
 
@@ -114,16 +116,21 @@ def _within(
 
 
 def folders(connection: sqlite3.Connection) -> list[str]:
-    """All folders with remembered sources, sorted by their bytes; "" is the root."""
+    """All folders with remembered sources, sorted by their bytes; "" is the root. Raises `sqlite3.Error`."""
     return [to_name(raw) for (raw,) in connection.execute("SELECT DISTINCT folder FROM source ORDER BY folder")]
 
 
 class Reader:
-    """Reads a manifest in one thread, also while a run writes it. Nothing it is told to do can change the manifest."""
+    """Reads a manifest, also while a run writes it, and cannot change it. For one thread.
+
+    All methods raise `ManifestTrouble` where SQLite fails.
+    """
 
     def __init__(self, path: Path, owner: str | None = None) -> None:
-        """Open the manifest at `path`. Raises `ManifestTrouble` where there is none or it cannot be read, and
-        `UsageError` where it belongs to another config than `owner` (None: to whichever).
+        """Open the manifest at `path`.
+
+        Raises `ManifestTrouble` where there is none or it cannot be read, and `UsageError` where it belongs to another
+        config than `owner` (the real path of a config; None: of any).
         """
         self.path = path
         self.connection = opening.open_read_only(path, owner)
@@ -150,7 +157,7 @@ class Reader:
         self.connection.close()
 
     def owner(self) -> str:
-        """The real path of the config that this manifest belongs to."""
+        """The real path of the config that the manifest belongs to."""
         with translated(self.path):
             return opening.owner_of(self.connection, self.path)
 
@@ -163,17 +170,17 @@ class Reader:
     def known_sources(
         self, folder: str, after: str | None = None, through: str | None = None
     ) -> dict[str, KnownSource]:
-        """As `known_sources` above."""
+        """See `Manifest.known_sources`."""
         with translated(self.path):
             return known_sources(self.connection, folder, after, through)
 
     def rows(self, folder: str, after: str | None = None, through: str | None = None) -> list[Row]:
-        """As `rows` above."""
+        """See `Manifest.rows`."""
         with translated(self.path):
             return rows(self.connection, folder, after, through)
 
     def folders(self) -> Iterator[str]:
-        """As `folders` above."""
+        """See `Manifest.folders`."""
         with translated(self.path):
             return iter(folders(self.connection))
 
@@ -183,12 +190,12 @@ class Reader:
             return claims.claimed(self.connection, targets)
 
     def lookalikes(self, target: str) -> list[str]:
-        """Other paths of ours that some file systems take for `target`."""
+        """See `Manifest.lookalikes`."""
         with translated(self.path):
             return claims.lookalikes(self.connection, target)
 
     def claimed_files(self) -> Iterator[claims.ClaimedFile]:
-        """Every file that this manifest says it made, in the order of their fold keys; read in pages."""
+        """Every claimed file, in the order of the fold keys; read in pages."""
         return claims.pages(self._reading)
 
     def runs(self, limit: int = 10) -> tuple[runs.RunSummary, ...]:
@@ -197,17 +204,17 @@ class Reader:
             return runs.latest(self.connection, limit)
 
     def stages(self) -> dict[int, Stages]:
-        """Where the time of each run went, by its number; reads every row once."""
+        """Where the time of each run went, by its number. Reads every row once."""
         with translated(self.path):
             return runs.stages(self.connection)
 
     def experience(self) -> Experience:
-        """What all that is remembered has taken; reads every row twice."""
+        """What all remembered pictures have taken. Reads every row twice."""
         with translated(self.path):
             return runs.experience(self.connection)
 
     def totals(self) -> Totals:
-        """What is remembered at a glance; reads every row once."""
+        """Numbers of all that is remembered. Reads every row once."""
         sources = self._rows("SELECT status, COUNT(*), TOTAL(size) FROM source GROUP BY status ORDER BY status")
         renditions = self._rows("SELECT status, COUNT(*), TOTAL(size) FROM rendition GROUP BY status ORDER BY status")
         errors = self._rows(
@@ -222,7 +229,7 @@ class Reader:
             {row[0]: row[1] for row in sources},
             {row[0]: row[1] for row in renditions},
             {row[0]: row[1] for row in errors},
-            int(sum(row[2] for row in sources)),  # TOTAL: a sum of integers may be too large for one
+            int(sum(row[2] for row in sources)),  # TOTAL is a float: the sum may be too large for SQLite's integers
             int(sum(row[2] for row in renditions)),
             sum(row[2] for row in errors),
         )

@@ -127,7 +127,7 @@ _RENDITION = (
 
 
 def changes(record: Record) -> bool:
-    """Whether entering it changes anything."""
+    """Whether entering `record` changes the manifest."""
     return record.status in _FINAL or record.is_the_same
 
 
@@ -135,9 +135,9 @@ class RowWriter:
     """Writes groups of records. Not thread-safe: its caller holds the connection."""
 
     def __init__(self) -> None:
-        self.run: int | None = None  # the number of the run that the rows are entered under
-        self.failure_key: Callable[[], str] = str  # what a failure depends on beside its picture and recipe
-        self._libraries: dict[str, int] = {}  # their numbers, as met so far
+        self.run: int | None = None  # the number of the run, for the column of that name
+        self.failure_key: Callable[[], str] = str  # what a failure depends on, beside its picture and recipe
+        self._libraries: dict[str, int] = {}  # by versions: their rows in `library`, as far as they were needed
 
     def write(self, connection: sqlite3.Connection, records: Sequence[Record]) -> None:
         """Enter `records` in their order: of two for the same source the later one wins."""
@@ -233,7 +233,7 @@ class RowWriter:
         )
 
     def _library(self, connection: sqlite3.Connection, versions: str) -> int:
-        """The number under which the text `versions` is kept."""
+        """The row of the table `library` that holds the text `versions`; it is made if missing."""
         number = self._libraries.get(versions)
         if number is None:
             connection.execute("INSERT OR IGNORE INTO library (versions) VALUES (?)", (versions,))

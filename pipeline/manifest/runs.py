@@ -1,4 +1,4 @@
-"""The table of runs: who ran, when, with what, and how it ended; and where the time went. A run without an end died.
+"""The table of runs: what ran when, how it ended, and where the time went. A run without an end was killed.
 
 The seconds of stages are those of threads and children added up, not of the clock: several pictures are in work at
 once.
@@ -26,7 +26,7 @@ _RENDITIONS = (
 
 @dataclass(frozen=True, slots=True)
 class RunStart:
-    """What is known when a run begins. `run` is unique (a UUID's hex); `started` in seconds since 1970."""
+    """A run that begins. `run` is unique (a UUID's hex); `started` is in seconds since 1970."""
 
     run: str
     config: str
@@ -40,7 +40,10 @@ class RunStart:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """One remembered run. `ended` and `status` are None while it runs and for ever if it died; the lock knows which."""
+    """A remembered run. `ended` and `status` are None while it runs, and stay None if it is killed.
+
+    The lock says which of these it is.
+    """
 
     id: int
     run: str
@@ -58,7 +61,7 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """What the pictures took that one run rendered, as far as no later run has rendered them again."""
+    """The time that one run spent on pictures which no later run has rendered again."""
 
     pictures: int = 0
     source_bytes: int = 0
@@ -72,17 +75,17 @@ class Stages:
 
     @property
     def seconds(self) -> float:
-        """All of them."""
+        """The sum of all stages."""
         return self.read + self.decode + self.resize + self.encode + self.write
 
     def shares(self) -> dict[str, float]:
-        """Seconds by stage, in the order of the line."""
+        """Seconds by stage, in the order of a picture's life."""
         return {stage: getattr(self, stage) for stage in ("read", "decode", "resize", "encode", "write")}
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What so many pictures or renditions have taken."""
+    """Seconds and bytes of a number of pictures or renditions."""
 
     count: int
     bytes: int
@@ -91,7 +94,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Experience:
-    """What all remembered pictures have taken, by what they are. Formats are those of the sources' headers."""
+    """What all remembered pictures have taken, by format. The formats of sources are those of their headers."""
 
     pictures: int
     sources: Mapping[str, Spent]  # by format: reading and decoding, with the sources' bytes
@@ -100,7 +103,7 @@ class Experience:
 
 
 def begin(connection: sqlite3.Connection, run: RunStart, keep: int = KEEP) -> int:
-    """Enter a run and forget all but the last `keep`, inside a transaction of the caller; gives the run's number."""
+    """Enter a run, remove all but the last `keep`, and return its number. Inside a transaction of the caller."""
     cursor = connection.execute(
         "INSERT INTO run (run, config, argv, pid, host, started, settings, libraries) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -120,7 +123,7 @@ def begin(connection: sqlite3.Connection, run: RunStart, keep: int = KEEP) -> in
 
 
 def amend(connection: sqlite3.Connection, number: int, settings: Mapping[str, object]) -> None:
-    """Enter more settings of run `number`, known only since it began; inside a transaction of the caller."""
+    """Add settings of run `number` that were not known when it began, inside a transaction of the caller."""
     (known,) = connection.execute("SELECT settings FROM run WHERE id = ?", (number,)).fetchone()
     merged = json.dumps({**json.loads(known), **settings}, sort_keys=True)
     connection.execute("UPDATE run SET settings = ? WHERE id = ?", (merged, number))
@@ -146,7 +149,7 @@ def latest(connection: sqlite3.Connection, limit: int) -> tuple[RunSummary, ...]
 
 
 def pace(connection: sqlite3.Connection) -> float | None:
-    """Seconds a byte of source, from the stages of the last thousand pictures; None where nothing was rendered."""
+    """Seconds for each byte of source, by the last thousand pictures; None where nothing was rendered."""
     seconds, size = connection.execute(
         "SELECT TOTAL(s.seconds_read + s.seconds_decode + (SELECT TOTAL(r.seconds_resize + r.seconds_encode + "
         "r.seconds_write) FROM rendition r WHERE r.source = s.id)), TOTAL(s.size) "
@@ -156,7 +159,7 @@ def pace(connection: sqlite3.Connection) -> float | None:
 
 
 def stages(connection: sqlite3.Connection) -> dict[int, Stages]:
-    """Stages by the run's number. Reads every row once."""
+    """The stages of each run, by its number. Reads every row once."""
     sources = connection.execute(_SOURCES.format(key="run") + "GROUP BY run").fetchall()
     renditions = connection.execute(_RENDITIONS.format(key="r.run") + "GROUP BY r.run").fetchall()
     found = {row[0]: Stages(row[1], row[2] or 0, read=row[3] or 0.0, decode=row[4] or 0.0) for row in sources}
@@ -169,7 +172,7 @@ def stages(connection: sqlite3.Connection) -> dict[int, Stages]:
 
 
 def experience(connection: sqlite3.Connection) -> Experience:
-    """What there is to judge by. Reads every row twice."""
+    """What all remembered pictures have taken. Reads every row twice."""
     sources = connection.execute(_SOURCES.format(key="format") + "GROUP BY format").fetchall()
     renditions = connection.execute(
         _RENDITIONS.format(key="r.name, r.format, s.format") + "GROUP BY r.name, r.format, s.format"
@@ -183,5 +186,5 @@ def experience(connection: sqlite3.Connection) -> Experience:
 
 
 def last_rendering(runs: Iterable[RunSummary], stages_of: Mapping[int, Stages]) -> tuple[RunSummary, Stages] | None:
-    """The newest of `runs`, which are newest first, that rendered anything that is still as it made it."""
+    """The first of `runs` that has rendered a picture which no later run has rendered again, with its stages."""
     return next(((run, stages_of[run.id]) for run in runs if run.id in stages_of), None)

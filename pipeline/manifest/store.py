@@ -1,4 +1,4 @@
-"""The manifest as a run uses it: one object, safe in every thread, that alone writes the database."""
+"""The manifest of one target as a run uses it: one object, safe in every thread, which alone writes the database."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ from pipeline.model.record import KnownSource, Record
 class Manifest:
     """The store of records of one target. Any thread may call any method; all raise `ManifestTrouble` if SQLite fails.
 
-    After a failed commit nothing more is taken: `add` and `claim` raise at once with the first error's text.
+    After a failed commit, `add` and `claim` raise at once, with the text of the first error.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection, warning: str = "") -> None:
-        """Use `open`. `warning` is for the user: what was found and mended when the manifest was opened."""
+        """Take over an open `connection`. `warning` is for the user: what opening the manifest has repaired, "" if
+        nothing.
+        """
         self.path = path
         self.warning = warning
         self._database = Database(path, connection)
@@ -39,8 +41,8 @@ class Manifest:
         self.orphans = orphans.Orphans(self._database.reading, self._database.transaction)
         self._rows = RowWriter()
         self._records = GroupCommit(self._write_records)
-        self._claims = GroupCommit(self._write_claims)  # its own: a claim never waits for records
-        self._changed = False  # since the last backup; a run that only ended is not worth copying everything
+        self._claims = GroupCommit(self._write_claims)  # a group of its own, so that a claim never waits for records
+        self._changed = False  # since the last backup; the record of a run alone is not worth one
         with contextlib.ExitStack() as stack:
             stack.push(self)  # where the first query finds damage, the database is closed and marked
             with self._database.reading() as open_connection:
@@ -49,7 +51,7 @@ class Manifest:
 
     @classmethod
     def for_config(cls, config: Config, *, adopt: bool = False) -> Manifest:
-        """As `open`, the manifest of `config`; one that it had elsewhere moves along."""
+        """Open the manifest of `config` as `open` does; a manifest that the config had elsewhere is moved there."""
         trust.check(config.manifest, shared=config.shared)
         owner, former = os.path.realpath(config.path), others.of_target(config)
         connection, warning = opening.open_for_run(config.manifest, owner, adopt=adopt, former=former)
@@ -57,11 +59,11 @@ class Manifest:
 
     @classmethod
     def open(cls, path: Path, *, owner: str, adopt: bool = False) -> Manifest:
-        """The manifest at `path`, created if missing, for the config whose real path is `owner`.
+        """Open the manifest at `path`, or create it, for the config whose real path is `owner`.
 
-        The caller holds the run's lock. Another config's manifest raises `UsageError` unless `adopt`. A damaged or lost
-        one is restored from its backup (then `warning` says so). Without a good backup a damaged one raises
-        `ManifestTrouble`, or to `adopt` is moved aside and begun anew.
+        The caller holds the run's lock. A damaged or lost manifest is restored from its backup; `warning` says so.
+        Raises `UsageError` for another config's manifest, unless `adopt`, and `ManifestTrouble` for a damaged one
+        without a good backup; with `adopt`, that one is moved aside and a new one begun.
         """
         connection, warning = opening.open_for_run(path, owner, adopt=adopt)
         return cls(path, connection, warning)
@@ -84,7 +86,7 @@ class Manifest:
             raise cause
 
     def _blamed(self, error: BaseException | None) -> Damaged | Defect | None:
-        """The damage or defect that `error` comes from, if it does."""
+        """The damage or defect that caused `error`; None where neither did."""
         if error is None:
             return None
         with self._database.reading() as connection:
@@ -102,19 +104,20 @@ class Manifest:
 
     @staticmethod
     def reader_at(path: Path, *, shared: bool = False) -> Reader:
-        """As `reader`, of any config. `shared`: also where others could have written it."""
+        """As `reader`, for the manifest of any config. `shared`: also where other users could have written it."""
         trust.check(path, shared=shared)
         return Reader(path)
 
     @property
     def changed(self) -> bool:
-        """Whether records or claims came since it was opened, or backed up."""
+        """Whether records or claims have changed since the manifest was opened or backed up."""
         return self._changed
 
     @property
     def restored(self) -> bool:
-        """Whether it is new or came back from its backup, and no run has gone through everything since: files of ours
-        may stand in the target that are not claimed.
+        """Whether the manifest is new or came from its backup, and no run has completed since.
+
+        Then the target may hold files that this config has made and that are not claimed.
         """
         with self._database.reading() as connection:
             return opening.is_restored(connection)
@@ -122,8 +125,9 @@ class Manifest:
     # -- the run
 
     def begin_run(self, run: runs.RunStart, failure_key: Callable[[], str] = str) -> int:
-        """Enter a run; records that follow carry its number. `failure_key` gives the limits and versions of this run,
-        as one short text, in any thread.
+        """Enter a run and return its number, which the records that follow carry.
+
+        `failure_key` returns the limits and versions of this run as one short text; it is called in any thread.
         """
         self._rows.failure_key = failure_key
         with self._database.transaction() as connection:
@@ -132,7 +136,7 @@ class Manifest:
         return number
 
     def amend_run(self, settings: Mapping[str, object]) -> None:
-        """Add to the settings of the run that was begun."""
+        """Add to the settings of the run that has begun."""
         with self._database.transaction() as connection:
             runs.amend(connection, self._rows.run or 0, settings)
 
@@ -150,18 +154,18 @@ class Manifest:
             runs.end(connection, self._rows.run or 0, status, counts, time.time() if ended is None else ended)
 
     def first_time(self, what: str) -> bool:
-        """Whether this is the first time that this manifest is asked so about `what`: to say a thing once."""
+        """Whether this is the first call with `what` on this manifest: some warnings are given once."""
         with self._database.transaction() as connection:
             row = (f"said: {what}",)
             return connection.execute("INSERT OR IGNORE INTO about VALUES (?, x'31')", row).rowcount > 0
 
     def mark_complete(self) -> None:
-        """A run has gone through everything: nothing that was made before a restore is missing any more."""
+        """Note that a run has gone through everything: all that was made before a restore is claimed again."""
         with self._database.transaction() as connection:
             opening.mark_restored(connection, restored=False)
 
     def backup(self) -> None:
-        """Copy the database beside itself if records or claims came since it was opened; for after a clean run."""
+        """Copy the database to its backup if records or claims have changed. Called after a run that has ended well."""
         if self._changed or not beside(self.path, opening.BACKUP).exists():
             with self._database.reading() as connection:
                 opening.back_up(connection, self.path)
@@ -174,14 +178,14 @@ class Manifest:
     ) -> dict[str, KnownSource]:
         """What is remembered of sources directly in `folder`, by path and in the order of their bytes.
 
-        Only names whose bytes are above `after` and not above `through` (None: no bound). A rendition whose `recipe` is
-        empty was made from other content than the source has now. Stats come back without device and inode.
+        Only names with `after` < name <= `through` by bytes (None: no bound). A rendition whose `recipe` is empty was
+        made from other content than the source has now. Stats have no device and inode.
         """
         with self._database.reading() as connection:
             return reader.known_sources(connection, folder, after, through)
 
     def rows(self, folder: str, after: str | None = None, through: str | None = None) -> list[Row]:
-        """What is stored of the same sources, as it is; see `reader.Row`."""
+        """The same sources as plain rows; see `reader.Row`."""
         with self._database.reading() as connection:
             return reader.rows(connection, folder, after, through)
 
@@ -210,17 +214,17 @@ class Manifest:
     # -- claims
 
     def claimed(self, targets: Sequence[str]) -> set[str]:
-        """Those of these target paths that are ours."""
+        """Those of the target paths that are claimed."""
         with self._database.reading() as connection:
             return claims.claimed(connection, targets)
 
     def lookalikes(self, target: str) -> list[str]:
-        """Other paths of ours that some file systems take for `target`."""
+        """Other claimed paths that some file systems take for the same name as `target`."""
         with self._database.reading() as connection:
             return claims.lookalikes(connection, target)
 
     def claim(self, wanted: Sequence[Claim]) -> None:
-        """Make these paths ours, durably, before anything is renamed onto them. Claiming again changes nothing.
+        """Claim target paths, durably, before any file is renamed onto them. Claiming again changes nothing.
 
         Threads that claim at the same time share one commit.
         """
@@ -228,38 +232,42 @@ class Manifest:
         self._claims.flush()
 
     def release(self, targets: Iterable[str]) -> None:
-        """Give up claims whose files are gone."""
+        """Give up claims, after their files were removed."""
         with self._changing() as connection:
             claims.release(connection, targets)
 
     def claimed_files(self) -> Iterator[claims.ClaimedFile]:
-        """Every file that this manifest says it made, in the order of their fold keys; read in pages."""
+        """Every claimed file, in the order of the fold keys; read in pages."""
         return claims.pages(self._database.reading)
 
     # -- records
 
     def add(self, *records: Record) -> None:
-        """Take records, whose files are on the disk; durable with their group: 50 records or half a second."""
+        """Take records whose files are on the disk. They are durable with their group: 50 records or half a second."""
         for record in records:
             self._seen.add(record.made_from)
         self._records.add(records)
 
     def tick(self) -> None:
-        """Commit an incomplete group whose time has come; to be called a few times a second. Raises where the
-        manifest's folder is gone.
+        """Commit an incomplete group that has waited for half a second. Called a few times a second.
+
+        Raises `ManifestTrouble` where the manifest's folder is gone, too.
         """
         check_folder(self.path)
         self._records.tick()
 
     def flush(self, wait: float = -1.0) -> bool:
-        """Make durable all records added before. False if another thread's commit took longer than `wait` seconds."""
+        """Make all records durable that were added before.
+
+        False if another thread's commit took longer than `wait` seconds (-1: no limit).
+        """
         return self._records.flush(wait)
 
     def forget(self, sources: Iterable[str]) -> None:
-        """Remove the rows of sources and their renditions. Claims stay: the files, if any, are still there and ours."""
+        """Remove the rows of sources and their renditions. Claims stay, because their files are still there."""
         gone = list(sources)
         if not gone:
-            return  # nothing changed: nothing to sync, and no backup to make
+            return  # no commit to sync and no reason for a backup
         with self._changing() as connection:
             failures.forget(connection, gone)
             for raw in map(to_bytes, gone):
@@ -269,7 +277,7 @@ class Manifest:
                 connection.execute("DELETE FROM source WHERE path = ?", (raw,))
 
     def forget_renditions(self, renditions: Iterable[tuple[str, str]]) -> None:
-        """Remove single renditions, given as (source, name), for instance those that are no longer in the config."""
+        """Remove single renditions, given as (source, name): those that the config no longer has, say."""
         with self._changing() as connection:
             connection.executemany(
                 "DELETE FROM rendition WHERE source = (SELECT id FROM source WHERE path = ?) AND name = ?",
@@ -285,7 +293,7 @@ class Manifest:
             self._database.close()
 
     def _write_records(self, records: Sequence[Record]) -> None:
-        if not any(map(changes, records)):  # failures that are known, above all: each run meets them again
+        if not any(map(changes, records)):  # known failures above all, which each run meets again
             return
         with self._changing() as connection:
             self._rows.write(connection, records)

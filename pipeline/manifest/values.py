@@ -1,6 +1,7 @@
-"""Single values as the database keeps them: names of files as exact bytes, and checks of what is read back.
+"""Single values of the database: names of files as exact bytes, and checks of numbers and texts that are read.
 
-A value that is used after the manifest is closed is checked while it is open: a wrong one is a `ValueError` there.
+A value that is used after the manifest is closed is checked while it is open, so that a damaged one raises `ValueError`
+where the manifest can still be examined.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from urllib.parse import quote_from_bytes
 
 from pipeline.errors import printable
 
-MOST = 2**63 - 1  # of bytes, pixels and the like: a file with holes can be as large as the kernel counts
+MOST = 2**63 - 1  # the largest size in bytes or pixels: a file with holes can have any that the kernel counts
 LATEST = 253_402_300_799  # the last second of the year 9999
-_ENCODING = sys.getfilesystemencoding()  # what os.fsencode uses; asked once, because these run for every row
+_ENCODING = sys.getfilesystemencoding()  # that of os.fsencode, read once, because `to_bytes` runs for every row
 _UTF8 = _ENCODING.lower().replace("_", "-") == "utf-8"
 
 
@@ -27,14 +28,14 @@ def to_name(raw: bytes) -> str:
 
 
 def shown(name: str) -> str | None:
-    """The printable form for the database, or None where the bytes themselves are printable UTF-8 (nearly always)."""
+    """The printable form of a name for the database; None where its bytes are printable UTF-8, as nearly always."""
     if _UTF8 and name.isprintable():
         return None
     return printable(name)
 
 
 def percent(name: str) -> str:
-    """The exact bytes of `name` in URL escapes: reversible, on one line, ASCII."""
+    """The exact bytes of `name` in URL escapes, which are ASCII and reversible."""
     return quote_from_bytes(to_bytes(name))
 
 
@@ -44,21 +45,21 @@ def folder_of(path: str) -> str:
 
 
 def size(value: object) -> int | None:
-    """Bytes, or NULL."""
+    """A number of bytes, or None for NULL. Raises `ValueError` for anything else."""
     if value is None or (type(value) is int and 0 <= value <= MOST):
         return value
     raise ValueError("no size")
 
 
 def moment(value: object) -> float:
-    """Seconds since 1970."""
+    """Seconds since 1970. Raises `ValueError` for anything else."""
     if isinstance(value, int | float) and 0 <= value <= LATEST:
         return value
     raise ValueError("no time")
 
 
 def word(value: object) -> str:
-    """A text: a column of that type also keeps bytes."""
+    """A text. Raises `ValueError` for bytes, which a column for text can hold, too."""
     if isinstance(value, str):
         return value
     raise ValueError("no text")
