@@ -31,14 +31,14 @@ from pipeline.errors import PictureError
 from pipeline.model.rendering import RenderTask
 from pipeline.model.shape import Resampler
 from pipeline.model.spec import ANIMATED, Format, Spec
-from pipeline.render.canvas import WITHOUT_ALPHA
-from pipeline.render.cascade import is_plain
-from pipeline.render.decode import facts_of, shrink_on_load
-from pipeline.render.framing import framing
-from pipeline.render.geometry import Placement, Size
-from pipeline.render.orientation import upright_size
-from pipeline.render.resize import LIBVIPS_TO
-from pipeline.render.source import Source
+from pipeline.render.geometry.cascade import is_plain
+from pipeline.render.geometry.fit import Placement, Size
+from pipeline.render.geometry.framing import framing
+from pipeline.render.geometry.orientation import upright_size
+from pipeline.render.opening.decode import facts_of, shrink_on_load
+from pipeline.render.opening.source import Source
+from pipeline.render.pixels.canvas import WITHOUT_ALPHA
+from pipeline.render.pixels.resize import LIBVIPS_TO
 
 _BASE = 4 * 2**20  # buffers, transforms, the file's header
 

@@ -11,17 +11,17 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
 from pipeline.model.shape import Resampler
 from pipeline.model.source import Header
-from pipeline.render import pages
-from pipeline.render.decode import Picture, frames, picture
-from pipeline.render.drawn import Drawn
+from pipeline.render.child.libraries import libraries
+from pipeline.render.child.warm_up import put_through, set_switches
 from pipeline.render.header import read_header
-from pipeline.render.libraries import libraries
 from pipeline.render.memory import close_all
-from pipeline.render.placeholder import REDUCED, placeholder
+from pipeline.render.opening import pages
+from pipeline.render.opening.decode import Picture, frames, picture
+from pipeline.render.opening.source import Source, opening
+from pipeline.render.opening.verdict import for_want_of_memory
+from pipeline.render.pixels.placeholder import REDUCED, placeholder
+from pipeline.render.pixels.shared import Drawn
 from pipeline.render.rendition import Rendition
-from pipeline.render.source import Source, opening
-from pipeline.render.verdict import for_want_of_memory
-from pipeline.render.warmth import put_through, set_switches
 from pipeline.workers.exchange import Held, Reply
 
 # What they log of a picture is in its verdict: it goes to whoever has set up logging, and not to the terminal.

@@ -15,23 +15,23 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.record import Status
 from pipeline.model.rendering import NotRendered, Rendered, RenderTask
 from pipeline.model.spec import ANIMATED, Animation, Profile, Spec
-from pipeline.render.canvas import finished
-from pipeline.render.colour import kept, to_srgb
-from pipeline.render.coordinates import place_of
-from pipeline.render.decode import Frame, Picture
-from pipeline.render.delivery import Delivered, deliver
-from pipeline.render.density import wanted
-from pipeline.render.drawn import Drawn
-from pipeline.render.film import Film
-from pipeline.render.framing import Framing, framing
-from pipeline.render.geometry import Placement
-from pipeline.render.keeping import copied, may_stand
-from pipeline.render.metadata import written
-from pipeline.render.resize import resample
-from pipeline.render.saliency import focus
+from pipeline.render.colour.srgb import kept, to_srgb
+from pipeline.render.encoding.delivery import Delivered, deliver
+from pipeline.render.encoding.encode_input import Film
+from pipeline.render.encoding.passthrough import copied, may_stand
+from pipeline.render.geometry.fit import Placement
+from pipeline.render.geometry.framing import Framing, framing
+from pipeline.render.metadata.coordinates import place_of
+from pipeline.render.metadata.density import wanted
+from pipeline.render.metadata.policy import written
+from pipeline.render.opening.decode import Frame, Picture
+from pipeline.render.opening.verdict import drawing_verdict
+from pipeline.render.pixels.canvas import finished
+from pipeline.render.pixels.resize import resample
+from pipeline.render.pixels.saliency import focus
+from pipeline.render.pixels.shared import Drawn
+from pipeline.render.pixels.trim import trimmed
 from pipeline.render.steps.registry import through
-from pipeline.render.trim import trimmed
-from pipeline.render.verdict import drawing_verdict
 
 
 class Rendition:

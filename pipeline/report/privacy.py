@@ -19,7 +19,7 @@ from pipeline.workers.exchange import Bounds, ChildDied, Held, whole
 from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
 
-_FUNCTION = "pipeline.render.inspect:private_things"  # named, not imported: this process never loads a decoder
+_FUNCTION = "pipeline.render.encoding.inspect:private_things"  # named, not imported: this process never loads a decoder
 _WARM_UP = "pipeline.render.line:warm_up"
 _TOGETHER = 32  # files in one message to a child
 _BOUNDS = Bounds(30.0, 512 * 2**20)  # for all of a message

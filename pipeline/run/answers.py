@@ -18,7 +18,7 @@ from pipeline.model.record import Status
 from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
 from pipeline.model.source import Header
 from pipeline.model.spec import ANIMATED, Spec
-from pipeline.render.geometry import most_pixels
+from pipeline.render.geometry.fit import most_pixels
 from pipeline.sources import magic
 from pipeline.workers.exchange import Misbehaved, Reply
 

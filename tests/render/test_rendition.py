@@ -7,8 +7,8 @@ from PIL import Image
 
 from pipeline.model.spec import Fit, Format, Profile, Spec
 from pipeline.model.steps import Blur, Greyscale
-from pipeline.render import drawn
-from pipeline.render.resize import resample
+from pipeline.render.pixels import shared
+from pipeline.render.pixels.resize import resample
 from tests.pictures import DISPLAY_P3, encoded, matrix_profile, quarters
 from tests.render.drawing import answer_to
 
@@ -42,7 +42,7 @@ def test_one_size_in_several_formats_is_resampled_once(monkeypatch: pytest.Monke
         calls.append(arguments[-1])
         return resample(*arguments)
 
-    monkeypatch.setattr(drawn, "resample", counted)
+    monkeypatch.setattr(shared, "resample", counted)
     specs = [Spec(f"{width}{form}", width, format=form) for width in (20, 40) for form in (Format.JPEG, Format.WEBP)]
     answer_to(encoded(Image.new("RGB", (90, 60), "teal"), "PNG"), *specs)
     assert len(calls) == 2

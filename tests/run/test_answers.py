@@ -16,7 +16,7 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.rendering import RenderTask
 from pipeline.model.shape import Length
 from pipeline.model.spec import Animation, Fit, Format, Limits, Metadata, Profile, Spec
-from pipeline.render.geometry import most_pixels, place
+from pipeline.render.geometry.fit import most_pixels, place
 from pipeline.render.line import render
 from pipeline.run.answers import Asked, answers
 from pipeline.workers.exchange import Misbehaved, Reply, whole

@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from pipeline.model.spec import Format
-from pipeline.render.source import opening
+from pipeline.render.opening.source import opening
 from pipeline.workers.exchange import whole
 from scripts.fuzzing.mutations import bent
 from scripts.fuzzing.seeds import seeds

@@ -19,10 +19,10 @@ from pipeline.model.rendering import RenderTask
 from pipeline.model.spec import Limits
 from pipeline.model.steps import Asset, Watermark
 from pipeline.render import memory
-from pipeline.render.colour import to_srgb
-from pipeline.render.decode import frames, picture
-from pipeline.render.orientation import turned
-from pipeline.render.source import opening
+from pipeline.render.colour.srgb import to_srgb
+from pipeline.render.geometry.orientation import turned
+from pipeline.render.opening.decode import frames, picture
+from pipeline.render.opening.source import opening
 from pipeline.workers.exchange import whole
 
 _MEASURED_AT = 200  # pixels of the font size at which a text's shape is measured

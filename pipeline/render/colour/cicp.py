@@ -1,0 +1,174 @@
+"""Colour that is said in numbers instead of a profile: CICP (PNG's cICP, AVIF's and HEIF's nclx), PNG's gAMA and cHRM.
+
+A profile is built of what they say, as it is understood by browsers, so that all colour goes one way. A transfer
+function that is nearly sRGB's (BT.601, 709, 2020) counts as that: pictures are graded on screens that show them so.
+"""
+
+from __future__ import annotations
+
+import functools
+import struct
+from collections.abc import Iterator
+
+from pipeline.render.opening.source import Source
+
+Pair = tuple[float, float]
+Primaries = tuple[Pair, Pair, Pair, Pair]  # x and y of white, red, green, blue
+Matrix = tuple[tuple[float, ...], ...]
+
+_D65 = (0.3127, 0.3290)
+_SRGB: Primaries = (_D65, (0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
+_PRIMARIES: dict[int, Primaries] = {  # ITU-T H.273, table 2
+    1: _SRGB,
+    4: ((0.310, 0.316), (0.67, 0.33), (0.21, 0.71), (0.14, 0.08)),
+    5: (_D65, (0.64, 0.33), (0.29, 0.60), (0.15, 0.06)),
+    6: (_D65, (0.630, 0.340), (0.310, 0.595), (0.155, 0.070)),
+    7: (_D65, (0.630, 0.340), (0.310, 0.595), (0.155, 0.070)),
+    9: (_D65, (0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),
+    11: ((0.314, 0.351), (0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
+    12: (_D65, (0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
+}
+_GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}  # table 3; all others count as sRGB's curve
+_HDR = {16: "PQ", 18: "HLG"}
+_UNSAID = 2
+_PARENTS = (b"meta", b"iprp", b"ipco")
+_NEAR = 0.002  # how far primaries and gamma may be off and still be sRGB's
+_GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
+
+_BRADFORD: Matrix = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
+_D50 = (0.96422, 1.0, 0.82521)
+
+
+def profile_of(source: Source) -> tuple[bytes | None, tuple[str, ...]]:
+    """The ICC profile of `source`, its own or one built of what it says, and warnings; None: sRGB, said or not."""
+    own = source.image.info.get("icc_profile")
+    icc = own if isinstance(own, bytes) and own else None
+    coded = _coded(source, icc)
+    if coded is not None:
+        warnings = (f"HDR ({_HDR[coded[1]]}): its brightness is not mapped",) if coded[1] in _HDR else ()
+        primaries = _PRIMARIES.get(coded[0], _SRGB)
+        return _built(primaries, _GAMMAS.get(coded[1]), grey=source.image.mode in _GREY), warnings
+    if icc is not None or source.format != "PNG" or "srgb" in source.image.info:
+        return icc, ()
+    return _of_gamma(source), ()
+
+
+def _coded(source: Source, icc: bytes | None) -> tuple[int, int] | None:
+    """The codes of primaries and transfer function, where they are said and count: before a profile in PNG only."""
+    if source.format == "PNG":
+        found = source.image.info.get("cicp", b"")
+    elif source.format in ("AVIF", "HEIF") and icc is None:
+        found = next(_nclx(source.view, 0, len(source.view)), b"")
+    else:
+        return None
+    if len(found) < 2 or found[0] == _UNSAID:
+        return None
+    return found[0], found[1]
+
+
+def _nclx(view: bytes | memoryview | object, at: int, end: int) -> Iterator[bytes]:
+    """The codes in the colour boxes that are none of ICC, in the order of the file."""
+    assert hasattr(view, "__getitem__")  # noqa: S101 -- a mapped file; typeshed knows no common type
+    while at + 8 <= end:
+        head = view[at : at + 12]
+        size, kind = int.from_bytes(head[:4]), head[4:8]
+        if size < 8:
+            return
+        if kind in _PARENTS:
+            yield from _nclx(view, at + (12 if kind == b"meta" else 8), min(end, at + size))
+        elif kind == b"colr" and head[8:12] == b"nclx":
+            codes = view[at + 12 : at + 16]
+            yield bytes((codes[1], codes[3])) if len(codes) == 4 else b""
+        at += size
+
+
+def _of_gamma(source: Source) -> bytes | None:
+    """From gAMA, and cHRM if it is there. What makes no sense is as good as unsaid."""
+    gamma, places = source.image.info.get("gamma"), source.image.info.get("chromaticity")
+    if not isinstance(gamma, float) or not 0.1 <= gamma <= 2:
+        return None
+    primaries = _SRGB
+    if isinstance(places, tuple) and len(places) == 8:
+        pairs = tuple(zip(places[0::2], places[1::2], strict=True))
+        primaries = (pairs[0], pairs[1], pairs[2], pairs[3])
+    curve = None if abs(gamma - 1 / 2.2) < _NEAR else 1 / gamma
+    try:
+        return _built(primaries, curve, grey=source.image.mode in _GREY)
+    except (ZeroDivisionError, OverflowError, struct.error):
+        return None
+
+
+@functools.lru_cache(maxsize=32)
+def _built(primaries: Primaries, gamma: float | None, *, grey: bool) -> bytes | None:
+    """A profile of these primaries and a power curve, or (None) sRGB's; None where that makes sRGB."""
+    same = all(abs(a - b) < _NEAR for one, other in zip(primaries, _SRGB, strict=True) for a, b in zip(one, other))  # noqa: B905
+    if gamma is None and (grey or same):
+        return None
+    numbers = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+    curve = b"para\0\0\0\0\0\3\0\0" + _fixed(*numbers) if gamma is None else b"para\0\0\0\0\0\0\0\0" + _fixed(gamma)
+    tags = {b"wtpt": _xyz(_D50)}
+    if grey:
+        tags[b"kTRC"] = curve
+    else:
+        columns = zip(*_to_d50(primaries), strict=True)
+        tags |= {name: _xyz(column) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)}
+        tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
+    return _profile(b"GRAY" if grey else b"RGB ", tags)
+
+
+def _to_d50(primaries: Primaries) -> Matrix:
+    """From linear RGB to XYZ under D50, adapted by Bradford's method."""
+    white, *colours = ((x / y, 1.0, (1 - x - y) / y) for x, y in primaries)
+    columns = tuple(zip(*colours, strict=True))
+    scales = _times(_inverse(columns), white)
+    matrix = tuple(tuple(value * scale for value, scale in zip(row, scales, strict=True)) for row in columns)
+    cones, wanted = _times(_BRADFORD, white), _times(_BRADFORD, _D50)
+    scaled = tuple(
+        tuple(value * to / have for value in row) for row, to, have in zip(_BRADFORD, wanted, cones, strict=True)
+    )
+    return _product(_product(_inverse(_BRADFORD), scaled), matrix)
+
+
+def _times(matrix: Matrix, vector: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(sum(a * b for a, b in zip(row, vector, strict=True)) for row in matrix)
+
+
+def _product(one: Matrix, other: Matrix) -> Matrix:
+    return tuple(zip(*(_times(one, column) for column in zip(*other, strict=True)), strict=True))
+
+
+def _inverse(matrix: Matrix) -> Matrix:
+    (a, b, c), (d, e, f), (g, h, i) = matrix
+    det = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+    rows = (
+        (e * i - f * h, c * h - b * i, b * f - c * e),
+        (f * g - d * i, a * i - c * g, c * d - a * f),
+        (d * h - e * g, b * g - a * h, a * e - b * d),
+    )
+    return tuple(tuple(value / det for value in row) for row in rows)
+
+
+def _fixed(*numbers: float) -> bytes:
+    return struct.pack(f">{len(numbers)}l", *(round(number * 65536) for number in numbers))
+
+
+def _xyz(values: tuple[float, ...]) -> bytes:
+    return b"XYZ \0\0\0\0" + _fixed(*values)
+
+
+def _profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
+    texts = {name: _text(said) for name, said in ((b"desc", "as stated in the file"), (b"cprt", "none"))}
+    table, content = struct.pack(">L", len(tags) + 2), b""
+    start = 128 + 4 + 12 * (len(tags) + 2)
+    for name, tag in sorted((texts | tags).items()):
+        table += struct.pack(">4sLL", name, start + len(content), len(tag))
+        content += tag + b"\0" * (-len(tag) % 4)
+    size = start + len(content)
+    head = struct.pack(">L4sL4s4s4s", size, bytes(4), 0x04300000, b"mntr", space, b"XYZ ")
+    head += bytes(12) + b"acsp" + bytes(24) + struct.pack(">L", 1) + _fixed(*_D50)  # relative colorimetric
+    return head.ljust(128, b"\0") + table + content
+
+
+def _text(said: str) -> bytes:
+    raw = "".join(f"\0{char}" for char in said).encode("ascii")  # UTF-16 without its codec, which is loaded on demand
+    return b"mluc\0\0\0\0" + struct.pack(">LL4sLL", 1, 12, b"enUS", len(raw), 28) + raw

@@ -1,0 +1,117 @@
+"""From finished pixels to the file that is handed over: encoded, small enough, looked at once more.
+
+What is handed over was opened again from its bytes: a defect of an encoder (or of ours) is this rendition's failure,
+and never a file with a final name.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from pipeline.errors import ErrorKind, PictureError
+from pipeline.model.record import Status
+from pipeline.model.rendering import Inspection
+from pipeline.model.spec import Format, Profile, Spec, Verify
+from pipeline.render.encoding.encode import encode, prepared
+from pipeline.render.encoding.encode_input import Film
+from pipeline.render.encoding.inspect import inspect
+
+_LEAST_QUALITY = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A file in a sealed descriptor, the caller's to close."""
+
+    descriptor: int
+    size: int
+    status: Status = Status.DONE
+    quality: int | None = None  # that a search ended with
+    warnings: tuple[str, ...] = ()
+
+
+def deliver(film: Film, spec: Spec, hint: int | None) -> Delivered:
+    """`film` encoded as `spec` asks. `hint`: the quality that a search for the same picture and recipe ended with.
+
+    Raises PictureError where it cannot be made small enough or is not what it should be, and whatever an encoder
+    raises; no descriptor is open then.
+    """
+    film, warnings = prepared(film, spec)
+    if spec.max_bytes is None or spec.effective_quality is None:
+        descriptor, size = encode(film, spec, spec.effective_quality)
+        made = Delivered(descriptor, size, warnings=warnings)
+    else:
+        descriptor, size, quality = _fitting(film, spec, spec.max_bytes, spec.effective_quality, hint)
+        made = Delivered(descriptor, size, quality=quality, warnings=warnings)
+    try:
+        prove(made.descriptor, film, spec)
+    except BaseException:
+        os.close(made.descriptor)
+        raise
+    return made
+
+
+def _fitting(film: Film, spec: Spec, most: int, best: int, hint: int | None) -> tuple[int, int, int]:
+    """The file of the highest quality, at most `best`, that is no larger than `most` bytes; its size and quality.
+
+    A binary search, which takes size to grow with quality: where an encoder is not quite so regular what it finds still
+    fits. A hint that fits is taken at its word.
+    """
+    first = hint if hint is not None and _LEAST_QUALITY <= hint <= best else best
+    descriptor, size = encode(film, spec, first)
+    if size <= most:
+        return descriptor, size, first
+    os.close(descriptor)
+    found: tuple[int, int, int] | None = None
+    smallest = size
+    low, high = _LEAST_QUALITY, best if first < best else best - 1
+    while low <= high:
+        middle = (low + high) // 2
+        descriptor, size = encode(film, spec, middle)
+        smallest = min(smallest, size)
+        if size > most:
+            os.close(descriptor)
+            high = middle - 1
+            continue
+        if found is not None:
+            os.close(found[0])
+        found = (descriptor, size, middle)
+        low = middle + 1
+    if found is None:
+        raise PictureError(
+            ErrorKind.NOT_ENCODABLE, f"max_bytes is {most:,}; the smallest that could be made: {smallest:,}"
+        )
+    return found
+
+
+def prove(descriptor: int, film: Film, spec: Spec) -> None:
+    """Looks at an encoded file. Raises PictureError (`internal error`) where it is not what was to be made."""
+    try:
+        found = inspect(descriptor, decode=spec.verify is Verify.DECODE)
+    except PictureError as error:
+        raise PictureError(ErrorKind.INTERNAL, f"what was encoded cannot be read: {error}") from error
+    first = film.images[0]
+    wrong = []
+    if found.format != spec.format:
+        wrong.append(f"format {found.format}")
+    if (found.width, found.height) != first.size:
+        wrong.append(f"size {found.width} x {found.height}")
+    if found.frames > len(film.images):  # equal neighbours may have become one frame that is shown for longer
+        wrong.append(f"{found.frames} frames")
+    if found.has_profile and spec.profile is not Profile.KEEP:
+        wrong.append("a colour profile")
+    if not _same_channels(found, first.mode, spec.format):
+        wrong.append(f"mode {found.mode}")
+    wrong += [f"private metadata ({kind})" for kind in found.private if kind not in spec.private]
+    if wrong:
+        raise PictureError(ErrorKind.INTERNAL, f"what was encoded has {', '.join(wrong)}")
+
+
+def _same_channels(found: Inspection, made: str, format_: Format) -> bool:
+    mode = found.mode
+    if format_ is Format.GIF or made == "P":
+        return mode in ("P", "L", "RGB", "RGBA", "1")
+    if format_ is Format.PNG and found.frames > 1:  # the canvas of an animation can always be transparent
+        return mode.removesuffix("A") == made.removesuffix("A")
+    return mode == made or (format_ is Format.WEBP and {mode, made} <= {"RGB", "RGBA", "RGBX"})

@@ -1,0 +1,107 @@
+"""Finished pixels to the bytes of one file. The same pixels, spec and metadata give the same bytes, on any thread.
+
+Everything is written through a real descriptor: there Pillow encodes without holding the interpreter's lock (JPEG
+into a BytesIO holds it, and two threads are then no faster than one).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from PIL import Image
+
+from pipeline.errors import ErrorKind, PictureError
+from pipeline.model.spec import Format, Spec
+from pipeline.render import memory
+from pipeline.render.encoding.encode_input import Film
+from pipeline.render.encoding.mozjpeg import second_pass
+from pipeline.render.encoding.options import options
+from pipeline.render.encoding.palette import with_palette, with_soft_palette
+from pipeline.render.encoding.strip_timestamps import remove_times
+from pipeline.render.encoding.webp_alpha import say_alpha
+from pipeline.workers import sealed
+
+_MODES = {
+    Format.JPEG: ("L", "RGB", "CMYK"),
+    Format.PNG: ("L", "LA", "RGB", "RGBA"),
+    Format.WEBP: ("RGB", "RGBA"),
+    Format.AVIF: ("L", "RGB", "RGBA"),
+    Format.GIF: ("L", "RGB", "RGBA"),
+    Format.TIFF: ("L", "LA", "RGB", "RGBA", "CMYK"),
+}
+
+# The longest side that the format can say, or that its decoders take.
+_LONGEST_SIDE = {Format.JPEG: 65_500, Format.WEBP: 16_383, Format.AVIF: 32_768, Format.GIF: 65_535}
+
+
+def prepared(film: Film, spec: Spec) -> tuple[Film, tuple[str, ...]]:
+    """`film` as the encoder takes it, all in one mode, and warnings; what every quality that is tried has in common.
+
+    Raises PictureError where it is larger than the format can be.
+    """
+    width, height = film.images[0].size
+    if max(width, height) > (most := _LONGEST_SIDE.get(spec.format, max(width, height))):
+        raise PictureError(ErrorKind.NOT_ENCODABLE, f"{width} x {height}: {spec.format} has at most {most:,} a side")
+    images = _in_one_mode(film.images, spec.format)
+    warnings: tuple[str, ...] = ()
+    if spec.format is Format.GIF:
+        images = tuple(with_palette(image, spec.colors) for image in images)
+    elif spec.format is Format.PNG and spec.colors is not None:
+        if len(images) == 1:
+            images = (with_soft_palette(images[0], spec.colors),)
+        else:  # its frames would have to share one
+            warnings = ("colors is left out: an animated png has no palette",)
+    film = Film(images, film.durations, film.plays, film.icc, film.written, film.density)  # a third of `replace`'s time
+    return film, warnings
+
+
+def encode(film: Film, spec: Spec, quality: int | None) -> tuple[int, int]:
+    """A new sealed descriptor with the encoded file, the caller's to close, and its size in bytes.
+
+    `film` is `prepared`. Raises whatever the encoder raises, and leaves no descriptor open then.
+    """
+    descriptor = memory.create()
+    try:
+        _save(film.images[0], descriptor, spec.format, options(film, spec, quality))
+        if spec.format is Format.AVIF and len(film.images) > 1:
+            remove_times(descriptor)
+        if spec.format is Format.WEBP and len(film.images) > 1 and film.images[0].mode == "RGBA":
+            say_alpha(descriptor)
+        if spec.optimize:
+            second_pass(descriptor)
+        return descriptor, sealed.seal(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _save(image: Image.Image, descriptor: int, format_: Format, named: dict[str, object]) -> None:
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            image.save(file, format_.value, **named)
+    except OSError as error:
+        # Pillow gives libjpeg a buffer of one byte a pixel (two from quality 95), and an optimised or progressive file
+        # has to fit into it at once. Noise does not; without these two options it need not.
+        if format_ is not Format.JPEG or error.errno is not None:  # which it has where the system is to blame
+            raise
+        os.ftruncate(descriptor, 0)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        with open(descriptor, "wb", closefd=False) as file:
+            image.save(file, format_.value, **named | {"optimize": False, "progressive": False})
+
+
+def _in_one_mode(images: Sequence[Image.Image], format_: Format) -> tuple[Image.Image, ...]:
+    """All images in the one mode that holds them all and the format takes; an alpha that hides nothing is dropped."""
+    if images[0].mode == "CMYK" and "CMYK" in _MODES[format_]:
+        return tuple(images)
+    alpha = any(_is_transparent(image) for image in images)
+    colour = any(image.mode in ("RGB", "RGBA") for image in images)
+    mode = ("RGBA" if alpha else "RGB") if colour else ("LA" if alpha else "L")
+    if mode not in _MODES[format_]:
+        mode = "RGBA" if alpha else "RGB"
+    return tuple(image if image.mode == mode else image.convert(mode) for image in images)
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    return image.mode in ("LA", "RGBA") and image.getchannel("A").getextrema() != (255, 255)

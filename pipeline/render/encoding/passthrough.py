@@ -1,0 +1,78 @@
+"""Whether a source may stand for its own rendition: nothing of it but its bytes would be changed by rendering it.
+
+Asked where `keep_smaller` is set and what was encoded is no smaller. Whatever is not surely as asked is not kept.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pipeline.model.spec import Animation, Metadata, Private, Profile, Spec
+from pipeline.render import memory
+from pipeline.render.encoding.encode_input import Film
+from pipeline.render.geometry.fit import Placement
+from pipeline.render.metadata import exif, iptc, policy, xmp
+from pipeline.render.metadata.coordinates import Place, place_of
+from pipeline.render.metadata.density import wanted
+from pipeline.render.metadata.private import PRIVATE_TAGS, found_in
+from pipeline.render.opening.blocks import Blocks, holds_more
+from pipeline.render.opening.decode import Picture
+from pipeline.render.opening.source import Source
+from pipeline.workers import sealed
+
+# What describes the pixels as they are, and is true of them because they are not touched.
+_TRUE_MAIN = frozenset((exif.ORIENTATION, 0x0100, 0x0101, 0x011A, 0x011B, 0x0128, 0x0213))
+_TRUE_PHOTO = frozenset((0x9101, 0x9102, 0xA000, 0xA001, 0xA002, 0xA003, 0xA005))
+
+
+def may_stand(source: Source, picture: Picture, placement: Placement, film: Film, spec: Spec) -> bool:
+    """Whether `source`, drawn as `placement` says and encoded as `film`, is as `spec` asks already."""
+    return (
+        source.format.lower() == spec.format
+        and spec.page is None
+        and spec.colors is None
+        and not spec.steps
+        and place_of(picture, placement, spec) is Place.SAME
+        and (spec.density is None or wanted(spec, picture.density, 1) == picture.density)
+        and (not source.animated or spec.animation is Animation.KEEP)
+        and (spec.max_bytes is None or len(source.view) <= spec.max_bytes)
+        and _has_its_colours(source, picture, film, spec)
+        and not holds_more(source)
+        and _says_no_more(picture.found, spec)
+    )
+
+
+def copied(source: Source) -> tuple[int, int]:
+    """A new sealed descriptor with the source's bytes, the caller's to close, and their number."""
+    descriptor = memory.create()
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(source.view)
+        return descriptor, sealed.seal(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _has_its_colours(source: Source, picture: Picture, film: Film, spec: Spec) -> bool:
+    if spec.profile is Profile.KEEP:
+        return film.icc == picture.icc
+    tagged = "icc_profile" in source.image.info
+    return not tagged and picture.icc is None and film.images[0].mode != "CMYK" and source.image.mode != "CMYK"
+
+
+def _says_no_more(found: Blocks, spec: Spec) -> bool:
+    asked = frozenset(tag for kind in spec.private for tag in PRIVATE_TAGS[kind])
+    keeps = spec.metadata is Metadata.KEEP
+    main = (policy.MAIN if keeps else policy.NAMED) | _TRUE_MAIN | asked
+    photo = (policy.PHOTO if keeps else frozenset()) | _TRUE_PHOTO | asked
+    if found.exif.damaged or set(found.exif.main) - main or set(found.exif.photo) - photo:
+        return False
+    if set(found_in(found)) - set(spec.private) or (found.comments and Private.COMMENTS not in spec.private):
+        return False
+    if not keeps and set(iptc.read(found.iptc)) - {iptc.BYLINE, iptc.CREDIT, iptc.COPYRIGHT}:
+        return False
+    try:
+        return all(policy.passes(one, spec) for one in xmp.read(found.xmp)) if found.xmp else True
+    except ValueError:
+        return False

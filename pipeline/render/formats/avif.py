@@ -1,0 +1,119 @@
+"""AVIFs by Pillow's decoder, cropped to what the file says is to be shown of them (`clap`, the clean aperture)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import islice
+from typing import IO, Any
+
+from PIL import AvifImagePlugin, Image
+
+from pipeline.render.container.walk import View, boxes
+
+_PROPERTIES = 1_000  # of a file that are looked at
+_META = 4  # bytes before a meta box's own boxes: version and flags
+# The way to what is said of a track's frames, and the bytes before the boxes within each.
+_TRACK = ((b"moov", 0), (b"trak", 0), (b"mdia", 0), (b"minf", 0), (b"stbl", 0), (b"stsd", 8), (b"av01", 78))
+
+Span = tuple[int, int]
+Box = tuple[int, int, int, int]
+
+
+class Avif(AvifImagePlugin.AvifImageFile):
+    """Pillow's plugin; `size` is what is shown, and `whole` is what is decoded for it."""
+
+    remarks: tuple[str, ...] = ()
+    whole: tuple[int, int] | None = None
+
+    def __init__(self, file: IO[bytes], view: View) -> None:
+        super().__init__(file)
+        said = _said_of_track(view) if self.is_animated else _said_of_item(view)
+        shown = _box(said, self.size) if said is not None else (0, 0, *self.size)
+        if shown is None:
+            self.remarks = ("clean aperture ignored: it is not within the picture",)
+        elif shown != (0, 0, *self.size):
+            self._shown, self.whole = shown, self.size
+            self._size = (shown[2] - shown[0], shown[3] - shown[1])
+
+    def seek(self, frame: int) -> None:
+        """Turns to another frame."""
+        shown, self._size = self.size, self.whole or self.size
+        super().seek(frame)
+        self._size = shown
+
+    def load(self) -> Any:
+        """Decodes, and crops."""
+        if not self.tile or self.whole is None:
+            return super().load()
+        shown, self._size = self.size, self.whole
+        super().load()
+        self.im, self._size = self.im.crop(self._shown), shown
+        return Image.Image.load(self)
+
+
+def _box(clap: bytes, size: tuple[int, int]) -> Box | None:
+    """The rectangle of a picture of `size` that a clap box means; None where it has no whole pixels or lies outside.
+
+    It says width, height, and how far its middle is right of and below the picture's, each as a fraction.
+    """
+    numbers = struct.unpack(">LLLLlLlL", clap)
+    if 0 in numbers[1::2]:
+        return None
+    width, height, right, down = (Fraction(*pair) for pair in zip(numbers[0::2], numbers[1::2], strict=True))
+    left, top = (size[0] - width) / 2 + right, (size[1] - height) / 2 + down
+    edges = (left, top, left + width, top + height)
+    inside = 0 <= left < edges[2] <= size[0] and 0 <= top < edges[3] <= size[1]
+    if not inside or any(edge.denominator != 1 for edge in edges):
+        return None
+    return (int(left), int(top), int(edges[2]), int(edges[3]))
+
+
+def _said_of_track(view: View) -> bytes | None:
+    span: Span | None = (0, len(view))
+    for kind, skipped in _TRACK:
+        span = span and _within(view, span, kind)
+        span = span and (span[0] + skipped, span[1])
+    return _clap(view, boxes(view, *span)) if span else None
+
+
+def _said_of_item(view: View) -> bytes | None:
+    """What is said of the main picture."""
+    meta = _within(view, (0, len(view)), b"meta")
+    if meta is None:
+        return None
+    meta = (meta[0] + _META, meta[1])
+    main, properties = _within(view, meta, b"pitm"), _within(view, meta, b"iprp")
+    if main is None or properties is None:
+        return None
+    container, links = _within(view, properties, b"ipco"), _within(view, properties, b"ipma")
+    if container is None or links is None:
+        return None
+    known = list(islice(boxes(view, *container), _PROPERTIES))
+    numbers = _linked(view[links[0] : links[1]], int.from_bytes(view[main[0] + 4 : main[1]]))
+    return _clap(view, (known[number - 1] for number in numbers if 0 < number <= len(known)))
+
+
+def _clap(view: View, found: Iterator[tuple[bytes, int, int]]) -> bytes | None:
+    return next((view[start:end] for kind, start, end in found if kind == b"clap" and end - start == 32), None)
+
+
+def _linked(links: bytes, wanted: int) -> list[int]:
+    """The numbers of the properties that an ipma box links to the picture `wanted`."""
+    version, wide = links[:1] != b"\0", bool(links[3:4] and links[3] & 1)
+    at = 8
+    while at < len(links):
+        behind = at + (4 if version else 2)
+        count = links[behind] if behind < len(links) else 0
+        size = 2 if wide else 1
+        end = behind + 1 + count * size
+        if int.from_bytes(links[at:behind]) == wanted:
+            found = (links[place : place + size] for place in range(behind + 1, end, size))
+            return [int.from_bytes(one) & (0x7FFF if wide else 0x7F) for one in found]
+        at = end
+    return []
+
+
+def _within(view: View, span: Span, wanted: bytes) -> Span | None:
+    return next(((start, end) for kind, start, end in boxes(view, *span) if kind == wanted), None)

@@ -1,0 +1,212 @@
+"""PNGs by Pillow's decoder, which is shown nothing but what pixels are made of and how they are meant.
+
+What stands beside the pixels is read here, wherever in the file it is: Pillow refuses a picture for a damaged text,
+reads the transparent colour of 2, 4 and 16 bits wrongly, and looks at no checksum of pixels. An ancillary chunk that is
+damaged is left out with a warning, as libpng does it.
+"""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from PIL import Image, ImageChops, PngImagePlugin
+
+from pipeline.errors import ErrorKind, PictureError
+from pipeline.render.container.splice import spliced
+from pipeline.render.container.walk import View, png_chunks
+from pipeline.render.formats.animation import CUT_OFF
+from pipeline.render.formats.png_texts import READ, Clear, Texts, clear_colour, profile
+
+SIGNATURE = 8  # bytes
+TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+FILM = (b"fcTL", b"fdAT")  # frames of an animation: named as ancillary, and pixels nonetheless
+_NEEDED = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+_MEANING = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9}  # and how many bytes Pillow reads of each
+_ANCILLARY = 0x20  # the bit in a kind's first letter
+_REMARKS = 10
+# How Pillow calls 16-bit colour, of which it takes the upper bytes, and what makes it take the lower ones.
+_DEEP, _LOWER = "RGB;16B", "RGB;16L"
+
+
+class Png(PngImagePlugin.PngImageFile):
+    """A still picture, or one frame of an animation. `clear`: what of its levels is transparent."""
+
+    remarks: tuple[str, ...] = ()
+
+    def __init__(self, file: IO[bytes], clear: Clear) -> None:
+        super().__init__(file)
+        self._file = file
+        if clear is not None:
+            self.info["transparency"] = clear
+
+    def load(self) -> Any:
+        """Decodes. Where one 16-bit grey or colour is transparent, to `LA` or `RGBA`."""
+        coded = str(self.tile[0].args) if self.tile else ""
+        found = super().load()
+        clear = self.info.get("transparency")
+        if coded.startswith("I;16") and isinstance(clear, int):
+            raw = self.tobytes()
+            upper, lower = (Image.frombytes("L", self.size, raw[first::2]) for first in (1, 0))
+            return self._with_alpha("LA", upper, [(upper, clear >> 8), (lower, clear & 0xFF)])
+        if coded == _DEEP and isinstance(clear, tuple):
+            bands = [(band, level >> 8) for band, level in zip(self.split(), clear, strict=True)]
+            bands += [(band, level & 0xFF) for band, level in zip(self._lower().split(), clear, strict=True)]
+            return self._with_alpha("RGBA", self, bands)
+        return found
+
+    def _lower(self) -> Image.Image:
+        """The lower bytes of a picture in 16-bit colour, of which the upper ones are its pixels."""
+        self._file.seek(0)
+        again = Png(self._file, None)
+        again.tile = [again.tile[0]._replace(args=_LOWER)]
+        again.load()
+        return again
+
+    def _with_alpha(self, mode: str, image: Image.Image, clear: Iterable[tuple[Image.Image, int]]) -> Any:
+        """Becomes `image` in `mode`, transparent where all bands of `clear` are of their levels."""
+        differ = (band.point([0 if level == value else 255 for value in range(256)]) for band, level in clear)
+        picture = image.copy()
+        picture.putalpha(functools.reduce(ImageChops.lighter, differ))
+        self.im, self._mode = picture.im, mode
+        del self.info["transparency"]
+        return Image.Image.load(self)
+
+
+@dataclass(slots=True)
+class Sheet:
+    """What a PNG says but for its pixels, and where these are."""
+
+    depth: int = 0
+    colour: int = 0  # its type: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha
+    spans: list[tuple[int, int]] = field(default_factory=lambda: [(0, SIGNATURE)])  # of the file: what Pillow is shown
+    begun: bool = False  # whether pixels have come
+    ended: bool = False
+    palette: tuple[int, int] | None = None  # where its chunk is
+    clear: Clear = None
+    cicp: bytes = b""
+    icc: bytes | None = None
+    exif: bytes = b""
+    frames: int = 0  # of the animation that it is; 0: of none
+    plays: int = 0
+    texts: Texts = field(default_factory=Texts)
+    _warnings: list[str] = field(default_factory=list)
+
+    def show(self, start: int, end: int) -> None:
+        """Adds a stretch of the file to what Pillow is shown."""
+        if self.spans[-1][1] == start:
+            start = self.spans.pop()[0]
+        self.spans.append((start, end))
+
+    def warn(self, text: str) -> None:
+        """Notes what was left out; of very many only the first."""
+        if len(self._warnings) < _REMARKS:
+            self._warnings.append(text)
+
+    def opened(self, view: View) -> Png:
+        """The still picture."""
+        image = Png(spliced((view, start, end) for start, end in self.spans), self.clear)
+        image.info.update(self.info)
+        image.remarks = self.remarks
+        return image
+
+    @property
+    def info(self) -> dict[str | tuple[int, int], Any]:
+        """What stands beside the pixels, by the names that Pillow uses for the other formats."""
+        said = {
+            "exif": self.exif or self.texts.exif,
+            "xmp": self.texts.xmp,
+            "iptc": self.texts.iptc,
+            "comment": self.texts.comment,
+            "icc_profile": self.icc,
+            "cicp": self.cicp,
+        }
+        return {name: value for name, value in said.items() if value}
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was left out."""
+        cut = () if self.ended else (CUT_OFF,)
+        return (*cut, *self._warnings, *(f"damaged text ignored: {name}" for name in self.texts.damaged))
+
+
+def read(view: View) -> Sheet:
+    """What the PNG in `view` says.
+
+    Raises PictureError where a chunk that is needed is damaged or cut off, and where a text or the profile inflates
+    beyond what is read. The frames of an animation but the first are not looked at.
+    """
+    sheet = Sheet()
+    with memoryview(view) as whole:
+        for kind, at, size in png_chunks(view):
+            if not kind.isalpha():
+                sheet.show(at - 8, len(view))  # the decoder says what is wrong
+                break
+            if at + size + 4 > len(view):
+                if kind in FILM and sheet.begun:
+                    break  # the frames before may be all that is wanted
+                raise PictureError(ErrorKind.TRUNCATED, f"PNG: cut off within {kind.decode('ascii')}")
+            if kind in FILM:
+                continue
+            if is_sound(whole, at, size):
+                _take(sheet, kind, view, at, size)
+            elif kind[0] & _ANCILLARY:
+                sheet.warn(f"damaged chunk ignored: {kind.decode('ascii')}")
+            else:
+                raise wrong_checksum(kind)
+    return sheet
+
+
+def is_sound(whole: View | memoryview, at: int, size: int) -> bool:
+    """Whether the checksum of the chunk that has `size` bytes of content at `at` is right."""
+    return zlib.crc32(whole[at - 4 : at + size]) == int.from_bytes(whole[at + size : at + size + 4])
+
+
+def wrong_checksum(kind: bytes) -> PictureError:
+    """The failure of a picture that needs a chunk of `kind`."""
+    return PictureError(ErrorKind.DAMAGED, f"PNG: wrong checksum in {kind.decode('ascii')}")
+
+
+def _take(sheet: Sheet, kind: bytes, view: View, at: int, size: int) -> None:
+    if kind in _NEEDED:
+        _take_needed(sheet, kind, view, at, size)
+        return
+    content = view[at : at + min(size, READ)]
+    if kind in TEXTS:
+        sheet.texts.read(kind, content)
+    elif kind == b"eXIf":
+        sheet.exif = sheet.exif or content
+    elif not sheet.begun and size >= _MEANING.get(kind, size + 1):
+        sheet.show(at - 8, at + size + 4)
+    elif not sheet.begun:
+        _take_meaning(sheet, kind, content)
+
+
+def _take_needed(sheet: Sheet, kind: bytes, view: View, at: int, size: int) -> None:
+    if kind == b"IHDR" and size >= 13:
+        sheet.depth, sheet.colour = view[at + 8], view[at + 9]
+    elif kind == b"PLTE":
+        sheet.palette = (at - 8, at + size + 4)
+    elif kind == b"IDAT":
+        sheet.begun = True
+    elif kind == b"IEND":
+        sheet.ended = True
+    sheet.show(at - 8, at + size + 4)
+
+
+def _take_meaning(sheet: Sheet, kind: bytes, content: bytes) -> None:
+    """What counts only before the pixels."""
+    match kind:
+        case b"tRNS":
+            sheet.clear = clear_colour(content, sheet.depth, sheet.colour)
+        case b"cICP":
+            sheet.cicp = content[:4]
+        case b"iCCP" if sheet.icc is None:
+            sheet.icc = profile(content)
+            if sheet.icc is None:
+                sheet.warn("colour profile ignored: it is broken")
+        case b"acTL" if len(content) >= 8 and not sheet.frames:
+            sheet.frames, sheet.plays = int.from_bytes(content[:4]), int.from_bytes(content[4:8])

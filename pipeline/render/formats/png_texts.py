@@ -1,0 +1,130 @@
+"""What a PNG says in texts and in its colour profile: inflated here, and bounded.
+
+ImageMagick and its kin put EXIF, IPTC and XMP as hexadecimal digits into texts named "Raw profile type ...": these are
+metadata as any other, and never comments.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass, field
+
+from pipeline.errors import ErrorKind, PictureError
+from pipeline.render.metadata import iptc
+
+MOST = 16 * 2**20  # bytes that a profile, and all compressed texts together, may inflate to; as of a JPEG's profile
+READ = MOST + 2**10  # bytes of a chunk that are looked at
+Clear = int | tuple[int, ...] | bytes | None
+"""What of a picture is transparent: a grey or a colour, in levels of the decoded pixels, or alphas by palette entry."""
+
+_COMMENT = 60_000  # bytes kept of a comment
+_REMARKS = 10
+_SCALES = {1: 255, 2: 85, 4: 17}  # from a grey of so many bits to the level that it is decoded to
+_KEYWORD = 80  # bytes, the NUL behind it included
+_XMP, _RAW = b"XML:com.adobe.xmp", b"Raw profile type "
+_XMP_MARK = b"http://ns.adobe.com/xap/1.0/\0"
+
+
+@dataclass(slots=True)
+class Texts:
+    """What the texts read so far say. Filled by one thread."""
+
+    exif: bytes = b""
+    xmp: bytes = b""
+    iptc: bytes = b""
+    comment: bytes = b""  # that of the keyword Comment, else the first text with its keyword
+    damaged: list[str] = field(default_factory=list)  # what could not be read, by name
+    _commented: bool = False
+    _left: int = MOST
+
+    def read(self, kind: bytes, content: bytes) -> None:
+        """Takes a chunk of `kind` tEXt, zTXt or iTXt, of which no more than `READ` bytes matter.
+
+        Raises PictureError where it inflates beyond the bound.
+        """
+        keyword, _, said = content.partition(b"\0")
+        if len(keyword) >= _KEYWORD:
+            return
+        packed = kind == b"zTXt"
+        if kind == b"iTXt":
+            packed = said[:1] == b"\1"
+            said = said[2:].split(b"\0", 2)[-1]
+        elif packed:
+            said = said[1:]
+        if packed:
+            inflated = inflate(said, self._left, kind)
+            if inflated is None:
+                self._warn(keyword)
+                return
+            said = inflated
+            self._left -= len(said)
+        if keyword == _XMP:
+            self.xmp = self.xmp or said
+        elif keyword.startswith(_RAW):
+            self._read_raw(keyword, said)
+        elif not self._commented:
+            self._read_comment(keyword, said, latin=kind != b"iTXt")
+
+    def _warn(self, keyword: bytes) -> None:
+        if len(self.damaged) < _REMARKS:
+            self.damaged.append(_printable(keyword))
+
+    def _read_comment(self, keyword: bytes, said: bytes, *, latin: bool) -> None:
+        text = said[:_COMMENT].decode("latin-1").encode() if latin else said[:_COMMENT]
+        if keyword == b"Comment" and said:
+            self.comment, self._commented = text, True
+        elif not self.comment:
+            self.comment = _printable(keyword).encode() + b": " + text
+
+    def _read_raw(self, keyword: bytes, said: bytes) -> None:
+        """Its content is the profile's name, the number of its bytes, and these in hexadecimal digits."""
+        try:
+            _, size, digits = said[:MOST].split(None, 2)
+            content = bytes.fromhex(digits.decode("latin-1"))[: int(size)]
+        except ValueError:
+            self._warn(keyword)
+            return
+        match keyword.removeprefix(_RAW):
+            case b"exif" | b"APP1" if not content.startswith(_XMP_MARK):
+                self.exif = self.exif or content
+            case b"xmp" | b"APP1":
+                self.xmp = self.xmp or content.removeprefix(_XMP_MARK)
+            case b"iptc" | b"8bim":
+                self.iptc = self.iptc or iptc.in_resources(content)
+
+
+def profile(content: bytes) -> bytes | None:
+    """The ICC profile in an iCCP chunk; None where it is broken. Raises PictureError where it is beyond the bound."""
+    return inflate(content.partition(b"\0")[2][1:], MOST, b"iCCP")
+
+
+def inflate(packed: bytes, most: int, kind: bytes) -> bytes | None:
+    """`packed` inflated; None where it is broken. Raises PictureError where that is more than `most` bytes."""
+    found = b""
+    if len(packed) <= most:
+        try:
+            found = zlib.decompressobj().decompress(packed, most + 1)
+        except zlib.error:
+            return None
+    if max(len(found), len(packed)) > most:
+        text = f"PNG: {kind.decode('ascii')} inflates to more than {MOST // 2**20} MiB"
+        raise PictureError(ErrorKind.TOO_MANY_BYTES, text)
+    return found
+
+
+def clear_colour(content: bytes, depth: int, colour: int) -> Clear:
+    """What a tRNS chunk makes transparent in a picture of `depth` bits and type `colour`, as the format numbers them.
+
+    Bits of a level beyond `depth` do not count.
+    """
+    most = (1 << depth) - 1
+    if colour == 0 and len(content) >= 2:
+        return (int.from_bytes(content[:2]) & most) * _SCALES.get(depth, 1)
+    if colour == 2 and len(content) >= 6:
+        return tuple(level & most for level in struct.unpack_from(">HHH", content))
+    return content if colour == 3 and 0 < len(content) <= 256 else None
+
+
+def _printable(keyword: bytes) -> str:
+    return keyword.decode("latin-1")

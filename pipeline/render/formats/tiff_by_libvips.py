@@ -1,0 +1,112 @@
+"""TIFF pages that Pillow misreads or refuses, decoded by libvips: to 8 bits a sample, in one of the working modes.
+
+Rows are fetched in the calling thread, from a descriptor, so libvips starts no thread and opens no file.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import Any
+
+from PIL import Image
+
+from pipeline.render.formats.tiff_layout import (
+    COLOURS,
+    FLOAT,
+    LAB,
+    PALETTE,
+    PREMULTIPLIED,
+    RGB,
+    STRAIGHT,
+    WHITE_IS_ZERO,
+    Layout,
+)
+from pipeline.render.pixels import libvips
+
+_STRIP = 64  # rows fetched at once
+_WHITE = {"uchar": 255.0, "ushort": 65535.0, "uint": 65535.0}  # that of integers of 32 bits is as everywhere here
+
+
+def mode(stored: Layout) -> str:
+    """The working mode that a page of this layout is decoded to. Lab is sRGB then: 8 bits of it are too coarse."""
+    match COLOURS[stored.photometric], stored.photometric:
+        case 4, _:
+            return "CMYK"
+        case 1, photometric if photometric != PALETTE:
+            return "LA" if _has_alpha(stored) else "L"
+    return "RGBA" if _has_alpha(stored) else "RGB"
+
+
+def decoded(descriptor: int, page: int, stored: Layout) -> Image.Image:
+    """The page numbered `page` of the TIFF in `descriptor` (which keeps its offset), as stored, not turned.
+
+    Raises OSError where libvips gives up. libvips is there: `libvips.available`.
+    """
+    vips: Any = libvips.module()
+    offset = os.lseek(descriptor, 0, os.SEEK_CUR)
+    loaded = None
+    try:
+        source = vips.Source.new_from_descriptor(descriptor)
+        loaded = vips.Image.tiffload_source(source, page=page, access="sequential", fail_on="error")
+        return _fetched(vips, _eight_bits(loaded, stored), mode(stored))
+    except vips.Error as error:
+        raise OSError(" ".join(str(error).split())) from error
+    finally:
+        if loaded is not None:
+            loaded.invalidate()  # or the cache of operations keeps it
+        os.lseek(descriptor, offset, os.SEEK_SET)
+
+
+def sample() -> bytes:
+    """A page of one pixel that needs all this: 16 bits of Lab."""
+    tags = [(256, 3, 1, 1), (257, 3, 1, 1), (258, 3, 3, 8), (259, 3, 1, 1), (262, 3, 1, LAB), (273, 4, 1, 14)]
+    tags += [(277, 3, 1, 3), (278, 3, 1, 1), (279, 4, 1, 6)]
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHLL", *tag) for tag in tags) + bytes(4)
+    return struct.pack("<2sHL3H3H", b"II", 42, 20, 16, 16, 16, 30_000, 0, 0) + directory
+
+
+def _has_alpha(stored: Layout) -> bool:
+    return stored.extras[:1] in (PREMULTIPLIED, STRAIGHT)
+
+
+def _eight_bits(loaded: Any, stored: Layout) -> Any:
+    """`loaded` with the bands of its mode, each a byte."""
+    if stored.photometric == PALETTE:
+        first = loaded.extract_band(0)
+        colours = loaded if loaded.bands == COLOURS[RGB] else first.bandjoin([first, first])  # one of greys is one band
+        return _levels(colours, 255.0 / _WHITE[colours.format])
+    found = loaded.extract_band(0, n=COLOURS[stored.photometric] + _has_alpha(stored))
+    if stored.photometric == LAB:
+        found = found.copy(interpretation="labs" if found.format == "short" else "lab")
+        return found.icc_export(output_profile="srgb", intent="relative", black_point_compensation=True, depth=8)
+    if stored.kind == FLOAT:
+        return _of_floats(found, stored)
+    if stored.bits == 16:
+        black = (
+            _WHITE["ushort"] - stored.most if stored.photometric == WHITE_IS_ZERO else 0.0
+        )  # libvips has inverted it
+        return _levels(found, 255.0 / stored.most, -black * 255.0 / stored.most)
+    return _levels(found, 255.0 / _WHITE[found.format])
+
+
+def _of_floats(found: Any, stored: Layout) -> Any:
+    """0 to 1, with what lies beyond clipped and NaN as 0."""
+    found = (found == found).ifthenelse(found, 0.0)  # noqa: PLR0124 -- a NaN is not equal to itself
+    if stored.photometric != WHITE_IS_ZERO:
+        return _levels(found, 255.0)
+    inverted = _levels(found.extract_band(0), -255.0, 255.0)
+    return inverted.bandjoin(_levels(found.extract_band(1), 255.0)) if found.bands > 1 else inverted
+
+
+def _levels(found: Any, scale: float, offset: float = 0.0) -> Any:
+    return found.linear(scale, offset + 0.5).cast("uchar")
+
+
+def _fetched(vips: Any, found: Any, mode_: str) -> Image.Image:
+    image = Image.new(mode_, (found.width, found.height))
+    region = vips.Region.new(found)
+    for y in range(0, found.height, _STRIP):
+        rows = min(_STRIP, found.height - y)
+        image.paste(Image.frombytes(mode_, (found.width, rows), region.fetch(0, y, found.width, rows)), (0, y))
+    return image

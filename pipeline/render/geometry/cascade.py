@@ -1,0 +1,73 @@
+"""Which renditions are made from a larger one's pixels instead of from the decoded picture again.
+
+A rendition takes the pixels that the smallest sufficient one was encoded from: one that shows all of what it shows,
+at `FROM` times its size or more. Six sizes of a photograph then cost little more than the largest. Mean SSIM against a
+full decode and Lanczos (24 photographs): 640 px from 1280 .9679, from the decoded picture .9679; 320 px from that
+.9671, and .9668.
+
+Bytes must not depend on what else happens to be stale: all specs of the config count, made now or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from pipeline.errors import PictureError
+from pipeline.model.rendering import RenderTask
+from pipeline.model.shape import Resampler
+from pipeline.model.spec import Profile, Spec
+from pipeline.render.geometry.fit import Box, Placement, Size
+from pipeline.render.geometry.framing import framing
+from pipeline.render.opening.decode import Picture
+
+FROM = 2.0  # times its size along both sides
+
+Kind = tuple[int | None, Resampler, int, Size]
+"""Page, resampler, orientation and size turned: only renditions that share all of them share pixels."""
+Others = Mapping[Kind, tuple[Placement, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Larger:
+    """What the pixels of a smaller rendition can be taken from, and where in it they are."""
+
+    placement: Placement
+    box: Box  # in the pixels of `placement.size`
+
+
+def placements(task: RenderTask, picture: Picture) -> Others:
+    """Where all specs of the config that can stand in for each other put the picture, from the smallest up."""
+    found: dict[Kind, set[Placement]] = {}
+    for spec in (*task.specs, *task.beside):
+        if is_plain(spec):
+            with suppress(PictureError):  # its own failure, in its own time
+                shown = framing(picture.size, picture.orientation, spec, task)
+                found.setdefault((spec.page, spec.resampler, shown.orientation, shown.turned), set()).add(
+                    shown.place(spec)
+                )
+    return {kind: tuple(sorted(those, key=lambda one: (one.size, one.box))) for kind, those in found.items()}
+
+
+def larger(placement: Placement, others: Iterable[Placement]) -> Larger | None:
+    """The smallest of `others`, which are in order, that has enough pixels for `placement`."""
+    for other in others:
+        left, top, right, bottom = other.box
+        x, y = other.size[0] / (right - left), other.size[1] / (bottom - top)
+        box = (
+            (placement.box[0] - left) * x,
+            (placement.box[1] - top) * y,
+            (placement.box[2] - left) * x,
+            (placement.box[3] - top) * y,
+        )
+        inside = min(box[:2]) >= 0 and box[2] <= other.size[0] and box[3] <= other.size[1]
+        enough = box[2] - box[0] >= FROM * placement.size[0] and box[3] - box[1] >= FROM * placement.size[1]
+        if inside and enough and other.shrink >= 1:
+            return Larger(other, box)
+    return None
+
+
+def is_plain(spec: Spec) -> bool:
+    """Whether its pixels are the resampled picture in sRGB, placed by arithmetic alone."""
+    return spec.profile is Profile.SRGB and not spec.linear and spec.trim is None and not spec.gravity.measured

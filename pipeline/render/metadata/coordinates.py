@@ -1,0 +1,57 @@
+"""What metadata says of places within a picture, and whether that is still true of a rendition."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+from pipeline.model.spec import Spec
+from pipeline.render.geometry.fit import Placement
+from pipeline.render.metadata.exif import ORIENTATION
+
+if TYPE_CHECKING:
+    from pipeline.render.opening.decode import Picture
+
+# EXIF: subject area and location, and how many pixels there are to a millimetre of the sensor.
+_TAGS_OF_PIXELS = frozenset((0x9214, 0xA214, 0xA20E, 0xA20F, 0xA210))
+_EXIF = "{http://ns.adobe.com/exif/1.0/}"
+_NAMES_OF_PIXELS = (f"{_EXIF}Subject", f"{_EXIF}FocalPlane")
+# XMP: faces and other regions as parts of the width and height, and raw developers' crops, masks and retouches.
+_NAMES_OF_PARTS = (
+    "{http://www.metadataworkinggroup.com/schemas/regions/}",
+    "{http://ns.microsoft.com/photo/1.2/}",
+    "{http://ns.acdsee.com/regions/}",
+    "{http://ns.apple.com/faceinfo/1.0/}",
+    "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}ImageRegion",
+    "{http://ns.adobe.com/camera-raw-settings/1.0/}",
+)
+
+
+class Place(enum.Enum):
+    """Where what a source shows is in a rendition."""
+
+    SAME = "same"  # every pixel is where it was
+    SCALED = "scaled"  # all of it is there as it stood, at another size
+    MOVED = "moved"  # cropped, turned, or with something around it
+
+
+def place_of(picture: Picture, placement: Placement, spec: Spec) -> Place:
+    """Where `picture` is in the rendition of `spec` that it was drawn into as `placement` says."""
+    whole = (0.0, 0.0, float(picture.size[0]), float(picture.size[1]))
+    said = picture.found.exif.main.get(ORIENTATION)  # of a TIFF it is not in `picture`: Pillow has turned it
+    upright = picture.orientation == 1 and spec.rotate == 0 and (said is None or said.number == 1)
+    if not upright or placement.box != whole or placement.size != placement.canvas:
+        return Place.MOVED
+    return Place.SAME if placement.size == picture.size else Place.SCALED
+
+
+def tag_is_true(tag: int, place: Place) -> bool:
+    """Whether what a tag of EXIF says of the source is true of the rendition."""
+    return place is Place.SAME or tag not in _TAGS_OF_PIXELS
+
+
+def property_is_true(name: str, place: Place) -> bool:
+    """Whether what a property of XMP says of the source is true of the rendition."""
+    if place is Place.MOVED and name.startswith(_NAMES_OF_PARTS):
+        return False
+    return place is Place.SAME or not name.startswith(_NAMES_OF_PIXELS)

@@ -1,0 +1,49 @@
+"""Where private things are said in a picture's metadata, and which of them a picture holds."""
+
+from __future__ import annotations
+
+from pipeline.model.spec import Private
+from pipeline.render.metadata import xmp
+from pipeline.render.opening.blocks import NOTHING, Blocks
+
+PRIVATE_TAGS: dict[Private, frozenset[int]] = {
+    Private.GPS: frozenset(),  # a directory of its own
+    # Camera owner, body and lens serial numbers, the picture's unique id; DNG's own for camera and raw file
+    Private.SERIALS: frozenset((0xA420, 0xA430, 0xA431, 0xA435, 0xC62F, 0xC65D)),
+    Private.MAKER_NOTES: frozenset((0x927C, 0xC634)),
+    Private.THUMBNAILS: frozenset(),  # a directory of its own
+    Private.COMMENTS: frozenset((0x9286, 0x9C9C)),
+}
+"""EXIF tags, whichever directory they stand in."""
+
+# Parts of names in XMP, in lower case. Makers invent new ones: `drone-dji:GpsLatitude`, `aux:SerialNumber`.
+_XMP_WORDS: dict[Private, tuple[str, ...]] = {
+    Private.GPS: ("gps", "latitude", "longitude", "geotag"),
+    Private.SERIALS: ("serialnumber", "cameraownername", "ownername", "imageuniqueid", "imagenumber"),
+    Private.MAKER_NOTES: ("makernote",),
+    Private.THUMBNAILS: ("thumbnail", "gimg"),
+    Private.COMMENTS: ("usercomment",),
+}
+
+
+def is_private(one: xmp.Property) -> set[Private]:
+    """What of it is private; a property is kept or left out as a whole."""
+    return {kind for kind, words in _XMP_WORDS.items() if any(word in name for word in words for name in one.names)}
+
+
+def found_in(found: Blocks) -> tuple[Private, ...]:
+    """The private things that `found` holds, in canonical order. An XMP packet that cannot be read holds all."""
+    if found == NOTHING:
+        return ()
+    tags = found.exif.main.keys() | found.exif.photo.keys()
+    kinds = {kind for kind, private in PRIVATE_TAGS.items() if tags & private}
+    kinds |= {Private.GPS} if found.exif.gps else set()
+    kinds |= {Private.THUMBNAILS} if found.exif.has_second or found.thumbnail else set()
+    kinds |= {Private.COMMENTS} if found.comments else set()
+    if found.xmp:
+        try:
+            for one in xmp.read(found.xmp):
+                kinds |= is_private(one)
+        except ValueError:
+            kinds |= set(Private)
+    return tuple(kind for kind in Private if kind in kinds)

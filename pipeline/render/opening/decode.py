@@ -1,0 +1,142 @@
+"""Pixels from an opened source: once, as small as the renditions allow, in one of a few working modes.
+
+Working modes are `L LA RGB RGBA CMYK LAB I;16 I F`: those that Pillow resamples well. Colour is made sRGB only after
+resampling (see `colour`), when there is far less of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from PIL import Image, ImageChops, ImageMath
+
+from pipeline.model.rendering import RenderTask
+from pipeline.render.colour.cicp import profile_of
+from pipeline.render.geometry.fit import Size
+from pipeline.render.geometry.framing import room
+from pipeline.render.geometry.orientation import upright_size
+from pipeline.render.metadata.density import Density, stated
+from pipeline.render.metadata.policy import Facts, read_exif
+from pipeline.render.opening.blocks import Blocks, blocks
+from pipeline.render.opening.source import Source
+from pipeline.render.opening.verdict import verdict
+
+_OF_PAGES = ("TIFF", "JPEG", "HEIF")  # an icon's pictures are one in several sizes
+# Milliseconds: all browsers show a frame that says no more than the one for the other.
+_TOO_SHORT, _INSTEAD = 10, 100
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame, as stored (not turned), in a working mode. `duration` in milliseconds, 0 for a still picture."""
+
+    image: Image.Image
+    shrink: int  # by how much the decoder made it smaller
+    duration: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What all frames of a source share, known once the first is decoded."""
+
+    size: Size  # pixels, upright and not shrunk
+    orientation: int  # how its frames are stored
+    icc: bytes | None
+    found: Blocks  # the metadata
+    density: Density | None
+    source: Source
+    plays: int  # of an animation; 0: for ever
+    warnings: tuple[str, ...]
+
+
+def picture(source: Source, stored: Size, pages: int) -> Picture:
+    """What `source` says of itself after its first frame was decoded. `stored`: its size before it was opened."""
+    facts_ = facts_of(source)
+    warnings = [*source.remarks, *(["damaged EXIF ignored"] if facts_.damaged else [])]
+    if pages > 1 and source.format in _OF_PAGES:
+        page = source.image.tell()
+        warnings.append(f"{f'page {page}' if page else 'first'} of {pages} pages only")
+    found = blocks(source)
+    icc, told = profile_of(source)
+    return Picture(
+        size=upright_size(stored, facts_.orientation),
+        orientation=facts_.orientation,
+        icc=icc,
+        found=found,
+        density=stated(source.image.info.get("dpi"), found.exif),
+        source=source,
+        plays=_plays(source),
+        warnings=(*warnings, *told),
+    )
+
+
+def facts_of(source: Source) -> Facts:
+    """What the metadata read so far says (that of a PNG may come after its pixels). Never raises."""
+    exif = source.image.info.get("exif")
+    if not isinstance(exif, bytes) or source.format == "TIFF":  # Pillow turns TIFFs itself while it loads them
+        return Facts()
+    if exif not in source.facts:
+        source.facts[exif] = read_exif(exif)
+    return source.facts[exif]
+
+
+def shrink_on_load(source: Source, task: RenderTask) -> int:
+    """By how much the decoder itself may shrink: 1, 2, 4 or 8, never leaving less than every rendition needs."""
+    if source.format != "JPEG":
+        return 1
+    orientation = facts_of(source).orientation
+    upright = upright_size(source.image.size, orientation)
+    most = min((room(upright, orientation, spec, task) for spec in (*task.specs, *task.beside)), default=1.0)
+    return next(factor for factor in (8, 4, 2, 1) if factor <= most or factor == 1)
+
+
+def frames(source: Source, task: RenderTask, count: int) -> Iterator[Frame]:
+    """Decodes the first `count` frames, one at a time. Raises PictureError.
+
+    After the first, `source.image.info` holds all metadata.
+    """
+    try:
+        image = source.image
+        shrink = shrink_on_load(source, task)
+        if shrink > 1:
+            image.draft(None, (image.width // shrink, image.height // shrink))
+        for number in range(count):
+            if number or count > 1:
+                image.seek(number)
+            image.load()
+            duration = _shown_for(image.info.get("duration")) if count > 1 else 0
+            yield Frame(_working(source), shrink, duration)
+    except Exception as error:
+        raise verdict(error, source.view, source.format) from error
+
+
+def _shown_for(said: object) -> int:
+    duration = round(said) if isinstance(said, int | float) else 0
+    return duration if duration > _TOO_SHORT else _INSTEAD
+
+
+def _plays(source: Source) -> int:
+    loop = source.image.info.get("loop")
+    if source.format == "GIF":  # says how often it is repeated after the first time; nothing: not at all
+        return 1 if loop is None else loop + 1 if loop else 0
+    return loop if isinstance(loop, int) else 0
+
+
+def _working(source: Source) -> Image.Image:
+    """The loaded picture in a working mode. May be the source's own image: not to be changed."""
+    image = source.image
+    mode, transparent = image.mode, image.has_transparency_data
+    if mode.startswith("I;16"):
+        return image if mode == "I;16" else image.convert("I")
+    if mode == "F":  # clipped before it is resampled: one infinity or NaN would spread over all that is near
+        clipped = ImageMath.lambda_eval(lambda bands: bands["min"](bands["max"](bands["image"], 0.0), 1.0), image=image)
+        return Image.merge("F", (clipped,))
+    if mode == "CMYK":
+        # Pillow takes every CMYK JPEG for inverted, as Adobe writes them; one without Adobe's mark is not.
+        return ImageChops.invert(image) if source.format == "JPEG" and "adobe" not in image.info else image
+    if mode in ("1", "L", "La") and not (mode == "L" and not transparent):
+        return image.convert("LA" if transparent else "L")
+    if mode in ("P", "PA", "RGBa", "RGBX", "YCbCr", "HSV") or (mode == "RGB" and transparent):
+        return image.convert("RGBA" if transparent else "RGB")
+    return image

@@ -1,0 +1,99 @@
+"""What a decoder's exception says about the picture. Decoders raise nearly anything on real files; this names it."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+from pipeline.errors import LACKS, ErrorKind, PictureError
+from pipeline.model.spec import Limits
+from pipeline.render import memory
+from pipeline.render.container import walk
+
+# Words of Pillow's and its libraries' messages, looked for in this order.
+_WORDS: tuple[tuple[ErrorKind, tuple[str, ...]], ...] = (
+    (
+        ErrorKind.MEMORY_LIMIT,
+        ("out of memory", "memory allocation", "not enough memory", "decompressed data too large", "too much memory"),
+    ),
+    (ErrorKind.TRUNCATED, ("truncated", "unexpected end", "not enough data", "ran out of data", "not large enough")),
+    (
+        ErrorKind.UNSUPPORTED,
+        ("cannot handle", "unsupported", "not supported", "not implemented", "unknown compression"),
+    ),
+    (ErrorKind.UNSUPPORTED, ("unknown pixel mode", "unknown filter", "unknown mode", "unknown data organization")),
+)
+
+
+# What a mistake in a program raises. A decoder may raise it about bytes that nobody foresaw, and takes no harm.
+_MISTAKES = (AttributeError, NameError, AssertionError)
+_OURS = "pipeline."
+_VAGUE = (ErrorKind.DAMAGED, ErrorKind.TRUNCATED, ErrorKind.NOT_ENCODABLE)
+
+
+def verdict(error: Exception, view: walk.View, name: str) -> PictureError:
+    """The `PictureError` that `error`, raised while decoding a picture of format `name`, amounts to."""
+    if isinstance(error, PictureError):
+        return error
+    if isinstance(error, (*_MISTAKES, TypeError)) and (defect := _in_our_own_code(error)):
+        return defect
+    return PictureError(
+        _kind(error, view, name), f"{name}: {error}" if str(error) else f"{name}: {type(error).__name__}"
+    )
+
+
+def drawing_verdict(error: Exception) -> PictureError:
+    """The `PictureError` that `error`, raised while pixels were drawn or encoded, amounts to: it is the rendition's.
+
+    Pixels surprise nobody, so a mistake is ours wherever it shows; but encoders refuse what they are told by
+    `TypeError`, too.
+    """
+    if isinstance(error, PictureError):
+        return error
+    if isinstance(error, OSError) and error.errno in LACKS:
+        return PictureError(ErrorKind.UNREADABLE, str(error.strerror))
+    said = f"{type(error).__name__}: {error}"
+    if isinstance(error, (*_MISTAKES, TypeError)) and (defect := _in_our_own_code(error)):
+        return defect
+    if isinstance(error, _MISTAKES):
+        return PictureError(ErrorKind.INTERNAL, said)
+    return PictureError(ErrorKind.MEMORY_LIMIT if isinstance(error, MemoryError) else ErrorKind.NOT_ENCODABLE, said)
+
+
+def _in_our_own_code(error: Exception) -> PictureError | None:
+    """`error` as our defect with its place, if it was raised in a module of this program; None: in a library."""
+    trace = error.__traceback__
+    if trace is None:
+        return None
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    module = str(trace.tb_frame.f_globals.get("__name__"))
+    if not module.startswith(_OURS):
+        return None
+    return PictureError(ErrorKind.INTERNAL, f"{type(error).__name__}: {error} ({module}:{trace.tb_lineno})")
+
+
+def for_want_of_memory(error: PictureError, estimate: int, limits: Limits) -> PictureError:
+    """`error`, called by its cause where that is the memory limit: many codecs only say that something failed, but one
+    that may need more than there is has most likely failed for that.
+    """
+    if estimate > limits.memory and error.kind in _VAGUE:
+        limit = f"{estimate / 2**20:.0f} MiB may be needed, the limit is {limits.memory / 2**20:.0f}"
+        return PictureError(ErrorKind.MEMORY_LIMIT, f"{limit}; {error.detail}")
+    return error
+
+
+def _kind(error: Exception, view: walk.View, name: str) -> ErrorKind:
+    if isinstance(error, MemoryError):
+        return ErrorKind.MEMORY_LIMIT
+    if isinstance(error, Image.DecompressionBombError):
+        return ErrorKind.TOO_MANY_PIXELS
+    if isinstance(error, OSError) and error.errno in LACKS:
+        return ErrorKind.UNREADABLE
+    text = "not implemented" if isinstance(error, NotImplementedError) else str(error).lower()
+    for kind, words in _WORDS:
+        if any(word in text for word in words):
+            return kind
+    if walk.is_short(view, name):
+        return ErrorKind.TRUNCATED
+    # libwebp sets up its canvas when a file is opened, and does not say why it could not.
+    return ErrorKind.DAMAGED if memory.is_there(walk.webp_canvas(view)) else ErrorKind.MEMORY_LIMIT

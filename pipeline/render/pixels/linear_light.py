@@ -1,0 +1,89 @@
+"""Linear light: resampling that adds up light as lenses do, instead of the encoded values of sRGB.
+
+Colours are decoded to 0..65535 by sRGB's curve, multiplied with their alpha, resampled, and encoded again: in 32-bit
+floats through Pillow, in 16-bit integers through libvips. Both round once at the end; they differ by a level at most
+where their kernels do.
+"""
+
+from __future__ import annotations
+
+import functools
+from array import array
+from types import ModuleType
+from typing import Any
+
+from PIL import Image, ImageMath
+
+from pipeline.render.geometry.fit import Box, Size
+
+WITH_ALPHA = ("LA", "RGBA")
+
+
+@functools.cache
+def _decoded() -> list[float]:
+    """0..255 encoded -> 0..65535 of light (IEC 61966-2-1)."""
+    values = (level / 255 for level in range(256))
+    return [65535 * (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4) for v in values]
+
+
+@functools.cache
+def _encoded() -> bytes:
+    """0..65535 of light -> 0..255 encoded."""
+    values = (level / 65535 for level in range(65536))
+    return bytes(int(255 * (v * 12.92 if v <= 0.0031308 else 1.055 * v ** (1 / 2.4) - 0.055) + 0.5) for v in values)
+
+
+def resized(image: Image.Image, box: Box, size: Size, kernel: Image.Resampling, gap: float | None) -> Image.Image:
+    """`box` of an sRGB `image` in `L`, `LA`, `RGB` or `RGBA`, resampled to `size` by Pillow."""
+    colours = image.split()
+    alpha = colours[-1] if image.mode in WITH_ALPHA else None
+    colours = colours if alpha is None else colours[:-1]
+
+    def through(channel: Image.Image) -> Image.Image:
+        return channel.resize(size, kernel, box=box, reducing_gap=gap)
+
+    cover = None if alpha is None else alpha.convert("F")
+    small_cover = None if cover is None else through(cover)
+    result = []
+    for colour in colours:
+        light = colour.point(_decoded(), "F")
+        if cover is None or small_cover is None:
+            small = through(light)
+        else:
+            small = _math(lambda of: of["light"] * of["cover"] / 255.0, light=light, cover=cover)
+            small = _math(lambda of: of["light"] * 255.0 / of["max"](of["cover"], 1e-3), light=through(small),
+                          cover=small_cover)  # fmt: skip
+        result.append(_rounded(small).point(list(_encoded()), "L"))
+    if small_cover is not None:
+        result.append(_rounded(small_cover).point([min(level, 255) for level in range(65536)], "L"))
+    return result[0] if len(result) == 1 else Image.merge(image.mode, result)
+
+
+def _math(expression: Any, **images: Image.Image) -> Image.Image:
+    found: Image.Image = ImageMath.lambda_eval(expression, **images)
+    return found
+
+
+def _rounded(image: Image.Image) -> Image.Image:
+    """Floats as `I`, half upwards; what overshoots is clipped by the table that comes next."""
+    return image.point(lambda level: level * 1 + 0.5).convert("I")
+
+
+def from_encoded(vips: ModuleType, image: Any, mode: str) -> Any:
+    """An image of libvips in 8-bit sRGB (not premultiplied) as premultiplied 16-bit light."""
+    table = array("H", (int(level + 0.5) for level in _decoded()))
+    lut = vips.Image.new_from_memory(table.tobytes(), 256, 1, 1, "ushort")
+    if mode not in WITH_ALPHA:
+        return image.maplut(lut)
+    colour, alpha = image[: image.bands - 1].maplut(lut), image[image.bands - 1]
+    return (colour * alpha * (1 / 255)).rint().cast("ushort").bandjoin((alpha * 257).cast("ushort"))
+
+
+def to_encoded(vips: ModuleType, image: Any, mode: str) -> Any:
+    """The way back from `from_encoded`."""
+    lut = vips.Image.new_from_memory(_encoded(), 65536, 1, 1, "uchar")
+    if mode not in WITH_ALPHA:
+        return image.maplut(lut)
+    colour, alpha = image[: image.bands - 1], image[image.bands - 1]
+    colour = (colour * 65535 / alpha).rint().cast("ushort").maplut(lut)
+    return colour.bandjoin((alpha * (1 / 257)).rint().cast("uchar"))

@@ -1,0 +1,46 @@
+"""What stands for a picture while it loads: its main colour, and a ThumbHash."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from PIL import Image
+
+from pipeline.model.spec import Format, Spec
+from pipeline.render.pixels.thumbhash import LARGEST, thumbhash
+
+REDUCED = Spec("placeholder", width=LARGEST, height=LARGEST, format=Format.TIFF)
+"""What a picture is made into before it is looked at: a rendition like others, never encoded. TIFF holds one frame."""
+
+_WHITE = "#ffffff"
+
+
+def placeholder(reduced: Image.Image) -> tuple[str, bytes]:
+    """The main colour as `#rrggbb`, and the ThumbHash, of a picture made as `REDUCED`.
+
+    The main colour is the average of those pixels whose first four bits a channel are met most often, counted by their
+    alpha; white for a picture of which nothing shows.
+    """
+    image = reduced.convert("RGBA")
+    pixels = image.tobytes()
+    return _colour(pixels), thumbhash(image.size, pixels)
+
+
+def _colour(pixels: bytes) -> str:
+    weights: Counter[int] = Counter()
+    sums: dict[int, list[int]] = {}
+    met = Counter(zip(*(pixels[channel::4] for channel in range(4)), strict=True))
+    for (red, green, blue, alpha), count in met.items():
+        weight = count * alpha
+        if not weight:
+            continue
+        bucket = (red >> 4) << 8 | (green >> 4) << 4 | blue >> 4
+        weights[bucket] += weight
+        total = sums.setdefault(bucket, [0, 0, 0])
+        for channel, value in enumerate((red, green, blue)):
+            total[channel] += value * weight
+    if not weights:
+        return _WHITE
+    most = max(weights.values())
+    bucket = min(one for one, weight in weights.items() if weight == most)
+    return "#" + "".join(f"{(2 * total + most) // (2 * most):02x}" for total in sums[bucket])

@@ -1,0 +1,122 @@
+"""Where to crop, measured: `attention` and `entropy`.
+
+Both look at a reduction of the region to at most `LOOKED_AT` pixels along its longer side, made by averaging, always by
+Pillow: so neither shrinking on load nor the resampler moves a crop by more than a step of that reduction. A crop is
+free along one side only; every place along it is tried. Where several are equally good, the one nearest to the middle
+wins.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+
+from PIL import Image, ImageChops, ImageFilter, ImageStat
+
+from pipeline.model.shape import Gravity
+from pipeline.model.spec import Fit, Spec
+from pipeline.render.colour.srgb import to_srgb
+from pipeline.render.geometry.fit import Point
+from pipeline.render.geometry.framing import LOOKED_AT, Framing
+from pipeline.render.geometry.orientation import stored_box, turned, upright_size
+from pipeline.render.opening.decode import Frame
+
+# Weights of what draws the eye. Edges decide; skin and strong colours settle it between places that are equally busy.
+_EDGES, _SKIN, _COLOUR = 1.0, 0.5, 0.25
+_CENTRED = 0.5  # how much less something counts at the edge of the window than in its middle
+# The range of skin in YCbCr, whatever its tone (Chai and Ngan, 1999: Cb 77..127, Cr 133..173), with soft edges.
+_CB = [max(0, min(255, 51 * (min(level - 72, 132 - level)))) for level in range(256)]
+_CR = [max(0, min(255, 51 * (min(level - 128, 178 - level)))) for level in range(256)]
+
+
+def focus(frame: Frame, whole: Framing, spec: Spec, icc: bytes | None) -> Point | None:
+    """The point of the region that a crop under `spec` should keep in its middle; None where nothing is cropped."""
+    if spec.fit is not Fit.COVER:
+        return None
+    left, top, right, bottom = whole.place(spec).box
+    across, down = (right - left) / whole.size[0], (bottom - top) / whole.size[1]
+    if min(across, down) > 1 - 1e-9:
+        return None
+    small = _reduced(frame, whole, icc)
+    if spec.gravity is Gravity.ENTROPY:
+        return _busiest(small, across, down)
+    profile, part = (_profile(small, 0), across) if across < down else (_profile(small, 1), down)
+    middle = _best(len(profile), part, lambda start, length: _drawn(profile, start, length))
+    return (middle, 0.5) if across < down else (0.5, middle)
+
+
+def _reduced(frame: Frame, whole: Framing, icc: bytes | None) -> Image.Image:
+    """The region, upright, small, in sRGB: `RGB`, or `RGBA` whose hidden parts have the mean colour of the others."""
+    left, top, right, bottom = (
+        edge / frame.shrink for edge in stored_box(whole.region, whole.turned, whole.orientation)
+    )
+    box = (left, top, min(right, frame.image.width), min(bottom, frame.image.height))
+    scale = min(1.0, LOOKED_AT / max(whole.size))
+    size = upright_size((max(1, round(whole.size[0] * scale)), max(1, round(whole.size[1] * scale))), whole.orientation)
+    gap = None if frame.image.mode.startswith("I;16") else 2.0
+    small = frame.image.resize(size, Image.Resampling.BOX, box=box, reducing_gap=gap)
+    srgb, _warnings = to_srgb(turned(small, whole.orientation), icc)
+    if srgb.mode not in ("LA", "RGBA"):
+        return srgb.convert("RGB")
+    opaque, alpha = srgb.convert("RGB"), srgb.getchannel("A")
+    if alpha.getextrema()[1]:
+        mean = tuple(round(level) for level in ImageStat.Stat(opaque, alpha).mean)
+        opaque = Image.composite(opaque, Image.new("RGB", opaque.size, mean), alpha)
+    opaque.putalpha(alpha)
+    return opaque
+
+
+def _profile(small: Image.Image, side: int) -> Sequence[float]:
+    """How much there is to see in each column (side 0) or row (1)."""
+    opaque = small.convert("RGB")
+    grey, (_y, cb, cr) = opaque.convert("L"), opaque.convert("YCbCr").split()
+    _hue, saturation, value = opaque.convert("HSV").split()
+    maps = (
+        (_EDGES, _detail(grey).point([min(255, level * 6) for level in range(256)])),
+        (_SKIN, ImageChops.multiply(cb.point(_CB), cr.point(_CR))),
+        (_COLOUR, ImageChops.multiply(saturation, value)),
+    )
+    total = [0.0] * small.size[side]
+    for weight, seen in maps:
+        shown = ImageChops.multiply(seen, small.getchannel("A")) if small.mode == "RGBA" else seen
+        levels = _means(shown, side)
+        # What is nearly everywhere tells nothing: a wooden table has the colour of skin.
+        rare = (1 - sum(levels) / len(levels) / 255) ** 2
+        for index, level in enumerate(levels):
+            total[index] += weight * rare * level
+    return total
+
+
+def _means(seen: Image.Image, side: int) -> Sequence[float]:
+    line = (seen.width, 1) if side == 0 else (1, seen.height)
+    return array("f", seen.convert("F").resize(line, Image.Resampling.BOX).tobytes())
+
+
+def _drawn(profile: Sequence[float], start: int, length: int) -> float:
+    middle, half = start + (length - 1) / 2, length / 2
+    return sum(
+        profile[index] * (1 - _CENTRED * ((index - middle) / half) ** 2) for index in range(start, start + length)
+    )
+
+
+def _busiest(small: Image.Image, across: float, down: float) -> Point:
+    """The window whose detail has the most entropy. That of the greys themselves would be that of a soft gradient."""
+    seen = _detail(small.convert("L"))
+    if small.mode == "RGBA":
+        seen = ImageChops.multiply(seen, small.getchannel("A"))
+    if across < down:
+        return _best(seen.width, across, lambda x, size: seen.crop((x, 0, x + size, seen.height)).entropy()), 0.5
+    return 0.5, _best(seen.height, down, lambda y, size: seen.crop((0, y, seen.width, y + size)).entropy())
+
+
+def _detail(grey: Image.Image) -> Image.Image:
+    """What is finer than two pixels or so."""
+    return ImageChops.difference(grey, grey.filter(ImageFilter.GaussianBlur(1.5)))
+
+
+def _best(length: int, part: float, score: Callable[[int, int], float]) -> float:
+    """The middle, 0..1, of the window of `part` of `length` that scores highest."""
+    size = min(length, max(1, round(length * part)))
+    room = length - size
+    best = max(range(room + 1), key=lambda start: (round(score(start, size), 3), -abs(2 * start - room), -start))
+    return (best + size / 2) / length

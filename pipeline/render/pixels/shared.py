@@ -1,0 +1,57 @@
+"""The pixels of one frame in every size that renditions want, each made once: one size in three formats is resampled
+once, and a small size is made from the pixels of a larger one (see `cascade`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from PIL import Image
+
+from pipeline.model.rendering import RenderTask
+from pipeline.model.shape import Resampler
+from pipeline.model.spec import Spec
+from pipeline.render.colour.srgb import to_srgb
+from pipeline.render.geometry.cascade import Larger, Others, is_plain, larger, placements
+from pipeline.render.geometry.fit import Box, Placement, Size
+from pipeline.render.geometry.framing import Framing
+from pipeline.render.opening.decode import Frame, Picture
+from pipeline.render.pixels.resize import resample
+
+Pixels = tuple[Image.Image, tuple[str, ...]]  # in sRGB, with warnings about their colours; nobody may draw into them
+
+
+class Drawn:
+    """Used by one thread. `still`: no animation, of which others may want fewer frames than is asked for here."""
+
+    def __init__(self, frame: Frame, picture: Picture, task: RenderTask, *, still: bool) -> None:
+        self.frame = frame
+        self.picture = picture
+        self._task = task
+        self._made: dict[tuple[Box, Size, Size, int, Resampler, Larger | None], Pixels] = {}
+        alone = len(task.specs) + len(task.beside) + task.placeholder < 2  # a placeholder is one more rendition
+        self._others: Others | None = None if still and not alone else {}  # found when they are first needed
+
+    def pixels(self, spec: Spec, shown: Framing, placement: Placement) -> Pixels:
+        """What `spec` shows at `placement`, resampled and made sRGB."""
+        others: tuple[Placement, ...] = ()
+        if is_plain(spec):
+            if self._others is None:
+                self._others = placements(self._task, self.picture)
+            others = self._others.get((spec.page, spec.resampler, shown.orientation, shown.turned), ())
+        return self._resampled(spec, shown, placement, others)
+
+    def _resampled(self, spec: Spec, shown: Framing, placement: Placement, others: tuple[Placement, ...]) -> Pixels:
+        source = larger(placement, others)
+        # What it is made from counts: one that was trimmed or measured may come to the same part without a larger one.
+        key = (placement.box, placement.size, shown.turned, shown.orientation, spec.resampler, source)
+        if key not in self._made:
+            if source is None:
+                image = resample(self.frame, placement, shown.turned, shown.orientation, spec)
+                self._made[key] = to_srgb(image, self.picture.icc)
+            else:
+                image, told = self._resampled(spec, shown, source.placement, others)
+                part = replace(placement, box=source.box)
+                image = resample(Frame(image, 1), part, image.size, 1, spec)
+                self._made[key] = (image, told)
+        return self._made[key]

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import io
+import os
+
+import pytest
+
+from pipeline.errors import ErrorKind, PictureError
+from pipeline.model.spec import Format, Spec
+from pipeline.render.formats import heif
+from tests.pictures import BLUE, GREEN, RED, WHITE, as_stored, corners, exif, near, quarters
+from tests.render.drawing import answer_to, rendition
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+
+
+def test_without_the_extra_it_is_unsupported_and_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heif, "plugin", lambda: None)
+    with pytest.raises(PictureError, match=r"HEIF needs the extra heif, .*; to have it: .*heif") as caught:
+        answer_to(HEIC, Spec("a"))
+    assert caught.value.kind == ErrorKind.UNSUPPORTED
+
+
+@pytest.mark.skipif(not heif.is_installed(), reason="needs the extra heif")
+def test_with_it_pictures_come_out_with_their_colours() -> None:
+    descriptor = heif.sample(quarters())
+    assert descriptor is not None
+    content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+    os.close(descriptor)
+    image = rendition(content, Spec("a", 96, format=Format.PNG))
+    for got, wanted in zip(corners(image), (RED, GREEN, BLUE, WHITE), strict=True):
+        assert near(got, wanted, 12)
+
+
+@pytest.mark.skipif(not heif.is_installed(), reason="needs the extra heif")
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_it_stands_upright(orientation: int) -> None:
+    from pillow_heif.as_plugin import _save_heif  # not registered with Pillow
+
+    picture = as_stored(quarters(), orientation)
+    picture.encoderinfo = {"exif": exif({0x0112: orientation}), "quality": 80}
+    buffer = io.BytesIO()
+    _save_heif(picture, buffer, "a.heic")
+    image = rendition(buffer.getvalue(), Spec("a", 96, format=Format.PNG))
+    assert image.size == (96, 72)
+    for got, wanted in zip(corners(image), (RED, GREEN, BLUE, WHITE), strict=True):
+        assert near(got, wanted, 12)
+
+
+@pytest.mark.skipif(not heif.is_installed(), reason="needs the extra heif")
+def test_a_truncated_one_is_called_so() -> None:
+    descriptor = heif.sample(quarters())
+    assert descriptor is not None
+    content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+    os.close(descriptor)
+    with pytest.raises(PictureError) as caught:
+        answer_to(content[: len(content) * 2 // 3], Spec("a"))
+    assert caught.value.kind == ErrorKind.TRUNCATED
