@@ -27,9 +27,9 @@ from pipeline.errors import SIGNALS, ExitStatus, Locked
 if TYPE_CHECKING:
     from pipeline.cli.telling import Telling
     from pipeline.config.settings import Config
+    from pipeline.run.ahead import Ahead
     from pipeline.run.options import RunOptions
     from pipeline.run.tally import Summary
-    from pipeline.workers.nursery import Nursery
 
 
 @click.command("run", cls=Adopting)
@@ -88,12 +88,13 @@ def command(
     what failed before, for the same reason, is only counted (see `pipeline failures`).
     """
     from pipeline.config.load import peek
-    from pipeline.run.rendering import ahead
+    from pipeline.run.ahead import ahead
 
     seen = peek(config)
     # A run that finds nothing to do starts no child; a first one will hardly be of that kind.
     wanted = (force or seen.is_new) and if_locked != "wait"
-    with ahead(wanted=wanted, processes=seen.processes if processes is None else processes) as children:
+    children = seen.processes if processes is None else processes
+    with ahead(wanted=wanted, processes=children, source=seen.source) as started:
         from pipeline.cli.telling import Telling
         from pipeline.config.load import load
         from pipeline.plan.options import PlanOptions
@@ -113,7 +114,7 @@ def command(
         settings = load(config)
         try:
             with Telling(settings) as telling:
-                summary = _made(settings, options, telling, children, bar=not (no_progress or quiet))
+                summary = _made(settings, options, telling, started, bar=not (no_progress or quiet))
                 telling.came_to(summary)
                 if as_json:
                     tell(json.dumps(asdict(summary), ensure_ascii=True))
@@ -127,13 +128,13 @@ def command(
         return summary.status
 
 
-def _made(settings: Config, options: RunOptions, telling: Telling, children: Nursery | None, *, bar: bool) -> Summary:
+def _made(settings: Config, options: RunOptions, telling: Telling, ahead: Ahead, *, bar: bool) -> Summary:
     from pipeline.cli.progress import ProgressBar
     from pipeline.run.run import run
 
     leave = functools.partial(_leave, telling)
     with ProgressBar(settings.path.stem, wanted=bar) as progress:
-        return run(settings, options, progress.watch, telling.begun, leave, children)
+        return run(settings, options, progress.watch, telling.begun, leave, ahead)
 
 
 def _leave(telling: Telling, status: ExitStatus, seconds: float) -> None:

@@ -117,6 +117,7 @@ class Peek:
 
     is_new: bool = False  # it has no manifest yet
     processes: int | None = None
+    source: Path | None = None
 
 
 def peek(file: Path) -> Peek:
@@ -133,7 +134,12 @@ def peek(file: Path) -> Peek:
     if not isinstance(manifest, str):
         manifest = manifest_in(target) if isinstance(target, str) else None
     is_new = manifest is not None and not os.path.lexists(os.path.join(os.path.dirname(file), manifest))
-    return Peek(is_new, processes if isinstance(processes, int) else None)
+    source = _of(plain, "source", "path")
+    return Peek(
+        is_new,
+        processes if isinstance(processes, int) else None,
+        file.parent / source if isinstance(source, str) else None,
+    )
 
 
 def _of(plain: Mapping[str, object], section: str, key: str) -> object:

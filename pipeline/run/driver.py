@@ -21,6 +21,7 @@ from pipeline.model.record import Record, Status
 from pipeline.plan.failures import failure_key
 from pipeline.plan.planner import Planner
 from pipeline.run import lanes
+from pipeline.run.ahead import Ahead
 from pipeline.run.batch import Batch, Batching, Left
 from pipeline.run.claiming import claim
 from pipeline.run.clock import Pace
@@ -34,7 +35,6 @@ from pipeline.run.tidy import Tidied, tidy
 from pipeline.run.trouble import silent, vanishing, wholesale
 from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
-from pipeline.workers.nursery import Nursery
 
 _FIRST_CLAIMS, _MOST_CLAIMS = 8, 256  # jobs claimed in one commit: few at first, so that the first target comes soon
 
@@ -46,7 +46,7 @@ class Around:
     run: str  # its id
     locks: tuple[int, ...]  # their descriptors
     watch: Callable[[Progress], None]  # called about every tick
-    ahead: Nursery | None = None  # children that are on their way; see `rendering.ahead`
+    ahead: Ahead
 
 
 class Driver:

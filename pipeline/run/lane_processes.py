@@ -77,12 +77,16 @@ class LaneProcesses:
         control: Control,
         locks: Sequence[int],
         sweep: Callable[[int, Sequence[Batch]], None],
+        started: Sequence[Peer] = (),
     ) -> None:
-        """`locks`: descriptors of the run's locks, which are held as long as a lane lives."""
+        """`locks`: descriptors of the run's locks, which are held as long as a lane lives. `started`: processes that
+        are to become lanes; any that are not needed are ended with the others.
+        """
         self._setups = setups
         self._control = control
         self._locks = locks
         self._sweep = sweep
+        self._spare = list(started)
         self._lanes: list[_Lane] = []
         self._started = 0  # lane processes so far
         self._numbers = 0  # of batches so far
@@ -180,10 +184,14 @@ class LaneProcesses:
         """Raises `OSError`."""
         self._started += 1
         setup = replace(setup, number=self._started)
-        peer = Peer(SERVE)
-        peer.begin(self._locks)
+        peer = self._spare.pop() if self._spare else Peer(SERVE)
+        lane = _Lane(peer, setup)
+        self._lanes.append(lane)
+        try:
+            peer.begin(self._locks)
+        except BrokenPipeError:  # it died before it was needed; `_listen` finds out
+            return
         peer.send(setup)
-        self._lanes.append(_Lane(peer, setup))
 
     def _listen(self, seconds: float) -> None:
         """Hear what lanes have to say, and send what waits to be sent; wait for it at most so long."""
@@ -284,6 +292,11 @@ class LaneProcesses:
         self._kill()
 
     def _kill(self) -> None:
+        for spare in self._spare:
+            spare.kill()
+            spare.reap(_REAP)
+            spare.close()
+        self._spare.clear()
         for lane in self._lanes:
             lane.peer.kill()
         for lane in list(self._lanes):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from pipeline.config.settings import Config
 from pipeline.manifest.store import Manifest
+from pipeline.run.ahead import Ahead, lane_processes
 from pipeline.run.batch import Batch
 from pipeline.run.lane import Control, Lane, LocalLane, renderers
 from pipeline.run.lane_host import LaneSetup
@@ -23,10 +24,7 @@ from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
 from pipeline.workers import memory
 from pipeline.workers.budget import Budget
-from pipeline.workers.nursery import Nursery
 
-_CHILDREN = 4  # that one lane keeps busy
-_LEAST = 8  # children, below which one process serves them all
 _WORTH = 2.0  # seconds of work a child, below which nothing is won: to start a lane takes 0.2 s of CPU
 _PER_BYTE, _PER_PICTURE = 1.5e-8, 1e-3  # seconds, where no run has measured it: 20 ms for a photograph of 1.3 MB
 
@@ -44,23 +42,25 @@ class Rooms:
     run: str  # its id
     locks: tuple[int, ...]  # descriptors of its locks, which are held as long as a lane lives
     deadline: float | None  # by the monotonic clock
-    ahead: Nursery | None = None  # children that are on their way; see `rendering.ahead`
+    ahead: Ahead
 
 
 @contextmanager
 def opened(rooms: Rooms, processes: int, control: Control) -> Iterator[Lane]:
     """So many lane processes; where there are to be none, or none can start, the lane in this process."""
     if processes:
-        lanes = LaneProcesses(_setups(rooms, processes), control, rooms.locks, lambda *lost: _sweep(rooms, *lost))
+        started = rooms.ahead.lanes.take() if rooms.ahead.lanes is not None else []
+        setups = _setups(rooms, processes)
+        lanes = LaneProcesses(setups, control, rooms.locks, lambda *lost: _sweep(rooms, *lost), started)
         with suppress(NoLane), lanes:
-            if rooms.ahead is not None:
-                rooms.ahead.close()  # it renders for this process only
+            if rooms.ahead.children is not None:
+                rooms.ahead.children.close()  # they render for this process only
             rooms.manifest.amend_run({"lanes": processes})
             yield lanes
             return
     workers = rooms.workers
     budget = Budget(memory.for_pictures(workers.memory, workers.processes))
-    with renderers(workers, rooms.ahead) as renderer:
+    with renderers(workers, rooms.ahead.children) as renderer:
         made = rooms.manifest.made
         local = LocalLane(rooms.terms, workers, rooms.source, rooms.target, renderer, budget, made, control)
         with local:
@@ -96,13 +96,14 @@ def count(workers: Workers, memory_limit: int, jobs: float, size: float, pace: C
     """How many lane processes a run is to have that expects so many jobs with so many bytes together; 0: one lane, in
     the driver's process. Each lane gets enough memory for any one picture. `pace`: seconds a byte in earlier runs.
     """
-    if workers.processes < _LEAST:
+    wanted = lane_processes(workers.processes)
+    if not wanted:
         return 0
     known = pace()
     seconds = jobs * _PER_PICTURE + size * _PER_BYTE if known is None else size * known
     if seconds < _WORTH * workers.processes:
         return 0
-    lanes = min(workers.processes // _CHILDREN, workers.memory // max(1, memory_limit))
+    lanes = min(wanted, workers.memory // max(1, memory_limit))
     return lanes if lanes > 1 else 0
 
 

@@ -24,6 +24,7 @@ from pipeline.manifest.runs import KEEP, RunStart
 from pipeline.manifest.store import Manifest
 from pipeline.model.shape import Resampler
 from pipeline.run import clock
+from pipeline.run.ahead import Ahead
 from pipeline.run.driver import Around, Driver
 from pipeline.run.locking import held
 from pipeline.run.options import Begun, Progress, RunOptions, Workers
@@ -32,7 +33,6 @@ from pipeline.run.stop import Stop, on_signals
 from pipeline.run.tally import Summary
 from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
-from pipeline.workers.nursery import Nursery
 
 _CLEAN = (ExitStatus.OK, ExitStatus.FAILED)
 _NOTICES = 2.0  # seconds for telling whom it concerns, then
@@ -45,14 +45,14 @@ def run(
     watch: Callable[[Progress], None] = lambda progress: None,
     begun: Callable[[Begun], None] = lambda begun: None,
     given_up: Callable[[ExitStatus, float], None] | None = None,
-    ahead: Nursery | None = None,
+    ahead: Ahead | None = None,
 ) -> Summary:
     """Make what is missing or stale, in this thread and those it starts. Gives what came of it, also when a signal or
     the clock stopped it; raises `PipelineError` when it could not finish.
 
     `watch` is called in the calling thread about every tick; `begun` once, when the work begins. `given_up` is called
     in another thread when the run was told to stop but hangs in a call that does not return: it ends the process, and
-    has so many seconds for it. `ahead`: children that are on their way already; see `rendering.ahead`.
+    has so many seconds for it. `ahead`: what was started before; it stays the caller's to end.
     """
     started = time.monotonic()
     limits = (options.max_runtime or config.max_runtime, options.until or config.until)
@@ -74,7 +74,7 @@ def run(
             others.enter(config.target.path, config.manifest)
             told = _notes(config, manifest)
             _sweep(manifest, target)
-            around = Around(identity, locks, watch, ahead)
+            around = Around(identity, locks, watch, ahead or Ahead())
             this_run = Driver(config, _mending(options, manifest), manifest, source, target, stop, around)
             number = manifest.begin_run(_start(identity, config, this_run.workers), this_run.failure_key)
             begun(Begun(identity, lambda: this_run.so_far(ExitStatus.UNFINISHED)))

@@ -24,11 +24,12 @@ def test_a_config_is_new_until_its_manifest_is_there(places: str, tmp_path: Path
     (tmp_path / "in").mkdir()
     config = tmp_path / "in/thumbs.yaml"
     config.write_text(places + RENDITIONS)
-    assert peek(config) == Peek(is_new=True)
+    source = config.parent / "photos"
+    assert peek(config) == Peek(is_new=True, source=source)
     manifest = load(config).manifest
     manifest.parent.mkdir(parents=True, exist_ok=True)
     manifest.touch()
-    assert peek(config) == Peek(is_new=False)
+    assert peek(config) == Peek(is_new=False, source=source)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_a_config_is_new_until_its_manifest_is_there(places: str, tmp_path: Path
 def test_processes_are_seen_where_they_are_a_number(workers: str, processes: int | None, tmp_path: Path) -> None:
     config = tmp_path / "thumbs.yaml"
     config.write_text(f"source: photos\ntarget: out\nworkers: {workers}\n{RENDITIONS}")
-    assert peek(config) == Peek(is_new=True, processes=processes)
+    assert peek(config) == Peek(is_new=True, processes=processes, source=tmp_path / "photos")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from pipeline.manifest.lock import RunLock
 from pipeline.manifest.query import ask
 from pipeline.manifest.store import Manifest
 from pipeline.run import rendering
+from pipeline.run.ahead import Ahead
 from pipeline.run.options import RunOptions
 from pipeline.run.run import run
 from pipeline.workers import nursery
@@ -130,7 +131,7 @@ def test_a_first_run_is_served_by_children_that_were_prepared_for_it(world: Worl
         if children is None:
             pytest.skip("one CPU, or no births here")
         options = RunOptions(processes=2, threads=4)
-        summary = run(world.config, options, ahead=children)
+        summary = run(world.config, options, ahead=Ahead(children))
         mother = children._mother
         assert mother is not None
         assert mother.has_borne
