@@ -1,4 +1,4 @@
-"""What earlier runs have made of equal content, for a process that does not write the manifest."""
+"""Looks up what was made of equal content, in a process that does not write the manifest: a lane."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pipeline.model.record import Record
 
 
 class ContentReader:
-    """Looks content up in the manifest of a run that another process drives. Any thread may call any method; all raise
-    `ManifestTrouble`.
+    """Reads the manifest of a run that another process drives. Any thread may call any method.
+
+    All methods raise `ManifestTrouble`.
     """
 
     def __init__(self, path: Path) -> None:

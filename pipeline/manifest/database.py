@@ -1,7 +1,7 @@
-"""One SQLite connection behind one lock, and SQLite's errors in the user's words.
+"""One SQLite connection behind one lock, and SQLite's errors in words for users.
 
-The database file is never opened but through SQLite: closing any other descriptor of it would drop the locks that
-SQLite holds for this process (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+The database file is opened by SQLite alone: closing any other descriptor of it would release the locks that SQLite
+holds for this process (https://www.sqlite.org/howtocorrupt.html, section 2.2).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from urllib.parse import quote_from_bytes
 
 from pipeline.errors import ManifestTrouble, printable
 
-_STEPS = 1_000_000  # of SQLite's machine between two looks at how many they are: 0.05 s
-_LOOKS = 2_000  # after which a statement is stopped; reading every column of ten million renditions takes half of them
+_STEPS = 1_000_000  # of SQLite's virtual machine between two calls of the progress handler: 0.05 s
+_MOST_CALLS = 2_000  # after which a statement is stopped; reading every column of ten million renditions takes half
 _LITTLE = 2**20  # bytes free: where SQLite wanted more than there was, the rest of a request may be left
-BUSY_SECONDS = 30.0  # how long a foreign program (a sqlite3 shell, a backup) may hold the database before we give up
+BUSY_SECONDS = 30.0  # that a command waits while another program (a sqlite3 shell, a backup) holds the database
 
 _WORDS = {
     sqlite3.SQLITE_FULL: "no space left on its disk",
@@ -40,21 +40,22 @@ _UNEXPLAINED = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_CO
 
 
 class Damaged(ManifestTrouble):
-    """The database's content cannot be trusted: a candidate for being restored from its backup."""
+    """The content of the database is not what a run has written; it may be restored from its backup."""
 
 
 class Unexplained(Damaged):
-    """A statement of ours failed: because of layout or values that are not ours, or because the statement is wrong.
-    `soundness.blamed` tells.
+    """A statement of this program failed: the layout or a value is damaged, or the statement is wrong.
+
+    `soundness.blamed` finds out which of these.
     """
 
 
 class Defect(Exception):
-    """A statement of ours failed on a manifest that is sound."""
+    """A statement of this program failed on a sound manifest, so the statement is wrong."""
 
 
 def trouble(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> ManifestTrouble:
-    """`error` as one clear line about the manifest at `path`. A text that is not UTF-8 is damage."""
+    """`error` as one line about the manifest at `path`. A text that is not UTF-8 counts as damage."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extension of the primary code
     damaged = code in _DAMAGE or isinstance(error, UnicodeDecodeError) or "decode to UTF-8" in str(error)
     kind = Damaged if damaged else Unexplained if code in _UNEXPLAINED else ManifestTrouble
@@ -77,7 +78,7 @@ def _cause_of_io_error(path: Path) -> str:
 
 @contextlib.contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Let SQLite's errors in the block come out as `ManifestTrouble`."""
+    """Raise SQLite's errors in the block as `ManifestTrouble`."""
     try:
         yield
     except (sqlite3.Error, UnicodeDecodeError) as error:
@@ -85,15 +86,15 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:
-    """Open the existing file at `path`. `mode` is SQLite's: `rw`, or `ro` for one who only reads.
+    """Open the existing file at `path`. `mode` is SQLite's: `rw`, or `ro` for reading only.
 
-    A reader can work while a run writes. On a read-only medium SQLite cannot make the shared-memory file of a WAL
-    database; nobody can be writing there either, so the file is then read as immutable. Raises `sqlite3.Error`.
+    Reading works while a run writes. On a read-only medium SQLite cannot make the shared-memory file of a WAL database;
+    no program can be writing there either, so the file is read as immutable then. Raises `sqlite3.Error`.
     """
     uri = f"file:{quote_from_bytes(os.fsencode(path.absolute()))}?mode={mode}"
     connection = _connect(uri)
     try:
-        connection.execute("PRAGMA trusted_schema = OFF")  # a foreign schema calls no function with side effects
+        connection.execute("PRAGMA trusted_schema = OFF")  # a manipulated schema can call no function with side effects
         connection.execute("PRAGMA cell_size_check = ON")  # finds damaged pages early, costs nothing measurable
         if mode == "ro":
             connection.execute("PRAGMA query_only = ON")
@@ -103,7 +104,7 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
                 if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
                     raise
                 if (wal := path.with_name(path.name + "-wal")).exists() and wal.stat().st_size:
-                    raise  # there are commits that an immutable reading would not see
+                    raise  # an immutable connection would not see the commits in it
                 connection.close()
                 connection = _connect(uri + "&immutable=1")
     except BaseException:
@@ -124,9 +125,9 @@ def _connect(uri: str) -> sqlite3.Connection:
 
 
 class _Bounded(sqlite3.Connection):
-    """No statement computes without end, whatever the database makes of it: it ends with SQLITE_INTERRUPT.
+    """A connection whose statements end, whatever is in the database: an endless one raises SQLITE_INTERRUPT.
 
-    Counted in steps, not in seconds: a busy machine, or a reader that takes its time for each row, costs nothing.
+    The limit is in steps and not in seconds, so a busy machine, or code that is slow with each row, stops no statement.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -143,17 +144,17 @@ class _Bounded(sqlite3.Connection):
 
 
 def _bound(connection: sqlite3.Connection) -> Callable[[], None]:
-    """Have its statements stopped, counted from when the result was called; without a cycle of references."""
-    looks = 0
+    """Limit the steps of each statement; the returned function starts the count. Makes no cycle of references."""
+    calls = 0
 
     def begin() -> None:
-        nonlocal looks
-        looks = 0
+        nonlocal calls
+        calls = 0
 
     def is_enough() -> bool:
-        nonlocal looks
-        looks += 1
-        return looks > _LOOKS
+        nonlocal calls
+        calls += 1
+        return calls > _MOST_CALLS
 
     connection.set_progress_handler(is_enough, _STEPS)
     return begin
@@ -163,13 +164,13 @@ Opening = Callable[[], contextlib.AbstractContextManager[sqlite3.Connection]]
 
 
 class Part:
-    """Some tables of a manifest, for those who may read them and perhaps write.
+    """The base of classes for some tables of a manifest, which read them and, with `writing`, change them.
 
-    Any thread may call any method where the connection is shared so.
+    Any thread may call any method if `reading` and `writing` allow that.
     """
 
     def __init__(self, reading: Opening, writing: Opening | None = None) -> None:
-        """`writing` opens a transaction; None: nothing is to be written."""
+        """`writing` opens a transaction; None: the tables are only read."""
         self._reading = reading
         self._writing = writing or reading
         self._may_write = writing is not None

@@ -1,8 +1,8 @@
 """The manifest as JSON lines or CSV: one row a rendition, by the source's bytes and then the rendition's name.
 
 A source without renditions (unsupported, or failed before any was planned) has one row with `rendition` empty. Two
-equal runs export equal rows: what is measured or tells of one run only (times, peak memory, reason, run, times of
-files) is left out unless asked for; and so is what libraries printed, because only rendering children catch it.
+equal runs export equal rows. So what is measured, or belongs to one run only (times, peak memory, reason, run, times of
+files), is left out unless asked for, as is what libraries printed, because only rendering children catch that.
 
 Names are printable: control characters and undecodable bytes are escaped. Where that, or the guard against spreadsheet
 formulas in CSV, has changed a name, `source_raw` or `target_raw` holds its exact bytes in URL escapes.
@@ -26,7 +26,7 @@ from pipeline.model.rendering import CHATTER
 
 Value = str | int | float | list[str] | None
 
-_FIELDS = {  # of a row -> where it comes from; names carry their exact bytes, hashes are hex
+_FIELDS = {  # of a row -> the expression that it comes from
     "source": "s.path",
     "source_status": "s.status",
     "source_bytes": "s.size",
@@ -67,13 +67,16 @@ _MEASURED = {
 _RAW = {"source": "source_raw", "target": "target_raw"}
 _LISTS = frozenset({"source_warnings", "warnings"})
 _HASHES = frozenset({"source_sha256", "sha256"})
-# What makes a cell a formula: a sign, of full width too, perhaps behind spaces and quotes. Where lists are separated by
-# semicolons, a spreadsheet begins a cell behind each one. (Tabs and line breaks cannot be in printable text.)
+# A cell is a formula if it begins with a sign, also of full width, perhaps after spaces and quotes. Where lists are
+# separated by semicolons, a spreadsheet begins a cell after each one. (Printable text has no tabs or line breaks.)
 _FORMULA = re.compile('(^|;)(?=[ "]*[=+\\-@\uff1d\uff0b\uff0d\uff20])')
 
 
 def rows(reader: Reader, *, measured: bool = False) -> Iterator[dict[str, Value]]:
-    """All rows, read from one state of the manifest whoever writes meanwhile. Every row has every key."""
+    """All rows, read from one state of the manifest, also while a run writes. Every row has every key.
+
+    Raises `ManifestTrouble`.
+    """
     fields = _FIELDS | (_MEASURED if measured else {})
     columns = ", ".join(f"{expression} AS {name}" for name, expression in fields.items())
     query = (
@@ -81,12 +84,12 @@ def rows(reader: Reader, *, measured: bool = False) -> Iterator[dict[str, Value]
         "LEFT JOIN library l ON l.id = r.library ORDER BY s.path, r.name"
     )
     with translated(reader.path):
-        for found in reader.connection.execute(query):
-            yield _row(zip(fields, found, strict=True), measured=measured)
+        for values in reader.connection.execute(query):
+            yield _row(zip(fields, values, strict=True), measured=measured)
 
 
 def write_jsonl(rows: Iterable[Mapping[str, Value]], to: Path | TextIO) -> int:
-    """Write one JSON object a line, UTF-8; the `_raw` keys only where they say something. Gives the number of rows.
+    """Write one JSON object a line, in UTF-8, without `_raw` keys that are None. Returns the number of rows.
 
     A path is written atomically. Raises `TargetTrouble`.
     """
@@ -103,10 +106,10 @@ def write_jsonl(rows: Iterable[Mapping[str, Value]], to: Path | TextIO) -> int:
 
 
 def write_csv(rows: Iterable[Mapping[str, Value]], to: Path | TextIO, *, measured: bool = False) -> int:
-    """Write RFC 4180 CSV with a header line; warnings are joined by ` | `. Gives the number of rows.
+    """Write RFC 4180 CSV with a header line; warnings are joined by ` | `. Returns the number of rows.
 
-    Where a spreadsheet would find a formula in a text it gets an apostrophe in front: names come from anybody.
-    `measured` as in the rows. A path is written atomically. Raises `TargetTrouble`.
+    A text that a spreadsheet would take for a formula gets an apostrophe in front, because names come from anybody.
+    `measured` as in `rows`. A path is written atomically. Raises `TargetTrouble`.
     """
 
     def write(stream: TextIO) -> int:
@@ -131,9 +134,9 @@ def _columns(*, measured: bool) -> list[str]:
     return names
 
 
-def _row(found: Iterable[tuple[str, object]], *, measured: bool) -> dict[str, Value]:
+def _row(values: Iterable[tuple[str, object]], *, measured: bool) -> dict[str, Value]:
     row: dict[str, Value] = {}
-    for name, value in found:
+    for name, value in values:
         if name in _RAW:
             text = to_name(value) if isinstance(value, bytes) else None
             row[name] = None if text is None else printable(text)
@@ -141,8 +144,8 @@ def _row(found: Iterable[tuple[str, object]], *, measured: bool) -> dict[str, Va
         elif name in _HASHES:
             row[name] = value.hex() if isinstance(value, bytes) else None
         elif name in _LISTS:
-            told = json.loads(value) if isinstance(value, str) else []
-            row[name] = [line for line in told if measured or not line.startswith(CHATTER)]
+            warnings = json.loads(value) if isinstance(value, str) else []
+            row[name] = [line for line in warnings if measured or not line.startswith(CHATTER)]
         else:
             row[name] = value if isinstance(value, (str, int, float)) else None
     return row
@@ -167,7 +170,10 @@ def _cells(row: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def deliver(write: Callable[[TextIO], int], to: Path | TextIO) -> int:
-    """Let `write` fill a stream, or a new file that then takes the place of `to`. Raises `TargetTrouble`."""
+    """Call `write` with the stream `to`, or with a new file that then takes the place of `to`; returns its result.
+
+    Raises `TargetTrouble` where the file cannot be written.
+    """
     if not isinstance(to, Path):
         return write(to)
     try:

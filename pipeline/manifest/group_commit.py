@@ -1,9 +1,9 @@
-"""The locked, buffered group commit: records become durable in groups, and no worker waits for another's disk.
+"""The group commit: records become durable in groups, and few threads ever wait for the disk.
 
-Two locks. The buffer lock is held for an append or a swap, never across a system call. The commit lock is held from
-the swap of the buffer until its records are durable, so groups are committed in the order in which their records were
-added, and of two records for one source the later one wins. The thread whose record completes a group commits it; while
-it does so the others go on adding, and only when they are `BACKLOG` groups ahead do they wait for the disk.
+There are two locks. The buffer lock is held for an append or a swap, never across a system call. The commit lock is
+held from the swap of the buffer until its records are durable. So groups are committed in the order in which their
+records were added, and of two records for one source the later one wins. The thread whose record completes a group
+commits it. Meanwhile other threads go on adding; they wait for the disk only when they are `BACKLOG` groups ahead.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pipeline.errors import ManifestTrouble
 
 Row = TypeVar("Row")
 
-GROUP = 50  # records; one fsync of 1 to 5 ms spread over as many pictures as a kill may cost at the most
-SECONDS = 0.5  # of waiting before an incomplete group is committed
+GROUP = 50  # records that share one fsync of 1 to 5 ms; a kill costs no more of them
+SECONDS = 0.5  # that an incomplete group waits for its commit
 BACKLOG = 4  # groups
 
 
@@ -34,12 +34,13 @@ class GroupCommit(Generic[Row]):
         self._buffer_lock = threading.Lock()
         self._commit_lock = threading.Lock()
         self._buffer: list[Row] = []
-        self._oldest = 0.0  # when the first record of the buffer came, by the monotonic clock
+        self._oldest = 0.0  # when the first record was added to the buffer, by the monotonic clock
         self._broken: BaseException | None = None
 
     def add(self, records: Sequence[Row]) -> None:
-        """Take `records`; durable when there is a group of them, after half a second (if `tick` is called), or at
-        `flush`. However many come at once, they share a commit.
+        """Add `records`. They are durable when a group is complete, after half a second (by `tick`), or after `flush`.
+
+        All records of one call share a commit.
         """
         with self._buffer_lock:
             self._refuse_if_broken()
@@ -51,31 +52,36 @@ class GroupCommit(Generic[Row]):
             self._commit(wait=-1.0 if waiting >= GROUP * BACKLOG else 0.0)
 
     def put(self, records: Iterable[Row]) -> None:
-        """Take `records` without a commit: for callers who flush next and so share one."""
+        """Add `records` without a commit, before `flush`: threads that do so at the same time share one."""
         with self._buffer_lock:
             self._refuse_if_broken()
             self._buffer.extend(records)
 
     def tick(self) -> None:
-        """Commit if the oldest record has waited for its time and nobody is committing. Called by the run's loop."""
+        """Commit if the oldest record has waited for `SECONDS` and no thread is committing. Called by
+        the run's loop.
+        """
         with self._buffer_lock:
             due = bool(self._buffer) and time.monotonic() - self._oldest >= SECONDS
         if due:
             self._commit(wait=0.0)
 
     def flush(self, wait: float = -1.0) -> bool:
-        """Make durable all that was added before. False if others were committing for `wait` seconds (-1: no end)."""
+        """Make all records durable that were added before.
+
+        False if another thread was committing for `wait` seconds (-1: no limit).
+        """
         with self._buffer_lock:
             self._refuse_if_broken()
         return self._commit(wait)
 
     @property
     def broken(self) -> bool:
-        """Whether a commit has failed, so that nothing more will be taken."""
+        """Whether a commit has failed, so that no more records are taken."""
         return self._broken is not None
 
     def _commit(self, wait: float) -> bool:
-        """Commit what is there, and go on while whole groups are waiting. False if the commit lock could not be had."""
+        """Commit the buffer, and go on while whole groups are in it. False if the commit lock was not free in time."""
         if not self._commit_lock.acquire(blocking=wait != 0.0, timeout=wait if wait != 0.0 else -1):
             return False
         try:

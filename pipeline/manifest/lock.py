@@ -1,7 +1,7 @@
-"""One run at a time: a kernel lock on a file of its own, that is free the moment its holder is gone, however it went.
+"""One run at a time: a lock of the kernel on a file of its own, which is free as soon as its holder has ended.
 
-The file is never deleted (two runs could then lock two files of one name) and what is written in it is only for the
-message: a stale text never keeps anybody out.
+The file is never deleted, because two runs could then lock two files of one name. Its text is for messages only: a
+stale text locks out no run.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from pipeline.errors import Locked, ManifestTrouble, printable
 from pipeline.manifest.place import beside, ensure_folder, file_mode
 
 _PATIENCE = (
-    0.3  # seconds that even a caller who will not wait keeps trying: for those who only looked, or are just dying
+    0.3  # seconds that a caller with `wait` 0 keeps trying: `status` may test the lock, or a process may be ending
 )
-_LAST_WILL = 3.0  # seconds in which what a dead run has started, and what holds its lock with it, is gone as well
+_LAST_WILL = 3.0  # seconds in which the processes that a dead run has started, and that hold its lock, end as well
 _POLL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a lock: process, host, since when (seconds since 1970), and the run's id if it gave one."""
+    """The holder of a lock: process, host, when it began (seconds since 1970), and the id of its run, if it has one."""
 
     pid: int
     host: str
@@ -39,7 +39,7 @@ class Holder:
     run: str = ""
 
     def is_dead(self) -> bool:
-        """Whether it is known to have ended."""
+        """Whether the process has ended for certain: it was one of this host, and is gone."""
         if self.host != socket.gethostname() or self.pid <= 0:
             return False
         try:
@@ -68,8 +68,9 @@ class RunLock:
         wait: float | None = 0.0,
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        """`path` is the lock's own, where it is not beside the manifest. `run` is told to others; `wait` is for those
-        who enter with `with`. `check` is called while waiting, and may raise.
+        """`path` is the lock file, where it is not beside the manifest. `run` is shown to others who want the lock.
+
+        `wait` is for the `with` statement; see `acquire`. `check` is called while waiting and may raise.
         """
         self.path = path or beside(manifest, ".lock")
         self._run = run
@@ -78,10 +79,10 @@ class RunLock:
         self._descriptor: int | None = None
 
     def acquire(self, wait: float | None = 0.0) -> None:
-        """Take the lock within `wait` seconds (None: for ever).
+        """Take the lock within `wait` seconds (None: without limit).
 
-        Raises `Locked`, which says who holds it since when, or `ManifestTrouble` where there can be no lock. Waits in
-        short sleeps, so that signals are seen at once.
+        It waits in short sleeps, so that signals are handled at once. Raises `Locked`, whose text names the holder, and
+        `ManifestTrouble` where the file system has no locks.
         """
         ensure_folder(self.path.parent)
         began = time.monotonic()
@@ -103,7 +104,7 @@ class RunLock:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Give the lock back; nothing happens if it is not held."""
+        """Release the lock, if it is held."""
         if self._descriptor is not None:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, 0)
@@ -112,13 +113,15 @@ class RunLock:
 
     @property
     def descriptor(self) -> int:
-        """Its open file. Raises `ValueError` where it is not held."""
+        """The descriptor of the locked file. Raises `ValueError` where the lock is not held."""
         if self._descriptor is None:
             raise ValueError("the lock is not held")
         return self._descriptor
 
     def holder(self) -> Holder | None:
-        """Who holds the lock now, for `status`; None: nobody. One who wants it is not disturbed (see `_PATIENCE`)."""
+        """The present holder, for `status`; None where the lock is free. Does not disturb `acquire` (see
+        `_PATIENCE`).
+        """
         try:
             descriptor = self._open(os.O_RDONLY)
         except FileNotFoundError:
@@ -149,7 +152,7 @@ class RunLock:
 
     def _sign(self, descriptor: int) -> None:
         holder = Holder(os.getpid(), socket.gethostname(), time.time(), self._run)
-        with contextlib.suppress(OSError):  # on a full disk the lock still holds, it only cannot say whose it is
+        with contextlib.suppress(OSError):  # on a full disk the lock works, but cannot name its holder
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, json.dumps(asdict(holder)).encode(), 0)
 
@@ -169,7 +172,7 @@ def _try_lock(path: Path, descriptor: int, kind: int) -> bool:
 
 def _read(descriptor: int) -> Holder | None:
     try:
-        found = json.loads(os.pread(descriptor, 4096, 0))
-        return Holder(int(found["pid"]), str(found["host"]), float(found["started"]), str(found["run"]))
+        text = json.loads(os.pread(descriptor, 4096, 0))
+        return Holder(int(text["pid"]), str(text["host"]), float(text["started"]), str(text["run"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

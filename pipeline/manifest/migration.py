@@ -1,7 +1,7 @@
-"""From the layout of an older version of this program to today's, one step a version.
+"""Migrates the layout of an older version of this program to today's, one step for each version.
 
-A step runs in one transaction together with the mark that it was done: a kill leaves the old layout or the new one. The
-database as it was is kept beside the new one before anything is changed, so that the older program can be gone back to.
+All steps run in one transaction together with the new version's number, so that a kill leaves the old layout or the new
+one. A copy of the old database is kept beside it, for going back to the older program.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ _SECOND = (
     *schema.statements(schema.TABLES_2),
 )
 _STEPS = {1: _SECOND}
-"""By version: what leads from its tables to those of the next. Views are made anew in the end."""
+"""By version: the statements that lead to the tables of the next one. Views are made anew at the end."""
 
 _NAMES = {1: schema.NAMES_1, schema.VERSION: schema.NAMES}
 
 
 def fault_of(connection: sqlite3.Connection, version: int) -> str:
-    """What is wrong with the layout of a manifest of `version`, "" where nothing is. To be asked before its tables are.
+    """What is wrong with the layout of a manifest of `version`; "" where nothing is. Called before its tables are read.
 
-    A view in a table's place could compute without end, a trigger change what is written. Layouts before today's are
-    known by names and types alone.
+    A view in the place of a table could compute without end, and a trigger could change what is written. Of older
+    layouts, only names and types are checked.
     """
-    found = _layout(connection)
+    layout = _layout(connection)
     whole = {key: sql for key, sql in _whole().items() if key[1] in _NAMES[version]}
-    if missing := whole.keys() - found.keys():
+    if missing := whole.keys() - layout.keys():
         return f"{', '.join(f'{kind} {name}' for kind, name in sorted(missing))} missing from it"
-    if any(kind == "trigger" for kind, _name in found):
+    if any(kind == "trigger" for kind, _name in layout):
         return "there are triggers in it"
-    changed = [f"{kind} {name}" for (kind, name), sql in sorted(whole.items()) if found[kind, name] != sql]
+    changed = [f"{kind} {name}" for (kind, name), sql in sorted(whole.items()) if layout[kind, name] != sql]
     return f"{', '.join(changed)} changed" if changed and version == schema.VERSION else ""
 
 
@@ -58,14 +58,16 @@ def _whole() -> dict[tuple[str, str], str]:
 
 
 def _layout(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
-    """The statements that made what is in the database, by type and name; without spaces that a migration changes."""
+    """The statements that created tables, indexes and views, by type and name, without spaces that a
+    migration changes.
+    """
     query = "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(COALESCE(sql, '') AS BLOB) FROM sqlite_master"
     rows = [[raw.decode(errors="replace") for raw in row] for row in connection.execute(query)]
     return {(kind, name): re.sub(r"\s*([(),])\s*", r"\1", " ".join(sql.split())) for kind, name, sql in rows}
 
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:
-    """Bring a manifest of `version`, which is whole, to `schema.VERSION`. Raises `sqlite3.Error`, nothing changed."""
+    """Migrate a manifest of `version` to `schema.VERSION`. Raises `sqlite3.Error`; nothing is changed then."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         for view in _VIEWS:

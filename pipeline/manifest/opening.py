@@ -1,4 +1,6 @@
-"""Opening, creating and checking the database file. What is wrong with it ends in one clear line, in no overwrite."""
+"""Opens, creates, checks, backs up and restores the database file. It is never overwritten, whatever is
+wrong with it.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +20,17 @@ from pipeline.manifest.values import to_bytes, to_name
 
 BACKUP = ".backup"
 _NEW = ".new"
-_FOUND = ".found-damaged"  # holds the line that says how
+_FOUND = ".found-damaged"  # a file with the line that says what is damaged
 _LOGS = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a database
 CHECKED_BYTES = 256 * 2**20  # read through at each opening up to this size: 0.3 s for 400,000 renditions (measured)
 
 
 def open_for_run(path: Path, owner: str, *, adopt: bool, former: Sequence[Path] = ()) -> tuple[sqlite3.Connection, str]:
-    """The manifest at `path` for reading and writing, created or restored if need be; the caller holds the run's lock.
+    """Open the manifest at `path` for reading and writing, or create or restore it. The caller holds the run's lock.
 
-    Where there is none, that of `former` which belongs to `owner` moves to `path`. Also gives a warning for the user,
-    "" if there is none. Raises `ManifestTrouble`, or `UsageError` if the manifest belongs to a config other than
-    `owner` (its real path) and is not to be adopted.
+    Where there is none, the one among `former` that belongs to `owner` is moved to `path`. Also returns a warning for
+    the user, "" for none. Raises `ManifestTrouble`, and `UsageError` where the manifest belongs to another config than
+    `owner` (a real path), unless `adopt`.
     """
     ensure_folder(path.parent)
     try:
@@ -45,9 +47,9 @@ def open_for_run(path: Path, owner: str, *, adopt: bool, former: Sequence[Path] 
 
 
 def open_read_only(path: Path, owner: str | None = None) -> sqlite3.Connection:
-    """The manifest at `path` for a command that looks, whoever is writing.
+    """Open the manifest at `path` for reading, also while a run writes it.
 
-    Raises `ManifestTrouble`, and `UsageError` where it belongs to another config than `owner` (None: to whichever).
+    Raises `ManifestTrouble`, and `UsageError` where it belongs to another config than `owner` (None: of any).
     """
     if not is_there(path):
         raise ManifestTrouble(f"{printable(str(path))}: there is no manifest yet; the first run makes it")
@@ -64,20 +66,22 @@ def open_read_only(path: Path, owner: str | None = None) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def _closed_where_it_fails(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
-    """Close it where the block fails; SQLite's errors come out as what `soundness.blamed` takes them for."""
+    """Close `connection` where the block fails. SQLite's errors are raised as what `soundness.blamed` makes of them."""
     with contextlib.ExitStack() as stack:
         stack.callback(connection.close)
         try:
             yield
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            found = trouble(path, error)
-            found.__cause__ = error
-            raise soundness.blamed(connection, path, found) or found from error
+            cause = trouble(path, error)
+            cause.__cause__ = error
+            raise soundness.blamed(connection, path, cause) or cause from error
         stack.pop_all()
 
 
 def _migrated_copy(connection: sqlite3.Connection, version: int) -> sqlite3.Connection:
-    """A manifest of an older version as today's, in memory: who only looks must not change it. The next run does."""
+    """A copy in memory, migrated to today's version, because reading must not change the file. The next run migrates
+    it.
+    """
     copy = in_memory()
     try:
         connection.backup(copy)
@@ -91,7 +95,7 @@ def _migrated_copy(connection: sqlite3.Connection, version: int) -> sqlite3.Conn
 
 
 def back_up(connection: sqlite3.Connection, path: Path, suffix: str = BACKUP) -> None:
-    """Copy the live database to the backup beside it, atomically. Raises `ManifestTrouble`."""
+    """Copy the open database to a backup beside it, atomically. Raises `ManifestTrouble`."""
     check_folder(path)
     new, backup = beside(path, suffix + _NEW), beside(path, suffix)
     try:
@@ -102,11 +106,11 @@ def back_up(connection: sqlite3.Connection, path: Path, suffix: str = BACKUP) ->
             copy.execute("PRAGMA journal_mode = DELETE")  # so that the copy is one file
         _put_in_place(new, backup)
     except sqlite3.Error as error:
-        found = trouble(new, error)
-        if isinstance(found, Damaged):  # a disk that cannot be read back damages the copy, and not the manifest
+        cause = trouble(new, error)
+        if isinstance(cause, Damaged):  # a disk that cannot be read back damages the copy, and not the manifest
             _check_pages(connection, path)
-            found = ManifestTrouble(f"{printable(str(backup))}: cannot write the manifest's backup: {error}")
-        raise found from error
+            cause = ManifestTrouble(f"{printable(str(backup))}: cannot write the manifest's backup: {error}")
+        raise cause from error
     except OSError as error:
         raise ManifestTrouble(
             f"{printable(str(backup))}: cannot write the manifest's backup: {error.strerror}"
@@ -114,12 +118,12 @@ def back_up(connection: sqlite3.Connection, path: Path, suffix: str = BACKUP) ->
 
 
 def is_restored(connection: sqlite3.Connection) -> bool:
-    """Whether it may know less than what was made: `mark_restored` was called last with True."""
+    """Whether the manifest may lack records of files that were made; see `mark_restored`."""
     return connection.execute("SELECT 1 FROM about WHERE key = 'restored'").fetchone() is not None
 
 
 def mark_restored(connection: sqlite3.Connection, *, restored: bool) -> None:
-    """Remember that this manifest may know less than what was made."""
+    """Remember whether this manifest may lack records of files that were made, because it is new or restored."""
     if restored:
         connection.execute("INSERT OR REPLACE INTO about VALUES ('restored', x'31')")
     else:
@@ -127,17 +131,17 @@ def mark_restored(connection: sqlite3.Connection, *, restored: bool) -> None:
 
 
 def _create(path: Path, owner: str) -> None:
-    """A new manifest, complete before it has its name: a kill never leaves half of one."""
+    """Make a new manifest under another name and rename it, so that a kill never leaves half of one."""
     new = beside(path, _NEW)
     _empty_file(new)
     with contextlib.closing(connect(new, "rw")) as connection:
         schema.create(connection, {"owner": to_bytes(owner)})
-        mark_restored(connection, restored=True)  # what stands in the target may be ours from before
+        mark_restored(connection, restored=True)  # the target may hold files of a manifest that was lost
     _put_in_place(new, path)
 
 
 def _open_checked(path: Path) -> sqlite3.Connection:
-    """Open for writing; raises `Damaged` if the content is, `ManifestTrouble` or `sqlite3.Error` for all else."""
+    """Open for reading and writing. Raises `Damaged`, and `ManifestTrouble` for all else."""
     if path.stat().st_size == 0:
         raise Damaged(f"{printable(str(path))}: the manifest is damaged: it is empty")
     with contextlib.suppress(OSError):
@@ -152,7 +156,7 @@ def _open_checked(path: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA journal_size_limit = 67108864")
-            connection.execute("BEGIN IMMEDIATE")  # finds a read-only file now, not after an hour's work
+            connection.execute("BEGIN IMMEDIATE")  # finds a read-only file now, and not after an hour of work
             connection.execute("ROLLBACK")
             if version < schema.VERSION:
                 back_up(connection, path, f".schema-{version}")
@@ -163,13 +167,13 @@ def _open_checked(path: Path) -> sqlite3.Connection:
 
 
 def mark_damaged(path: Path, damage: Damaged) -> None:
-    """Remember that the manifest at `path` was found to be damaged while it was read: the next run deals with it.
+    """Leave a file beside the manifest at `path` that says how it is damaged, so that the next run restores it.
 
-    Only where it is damaged still when it is opened anew: a disk that could not be read for a moment looks the same.
+    The manifest is opened anew and checked first, because a disk that cannot be read for a moment looks like damage.
     """
     if _is_sound(path):
         return
-    with contextlib.suppress(OSError):  # of another user, say
+    with contextlib.suppress(OSError):  # the folder belongs to another user, say
         atomic.write_text(beside(path, _FOUND), printable(str(damage)), file_mode(path.parent))
 
 
@@ -177,14 +181,14 @@ def _is_sound(path: Path) -> bool:
     try:
         with contextlib.closing(connect(path, "ro")) as connection:
             version = _check_identity(connection, path)
-            (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-            return verdict == "ok" and not (version == schema.VERSION and soundness.flaw(connection))
+            (result,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            return result == "ok" and not (version == schema.VERSION and soundness.flaw(connection))
     except (sqlite3.Error, UnicodeDecodeError, ManifestTrouble):
         return False
 
 
 def _check_identity(connection: sqlite3.Connection, path: Path) -> int:
-    """The version of its layout. Raises `ManifestTrouble` for what is no manifest that this program can read."""
+    """The version of the layout. Raises `ManifestTrouble` for a file that is no manifest or that is too new."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     where = printable(str(path))
@@ -210,13 +214,13 @@ def _last_run_died(connection: sqlite3.Connection) -> bool:
 
 
 def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
-    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != "ok":
-        raise Damaged(f"{printable(str(path))}: the manifest is damaged ({printable(str(verdict))[:100]})")
+    (result,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if result != "ok":
+        raise Damaged(f"{printable(str(path))}: the manifest is damaged ({printable(str(result))[:100]})")
 
 
 def owner_of(connection: sqlite3.Connection, path: Path) -> str:
-    """The real path of the config that the manifest at `path` belongs to. Raises `Damaged` where it does not say."""
+    """The real path of the config that the manifest at `path` belongs to. Raises `Damaged` where there is none."""
     row = connection.execute("SELECT value FROM about WHERE key = 'owner'").fetchone()
     if row is None or not isinstance(row[0], bytes):
         raise soundness.damaged(path, "about.value")
@@ -224,9 +228,9 @@ def owner_of(connection: sqlite3.Connection, path: Path) -> str:
 
 
 def check_owner(connection: sqlite3.Connection, path: Path, owner: str) -> None:
-    """Raise `UsageError` where the manifest at `path` belongs to another config than `owner`.
+    """Raise `UsageError` where the manifest at `path` belongs to another config than `owner` (a real path).
 
-    One target belongs to one config: two would overwrite, prune and claim against each other.
+    One target belongs to one config, because two would overwrite and prune each other's files.
     """
     whose = owner_of(connection, path)
     if whose != owner:
@@ -238,7 +242,10 @@ def check_owner(connection: sqlite3.Connection, path: Path, owner: str) -> None:
 
 
 def _open_or_make(path: Path, owner: str, former: Sequence[Path], *, adopt: bool) -> tuple[sqlite3.Connection, str]:
-    """Open what is there; else restore it from its backup; else create it, over a damaged one only to `adopt`."""
+    """Open the manifest that is there; or else restore it from its backup; or else move a former one, or create it.
+
+    A damaged manifest without a good backup is given up only with `adopt`.
+    """
     problem = f"{printable(str(path))}: the manifest is missing"
     damaged = is_there(path)
     if damaged:
@@ -254,14 +261,14 @@ def _open_or_make(path: Path, owner: str, former: Sequence[Path], *, adopt: bool
             "pictures are rendered again and equal files kept"
         )
     _move_aside(path)
-    if not damaged and (old := next((one for one in former if _moved(one, path, owner)), None)):
+    if not damaged and (old := next((other for other in former if _moved(other, path, owner)), None)):
         return _open_checked(path), f"{printable(str(path))}: the records were moved here from {printable(str(old))}"
     _create(path, owner)
     return _open_checked(path), f"{problem}; a new one was begun" if damaged else ""
 
 
 def _moved(old: Path, path: Path, owner: str) -> bool:
-    """Move the manifest at `old` to `path`; False where it cannot be used or is not `owner`'s."""
+    """Move the manifest at `old` to `path`; False where it cannot be used or does not belong to `owner`."""
     try:
         with contextlib.closing(connect(old, "ro")) as there:
             _check_identity(there, old)
@@ -272,13 +279,13 @@ def _moved(old: Path, path: Path, owner: str) -> bool:
     except (sqlite3.DatabaseError, UnicodeDecodeError, ManifestTrouble):
         return False
     _put_in_place(beside(path, _NEW), path)
-    for one in (*(beside(old, suffix) for suffix in ("", *_LOGS)), beside(old, BACKUP)):
-        one.unlink(missing_ok=True)
+    for left in (*(beside(old, suffix) for suffix in ("", *_LOGS)), beside(old, BACKUP)):
+        left.unlink(missing_ok=True)
     return True
 
 
 def _copied(connection: sqlite3.Connection, new: Path, *, restored: bool = False) -> None:
-    """A copy of an open manifest, in a file of its own at `new`."""
+    """Copy an open manifest to a new file at `new`."""
     _empty_file(new)
     with contextlib.closing(connect(new, "rw")) as copy:
         connection.backup(copy)
@@ -288,7 +295,7 @@ def _copied(connection: sqlite3.Connection, new: Path, *, restored: bool = False
 
 
 def _restore(path: Path) -> bool:
-    """Put the backup in the place of the manifest, which is moved aside; False if there is no good one."""
+    """Move the manifest aside and put its backup in its place; False where there is no good backup."""
     backup, new = beside(path, BACKUP), beside(path, _NEW)
     if not backup.is_file():
         return False
@@ -307,7 +314,9 @@ def _restore(path: Path) -> bool:
 
 
 def _move_aside(path: Path) -> None:
-    """Give a database that cannot be used a dated name, its logs first: SQLite would replay them into the next one."""
+    """Rename a database that cannot be used to a dated name, its logs first: SQLite would replay them
+    into a new one.
+    """
     aside = beside(path, datetime.datetime.now().astimezone().strftime(".damaged-%Y%m%dT%H%M%S"))
     beside(path, _FOUND).unlink(missing_ok=True)
     for suffix in (*_LOGS, ""):
@@ -316,14 +325,14 @@ def _move_aside(path: Path) -> None:
 
 
 def _empty_file(path: Path) -> None:
-    """An empty file at `path` (SQLite's logs take its mode), instead of one left by a kill."""
+    """Make an empty file at `path`, whose mode SQLite's logs take, in the place of one that a kill has left."""
     for suffix in ("", *_LOGS):
         beside(path, suffix).unlink(missing_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, file_mode(path.parent)))
 
 
 def _put_in_place(new: Path, path: Path) -> None:
-    """Give a closed database its name, durably."""
+    """Sync a closed database and rename it from `new` to `path`, durably."""
     descriptor = os.open(new, os.O_RDWR | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

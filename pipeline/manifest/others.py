@@ -1,7 +1,7 @@
-"""Other manifests of one target: those of configs that write into the same folder, and those that a config had before.
+"""Other manifests of one target: those of configs that write into the same folder, and former ones of this config.
 
-The manifest that a target has by default is found by its place. One that is elsewhere (`manifest:` in a config) is
-listed in the target, in `.pipeline/manifests`: one real path a line, as JSON. The list changes under the target's lock.
+The default manifest of a target has a fixed place. One that is elsewhere (`manifest:` in a config) is listed in the
+target's file `.pipeline/manifests`: one real path a line, as JSON. The list is changed under the target's lock.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ from pipeline.manifest import trust
 from pipeline.manifest.place import ensure_folder, is_there
 from pipeline.manifest.reader import Reader
 
-_MOST = 64 * 1024  # bytes of the list that are looked at
+_MOST = 64 * 1024  # bytes of the list that are read
 
 
 def of_target(config: Config) -> list[Path]:
-    """The manifests of the config's target that are there, without its own and those that others could have written."""
+    """The existing manifests of the config's target, without its own and those that other users could have written."""
     mine, target = os.path.realpath(config.manifest), config.target.path
-    found = dict.fromkeys(os.path.realpath(one) for one in (manifest_in(str(target)), *_listed(target)))
-    there = [Path(one) for one in found if one != mine and os.path.isfile(one)]
-    return [one for one in there if trust.reason(one, shared=config.shared) is None]
+    paths = dict.fromkeys(os.path.realpath(path) for path in (manifest_in(str(target)), *_listed(target)))
+    manifests = [Path(path) for path in paths if path != mine and os.path.isfile(path)]
+    return [manifest for manifest in manifests if trust.reason(manifest, shared=config.shared) is None]
 
 
 def at_hand(config: Config) -> Path | None:
-    """Where the config's records are: in its manifest or, until a run has moved them there, in the one that it had
-    before `manifest:` was changed. None before the first run. Raises `ManifestTrouble`.
+    """The manifest that holds the config's records; None before the first run. Raises `ManifestTrouble`.
+
+    After `manifest:` was changed, that is the former one until a run has moved it.
     """
     if is_there(config.manifest):
         return config.manifest
@@ -45,40 +46,40 @@ def at_hand(config: Config) -> Path | None:
 
 
 def enter(target: Path, manifest: Path) -> None:
-    """List `manifest` in its target, unless it is the one that the target has by default. Raises `ManifestTrouble`."""
+    """List `manifest` in its target, unless it is the target's default one. Raises `ManifestTrouble`."""
     mine = os.path.realpath(manifest)
-    known = _listed(target)
-    if mine == os.path.realpath(manifest_in(str(target))) or mine in known:
+    listed = _listed(target)
+    if mine == os.path.realpath(manifest_in(str(target))) or mine in listed:
         return
     path = _list_of(target)
     ensure_folder(path.parent)
     try:
-        atomic.write_text(path, "".join(f"{json.dumps(one)}\n" for one in (*known, mine)))
+        atomic.write_text(path, "".join(f"{json.dumps(real)}\n" for real in (*listed, mine)))
     except OSError as error:
         raise ManifestTrouble(f"{printable(str(path))}: {error.strerror}") from error
 
 
 def claimed(config: Config, targets: Collection[str]) -> dict[str, str]:
-    """Those of `targets` that another manifest of the config's target has claimed, and for which config.
+    """Those of `targets` that another manifest of the config's target has claimed, with the config that it belongs to.
 
-    A manifest that cannot be read, or that others could have written, claims nothing.
+    A manifest that cannot be read, or that other users could have written, counts as empty.
     """
-    found: dict[str, str] = {}
+    owners: dict[str, str] = {}
     mine = at_hand(config)
     for manifest in of_target(config):
         if manifest == mine:
             continue
         with contextlib.suppress(ManifestTrouble), Reader(manifest) as reader:
-            found |= dict.fromkeys(reader.claimed(sorted(targets)), reader.owner())
-    return found
+            owners |= dict.fromkeys(reader.claimed(sorted(targets)), reader.owner())
+    return owners
 
 
 def _listed(target: Path) -> list[str]:
-    """The paths in the list; lines that are none are passed over."""
-    found: list[str] = []
+    """The paths in the list, without lines that hold none."""
+    paths: list[str] = []
     with contextlib.suppress(OSError), open(_list_of(target), encoding="ascii", errors="replace") as file:
-        found.extend(_paths(file.read(_MOST).splitlines()))
-    return found
+        paths.extend(_paths(file.read(_MOST).splitlines()))
+    return paths
 
 
 def _paths(lines: Iterable[str]) -> Iterable[str]:

@@ -11,7 +11,10 @@ from pipeline.folder import is_gone, make_folders
 
 
 def ensure_folder(folder: Path) -> None:
-    """Make `folder` (mode 0700: a target is often a web root) and its parents; one that exists keeps its mode."""
+    """Make `folder` and its parents, if missing; its mode is 0700, because a target is often a web root.
+
+    Raises `ManifestTrouble`.
+    """
     try:
         if not folder.is_dir():
             make_folders(folder.parent)
@@ -24,13 +27,14 @@ def ensure_folder(folder: Path) -> None:
 
 
 def file_mode(folder: Path) -> int:
-    """The mode of a new file of the manifest's in `folder`: of its owner alone, but where a group shares the folder."""
+    """The mode of a new file in the manifest's folder: for its owner alone, unless a group may write to the folder."""
     return 0o660 if folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH) == stat.S_IWGRP else 0o600
 
 
 def check_folder(manifest: Path) -> None:
-    """Raise `ManifestTrouble` where the folder of an open manifest is gone: what is recorded goes nowhere from then on,
-    and the lock keeps nobody out.
+    """Raise `ManifestTrouble` where the folder of an open manifest is gone.
+
+    From then on records would be lost, and the lock would lock out no other run.
     """
     folder = manifest.parent
     if is_gone(folder):
@@ -41,23 +45,23 @@ def check_folder(manifest: Path) -> None:
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is a manifest file at `path`. Something else in its place raises `ManifestTrouble`.
+    """Whether there is a file at `path`, by its stat. Raises `ManifestTrouble` for anything else in its place.
 
-    It is looked at, not opened (see `database`): a pipe would hang and a descriptor would drop SQLite's locks.
+    The file is not opened: a FIFO would block, and closing a descriptor would release SQLite's locks (see `database`).
     """
     try:
-        found = path.stat()
+        result = path.stat()
     except FileNotFoundError:
         return False
     except OSError as error:
         raise ManifestTrouble(f"{printable(str(path))}: cannot look at the manifest: {error.strerror}") from error
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(result.st_mode):
         raise ManifestTrouble(f"{printable(str(path))}: a folder stands where the manifest should be")
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(result.st_mode):
         raise ManifestTrouble(f"{printable(str(path))}: this is no regular file, so it cannot be the manifest")
     return True
 
 
 def beside(path: Path, suffix: str) -> Path:
-    """The file whose name is that of `path` with `suffix` after it."""
+    """The path with `suffix` appended to its name."""
     return path.with_name(path.name + suffix)

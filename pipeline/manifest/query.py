@@ -1,8 +1,8 @@
-"""Questions of a user to the manifest: SQL that can only read, or filters such as `status=failed bytes>100000`.
+"""A user's queries of the manifest: SQL that can only read, or filters such as `status=failed bytes>100000`.
 
-They are asked of the views `pictures`, `renditions` and `runs`. Four things keep a query from changing or reaching
-anything: the database is opened read-only, `query_only` is set, an authorizer allows reading and functions alone (no
-ATTACH, no PRAGMA), and a query that takes too long or makes too large a value is interrupted.
+They read the views `pictures`, `renditions` and `runs`. Four things keep a query from changing the manifest or reaching
+anything else: the database is opened read-only, `query_only` is set, an authorizer allows reading and functions alone
+(no ATTACH, no PRAGMA), and a query that takes too long or makes too large a value is interrupted.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pipeline.errors import UsageError, printable
 from pipeline.manifest.reader import Reader
 
-SECONDS = 60.0  # a question that takes longer is a mistake (a join without its condition)
+SECONDS = 60.0  # a query that takes longer is a mistake (a join without its condition)
 _LARGEST = 64 * 2**20  # bytes of one value
-_STEPS = 10_000  # of SQLite's machine between two looks at the clock, well under a millisecond
+_STEPS = 10_000  # of SQLite's virtual machine between two checks of the clock, well under a millisecond
 
 _ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
 _FILTER = re.compile(r"\s*(?P<column>\w+)\s*(?P<sign><=|>=|!=|=|<|>|~)\s*(?P<value>.*)", re.DOTALL)
@@ -36,19 +36,19 @@ _NUMBERS = {  # of each view, so that `bytes>100k` is refused and not compared a
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The names of the columns, and the rows as they come; reading on may raise `UsageError`."""
+    """The names of the columns, and the rows as they are read; reading on may raise `UsageError`."""
 
     columns: tuple[str, ...]
     rows: Iterator[tuple[object, ...]]
 
 
 def is_sql(question: Sequence[str]) -> bool:
-    """Whether a question is one SELECT, with or without a WITH before it, and no filters."""
+    """Whether a question is one SELECT, with or without WITH before it, instead of filters."""
     return len(question) == 1 and _SELECT.match(question[0]) is not None
 
 
 def ask(reader: Reader, sql: str, values: Sequence[object] = (), *, seconds: float = SECONDS) -> Answer:
-    """Run one SELECT. Raises `UsageError` with SQLite's words for a wrong, writing or endless query."""
+    """Run one SELECT. Raises `UsageError`, with SQLite's words, for a query that is wrong, writes, or does not end."""
     connection = reader.connection
     deadline = time.monotonic() + seconds
     connection.set_authorizer(_authorize)
@@ -64,9 +64,9 @@ def ask(reader: Reader, sql: str, values: Sequence[object] = (), *, seconds: flo
 
 
 def select(reader: Reader, filters: Sequence[str], *, view: str = "renditions") -> Answer:
-    """Rows of `view` that meet all `filters`: `column=value`, `!=`, `<`, `>`, `<=`, `>=`, or `~` for "contains".
+    """Rows of `view` that match all `filters`: `column=value`, `!=`, `<`, `>`, `<=`, `>=`, or `~` for "contains".
 
-    An empty value with `=` means "is not known". Raises `UsageError` for a filter that cannot be.
+    An empty value with `=` means NULL. Raises `UsageError` for a filter that is none.
     """
     if view not in _NUMBERS:
         raise UsageError(f"there is no view {printable(view)}; there are {', '.join(_NUMBERS)}")
@@ -80,7 +80,7 @@ def select(reader: Reader, filters: Sequence[str], *, view: str = "renditions") 
 
 
 def _condition(text: str, columns: Sequence[str], view: str) -> tuple[str, object]:
-    """One filter as SQL with its value beside it."""
+    """One filter as SQL, with its value for the placeholder. Raises `UsageError`."""
     match = _FILTER.fullmatch(text)
     if match is None:
         raise UsageError(f"{printable(text)}: a filter is COLUMN=VALUE, or with != < > <= >= or ~ (contains)")

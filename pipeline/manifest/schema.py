@@ -3,9 +3,9 @@
 Paths are BLOBs with the exact bytes; `shown` is their printable form where it differs from the bytes read as UTF-8.
 Times of files are integer nanoseconds, other times are seconds since 1970. Written for SQLite 3.24 and later.
 
-`source.content` is the hash of a picture and its sidecar together, NULL where there is no sidecar; `source_sha256` of a
-rendition is what it was made from, that hash or else the picture's own. New columns come last, where ALTER TABLE puts
-them, so that a migrated manifest and a new one are laid out alike.
+`source.content` is the hash of a picture and its sidecar together, NULL where there is no sidecar. `source_sha256` of a
+rendition is the hash of what it was made from: that one, or else the picture's own. New columns come last, where ALTER
+TABLE puts them, so that a migrated manifest and a new one have the same layout.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re
 import sqlite3
 from typing import NamedTuple
 
-APPLICATION_ID = 0x70697065  # "pipe": tells our database from any other, in the file's header
+APPLICATION_ID = 0x70697065  # "pipe", in the file's header: marks the database as one of this program
 VERSION = 2  # raised with every change of the tables below, together with a step of `migration`
 
 TABLES = """
@@ -120,7 +120,7 @@ def statements(text: str) -> list[str]:
 
 
 def create(connection: sqlite3.Connection, about: dict[str, bytes]) -> None:
-    """Lay the tables and views into an empty database, in one transaction, and mark it as ours."""
+    """Create the tables and views in an empty database and mark it as a manifest, in one transaction."""
     connection.execute("BEGIN IMMEDIATE")
     for statement in statements(TABLES + TABLES_2 + VIEWS):
         connection.execute(statement)

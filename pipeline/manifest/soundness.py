@@ -1,8 +1,8 @@
-"""Whether every value of a manifest is one that this program could have written: type, range and closed lists.
+"""Checks that every value of a manifest is one that this program could have written: type, range and closed lists.
 
-SQLite's own check reads pages; a flipped bit in a value passes it, because a column takes any type. What passes here
-can be read by every command. It takes half a second for 100,000 renditions, so it is asked only when something could
-not be read, and of a backup before it is restored.
+SQLite's own check reads pages only. A flipped bit in a value passes it, because a column takes any type. A manifest
+that passes here can be read by every command. The check takes half a second for 100,000 renditions, so it is made only
+when something could not be read, and of a backup before it is restored.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ _OF_VALUES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticErro
 
 
 def blamed(connection: sqlite3.Connection, path: Path, error: BaseException | None) -> Damaged | Defect | None:
-    """What to raise in the place of `error`, met by a command that has the manifest at `path` open: where a value in
-    there is unsound, that is the cause; else it is a defect of ours. None: `error` says it itself.
+    """The error to raise instead of `error`, which a command has met with the manifest at `path` open.
+
+    `Damaged` where the manifest holds an unsound value, `Defect` where a statement failed on a sound one, and None
+    where `error` has another cause and is raised as it is.
     """
     known = _behind(error)
     if known is not None and not isinstance(known, Unexplained):
@@ -37,40 +39,42 @@ def blamed(connection: sqlite3.Connection, path: Path, error: BaseException | No
     try:
         fault = _fault(connection, path, known)
     except (sqlite3.Error, UnicodeDecodeError) as failure:
-        found = trouble(path, failure)
-        return found if isinstance(found, Damaged) else known
+        cause = trouble(path, failure)
+        return cause if isinstance(cause, Damaged) else known
     if fault is None and known is not None:
         return Defect(f"{printable(str(path))}: the manifest is sound, but a statement failed: {known.__cause__}")
     return fault
 
 
 def _behind(error: BaseException | None) -> Damaged | None:
-    """The damage that `error` is, or that it was raised from: what was given up after it says so in its own words."""
+    """The damage that `error` is or was raised from; None where there is none."""
     while error is not None and not isinstance(error, Damaged):
         error = error.__cause__
     return error
 
 
 def _fault(connection: sqlite3.Connection, path: Path, known: Damaged | None) -> Damaged | None:
-    """What is unsound in the manifest. Raises `sqlite3.Error`. After `known`, a failed statement, its indexes are
-    compared with its tables, too; the columns of older versions are not those of today's.
+    """What is unsound in the manifest; None where nothing is. Raises `sqlite3.Error`.
+
+    After a failed statement (`known`), the indexes are compared with the tables, too. Values are checked in manifests
+    of today's version only.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == schema.VERSION and (column := flaw(connection)):
         return damaged(path, column)
     if known is None:
         return None
-    (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-    return None if verdict == "ok" else known
+    (result,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    return None if result == "ok" else known
 
 
 def damaged(path: Path, column: str) -> Damaged:
-    """That `column` of the manifest at `path` holds what cannot be."""
+    """The error for an unsound value in `column` of the manifest at `path`."""
     return Damaged(f"{printable(str(path))}: the manifest is damaged: {column} holds what no run has written")
 
 
 def flaw(connection: sqlite3.Connection) -> str:
-    """The first column with a value that cannot be, as `source.size`; "" for none. Raises `sqlite3.Error`."""
+    """The first column with an unsound value, as `source.size`; "" for none. Raises `sqlite3.Error`."""
     for table, columns in _TABLES.items():
         if _any(connection, table, " AND ".join(columns.values())):
             return next((f"{table}.{name}" for name, sound in columns.items() if _any(connection, table, sound)), table)

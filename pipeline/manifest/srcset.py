@@ -1,7 +1,7 @@
-"""What a web page needs to know of its pictures: for each family the `srcset` of every format, sizes and placeholders.
+"""The manifest for web pages: for each picture, the `srcset` of every format of its families, sizes and placeholders.
 
-One JSON object, by source path in the order of bytes; the same from run to run. All pictures that have anything of a
-family are in it, with what is there: a rendition that failed is left out, and so is what became of a picture that went.
+It is one JSON object, by source path in the order of bytes, and the same from run to run. It has every picture of which
+some rendition of a family is there. Renditions that failed, and those of pictures that are gone, are left out.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ ORDER BY s.path
 
 
 def pictures(reader: Reader, families: Mapping[str, Sequence[Spec]]) -> Iterator[tuple[str, Json]]:
-    """Every picture by its printable path. `families` holds the specs of each by its name, in the config's order."""
+    """Every picture with its printable path. `families` has the specs of each family by name, in the config's order.
+
+    Raises `ManifestTrouble`.
+    """
     names = {spec.name for specs in families.values() for spec in specs}
     with translated(reader.path):
         for path, rows in itertools.groupby(reader.connection.execute(_QUERY), key=lambda row: row[0]):
@@ -46,8 +49,8 @@ def pictures(reader: Reader, families: Mapping[str, Sequence[Spec]]) -> Iterator
                 yield printable(to_name(path)), _picture(about, made, families)
 
 
-def write_srcset(found: Iterator[tuple[str, Json]], to: Path | TextIO) -> int:
-    """Write the pictures as one JSON object, a line each, UTF-8. Gives their number.
+def write_srcset(pictures: Iterator[tuple[str, Json]], to: Path | TextIO) -> int:
+    """Write the pictures as one JSON object in UTF-8, a line each. Returns their number.
 
     A path is written atomically. Raises `TargetTrouble`.
     """
@@ -55,7 +58,7 @@ def write_srcset(found: Iterator[tuple[str, Json]], to: Path | TextIO) -> int:
     def fill(stream: TextIO) -> int:
         count = 0
         stream.write("{")
-        for name, picture in found:
+        for name, picture in pictures:
             stream.write(("," if count else "") + "\n" + json.dumps(name, ensure_ascii=False) + ": ")
             stream.write(json.dumps(picture, ensure_ascii=False))
             count += 1
@@ -72,15 +75,16 @@ def _picture(about: Sequence[Any], made: Mapping[str, Json], families: Mapping[s
     picture |= {"width": width, "height": height, "alt": alt, "color": color}
     picture["thumbhash"] = None if thumbhash is None else base64.b64encode(thumbhash).decode("ascii")
     all_families = {family: _family(specs, made) for family, specs in families.items()}
-    picture["families"] = {family: one for family, one in all_families.items() if one is not None}
+    picture["families"] = {family: sources for family, sources in all_families.items() if sources is not None}
     return picture
 
 
 def _family(specs: Sequence[Spec], made: Mapping[str, Json]) -> Json | None:
-    """A `<source>` for each format, in the config's order; `src` is for an `<img>` that knows the last one only."""
+    """A `<source>` for each format, in the config's order; `src` is for the `<img>` and has the last format."""
     sources = []
     for image_format in dict.fromkeys(spec.format for spec in specs):
-        files = _each_width_once([made[one.name] for one in specs if one.format is image_format and one.name in made])
+        names = [spec.name for spec in specs if spec.format is image_format and spec.name in made]
+        files = _each_width_once([made[name] for name in names])
         if files:
             sources.append(_source(image_format, files))
     if not sources:
@@ -104,9 +108,9 @@ def _source(image_format: Format, files: list[Json]) -> Json:
 
 
 def _each_width_once(files: list[Json]) -> list[Json]:
-    """By width. A picture that is not enlarged has one width for several of the config: the first file has its place.
+    """The files by width. Where a picture is not enlarged, several widths of the config give files of one width.
 
-    They are alike but for their names, and which of them a browser takes it could not tell from the widths.
+    These are equal but for their names, so the first stands for all.
     """
     by_width: dict[int, Json] = {}
     for file in files:

@@ -94,10 +94,11 @@ class Manifest:
 
     @staticmethod
     def reader(config: Config) -> Reader:
-        """The manifest of `config`, for commands that look while a run may be writing; before the next run moves its
-        records to another place, the one that holds them.
+        """Open the records of `config` for reading, also while a run writes them.
 
-        Raises `UsageError` where it belongs to another config, `ManifestTrouble` where others could have written it.
+        Where `manifest:` was changed, they are in the former manifest until the next run moves them. Raises
+        `UsageError` where the manifest belongs to another config, `ManifestTrouble` where other users could have
+        written it.
         """
         trust.check(config.manifest, shared=config.shared)
         return Reader(others.at_hand(config) or config.manifest, owner=os.path.realpath(config.path))

@@ -1,5 +1,7 @@
-"""Who could have written a manifest. Its records say which files of a target are replaced and deleted: a run believes
-them where nobody but its user, or root, could have put them there, or where its config says `shared: true`.
+"""Checks that no other user could have written a manifest.
+
+Its records decide which files of a target are replaced and deleted. A run trusts them where only its own user, or root,
+could have written them, or where its config says `shared: true`.
 """
 
 from __future__ import annotations
@@ -15,19 +17,19 @@ from pipeline.mounts import mount_of
 
 
 def check(manifest: Path, *, shared: bool) -> None:
-    """Raise `ManifestTrouble` where others could have written the manifest, which need not be there yet."""
+    """Raise `ManifestTrouble` where other users could have written the manifest, which need not be there yet."""
     if distrust := reason(manifest, shared=shared):
         raise ManifestTrouble(": ".join(distrust))
 
 
 def reason(manifest: Path, *, shared: bool) -> tuple[str, str] | None:
-    """Why the manifest is not to be trusted, and what to do about it; None where it is."""
+    """Why the manifest is not trusted, and what to do about it; None where it is trusted."""
     if shared:
         return None
     for place in (manifest.parent, manifest):
-        with suppress(OSError):  # not there, or not to be looked at, which its opening will say
-            link, found = place.lstat(), place.stat()
-            whose, open_to = _stranger(link, found), _open_to(found)
+        with suppress(OSError):  # it is not there, or has no stat, which opening it will say
+            link, result = place.lstat(), place.stat()
+            whose, open_to = _other_owner(link, result), _open_to(result)
             if (whose is not None or open_to) and not _keeps_owners(place):
                 return None
             if whose is not None:
@@ -43,22 +45,25 @@ def reason(manifest: Path, *, shared: bool) -> tuple[str, str] | None:
     return None
 
 
-def _stranger(*found: os.stat_result) -> str | None:
-    """The name of an owner that is neither this process's user nor root."""
-    for one in found:
-        if one.st_uid not in (0, os.geteuid()):
+def _other_owner(*results: os.stat_result) -> str | None:
+    """The name of the first owner that is neither this process's user nor root; None where there is none."""
+    for result in results:
+        if result.st_uid not in (0, os.geteuid()):
             try:
-                return printable(pwd.getpwuid(one.st_uid).pw_name)
+                return printable(pwd.getpwuid(result.st_uid).pw_name)
             except KeyError:
-                return str(one.st_uid)
+                return str(result.st_uid)
     return None
 
 
-def _open_to(found: os.stat_result) -> str:
-    """A group of one's own (of the same number as the user, as useradd makes them) has nobody else in it."""
-    if found.st_mode & stat.S_IWOTH:
+def _open_to(result: os.stat_result) -> str:
+    """Which other users may write, in words; "" for none.
+
+    A group with the same number as the user, as useradd makes it, has no other member.
+    """
+    if result.st_mode & stat.S_IWOTH:
         return "everybody"
-    return "its group" if found.st_mode & stat.S_IWGRP and found.st_gid != found.st_uid else ""
+    return "its group" if result.st_mode & stat.S_IWGRP and result.st_gid != result.st_uid else ""
 
 
 def _keeps_owners(place: Path) -> bool:

@@ -193,7 +193,7 @@ def test_a_command_that_only_looks_gets_one_clear_line_too(tmp_path: Path, spoil
 def test_a_statement_that_would_never_end_is_stopped_whoever_asks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "_LOOKS", 3)
+    monkeypatch.setattr(database, "_MOST_CALLS", 3)
     with contextlib.closing(connect(_filled(tmp_path), "ro")) as connection:
         for _ in range(2):  # each is counted anew
             with pytest.raises(sqlite3.OperationalError, match="interrupted") as caught:
