@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import enum
+import os
 import sys
+from typing import TextIO
 
 from pipeline.errors import PipelineError, printable
 
@@ -14,25 +17,39 @@ class OutputTrouble(PipelineError):
         super().__init__(f"cannot write to standard output: {error.strerror or error}")
 
 
-def complain(text: str) -> None:
+class Colour(enum.StrEnum):
+    """What a line is about, as terminals show it."""
+
+    FAILURE = "31"  # red
+    WARNING = "33"  # yellow
+
+
+def complain(text: str, colour: Colour | None = None) -> None:
     """Write a line to standard error, if there is one. Never raises: a message that cannot be told changes nothing."""
     try:
         if sys.stderr is not None:
             safe = "\n".join(printable(line) for line in text.split("\n"))  # a net below those who made the text
-            sys.stderr.write(_fit(sys.stderr.encoding, safe) + "\n")
+            sys.stderr.write(_painted(_fit(sys.stderr.encoding, safe), colour, sys.stderr) + "\n")
             sys.stderr.flush()
     except (OSError, ValueError):
         pass
 
 
-def tell(text: str) -> None:
+def _painted(text: str, colour: Colour | None, stream: TextIO) -> str:
+    """`text` in `colour` where `stream` is a terminal that has colours and nobody has asked for none (NO_COLOR)."""
+    if colour is None or os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb" or not stream.isatty():
+        return text
+    return "\n".join(f"\x1b[{colour}m{line}\x1b[0m" for line in text.split("\n"))
+
+
+def tell(text: str, colour: Colour | None = None) -> None:
     """Write a line to standard output; nothing happens where that is closed.
 
     Raises `OutputTrouble`, or `BrokenPipeError` when the reader has gone, as `head` does.
     """
     if sys.stdout is not None:
         try:
-            sys.stdout.write(_fit(sys.stdout.encoding, text) + "\n")
+            sys.stdout.write(_painted(_fit(sys.stdout.encoding, text), colour, sys.stdout) + "\n")
         except BrokenPipeError:
             raise
         except OSError as error:

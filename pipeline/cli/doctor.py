@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.console import tell
+from pipeline.cli.console import Colour, tell
 from pipeline.cli.options import CONFIG, json_option
 from pipeline.errors import ExitStatus, printable
 
@@ -39,7 +39,10 @@ def command(config: Path | None, as_json: bool) -> int:
     worst = False
     for finding in _findings(settings):
         worst = worst or finding.level is Level.FAIL
-        tell(json.dumps(asdict(finding), ensure_ascii=True) if as_json else _line(finding))
+        if as_json:
+            tell(json.dumps(asdict(finding), ensure_ascii=True))
+        else:
+            tell(_line(finding), {Level.FAIL: Colour.FAILURE, Level.WARN: Colour.WARNING}.get(finding.level))
     return ExitStatus.FAILED if worst else ExitStatus.OK
 
 

@@ -14,7 +14,7 @@ from typing import NoReturn
 import click
 
 from pipeline import __version__
-from pipeline.cli.console import OutputTrouble, complain
+from pipeline.cli.console import Colour, OutputTrouble, complain
 from pipeline.cli.descriptors import plug
 from pipeline.cli.progress import listen
 from pipeline.errors import LACKS, ExitStatus, PipelineError
@@ -22,7 +22,6 @@ from pipeline.errors import LACKS, ExitStatus, PipelineError
 _GARBAGE = 10_000  # objects more, before cycles are looked for: rows come by the thousand and leave no cycles (5 %)
 _LACKS = LACKS | {errno.ENOMEM, errno.EROFS, errno.EAGAIN}
 _NEVER_MEANT = frozenset({"--adopt", "--delete", "--force", "--prune"})  # they delete, overwrite or render all again
-_ONLY_LOOKING = frozenset({"--dry-run", "--dryrun", "--simulate", "-n"})
 _COMMANDS = (
     "init",
     "run",
@@ -114,13 +113,13 @@ def status_of(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way 
         return ExitStatus.USAGE
     except click.UsageError as usage:
         where = usage.ctx.command_path if usage.ctx else "pipeline"
-        complain(f"{where}: {_wrong_usage(usage)} (see `{where} --help`)")
+        complain(f"{where}: {_wrong_usage(usage)} (see `{where} --help`)", Colour.FAILURE)
         return ExitStatus.USAGE
     except click.ClickException as refusal:
-        complain(f"pipeline: {refusal.format_message()}")
+        complain(f"pipeline: {refusal.format_message()}", Colour.FAILURE)
         return ExitStatus.USAGE
     except PipelineError as error:
-        complain(str(error) if error.status == ExitStatus.USAGE else f"pipeline: {error}")
+        complain(str(error) if error.status == ExitStatus.USAGE else f"pipeline: {error}", Colour.FAILURE)
         return error.status
     except (click.Abort, KeyboardInterrupt):
         return ExitStatus.INTERRUPTED
@@ -134,10 +133,10 @@ def status_of(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way 
             complain(f"pipeline: {trouble}")
             return ExitStatus.UNFINISHED
         if lack := _lack(error):
-            complain(f"pipeline: {lack}")
+            complain(f"pipeline: {lack}", Colour.FAILURE)
             return ExitStatus.UNFINISHED
         complain(traceback.format_exc().rstrip())
-        complain("pipeline: this is a defect of pipeline; please report it with the lines above")
+        complain("pipeline: this is a defect of pipeline; please report it with the lines above", Colour.FAILURE)
         return ExitStatus.UNFINISHED
 
 
@@ -145,10 +144,12 @@ def _wrong_usage(usage: click.UsageError) -> str:
     """With what was probably meant, but never an option that deletes or overwrites: a hint is typed in a hurry."""
     if not isinstance(usage, click.NoSuchOption):
         return usage.format_message()
-    if usage.option_name in _ONLY_LOOKING:
-        return f"{usage.message} `pipeline plan CONFIG` shows what a run would do"
-    near = next(iter(usage.possibilities or ()), None)
-    return usage.message if near is None or near in _NEVER_MEANT else f"{usage.message} Did you mean {near!r}?"
+    from pipeline.cli.concepts import meant
+
+    known = [name for one in usage.ctx.command.params for name in one.opts] if usage.ctx else []
+    words = usage.ctx.command_path.split()[1:] if usage.ctx else []
+    hint = meant(usage.option_name, [name for name in known if name not in _NEVER_MEANT], words)
+    return f"{usage.message} {hint}" if hint else usage.message
 
 
 def _lack(error: Exception) -> str:

@@ -8,16 +8,17 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.amounts import count
 from pipeline.cli.console import OutputTrouble, tell
 from pipeline.cli.options import config_argument, parted
 
-if TYPE_CHECKING:
-    from pipeline.manifest.query import Answer
+_TEN = {
+    "renditions": ["source", "rendition", "target", "status", "reason", "error", "format", "width", "height", "bytes"],
+    "pictures": ["source", "status", "error", "detail", "format", "width", "height", "bytes", "alt", "warnings"],
+    "runs": ["id", "started", "ended", "seconds", "status", "counts", "host", "config", "pid", "libraries"],
+}
 
 
 @click.group("manifest")
@@ -70,15 +71,19 @@ def export(config: Path, form: str, output: Path | None, measured: bool) -> None
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON lines.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV.")
-def query(words: tuple[str, ...], view: str | None, as_json: bool, as_csv: bool) -> None:
+@click.option("--all", "every", is_flag=True, help="All columns of the view in the table, not ten; nothing is cut off.")
+def query(words: tuple[str, ...], view: str | None, as_json: bool, as_csv: bool, every: bool) -> None:
     """Ask the manifest: filters, or one SQL SELECT on the views renditions, pictures and runs. Without a question all
     rows of the view.
+
+    The table is made to fit the terminal; --all, --json and --csv have everything.
 
     \b
     pipeline manifest query CONFIG status=failed
     pipeline manifest query CONFIG format=webp 'bytes>100000'
     pipeline manifest query CONFIG 'SELECT error, COUNT(*) FROM pictures GROUP BY error'
     """  # noqa: D301 - \b is click's mark for "do not rewrap"
+    from pipeline.cli.table import table
     from pipeline.config.load import load
     from pipeline.manifest.query import ask, is_sql, select
     from pipeline.manifest.store import Manifest
@@ -86,6 +91,8 @@ def query(words: tuple[str, ...], view: str | None, as_json: bool, as_csv: bool)
     config, question = parted(words)
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
+    if every and (as_json or as_csv):
+        raise click.UsageError("--all is for the table; --json and --csv have all columns")
     if view is not None and is_sql(question):
         raise click.UsageError("--view is for filters; a SELECT names its views itself")
     with Manifest.reader(load(config)) as reader:
@@ -96,7 +103,7 @@ def query(words: tuple[str, ...], view: str | None, as_json: bool, as_csv: bool)
         elif as_csv:
             _tell_csv([answer.columns, *answer.rows])
         else:
-            _tell_table(answer)
+            table(answer, () if every or is_sql(question) else _TEN[view or "renditions"], cut=not every)
 
 
 def _plain(value: object) -> object:
@@ -111,24 +118,3 @@ def _tell_csv(rows: Iterable[Iterable[object]]) -> None:
         cells = [guarded(cell) if isinstance(cell, str) else _plain(cell) for cell in row]
         csv.writer(line, lineterminator="").writerow(cells)
         tell(line.getvalue())
-
-
-def _tell_table(answer: Answer) -> None:
-    """Columns that are empty throughout are left out; a table of twenty mostly empty ones reads badly."""
-    rows = [["" if value is None else _short(value) for value in row] for row in answer.rows]
-    shown = [index for index, _ in enumerate(answer.columns) if any(row[index] for row in rows)]
-    widths = [max(len(answer.columns[index]), *(len(row[index]) for row in rows)) for index in shown] if rows else []
-    if rows:
-        tell("  ".join(answer.columns[index].ljust(width) for index, width in zip(shown, widths, strict=True)).rstrip())
-    for row in rows:
-        tell("  ".join(row[index].ljust(width) for index, width in zip(shown, widths, strict=True)).rstrip())
-    tell(f"({count(len(rows), 'row')})")
-
-
-def _short(value: object) -> str:
-    from pipeline.errors import printable
-
-    if isinstance(value, float):
-        return f"{value:.3f}"
-    text = printable(str(_plain(value)))
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.amounts import count, duration, of_each, size
-from pipeline.cli.console import complain, tell
+from pipeline.cli.console import Colour, complain, tell
 from pipeline.cli.options import Adopting, adopt_option, config_argument, json_option, only_option
 
 if TYPE_CHECKING:
@@ -27,11 +27,14 @@ if TYPE_CHECKING:
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The first N pictures with work.")
 @click.option("--force", is_flag=True, help="As `run --force` would plan.")
 @adopt_option
+@click.option("--summary", is_flag=True, help="Only how many, why, and how long it will take.")
 @json_option
 def command(
-    config: Path, only: tuple[str, ...], limit: int | None, force: bool, adopt: str | None, as_json: bool
+    config: Path, only: tuple[str, ...], limit: int | None, force: bool, adopt: str | None, summary: bool, as_json: bool
 ) -> None:
     """Show what `pipeline run CONFIG` would do, a line a rendition, with the reason. Touches nothing."""
+    if summary and as_json:
+        raise click.UsageError("--json and --summary exclude each other")
     from pipeline.config.load import load
     from pipeline.model.job import Job
     from pipeline.plan.options import PlanOptions
@@ -39,7 +42,11 @@ def command(
     from pipeline.run.prediction import Forecast, predicted
 
     tell_job, tell_record, tell_orphan = (
-        (_json_job, _json_record, _json_orphan) if as_json else (_job, _record, _orphan)
+        (_nothing, _nothing, _nothing)
+        if summary
+        else (_json_job, _json_record, _json_orphan)
+        if as_json
+        else (_job, _record, _orphan)
     )
     settings, forecast = load(config), Forecast()
     verdicts: Counter[Status] = Counter()
@@ -52,7 +59,7 @@ def command(
                 tell_record(decision)
                 verdicts[decision.status] += 1
         for warning in planner.warnings:
-            complain(f"pipeline: {warning}")
+            complain(f"pipeline: {warning}", Colour.WARNING)
         for record in planner.left_out:
             tell_record(record)
         for orphan in planner.orphans if planner.complete else ():
@@ -61,6 +68,10 @@ def command(
             complain(_sentence(config.stem, planner, verdicts))
             if planner.counts.jobs:
                 complain(_expected(predicted(settings, forecast)))
+
+
+def _nothing(_found: object) -> None:
+    """Stands for what tells one line, where nobody asked for lines."""
 
 
 def _job(job: Job) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.amounts import count, size
-from pipeline.cli.console import complain, tell
+from pipeline.cli.console import Colour, complain, tell
 from pipeline.cli.options import config_argument, json_option
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def command(config: Path, delete: bool, force: bool, as_json: bool) -> None:
     for verdict in pruned.verdicts:
         tell(_json(verdict) if as_json else _line(verdict))
     if pruned.refused and not force:
-        complain(f"pipeline: nothing would be deleted: {pruned.refused}")
+        complain(f"pipeline: nothing would be deleted: {pruned.refused}", Colour.WARNING)
     if not as_json:
         fate = Fate.REMOVED if delete else Fate.DUE
         gone = [one.orphan for one in pruned.verdicts if one.fate is fate]

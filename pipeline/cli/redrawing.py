@@ -9,14 +9,29 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 
+_TYPED = 3  # columns
+
+
 def redrawn(title: str, form: str, **more: Any) -> tqdm[None]:
     """A bar of tqdm on standard error that is gone when it is closed. tqdm is imported here: 40 ms, and few need it."""
     from tqdm import tqdm
 
     bar = tqdm(desc=title, leave=False, dynamic_ncols=True, bar_format=form, **more)
+    bar.dynamic_ncols = _room
     if os.environ.get("TERM", "dumb") != "dumb":
         bar.sp = Line(bar.fp)
     return bar
+
+
+def _room(file: TextIO) -> tuple[int | None, int | None]:
+    """Columns and rows of the terminal, without the columns in which it shows the `^C` that was typed: that would begin
+    another row, and the line could no longer be erased.
+    """
+    try:
+        columns, rows = os.get_terminal_size(file.fileno())
+    except OSError:
+        return None, None
+    return max(1, columns - _TYPED), rows
 
 
 class Line:

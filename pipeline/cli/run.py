@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.console import complain, on_terminal, tell
+from pipeline.cli.console import Colour, complain, on_terminal, tell
 from pipeline.cli.options import (
     Adopting,
     adopt_option,
@@ -118,7 +118,7 @@ def command(
                 telling.came_to(summary)
                 if as_json:
                     tell(json.dumps(asdict(summary), ensure_ascii=True))
-                _report(config.stem, summary, verbose=verbose, quiet=quiet)
+                _report(config, summary, verbose=verbose, quiet=quiet)
         except Locked:
             if if_locked == "skip":
                 return ExitStatus.OK
@@ -134,7 +134,7 @@ def _made(settings: Config, options: RunOptions, telling: Telling, ahead: Ahead,
 
     leave = functools.partial(_leave, telling)
     with ProgressBar(settings.path.stem, wanted=bar) as progress:
-        return run(settings, options, progress.watch, telling.begun, leave, ahead)
+        return run(settings, options, progress.watch, telling.begun, leave, ahead, progress.stopping)
 
 
 def _leave(telling: Telling, status: ExitStatus, seconds: float) -> None:
@@ -153,18 +153,18 @@ def _write_report(settings: Config) -> None:
     try:
         write(settings, place(settings), AFTER_RUN)
     except PipelineError as error:
-        complain(f"pipeline: report: {error}")
+        complain(f"pipeline: report: {error}", Colour.WARNING)
 
 
-def _report(name: str, summary: Summary, *, verbose: bool, quiet: bool) -> None:
+def _report(config: Path, summary: Summary, *, verbose: bool, quiet: bool) -> None:
     from pipeline.cli.summary import failure_lines, passed_over_lines, sentence
 
     for warning in summary.warnings:
-        complain(f"pipeline: {warning}")
+        complain(f"pipeline: {warning}", Colour.WARNING)
     for line in passed_over_lines(summary) if verbose else ():
         complain(line)
     if summary.failures and not quiet:
-        for line in failure_lines(summary, len(summary.failures) if verbose else None):
-            complain(line)
+        for line in failure_lines(config, summary, len(summary.failures) if verbose else None):
+            complain(line, Colour.FAILURE)
     if verbose or (not quiet and (on_terminal() or summary.status)):
-        complain(sentence(name, summary, verbose=verbose))
+        complain(sentence(config, summary, verbose=verbose))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,6 +104,24 @@ def _profile_lines(rendering: tuple[RunSummary, Stages] | None) -> list[str]:
     return lines
 
 
+def _progress(run: RunSummary, *, running: bool) -> str:
+    """`37%, 43 of about 115 pictures, 2 failed, 14 s left`; "" where nothing was noted yet."""
+    noted = run.settings.get("progress")
+    if not isinstance(noted, dict):
+        return ""
+    done, expected = noted["bytes_done"], max(noted["bytes_done"], noted["bytes_expected"])
+    pictures = f"{noted['jobs_done']:,} of about {max(noted['jobs_done'], noted['jobs_expected']):,} pictures"
+    parts = [f"{done / expected:.0%}"] if expected else []
+    parts += [pictures] if running else [f"after {noted['jobs_done']:,} pictures"]
+    if noted["failed"]:
+        parts.append(f"{noted['failed']:,} failed")
+    if running and done:
+        spent = noted["at"] - run.started
+        left = (expected - done) * spent / done - (time.time() - noted["at"])
+        parts.append(f"about {duration(max(0.0, left))} left")
+    return ", ".join(parts if running else parts[1:])
+
+
 def _time(seconds: float) -> str:
     return datetime.datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
@@ -110,6 +129,8 @@ def _time(seconds: float) -> str:
 def _line(run: RunSummary, *, running: bool) -> str:
     began = _time(run.started)
     if run.ended is None:
-        return f"{began}  {'running' if running else 'died without a word (killed, a power cut, or a full disk)'}"
+        how = "running" if running else "died without a word (killed, a power cut, or a full disk)"
+        so_far = _progress(run, running=running)
+        return f"{began}  {how}" + (f", {so_far}" if so_far else "")
     counts = of_each(run.counts) or "nothing to do"
     return f"{began}  status {run.status}  {duration(run.ended - run.started):>8}  {counts}"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pipeline.amounts import count, duration, size
+from pipeline.cli.program import to_copy
 from pipeline.errors import ExitStatus, printable
 from pipeline.model.record import Status
 from pipeline.run.tally import Summary
@@ -18,7 +21,7 @@ _OTHERS = (
 )
 
 
-def sentence(name: str, summary: Summary, *, verbose: bool = False) -> str:
+def sentence(config: Path, summary: Summary, *, verbose: bool = False) -> str:
     """For example: `thumbs: 24 pictures done (48 renditions), 3 unchanged; 30.0 MB -> 0.5 MB in 2.5 s`.
 
     Files that are no pictures, or of a kind that is not read at all, are counted where it is `verbose`.
@@ -33,7 +36,7 @@ def sentence(name: str, summary: Summary, *, verbose: bool = False) -> str:
     if summary.failed:
         parts.append(f"{summary.failed:,} failed")
     if summary.known_failures:
-        parts.append(f"{count(summary.known_failures, 'known failure')} (pipeline failures CONFIG)")
+        parts.append(f"{count(summary.known_failures, 'known failure')} ({to_copy('failures', str(config))})")
     parts += [f"{summary.pictures[status]:,} {word}" for status, word in _OTHERS if summary.pictures.get(status)]
     if verbose and (unsupported := summary.pictures.get(Status.UNSUPPORTED)):
         parts.append(f"{unsupported:,} unsupported")
@@ -41,7 +44,7 @@ def sentence(name: str, summary: Summary, *, verbose: bool = False) -> str:
         parts.append(count(summary.orphans, "orphan"))
     if summary.removed:
         parts.append(f"{count(summary.removed, 'orphan')} removed")
-    text = f"{name}: {', '.join(parts)}"
+    text = f"{printable(config.stem)}: {', '.join(parts)}"
     if summary.target_bytes:
         saved = 1 - summary.target_bytes / max(1, summary.source_bytes)
         share = f" ({saved:.0%} saved)" if saved > 0 else ""
@@ -64,7 +67,7 @@ def _ending(summary: Summary) -> str:
             return ""
 
 
-def failure_lines(summary: Summary, most: int | None = None) -> list[str]:
+def failure_lines(config: Path, summary: Summary, most: int | None = None) -> list[str]:
     """One line a failure, `photos/a.jpg: truncated: ...`; the first `most` of them (None: a screenful)."""
     most = _MOST_FAILURES if most is None else most
     lines = [
@@ -72,7 +75,7 @@ def failure_lines(summary: Summary, most: int | None = None) -> list[str]:
         for one in summary.failures[:most]
     ]
     if (more := len(summary.failures) - most) > 0:
-        lines.append(f"... and {more:,} more: pipeline manifest query CONFIG status=failed")
+        lines.append(f"... and {more:,} more: {to_copy('manifest', 'query', str(config), 'status=failed')}")
     return lines
 
 

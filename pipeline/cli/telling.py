@@ -8,7 +8,7 @@ from types import TracebackType
 
 import click
 
-from pipeline.cli.console import complain
+from pipeline.cli.console import Colour, complain
 from pipeline.cli.summary import failure_lines, sentence
 from pipeline.config.settings import Config
 from pipeline.errors import SIGNALS, ExitStatus, Locked, PipelineError, printable
@@ -61,7 +61,7 @@ class Telling:
             self._last_success = self._read_last_success()
         summary = self._so_far()
         if error is None:
-            self._tell(summary, summary.status, sentence(self._name, summary))
+            self._tell(summary, summary.status, sentence(self._config.path, summary))
         else:
             self._tell(summary, _status(error), f"{self._name}: {_words(error)}")
 
@@ -75,7 +75,7 @@ class Telling:
     def _tell(self, summary: Summary, status: ExitStatus, text: str) -> None:
         hurry = _HURRY if status in SIGNALS else None
         for warning in self._notices.ended(self._outcome(summary, status, text), hurry):
-            complain(f"pipeline: {warning}")
+            complain(f"pipeline: {warning}", Colour.WARNING)
 
     def _outcome(self, summary: Summary, status: ExitStatus, text: str) -> Outcome:
         return Outcome(
@@ -86,7 +86,7 @@ class Telling:
             started=self._started,
             ended=(ended := time.time()),
             sentence=text,
-            failures=tuple(failure_lines(summary, len(summary.failures))),
+            failures=tuple(failure_lines(self._config.path, summary, len(summary.failures))),
             pictures=summary.pictures,
             renditions=summary.renditions,
             errors=summary.errors,

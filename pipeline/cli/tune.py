@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline.run.tune.setting import Setting, Verdict
     from pipeline.run.tune.tuning import Tuning
 
-_BAR = 24  # characters
+_BAR = 10  # characters: the table fits into 80 columns
 _FORMAT = "{desc} {percentage:3.0f}% {bar} {elapsed}{postfix}"
 
 

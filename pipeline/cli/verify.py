@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline.amounts import count, size
-from pipeline.cli.console import complain, on_terminal, tell
+from pipeline.cli.console import Colour, complain, on_terminal, tell
 from pipeline.cli.options import config_argument
 from pipeline.errors import ExitStatus
 
@@ -31,7 +31,7 @@ def command(config: Path, as_json: bool, verbose: bool) -> int:
             found = {"target": problem.target, "finding": problem.finding, "detail": problem.detail}
             tell(json.dumps(found, ensure_ascii=True))
         else:
-            complain(line(problem))
+            complain(line(problem), Colour.FAILURE)
     if verbose or verdict.problems or on_terminal():
         wrong = count(len(verdict.problems), "problem") if verdict.problems else "all as written"
         complain(f"{config.stem}: {count(verdict.files, 'file')} read ({size(verdict.bytes_read)}), {wrong}")

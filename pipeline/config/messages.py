@@ -10,6 +10,33 @@ from pydantic import BaseModel
 from pipeline.config.kinds import RULE, WRONG
 from pipeline.config.node import KeyPath, Node, Position, Problem, did_you_mean, got, key_path
 
+_CONCEPTS = {  # words of other programs: ours
+    "blurhash": "placeholder: true",
+    "colours": "colors",
+    "compression": "effort",
+    "compression_level": "effort",
+    "crop": "fit: cover",
+    "dpi": "density",
+    "exif": "metadata",
+    "grayscale": "steps: [greyscale]",
+    "greyscale": "steps: [greyscale]",
+    "icc": "profile",
+    "input": "source",
+    "interpolation": "resampler",
+    "max_height": "height",
+    "max_width": "width",
+    "method": "effort",
+    "mode": "fit",
+    "output": "target",
+    "position": "gravity",
+    "sizes": "widths",
+    "speed": "effort",
+    "strip": "metadata: strip",
+    "type": "format",
+    "upscale": "enlarge",
+    "without_enlargement": "enlarge: false",
+}
+
 
 def complaint(error: Mapping[str, typing.Any], root: Node, document: type[BaseModel]) -> Problem:
     """One of `ValidationError.errors()`, met while `root` was read as a `document`."""
@@ -63,9 +90,15 @@ def _unknown(root: Node, loc: KeyPath, document: type[BaseModel]) -> Problem:
     if len(homes) == 1:  # the very word says more than a similar one
         hint = f'; it belongs under "{key_path(homes[0])}"' if homes[0] else "; it belongs at the left margin"
     else:
-        hint = did_you_mean(key, here.model_fields)
+        hint = _elsewhere(key, here) or did_you_mean(key, here.model_fields)
     known = "" if hint else f"; known here: {', '.join(here.model_fields)}"
     return Problem(position, key_path(loc), f"is no key that is known{hint}{known}")
+
+
+def _elsewhere(key: str, here: type[BaseModel]) -> str:
+    """Where other programs' word for something that the model `here` has under another key."""
+    ours = _CONCEPTS.get(key.lower().replace("-", "_"), "")
+    return f"; here that is `{ours}`" if ours.partition(":")[0] in here.model_fields else ""
 
 
 def _model(document: type[BaseModel], path: KeyPath) -> type[BaseModel]:

@@ -55,7 +55,7 @@ class RunSummary:
     ended: float | None
     status: int | None
     counts: Mapping[str, int]
-    settings: Mapping[str, object]
+    settings: Mapping[str, object]  # also `progress` while it runs, or as far as it came before it died
     libraries: str
 
 
@@ -132,7 +132,7 @@ def amend(connection: sqlite3.Connection, number: int, settings: Mapping[str, ob
 def end(connection: sqlite3.Connection, number: int, status: int, counts: Mapping[str, int], ended: float) -> None:
     """Enter how run `number` ended, inside a transaction of the caller."""
     connection.execute(
-        "UPDATE run SET ended = ?, status = ?, counts = ? WHERE id = ?",
+        "UPDATE run SET ended = ?, status = ?, counts = ?, settings = json_remove(settings, '$.progress') WHERE id = ?",
         (ended, int(status), json.dumps(dict(counts), sort_keys=True), number),
     )
 

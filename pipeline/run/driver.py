@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from pipeline.config.settings import Config
 from pipeline.errors import ErrorKind, ExitStatus, ManifestTrouble, SourceTrouble, Stopped, TargetTrouble
@@ -37,6 +37,9 @@ from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
 
 _FIRST_CLAIMS, _MOST_CLAIMS = 8, 256  # jobs claimed in one commit: few at first, so that the first target comes soon
+
+
+_NOTED = 2.0  # seconds between two notes of the progress in the manifest, for `status`
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class Driver:
         self._stop = stop
         self._around = around
         self._watched = 0.0  # when it was last told how far this is
+        self._noted = 0.0  # when the manifest was last told how far the run is
         self._source = source
         self._target = target
         self.failure_key = functools.cache(lambda: failure_key(config.limits))  # asked for at the first failure
@@ -283,12 +287,28 @@ class Driver:
         self._target.check()
         self._manifest.tick()
         self._check()
-        self._around.watch(self._progress())
+        progress = self._progress()
+        if self._watched >= self._noted + _NOTED:
+            self._noted = self._watched
+            self._manifest.amend_run({"progress": {**asdict(progress), "at": time.time()}})
+        self._around.watch(progress)
 
     def _progress(self) -> Progress:
         summary, counts = self._tally.summary(), self._planner.counts
-        expected = counts.bytes * counts.sources // max(1, counts.seen)
-        return Progress(sum(summary.pictures.values()), summary.failed, self._tally.bytes_dealt_with, expected)
+        seen = max(1, counts.seen)
+        return Progress(
+            sum(summary.pictures.values()),
+            summary.failed,
+            self._tally.bytes_dealt_with,
+            counts.bytes * counts.sources // seen,
+            self._tally.carried,
+            counts.jobs * counts.sources // seen,
+        )
+
+    @property
+    def in_flight(self) -> int:
+        """How many pictures are in work at the moment. Any thread."""
+        return self._lane.in_flight if self._lane is not None else 0
 
     def so_far(self, status: ExitStatus) -> Summary:
         """The tally with what only the plan knows."""

@@ -76,6 +76,11 @@ class Lane(Protocol):
         """How what renders here is confined; None: not, or nothing was rendered."""
         ...
 
+    @property
+    def in_flight(self) -> int:
+        """How many pictures are in work at the moment. Any thread."""
+        ...
+
     def expect(self, jobs: int) -> None:
         """So many jobs are to come."""
         ...
@@ -146,6 +151,11 @@ class LocalLane:
         return self._crew.threads
 
     threads_together = threads
+
+    @property
+    def in_flight(self) -> int:
+        """How many pictures are in work at the moment. Any thread."""
+        return sum(len(batch.jobs) for batch in self._crew.at_work)
 
     @property
     def confinement(self) -> Confinement | None:

@@ -136,6 +136,12 @@ class LaneProcesses:
         """See `Lane`."""
         return max((lane.threads for lane in self._lanes), default=1)
 
+    @property
+    def in_flight(self) -> int:
+        """See `Lane`. A lane's threads are at the first of its batches, the others wait."""
+        at_work = (batch for lane in tuple(self._lanes) for batch in tuple(lane.batches.values())[: lane.threads])
+        return sum(len(batch.jobs) for batch in at_work)
+
     def expect(self, jobs: int) -> None:
         """See `Lane`. Lane processes have all their children from the start."""
 

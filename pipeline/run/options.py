@@ -30,12 +30,14 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run is. `bytes_expected` grows sharper while the plan goes on."""
+    """Where a run is. What is expected grows sharper while the plan goes on."""
 
-    pictures_done: int
+    pictures_done: int  # dealt with, those included of which nothing had to be made
     failed: int
     bytes_done: int
     bytes_expected: int
+    jobs_done: int = 0  # pictures of which something had to be made
+    jobs_expected: int = 0
 
 
 @dataclass(frozen=True, slots=True)

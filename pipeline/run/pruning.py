@@ -41,7 +41,7 @@ def look(config: Config) -> Pruned:
         planner = _planned(config, reader, lambda: None)
         going, waiting = _sorted(planner, reader)
         verdicts = (*obstacles(going, reader, Removal(config.target)), *waiting) if going or waiting else ()
-        return Pruned(_by_path(verdicts), _refusal(planner, reader, going, force=False))
+        return Pruned(_by_path(verdicts), _refusal(config, planner, reader, going, force=False))
 
 
 def prune(config: Config, *, force: bool, wait: float | None = 0.0) -> Pruned:
@@ -53,7 +53,7 @@ def prune(config: Config, *, force: bool, wait: float | None = 0.0) -> Pruned:
     with on_signals(stop), held(config, uuid.uuid4().hex, wait, stop.check), _opened(config) as manifest:
         planner = _planned(config, manifest, stop.check)
         going, waiting = _sorted(planner, manifest)
-        if no := _refusal(planner, manifest, going, force=force):
+        if no := _refusal(config, planner, manifest, going, force=force):
             raise PruneRefused(f"nothing was deleted: {no}")
         verdicts = remove(going, planner, manifest, Removal(config.target), stop.check) if going else []
         manifest.backup()
@@ -85,11 +85,11 @@ def _sorted(planner: Planner, memory: Manifest | Reader) -> tuple[list[Orphan], 
     return [one for one in orphans if one.target in seen], waiting
 
 
-def _refusal(planner: Planner, memory: Manifest | Reader, going: list[Orphan], *, force: bool) -> str:
+def _refusal(config: Config, planner: Planner, memory: Manifest | Reader, going: list[Orphan], *, force: bool) -> str:
     if not going:
         return ""
     kind, no = refusal(planner, going, memory, force=force)
-    return f"{no}; if that is right: pipeline prune CONFIG --delete --force" if kind == "many" else no
+    return f"{no}; if that is right: pipeline prune {config.path.name} --delete --force" if kind == "many" else no
 
 
 def _by_path(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:

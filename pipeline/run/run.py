@@ -46,13 +46,15 @@ def run(
     begun: Callable[[Begun], None] = lambda begun: None,
     given_up: Callable[[ExitStatus, float], None] | None = None,
     ahead: Ahead | None = None,
+    asked: Callable[[int], None] = lambda in_flight: None,
 ) -> Summary:
     """Make what is missing or stale, in this thread and those it starts. Gives what came of it, also when a signal or
     the clock stopped it; raises `PipelineError` when it could not finish.
 
     `watch` is called in the calling thread about every tick; `begun` once, when the work begins. `given_up` is called
     in another thread when the run was told to stop but hangs in a call that does not return: it ends the process, and
-    has so many seconds for it. `ahead`: what was started before; it stays the caller's to end.
+    has so many seconds for it. `ahead`: what was started before; it stays the caller's to end. `asked` is called in
+    another thread the moment a signal asks the run to stop, with how many pictures are in flight.
     """
     started = time.monotonic()
     limits = (options.max_runtime or config.max_runtime, options.until or config.until)
@@ -65,7 +67,12 @@ def run(
     target.prepare()
     opened: list[Manifest] = []
     abandon = _abandoning(stop, opened, given_up) if given_up else lambda status: None
-    with on_signals(stop, abandon), held(config, identity, options.lock_wait, stop.check) as locks:
+    drivers: list[Driver] = []
+
+    def tell_in_flight() -> None:
+        asked(sum(one.in_flight for one in drivers))
+
+    with on_signals(stop, abandon, tell_in_flight), held(config, identity, options.lock_wait, stop.check) as locks:
         if options.plan.adopt:
             check_rival(config)
         manifest = Manifest.for_config(config, adopt=options.plan.adopt)
@@ -76,6 +83,7 @@ def run(
             _sweep(manifest, target)
             around = Around(identity, locks, watch, ahead or Ahead())
             this_run = Driver(config, _mending(options, manifest), manifest, source, target, stop, around)
+            drivers.append(this_run)
             number = manifest.begin_run(_start(identity, config, this_run.workers), this_run.failure_key)
             begun(Begun(identity, lambda: this_run.so_far(ExitStatus.UNFINISHED)))
             summary = this_run.to_its_end(number)

@@ -67,8 +67,12 @@ class Stop:
 
 
 @contextmanager
-def on_signals(stop: Stop, abandon: Callable[[ExitStatus], None] = lambda status: None) -> Iterator[None]:
+def on_signals(
+    stop: Stop, abandon: Callable[[ExitStatus], None] = lambda status: None, asked: Callable[[], None] = lambda: None
+) -> Iterator[None]:
     """Let SIGTERM, SIGINT and SIGHUP request a stop within the block. A signal that was ignored stays ignored (nohup).
+
+    `asked` is called in another thread the moment the first one comes.
 
     `abandon` is called once, in another thread, when the block is still not left long after it was asked to be: its
     thread sits in a call that does not return. Only the main thread can receive signals; elsewhere (a notebook's
@@ -81,7 +85,7 @@ def on_signals(stop: Stop, abandon: Callable[[ExitStatus], None] = lambda status
     for end in (heard, told):
         os.set_blocking(end, False)
     left = threading.Event()
-    listener = threading.Thread(target=_listen, args=(heard, stop, left, abandon), name="signals", daemon=True)
+    listener = threading.Thread(target=_listen, args=(heard, stop, left, abandon, asked), name="signals", daemon=True)
     listener.start()
     before = {}
     wakeup = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
@@ -106,7 +110,9 @@ def _noted(number: int, frame: FrameType | None) -> None:
     """Stands for a signal that the pipe has told already."""
 
 
-def _listen(heard: int, stop: Stop, left: threading.Event, abandon: Callable[[ExitStatus], None]) -> None:
+def _listen(
+    heard: int, stop: Stop, left: threading.Event, abandon: Callable[[ExitStatus], None], asked: Callable[[], None]
+) -> None:
     waited = 0  # ticks since the first signal
     hasty = 0  # ticks since the second
     poll = select.poll()
@@ -118,7 +124,10 @@ def _listen(heard: int, stop: Stop, left: threading.Event, abandon: Callable[[Ex
                 return
             for number in numbers:
                 if number in _STATUS:
+                    first = stop.status is None
                     stop.request(_STATUS[signal.Signals(number)])
+                    if first:
+                        asked()
             continue
         waited += stop.status is not None
         hasty += stop.hasty()

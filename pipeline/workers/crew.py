@@ -82,6 +82,12 @@ class Crew(Generic[Item]):
         """How many items wait for a thread."""
         return self._queue.qsize()
 
+    @property
+    def at_work(self) -> list[Item]:
+        """The items that threads are at. Any thread."""
+        with self._changed:
+            return [work[0] for work in self._threads.values() if work is not None]
+
     def resize(self, threads: int) -> None:
         """Have so many threads from now on: more of them at once, fewer as they finish what they are at."""
         with self._changed:

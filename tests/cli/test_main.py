@@ -13,7 +13,7 @@ from pipeline.errors import ExitStatus
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("run --dry-run c.yaml", "No such option '--dry-run'. `pipeline plan CONFIG` shows what a run would do"),
+        ("run --dry-run c.yaml", "No such option '--dry-run'. `pipeline plan` shows what a run would do"),
         ("run --forse c.yaml", "No such option '--forse'."),
         ("run --prun c.yaml", "No such option '--prun'."),
         ("run --adopted c.yaml", "No such option '--adopted'."),
@@ -28,6 +28,25 @@ def test_an_option_that_deletes_or_forces_is_never_suggested(
     assert status_of(line.split()) == ExitStatus.USAGE
     where = f"pipeline {line.split(maxsplit=1)[0]}"
     assert capsys.readouterr().err == f"{where}: {said} (see `{where} --help`)\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("run --with heif", "It belongs before the command, in a checkout: scripts/pipeline --with heif run"),
+        ("manifest query --with heif", "scripts/pipeline --with heif manifest query"),
+        ("run --crop", "It is said in the config, for each rendition: `fit: cover` with `width` and `height`"),
+        ("run --method 6", "It is said in the config, for each rendition: `effort`"),
+        ("run --config it.yaml", "The config is an argument: `pipeline run pipeline.yaml`"),
+        ("run -j 4", "How many work at once is --threads N and --processes N"),
+        ("init --fo web", "Did you mean '--for'?"),
+    ],
+)
+def test_an_option_of_another_program_is_answered_with_where_it_is_here(
+    line: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(line.split()) == ExitStatus.USAGE
+    assert hint in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90.0), ("90s", 90.0), ("1h30m", 5400.0), ("2.5", 2.5)])

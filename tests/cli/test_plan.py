@@ -25,3 +25,11 @@ def test_what_is_too_young_is_counted_as_deferred(tmp_path: Path) -> None:
     world.put("a.jpg")
     planned = world.command("plan", str(world.config_path))
     assert "thumbs: 0 pictures to render (0 B), 0 unchanged, 1 deferred\n" in planned.stderr
+
+
+def test_a_summary_has_no_line_for_each_rendition(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.fill(3)
+    planned = world.command("plan", "--summary", str(world.config_path))
+    assert planned.stdout == ""
+    assert planned.stderr.startswith("thumbs: 3 pictures to render")

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.cli.progress import ProgressBar, listen
+from pipeline.cli.progress import ProgressBar, _where, listen
+from pipeline.errors import ExitStatus
 from pipeline.run.options import Progress, RunOptions
 from pipeline.run.run import run
 from tests.world import World
@@ -31,6 +32,26 @@ def test_a_question_is_answered_once_with_one_line_even_without_a_terminal(capsy
         bar.watch(HERE)
         bar.watch(HERE)
     assert capsys.readouterr().err == "thumbs: 1,200 pictures dealt with, 3 failed; 5.0 MB of about 10.0 MB (50%)\n"
+
+
+def test_the_bar_says_how_many_of_how_many_how_fast_and_how_long() -> None:
+    here = Progress(1300, 3, 5_000_000, 10_000_000, jobs_done=1200, jobs_expected=2400)
+    assert _where(here, 100.0) == "1,200/2,400 pictures, 12.0/s, 1 min 40 s left, 3 failed"
+    assert _where(Progress(0, 0, 0, 0), 0.0) == "0/0 pictures"
+
+
+def test_a_signal_is_answered_at_once_with_what_is_in_flight(world: World) -> None:
+    world.fill(4)
+    answers: list[int] = []
+
+    def interrupt(progress: Progress) -> None:
+        if not answers:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    summary = run(world.config, RunOptions(threads=1, processes=1), interrupt, asked=answers.append)
+    assert summary.status == ExitStatus.INTERRUPTED
+    assert len(answers) == 1
+    assert 0 <= answers[0] <= 4
 
 
 def test_a_question_before_the_first_byte_is_answered(capsys: pytest.CaptureFixture[str]) -> None:

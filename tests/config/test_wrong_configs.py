@@ -37,6 +37,14 @@ def name(template: str) -> str:
 
 WRONG: dict[str, tuple[str, list[str]]] = {
     # The file as YAML
+    "words of other programs": (
+        "input: photos\nsource: photos\ntarget: made\nrenditions:\n  a: {width: 8, crop: true, method: 6}\n",
+        [
+            ":1:1: input: is no key that is known; here that is `source`",
+            ":5:17: renditions.a.crop: is no key that is known; here that is `fit: cover`",
+            ":5:29: renditions.a.method: is no key that is known; here that is `effort`",
+        ],
+    ),
     "nothing but comments": ("# later\n", [": is empty; `pipeline init` writes a config to start from"]),
     "a list at the top": (
         "- source: photos\n",

@@ -46,8 +46,10 @@ def test_what_is_not_supported_is_counted_by_every_run_and_by_status(world: Worl
     for expected in ({"done": 1, "unsupported": 3}, {"unchanged": 1, "unsupported": 3}):
         summary = world.run()
         assert (summary.pictures, summary.status) == (expected, ExitStatus.OK)
-    assert sentence("thumbs", summary, verbose=True).startswith("thumbs: 1 picture unchanged, 3 unsupported in ")
-    assert "unsupported" not in sentence("thumbs", summary)
+    assert sentence(Path("thumbs.yaml"), summary, verbose=True).startswith(
+        "thumbs: 1 picture unchanged, 3 unsupported in "
+    )
+    assert "unsupported" not in sentence(Path("thumbs.yaml"), summary)
     status = world.command("status", str(world.config_path)).stdout
     assert "\n4 sources (" in status
     assert "; 3 unsupported), 1 rendition made (" in status

@@ -1,0 +1,62 @@
+"""A table of rows that fits the terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from pipeline.amounts import count
+from pipeline.cli.console import tell
+from pipeline.errors import printable
+
+if TYPE_CHECKING:
+    from pipeline.manifest.query import Answer
+
+_LONGEST, _NARROWEST = 60, 6  # characters of a cell
+
+
+def table(answer: Answer, wanted: Collection[str], *, cut: bool) -> None:
+    """The `wanted` columns (none: all), but for those that are empty throughout: a table of twenty mostly empty ones
+    reads badly. `cut`: long values are cut off, and on a terminal all that it takes for rows to fit.
+    """
+    rows = [["" if value is None else _word(value) for value in row] for row in answer.rows]
+    shown = [
+        index
+        for index, name in enumerate(answer.columns)
+        if (not wanted or name in wanted) and any(row[index] for row in rows)
+    ]
+    cells = [[row[index] for index in shown] for row in ([*answer.columns], *rows)] if rows else []
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    if cut:
+        widths = fitted(widths, _columns())
+    for row in cells:
+        tell("  ".join(_cut(cell, width).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    tell(f"({count(len(rows), 'row')})")
+
+
+def fitted(widths: Sequence[int], most: int | None) -> list[int]:
+    """Widths of columns, two spaces between them, of which the widest are made narrower until a row fits `most`."""
+    widths = [min(width, _LONGEST) for width in widths]
+    while most is not None and sum(widths) + 2 * (len(widths) - 1) > most and max(widths) > _NARROWEST:
+        widths[widths.index(max(widths))] -= 1
+    return widths
+
+
+def _columns() -> int | None:
+    """Of the terminal that the table goes to, if it does."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else None
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def _word(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return printable(value.hex() if isinstance(value, bytes) else str(value))

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from pipeline.cli.status import _line
+from pipeline.manifest.runs import RunStart, RunSummary
+from pipeline.manifest.store import Manifest
+from pipeline.run.options import Progress, RunOptions
+from pipeline.run.run import run
+from tests.world import World
+
+START = RunStart("ab" * 16, "it.yaml", ("pipeline", "run"), 1, "host", 1_600_000_000.0)
+
+
+def noted(world: World, progress: Progress) -> RunSummary:
+    with Manifest.open(world.root / "m" / "manifest.sqlite", owner="it.yaml") as manifest:
+        manifest.begin_run(START)
+        manifest.amend_run({"progress": {**asdict(progress), "at": START.started + 50}})
+        return manifest.runs(1)[0]
+
+
+def test_a_run_at_work_says_how_far_it_is(world: World) -> None:
+    one = noted(world, Progress(45, 2, 10_000_000, 40_000_000, jobs_done=43, jobs_expected=172))
+    line = _line(one, running=True)
+    assert "running, 25%, 43 of about 172 pictures, 2 failed, about " in line
+    assert line.endswith(" left")
+
+
+def test_a_run_that_died_says_how_far_it_came(world: World) -> None:
+    one = noted(world, Progress(45, 0, 10_000_000, 40_000_000, jobs_done=43, jobs_expected=172))
+    assert _line(one, running=False).endswith(
+        "died without a word (killed, a power cut, or a full disk), after 43 pictures"
+    )
+
+
+def test_a_run_notes_its_progress_while_it_works_and_not_when_it_has_ended(world: World) -> None:
+    world.fill(3)
+    seen: list[object] = []
+
+    def watch(_progress: Progress) -> None:
+        with Manifest.reader(world.config) as reader:
+            seen.append(reader.runs(1)[0].settings.get("progress"))
+
+    run(world.config, RunOptions(threads=1, processes=0), watch)
+    assert isinstance(seen[0], dict)
+    with Manifest.reader(world.config) as reader:
+        assert "progress" not in reader.runs(1)[0].settings

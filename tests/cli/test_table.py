@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.cli.table import fitted, table
+from pipeline.manifest.query import Answer
+
+
+def test_the_widest_columns_are_made_narrower_until_a_row_fits() -> None:
+    assert fitted([40, 6, 50], 80) == [35, 6, 35]
+    assert sum(fitted([64, 64, 9, 4], 80)) + 6 == 80
+
+
+def test_no_column_is_made_unreadable_and_none_but_the_longest_without_a_terminal() -> None:
+    assert fitted([30] * 20, 80) == [6] * 20
+    assert fitted([100, 30], None) == [60, 30]
+
+
+def test_only_what_is_wanted_and_not_empty_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [("a" * 70, None, 1), ("b", None, 2)]
+    table(Answer(("source", "error", "run"), iter(rows)), {"source", "error"}, cut=True)
+    assert capsys.readouterr().out == f"source\n{'a' * 57}...\nb\n(2 rows)\n"
+    table(Answer(("source", "error", "run"), iter(rows)), (), cut=False)
+    assert f"{'a' * 70}  1\n" in capsys.readouterr().out
