@@ -41,6 +41,7 @@ class Work:
     threads: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
     encoder: Encoder = field(default_factory=Encoder)
     options: tuple[str, ...] = ()  # of `pipeline run`
+    cover: bool = False  # cut to the square, not fitted into it
 
     @property
     def family(self) -> bool:
@@ -95,8 +96,9 @@ def _decode(work: Work) -> Command:
 
 
 def _ten_lines_pool(work: Work) -> Command:
-    """The ten lines in a pool of processes, cut to a square: what people write for a data set."""
-    return _python("ten_lines_pool.py", work.source, work.target, work.sides[0], work.threads, *work.encoder.words)
+    """The ten lines in a pool of processes, and for a data set cut to a square."""
+    how = "cut" if work.cover else "fit"
+    return _python("ten_lines_pool.py", how, work.source, work.target, work.sides[0], work.threads, *work.encoder.words)
 
 
 def _plain_loop(work: Work) -> Command:

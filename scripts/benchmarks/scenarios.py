@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from scripts.benchmarks import folders
+from scripts.benchmarks import folders, scaling
 from scripts.benchmarks.competitors import ALL, PIPELINE, QUALITY, Command, Encoder, Work
 from scripts.benchmarks.figures import Result
 from scripts.benchmarks.installed import Peers
@@ -66,16 +66,16 @@ SCENARIOS: Mapping[str, Scenario] = {
     "nothing-to-do": Scenario("unchanged PNGs", ("pipeline", "find"), (48,), 10_000, "tiny", again=True),
 }
 DEFAULT = ("startup", "300", "1200", "family")
-NAMES = ("startup", "scaling", "waiting", *SCENARIOS)
-SMOKE = ("startup", "scaling", "300", "family", "dataset", "tiny", "driver", "nothing-to-do")
+NAMES = ("startup", "waiting", *SCENARIOS, *scaling.KINDS)
+SMOKE = ("startup", "scaling-300", "300", "family", "dataset", "tiny", "driver", "nothing-to-do")
 
 
 def measure(name: str, setup: Setup) -> Result:
     """Run one scenario: a warm-up, then rounds in which all competitors take turns. Raises `Failed`, OSError."""
     if name == "startup":
         return _startup(setup)
-    if name == "scaling":
-        return _scaling(setup)
+    if name in scaling.KINDS:
+        return _scaling(name, setup)
     if name == "waiting":
         return _waiting(setup)
     scenario = SCENARIOS[name]
@@ -118,7 +118,8 @@ def _work(name: str, scenario: Scenario, setup: Setup) -> Work:
     target.mkdir()
     config = place / "pipeline.yaml"
     config.write_text(_config(source, target, scenario.sides, cover=scenario.kind == "dataset"))
-    return Work(source, target, scenario.sides, setup.peers, config, options=setup.options)
+    cover = scenario.kind == "dataset"
+    return Work(source, target, scenario.sides, setup.peers, config, options=setup.options, cover=cover)
 
 
 def _config(source: Path, target: Path, sides: tuple[int, ...], *, cover: bool = False) -> str:
@@ -213,25 +214,18 @@ def _startup(setup: Setup) -> Result:
     return Result("startup", "before the first picture", 1, costs, base="python -c pass")
 
 
-def _scaling(setup: Setup) -> Result:
-    """JPEGs of 1200 px by `pipeline` alone, as it sets its workers itself, bound to 1, 2, 4 ... CPUs."""
-    scenario = SCENARIOS["1200"]
-    work = _work("scaling", scenario, setup)
-    pictures = len(os.listdir(work.source))
-    command = ALL["pipeline"](work)
-    assert command is not None
-    available = sorted(os.sched_getaffinity(0))
-    counts = [1 << power for power in range(len(available).bit_length())]
-    commands = {f"{count} CPU{'s' * (count > 1)}": _bound(command, available[:count]) for count in counts}
-    costs: dict[str, list[Cost]] = {name: [] for name in commands}
-    for number in range(int(setup.smoke), setup.rounds + 1):
-        for name in _turned(list(commands), number):
-            setup.say(f"scaling: round {number} of {setup.rounds}: {name}")
-            cost = _once(commands[name], work, pictures)
-            if number:
-                costs[name].append(cost)
-    shutil.rmtree(work.source.parent)
-    return Result("scaling", scenario.title, pictures, costs, base="1 CPU")
+def _scaling(name: str, setup: Setup) -> Result:
+    """`pipeline` as it sets its workers itself, bound to 1, 2, 4 ... CPUs, and on all of them with other lanes."""
+    scenario = SCENARIOS[scaling.KINDS[name].scenario]
+
+    def make(count: int) -> Work:
+        return _work(name, scenario, replace(setup, at_least=count))
+
+    def once(command: Command, work: Work, pictures: int) -> Cost:
+        setup.say(f"{name}: {pictures} pictures on {work.threads} CPUs")
+        return _once(command, work, len(os.listdir(work.source)))
+
+    return scaling.measure(name, scenario.title, make, once, setup.rounds, smoke=setup.smoke)
 
 
 def _waiting(setup: Setup) -> Result:
@@ -265,11 +259,3 @@ def _waiting(setup: Setup) -> Result:
                 costs[name].append(Cost(wall, cost.cpu))
     shutil.rmtree(place)
     return Result("waiting", f"sources that take {_ANSWER:g} s to be opened, from the first", 1, costs, base=one)
-
-
-def _bound(command: Command, processors: list[int]) -> Command:
-    code = (
-        "import os, sys; os.sched_setaffinity(0, map(int, sys.argv[1].split(','))); os.execv(sys.argv[2], sys.argv[2:])"
-    )
-    where = ",".join(map(str, processors))
-    return replace(command, argv=(sys.executable, "-I", "-c", code, where, *command.argv))

@@ -107,7 +107,7 @@ def test_every_scenario_still_runs(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(report.read_text())["scenarios"]
-    assert set(found) == {"startup", "scaling", "300", "family", "dataset", "tiny", "driver", "nothing-to-do"}
+    assert set(found) == {"startup", "scaling-300", "300", "family", "dataset", "tiny", "driver", "nothing-to-do"}
     assert found["300"]["ratios"]["pillow"]["wall"]["middle"] > 0
     assert not list((tmp_path / "cache" / "work").iterdir())  # nothing is left behind
     assert ElementTree.parse(picture).getroot().tag.endswith("svg")
