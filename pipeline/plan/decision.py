@@ -1,4 +1,4 @@
-"""What is to be done about one source: pure, from the facts that the planner has collected."""
+"""What to do about one source: a pure function of the facts that the planner has collected."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ class Facts:
     stat: Stat
     known: KnownSource | None
     targets: Sequence[str]
-    found: Sequence[Stat | None]  # at those targets
+    files: Sequence[Stat | None]  # at those targets; None where there is none
     reasons: Sequence[Reason]
     failures: Mapping[str, KnownFailure] = field(default_factory=dict)  # by rendition, where one is the reason
 
 
 def unclaimed(facts: Facts) -> list[str]:
-    """Targets to be made where there is a file that the source's own records do not speak of. Claims may."""
-    if not any(facts.found):
+    """Due targets at which there is a file that the source's own records do not name. A claim may name it."""
+    if not any(facts.files):
         return []
     known = facts.known.renditions if facts.known else {}
-    recorded = {one.target for one in known.values() if was_made(one)}
+    recorded = {rendition.target for rendition in known.values() if was_made(rendition)}
     return [
         target
-        for target, there, why in zip(facts.targets, facts.found, facts.reasons, strict=True)
-        if there is not None and why is not Reason.UNCHANGED and target not in recorded
+        for target, file, why in zip(facts.targets, facts.files, facts.reasons, strict=True)
+        if file is not None and why is not Reason.UNCHANGED and target not in recorded
     ]
 
 
 def was_made(known: KnownRendition) -> bool:
-    """Whether a run has written this target, so that the file there, if any, is ours."""
+    """Whether a run has written this target. Then a file at its path is ours."""
     return known.size is not None
 
 
@@ -53,16 +53,16 @@ def decide(
     *,
     adopt: bool,
 ) -> Job | Record:
-    """The job, or the record where every rendition that is due is refused.
+    """The job, or a record where every due rendition is refused. For sources that have something to do.
 
-    `foreign` are those of `unclaimed` that are not claimed; of them `others` belong to another config, whatever is to
-    be adopted. To be called for sources with something to do.
+    `foreign` holds the targets of `unclaimed` that no claim of this config covers. `others` maps those that belong to
+    another config to its path; `adopt` does not apply to them.
     """
     known = facts.known
-    recorded = {one.target for one in known.renditions.values() if was_made(one)} if known else set()
+    recorded = {rendition.target for rendition in known.renditions.values() if was_made(rendition)} if known else set()
     planned: list[Planned] = []
     refused: list[RenditionRecord] = []
-    for spec, recipe, target, there, why in zip(specs, recipes, facts.targets, facts.found, facts.reasons, strict=True):
+    for spec, recipe, target, file, why in zip(specs, recipes, facts.targets, facts.files, facts.reasons, strict=True):
         if why is Reason.UNCHANGED:
             continue
         if why is Reason.KNOWN_FAILURE:
@@ -71,7 +71,7 @@ def decide(
             error = PictureError(ErrorKind.NOT_OURS, _whose(target, others))
             refused.append(RenditionRecord(spec.name, target, recipe, Status.FAILED, why, error))
         else:
-            ours = target not in foreign and (there is not None or target in recorded)
+            ours = target not in foreign and (file is not None or target in recorded)
             planned.append(Planned(spec, target, recipe, why, ours))
     if not planned:
         return _refusal(facts, tuple(refused))
@@ -91,8 +91,11 @@ def _known(facts: Facts, spec: Spec) -> PictureError:
 
 
 def _hash_to_compare(facts: Facts, planned: Sequence[Planned], refused: Sequence[RenditionRecord]) -> bytes | None:
-    """The last content hash, which tells whether `source changed` holds. With refusals there is a record to make."""
-    if facts.known is None or refused or any(one.reason is Reason.FORCED for one in planned):
+    """The last content hash, with which the run finds out whether the content has changed at all.
+
+    None where the renditions are made in any case, or where refusals have to be recorded.
+    """
+    if facts.known is None or refused or any(rendition.reason is Reason.FORCED for rendition in planned):
         return None
     return facts.known.made_from
 

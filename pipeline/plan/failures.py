@@ -24,36 +24,36 @@ def without_known_failures(
     known: KnownSource,
     stat: Stat,
     wanted: Sequence[tuple[str, str, str]],
-    found: Sequence[Stat | None],
+    files: Sequence[Stat | None],
     failures: Mapping[str, KnownFailure],
     key: str,
 ) -> list[Reason]:
-    """`why`, where `retry` became `known failure` for what has failed and would again. `wanted` and `found` as for
-    `reasons`.
+    """`why`, with `retry` replaced by `known failure` where the same attempt would fail again.
 
-    With a stat that has changed, or was taken too early to be trusted, it becomes `source changed`: the content tells.
+    `wanted` and `files` are those of `reasons`. Where the stat has changed, or was taken too early to be trusted, the
+    reason becomes `source changed` instead: the run compares the content.
     """
     trusted = known.settled and known.stat.same_content(stat)
     source = failures.get("")
     judged: list[Reason] = []
-    for one, (name, target, recipe), there in zip(why, wanted, found, strict=True):
+    for each, (name, target, recipe), file in zip(why, wanted, files, strict=True):
         failure = failures.get(name)
-        if one is not Reason.RETRY:
-            judged.append(one)
+        if each is not Reason.RETRY:
+            judged.append(each)
         elif failure is not None and failure.stands(recipe, key):
             judged.append(Reason.KNOWN_FAILURE if trusted else Reason.SOURCE_CHANGED)
         elif failure is None and source is not None and source.stands("", key):
-            # The source failed when another rendition was due; of this one, what was made of it before is still there.
-            own = reason(known.renditions.get(name), target, recipe, there)
+            # The source failed when another rendition was due; this one may still be there from an earlier run.
+            own = reason(known.renditions.get(name), target, recipe, file)
             judged.append(Reason.SOURCE_CHANGED if own is Reason.UNCHANGED and not trusted else own)
         else:
-            judged.append(one)
+            judged.append(each)
     return judged
 
 
 def known_failure(source: str, stat: Stat, failures: Mapping[str, KnownFailure]) -> Record:
-    """What is said of such a source."""
-    first = min(failures.values(), key=lambda failure: failure.rendition)  # that of the source itself, if it has one
+    """The record of a source that failed in an earlier run and is not tried again."""
+    first = min(failures.values(), key=lambda failure: failure.rendition)  # "", the source itself, sorts first
     return Record(source, stat, Status.KNOWN_FAILURE, error=first.error)
 
 
@@ -63,9 +63,9 @@ _PACKAGES = ("pillow", "pillow-heif", "pyvips", "pyvips-binary")
 def failure_key(limits: Limits) -> str:
     """32 hex digits of the limits and of the versions that are installed now.
 
-    What the last run recorded would not do: where nothing is tried again, a new version would never be seen. Asking for
-    installed versions takes 50 ms the first time, so only those ask who have a failure at hand. Libraries that Pillow
-    finds on the system instead of in its wheel may change unseen; `failures retry` is for them.
+    The versions that the last run recorded would not do: where nothing is tried again, a new one would go unnoticed.
+    Looking up installed versions takes 50 ms the first time, so the plan calls this only when it meets a failure. A
+    library that Pillow finds on the system instead of in its wheel can change unnoticed; `failures retry` covers that.
     """
     import importlib.metadata  # noqa: PLC0415 - 20 ms, and most runs fail at nothing
 

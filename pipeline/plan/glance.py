@@ -1,10 +1,10 @@
-"""The quick way through the plan: rows of the manifest against what is on the disk, by the thousand.
+"""The quick way through the plan: rows of the manifest are compared with the stats of files, by the thousand.
 
-Nearly every source of nearly every run is as it was, and so are its targets. So what the manifest would hold if nothing
-had changed is put together as plain rows, and compared with what it does hold: where both lists are equal, a thousand
-sources are through at once. Only what differs is looked at closely by the planner. It is the same question as
-`reasons.nothing_to_do`. With it a plan takes 8 microseconds for a source with one rendition instead of 20, listing and
-naming included; 4 of them are two calls of stat, 2 are SQLite's.
+Nearly every source of nearly every run is unchanged, and so are its targets. This module builds the rows that the
+manifest would hold if nothing had changed and compares them with the rows that it does hold. Where both lists are
+equal, a thousand sources are done at once; the planner examines only the others. The answer is that of
+`reasons.nothing_to_do`. A plan takes 8 microseconds for a source with one rendition instead of 20, listing and naming
+included: 4 of them for two calls of stat, 2 for SQLite.
 """
 
 from __future__ import annotations
@@ -22,24 +22,27 @@ from pipeline.sources.globs import Globs
 from pipeline.sources.source import Folder, Source
 from pipeline.targets.target import Target
 
-CHUNK = 1000  # renditions looked up at once: 1 MB of what is remembered of them
+CHUNK = 1000  # renditions looked up at once: their rows take 1 MB
 
-_FEW = 4  # one in so many is looked up by itself: 25 microseconds, and 8 for each of many
+_FEW = 4  # up to a quarter is looked up name by name: 25 microseconds each, where all together take 8 each
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What is left to be looked at of some neighbours in a folder. `names` are in order, `known` may hold others."""
+    """Some neighbouring names of a folder: those left to the planner, and counts of the others.
+
+    `names` are in order. `known` may hold more sources than those.
+    """
 
     names: Sequence[str]
     known: dict[str, KnownSource]  # by source
-    missing: dict[str, KnownSource]  # remembered between them, and not there any more
-    unchanged: int  # of the neighbours: files that have nothing to be done about
+    missing: dict[str, KnownSource]  # remembered between them, and gone from the folder
+    unchanged: int  # of the neighbours: files with nothing to do
     not_asked: int
 
 
 class Glance:
-    """Finds what has changed since it was remembered, or was never made. The plan's thread."""
+    """Finds the sources that are new or have changed since the manifest recorded them. For the plan's thread."""
 
     def __init__(
         self,
@@ -63,7 +66,7 @@ class Glance:
         self._force = force
 
     def chunks(self, folder: Folder, apart: Collection[str]) -> Iterator[Chunk]:
-        """The folder, and all that is remembered of it. The sources `apart` are left to the planner in any case."""
+        """All of the folder and all that is remembered of it. The planner gets the sources in `apart` in any case."""
         after, left = None, folder.count
         for names in folder.chunks(max(1, CHUNK // len(self._recipes))):
             left -= len(names)
@@ -85,11 +88,11 @@ class Glance:
         due = [name for name in asked if name not in same] if len(same) < len(asked) else []
         known = self._known(folder, names, due, after, through, others=others)
         listed = set(folder.sources(names)) if others else known.keys()
-        missing = {source: one for source, one in known.items() if source not in listed}
+        missing = {source: remembered for source, remembered in known.items() if source not in listed}
         return Chunk(due, known, missing, len(same), len(names) - len(asked))
 
     def _plain(self, folder: Folder, names: list[str], apart: Collection[str]) -> list[str]:
-        """Those of `names` that are files without a sidecar and not `apart`: all, nearly always."""
+        """The names that are files without a sidecar and not in `apart`: nearly always all of them."""
         if folder.skipped or folder.sidecars:
             names = [name for name in names if name not in folder.skipped and name not in folder.sidecars]
         return [name for name in names if folder.source(name) not in apart] if apart else names
@@ -97,7 +100,7 @@ class Glance:
     def _unchanged(
         self, folder: Folder, names: list[str], plain: list[str], after: str | None, through: str | None
     ) -> tuple[Collection[str], bool]:
-        """Those of `plain` that are as they are remembered, and whether more than `names` may be remembered."""
+        """The names in `plain` that are as remembered, and whether sources beside `names` may be remembered."""
         rows = self._memory.rows(folder.path, after, through) if plain else []
         if not rows:
             return (), not plain
@@ -116,7 +119,7 @@ class Glance:
         return same, not kept.keys() <= set(_all_bytes(folder.sources(names)))
 
     def _expected(self, folder: Folder, names: list[str]) -> tuple[list[bytes], list[Row]]:
-        """The paths of `names`, and the rows that they have if nothing has changed."""
+        """The paths of `names`, and the rows that the manifest holds of them if nothing has changed."""
         paths = _all_bytes(folder.sources(names))
         sizes, modified, changed = zip(*self._source.raw_stats(folder.path, names), strict=True)
         targets = self._naming.columns(folder.path, names)
@@ -140,7 +143,7 @@ class Glance:
         *,
         others: bool,
     ) -> dict[str, KnownSource]:
-        """What is remembered of the sources `due`, and of all between the bounds where there may be `others`."""
+        """What is remembered of the sources in `due`; with `others`, of all sources between the bounds."""
         if others or len(due) * _FEW > len(names):
             return self._memory.known_sources(folder.path, after, through)
         before = dict(zip(names[1:], names, strict=False)) if due else {}

@@ -1,4 +1,4 @@
-"""What the plan asks of the manifest. `manifest.store.Manifest` and `manifest.reader.Reader` both answer it."""
+"""What the plan needs of the manifest. `manifest.store.Manifest` and `manifest.reader.Reader` both provide it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.model.record import KnownSource
 
 
 class FailureMemory(Protocol):
-    """What earlier runs could not do."""
+    """The failures of earlier runs."""
 
     def of(self, source: str) -> Mapping[str, KnownFailure]:
         """What is known to have failed of `source`, by rendition; "" is the source itself."""
@@ -19,11 +19,11 @@ class FailureMemory(Protocol):
 
 
 class Memory(Protocol):
-    """What earlier runs left. Names are ordered by their bytes; the plan's thread asks."""
+    """What earlier runs recorded. Names are ordered by their bytes. Called by the plan's thread."""
 
     @property
     def failures(self) -> FailureMemory:
-        """What they could not do."""
+        """Their failures."""
         ...
 
     def known_sources(

@@ -1,7 +1,8 @@
-"""The names of all targets: which there will be, and which two sources would share.
+"""The names of all targets, and the collisions among them.
 
-With `on_collision: keep_extension` every target keeps its source's extension, whether anything collides or not. Were it
-only those that collide, a new `photo.png` would rename what `photo.jpg` made last year, and its end rename it back.
+With `on_collision: keep_extension` every target keeps its source's extension, whether it collides or not. If only
+colliding targets kept it, a new `photo.png` would rename what `photo.jpg` made last year, and its removal would rename
+it back.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.manifest.claims import fold, folds
 from pipeline.model.spec import Spec
 
-_BUCKETS = 256  # so that sorting one takes little memory beside the rest
+_BUCKETS = 256  # sorting one of them takes little memory beside all
 
 
 class Naming:
-    """From a source to the paths of its renditions."""
+    """Maps a source to the target paths of its renditions."""
 
     def __init__(self, settings: TargetSettings, specs: Iterable[Spec]) -> None:
         self.specs = tuple(specs)
@@ -33,7 +34,7 @@ class Naming:
         return self._template.targets(folder, names, self.specs, keep_extension=self._keep_extension)
 
     def columns(self, folder: str, names: Sequence[str]) -> list[list[str]]:
-        """The same for each of the specs: the paths of all `names`."""
+        """As `targets`, but for each spec the paths of all `names`."""
         return self._template.columns(folder, names, self.specs, keep_extension=self._keep_extension)
 
     def could_tell_apart(self, source: str, other: str) -> bool:
@@ -41,42 +42,42 @@ class Naming:
         if self._keep_extension:
             return False
         parts = (path.rpartition("/") for path in (source, other))
-        one, another = (
+        ours, theirs = (
             set(folds(self._template.targets(folder, (name,), self.specs, keep_extension=True)[0]))
             for folder, _, name in parts
         )
-        return one.isdisjoint(another)
+        return ours.isdisjoint(theirs)
 
 
 def name_hash(target: str) -> int:
-    """The 64-bit hash of a target's fold key; another in every process."""
+    """The 64-bit hash of a target's fold key. It differs from process to process."""
     return hash(fold(target))
 
 
 class NameIndex:
-    """64-bit hashes of the fold keys of all targets: 8 bytes each. Hashes differ from run to run, verdicts do not."""
+    """64-bit hashes of the fold keys of all targets: 8 bytes each. Hashes differ from run to run, answers do not."""
 
     def __init__(self) -> None:
         self._buckets = [array("q") for _ in range(_BUCKETS)]
-        self._sorted = [0] * _BUCKETS  # how many were there when the bucket was last sorted
+        self._sorted = [0] * _BUCKETS  # the length of each bucket when it was last sorted
 
     def add(self, targets: Sequence[str]) -> None:
-        """Take some targets."""
+        """Add some targets."""
         buckets = self._buckets
         for key in map(hash, folds(targets)):
             buckets[key % _BUCKETS].append(key)
 
     def repeated(self) -> set[int]:
-        """The hashes that came more than once."""
-        found: set[int] = set()
+        """The hashes that were added more than once."""
+        repeated: set[int] = set()
         for number, bucket in enumerate(self._buckets):
             if len(set(bucket)) < len(bucket):
                 keys = self._in_order(number)
-                found.update(key for key, following in itertools.pairwise(keys) if key == following)
-        return found
+                repeated.update(key for key, following in itertools.pairwise(keys) if key == following)
+        return repeated
 
     def holds(self, target: str) -> bool:
-        """Whether some source may make `target`; False is certain."""
+        """Whether some source may make `target`. False is certain, True may be a hash that two targets share."""
         key = name_hash(target)
         keys = self._in_order(key % _BUCKETS)
         at = bisect_left(keys, key)
@@ -91,26 +92,26 @@ class NameIndex:
 
 
 Makers = dict[bytes, list[tuple[str, str]]]
-"""By fold key: (source, target) of everything that would make it, in the order of the sources."""
+"""By fold key: the pairs (source, target) that share it, in the order of the sources."""
 
 
 def makers(sources: Iterable[str], naming: Naming, wanted: Container[int], is_picture: Callable[[str], bool]) -> Makers:
-    """Who makes the targets whose fold keys have a hash among `wanted`; only sources that `is_picture` says yes to."""
-    found: Makers = {}
+    """The sources of the targets whose fold keys have a hash among `wanted`. Only pictures count, by `is_picture`."""
+    by_key: Makers = {}
     for source in sources:
         folder, _, name = source.rpartition("/")
         keys = [(fold(target), target) for target in naming.targets(folder, (name,))[0]]
         mine = [(key, target) for key, target in keys if hash(key) in wanted]
         if mine and is_picture(source):
             for key, target in mine:
-                found.setdefault(key, []).append((source, target))
-    return found
+                by_key.setdefault(key, []).append((source, target))
+    return by_key
 
 
-def collisions(found: Makers, naming: Naming) -> dict[str, PictureError]:
-    """The error of each source that shares a target with another (or with itself, in two renditions)."""
+def collisions(by_key: Makers, naming: Naming) -> dict[str, PictureError]:
+    """The error of each source that shares a target with another source, or makes one target in two renditions."""
     errors: dict[str, PictureError] = {}
-    for sharing in found.values():
+    for sharing in by_key.values():
         if len(sharing) < 2:
             continue
         for number, (source, target) in enumerate(sharing):

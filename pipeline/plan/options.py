@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """Of one plan, for one run."""
+    """The options of one plan."""
 
     force: bool = False  # render everything again
     only: tuple[str, ...] = ()  # globs; other sources are left out of the plan
     limit: int | None = None  # stop after that many jobs
-    look: bool = False  # at the first bytes and sidecars, because no run is going to read them
-    adopt: bool = False  # files at unclaimed target paths may be compared with, and kept where equal
-    replace: bool = False  # and written over where they differ, if format and size are those of the rendition
+    look: bool = False  # read first bytes and sidecars, because no run follows that would read them
+    adopt: bool = False  # compare with files at unclaimed target paths, and keep them where they are equal
+    replace: bool = False  # and write over those that differ, if they have the rendition's format and size

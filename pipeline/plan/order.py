@@ -1,7 +1,7 @@
-"""In which order pictures are worked on: what can wait is set aside while the plan looks at the rest.
+"""The order in which pictures are worked on: sources that can wait are set aside until the others have been planned.
 
-A changed config concerns every picture, and may take longer than one night. What is new, missing or damaged goes before
-it, so that pictures that were uploaded today are there tomorrow.
+A changed config concerns every picture and may take longer than one night. New, missing and damaged pictures go first,
+so that pictures uploaded today are there tomorrow.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from pipeline.config.settings import Order
 from pipeline.model.record import Reason
 from pipeline.plan.decision import Facts
 
-_AT_ONCE = 1000  # sources given out at once
+_AT_ONCE = 1000  # sources in a batch
 _OF_THE_CONFIG = (Reason.RECIPE_CHANGED, Reason.NEW, Reason.FORCED, Reason.UNCHANGED, Reason.KNOWN_FAILURE)
 
 
 class Aside:
-    """Sources with something to do, in the order in which they are to be looked at again. About 100 bytes each."""
+    """Sources with something to do that wait, and the order in which they come back. About 100 bytes each."""
 
     def __init__(self, order: Order) -> None:
         self._order = order
         self._sources: list[str] = []
-        self._keys = array("q")  # what they are sorted by
+        self._keys = array("q")  # their sort keys
 
     def takes(self, facts: Facts) -> bool:
-        """Whether the source is to wait until all others have been looked at; then it is set aside."""
+        """Set the source aside until all others have been planned, and return whether it was."""
         match self._order:
             case Order.PATH:
                 return False
@@ -44,8 +44,8 @@ class Aside:
         return True
 
     def batches(self) -> Iterator[tuple[str, list[str]]]:
-        """What was set aside: a folder and some of its names, as often as the order goes from one to another."""
-        in_order = sorted(range(len(self._sources)), key=self._keys.__getitem__)  # the same key: by path, as they came
+        """The sources set aside, in their order, as runs of neighbours: a folder and some of its names."""
+        in_order = sorted(range(len(self._sources)), key=self._keys.__getitem__)  # stable: by path where keys are equal
         parts = (self._sources[number].rpartition("/") for number in in_order)
         for folder, of_one in groupby(parts, key=lambda part: part[0]):
             names = [name for _, _, name in of_one]
@@ -54,16 +54,16 @@ class Aside:
 
 
 def _only_of_the_config(facts: Facts) -> bool:
-    """Whether all is as it was made, and due only because other or more renditions are asked for than before.
+    """Whether the source and its targets are as they were, so that only a changed config asks for something.
 
-    A rendition that is new of a picture that others were made of is one that the config did not ask for.
+    A rendition is new to a picture that has others because an earlier config did not ask for it.
     """
     known = facts.known
     if known is None or known.error is not None or not known.renditions or not known.stat.same_content(facts.stat):
         return False
-    made = {one.target: (one.size, one.mtime_ns) for one in known.renditions.values()}
+    made = {rendition.target: (rendition.size, rendition.mtime_ns) for rendition in known.renditions.values()}
     return all(
         why in _OF_THE_CONFIG
-        and (why is not Reason.RECIPE_CHANGED or (there and (there.size, there.mtime_ns)) == made[target])
-        for target, there, why in zip(facts.targets, facts.found, facts.reasons, strict=True)
+        and (why is not Reason.RECIPE_CHANGED or (file and (file.size, file.mtime_ns)) == made[target])
+        for target, file, why in zip(facts.targets, facts.files, facts.reasons, strict=True)
     )

@@ -13,7 +13,7 @@ from pipeline.plan.naming import Makers, NameIndex, name_hash
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """One file of ours without a reason to be there, as far as the records of sources tell."""
+    """A file of ours that no record of a current source and rendition asks for."""
 
     source: str
     rendition: str
@@ -23,31 +23,31 @@ class Orphan:
 
 
 def orphans_of(known: KnownSource, why: str, current: Collection[tuple[str, str]] = ()) -> list[Orphan]:
-    """The made renditions of `known` that are not `current`, which holds (rendition, target); all, without it.
+    """The renditions of `known` that were made and are not among `current`, the pairs (rendition, target) of today.
 
-    `why` is said of renditions whose name is not current; one whose name is was `renamed`.
+    The reason is `why` where no current rendition has the name, and `renamed` where one has.
     """
     names = {name for name, _ in current}
     return [
-        Orphan(known.source, name, one.target, one.size or 0, "renamed" if name in names else why)
-        for name, one in sorted(known.renditions.items())
-        if was_made(one) and (name, one.target) not in current
+        Orphan(known.source, name, rendition.target, rendition.size or 0, "renamed" if name in names else why)
+        for name, rendition in sorted(known.renditions.items())
+        if was_made(rendition) and (name, rendition.target) not in current
     ]
 
 
 class Leftovers:
-    """What the second pass finds to be without a source or a place in the config."""
+    """Records and files that the second pass finds without a source or without a place in the config."""
 
     def __init__(self) -> None:
         self.orphans: list[Orphan] = []
-        self.gone: list[str] = []  # remembered sources that are not there and have left no files: to be forgotten
-        self.missing: list[str] = []  # all remembered sources that are not there and had failed
+        self.gone: list[str] = []  # remembered sources that are gone and have left no files: their records can go
+        self.missing: list[str] = []  # all remembered sources that are gone and had failed
 
     def of(self, known: KnownSource, why: str, current: Collection[tuple[str, str]] = ()) -> bool:
-        """Take note of the orphans of `known`, and say whether there are any; see `orphans_of`."""
-        found = orphans_of(known, why, current) if known.renditions else []
-        self.orphans += found
-        return bool(found)
+        """Add the orphans of `known` (see `orphans_of`), and return whether there are any."""
+        orphans = orphans_of(known, why, current) if known.renditions else []
+        self.orphans += orphans
+        return bool(orphans)
 
     def of_missing(self, known: KnownSource) -> None:
         """Take note of a source that is not there any more."""

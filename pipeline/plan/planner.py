@@ -1,9 +1,9 @@
 """The plan: source x manifest x recipes -> jobs with their reasons, in two passes.
 
-The first pass takes all names, so that two sources that would make one target are found before either is rendered. The
-second goes through them again, folder by folder and about a thousand at a time, and compares stats with what is
-remembered: at a glance first (`glance`), closely where anything differs. It is a generator: the first job is there as
-soon as its chunk has been looked at. What can wait (`order`) is given out when all has been gone through.
+The first pass lists all names, so that two sources that would make one target are found before either is rendered. The
+second pass goes through them folder by folder, about a thousand names at a time, and compares stats with the manifest's
+records: by whole chunks first (`glance`), source by source where anything differs. It is a generator: a job is yielded
+as soon as its chunk has been compared. Sources that can wait (`order`) come last.
 """
 
 from __future__ import annotations
@@ -44,12 +44,13 @@ _NO_STAT = Stat(0, 0, 0)
 
 
 class Planner:
-    """Plans one run, in one thread: `decisions` gives everything there is to do, once.
+    """Plans one run, in one thread: `decisions` yields everything there is to do, once.
 
-    The order is that of (folder, name), each by bytes: a folder's files come together, and the same in every run. What
-    the config's `order` sets aside comes after all that.
-    There is a `Job` for each source with something to make, and a `Record` for a verdict that needs no reading:
-    collision, not ours, deferred, a folder that cannot be listed, something that is no file.
+    The order is that of (folder, name), each by bytes, so that a folder's files come together and every run has the
+    same order. Sources that the config's `order` sets aside come after all others.
+
+    A source with something to make becomes a `Job`. A `Record` is made where nothing has to be read: for a collision, a
+    target that is not ours, a deferred source, a folder that cannot be listed, an entry that is not a regular file.
     """
 
     def __init__(
@@ -63,8 +64,10 @@ class Planner:
     ) -> None:
         """`on_tick` is called for every folder and chunk, and may raise."""
         self.counts = Counts()
-        self.warnings: list[str] = []  # of patterns that match nothing; final when the plan is complete
-        self.complete = False  # every source was looked at; `orphans` and `gone` mean little before
+        self.warnings: list[str] = []  # about patterns that match nothing; final when the plan is complete
+        self.complete = (
+            False  # whether every source has been decided about; before that, `orphans` and `gone` are partial
+        )
         self._config = config
         self._memory = memory
         self._options = options
@@ -85,42 +88,42 @@ class Planner:
 
     @property
     def renditions(self) -> tuple[str, ...]:
-        """The names of what the config asks for of each picture."""
+        """The names of the config's renditions."""
         return self._spec_names
 
     @property
     def orphans(self) -> list[Orphan]:
-        """Files of ours that nothing asks for any more, by the source that they were made from."""
+        """Files of ours that nothing asks for any more."""
         return self._leftovers.orphans
 
     @property
     def missing(self) -> list[str]:
-        """Remembered sources that are not there any more and had failed: their failures can be forgotten."""
+        """Remembered sources that are gone and had failed: their failures can be forgotten."""
         return self._leftovers.missing
 
     @property
     def gone(self) -> list[str]:
-        """Remembered sources that are not there any more and have left no files: they can be forgotten."""
+        """Remembered sources that are gone and have left no files: they can be forgotten."""
         return self._leftovers.gone
 
     @property
     def unlistable(self) -> tuple[str, ...]:
-        """The folders that could not be listed, "" for the source itself; what was made of them is no orphan."""
+        """The folders that could not be listed, "" for the source itself. Renditions of their files are no orphans."""
         return tuple(path.rstrip("/") for path in self._survey.unlistable()) if self._survey else ()
 
     @property
     def left_out(self) -> list[Record]:
-        """The folders of which nothing is an input, with a last slash, and why. They are told, and never remembered."""
-        found = self._survey.left_out() if self._survey else {}
-        return [Record(f"{path}/", _NO_STAT, Status.SKIPPED, warnings=(why,)) for path, why in found.items()]
+        """Records of the folders of which nothing is an input, paths with a last slash. Reported, never stored."""
+        folders = self._survey.left_out() if self._survey else {}
+        return [Record(f"{path}/", _NO_STAT, Status.SKIPPED, warnings=(why,)) for path, why in folders.items()]
 
     @property
     def empty(self) -> bool:
-        """Whether the source holds no files, or was not looked at."""
+        """Whether the source holds no files, or has not been listed."""
         return self._survey is None or self._survey.holds_nothing()
 
     def wanted(self, targets: Iterable[str]) -> set[str]:
-        """Those of `targets` that some picture of the source is to make; for after `decisions`."""
+        """Those of `targets` that some picture of the source makes. To be called after `decisions`."""
         asked = set(targets)
         if self._survey is None or not asked:
             return asked
@@ -130,10 +133,10 @@ class Planner:
         return asked & {target for sharing in self._survey.makers(contested).values() for _, target in sharing}
 
     def decisions(self) -> Iterator[Job | Record]:
-        """Both passes.
+        """Both passes: list all names, then decide about each source.
 
         Raises `SourceTrouble` where the source is missing, or empty although pictures are known, and `TargetTrouble`
-        where the target cannot be looked at.
+        where the target cannot be read.
         """
         self._survey = survey = Survey(
             self._source, (self._config.target.path,), self._memory, self._naming, self.counts, self._on_tick
@@ -168,7 +171,7 @@ class Planner:
 
     @functools.cached_property
     def _key(self) -> str:
-        """What a failure depends on beside its picture and recipe; asked for at the first one."""
+        """The key that failures depend on, computed when the first one is met: it takes 50 ms."""
         return failure_key(self._config.limits)
 
     # -- the second pass
@@ -195,7 +198,7 @@ class Planner:
                 yield from self._chunk(folder, chunk.names, chunk.known)
 
     def _set_aside(self, survey: Survey) -> Iterator[Job | Record]:
-        """What the second pass has left for later, looked at anew: that may be hours later."""
+        """The sources that the second pass set aside, with stats taken anew: hours may have passed."""
         aside, self._aside = self._aside, Aside(Order.PATH)
         for path, names in aside.batches():
             self._on_tick()
@@ -205,7 +208,7 @@ class Planner:
             yield from self._chunk(survey.folders[path], names, known)
 
     def _chunk(self, folder: Folder, names: Sequence[str], known: dict[str, KnownSource]) -> Iterator[Job | Record]:
-        """Decide about `names`, of which `known` is what is remembered; not about those that are set aside."""
+        """Decide about `names`, except those that are set aside. `known` holds what is remembered of them."""
         sources = folder.sources(names)
         stats = self._source.stats(folder.path, names, folder.sidecars)
         early: dict[str, Record] = {}
@@ -241,29 +244,30 @@ class Planner:
         known: dict[str, KnownSource],
         early: dict[str, Record],
     ) -> tuple[dict[str, Facts], set[str]]:
-        """What is to be known about each source that has something to do, and those of them that are set aside. Known
-        failures go to `early`.
+        """The facts of the sources that have something to do now, and the sources that are set aside.
+
+        Known failures become records in `early`.
         """
         targets = self._naming.targets(folder.path, [name for name, _, _ in waiting])
-        found = self._target.stats([target for of_one in targets for target in of_one])
+        stats = self._target.stats([target for of_source in targets for target in of_source])
         names, recipes, specs, force = self._spec_names, self._recipes, len(self._recipes), self._options.force
         due: dict[str, Facts] = {}
         later: set[str] = set()
         at = unchanged = 0
-        for (_, source, stat), of_one in zip(waiting, targets, strict=True):
-            there = found[at : at + specs]
+        for (_, source, stat), of_source in zip(waiting, targets, strict=True):
+            files = stats[at : at + specs]
             at += specs
             remembered = self._settled(known.get(source), source, stat)
-            wanted = tuple(zip(names, of_one, recipes, strict=True))
-            if not force and nothing_to_do(remembered, stat, wanted, there):
+            wanted = tuple(zip(names, of_source, recipes, strict=True))
+            if not force and nothing_to_do(remembered, stat, wanted, files):
                 unchanged += 1
                 continue
-            why = reasons(remembered, stat, wanted, there, force=force)
+            why = reasons(remembered, stat, wanted, files, force=force)
             failures: Mapping[str, KnownFailure] = {}
             if remembered is not None and Reason.RETRY in why and (failures := self._memory.failures.of(source)):
-                why = without_known_failures(why, remembered, stat, wanted, there, failures, self._key)
-            settled = all(one in (Reason.UNCHANGED, Reason.KNOWN_FAILURE) for one in why)
-            facts = Facts(source, stat, remembered, of_one, there, why, failures)
+                why = without_known_failures(why, remembered, stat, wanted, files, failures, self._key)
+            settled = all(reason in (Reason.UNCHANGED, Reason.KNOWN_FAILURE) for reason in why)
+            facts = Facts(source, stat, remembered, of_source, files, why, failures)
             if not settled and self._aside.takes(facts):
                 later.add(source)
                 continue
@@ -280,8 +284,10 @@ class Planner:
         return due, later
 
     def _settled(self, known: KnownSource | None, source: str, stat: Stat) -> KnownSource | None:
-        """What is remembered of a source. A plan to be looked at reads one that was read too soon after it was written,
-        as a run will: it is not `source changed` where its content is the same.
+        """What is remembered of a source, settled if its content is still the same.
+
+        With `look`, a source that was recorded too soon after its last change is read again, as a run would do, so that
+        the plan does not show it as `source changed`.
         """
         if not self._options.look or known is None or known.settled or not known.stat.same_content(stat):
             return known
@@ -323,8 +329,8 @@ class Planner:
         return Record(source, stat, Status.DEFERRED, warnings=(why,))
 
     def _skip(self, source: str, kind: str, remembered: KnownSource | None, early: dict[str, Record]) -> None:
-        """Count what is no file; it is recorded once, and again when it has become something else."""
-        stat = Stat(0, 0, zlib.crc32(kind.encode()))  # stands for the kind: of what is no file nothing else is kept
+        """Count an entry that is not a regular file. It is recorded once, and again when its kind changes."""
+        stat = Stat(0, 0, zlib.crc32(kind.encode()))  # stands for the kind, which is all that is kept of it
         self.counts.skipped[kind] += 1
         if remembered is not None:
             self._leftovers.of(remembered, "not a picture any more")
@@ -332,7 +338,7 @@ class Planner:
             early[source] = Record(source, stat, Status.SKIPPED, warnings=(kind,))
 
     def _no_picture(self, source: str, stat: Stat, remembered: KnownSource | None, early: dict[str, Record]) -> None:
-        """What a run would find when it reads: no picture, or a sidecar that says to leave it alone."""
+        """Decide as a run would after reading: the file is not a picture, or its sidecar excludes it."""
         if has_picture_name(source):
             early[source] = Record(source, stat, Status.SKIPPED, warnings=("its sidecar says so",))
         else:
@@ -340,17 +346,19 @@ class Planner:
         if remembered is not None:
             self._leftovers.of(remembered, "skipped by its sidecar" if source in early else "not a picture any more")
 
-    # -- what is left over
+    # -- leftovers
 
     def _missing(self, known: dict[str, KnownSource], unlistable: tuple[str, ...]) -> None:
-        """Take note of remembered sources that are not in the source any more."""
+        """Note the remembered sources that are gone."""
         for source, remembered in known.items():
             if (self._only and not self._only.covers(source)) or f"{source}/" in unlistable:
-                continue  # not asked for; or a folder that failed before and still does
+                continue  # not asked about; or a folder that could not be listed before and still cannot
             self._leftovers.of_missing(remembered)
         self.counts.orphans = len(self.orphans)
 
     def _remembers(self) -> bool:
         return any(
-            one.renditions for folder in self._memory.folders() for one in self._memory.known_sources(folder).values()
+            source.renditions
+            for folder in self._memory.folders()
+            for source in self._memory.known_sources(folder).values()
         )

@@ -3,10 +3,10 @@
 Fields at their default are left out, so that a new field of `Spec` with a default changes no recipe that was made
 before it. So are the rendition's name and everything outside of `Spec`: workers, limits, order and comments.
 
-Renditions share a decode: how far a JPEG is shrunk while it is decoded follows from the largest of them, and a small
-one is made from a larger one's pixels. So the shapes of the larger ones beside it are part of a rendition's recipe. A
-size that is added or dropped makes the smaller ones anew and leaves the larger ones alone; which format or quality the
-others have does not matter.
+Renditions share a decode: how far a JPEG is shrunk while it is decoded follows from the largest rendition, and a small
+rendition is made from a larger one's pixels. So a recipe holds the shapes of the larger renditions beside it. Adding or
+dropping a size makes the smaller renditions anew and leaves the larger ones alone; formats and qualities of the others
+do not matter.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _SIDES = frozenset({"width", "height"})
 def recipe_text(spec: Spec, beside: Iterable[Spec] = ()) -> str:
     """The canonical form: one line of JSON in ASCII with sorted keys, as `{"version":2,"width":320}`.
 
-    A quality that is the format's default is left out, said or not. `beside` are the other renditions of the config.
+    A quality that equals the format's default is left out. `beside` holds the other renditions of the config.
     """
     chosen: dict[str, object] = {"version": VERSION, **_chosen(spec, _NOT_BYTES)}
     if spec.effective_quality == replace(spec, quality=None).effective_quality:
@@ -60,17 +60,18 @@ def recipe_text(spec: Spec, beside: Iterable[Spec] = ()) -> str:
 
 
 def _is_no_larger(other: Spec, spec: Spec) -> bool:
-    """Whether `other` is surely no larger than `spec`, whatever the picture: then it needs no finer decode, and cannot
-    stand in for `spec`, which takes twice its size. Told where both lie inside a box and are equal in all else.
+    """Whether `other` is no larger than `spec` for every picture. Then it needs no finer decode, and `spec` is not made
+    from its pixels, which would have to be twice the size. Known only where both use `fit: inside` and agree in all
+    else.
     """
     if spec.fit is not Fit.INSIDE or spec.aspect or _chosen(other, _OWN | _SIDES) != _chosen(spec, _OWN | _SIDES):
         return False
     sides = ((other.width, spec.width), (other.height, spec.height))
-    return all(its is None or (one is not None and one <= its) for one, its in sides)
+    return all(bound is None or (side is not None and side <= bound) for side, bound in sides)
 
 
 def _chosen(spec: Spec, left_out: frozenset[str]) -> dict[str, object]:
-    """What differs from the defaults, in plain values."""
+    """The fields that differ from their defaults, as plain values."""
     default = Spec(name=spec.name)
     return {
         field.name: _canonical(getattr(spec, field.name))
@@ -84,15 +85,15 @@ def _written(chosen: dict[str, object]) -> str:
 
 
 def _canonical(value: object) -> object:
-    """Plain values for JSON: of a file its hash, of other values what differs from their defaults, by their name."""
+    """A value for JSON: an asset becomes its hash, another dataclass its name and what differs from the defaults."""
     if isinstance(value, Asset):
         return value.sha256.hex()
     if isinstance(value, tuple):
-        return [_canonical(one) for one in value]
+        return [_canonical(part) for part in value]
     if not dataclasses.is_dataclass(value):
         return value
     fields = {field.name: (getattr(value, field.name), field.default) for field in dataclasses.fields(value)}
-    chosen = {name: _canonical(one) for name, (one, default) in fields.items() if one != default}
+    chosen = {name: _canonical(part) for name, (part, default) in fields.items() if part != default}
     return {type(value).__name__.lower(): chosen}
 
 

@@ -20,23 +20,23 @@ from pipeline.plan.naming import Makers, NameIndex, Naming, collisions, makers
 from pipeline.sources.magic import RARE_EXTENSIONS, extension, has_picture_name, not_decoded
 from pipeline.sources.source import Folder, Source
 
-_CHUNK = 1000  # names of which the targets are worked out at once
+_CHUNK = 1000  # names whose targets are computed at once
 
 
 def still_unsupported(known: KnownSource, stat: Stat) -> bool:
-    """Whether this was found to be no picture, and has not changed since."""
+    """Whether the file was recorded as not being a picture, and is unchanged."""
     return known.status is Status.UNSUPPORTED and known.settled and known.stat.same_content(stat)
 
 
 def still_skipped(known: KnownSource, stat: Stat) -> bool:
-    """Whether its sidecar said to leave it alone, and neither has changed since."""
+    """Whether its sidecar excluded the picture, and both are unchanged."""
     return known.status is Status.SKIPPED and known.settled and known.stat.same_content(stat)
 
 
 class Survey:
-    """Every folder of the source with its names, and which of the sources would make one target.
+    """Every folder of the source with its names, and the sources whose targets collide.
 
-    Costs the names themselves and 8 bytes for each target: less than 60 bytes for a usual name and one rendition.
+    Takes the memory of the names and 8 bytes for each target: less than 60 bytes for a usual name and one rendition.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Survey:
         counts: Counts,
         on_tick: Callable[[], None] = lambda: None,
     ) -> None:
-        """List everything outside of `apart`; `counts` grows meanwhile. Raises as `Source.folders` and `on_tick` do."""
+        """List everything outside of `apart`, counting in `counts`. Raises as `Source.folders` and `on_tick` do."""
         self._source = source
         self._memory = memory
         self._naming = naming
@@ -64,25 +64,25 @@ class Survey:
                     self.index.add(targets)
 
     def holds_nothing(self) -> bool:
-        """Whether no file was listed, in a source that could be listed."""
+        """Whether the source could be listed and holds no file."""
         return not any(folder.error or folder.count > len(folder.skipped) for folder in self.folders.values())
 
     def unlistable(self) -> tuple[str, ...]:
-        """The folders that could not be listed, each with a last slash."""
+        """The folders that could not be listed, each with a slash at its end."""
         return tuple(f"{path}/" for path, folder in self.folders.items() if folder.error)
 
     def left_out(self) -> dict[str, str]:
-        """Why folders are no input, by path."""
-        found = {path: folder.left_out for path, folder in self.folders.items() if folder.left_out}
-        return dict(sorted(found.items()))
+        """The folders of which nothing is an input: the reason by path."""
+        reasons = {path: folder.left_out for path, folder in self.folders.items() if folder.left_out}
+        return dict(sorted(reasons.items()))
 
     def collisions(self) -> dict[str, PictureError]:
-        """The error of every source that shares a target; nearly always there is none, and nothing is read."""
+        """The error of every source that shares a target. Where none does, as nearly always, no source is read."""
         repeated = self.index.repeated()
         return collisions(self.makers(repeated), self._naming) if repeated else {}
 
     def makers(self, hashes: Collection[int]) -> Makers:
-        """The pictures that make targets with these hashes. Goes through all names once more."""
+        """The pictures whose targets have these hashes. Goes through all names once more."""
         return makers(self._all_sources(), self._naming, hashes, self._may_be_rendered)
 
     def _all_sources(self) -> Iterator[str]:
@@ -91,13 +91,13 @@ class Survey:
                 yield from self.folders[path].sources(names)
 
     def _may_be_rendered(self, source: str) -> bool:
-        """Whether it is a picture, and none of a format that is not decoded here: that one will make no target."""
+        """Whether it is a picture in a format that this installation decodes: others make no target."""
         if not self.is_picture(source):
             return False
         return extension(source) not in RARE_EXTENSIONS or self._source.sniff(source) not in not_decoded()
 
     def is_picture(self, source: str) -> bool:
-        """By its name, by what is remembered, or else by its first bytes. One that its sidecar says to skip is none."""
+        """Told by its name, by its record, or else by its first bytes. A picture that its sidecar excludes is none."""
         folder, _, name = source.rpartition("/")
         sidecars = self.folders[folder].sidecars
         if name in sidecars and self._source.skips(source):
@@ -113,7 +113,7 @@ class Survey:
 
 
 def _files(folder: Folder) -> Iterator[list[str]]:
-    """The names of a folder's files, without what is no file, some at a time."""
+    """The names of a folder's regular files, in chunks."""
     for names in folder.chunks(_CHUNK):
         yield [name for name in names if name not in folder.skipped] if folder.skipped else names
 
