@@ -1,6 +1,7 @@
-"""A tree of nodes -> the frozen `Config`, or everything that is wrong with it.
+"""A tree of nodes -> the frozen `Config`, or all problems with it.
 
-This module imports pydantic, and so takes a tenth of a second to import; `load` does that when it needs it.
+pydantic validates the tree once. Checks across sections follow, with the sections that are valid even if others are
+not. Importing pydantic takes a tenth of a second, so `load` imports this module when it needs it.
 """
 
 from __future__ import annotations
@@ -8,23 +9,20 @@ from __future__ import annotations
 import importlib.util
 import os
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from pydantic import ValidationError
 
 from pipeline import extras
 from pipeline.config.families import Member, expanded, in_the_file
-from pipeline.config.messages import complaint
-from pipeline.config.node import KeyPath, Node, Problem, key_path
-from pipeline.config.notify import Notify
+from pipeline.config.messages import problem_of
+from pipeline.config.node import KeyPath, Node, Plain, Problem, key_path
 from pipeline.config.places import folder_problems, manifest_problems, written_problems
 from pipeline.config.rendition import Rendition
-from pipeline.config.running import Failures
-from pipeline.config.schema import Document, Source, Target
-from pipeline.config.section import Section
+from pipeline.config.schema import Document, Failures, Notify, Source, Target
+from pipeline.config.section import Reading, Section
 from pipeline.config.settings import (
     CommandSettings,
     Config,
@@ -35,23 +33,11 @@ from pipeline.config.settings import (
     WorkerSettings,
     manifest_in,
 )
-from pipeline.config.spans import time_of_day
 from pipeline.config.template import Template
 from pipeline.model.shape import Resampler
 from pipeline.model.spec import Limits, Spec
 
 OPTIMIZER = "mozjpeg_lossless_optimization"
-
-_SectionT = TypeVar("_SectionT", bound=Section)
-
-
-@dataclass(slots=True)
-class _Parts:
-    """What could be read, even where other parts of the file are wrong: so that every error is found at once."""
-
-    source: Source | None = None
-    target: Target | None = None
-    specs: dict[str, Spec] = field(default_factory=dict)
 
 
 def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
@@ -60,52 +46,46 @@ def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
     root, members, problems = expanded(root)
     plain = root.plain()
     document: Document | None = None
+    reading = Reading(folder, defaultdict(list))
     try:
-        document = Document.model_validate(plain, context={"folder": folder})
+        document = Document.model_validate(plain, context=reading)
     except ValidationError as error:
-        problems += [complaint(dict(detail), root, Document) for detail in error.errors(include_url=False)]
-    parts = _parts(plain, members, folder)
-    problems += _name_problems(root, parts)
-    if parts.source is not None and parts.target is not None:
-        problems += folder_problems(root, parts.source.path, parts.target.path, folder)
-    problems += _extra_problems(root, parts)
+        problems += [problem_of(dict(detail), root, Document) for detail in error.errors(include_url=False)]
+    source, target = (next(iter(reading.sections[key]), None) for key in ("source", "target"))
+    specs = _specs(plain, reading.sections["renditions"], members)
+    if isinstance(target, Target):
+        problems += _name_problems(root, target, specs)
+        if isinstance(source, Source):
+            problems += folder_problems(root, source.path, target.path, folder)
+    problems += _extra_problems(root, specs)
     if document is None or problems:
         return None, [in_the_file(problem, members) for problem in problems]
-    config = _config(document, tuple(parts.specs.values()), file, folder)
+    config = _config(document, tuple(specs.values()), file, folder)
     problems = manifest_problems(root, config) + written_problems(root, config)
     return (None, problems) if problems else (config, [])
 
 
-def _parts(plain: object, members: Mapping[str, Member], folder: str) -> _Parts:
-    if not isinstance(plain, Mapping):
-        return _Parts()
-    named = plain.get("renditions")
-    read = {name: _read(Rendition, raw, folder) for name, raw in named.items()} if isinstance(named, Mapping) else {}
-    family = {name: member.family for name, member in members.items()}
-    common = {"resampler": Resampler(plain["resampler"])} if plain.get("resampler") in tuple(Resampler) else {}
-    specs = {
-        name: Spec(**{"name": name, "family": family.get(name)} | one.values(common))
-        for name, one in read.items()
-        if one is not None
-    }
-    return _Parts(_read(Source, plain.get("source"), folder), _read(Target, plain.get("target"), folder), specs)
+def _specs(plain: Plain, renditions: Sequence[Section | None], members: Mapping[str, Member]) -> dict[str, Spec]:
+    """The specs of the renditions that are valid."""
+    named = plain.get("renditions") if isinstance(plain, dict) else None
+    if not isinstance(plain, dict) or not isinstance(named, dict):
+        return {}
+    resampler = plain.get("resampler")
+    common = {"resampler": Resampler(resampler)} if isinstance(resampler, str) and resampler in tuple(Resampler) else {}
+    specs = {}
+    for name, rendition in zip(named, renditions, strict=True):
+        if isinstance(rendition, Rendition):
+            family = members[name].family if name in members else None
+            specs[name] = Spec(**{"name": name, "family": family} | rendition.values(common))
+    return specs
 
 
-def _read(model: type[_SectionT], raw: object, folder: str) -> _SectionT | None:
-    try:
-        return model.model_validate(raw, context={"folder": folder})
-    except ValidationError:
-        return None
-
-
-def _name_problems(root: Node, parts: _Parts) -> list[Problem]:
-    """Renditions whose targets cannot be named, or would be named like another's whatever the source."""
-    if parts.target is None:
-        return []
-    template = Template.parse(parts.target.name)
+def _name_problems(root: Node, target: Target, specs: Mapping[str, Spec]) -> list[Problem]:
+    """Renditions whose targets cannot be named, or whose targets would have the names of another rendition's."""
+    template = Template.parse(target.name)
     problems = []
     first: dict[str, str] = {}
-    for name, spec in parts.specs.items():
+    for name, spec in specs.items():
         lacking = template.lacks(spec)
         if lacking:
             text = f"has no {lacking}, but target.name uses {{{lacking}}}; set it, or leave it out of target.name"
@@ -114,7 +94,7 @@ def _name_problems(root: Node, parts: _Parts) -> list[Problem]:
         made = unicodedata.normalize("NFC", template.target("folder/picture.source", spec)).casefold()
         twin = first.setdefault(made, name)
         if twin != name:
-            field = "ext" if spec.label == parts.specs[twin].label else "rendition"
+            field = "ext" if spec.label == specs[twin].label else "rendition"
             text = f'would make the same files as "{twin}"; put {{{field}}} into target.name'
             if twin.casefold() == name.casefold():
                 text = f'would make the same files as "{twin}" where capitals do not count; choose another name'
@@ -122,12 +102,12 @@ def _name_problems(root: Node, parts: _Parts) -> list[Problem]:
     return problems
 
 
-def _extra_problems(root: Node, parts: _Parts) -> list[Problem]:
-    """What asks for a library that is not installed."""
+def _extra_problems(root: Node, specs: Mapping[str, Spec]) -> list[Problem]:
+    """Keys that need a library that is not installed."""
     if importlib.util.find_spec(OPTIMIZER) is not None:
         return []
     text = extras.missing("optimize")
-    asking = [("renditions", name, "optimize") for name, spec in parts.specs.items() if spec.optimize]
+    asking = [("renditions", name, "optimize") for name, spec in specs.items() if spec.optimize]
     return [Problem(root.deepest(path)[0].position, key_path(path), text) for path in asking]
 
 
@@ -167,7 +147,7 @@ def _config(document: Document, specs: tuple[Spec, ...], file: Path, folder: str
         notify=_notify(document.notify, folder),
         failures=_failures(document.failures),
         max_runtime=document.max_runtime,
-        until=time_of_day(document.until) if document.until else None,
+        until=document.until,
         report=_absolute(folder, document.report) if document.report else None,
     )
 
@@ -188,7 +168,7 @@ def _notify(notify: Notify, folder: str) -> NotifySettings:
 
 
 def _absolute(folder: str, path: str) -> Path:
-    """`path` from `folder`, without `..` where dropping them means the same (it does not behind a link)."""
+    """`path` from `folder`, with `..` resolved unless a symbolic link before it would give them another meaning."""
     whole = os.path.join(folder, path)
     short = os.path.normpath(whole)
     return Path(short if os.path.realpath(short) == os.path.realpath(whole) else whole)

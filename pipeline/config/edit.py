@@ -1,7 +1,7 @@
 """Changes `workers:` in the text of a config, and nothing else: comments, order, quotes and line breaks stay.
 
-The text is not written anew: YAML's parser says where each value stands, and only those characters are replaced. What
-comes of it is read as a config again before it may take the file's place.
+YAML's parser gives the position of each value, and only those characters are replaced. The result is read as a config
+before it replaces the file.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BY_HAND = "its workers are written in a way that only a person can change; set 
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """Where a value stands in the text. `entries` are those of a mapping, by key."""
+    """The position of a value in the text. `entries` are those of a mapping, by key."""
 
     start: int
     end: int
@@ -44,11 +44,10 @@ class _Entry:
 
 
 def write_workers(config: Config, text: str, wanted: WorkerSettings) -> bool:
-    """Put `wanted` into the file of `config`, which was read from `text`.
+    """Write `wanted` into the file of `config`, which was read from `text`. False where it has these values already.
 
-    The file is replaced at once and keeps its mode; a link stays one. False: it says so already, nothing was written.
-    Raises `ConfigError` where the file is not `text` any more, where the result would mean anything else too, or where
-    it cannot be written.
+    The file is replaced atomically and keeps its mode; a symbolic link stays one. Raises `ConfigError` where the file
+    is not `text` any more, where the edit would change other settings too, or where the file cannot be written.
     """
     there, asked = asdict(config.workers), asdict(wanted)
     edited = with_workers(text, {key: value for key, value in asked.items() if value != there[key]})
@@ -65,7 +64,7 @@ def write_workers(config: Config, text: str, wanted: WorkerSettings) -> bool:
 
 
 def with_workers(text: str, wanted: Mapping[str, int | None]) -> str:
-    """`text`, a valid config, with these workers (None: auto). Raises `ConfigError` where it has them elsewhere."""
+    """The valid config `text` with these workers (None: auto). Raises `ConfigError` where they are not in a mapping."""
     if not wanted:
         return text
     root = _root(text)
@@ -81,7 +80,7 @@ def with_workers(text: str, wanted: Mapping[str, int | None]) -> str:
     absent = {key: value for key, value in values.items() if key not in present}
     edits = [(value.start, value.end, values[key]) for key, value in present.items()]
     if absent and section.flow:
-        text = _added_in_line(text, section, absent)  # behind all others: their positions stay
+        text = _added_in_line(text, section, absent)  # after all others, so that their positions stay valid
     elif absent:
         text = _added_lines(text, section, absent)
     for start, end, value in sorted(edits, reverse=True):
@@ -104,10 +103,10 @@ def _added_section(text: str, root: _Value, values: Mapping[str, str]) -> str:
 def _added_lines(text: str, section: _Value, values: Mapping[str, str]) -> str:
     entries = list((section.entries or {}).values())
     last, end = entries[-1], _line_break(text)
-    found = _LINE_BREAK.search(text, last.value.end)
-    at = len(text) if found is None else found.end()
+    line_break = _LINE_BREAK.search(text, last.value.end)
+    at = len(text) if line_break is None else line_break.end()
     lines = "".join(" " * last.column + _entry(key, value, last.quote) + end for key, value in values.items())
-    return text[:at] + ("" if found else end) + lines + text[at:]
+    return text[:at] + ("" if line_break else end) + lines + text[at:]
 
 
 def _added_in_line(text: str, mapping: _Value, values: Mapping[str, str]) -> str:
@@ -137,14 +136,14 @@ def _quote(mapping: _Value) -> str:
 
 
 def _line_break(text: str) -> str:
-    found = _LINE_BREAK.search(text)
-    return "\n" if found is None else found.group()
+    match = _LINE_BREAK.search(text)
+    return "\n" if match is None else match.group()
 
 
 def _root(text: str) -> _Value:
-    """The positions in `text`; of anything but mappings and scalars only where it starts and ends."""
+    """The positions of all values in `text`. A list is one value."""
     unwanted = (yaml.StreamStartEvent, yaml.DocumentStartEvent)
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one that has read the config; both count characters
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the loader that has read the config; both count characters
     events = [event for event in yaml.parse(text, Loader=loader) if not isinstance(event, unwanted)]
     value, _rest = _value(events, 0)
     return value
@@ -181,16 +180,16 @@ def _end(event: yaml.Event) -> int:
 
 
 def _replace(path: Path, before: str, after: str) -> None:
-    """Put `after` in the place of `before`, at once."""
+    """Replace `before`, the content of the file, by `after`, atomically."""
     shown = printable(str(path))
     real = Path(os.path.realpath(path))
     try:
-        found = os.stat(real)
-        with atomic.replacing(real, stat.S_IMODE(found.st_mode)) as file:
+        old = os.stat(real)
+        with atomic.replacing(real, stat.S_IMODE(old.st_mode)) as file:
             file.write(after)
             file.flush()
             with suppress(OSError):  # only root may give files away
-                os.fchown(file.fileno(), found.st_uid, found.st_gid)
+                os.fchown(file.fileno(), old.st_uid, old.st_gid)
             os.fsync(file.fileno())  # takes time, so it comes before the last look
             if read_text(path) != before:
                 raise ConfigError(f"{shown}: was changed meanwhile and is left as it is")

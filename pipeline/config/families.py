@@ -1,39 +1,37 @@
 """Families: one rendition in the config that stands for several, one for each of its widths and formats.
 
-They are taken apart in the tree of nodes, before anything is checked: every member then is a rendition like any other,
-whose width and format stand where they stand in the lists, so that what is wrong with one is told at its place.
+A family is taken apart in the tree of nodes, before the tree is validated. Each member is then a rendition like any
+other. The positions of its width and format are those in the lists, so that an error names the right place.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from pydantic import ValidationError
-
 from pipeline.config.node import Node, Position, Problem, key_path
-from pipeline.config.rendition import SHAPED, Rendition
+from pipeline.config.rendition import ONLY_FOR, SHAPED
+from pipeline.model.spec import Format, Spec
 
-MOST = 100  # members of a family; the longest honest list has a quarter of that
+MOST = 100  # members of a family; the longest sensible list has a quarter of that
 _LISTS = {"widths": "width", "formats": "format"}
 _WORD = re.compile(r"[A-Za-z0-9]{1,8}")
-_OF_SOME_FORMATS = "is only for "  # how a rendition refuses what its format does not know
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One rendition of a family: whose it is, and the places of what is its own, by key (`width`: `widths[1]`)."""
+    """One rendition of a family: the family's name, and where its own keys are in the lists (`width`: `widths[1]`)."""
 
     family: str
     places: Mapping[str, str]
 
 
 def expanded(root: Node) -> tuple[Node, dict[str, Member], list[Problem]]:
-    """The tree with every family's members in its place, who they are by name, and what is wrong with the lists.
+    """The tree with each family replaced by its members, the members by name, and what is wrong with the lists.
 
-    Lists that are none, or empty, are left for the schema to complain about.
+    Where `widths` or `formats` is not a list, or empty, the rendition stays as it is: validation reports the error.
     """
     renditions = root.child("renditions")
     if renditions is None or not isinstance(renditions.value, dict):
@@ -49,13 +47,13 @@ def expanded(root: Node) -> tuple[Node, dict[str, Member], list[Problem]]:
             nodes[name] = node
             continue
         mine: dict[str, Node] = {}
-        for member_name, member, one in _members(name, node):
+        for member_name, member, member_node in _members(name, node):
             if member_name in renditions.value or member_name in members:
                 text = f'makes a rendition "{member_name}", which is there already'
-                problems.append(Problem(_position(one), key_path(("renditions", name)), text))
-            mine[member_name], members[member_name] = one, member
+                problems.append(Problem(_position(member_node), key_path(("renditions", name)), text))
+            mine[member_name], members[member_name] = member_node, member
             keys[member_name] = renditions.keys[name]
-        _leave_out_what_only_some_formats_know(mine)
+        _leave_out_what_only_some_formats_know(list(mine.values()))
         nodes |= mine
     if not members or not isinstance(root.value, dict):
         return root, members, problems
@@ -64,7 +62,7 @@ def expanded(root: Node) -> tuple[Node, dict[str, Member], list[Problem]]:
 
 
 def in_the_file(problem: Problem, members: Mapping[str, Member]) -> Problem:
-    """A problem of a member as one of what is written in the file."""
+    """The same problem with the key path that is written in the file: that of the family, not of a member."""
     for name in sorted(members, key=len, reverse=True):
         prefix = key_path(("renditions", name))
         if problem.path == prefix or problem.path.startswith(prefix + "."):
@@ -76,11 +74,11 @@ def in_the_file(problem: Problem, members: Mapping[str, Member]) -> Problem:
 
 def _is_family(node: Node) -> bool:
     lists = [node.child(key) for key in _LISTS]
-    return any(lists) and all(one is None or (isinstance(one.value, list) and one.value) for one in lists)
+    return any(lists) and all(many is None or (isinstance(many.value, list) and many.value) for many in lists)
 
 
 def _wrong_lists(name: str, node: Node) -> Iterator[Problem]:
-    """What is wrong with a family as such, so that it cannot be taken apart."""
+    """What keeps a family from being taken apart."""
     count = 1
     for key, single in _LISTS.items():
         many = node.child(key)
@@ -96,17 +94,17 @@ def _wrong_lists(name: str, node: Node) -> Iterator[Problem]:
 
 
 def _twins(name: str, node: Node) -> Iterator[Problem]:
-    """What stands in a list for the second time."""
+    """Entries that are in a list for the second time."""
     for key in _LISTS:
         many = node.child(key)
         nodes = many.value if many is not None and isinstance(many.value, list) else []
-        for index, one in enumerate(nodes):
+        for index, entry in enumerate(nodes):
             if _is_twin(index, nodes):
-                yield Problem(one.position, key_path(("renditions", name, key, index)), "is there twice")
+                yield Problem(entry.position, key_path(("renditions", name, key, index)), "is there twice")
 
 
 def _shapes(name: str, node: Node) -> Iterator[Problem]:
-    """A height that is the same for all widths, where the box gives the shape: pages take a family for one picture."""
+    """A height that would give each width another shape. Pages treat the members of a family as one picture."""
     widths, fit = node.child("widths"), node.child("fit")
     several = widths is not None and isinstance(widths.value, list) and len(widths.value) > 1
     if several and fit is not None and fit.value in SHAPED and node.child("height") is not None:
@@ -115,54 +113,53 @@ def _shapes(name: str, node: Node) -> Iterator[Problem]:
 
 
 def _members(name: str, node: Node) -> Iterator[tuple[str, Member, Node]]:
-    """Each member: its name, who it is, and its own node. By width, then by format, in the order of the lists."""
+    """The name, the member and the node of each, by width and then by format, in the order of the lists."""
     if not isinstance(node.value, dict):
         return
-    common = {key: one for key, one in node.value.items() if key not in _LISTS}
+    common = {key: value for key, value in node.value.items() if key not in _LISTS}
     choices = [
-        [(key, index, one) for index, one in enumerate(many.value) if not _is_twin(index, many.value)]
+        [(key, index, entry) for index, entry in enumerate(many.value) if not _is_twin(index, many.value)]
         for key in _LISTS
         if (many := node.value.get(key)) is not None and isinstance(many.value, list)
     ]
     for chosen in itertools.product(*choices):
-        own = {_LISTS[key]: one for key, _, one in chosen}
+        own = {_LISTS[key]: entry for key, _, entry in chosen}
         places = {_LISTS[key]: f"{key}[{index}]" for key, index, _ in chosen}
-        words = [_word(index, one) for _, index, one in chosen]
-        places_of = {key: one.position for key, one in own.items()}
-        member = replace(node, value=common | own, keys=node.keys | places_of)
+        words = [_word(index, entry) for _, index, entry in chosen]
+        positions = {key: entry.position for key, entry in own.items()}
+        member = replace(node, value=common | own, keys=node.keys | positions)
         yield "-".join([name, *words]), Member(name, places), member
 
 
 def _is_twin(index: int, nodes: list[Node]) -> bool:
-    return str(nodes[index].value) in (str(one.value) for one in nodes[:index])
+    return str(nodes[index].value) in (str(earlier.value) for earlier in nodes[:index])
 
 
 def _position(member: Node) -> Position:
-    """Where the member's first own value stands."""
+    """The position of the member's first own value."""
     return next(member.keys[key] for key in _LISTS.values() if key in member.keys)
 
 
 def _word(index: int, node: Node) -> str:
-    """What stands for a width or format in a member's name; for one that is wrong, something that can be a name."""
+    """A width or format in a member's name. For a wrong value, a word that is valid in a name."""
     text = str(node.value)
     return text if _WORD.fullmatch(text) else f"item{index}"
 
 
-def _leave_out_what_only_some_formats_know(members: Mapping[str, Node]) -> None:
-    """Take `quality` from the PNGs of a family that is AVIF too: what no format of it knows stays, as an error."""
-    refused = {name: _refused(node) for name, node in members.items()}
-    of_all = set.intersection(*refused.values())
-    for name, node in members.items():
-        if isinstance(node.value, dict):
-            for key in refused[name] - of_all:
-                del node.value[key]
+def _leave_out_what_only_some_formats_know(members: Collection[Node]) -> None:
+    """Drop `quality` from the PNGs of a family that has AVIFs too. A key that no member knows stays and is an error."""
+    for key, formats in ONLY_FOR.items():
+        refusing = [member for member in members if _format(member) not in (None, *formats)]
+        if len(refusing) == len(members):
+            continue
+        for member in refusing:
+            if isinstance(member.value, dict):
+                member.value.pop(key, None)
 
 
-def _refused(member: Node) -> set[str]:
-    """The keys that the member's format does not know."""
-    try:
-        Rendition.model_validate(member.plain())
-    except ValidationError as error:
-        details = error.errors(include_url=False)
-        return {str(one["loc"][0]) for one in details if one["msg"].startswith(_OF_SOME_FORMATS) and one["loc"]}
-    return set()
+def _format(member: Node) -> Format | None:
+    """The member's format; None where the value is not a format."""
+    node = member.child("format")
+    if node is None:
+        return Spec("").format
+    return Format(node.value) if node.value in tuple(Format) else None

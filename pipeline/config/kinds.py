@@ -1,116 +1,144 @@
-"""The kinds of values that a config holds (those that are text: `texts`): each checks a value, says what is allowed,
-and describes itself to editors.
-
-They stand in `Annotated[...]` in `pipeline.config.schema`. Whatever is wrong with a value, the message names everything
-that is allowed: pydantic's own wording never reaches a reader.
-"""
+"""Numbers of a config that are written in a way of their own: sizes, durations, shares, lengths, points, ratios."""
 
 from __future__ import annotations
 
+import datetime
 import enum
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pipeline.config.section import Json, Kind, wrong
+from pipeline.config.spans import duration, share, shown, time_of_day
+from pipeline.model.shape import Gravity, Length
 
-from pipeline.config.spans import duration, shown
-
-Json = dict[str, Any]
-
-WRONG = "wrong"  # the type of errors that end with what was found instead: (got ...)
-RULE = "rule"  # of errors that do not, because the value is fine by itself
-
-
-def wrong(text: str, choices: str = "") -> PydanticCustomError:
-    """The error for a value that is not allowed where it stands. `choices`: words that may have been meant."""
-    return PydanticCustomError(WRONG, "{text}", {"text": text, "choices": choices})
-
-
-def rule(text: str) -> PydanticCustomError:
-    """The error for a value that does not go with others."""
-    return PydanticCustomError(RULE, "{text}", {"text": text})
-
-
-def _one_error(inner: CoreSchema, text: str, choices: str = "") -> CoreSchema:
-    context: dict[str, str | int | float] = {"text": text, "choices": choices}
-    return core_schema.custom_error_schema(inner, WRONG, custom_error_message="{text}", custom_error_context=context)
+_PERCENT = r"(?:[0-9]{1,3}(?:\.[0-9]{1,4})?) ?%"
+_SYNONYMS = {"center": Gravity.CENTRE}
 
 
 @dataclass(frozen=True, slots=True)
-class Says:
-    """Any type; `text` is what is said of a wrong value."""
-
-    text: str
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return _one_error(handler(source), self.text)
-
-
-Flag = Annotated[bool, Field(strict=True), Says("must be true or false")]
-OptionalFlag = Annotated[bool | None, Field(strict=True), Says("must be true or false")]
-
-
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """A whole number from `low` to `high`; with `auto`, also that word, which becomes None."""
+class WholeOrAuto(Kind):
+    """A whole number from `low` to `high`, or the word `auto`, which becomes None."""
 
     low: int
     high: int
-    auto: bool = False
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        number: CoreSchema = core_schema.int_schema(strict=True, ge=self.low, le=self.high)
-        text = f"must be a whole number from {self.low} to {self.high}"
-        if self.auto:
-            number = core_schema.no_info_wrap_validator_function(_auto, number)
-            text += ", or auto"
-        return _one_error(number, text, "auto" if self.auto else "")
+    def parse(self, value: object) -> int | None:
+        """See `Kind`."""
+        if value == "auto":
+            return None
+        if type(value) is not int or not self.low <= value <= self.high:
+            raise wrong(f"must be a whole number from {self.low} to {self.high}, or auto", "auto")
+        return value
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
-        return _with_auto(handler(schema)) if self.auto else handler(schema)
-
-
-def _auto(value: Any, number: Callable[[Any], Any]) -> Any:
-    return None if value == "auto" else number(value)
-
-
-def _with_auto(json: Json) -> Json:
-    choices = json.get("anyOf", [json])
-    return {"anyOf": [{"const": "auto"}, *choices], "default": "auto"}
+    def json(self) -> Json:
+        """See `Kind`."""
+        return _or_auto({"maximum": self.high, "minimum": self.low, "type": "integer"})
 
 
 @dataclass(frozen=True, slots=True)
-class Seconds:
+class WholeOr(Kind):
+    """A whole number from `least`, or a `word`, which becomes the number `meaning`."""
+
+    least: int
+    word: str
+    meaning: int
+    most: int = 65_535
+
+    def parse(self, value: object) -> int:
+        """See `Kind`."""
+        if value == self.word:
+            return self.meaning
+        if type(value) is not int or not self.least <= value <= self.most:
+            raise wrong(f"must be a whole number from {self.least} to {self.most}, or {self.word}", self.word)
+        return value
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        return {"anyOf": [{"const": self.word}, {"type": "integer", "minimum": self.least, "maximum": self.most}]}
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchOr(Kind):
+    """`true`, `false` or a `word`."""
+
+    word: str
+
+    def parse(self, value: object) -> bool | str:
+        """See `Kind`."""
+        if isinstance(value, bool):
+            return value
+        if value == self.word:
+            return self.word
+        raise wrong(f"must be true, false or {self.word}")
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        return {"anyOf": [{"type": "boolean"}, {"const": self.word, "type": "string"}]}
+
+
+@dataclass(frozen=True, slots=True)
+class SomeOf(Kind):
+    """A list of members of an enum, by their values. Becomes a tuple in the order of the enum."""
+
+    members: type[enum.StrEnum]
+
+    def parse(self, value: object) -> tuple[enum.StrEnum, ...]:
+        """See `Kind`."""
+        names = [member.value for member in self.members]
+        if not isinstance(value, list | tuple) or not all(name in names for name in value):
+            raise wrong(f"must be a list of {', '.join(names)}")
+        return tuple(member for member in self.members if member.value in value)
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        return {"type": "array", "items": {"enum": [member.value for member in self.members]}}
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds(Kind):
     """A number of seconds, or a duration such as `1h30m`, from `low` to `high` seconds. Becomes a float."""
 
     low: float
     high: float
 
     def parse(self, value: object) -> float:
-        """Raises `PydanticCustomError` for what is none."""
+        """See `Kind`."""
         seconds = duration(value) if isinstance(value, str) else value
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not self.low <= seconds <= self.high:
             bounds = f"from {shown(self.low)} to {shown(self.high)}"
             raise wrong(f"must be seconds, or a duration such as 10m or 1h30m, {bounds}")
         return float(seconds)
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.parse)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+    def json(self) -> Json:
+        """See `Kind`."""
         number = {"type": "number", "minimum": self.low, "maximum": self.high}
         return {"anyOf": [number, {"type": "string", "pattern": "^[0-9. hmins]+$"}]}
 
 
+@dataclass(frozen=True, slots=True)
+class TimeOfDay(Kind):
+    """`06:00` by the local clock. Becomes a `datetime.time`."""
+
+    def parse(self, value: object) -> datetime.time:
+        """See `Kind`."""
+        time = time_of_day(value) if isinstance(value, str) else None
+        if time is None:
+            raise wrong('must be a time of day such as "06:00"')
+        return time
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        return {"type": "string", "pattern": "^(?:[01]?[0-9]|2[0-3]):[0-5][0-9]$"}
+
+
 @dataclass(frozen=True)
-class Amount:
+class Amount(Kind):
     """A whole number, or text with a unit: `2 GiB`. Becomes an int; with `auto`, that word becomes None."""
 
     units: Mapping[str, int]
-    like: str  # examples for people
+    like: str  # examples for the message
     low: int
     high: int
     auto: bool = False
@@ -121,13 +149,13 @@ class Amount:
         object.__setattr__(self, "unit", re.compile(rf"([0-9]{{1,15}}(?:\.[0-9]{{1,6}})?) ?({names})"))
 
     def parse(self, value: object) -> int | None:
-        """Raises `PydanticCustomError` for what is no such amount."""
+        """See `Kind`."""
         if self.auto and value == "auto":
             return None
         amount = value if type(value) is int else None
-        found = self.unit.fullmatch(value) if isinstance(value, str) else None
-        if found:
-            amount = round(float(found[1]) * self.units[found[2]])
+        match = self.unit.fullmatch(value) if isinstance(value, str) else None
+        if match:
+            amount = round(float(match[1]) * self.units[match[2]])
         if amount is None or not self.low <= amount <= self.high:
             bounds = f"from {self._shown(self.low)} to {self._shown(self.high)}"
             raise wrong(f"must be {self.like}, {bounds}{', or auto' * self.auto}")
@@ -138,13 +166,11 @@ class Amount:
         name, size = max((pair for pair in self.units.items() if amount % pair[1] == 0), key=lambda pair: pair[1])
         return f"{amount // size} {name}"
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.parse)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+    def json(self) -> Json:
+        """See `Kind`."""
         number = {"type": "integer", "minimum": self.low, "maximum": self.high}
-        json = {"anyOf": [number, {"type": "string", "pattern": f"^(?:{self.unit.pattern})$"}]}
-        return _with_auto(json) if self.auto else json
+        text = {"type": "string", "pattern": f"^(?:{self.unit.pattern})$"}
+        return _or_auto(number, text) if self.auto else {"anyOf": [number, text]}
 
 
 BYTES = {
@@ -158,56 +184,191 @@ PIXELS = {"px": 1, "kpx": 10**3, "Mpx": 10**6, "Gpx": 10**9}
 
 
 @dataclass(frozen=True, slots=True)
-class OneOf:
-    """A member of an enum, by its value."""
+class StopAfter(Kind):
+    """A share of the pictures such as `5 %`, or a number of them. Becomes a float (0 to 1) or an int."""
 
-    members: type[enum.StrEnum]
+    def parse(self, value: object) -> float | int:
+        """See `Kind`."""
+        if type(value) is int and 1 <= value <= 10**9:
+            return value
+        part = share(value) if isinstance(value, str) else None
+        if part is None:
+            raise wrong('must be a share of the pictures such as "5 %", or a number of them such as 100')
+        return part
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        names = [member.value for member in self.members]
-        inner = core_schema.no_info_after_validator_function(self.members, core_schema.literal_schema(list(names)))
-        return _one_error(inner, f"must be one of {', '.join(names)}", " ".join(names))
-
-
-@dataclass(frozen=True, slots=True)
-class SomeOf:
-    """A list of members of an enum, by their values. Becomes a tuple in the enum's order: theirs means nothing."""
-
-    members: type[enum.StrEnum]
-
-    def parse(self, value: object) -> tuple[enum.StrEnum, ...]:
-        """Raises `PydanticCustomError` for what is no such list."""
-        names = [member.value for member in self.members]
-        if not isinstance(value, list | tuple) or not all(name in names for name in value):
-            raise wrong(f"must be a list of {', '.join(names)}")
-        return tuple(member for member in self.members if member.value in value)
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.parse)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
-        return {"type": "array", "items": {"enum": [member.value for member in self.members]}}
+    def json(self) -> Json:
+        """See `Kind`."""
+        text = {"type": "string", "pattern": r"^[0-9]{1,3}(?:\.[0-9]{1,3})? ?%$"}
+        return {"anyOf": [{"type": "integer", "minimum": 1}, text]}
 
 
 @dataclass(frozen=True, slots=True)
-class WholeOr:
-    """A whole number from `least`, or a `word`, which becomes the number `meaning`."""
+class Share(Kind):
+    """A part of a whole, `0.25` or `"25%"`, above 0. Becomes a float up to 1."""
 
-    least: int
-    word: str
-    meaning: int
-    most: int = 65_535
+    def parse(self, value: object) -> float:
+        """See `Kind`."""
+        part = _fraction(value)
+        if part is None or not 0 < part <= 1:
+            raise wrong("must be a share such as 25% or 0.25, up to 100% or 1")
+        return part
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        return {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, _percent_json()]}
+
+
+@dataclass(frozen=True, slots=True)
+class LengthOf(Kind):
+    """Whole pixels, at least `least`, or per cent. Becomes a `Length`."""
+
+    least: int = 0
+    most = 65_535
+
+    def parse(self, value: object) -> Length:
+        """See `Kind`."""
+        part = _percentage(value)
+        if part is not None and part <= 1 and (part > 0 or self.least == 0):
+            return Length(round(part * 100, 4), percent=True)
+        if type(value) is not int or not self.least <= value <= self.most:
+            raise wrong(f"must be a number of pixels from {self.least} to {self.most}, or per cent such as 5%")
+        return Length(value)
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        return {"anyOf": [{"type": "integer", "minimum": self.least, "maximum": self.most}, _percent_json()]}
+
+
+@dataclass(frozen=True, slots=True)
+class Sides(Kind):
+    """A length for all sides; or two (above and below, left and right) or four (clockwise from the top), as in CSS."""
+
+    def parse(self, value: object) -> tuple[Length, Length, Length, Length]:
+        """See `Kind`. The lengths are those at the top, right, bottom and left."""
+        if not isinstance(value, list):
+            length = LengthOf().parse(value)
+            return length, length, length, length
+        lengths = [LengthOf().parse(side) for side in value]
+        if len(lengths) not in (2, 4):
+            raise wrong("must be a length for all sides, or a list of two or four: [top, right, bottom, left]")
+        top, right = lengths[:2]
+        bottom, left = lengths[2:] or (top, right)
+        return top, right, bottom, left
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        length = LengthOf().json()
+        lists = [{"type": "array", "items": length, "minItems": count, "maxItems": count} for count in (2, 4)]
+        return {"anyOf": [*length["anyOf"], *lists]}
+
+
+@dataclass(frozen=True, slots=True)
+class Point(Kind):
+    """`[x, y]`, from left and top, each 0 to 1 or per cent."""
+
+    def parse(self, value: object) -> tuple[float, float]:
+        """See `Kind`."""
+        fractions = [_fraction(part) for part in value] if isinstance(value, list) else []
+        inside = [fraction for fraction in fractions if fraction is not None and 0 <= fraction <= 1]
+        if len(fractions) != 2 or len(inside) != 2:
+            raise wrong("must be two numbers from 0 to 1 such as [0.5, 0.3]: from the left, from the top")
+        return inside[0], inside[1]
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        fraction = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, _percent_json()]}
+        return {"type": "array", "items": fraction, "minItems": 2, "maxItems": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio(Kind):
+    """`16:9`. Becomes the two numbers, without a common divisor."""
+
+    def parse(self, value: object) -> tuple[int, int]:
+        """See `Kind`."""
+        match = re.fullmatch(r"([1-9][0-9]{0,4}) ?[:/] ?([1-9][0-9]{0,4})", value) if isinstance(value, str) else None
+        if not match:
+            raise wrong("must be width and height such as 16:9")
+        width, height = int(match[1]), int(match[2])
+        common = math.gcd(width, height)
+        return width // common, height // common
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        return {"type": "string", "pattern": "^[1-9][0-9]{0,4} ?[:/] ?[1-9][0-9]{0,4}$"}
+
+
+@dataclass(frozen=True, slots=True)
+class Turn(Kind):
+    """A right angle, or several."""
 
     def parse(self, value: object) -> int:
-        """Raises `PydanticCustomError` for what is neither."""
-        if value == self.word:
-            return self.meaning
-        if type(value) is not int or not self.least <= value <= self.most:
-            raise wrong(f"must be a whole number from {self.least} to {self.most}, or {self.word}", self.word)
+        """See `Kind`."""
+        if type(value) is not int or value not in (0, 90, 180, 270):
+            raise wrong("must be 0, 90, 180 or 270 degrees, clockwise")
         return value
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.parse)
+    def json(self) -> Json:
+        """See `Kind`."""
+        return {"enum": [0, 90, 180, 270]}
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
-        return {"anyOf": [{"const": self.word}, {"type": "integer", "minimum": self.least, "maximum": self.most}]}
+
+@dataclass(frozen=True, slots=True)
+class GravityOf(Kind):
+    """A gravity. Without `measured`, not those that are found by measuring the pixels."""
+
+    measured: bool = True
+
+    def parse(self, value: object) -> Gravity:
+        """See `Kind`."""
+        known = self._known()
+        if not isinstance(value, str) or value not in (*known, *_SYNONYMS):
+            raise wrong(f"must be one of {', '.join(known)}", " ".join(known))
+        return _SYNONYMS.get(value) or Gravity(value)
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        return {"enum": [*self._known(), *_SYNONYMS]}
+
+    def _known(self) -> list[str]:
+        return [gravity.value for gravity in Gravity if self.measured or not gravity.measured]
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance(Kind):
+    """`true` for the usual tolerance, `false` for None, or a number of levels."""
+
+    usual = 10
+
+    def parse(self, value: object) -> int | None:
+        """See `Kind`."""
+        if isinstance(value, bool):
+            return self.usual if value else None
+        if not isinstance(value, int) or not 0 <= value <= 254:
+            raise wrong(f"must be true ({self.usual}), false, or a whole number from 0 to 254")
+        return value
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        return {"anyOf": [{"type": "boolean"}, {"type": "integer", "minimum": 0, "maximum": 254}]}
+
+
+def _fraction(value: object) -> float | None:
+    """A number as it is, `"25%"` as 0.25; None for anything else, infinities and truth values included."""
+    part = _percentage(value)
+    if part is not None:
+        return part
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if is_number and isinstance(value, int | float) else None
+
+
+def _percentage(value: object) -> float | None:
+    return float(value[:-1]) / 100 if isinstance(value, str) and re.fullmatch(_PERCENT, value) else None
+
+
+def _percent_json() -> Json:
+    return {"type": "string", "pattern": f"^{_PERCENT}$"}
+
+
+def _or_auto(*choices: Json) -> Json:
+    return {"anyOf": [{"const": "auto"}, *choices], "default": "auto"}

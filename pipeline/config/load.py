@@ -16,7 +16,7 @@ from pipeline.config.settings import Config, manifest_in
 from pipeline.config.yaml12 import Malformed, parse
 from pipeline.errors import ConfigError, printable
 
-MAX_BYTES = 256 * 1024  # of a config; the longest honest one is a hundredth of this
+MAX_BYTES = 256 * 1024  # of a config; the longest sensible one has a hundredth of that
 MAX_SHOWN = 50  # problems
 _BOMS = {b"\xef\xbb\xbf": "UTF-8", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
@@ -24,15 +24,17 @@ _BOMS = {b"\xef\xbb\xbf": "UTF-8", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 def load(path: Path) -> Config:
     """The checked config in the YAML file `path`.
 
-    Paths in it are relative to the folder that `path` is in, wherever the program was started; `~` is refused, because
-    it is another folder for each user. Neither source nor target need exist. Raises `ConfigError` with every problem
-    in the order of the file, one a line: `file:line:column: key.path: what is allowed (got ...)`.
+    Paths in it are relative to the folder of `path`, wherever the program was started. `~` is refused, because it is
+    another folder for each user. Neither source nor target need exist.
+
+    Raises `ConfigError` with every problem in the order of the file, one a line:
+    `file:line:column: key.path: what is allowed (got ...)`.
     """
     return checked(read_text(path), path)
 
 
 def checked(text: str, path: Path) -> Config:
-    """The config that `text` would be if it stood in the file `path`. Raises as `load` does."""
+    """The config that `text` describes when it is the content of the file `path`. Raises as `load` does."""
     shown = printable(str(path))
     try:
         root, problems = parse(text)
@@ -59,7 +61,7 @@ def _listed(shown: str, problems: list[Problem]) -> str:
 
 
 def read_text(path: Path) -> str:
-    """The text of the file, its line breaks as they are. Raises `ConfigError` for whatever keeps it from being read."""
+    """The text of the file, with its line breaks unchanged. Raises `ConfigError` where it cannot be read."""
     shown = printable(str(path))
     try:
         # Without O_NONBLOCK a FIFO would wait for its writer for ever.
@@ -93,7 +95,7 @@ def read_text(path: Path) -> str:
 
 
 def _all(descriptor: int) -> bytes:
-    """What can be read, but no more than a byte above `MAX_BYTES`."""
+    """All bytes, up to one more than `MAX_BYTES`."""
     raw = b""
     while len(raw) <= MAX_BYTES and (more := os.read(descriptor, MAX_BYTES + 1 - len(raw))):
         raw += more
@@ -101,7 +103,7 @@ def _all(descriptor: int) -> bytes:
 
 
 def _neighbour(path: Path) -> str:
-    """A hint at a YAML file of a similar name in the same folder."""
+    """A hint at a YAML file with a similar name in the same folder."""
     try:
         names = sorted(name for name in os.listdir(path.parent) if name.endswith((".yaml", ".yml")))
     except OSError:
@@ -113,15 +115,18 @@ def _neighbour(path: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Peek:
-    """What can be seen of a config. `processes`: None for `auto`."""
+    """What a run needs to know of a config before it is checked. `processes` is None for `auto`."""
 
-    is_new: bool = False  # it has no manifest yet
+    is_new: bool = False  # whether there is no manifest yet
     processes: int | None = None
     source: Path | None = None
 
 
 def peek(file: Path) -> Peek:
-    """A glance at the config in `file`. Raises nothing: what is wrong with it is told by who checks it."""
+    """A first look at the config in `file`. Raises nothing: a wrong config is reported by `load`.
+
+    No result may depend on it: a wrong answer costs time, or a child that is started and not needed.
+    """
     try:
         root, _problems = parse(read_text(file))
     except (ConfigError, Malformed):
@@ -143,6 +148,6 @@ def peek(file: Path) -> Peek:
 
 
 def _of(plain: Mapping[str, object], section: str, key: str) -> object:
-    """What stands under `key` of a section, or the section itself where it is no mapping."""
-    found = plain.get(section)
-    return found.get(key) if isinstance(found, Mapping) else found
+    """The value under `key` of a section, or the section itself where it is not a mapping."""
+    value = plain.get(section)
+    return value.get(key) if isinstance(value, Mapping) else value

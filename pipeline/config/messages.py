@@ -1,16 +1,25 @@
-"""pydantic's errors -> problems in words for people, each at its place in the file."""
+"""pydantic's errors -> problems in sentences, each with its position. pydantic's own wording never reaches a reader."""
 
 from __future__ import annotations
 
+import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
-from pipeline.config.kinds import RULE, WRONG
 from pipeline.config.node import KeyPath, Node, Position, Problem, did_you_mean, got, key_path
+from pipeline.config.section import RULE, WRONG
 
-_CONCEPTS = {  # words of other programs: ours
+_LISTS = {  # by key, what its list holds
+    "include": 'patterns such as ["*.jpg"]',
+    "exclude": 'patterns such as ["*.jpg"]',
+    "widths": "whole numbers such as [320, 640, 1280]",
+    "formats": "formats such as [avif, webp, jpeg]",
+}
+
+_CONCEPTS = {  # by the word of other programs: the key or setting here
     "blurhash": "placeholder: true",
     "colours": "colors",
     "compression": "effort",
@@ -38,33 +47,61 @@ _CONCEPTS = {  # words of other programs: ours
 }
 
 
-def complaint(error: Mapping[str, typing.Any], root: Node, document: type[BaseModel]) -> Problem:
+def problem_of(error: Mapping[str, typing.Any], root: Node, document: type[BaseModel]) -> Problem:
     """One of `ValidationError.errors()`, met while `root` was read as a `document`."""
     loc: KeyPath = tuple(error["loc"])
-    kind = error["type"]
-    if loc and loc[-1] == "[key]":  # pydantic's mark for an error in the key of a mapping
+    kind, context = error["type"], error.get("ctx", {})
+    if loc and loc[-1] == "[key]":  # how pydantic says that the key itself is wrong
         return _bad_name(root, loc[:-1])
     if kind == "extra_forbidden":
         return _unknown(root, loc, document)
     if kind == "missing":
         return _missing(root, loc)
     node, path = root.deepest(loc)
-    return Problem(node.position, key_path(path), _about_the_value(kind, error.get("ctx", {}), node))
-
-
-def _about_the_value(kind: str, context: Mapping[str, typing.Any], node: Node) -> str:
-    text = str(context.get("text", ""))
     if kind == RULE:
-        return text
+        return Problem(node.position, key_path(path), str(context["text"]))
+    if kind == "too_short" and path == ("renditions",):
+        text = 'must hold at least one rendition, such as "thumb: {width: 320}"'
+        return Problem(node.position, key_path(path), text)
     if kind == WRONG:
-        choices = str(context.get("choices", "")).split()
-        hint = did_you_mean(node.value, choices) if isinstance(node.value, str) else ""
-        return f"{text} ({got(node)}{hint})"
-    if kind == "too_short":
-        return 'must hold at least one rendition, such as "thumb: {width: 320}"'
-    if kind == "list_type":
-        return f'must be a list of patterns such as ["*.jpg"] ({got(node)})'
-    return f"must be a mapping with keys below it ({got(node)})"
+        allowed, choices = str(context["text"]), str(context["choices"]).split()
+    else:
+        choices = re.findall("'([^']*)'", str(context.get("expected", "")))  # as in: 'fail' or 'keep_extension'
+        allowed = _allowed(kind, path, choices, document)
+    hint = did_you_mean(node.value, choices) if isinstance(node.value, str) else ""
+    return Problem(node.position, key_path(path), f"{allowed} ({got(node)}{hint})")
+
+
+def _allowed(kind: str, path: KeyPath, choices: list[str], document: type[BaseModel]) -> str:
+    """The sentence for an error of one of pydantic's own constraints. It names all constraints of the field."""
+    _model, field = _described(document, path)
+    key = next((part for part in reversed(path) if isinstance(part, str)), "")
+    if kind == "enum":
+        return f"must be one of {', '.join(choices)}"
+    if kind == "bool_type":
+        return "must be true or false"
+    if kind in ("list_type", "too_short"):
+        return f"must be a list of {_LISTS[key]}"
+    bounds = dict(_bounds(field))
+    if "ge" in bounds:
+        number = "whole number" if isinstance(bounds["ge"], int) else "number"
+        return f"must be a {number} from {bounds['ge']} to {bounds['le']}"
+    if "min_length" in bounds and "max_length" in bounds:
+        return f"must be a text of {bounds['min_length']} to {bounds['max_length']} characters"
+    return "must be a mapping with keys below it"
+
+
+def _bounds(described: object) -> Iterator[tuple[str, float]]:
+    """The names and values of the constraints in a field or its annotation, however deep."""
+    for name in ("ge", "le", "min_length", "max_length"):
+        value = getattr(described, name, None)
+        if isinstance(value, int | float):
+            yield name, value
+    inner = typing.get_args(described)
+    if isinstance(described, FieldInfo):
+        inner = (*described.metadata, described.annotation)
+    for part in inner:
+        yield from _bounds(part)
 
 
 def _bad_name(root: Node, loc: KeyPath) -> Problem:
@@ -85,9 +122,9 @@ def _unknown(root: Node, loc: KeyPath, document: type[BaseModel]) -> Problem:
     position = parent.keys.get(key, parent.position)
     if key == "<<":
         return Problem(position, key_path(loc), "merging is not part of YAML 1.2; write the keys out")
-    here = _model(document, above)
+    here, _field = _described(document, above)
     homes = [path[:-1] for path in _everywhere(document) if path[-1] == key and path[:-1] != above]
-    if len(homes) == 1:  # the very word says more than a similar one
+    if len(homes) == 1:  # the same word elsewhere is a better hint than a similar one here
         hint = f'; it belongs under "{key_path(homes[0])}"' if homes[0] else "; it belongs at the left margin"
     else:
         hint = _elsewhere(key, here) or did_you_mean(key, here.model_fields)
@@ -96,29 +133,41 @@ def _unknown(root: Node, loc: KeyPath, document: type[BaseModel]) -> Problem:
 
 
 def _elsewhere(key: str, here: type[BaseModel]) -> str:
-    """Where other programs' word for something that the model `here` has under another key."""
+    """A hint at the key of `here` that other programs call `key`, if there is one."""
     ours = _CONCEPTS.get(key.lower().replace("-", "_"), "")
     return f"; here that is `{ours}`" if ours.partition(":")[0] in here.model_fields else ""
 
 
-def _model(document: type[BaseModel], path: KeyPath) -> type[BaseModel]:
-    """The model that describes what stands at `path`."""
-    model = document
+def _described(document: type[BaseModel], path: KeyPath) -> tuple[type[BaseModel], FieldInfo | None]:
+    """The model that describes the mapping at `path`, or the nearest one above it, and the field of the value there.
+
+    A name of the user's choice, as those of renditions, has no field.
+    """
+    model, field = document, None
+    is_name = False
     for part in path:
-        annotation = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
-        for candidate in (annotation, *typing.get_args(annotation)):
-            if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-                model = candidate
-    return model
+        if isinstance(part, int):
+            continue
+        field = None if is_name else model.model_fields.get(part)
+        is_name = field is not None and typing.get_origin(field.annotation) is dict
+        model = next(_models(field.annotation), model) if field is not None else model
+    return model, field
+
+
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in typing.get_args(annotation):
+        yield from _models(part)
 
 
 def _everywhere(document: type[BaseModel]) -> list[tuple[str, ...]]:
-    """The paths of all keys; what stands under a name of the user's choice is under `NAME`."""
-    found: list[tuple[str, ...]] = []
+    """The paths of all keys; those under a name of the user's choice are under `NAME`."""
+    paths: list[tuple[str, ...]] = []
     for name, field in document.model_fields.items():
-        found.append((name,))
-        section = _model(document, (name,))
+        paths.append((name,))
+        section, _field = _described(document, (name,))
         between = ("NAME",) if typing.get_origin(field.annotation) is dict else ()
         if section is not document:
-            found += [(name, *between, key) for key in section.model_fields]
-    return found
+            paths += [(name, *between, key) for key in section.model_fields]
+    return paths

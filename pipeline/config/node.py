@@ -24,7 +24,7 @@ class Position(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong: where, with which key, and what is allowed there. They sort by position."""
+    """Something wrong: its position, the path of its key, and what is allowed there. Problems sort by position."""
 
     position: Position
     path: str
@@ -33,7 +33,7 @@ class Problem(NamedTuple):
 
 @dataclass(slots=True)
 class Node:
-    """One value. A list or a mapping holds nodes; a mapping's `keys` are where its keys stand."""
+    """One value. A list or a mapping holds nodes. `keys` holds the positions of a mapping's keys."""
 
     position: Position
     value: Scalar | list[Node] | dict[str, Node]
@@ -57,7 +57,7 @@ class Node:
         return None
 
     def deepest(self, path: KeyPath) -> tuple[Node, KeyPath]:
-        """The last node there is on the way to `path`, and its own path."""
+        """The last node that exists on the way to `path`, and its own path."""
         node = self
         for done, part in enumerate(path):
             below = node.child(part)
@@ -97,7 +97,7 @@ def key_path(path: Iterable[str | int]) -> str:
 
 
 def got(node: Node) -> str:
-    """What stands in the file instead of what is allowed, with the way out where it is known."""
+    """The value that was found, for the end of a message, with the way out where it is known."""
     if not isinstance(node.value, str):
         return f"got {_unquoted(node.value)}"
     digits = re.sub(r"[_, ]", "", node.value)
@@ -118,7 +118,7 @@ def _unquoted(value: object) -> str:
 
 
 def closest(word: str, known: Collection[str]) -> str | None:
-    """The one of `known` that was probably meant."""
+    """The word of `known` that was probably meant."""
     return next(iter(get_close_matches(word, sorted(known), n=1, cutoff=0.6)), None)
 
 

@@ -11,7 +11,7 @@ from pipeline.config.settings import Config, manifest_in
 
 
 def folder_problems(root: Node, source_path: str, target_path: str, folder: str) -> list[Problem]:
-    """A target that would overwrite its source or be read again. Links are resolved; neither folder need exist."""
+    """A target that would overwrite its source or be read as one. Links are resolved; neither folder need exist."""
     source = os.path.realpath(os.path.join(folder, source_path))
     target = os.path.realpath(os.path.join(folder, target_path))
     node, path = root.deepest(("target", "path"))
@@ -25,21 +25,21 @@ def folder_problems(root: Node, source_path: str, target_path: str, folder: str)
 
 
 def manifest_problems(root: Node, config: Config) -> list[Problem]:
-    """What speaks against the places of `manifest` and `lock`, where the config says them."""
+    """Why `manifest` and `lock` cannot be where the config puts them."""
     problems = []
     for key, path in (("manifest", config.manifest), ("lock", config.lock)):
-        node, found = root.deepest((key,))
-        if path is not None and found and (text := _obstacle(path, config)):
+        node, written = root.deepest((key,))
+        if path is not None and written and (text := _obstacle(path, config)):
             problems.append(Problem(node.position, key, text))
     return problems
 
 
 def _obstacle(path: Path, config: Config) -> str:
-    """Why there can be no file of ours at `path`; "" where nothing speaks against it."""
+    """Why no file of ours can be at `path`; "" where one can."""
     try:
         mode = os.stat(path).st_mode
     except OSError:
-        mode = None  # nothing is there, or it cannot be told yet: the run says what it meets
+        mode = None  # nothing there, or not readable now: the run reports what it meets
     if mode is not None and stat.S_ISDIR(mode):
         return "must be a file, and this is a folder; name a file in it, such as manifest.sqlite"
     if mode is not None and not stat.S_ISREG(mode):
@@ -53,7 +53,7 @@ def _obstacle(path: Path, config: Config) -> str:
 
 
 def _in_a_target(real: str, config: Config) -> str:
-    """Whether it would be in the target of another config; not where this config itself lies in there."""
+    """Why `real` may not be in the target of another config; "" where it is in none, or this config is in it, too."""
     homes = {os.path.realpath(config.target.path), *map(str, config.path.resolve().parents)}
     for folder in map(str, Path(real).parents):
         if folder in homes:
@@ -64,7 +64,7 @@ def _in_a_target(real: str, config: Config) -> str:
 
 
 def written_problems(root: Node, config: Config) -> list[Problem]:
-    """Files to be written at the end of a run in a place where they would do harm."""
+    """Files whose place would do harm, because a run writes them at its end."""
     files = {
         ("notify", "metrics"): config.notify.metrics,
         ("notify", "status_file"): config.notify.status_file,
@@ -92,5 +92,5 @@ _NAMES = frozenset({"static", "public", "public_html", "www", "htdocs", "_site",
 
 
 def looks_published(target: PurePath | str) -> bool:
-    """Whether a folder in this path has a name that site generators and web servers use for what they publish."""
+    """Whether a folder in this path has a name that site generators and web servers use for published files."""
     return any(part.lower() in _NAMES for part in PurePath(target).parts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -17,18 +17,17 @@ from pipeline.config.kinds import (
     BYTES,
     LIKE_BYTES,
     Amount,
-    Flag,
-    OneOf,
-    OptionalFlag,
-    Says,
+    GravityOf,
+    LengthOf,
+    Point,
+    Ratio,
+    Sides,
     SomeOf,
-    Whole,
+    Tolerance,
+    Turn,
     WholeOr,
-    rule,
-    wrong,
 )
-from pipeline.config.measures import LengthOf, Number, Point, Ratio, Sides, Somewhere, Tolerance, Turn
-from pipeline.config.section import Section, field_of
+from pipeline.config.section import Flag, Section, Side, field_of, rule, wrong
 from pipeline.config.steps import MOST_STEPS, OneStep
 from pipeline.config.texts import Colour
 from pipeline.model import shape
@@ -53,24 +52,28 @@ MAX_SIDE = {
     Format.JPEG: 65_500,  # JPEG_MAX_DIMENSION of libjpeg
     Format.WEBP: 16_383,  # 14 bits in its frame header
 }  # pixels; other formats hold 65,535 and more
-_SUBSAMPLED = (Format.JPEG, Format.AVIF)
-_WITH_PALETTE = (Format.PNG, Format.GIF)
-_KEEPABLE = (Format.JPEG, Format.PNG, Format.WEBP)  # it can be told of what else there is in them
+ONLY_FOR = {
+    "quality": tuple(DEFAULT_QUALITY),
+    "lossless": (Format.WEBP,),
+    "effort": tuple(EFFORT),
+    "subsampling": (Format.JPEG, Format.AVIF),
+    "progressive": (Format.JPEG,),
+    "colors": (Format.PNG, Format.GIF),
+    "max_bytes": tuple(DEFAULT_QUALITY),
+    "optimize": (Format.JPEG,),
+    "keep_smaller": (Format.JPEG, Format.PNG, Format.WEBP),  # their readers tell everything that is in a file
+    "density": tuple(known for known in Format if known is not Format.GIF),
+}
+"""For keys that not all formats know: the formats that do."""
 
-SHAPED = (Fit.COVER, Fit.CONTAIN, Fit.FILL)  # fits whose outcome has the shape of the box
-
-_Side = Annotated[int | None, Whole(1, 65_535)]
-_One = TypeVar("_One")
-_Some = Annotated[list[_One], Field(min_length=1)]
-_WIDTHS = "must be a list of whole numbers such as [320, 640, 1280]"
-_FORMATS = "must be a list of formats such as [avif, webp, jpeg]"
+SHAPED = (Fit.COVER, Fit.CONTAIN, Fit.FILL)  # fits whose result has the shape of the box
 
 
 LIBVIPS = "pyvips"
 
 
 def check_resampler(value: Resampler) -> Resampler:
-    """Raises `PydanticCustomError` for one that is not installed."""
+    """`value`. Raises `PydanticCustomError` where it is not installed."""
     if value is Resampler.LIBVIPS and importlib.util.find_spec(LIBVIPS) is None:
         raise rule(extras.missing("fast"))
     return value
@@ -113,10 +116,10 @@ class Rendition(Section):
         "Width to height, as 16:9: gives the side of the box that is left out. Without both, the largest such box "
         "inside the picture (cover, fill) or the smallest around it (contain).",
     )
-    dpr: Annotated[float, Number(0.1, 10)] = field_of(
+    dpr: Annotated[float, Field(strict=True, ge=0.1, le=10)] = field_of(
         Spec, "dpr", "Device pixels for each pixel of width, height, pad, margins and radii."
     )
-    gravity: Annotated[Gravity, Somewhere()] = field_of(
+    gravity: Annotated[Gravity, GravityOf()] = field_of(
         Spec,
         "gravity",
         "What a crop keeps, and where a picture stands on a larger canvas. attention and entropy are measured: where "
@@ -131,7 +134,7 @@ class Rendition(Section):
     linear: Flag = field_of(
         Spec, "linear", "Whether pixels are averaged as light. Slower: pictures are decoded at full size for that."
     )
-    resampler: Annotated[Resampler, OneOf(Resampler)] = field_of(
+    resampler: Resampler = field_of(
         Spec,
         "resampler",
         "Whose Lanczos makes pictures smaller: libvips' is five times as fast (the extra fast); auto takes it where it "
@@ -150,10 +153,10 @@ class Rendition(Section):
         "a list of two or four as in CSS.",
     )
 
-    format: Annotated[Format, OneOf(Format)] = field_of(Spec, "format", "The format that is written.")
-    width: _Side = field_of(Spec, "width", "Pixels of the box; left out: free.")
-    height: _Side = field_of(Spec, "height", "Pixels of the box; left out: free.")
-    fit: Annotated[Fit, OneOf(Fit)] = field_of(
+    format: Format = field_of(Spec, "format", "The format that is written.")
+    width: Side | None = field_of(Spec, "width", "Pixels of the box; left out: free.")
+    height: Side | None = field_of(Spec, "height", "Pixels of the box; left out: free.")
+    fit: Fit = field_of(
         Spec,
         "fit",
         "How a picture meets its box. inside: as large as fits; cover: fills it, cropped; contain: fits, with "
@@ -161,28 +164,28 @@ class Rendition(Section):
         "one of them and aspect.",
     )
     enlarge: Flag = field_of(Spec, "enlarge", "Whether pictures that are smaller than their box are enlarged.")
-    quality: Annotated[int | None, Whole(1, 100)] = field_of(
+    quality: Annotated[int, Field(strict=True, ge=1, le=100)] | None = field_of(
         Spec,
         "quality",
         f"Of lossy formats; left out: {', '.join(f'{name} {value}' for name, value in DEFAULT_QUALITY.items())}.",
     )
     lossless: Flag = field_of(Spec, "lossless", "WebP without loss; quality is then of no account.")
-    effort: Annotated[int | None, Whole(0, 10)] = field_of(
+    effort: Annotated[int, Field(strict=True, ge=0, le=10)] | None = field_of(
         Spec,
         "effort",
         "How hard the encoder tries to make the file smaller, on the format's own scale: "
         + ", ".join(f"{name} {least} to {most} ({default})" for name, (least, most, default) in EFFORT.items())
         + ".",
     )
-    subsampling: Annotated[Subsampling | None, OneOf(Subsampling)] = field_of(
+    subsampling: Subsampling | None = field_of(
         Spec,
         "subsampling",
         "How finely colour is stored, of jpeg and avif; left out: 4:2:0 for jpeg below quality 90, else 4:4:4.",
     )
-    progressive: OptionalFlag = field_of(
+    progressive: Flag | None = field_of(
         Spec, "progressive", "JPEG in several passes; left out: where the picture is large enough for it to pay."
     )
-    colors: Annotated[int | None, Whole(2, 256)] = field_of(
+    colors: Annotated[int, Field(strict=True, ge=2, le=256)] | None = field_of(
         Spec, "colors", "A palette of that many at the most, of png (left out: none) and gif (256)."
     )
     max_bytes: Annotated[int | None, Amount(BYTES, LIKE_BYTES, 100, 2**40)] = field_of(
@@ -202,10 +205,10 @@ class Rendition(Section):
         'Under transparency where the format has none, around contain, as pad: "#rrggbb", white, black, transparent.',
     )
 
-    profile: Annotated[Profile, OneOf(Profile)] = field_of(
+    profile: Profile = field_of(
         Spec, "profile", "srgb: colours are converted to it. keep: they stay as they are, with the source's profile."
     )
-    metadata: Annotated[Metadata, OneOf(Metadata)] = field_of(
+    metadata: Metadata = field_of(
         Spec,
         "metadata",
         "What goes along. strip: copyright, artist, credit; rights: also terms of use, licence, contact; "
@@ -219,25 +222,27 @@ class Rendition(Section):
         "density",
         "Dots per inch that the file says, or keep: what the source says; left out: that with metadata: keep.",
     )
-    animation: Annotated[Animation, OneOf(Animation)] = field_of(
-        Spec, "animation", "first: only the first frame of an animation."
-    )
+    animation: Animation = field_of(Spec, "animation", "first: only the first frame of an animation.")
     page: Annotated[int | None, WholeOr(0, "largest", LARGEST)] = field_of(
         Spec,
         "page",
         "Of sources that hold several pictures, from 0, or `largest`; left out: the first, of an icon the largest.",
     )
-    verify: Annotated[Verify, OneOf(Verify)] = field_of(
+    verify: Verify = field_of(
         Spec,
         "verify",
         "How what was encoded is looked at before it is written. header: format, size, mode, frames, metadata; "
         "decode: all of its pixels, too.",
     )
-    widths: Annotated[_Some[Annotated[int, Whole(1, 65_535)]] | None, Says(_WIDTHS)] = Field(
-        default=None, exclude=True, description="Instead of width: a rendition of each, for srcset; see formats."
-    )
-    formats: Annotated[_Some[Annotated[Format, OneOf(Format)]] | None, Says(_FORMATS)] = Field(
+    widths: list[Side] | None = Field(
         default=None,
+        min_length=1,
+        exclude=True,
+        description="Instead of width: a rendition of each, for srcset; see formats.",
+    )
+    formats: list[Format] | None = Field(
+        default=None,
+        min_length=1,
         exclude=True,
         description="Instead of format: a rendition in each, best first, as browsers try them; keys that only some of "
         "the formats know are taken for those.",
@@ -260,6 +265,15 @@ class Rendition(Section):
     def _is_no_gravity(cls, value: tuple[float, float], info: ValidationInfo) -> tuple[float, float]:
         if info.data.get("gravity", Gravity.CENTRE) is not Gravity.CENTRE:
             raise rule("stands in the place of gravity; leave one of them out")
+        return value
+
+    @field_validator(*ONLY_FOR)
+    @classmethod
+    def _is_known_to_the_format(cls, value: object, info: ValidationInfo) -> object:
+        name, picture_format = info.field_name or "", info.data.get("format")  # None where the format itself is wrong
+        says_nothing = value == cls.model_fields[name].default
+        if picture_format is not None and picture_format not in ONLY_FOR[name] and not says_nothing:
+            raise rule(f"is only for {', '.join(ONLY_FOR[name])}; the format is {picture_format}")
         return value
 
     @field_validator("width", "height")
@@ -290,70 +304,33 @@ class Rendition(Section):
             raise rule(f"{value} needs both width and height; {' and '.join(missing)} {verb} missing")
         return value
 
-    @field_validator("quality")
-    @classmethod
-    def _has_quality(cls, value: int | None, info: ValidationInfo) -> int | None:
-        _only_for(info, tuple(DEFAULT_QUALITY))
-        return value
-
     @field_validator("lossless")
     @classmethod
     def _can_be_lossless(cls, value: bool, info: ValidationInfo) -> bool:
-        if value:
-            _only_for(info, (Format.WEBP,))
-            if info.data.get("quality") is not None:
-                raise rule("does not go with quality, which a lossless picture has none of")
+        if value and info.data.get("quality") is not None:
+            raise rule("does not go with quality, which a lossless picture has none of")
         return value
 
     @field_validator("effort")
     @classmethod
     def _on_the_formats_scale(cls, value: int, info: ValidationInfo) -> int | None:
-        _only_for(info, tuple(EFFORT))
         least, most, default = EFFORT.get(info.data.get("format", Format.PNG), (0, 10, 0))
         if not least <= value <= most:
             raise wrong(f"must be from {least} to {most} for {info.data['format']}")
         return None if value == default else value
 
-    @field_validator("subsampling")
+    @field_validator("optimize")
     @classmethod
-    def _is_subsampled(cls, value: Subsampling, info: ValidationInfo) -> Subsampling:
-        _only_for(info, _SUBSAMPLED)
-        return value
-
-    @field_validator("progressive", "optimize")
-    @classmethod
-    def _is_jpeg(cls, value: bool, info: ValidationInfo) -> bool:
-        if value or info.field_name == "progressive":
-            _only_for(info, (Format.JPEG,))
-        if value and info.field_name == "optimize" and info.data.get("progressive") is False:
+    def _is_progressive(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("progressive") is False:
             raise rule("always writes progressive files; leave progressive out")
-        return value
-
-    @field_validator("colors")
-    @classmethod
-    def _has_a_palette(cls, value: int, info: ValidationInfo) -> int:
-        _only_for(info, _WITH_PALETTE)
         return value
 
     @field_validator("max_bytes")
     @classmethod
     def _has_something_to_search(cls, value: int, info: ValidationInfo) -> int:
-        _only_for(info, tuple(DEFAULT_QUALITY))
         if info.data.get("lossless"):
             raise rule("does not go with lossless: there is no quality to lower")
-        return value
-
-    @field_validator("keep_smaller")
-    @classmethod
-    def _can_be_kept(cls, value: bool, info: ValidationInfo) -> bool:
-        if value:
-            _only_for(info, _KEEPABLE)
-        return value
-
-    @field_validator("density")
-    @classmethod
-    def _says_its_density(cls, value: int, info: ValidationInfo) -> int:
-        _only_for(info, tuple(one for one in Format if one is not Format.GIF))
         return value
 
     @field_validator("profile")
@@ -379,17 +356,10 @@ class Rendition(Section):
         return self
 
     def values(self, common: Mapping[str, Any]) -> dict[str, Any]:
-        """What it says, by the names of `Spec`'s fields; of what it does not say, that which is said for all."""
+        """The arguments of its `Spec`, with the values in `common` for keys that it does not set itself."""
         names = (name for name, field in type(self).model_fields.items() if not field.exclude)
-        found = {name: getattr(self, name) for name in names}
-        found |= {name: value for name, value in common.items() if name not in self.model_fields_set}
-        found["extract"] = None if self.extract is None else self.extract.value
-        found["steps"] = tuple(step.value for step in self.steps)
-        return found
-
-
-def _only_for(info: ValidationInfo, formats: tuple[Format, ...]) -> None:
-    """Raises `PydanticCustomError` unless the format is one of `formats`, or wrong itself."""
-    picture_format = info.data.get("format")
-    if picture_format is not None and picture_format not in formats:
-        raise rule(f"is only for {', '.join(formats)}; the format is {picture_format}")
+        values = {name: getattr(self, name) for name in names}
+        values |= {name: value for name, value in common.items() if name not in self.model_fields_set}
+        values["extract"] = None if self.extract is None else self.extract.value
+        values["steps"] = tuple(step.value for step in self.steps)
+        return values

@@ -6,26 +6,32 @@ that the program uses (`model.spec.Spec`, `model.spec.Limits`, `settings`).
 
 from __future__ import annotations
 
+import datetime
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    Field,
-    GetJsonSchemaHandler,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, GetJsonSchemaHandler, WrapValidator, field_validator, model_validator
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
-from pipeline.config.kinds import BYTES, LIKE_BYTES, PIXELS, Amount, Flag, Json, OneOf, Says, Seconds, Whole, wrong
-from pipeline.config.notify import Notify
+from pipeline.config.kinds import (
+    BYTES,
+    LIKE_BYTES,
+    PIXELS,
+    Amount,
+    Seconds,
+    StopAfter,
+    SwitchOr,
+    TimeOfDay,
+    WholeOrAuto,
+)
 from pipeline.config.rendition import Rendition, check_resampler
-from pipeline.config.running import Failures, MaxRuntime, Until
-from pipeline.config.section import Section, field_of
+from pipeline.config.section import Flag, Json, Section, field_of, noted, rule, wrong
 from pipeline.config.settings import (
+    CommandSettings,
     Config,
     Durability,
+    On,
     OnCollision,
     Order,
     SourceSettings,
@@ -33,7 +39,7 @@ from pipeline.config.settings import (
     WorkerSettings,
 )
 from pipeline.config.template import FIELDS
-from pipeline.config.texts import Glob, LocalPath, TargetName
+from pipeline.config.texts import Glob, LocalPath, MetricsPath, TargetName, VariableName, Words
 from pipeline.model.shape import Length, Resampler
 from pipeline.model.spec import Limits, Spec
 
@@ -68,9 +74,7 @@ class Source(Folder):
     exclude: list[Annotated[str, Glob()]] = field_of(
         SourceSettings, "exclude", "Globs for what is left out, beside dot files and the like that always are."
     )
-    follow_symlinks: Annotated[
-        Annotated[bool, Field(strict=True)] | Literal["anywhere"], Says("must be true, false or anywhere")
-    ] = field_of(
+    follow_symlinks: Annotated[bool | Literal["anywhere"], SwitchOr("anywhere")] = field_of(
         SourceSettings,
         "follow_symlinks",
         "Whether links to files and folders are followed; true: within the source. Never into /proc, /sys, /dev.",
@@ -91,28 +95,28 @@ class Target(Folder):
     name: Annotated[str, TargetName()] = field_of(
         TargetSettings, "name", f"How targets are named. Fields: {' '.join(f'{{{name}}}' for name in FIELDS)}."
     )
-    on_collision: Annotated[OnCollision, OneOf(OnCollision)] = field_of(
+    on_collision: OnCollision = field_of(
         TargetSettings,
         "on_collision",
         "When two sources would make one target: fail them, or keep_extension (photo.jpg-thumb.webp) for all.",
     )
-    durability: Annotated[Durability, OneOf(Durability)] = field_of(
+    durability: Durability = field_of(
         TargetSettings, "durability", "sync: safe against power cuts. none: safe against kills only, and faster."
     )
 
 
 class Workers(Section):
-    """How many work at once. Nothing here changes what is made."""
+    """How many threads and children work at once. Nothing here changes a byte of the renditions."""
 
-    threads: Annotated[int | None, Whole(1, 1024, auto=True)] = field_of(
+    threads: Annotated[int | None, WholeOrAuto(1, 1024)] = field_of(
         WorkerSettings, "threads", "I/O threads: pictures in flight at once."
     )
-    processes: Annotated[int | None, Whole(0, 1024, auto=True)] = field_of(
+    processes: Annotated[int | None, WholeOrAuto(0, 1024)] = field_of(
         WorkerSettings,
         "processes",
         "Pictures are rendered in that many children; 0: in the I/O threads, without limits.",
     )
-    queue: Annotated[int, Whole(1, 65_536)] = field_of(
+    queue: Annotated[int, Field(strict=True, ge=1, le=65_536)] = field_of(
         WorkerSettings, "queue", "Batches of jobs that may wait between the scan and the threads."
     )
     memory: Annotated[int | None, Amount(BYTES, LIKE_BYTES, 2**24, 2**50, auto=True)] = field_of(
@@ -121,13 +125,13 @@ class Workers(Section):
 
 
 class PictureLimits(Section):
-    """Bounds on one picture; beyond them it fails, and it alone."""
+    """Bounds on one picture. A picture beyond them fails alone."""
 
     pixels: Annotated[int, Amount(PIXELS, 'a count such as "100 Mpx" or a number of pixels', 1, 10**12)] = field_of(
         Limits, "pixels", "Of all its frames together."
     )
-    frames: Annotated[int, Whole(1, 10**6)] = field_of(Limits, "frames", "Of an animation.")
-    scans: Annotated[int, Whole(1, 10**6)] = field_of(Limits, "scans", "Of a progressive JPEG.")
+    frames: Annotated[int, Field(strict=True, ge=1, le=10**6)] = field_of(Limits, "frames", "Of an animation.")
+    scans: Annotated[int, Field(strict=True, ge=1, le=10**6)] = field_of(Limits, "scans", "Of a progressive JPEG.")
     seconds: Annotated[float, Seconds(0.1, 86_400)] = field_of(Limits, "seconds", "CPU seconds.")
     read: Annotated[float, Seconds(0.1, 86_400)] = field_of(Limits, "read", "What reading the source may take.")
     memory: Annotated[int, Amount(BYTES, LIKE_BYTES, 2**24, 2**50)] = field_of(
@@ -138,19 +142,81 @@ class PictureLimits(Section):
     )
 
 
+class Ping(Section):
+    """A service such as healthchecks that raises an alarm when a run does not come."""
+
+    url_env: Annotated[str, VariableName()] = Field(
+        description="The environment variable that holds the URL: a secret, so it does not stand here."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_a_mapping(cls, value: object) -> object:
+        if isinstance(value, dict):
+            return value
+        raise rule("must be {url_env: NAME}, the name of an environment variable that holds the URL")
+
+
+class Command(Section):
+    """A program that is called when a run has ended."""
+
+    run: Annotated[list[str], Words()] = Field(
+        description="The program and its arguments; no shell. It starts in the folder of this file."
+    )
+    on: On = field_of(CommandSettings, "on", "After which runs it is called.")
+    timeout: Annotated[float, Seconds(0.1, 3600)] = field_of(
+        CommandSettings, "timeout", "Seconds it may take; then it is killed."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_words(cls, value: object) -> object:
+        if isinstance(value, dict):
+            return value
+        if isinstance(value, list):
+            return {"run": value}
+        raise wrong('must be a list such as ["./tell.sh", "1"], or a mapping with the key run')
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        long = handler.resolve_ref_schema(handler(schema))
+        return {"anyOf": [long["properties"]["run"], long]}
+
+
+class Notify(Section):
+    """How the end of a run is reported beside its exit status. Nothing here can change that status."""
+
+    ping: Ping | None = Field(default=None, description="A service that is pinged when a run starts and ends.")
+    command: Command | None = Field(default=None, description="A program that is called when a run has ended.")
+    metrics: Annotated[str, MetricsPath()] | None = Field(
+        default=None, description="A file for Prometheus' node_exporter (textfile collector): NAME.prom."
+    )
+    status_file: Annotated[str, LocalPath()] | None = Field(
+        default=None, description="A file that holds how the last run ended, as JSON."
+    )
+
+
+class Failures(Section):
+    """When failures end a run."""
+
+    stop_after: Annotated[float | int | None, StopAfter()] = Field(
+        default=None,
+        description='A share of the pictures tried ("5 %", of twenty at least) or a number: when so many newly failed, '
+        "the run stops and leaves the rest to the next one. Left out: it never does.",
+    )
+
+
 class Document(Section):
     """What every picture in a folder should become."""
 
-    source: Source
-    target: Target
+    source: Annotated[Source, WrapValidator(noted)]
+    target: Annotated[Target, WrapValidator(noted)]
     renditions: Annotated[
-        dict[Annotated[str, Field(pattern=f"^{NAME}$")], Rendition],
+        dict[Annotated[str, Field(pattern=f"^{NAME}$")], Annotated[Rendition, WrapValidator(noted)]],
         Field(min_length=1, description="What is made of each picture: a name, and what it is to look like."),
     ]
-    resampler: Annotated[Resampler, OneOf(Resampler)] = field_of(
-        Spec, "resampler", "That of all renditions that do not choose their own."
-    )
-    order: Annotated[Order, OneOf(Order)] = field_of(
+    resampler: Resampler = field_of(Spec, "resampler", "That of all renditions that do not choose their own.")
+    order: Order = field_of(
         Config,
         "order",
         "Which pictures come first. auto: by path, last what only a new config asks for; or path, newest, smallest.",
@@ -181,11 +247,13 @@ class Document(Section):
         default=None, description="An HTML page about the pictures and the runs, written after each run."
     )
     failures: Failures = Field(default_factory=Failures)
-    max_runtime: MaxRuntime = Field(
+    max_runtime: Annotated[float | None, Seconds(0.1, 366 * 86_400)] = Field(
         default=None,
         description="How long a run may take, such as 50m; the rest is for the next run. Left out: without end.",
     )
-    until: Until = Field(default=None, description='The time of day at which a run must have ended, such as "06:00".')
+    until: Annotated[datetime.time | None, TimeOfDay()] = Field(
+        default=None, description='The time of day at which a run must have ended, such as "06:00".'
+    )
 
     @field_validator("resampler")
     @classmethod
@@ -194,14 +262,14 @@ class Document(Section):
 
 
 class _ForEditors(GenerateJsonSchema):
-    """Without titles, which say nothing, and without null: it is how the models say that a key may be left out."""
+    """Leaves out titles, which repeat the keys, and null: in the models it stands for a key that is left out."""
 
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - pydantic's signature
         return False
 
     def dict_schema(self, schema: core_schema.DictSchema) -> Json:
         json = super().dict_schema(schema)
-        if "patternProperties" in json:  # pydantic leaves other names open
+        if "patternProperties" in json:  # pydantic would allow any other name
             json["additionalProperties"] = False
         return json
 
@@ -220,13 +288,30 @@ class _ForEditors(GenerateJsonSchema):
 
 def json_schema() -> Json:
     """The JSON Schema of a config file, complete, in a stable order."""
+    schema = Document.model_json_schema(schema_generator=_ForEditors)
+    words = {name: definition["enum"] for name, definition in schema["$defs"].items() if "enum" in definition}
+    schema["$defs"] = {name: definition for name, definition in schema["$defs"].items() if name not in words}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Document.model_json_schema(schema_generator=_ForEditors),
+        **_in_place(schema, words),
         "title": "pipeline config",
     }
 
 
+def _in_place(schema: Any, words: Json) -> Any:
+    """`schema` with the words of enums in place of references: some editors ignore a description beside a reference."""
+    if isinstance(schema, list):
+        return [_in_place(part, words) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    copy = {key: _in_place(part, words) for key, part in schema.items()}
+    name = str(copy.get("$ref", "")).rpartition("/")[2]
+    if name in words:
+        del copy["$ref"]
+        copy |= {"enum": words[name], "type": "string"}
+    return copy
+
+
 def schema_text() -> str:
-    """The same as it stands in a file."""
+    """`json_schema` as the text of a file."""
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""The config as the program uses it: frozen, complete, paths absolute. `pipeline.config.load` makes it from YAML."""
+"""The config as the program uses it: frozen, complete, with absolute paths. `load.load` makes it from YAML."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.model.spec import Limits, Spec
 
 
 def manifest_in(target: str) -> str:
-    """Where the manifest of a target is when the config does not say."""
+    """The place of a target's manifest where the config does not set `manifest`."""
     return os.path.join(target, ".pipeline", "manifest.sqlite")
 
 
@@ -27,9 +27,9 @@ class OnCollision(enum.StrEnum):
 class Order(enum.StrEnum):
     """Which pictures are worked on first."""
 
-    AUTO = "auto"  # by path; what only a changed config asks for comes after everything else
+    AUTO = "auto"  # by path; renditions that only a changed config asks for come last
     PATH = "path"
-    NEWEST = "newest"  # what was added or changed last, by ctime
+    NEWEST = "newest"  # the last added or changed, by ctime
     SMALLEST = "smallest"  # by the size of the source
 
 
@@ -81,7 +81,7 @@ class On(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CommandSettings:
-    """A program that is told how a run ended. It is started in the folder of the config, without a shell."""
+    """A program that is started when a run has ended: in the folder of the config, without a shell."""
 
     run: tuple[str, ...]
     on: On = On.FAILURE
@@ -90,7 +90,7 @@ class CommandSettings:
 
 @dataclass(frozen=True, slots=True)
 class NotifySettings:
-    """Who is told how a run ended, beside the one who started it. None of it can change how it ended."""
+    """How the end of a run is reported beside its exit status. Nothing here can change that status."""
 
     ping: str | None = None  # the name of an environment variable: the URL in it is a secret
     command: CommandSettings | None = None
@@ -100,7 +100,7 @@ class NotifySettings:
 
 @dataclass(frozen=True, slots=True)
 class FailureSettings:
-    """When failures end a run: at a number of pictures, or above a share (0 to 1) of those that were carried."""
+    """When failures end a run: at a number of pictures, or at a share (0 to 1) of the pictures tried."""
 
     most: int | None = None
     most_share: float | None = None
@@ -117,14 +117,14 @@ class Config:
     workers: WorkerSettings
     limits: Limits
     manifest: Path
-    lock: Path | None = None  # in place of those beside the manifest and in the target
-    shared: bool = False  # whether others who may write the manifest are trusted
+    lock: Path | None = None  # instead of the locks beside the manifest and in the target
+    shared: bool = False  # whether a manifest that other users can write is trusted
     notify: NotifySettings = NotifySettings()
     order: Order = Order.AUTO
-    placeholder: bool = False  # whether main colour and ThumbHash of each picture are recorded
+    placeholder: bool = False  # whether each picture's main colour and ThumbHash are recorded
     failures: FailureSettings = FailureSettings()
     max_runtime: float | None = None  # seconds from the start of a run
-    until: datetime.time | None = None  # of the local clock, when it shows that next
+    until: datetime.time | None = None  # of the local clock; the next time it shows that
     report: Path | None = None  # a page that is written after each run
 
     @property

@@ -1,4 +1,4 @@
-"""Times and shares as people write them: `50m`, `06:00`, `5 %`. Pure: the command line reads them in the same way."""
+"""Times and shares as people write them: `50m`, `06:00`, `5 %`. The command line reads them in the same way."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?) ?%")
 
 
 def duration(text: str) -> float | None:
-    """Seconds of `90`, `90s`, `50m`, `1h30m` or `2.5 h`; None for what is none."""
+    """Seconds of `90`, `90s`, `50m`, `1h30m` or `2.5 h`; None for any other text."""
     words = text.strip()
     if _NUMBER.fullmatch(words):
         return float(words)
@@ -30,13 +30,13 @@ def shown(seconds: float) -> str:
 
 
 def time_of_day(text: str) -> datetime.time | None:
-    """`06:00` of the local clock; None for what is none."""
-    found = _TIME.fullmatch(text)
-    return datetime.time(int(found[1]), int(found[2])) if found else None
+    """`06:00` of the local clock; None for any other text."""
+    match = _TIME.fullmatch(text)
+    return datetime.time(int(match[1]), int(match[2])) if match else None
 
 
 def share(text: str) -> float | None:
-    """`5 %` as 0.05; None for what is none, or more than all."""
-    found = _SHARE.fullmatch(text)
-    value = float(found[1]) / 100 if found else 2.0
+    """`5 %` as 0.05; None for any other text and for more than 100 %."""
+    match = _SHARE.fullmatch(text)
+    value = float(match[1]) / 100 if match else 2.0
     return value if value <= 1 else None

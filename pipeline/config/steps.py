@@ -1,7 +1,7 @@
-"""The steps of a rendition in the config: a model for each, named as its key is.
+"""The steps of a rendition in the config: a model for each, named like its key.
 
-A step is written as its name alone, or as a mapping of its name to what it is told. The files that it needs are read
-here, once, relative to the config's folder: a child has no file system, and their content is part of the recipe.
+A step is written as its name alone, or as a mapping of its name to its settings. The files that it needs are read here,
+once, relative to the config's folder: a child has no file system, and their content is part of the recipe.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo, model_validator
 from pydantic_core import CoreSchema, core_schema
 
-from pipeline.config.kinds import Json, Says, Whole, rule, wrong
-from pipeline.config.measures import LengthOf, Number, Share, Somewhere
-from pipeline.config.section import Section, field_of
+from pipeline.config.kinds import GravityOf, LengthOf, Share
+from pipeline.config.section import Json, Reading, Section, field_of, rule, wrong
 from pipeline.config.texts import Colour, LocalPath
 from pipeline.model import steps
 from pipeline.model.shape import Gravity, Length
@@ -27,20 +26,17 @@ MOST_STEPS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class File(LocalPath):
-    """A file that is read with the config. Becomes an `Asset`."""
+class File:
+    """A file that is read with the config, relative to the config's folder. Becomes an `Asset`."""
 
     def read(self, value: object, info: ValidationInfo) -> Asset:
-        """Raises `PydanticCustomError` for what cannot be read. Without a folder to look in, nothing is looked for."""
-        path = LocalPath.parse(self, value)
-        folder = (info.context or {}).get("folder")
-        if folder is None:
-            return Asset.of(path, b"")
+        """The file's content. Raises `PydanticCustomError` where it cannot be read, or is larger than `MOST_BYTES`."""
+        path = LocalPath().parse(value)
         try:
-            place = os.path.join(folder, path)
+            place = os.path.join(cast(Reading, info.context).folder, path)
             if not stat.S_ISREG(os.stat(place).st_mode):
                 raise wrong("must be a regular file")
-            with open(place, "rb", opener=_unhurried) as file:
+            with open(place, "rb", opener=_without_waiting) as file:
                 content = file.read(MOST_BYTES + 1)
         except OSError as error:
             raise wrong(f"must be a file that can be read: {error.strerror}") from None
@@ -52,15 +48,15 @@ class File(LocalPath):
         return core_schema.with_info_plain_validator_function(self.read)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
-        return LocalPath.__get_pydantic_json_schema__(self, schema, handler)
+        return LocalPath().json()
 
 
-def _unhurried(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # what has become a FIFO meanwhile keeps nobody waiting
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a FIFO would wait for its writer for ever
 
 
 def _mapping(value: object, allowed: str) -> object:
-    """`value`, if it is a mapping. Raises `PydanticCustomError`."""
+    """`value`. Raises `PydanticCustomError` where it is not a mapping."""
     if not isinstance(value, dict):
         raise wrong(f"must be {allowed}")
     return value
@@ -69,9 +65,9 @@ def _mapping(value: object, allowed: str) -> object:
 class Sharpen(Section):
     """Unsharp masking."""
 
-    radius: Annotated[float, Number(0.1, 100)] = field_of(steps.Sharpen, "radius", "Pixels.")
-    amount: Annotated[int, Whole(1, 1000)] = field_of(steps.Sharpen, "amount", "Per cent.")
-    threshold: Annotated[int, Whole(0, 255)] = field_of(
+    radius: Annotated[float, Field(strict=True, ge=0.1, le=100)] = field_of(steps.Sharpen, "radius", "Pixels.")
+    amount: Annotated[int, Field(strict=True, ge=1, le=1000)] = field_of(steps.Sharpen, "amount", "Per cent.")
+    threshold: Annotated[int, Field(strict=True, ge=0, le=255)] = field_of(
         steps.Sharpen, "threshold", "Levels, of 255; what differs by less is left alone."
     )
 
@@ -84,7 +80,9 @@ class Sharpen(Section):
 class Blur(Section):
     """Gaussian blur."""
 
-    radius: Annotated[float, Number(0.1, 1000)] = field_of(steps.Blur, "radius", "Its standard deviation, in pixels.")
+    radius: Annotated[float, Field(strict=True, ge=0.1, le=1000)] = field_of(
+        steps.Blur, "radius", "Its standard deviation, in pixels."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -104,14 +102,14 @@ class Watermark(Section):
     picture: Annotated[Asset | None, File()] = field_of(
         steps.Watermark, "picture", "The file of the mark, relative to this file; its transparency counts."
     )
-    text: Annotated[str | None, Field(min_length=1, max_length=500), Says("must be a text of 1 to 500 characters")] = (
-        field_of(steps.Watermark, "text", "In place of a picture.")
+    text: Annotated[str, Field(min_length=1, max_length=500)] | None = field_of(
+        steps.Watermark, "text", "In place of a picture."
     )
     font: Annotated[Asset | None, File()] = field_of(
         steps.Watermark, "font", "The text's TrueType or OpenType file; left out: a sans serif for Latin letters."
     )
     color: Annotated[str, Colour()] = field_of(steps.Watermark, "color", "The text's.")
-    gravity: Annotated[Gravity, Somewhere(measured=False)] = field_of(steps.Watermark, "gravity", "Where it stands.")
+    gravity: Annotated[Gravity, GravityOf(measured=False)] = field_of(steps.Watermark, "gravity", "Where it stands.")
     opacity: Annotated[float, Share()] = field_of(steps.Watermark, "opacity", "1 or 100%: as it is.")
     scale: Annotated[float, Share()] = field_of(
         steps.Watermark, "scale", "Of the rendition's width and height: the mark is as large as fits into both."
@@ -148,19 +146,21 @@ class OneStep(Section):
         value = {value: {}} if isinstance(value, str) else value
         names = list(cls.model_fields)
         if not isinstance(value, dict) or len(value) != 1:
-            raise wrong(f"must be one step, {', '.join(names)}, or one of these with what it is told")
-        ((name, told),) = value.items()
+            raise wrong(f"must be one step, {', '.join(names)}, or one of these with its settings")
+        ((name, settings),) = value.items()
         name = {"grayscale": "greyscale"}.get(name, name)
         if name not in names:
             raise wrong(f"must be one of {', '.join(names)}", " ".join(names))
-        return {name: {} if told is None else told}
+        return {name: {} if settings is None else settings}
 
     @property
     def value(self) -> Step:
-        """The step as the renderer knows it."""
+        """The step as a value of the model."""
         name = next(iter(self.model_fields_set))
-        told: Section = getattr(self, name)
-        made: Step = getattr(steps, name.capitalize())(**{key: getattr(told, key) for key in type(told).model_fields})
+        settings: Section = getattr(self, name)
+        made: Step = getattr(steps, name.capitalize())(
+            **{key: getattr(settings, key) for key in type(settings).model_fields}
+        )
         return made
 
     @classmethod

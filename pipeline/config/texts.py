@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
-
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, core_schema
 
 from pipeline.config.braces import alternatives
-from pipeline.config.kinds import Json, rule, wrong
+from pipeline.config.section import Json, Kind, rule, wrong
 from pipeline.config.template import Template
 
 COLOURS = {
@@ -36,7 +32,7 @@ COLOURS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Colour:
+class Colour(Kind):
     """`"#rgb"`, `"#rrggbb"` or a basic colour's name. Becomes `#rrggbb` in lower case.
 
     With `alpha` also `"#rrggbbaa"` and `transparent`, which become `#rrggbbaa`, unless they are opaque.
@@ -45,7 +41,7 @@ class Colour:
     alpha: bool = False
 
     def parse(self, value: object) -> str:
-        """Raises `PydanticCustomError` for what is no colour."""
+        """See `Kind`."""
         text = value if isinstance(value, str) else ""
         if text in COLOURS:
             return COLOURS[text]
@@ -59,10 +55,8 @@ class Colour:
             raise wrong('must be "#rgb" or "#rrggbb" in quotes, or a basic CSS colour such as white', " ".join(COLOURS))
         return text.lower()
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.parse)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+    def json(self) -> Json:
+        """See `Kind`."""
         hexadecimal = {"type": "string", "pattern": "^#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})$"}
         if self.alpha:
             hexadecimal["pattern"] = "^#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$"
@@ -70,11 +64,11 @@ class Colour:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalPath:
+class LocalPath(Kind):
     """A file or folder on this machine, as written; it is made absolute where the config is built."""
 
     def parse(self, value: object) -> str:
-        """Raises `PydanticCustomError` for what is no such path."""
+        """See `Kind`."""
         if not isinstance(value, str) or not value:
             raise wrong("must be a path")
         if "\0" in value:
@@ -85,69 +79,64 @@ class LocalPath:
             raise wrong("must be a path on this machine, not a URL")
         return value
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.parse)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+    def json(self) -> Json:
+        """See `Kind`."""
         return {"type": "string", "pattern": "^[^~]"}
 
 
 @dataclass(frozen=True, slots=True)
 class MetricsPath(LocalPath):
-    """A file that node_exporter's textfile collector reads: it looks at names that end with .prom only."""
+    """A file for node_exporter's textfile collector, which reads only names that end with .prom."""
 
     def parse(self, value: object) -> str:
-        """Raises `PydanticCustomError` for what is no such path."""
+        """See `Kind`."""
         path = LocalPath.parse(self, value)
         if not path.endswith(".prom"):
             raise wrong("must end with .prom: no other file is read by node_exporter")
         return path
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+    def json(self) -> Json:
+        """See `Kind`."""
         return {"type": "string", "pattern": r"^[^~].*\.prom$"}
 
 
 @dataclass(frozen=True, slots=True)
-class VariableName:
-    """The name of an environment variable. A wrong value is never shown: it may be the secret itself."""
+class VariableName(Kind):
+    """The name of an environment variable. A message never shows a wrong value: it may be the secret itself."""
 
     def parse(self, value: object) -> str:
-        """Raises `PydanticCustomError` for what is no such name."""
+        """See `Kind`."""
         if isinstance(value, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
             return value
         raise rule("must be the name of an environment variable that holds the URL, such as HC_URL")
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.parse)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+    def json(self) -> Json:
+        """See `Kind`."""
         return {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """A program and its arguments, a text each."""
+class Words(Kind):
+    """A program and its arguments, as a list of texts."""
 
     def parse(self, value: object) -> list[str]:
-        """Raises `PydanticCustomError` for what cannot be called."""
+        """See `Kind`."""
         words = value if isinstance(value, list) else []
         if not words or not words[0] or not all(isinstance(word, str) and "\0" not in word for word in words):
             raise wrong('must be a list of texts such as ["./tell.sh", "1"]')
         return words
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.parse)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+    def json(self) -> Json:
+        """See `Kind`."""
         return {"type": "array", "items": {"type": "string"}, "minItems": 1}
 
 
 @dataclass(frozen=True, slots=True)
-class TargetName:
+class TargetName(Kind):
     """A template of target names, as text that `Template.parse` accepts."""
 
     def parse(self, value: object) -> str:
-        """Raises `PydanticCustomError` for what is no template."""
+        """See `Kind`."""
         if not isinstance(value, str):
             raise wrong("must be a template such as {dir}/{stem}-{rendition}.{ext}")
         try:
@@ -158,19 +147,17 @@ class TargetName:
             raise rule("makes names without an extension, which no browser knows; end it with .{ext}")
         return template.text
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.parse)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+    def json(self) -> Json:
+        """See `Kind`."""
         return {"type": "string"}
 
 
 @dataclass(frozen=True, slots=True)
-class Glob:
+class Glob(Kind):
     """A pattern that is matched against paths relative to the source."""
 
     def parse(self, value: object) -> str:
-        """Raises `PydanticCustomError` for what can match nothing."""
+        """See `Kind`."""
         if not isinstance(value, str) or not value or "\0" in value:
             raise wrong('must be a pattern such as "*.jpg"')
         if value.startswith(("/", "./", "../")):
@@ -183,8 +170,6 @@ class Glob:
             raise wrong(f"must be a simpler pattern: it {error}") from None
         return value
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.parse)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+    def json(self) -> Json:
+        """See `Kind`."""
         return {"type": "string", "minLength": 1}

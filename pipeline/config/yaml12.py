@@ -1,9 +1,9 @@
 """YAML text -> a tree of `Node`, each with its position, so that every later error can name line and column.
 
-The scalars are those of the YAML 1.2 core schema, as editors read them: `no` and `on` are text, `010` is ten, `1_000`
-is text, `0o17` is fifteen. PyYAML scans and parses (with its C parser where there is one), but neither composes nor
-constructs: the tree is built here from its events, without recursion, so that depth and the expansion of aliases are
-bounded and no tag can build an object.
+Scalars follow the YAML 1.2 core schema, as editors do: `no` and `on` are text, `010` is ten, `1_000` is text, `0o17` is
+fifteen. PyYAML scans and parses the text (with its C parser where there is one). The tree is built here from its events
+and not by its constructor, without recursion, so that depth and the expansion of aliases are bounded and no tag can
+build an object.
 
 PyYAML's errors are translated into sentences that say what to do about them (`_in_words`).
 """
@@ -19,8 +19,8 @@ import yaml
 from pipeline.config.node import Node, Position, Problem, Scalar, key_path
 from pipeline.errors import printable
 
-MAX_NODES = 10_000  # aliases counted as often as used: far above any honest config, far below what would hurt
-FEW_NODES = 200  # in a text that is to cost next to nothing
+MAX_NODES = 10_000  # each use of an alias counts: far above any sensible config, far below what takes noticeable time
+FEW_NODES = 200  # with `cheap`
 MAX_DEPTH = 32
 MAX_DIGITS = 100  # of a number; Python itself refuses to print integers of more than 4,300
 
@@ -32,13 +32,13 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-_SHORT = 2048  # characters that are parsed twice, for better words
+_SHORT = 2048  # characters of a text that is parsed twice for a better message, with `cheap`
 
 _TOO_DEEP = f"more than {MAX_DEPTH} levels deep; a config needs four"
 
 
 class Malformed(Exception):
-    """The text is no YAML that a config can be written in. `text` says what to do, for people."""
+    """The text is not YAML, or uses more of YAML than a config may. `text` is the message, with what to do."""
 
     def __init__(self, position: Position, text: str) -> None:
         self.position = position
@@ -47,7 +47,7 @@ class Malformed(Exception):
 
 
 def scalar(text: str) -> Scalar:
-    """The value of an unquoted scalar by the core schema of YAML 1.2. Raises ValueError for an endless number."""
+    """The value of an unquoted scalar by the core schema of YAML 1.2. Raises ValueError for too long a number."""
     if text in _NULLS:
         return None
     if text in _BOOLS:
@@ -64,10 +64,10 @@ def scalar(text: str) -> Scalar:
 
 
 def parse(text: str, *, cheap: bool = False) -> tuple[Node | None, list[Problem]]:
-    """The root of the tree (None when there is nothing but comments), and the keys that are there twice.
+    """The root of the tree (None where there are only comments), and problems for keys that occur twice.
 
-    Raises `Malformed` for everything after which reading on would be guesswork. `cheap`: for a text of somebody who may
-    mean harm. It may hold few values, and where it is long, errors come in the terse words of the C parser.
+    Raises `Malformed` for any other error: what follows it could only be guessed. With `cheap`, for texts from outside
+    such as sidecars, few values are allowed, and errors in a long text have the terse wording of the C parser.
     """
     bad = _UNPRINTABLE.search(text)
     if bad:
@@ -87,7 +87,7 @@ def _events(text: str, loader: type[yaml.SafeLoader]) -> Iterator[yaml.Event]:
 
 
 def _explained(text: str, error: yaml.MarkedYAMLError, *, again: bool) -> Malformed:
-    """The error in our words. The C parser is terse: the Python one is asked, so that every machine says the same."""
+    """The error as a message. With `again` Python's parser reads the text too: its errors say more than the C one's."""
     try:
         for _ in _events(text, yaml.SafeLoader) if again else ():
             pass
@@ -104,12 +104,12 @@ def _position(event: yaml.Event) -> Position:
 
 @dataclass(slots=True)
 class _Open:
-    """A list or mapping whose end has not come yet."""
+    """A list or mapping that has begun and not ended."""
 
     node: Node
     anchor: str | None
     key: str | None = None  # of a mapping: the key that waits for its value
-    first: bool = True  # whether that key is there for the first time
+    first: bool = True  # whether the key occurs for the first time
 
     @property
     def wants_key(self) -> bool:
@@ -117,7 +117,7 @@ class _Open:
 
 
 class _Builder:
-    """Takes the events of one document and holds what came of them."""
+    """Builds the tree from the events of one document."""
 
     def __init__(self, most: int) -> None:
         self._most = most  # nodes
@@ -129,7 +129,7 @@ class _Builder:
         self._documents = 0
 
     def take(self, event: yaml.Event) -> None:
-        """One step. Raises `Malformed`."""
+        """Add one event to the tree. Raises `Malformed`."""
         if isinstance(event, yaml.ScalarEvent):
             self._scalar(event)
         elif isinstance(event, yaml.CollectionStartEvent):
@@ -231,7 +231,7 @@ class _Builder:
 _ESCAPE = "in \"double quotes\" a \\ starts an escape; use 'single quotes' or write \\\\"
 _TAG = "a tag (a word that starts with !) is not allowed in a config; write the plain value"
 
-# What PyYAML says, what we say. {} is the pattern's group.
+# A pattern of PyYAML's message, and the message in its place; {} is the pattern's group.
 _WHERE_IT_IS = (
     (r"found character '\\t'", "a tab cannot indent YAML; use spaces"),
     (r"found character '([%@`])'", "a value cannot start with {}; put it in quotes"),
@@ -252,11 +252,11 @@ _WHERE_IT_BEGINS = (
 
 
 def _in_words(error: yaml.MarkedYAMLError, text: str) -> tuple[int, int, str]:
-    """Line and column (from 1) and the words for an error met in `text`."""
+    """Line and column (from 1) and the message for an error in `text`."""
     raw = f"{error.context or ''}; {error.problem or ''}".strip("; ")
-    position, words = error.problem_mark or error.context_mark, _said(raw, _WHERE_IT_IS)
+    position, words = error.problem_mark or error.context_mark, _translated(raw, _WHERE_IT_IS)
     if words is None:
-        words = _said(raw, _WHERE_IT_BEGINS)
+        words = _translated(raw, _WHERE_IT_BEGINS)
         if words is None:
             words = f"this is no YAML ({printable(raw)})"
         elif error.context_mark is not None:
@@ -266,9 +266,9 @@ def _in_words(error: yaml.MarkedYAMLError, text: str) -> tuple[int, int, str]:
     return position.line + 1, position.column + 1, words
 
 
-def _said(raw: str, table: tuple[tuple[str, str], ...]) -> str | None:
+def _translated(raw: str, table: tuple[tuple[str, str], ...]) -> str | None:
     for pattern, words in table:
-        found = re.search(pattern, raw)
-        if found:
-            return words.replace("{}", found[1]) if found.re.groups else words
+        match = re.search(pattern, raw)
+        if match:
+            return words.replace("{}", match[1]) if match.re.groups else words
     return None

@@ -108,17 +108,16 @@ def test_editors_accept_what_the_loader_accepts(text: str) -> None:
 
 # What an editor cannot know: what two values mean together, and what a text means.
 ONLY_THE_LOADER = """
-a key twice|a rendition twice|a URL|an absolute pattern|target is source|source inside target|a field nobody knows
-a format spec|an attribute|a brace left open|no field of the source|an absolute name|a name that climbs
-the manifest's folder|a last part that may be empty|one name for two renditions|a width that is not there
-names that differ in capitals|too wide for WebP|too high for JPEG|cover with one side|fill with no side
-quality for PNG|lossless JPEG|lossless with a quality|effort for JPEG|more effort than WebP knows|subsampling for WebP
-a progressive PNG|optimize for WebP|optimize without progressive|a palette for JPEG|max_bytes for PNG
-max_bytes without loss|keep_smaller for TIFF|a profile in a GIF|a density for GIF|memory that is too little
-a name whose last part has no extension at its end
-a manifest that is the root|a manifest that is a folder|a manifest that is a device|a lock among the devices
-a status file among the targets|a report among the targets|a report over the manifest
-a status file over the config
+a key twice|a rendition twice|a URL|an absolute pattern|a pattern that takes back another|target is source
+source inside target|a field nobody knows|a format spec|an attribute|a brace left open|no field of the source
+an absolute name|a name that climbs|the manifest's folder|a last part that may be empty|one name for two renditions
+a width that is not there|names that differ in capitals|too wide for WebP|too high for JPEG|cover with one side
+fill with no side|quality for PNG|lossless JPEG|lossless with a quality|effort for JPEG|more effort than WebP knows
+subsampling for WebP|a progressive PNG|optimize for WebP|optimize without progressive|a palette for JPEG
+max_bytes for PNG|max_bytes without loss|keep_smaller for TIFF|a profile in a GIF|a density for GIF
+memory that is too little|a name whose last part has no extension at its end|a manifest that is the root
+a manifest that is a folder|a manifest that is a device|a lock among the devices|a status file among the targets
+a report among the targets|a report over the manifest|a status file over the config
 """
 
 

@@ -289,6 +289,17 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         [':3:13: renditions: must hold at least one rendition, such as "thumb: {width: 320}"'],
     ),
     "renditions left empty": (HEAD, [f":3:12: renditions: {EMPTY}"]),
+    "a rendition named like a key": (
+        HEAD + "  width: 0\n",
+        [":4:10: renditions.width: must be a mapping with keys below it (got 0)"],
+    ),
+    "a list of widths beside a width": (
+        HEAD + "  a: {width: 1, widths: [320, x]}\n",
+        [
+            ":4:17: renditions.a.widths: stands in the place of width; leave one of them out",
+            ':4:31: renditions.a.widths[1]: must be a whole number from 1 to 65535 (got "x")',
+        ],
+    ),
     "a list of renditions": (
         HEAD + "  - {width: 320}\n",
         [":4:3: renditions: must be a mapping with keys below it (got a list)"],
