@@ -26,6 +26,7 @@ _COMMANDS = (
     "init",
     "run",
     "plan",
+    "explain",
     "status",
     "report",
     "verify",
@@ -36,6 +37,8 @@ _COMMANDS = (
     "doctor",
     "tune",
     "schema",
+    "help",
+    "completion",
 )
 
 
@@ -123,9 +126,8 @@ def status_of(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way 
         return error.status
     except (click.Abort, KeyboardInterrupt):
         return ExitStatus.INTERRUPTED
-    except SystemExit:  # click's, when the reader went away, as `| head` does; what was asked for was not delivered
-        _forget_output()
-        return ExitStatus.UNFINISHED
+    except SystemExit as end:
+        return _ended(end)
     except Exception as error:  # noqa: BLE001 - the outermost: a defect says what it is and where it was
         import traceback
 
@@ -138,6 +140,16 @@ def status_of(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way 
         complain(traceback.format_exc().rstrip())
         complain("pipeline: this is a defect of pipeline; please report it with the lines above", Colour.FAILURE)
         return ExitStatus.UNFINISHED
+
+
+def _ended(end: SystemExit) -> ExitStatus:
+    """The status where click ends the program: a shell was told how to complete (0), or the reader went away, as `head`
+    does, and what was asked for was not delivered.
+    """
+    if not end.code:
+        return ExitStatus.OK
+    _forget_output()
+    return ExitStatus.UNFINISHED
 
 
 def _wrong_usage(usage: click.UsageError) -> str:

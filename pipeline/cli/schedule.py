@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.console import complain, tell
+from pipeline.cli.console import complain, on_terminal, tell
 from pipeline.cli.options import config_argument
 from pipeline.cli.timing import EVERY
 
@@ -42,7 +42,7 @@ def command(config: Path, at: str | None, every: str, form: str, user: str | Non
     Nothing is installed. No lock is needed around it: a second run at the same time ends by itself, with status 75.
     """
     from pipeline.cli import crontab, systemd
-    from pipeline.cli.program import program
+    from pipeline.cli.program import program, to_copy
     from pipeline.cli.timing import timing
     from pipeline.config.load import load
 
@@ -59,6 +59,8 @@ def command(config: Path, at: str | None, every: str, form: str, user: str | Non
     if form != "cron":
         made = systemd.units(settings, words, when, user or _me())
         _write(made, output) if output else _print(made)
+    if on_terminal():
+        complain(f"more: {to_copy('help', 'schedule')}, and docs/operations.md")
     if not settings.target.path.is_dir():
         complain(f"run it once by hand first: the target {settings.target.path} is not there yet")
 

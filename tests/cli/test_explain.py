@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.world import World
+
+CONFIG = """\
+source: photos
+target: {path: out, on_collision: keep_extension}
+renditions:
+  thumb: {width: 32, format: webp}
+  page:
+    widths: [8, 16]
+    formats: [jpeg]
+resampler: pillow
+workers: {threads: 3}
+"""
+
+
+@pytest.fixture
+def explained(world: World) -> dict[str, tuple[object, int | None]]:
+    world.configure(CONFIG)
+    lines = world.command("explain", "--json", str(world.config_path)).stdout.splitlines()
+    return {one["key"]: (one["value"], one["line"]) for one in map(json.loads, lines)}
+
+
+def test_every_value_has_the_line_that_says_it_or_none(
+    world: World, explained: dict[str, tuple[object, int | None]]
+) -> None:
+    assert explained["source.path"] == (str(world.source), 1)
+    assert explained["target.on_collision"] == ("keep_extension", 2)
+    assert explained["renditions.thumb.width"] == (32, 4)
+    assert explained["renditions.thumb.quality"] == (80, None)
+    assert explained["renditions.page-16-jpeg.width"] == (16, 6)
+    assert explained["renditions.page-16-jpeg.format"] == ("jpeg", 7)
+    assert explained["renditions.thumb.resampler"] == ("pillow", 8)
+    assert explained["workers.threads"] == (3, 9)
+    assert explained["limits.seconds"] == (300.0, None)
+
+
+def test_it_reads_as_a_config_does(world: World) -> None:
+    world.configure(CONFIG)
+    said = world.command("explain", "--set", str(world.config_path)).stdout.splitlines()
+    assert said[:2] == ["source:", f'  path: "{world.source}"'.ljust(46) + "  # thumbs.yaml:1"]
+    assert not [line for line in said if "default" in line]
+    everything = world.command("explain", str(world.config_path)).stdout
+    assert " here\n" in everything, "what `auto` is on this machine"
+
+
+def test_a_wrong_config_is_refused_as_everywhere(world: World) -> None:
+    world.configure("source: photos\n")
+    assert world.command("explain", str(world.config_path)).returncode == 2
