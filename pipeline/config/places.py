@@ -31,6 +31,9 @@ def manifest_problems(root: Node, config: Config) -> list[Problem]:
         node, written = root.deepest((key,))
         if path is not None and written and (text := _obstacle(path, config)):
             problems.append(Problem(node.position, key, text))
+    if config.lock is not None and os.path.realpath(config.lock) == os.path.realpath(config.manifest):
+        node, _ = root.deepest(("lock",))
+        problems.append(Problem(node.position, "lock", "must be a file of its own, and this is the manifest"))
     return problems
 
 

@@ -27,6 +27,8 @@ _PATIENCE = (
 )
 _LAST_WILL = 3.0  # seconds in which the processes that a dead run has started, and that hold its lock, end as well
 _POLL = 0.05
+_SIGNATURE = b'{"pid": '  # how the text of each holder begins
+_LONGEST = 4096  # bytes of such a text, and of all that is read of a lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class RunLock:
                     raise Locked(f"{printable(str(self.path))} is held by {who}")
                 self._check()
                 time.sleep(_POLL)
+            self._check_content(descriptor)
             self._sign(descriptor)
         except BaseException:
             os.close(descriptor)
@@ -150,6 +153,22 @@ class RunLock:
         except OSError as error:
             raise ManifestTrouble(f"{printable(str(self.path))}: cannot open the lock: {error.strerror}") from error
 
+    def _check_content(self, descriptor: int) -> None:
+        """Raise `ManifestTrouble` where the file holds what no run has written: `lock:` may name the wrong file.
+
+        What a power cut leaves of a signature is nothing, zeros, or its beginning.
+        """
+        try:
+            text = os.pread(descriptor, _LONGEST + 1, 0)
+        except OSError:  # a pipe, say: it cannot be written over
+            return
+        begun = _SIGNATURE.startswith(text[: len(_SIGNATURE)])
+        if len(text) > _LONGEST or (text.strip(b"\0") and not begun):
+            raise ManifestTrouble(
+                f"{printable(str(self.path))}: this is no lock but another file, and was left as it is: name a file of "
+                "its own with `lock:` in the config"
+            )
+
     def _sign(self, descriptor: int) -> None:
         holder = Holder(os.getpid(), socket.gethostname(), time.time(), self._run)
         with contextlib.suppress(OSError):  # on a full disk the lock works, but cannot name its holder
@@ -172,7 +191,7 @@ def _try_lock(path: Path, descriptor: int, kind: int) -> bool:
 
 def _read(descriptor: int) -> Holder | None:
     try:
-        text = json.loads(os.pread(descriptor, 4096, 0))
+        text = json.loads(os.pread(descriptor, _LONGEST, 0))
         return Holder(int(text["pid"]), str(text["host"]), float(text["started"]), str(text["run"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -542,6 +542,10 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         GOOD + "manifest: /\n",
         [":5:11: manifest: must be a file, and this is a folder; name a file in it, such as manifest.sqlite"],
     ),
+    "a lock that is the manifest": (
+        GOOD + "manifest: m.sqlite\nlock: ./m.sqlite\n",
+        [":6:7: lock: must be a file of its own, and this is the manifest"],
+    ),
     "a manifest that is a folder": (
         GOOD + "manifest: .\n",
         [":5:11: manifest: must be a file, and this is a folder; name a file in it, such as manifest.sqlite"],
