@@ -41,7 +41,7 @@ def measure(
     *,
     smoke: bool,
 ) -> Result:
-    """Each number of CPUs in turns, from one to all: `make` gives the work of so many pictures, `once` does it.
+    """Each number of CPUs in turns, from one to all: `make` gives the work of so many pictures, `once` does its part.
 
     A cost is that of the pictures of one CPU, so that twice the CPUs at their best cost the same.
     """
@@ -50,14 +50,28 @@ def measure(
     available = sorted(os.sched_getaffinity(0))
     counts = [1 << power for power in range(len(available).bit_length())]
     costs: dict[str, list[Cost]] = {}
+    full = make(each * counts[-1])
     for _ in range(rounds):
         for count in counts:
-            work = replace(make(each * count), threads=count)
+            work = replace(_part(full, each * count), threads=count)
             for label, command in _commands(kind, work, count, last=count == counts[-1]).items():
                 cost = once(_bound(command, available[:count]), work, each * count)
                 costs.setdefault(label, []).append(Cost(cost.wall / count, cost.cpu / count))
-            shutil.rmtree(work.source.parent)
+    shutil.rmtree(full.source.parent)
     return Result(name, f"{title}, for each CPU", each, costs, base="1 CPU")
+
+
+def _part(full: Work, pictures: int) -> Work:
+    """The work on so many of the pictures."""
+    source = full.source.with_name(f"source-{pictures}")
+    if not source.exists():
+        source.mkdir()
+        names = sorted(os.listdir(full.source))
+        for name in names[:: len(names) // pictures][:pictures]:
+            os.link(full.source / name, source / name)
+    config = full.config.with_name(f"{pictures}.yaml")
+    config.write_text(full.config.read_text().replace(f"source: {full.source}\n", f"source: {source}\n"))
+    return replace(full, source=source, config=config)
 
 
 def _commands(kind: Kind, work: Work, count: int, *, last: bool) -> dict[str, Command]:
