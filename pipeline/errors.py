@@ -1,8 +1,8 @@
-"""What can go wrong, and what the caller's shell is told about it.
+"""The exceptions, and the exit statuses that they lead to.
 
-Two families. A `PictureError` is a problem of one source or one rendition: it becomes a record and the run goes on.
-A `PipelineError` ends the program: its `status` is the exit status and its text is the one or two lines a user reads.
-Both survive pickling, because a `PictureError` travels from a rendering child to the thread that asked.
+There are two families. A `PictureError` is a problem of one source or one rendition: it becomes a record, and the run
+goes on. A `PipelineError` ends the program: its `status` is the exit status, and its text is the one or two lines that
+the user reads. Both can be pickled: they travel between threads and processes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import errno
 
-# What the machine lacks when a system call fails so; whatever was being done is not to blame, and may work next time.
+# Errors of system calls for want of a resource. The picture in hand is not to blame, and may work next time.
 LACKS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EIO})
 
 
@@ -32,28 +32,28 @@ SIGNALS = frozenset({ExitStatus.HANGUP, ExitStatus.INTERRUPTED, ExitStatus.TERMI
 
 
 class ErrorKind(enum.StrEnum):
-    """Why a picture failed. The list is closed: a manifest holds these words for years."""
+    """Why a picture failed. The list is closed: manifests hold these words for years."""
 
     COLLISION = "collision"  # two sources would make one target
-    NOT_OURS = "not ours"  # a file this config did not make is in the way
+    NOT_OURS = "not ours"  # a file that this config did not make is in the way
     BAD_NAME = "bad name"  # the target's name is too long, or a folder or link stands in its place
     BAD_SIDECAR = "bad sidecar"
-    UNREADABLE = "unreadable"  # the operating system would not let us read the source, list the folder or work on it
+    UNREADABLE = "unreadable"  # the operating system refused to read the source, to list the folder or to process it
     READ_TIMED_OUT = "read timed out"
     CHANGED = "changed while read"
     TOO_MANY_BYTES = "too many bytes"
     NOT_A_PICTURE = "not a picture"
     UNSUPPORTED = "unsupported"  # a picture in a form this installation cannot decode
     TRUNCATED = "truncated"
-    DAMAGED = "damaged"  # the decoder gave up on it
+    DAMAGED = "damaged"  # the decoder refused it
     TOO_MANY_PIXELS = "too many pixels"
     TOO_MANY_FRAMES = "too many frames"
     TOO_MANY_SCANS = "too many scans"
     TIME_LIMIT = "time limit"
     MEMORY_LIMIT = "memory limit"
-    CRASHED = "crashed"  # the child died, twice, or gave an answer that is none
+    CRASHED = "crashed"  # the child died, twice, or sent an invalid answer
     NOT_ENCODABLE = "not encodable"  # the encoder refused this rendition
-    INTERNAL = "internal error"  # our defect, met while rendering this picture
+    INTERNAL = "internal error"  # a defect of this program, met while rendering this picture
 
 
 OF_RENDERING = frozenset(
@@ -72,7 +72,7 @@ OF_RENDERING = frozenset(
         ErrorKind.INTERNAL,
     }
 )
-"""What a child may say of a picture or a rendition; the others are for the main process to find out."""
+"""The kinds that a child may report. Only the main process reports the others."""
 
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
@@ -90,12 +90,12 @@ def printable(text: str) -> str:
 
 
 def _escaped(number: int) -> str:
-    """As Python's `unicode_escape` has it: that codec is a file, which a confined child could not load any more."""
+    """As Python's `unicode_escape` does it. That codec is a file of its own, which a confined child could not load."""
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 class PictureError(Exception):
-    """One picture (or one rendition of it) failed. `kind` is from the closed list, `detail` a short escaped text."""
+    """A picture or one of its renditions failed. `kind` is from the closed list, `detail` a short escaped text."""
 
     def __init__(self, kind: ErrorKind, detail: str = "") -> None:
         self.kind = kind
@@ -107,19 +107,19 @@ class PictureError(Exception):
 
 
 class PipelineError(Exception):
-    """Ends the program with `status`. The text says what, where and what to do, in one or two lines."""
+    """Ends the program with `status`. The text says in one or two lines what happened, where, and what to do."""
 
     status = ExitStatus.UNFINISHED
 
 
 class ConfigError(PipelineError):
-    """The config is wrong. The text holds every error, one a line, as `file:line:column: key.path: what`."""
+    """The config is wrong. The text lists every problem, one a line, as `file:line:column: key.path: what`."""
 
     status = ExitStatus.USAGE
 
 
 class UsageError(PipelineError):
-    """The command line asks for something that cannot be."""
+    """The command line asks for something impossible."""
 
     status = ExitStatus.USAGE
 

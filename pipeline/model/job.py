@@ -1,4 +1,4 @@
-"""What the plan hands to the run: a source picture, and the renditions to be made of it."""
+"""What the plan hands to the run: a source, and the renditions to be made of it."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ class Planned:
     target: str
     recipe: str
     reason: Reason
-    ours: bool = False  # the target path is claimed already: a file there was made by this config and may be replaced
+    ours: bool = False  # whether the target path is claimed: this config made the file there and may replace it
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One source picture to be carried to all renditions that are missing or stale.
+    """One source and its renditions that are missing or stale.
 
-    `known_sha256` is what the last run's renditions were made from (`KnownSource.made_from`), when there was one: a job
-    whose every reason is `source changed` and whose content still has this hash is `touched`, not rendered; `unchanged`
-    where even its stat is the remembered one.
+    `known_sha256` is the hash that the last run's renditions were made from (`KnownSource.made_from`), if there was a
+    run. Where all reasons are `source changed` and the content still has this hash, nothing is rendered: the status is
+    `touched`, or `unchanged` where the stat is the remembered one, too.
     """
 
     source: str
     stat: Stat
     planned: tuple[Planned, ...]
     known_sha256: bytes | None = None
-    refused: tuple[RenditionRecord, ...] = ()  # renditions that have failed without being tried: part of the record
-    stat_is_new: bool = True  # False: it is the remembered one, which was taken too early to be trusted
+    refused: tuple[RenditionRecord, ...] = ()  # renditions that failed in the plan; they become part of the record
+    stat_is_new: bool = True  # False: the remembered stat, which was taken too early to be trusted

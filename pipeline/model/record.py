@@ -1,4 +1,4 @@
-"""What came of a source and of its renditions, and what the manifest remembers of them."""
+"""Results: what became of a source and of its renditions, in this run (records) and in earlier ones (known)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Reason(enum.StrEnum):
 
 
 class Status(enum.StrEnum):
-    """What came of a source or a rendition."""
+    """The result of a source or a rendition."""
 
     DONE = "done"
     KEPT = "kept"  # the source's own bytes were kept because nothing smaller could be made
@@ -33,10 +33,10 @@ class Status(enum.StrEnum):
     FAILED = "failed"
     SKIPPED = "skipped"
     UNSUPPORTED = "unsupported"  # not a picture and not named like one
-    VANISHED = "vanished"  # was listed, and gone when it was to be read
+    VANISHED = "vanished"  # listed, and gone before it was read
     DEFERRED = "deferred"  # younger than `settle`: left for the next run
     PENDING = "pending"
-    KNOWN_FAILURE = "known failure"  # failed in an earlier run that has told of it, and nothing has changed since
+    KNOWN_FAILURE = "known failure"  # failed in an earlier run that reported it, and nothing has changed since
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class RenditionRecord:
-    """What came of one rendition. Fields after `error` are None or 0 unless the status is `done` or `kept`."""
+    """The result of one rendition. Fields after `error` are None or 0 unless the status is `done` or `kept`."""
 
     name: str
     target: str
@@ -67,18 +67,18 @@ class RenditionRecord:
     seconds_encode: float = 0.0
     seconds_write: float = 0.0
     warnings: tuple[str, ...] = ()
-    quality: int | None = None  # that a search ended with
-    libraries: str | None = None  # where they are not those of the record: an earlier run made these bytes
-    reused: bool = False  # whether the bytes were those of a target that was there; told in the summary only
+    quality: int | None = None  # found by a search for `max_bytes`
+    libraries: str | None = None  # where an earlier run made these bytes with other libraries than the record's
+    reused: bool = False  # whether a target with these bytes was there; for the summary only
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What came of one job. `status` is that of the source: `done`, `touched`, `failed`, `unsupported`, `vanished` ...
+    """The result of one job. `status` is that of the source: `done`, `touched`, `failed`, `unsupported`, `vanished` ...
 
-    `failed` means that the source itself could not be read or decoded (`error` says why) or that a rendition failed;
-    each rendition then has its own record. `settled` is False when the source was read less than two seconds after
-    its ctime, so that a later write within the clock's grain could go unseen: the next run hashes it once more.
+    `failed` means that the source itself could not be read or decoded (then `error` says why), or that a rendition
+    failed (then its own record says why). `settled` is False when the source was read less than two seconds after its
+    ctime: a later write within the clock's resolution could go unnoticed, so the next run hashes the source again.
     """
 
     source: str
@@ -91,12 +91,10 @@ class Record:
     header: Header | None = None
     seconds_read: float = 0.0
     seconds_decode: float = 0.0
-    peak_memory: int | None = None  # bytes, of the child that rendered it; None where it cannot be told
+    peak_memory: int | None = None  # bytes, of the child that rendered it; None where it cannot be measured
     libraries: str = ""
     warnings: tuple[str, ...] = ()
-    content: bytes | None = (
-        None  # hash of picture and sidecar together; None: there is no sidecar, `sha256` says it all
-    )
+    content: bytes | None = None  # hash of picture and sidecar together; None without a sidecar
     upright: tuple[int, int] | None = None
     color: str | None = None
     thumbhash: bytes | None = None
@@ -104,12 +102,12 @@ class Record:
 
     @property
     def is_the_same(self) -> bool:
-        """Whether the content turned out to be that of the last verdict, which stands; its stat may be new."""
+        """Whether the content is that of the last record, which remains valid. The stat may be new."""
         return self.status in (Status.TOUCHED, Status.UNCHANGED)
 
     @property
     def made_from(self) -> bytes | None:
-        """The hash of everything of the source that its renditions depend on."""
+        """The hash of everything that the renditions depend on: the picture, and its sidecar if it has one."""
         return self.sha256 if self.content is None else self.content
 
 

@@ -1,4 +1,4 @@
-"""What passes between a thread and the child that renders for it. Pictures are measured in pixels, sizes are bytes."""
+"""Requests to a rendering child and its answers. Widths and heights are in pixels, sizes in bytes, times in seconds."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ CHATTER = "stderr: "  # begins a warning that a library printed; only children c
 
 @dataclass(frozen=True, slots=True)
 class RenderTask:
-    """What a renderer is asked for, beside the descriptor of the picture's bytes."""
+    """A request to render a picture, whose bytes travel beside it as a descriptor."""
 
     specs: tuple[Spec, ...]
     limits: Limits
     focal_point: tuple[float, float] | None = None  # from left and top, 0..1 of the whole upright picture, crop or not
     crop: tuple[float, float, float, float] | None = None  # left, top, width, height: fractions of the upright picture
     hints: tuple[tuple[str, int], ...] = ()  # (rendition, quality) found for this very content, recipe and libraries
-    placeholder: bool = False  # whether the answer is to hold `color` and `thumbhash`
-    beside: tuple[Spec, ...] = ()  # not made now, yet heeded in decoding: who is made alone is made alike
+    placeholder: bool = False  # whether the answer holds `color` and `thumbhash`
+    beside: tuple[Spec, ...] = ()  # not made now, but counted in decoding: a rendition made alone has the same bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """One encoded rendition. `index` is the position of its descriptor among those that came with the answer."""
+    """One encoded rendition. `index` is the position of its descriptor among those sent with the answer."""
 
     name: str
     index: int
@@ -39,12 +39,12 @@ class Rendered:
     seconds_encode: float
     status: Status = Status.DONE
     warnings: tuple[str, ...] = ()
-    quality: int | None = None  # that a search (`max_bytes`) ended with; None where nothing was searched
+    quality: int | None = None  # found by a search for `max_bytes`; None without a search
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a file turned out to be when it was opened, as `render.inspect` finds it."""
+    """Properties of an encoded file, read by opening it again."""
 
     format: str  # as `Header.format`
     width: int
@@ -52,12 +52,12 @@ class Inspection:
     mode: str
     frames: int  # of an animation, else 1
     has_profile: bool
-    private: tuple[Private, ...]  # what was found of it, in canonical order
+    private: tuple[Private, ...]  # the private metadata in it, in canonical order
 
 
 @dataclass(frozen=True, slots=True)
 class NotRendered:
-    """A rendition that could not be made although its source could be decoded."""
+    """A rendition that failed although its source could be decoded."""
 
     name: str
     error: PictureError
@@ -65,13 +65,15 @@ class NotRendered:
 
 @dataclass(frozen=True, slots=True)
 class RenderAnswer:
-    """What came of a `RenderTask`, in the order of its specs."""
+    """The answer to a `RenderTask`, with renditions in the order of its specs."""
 
     header: Header
     renditions: tuple[Rendered | NotRendered, ...]
     seconds_decode: float
-    libraries: str  # names and versions of all that touched the pixels, "pillow=13.0.0 libjpeg_turbo=3.1.2"
+    libraries: (
+        str  # names and versions of the libraries that had a part in the pixels, "pillow=13.0.0 libjpeg_turbo=3.1.2"
+    )
     warnings: tuple[str, ...] = ()
-    upright: tuple[int, int] | None = None  # width and height of the whole picture, turned as it is looked at
-    color: str | None = None  # "#rrggbb", the dominant one; only where the task asked for a placeholder
+    upright: tuple[int, int] | None = None  # width and height of the whole picture after its EXIF rotation
+    color: str | None = None  # the dominant colour, "#rrggbb"; only where the task asks for a placeholder
     thumbhash: bytes | None = None  # likewise; 5 to 25 bytes

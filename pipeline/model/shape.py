@@ -1,4 +1,4 @@
-"""The values that say which part of a picture a rendition shows and how it is made smaller: fields of `Spec`."""
+"""Which part of a picture a rendition shows, and how it is resampled: values of fields of `Spec`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 class Gravity(enum.StrEnum):
-    """Which part stays when a picture is cropped, and where it stands on a larger canvas."""
+    """The part that a crop keeps, and the place of a picture on a larger canvas."""
 
     CENTRE = "centre"
     NORTH = "north"
@@ -18,32 +18,32 @@ class Gravity(enum.StrEnum):
     SOUTH_WEST = "southwest"
     WEST = "west"
     NORTH_WEST = "northwest"
-    ATTENTION = "attention"  # measured: where edges, saturated colours and skin are
-    ENTROPY = "entropy"  # measured: where the most different greys are
+    ATTENTION = "attention"  # measured: edges, saturated colours and skin
+    ENTROPY = "entropy"  # measured: the most detail
 
     @property
     def anchor(self) -> tuple[float, float]:
-        """From left and top, each 0, 0.5 or 1; the centre for those that are measured."""
+        """From left and top, each 0, 0.5 or 1. The centre for gravities that are measured."""
         across = 0.0 if "west" in self else 1.0 if "east" in self else 0.5
         return across, 0.0 if "north" in self else 1.0 if "south" in self else 0.5
 
     @property
     def measured(self) -> bool:
-        """Whether it takes a look at the pixels to tell."""
+        """Whether the place is found by measuring the pixels."""
         return self in (Gravity.ATTENTION, Gravity.ENTROPY)
 
 
 class Resampler(enum.StrEnum):
-    """Whose Lanczos makes pictures smaller."""
+    """The library whose Lanczos filter makes pictures smaller."""
 
-    AUTO = "auto"  # libvips where it is installed and the picture is large enough for it to be quicker
+    AUTO = "auto"  # libvips where it is installed and the picture is large enough for it to be faster
     PILLOW = "pillow"
     LIBVIPS = "libvips"
 
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """`value` pixels, or per cent of what the context names."""
+    """`value` pixels, or per cent of a length that the user of the value defines."""
 
     value: float
     percent: bool = False
@@ -52,13 +52,13 @@ class Length:
         return f"{self.value:g}{'%' * self.percent}"
 
     def of(self, whole: float, scale: float = 1.0) -> int:
-        """In whole pixels, half upwards; `scale` multiplies what is said in pixels."""
+        """The length in whole pixels, rounded half up. `scale` multiplies a length in pixels, not per cent."""
         return int((whole * self.value / 100 if self.percent else self.value * scale) + 0.5)
 
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """A part of the upright picture; per cent are of its width or height."""
+    """A part of the upright picture. Per cent are of the picture's width or height."""
 
     left: Length
     top: Length

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """A file's fingerprint without opening it; that of a picture includes the one of its sidecar, if it has one."""
+    """A file's fingerprint, taken without opening it. That of a picture includes the stat of its sidecar, if any."""
 
     size: int
     mtime_ns: int
@@ -17,7 +17,7 @@ class Stat:
     sidecar: Stat | None = None
 
     def same_content(self, other: Stat) -> bool:
-        """Whether size and both times agree. Device and inode are left out: a remount or a restore changes them."""
+        """Whether size and both times agree, the sidecar's too. Device and inode may differ: a remount changes them."""
         if (self.size, self.mtime_ns, self.ctime_ns) != (other.size, other.mtime_ns, other.ctime_ns):
             return False
         if self.sidecar is None or other.sidecar is None:
@@ -32,21 +32,21 @@ class Stat:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What a sidecar says of its picture. Fractions are of the upright picture, from its left and top."""
+    """The settings of a sidecar. Fractions are of the upright picture, from its left and top."""
 
     focal_point: tuple[float, float] | None = None  # of the whole picture, whether it is cropped or not
     crop: tuple[float, float, float, float] | None = None  # left, top, width, height
-    skip: bool = False  # nothing is to be made of it
-    alt: str | None = None  # what it shows, in words; goes into exports only
+    skip: bool = False  # leave the picture out
+    alt: str | None = None  # alternative text, for exports
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a picture's header promises, before anything is decoded. Width and height are as stored, unrotated."""
+    """A picture's header, read before anything is decoded. Width and height are as stored, before rotation."""
 
     format: str  # lower case, as Pillow names it: jpeg, png, mpo ...
     width: int
     height: int
     frames: int
     mode: str
-    estimate: int  # bytes that decoding and rendering it will need at the most
+    estimate: int  # upper bound of the bytes that decoding and rendering take

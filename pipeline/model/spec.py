@@ -1,4 +1,4 @@
-"""What the config asks for: a rendition's spec with the words that it is written in, and the limits of a picture."""
+"""What the config asks for: the spec of a rendition, with the enums of its words, and the limits of a picture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.model.steps import Step
 
 
 class Fit(enum.StrEnum):
-    """How a picture meets its box; the words of CSS object-fit and of sharp."""
+    """How a picture is fitted into its box, in the words of CSS object-fit and sharp."""
 
     INSIDE = "inside"
     COVER = "cover"
@@ -20,7 +20,7 @@ class Fit(enum.StrEnum):
 
 
 class Format(enum.StrEnum):
-    """The formats a rendition can have; the value is also the file name extension but for jpeg and tiff."""
+    """The formats of renditions."""
 
     JPEG = "jpeg"
     PNG = "png"
@@ -35,47 +35,47 @@ class Format(enum.StrEnum):
         return {"jpeg": "jpg", "tiff": "tif"}.get(self.value, self.value)
 
 
-ANIMATED = (Format.PNG, Format.WEBP, Format.AVIF, Format.GIF)  # formats, of sources too, that can hold an animation
+ANIMATED = (Format.PNG, Format.WEBP, Format.AVIF, Format.GIF)  # formats that can hold an animation, of sources too
 
-DEFAULT_QUALITY = {Format.JPEG: 82, Format.WEBP: 80, Format.AVIF: 63}  # formats that are not here know no quality
+DEFAULT_QUALITY = {Format.JPEG: 82, Format.WEBP: 80, Format.AVIF: 63}  # other formats have no quality
 
 EFFORT = {Format.PNG: (0, 9, 6), Format.WEBP: (0, 6, 4), Format.AVIF: (0, 10, 4)}  # least, most, default
 
 
 class Profile(enum.StrEnum):
-    """What becomes of a picture's colours."""
+    """The colour space of a rendition."""
 
-    SRGB = "srgb"  # converted to sRGB, the profile is dropped
-    KEEP = "keep"  # left as they are, the profile goes along
+    SRGB = "srgb"  # colours are converted, and the profile is dropped
+    KEEP = "keep"  # that of the source, with its profile
 
 
 class Metadata(enum.StrEnum):
-    """What of a picture's metadata goes along; nothing `Private` does, whatever this says."""
+    """Which metadata of the source a rendition keeps. `Private` metadata is dropped by all of these."""
 
     STRIP = "strip"  # copyright, artist and credit
-    RIGHTS = "rights"  # those, and everything else about who may use the picture and how
+    RIGHTS = "rights"  # those, and terms of use, licence and contact
     KEEP = "keep"
 
 
 class Private(enum.StrEnum):
-    """Metadata that never goes along unless asked for by name."""
+    """Metadata that is dropped unless it is asked for by name."""
 
-    GPS = "gps"  # where it was taken
-    SERIALS = "serials"  # of camera and lens; the camera's owner, the picture's unique ids
+    GPS = "gps"  # the place
+    SERIALS = "serials"  # of camera and lens; the camera's owner, the picture's unique ids, too
     MAKER_NOTES = "maker_notes"
-    THUMBNAILS = "thumbnails"  # embedded ones, which may show what was cropped away
+    THUMBNAILS = "thumbnails"  # embedded previews, which may show parts that were cropped away
     COMMENTS = "comments"
 
 
 class Animation(enum.StrEnum):
-    """What becomes of an animation where the format can hold one."""
+    """The frames of a rendition in a format that can hold an animation."""
 
     KEEP = "keep"
-    FIRST = "first"  # its first frame, and the others are not decoded
+    FIRST = "first"  # only the first frame; the others are not decoded
 
 
 class Subsampling(enum.StrEnum):
-    """How finely colour is stored beside brightness; the usual notation."""
+    """Chroma subsampling, in the usual notation."""
 
     FULL = "4:4:4"
     HALF = "4:2:2"
@@ -83,20 +83,20 @@ class Subsampling(enum.StrEnum):
 
 
 class Verify(enum.StrEnum):
-    """How an encoded rendition is looked at before it is delivered."""
+    """How an encoded rendition is checked before it is delivered."""
 
-    HEADER = "header"  # opened from its bytes: format, size, mode, frames and metadata are as they should be
-    DECODE = "decode"  # and all its pixels decoded
+    HEADER = "header"  # opened from its bytes: format, size, mode, frames and metadata are as intended
+    DECODE = "decode"  # and all pixels are decoded
 
 
-AS_SOURCE = 0  # as a density: the source's
+AS_SOURCE = 0  # as a `Spec.density`: that of the source
 
-LARGEST = -1  # as a page: the one with the most pixels
+LARGEST = -1  # as a `Spec.page`: that with the most pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What one rendition is to look like. The recipe is every field that can change bytes: not name, family, verify."""
+    """What one rendition is to look like. Name, family and verify cannot change its bytes and are not in the recipe."""
 
     name: str
     width: int | None = None  # pixels of the box; None: free
@@ -113,16 +113,16 @@ class Spec:
     colors: int | None = None  # of a palette; None: PNG has none, GIF as many as it can
     max_bytes: int | None = None  # the best quality that fits, at most `effective_quality`
     optimize: bool = False  # a lossless second pass over the encoded JPEG
-    keep_smaller: bool = False  # the source's bytes instead, if they are as asked in every way and no more
+    keep_smaller: bool = False  # the source's bytes instead, if they fulfil the spec and are no larger
     profile: Profile = Profile.SRGB
     metadata: Metadata = Metadata.STRIP
     private: tuple[Private, ...] = ()  # in canonical order
     density: int | None = None  # dots per inch, or AS_SOURCE, which None means where metadata is kept, too
     animation: Animation = Animation.KEEP
-    page: int | None = None  # from 0, of what holds several pictures; None: the main one
+    page: int | None = None  # from 0, of sources that hold several pictures; None: the main one
     verify: Verify = Verify.HEADER  # cannot change bytes, only whether there are any: not part of the recipe
-    family: str | None = None  # that it is one of, with a name of family, width and format; not part of the recipe
-    aspect: tuple[int, int] | None = None  # width : height; gives the side of the box that is free
+    family: str | None = None  # the family it is a member of; its name is that of family, width and format
+    aspect: tuple[int, int] | None = None  # width : height; determines the free side of the box
     dpr: float = 1.0  # device pixels for each pixel of the box, of `pad` and of margins
     gravity: Gravity = Gravity.CENTRE
     focal_point: tuple[float, float] | None = None  # in place of gravity; 0..1 of the whole upright picture
@@ -137,18 +137,18 @@ class Spec:
 
     @property
     def label(self) -> str:
-        """The name in file names: that of a family's member is without its format, which the extension tells."""
+        """The name in file names. A family's member has no format in it: that is the extension."""
         return self.name if self.family is None else self.name.removesuffix(f"-{self.format.value}")
 
     @property
     def effective_quality(self) -> int | None:
-        """What the encoder is told: the quality asked for, else the format's default; None where a format has none."""
+        """The quality for the encoder: `quality`, else the format's default; None where the format has none."""
         return DEFAULT_QUALITY.get(self.format) if self.quality is None else self.quality
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on one picture; they never change bytes, only whether there are any."""
+    """Bounds on one picture. They never change the bytes of a rendition, only whether it is made."""
 
     pixels: int = 100_000_000  # of all frames together
     frames: int = 1_000
@@ -156,4 +156,4 @@ class Limits:
     read: float = 60.0  # seconds that reading the source may take
     seconds: float = 300.0  # CPU seconds; the wall backstop is ten times this
     memory: int = 2560 * 2**20  # bytes a child may allocate for it: what 100 Mpx need in the costliest format (WebP)
-    file_size: int = 256 * 2**20  # bytes of the source file
+    file_size: int = 256 * 2**20  # bytes of the source

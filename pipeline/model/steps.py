@@ -1,4 +1,4 @@
-"""The values of the steps that a rendition's pixels go through after they were resized: one dataclass each.
+"""The steps that a rendition's pixels go through after resizing: a dataclass for each.
 
 Each has its model in `config/steps.py` and its module in `render/steps/`.
 """
@@ -15,12 +15,12 @@ _MARGIN = Length(3, percent=True)
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file that a step needs, read with the config. It travels to the children as bytes: they have no file system.
+    """A file that a step needs, read with the config. Children get it as bytes, because they have no file system.
 
-    Two with the same content are equal whatever they are called, and the content's hash stands for it in the recipe.
+    Assets with the same content are equal, whatever their names. In a recipe the hash stands for the content.
     """
 
-    name: str = field(compare=False)  # as it is written in the config; for messages
+    name: str = field(compare=False)  # as written in the config, for messages
     content: bytes = field(compare=False, repr=False)
     sha256: bytes
 
@@ -53,16 +53,16 @@ class Greyscale:
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """A picture or a text over the picture. Exactly one of `picture` and `text` is there."""
+    """A picture or a text over the picture. Exactly one of `picture` and `text` is set."""
 
     picture: Asset | None = None
     text: str | None = None
-    font: Asset | None = None  # of `text`; None: the one that Pillow brings along
+    font: Asset | None = None  # of `text`; None: the font that comes with Pillow
     color: str = "#ffffff"  # of `text`
     gravity: Gravity = Gravity.SOUTH_EAST
     opacity: float = 1.0  # 0..1
-    scale: float = 0.25  # of the rendition's width and height: it is as large as fits into both
-    margin: Length = _MARGIN  # from the edges it stands at; per cent are of the shorter side
+    scale: float = 0.25  # of the rendition's width and height; the mark is as large as fits into both
+    margin: Length = _MARGIN  # from the nearest edges; per cent are of the shorter side
 
 
 Step = Sharpen | Blur | Greyscale | Watermark
