@@ -162,13 +162,13 @@ def stages(connection: sqlite3.Connection) -> dict[int, Stages]:
     """The stages of each run, by its number. Reads every row once."""
     sources = connection.execute(_SOURCES.format(key="run") + "GROUP BY run").fetchall()
     renditions = connection.execute(_RENDITIONS.format(key="r.run") + "GROUP BY r.run").fetchall()
-    found = {row[0]: Stages(row[1], row[2] or 0, read=row[3] or 0.0, decode=row[4] or 0.0) for row in sources}
+    by_run = {row[0]: Stages(row[1], row[2] or 0, read=row[3] or 0.0, decode=row[4] or 0.0) for row in sources}
     for run, count, size, resize, encode, write in renditions:
-        before = found.get(run, Stages())
-        found[run] = Stages(
+        before = by_run.get(run, Stages())
+        by_run[run] = Stages(
             before.pictures, before.source_bytes, count, size or 0, before.read, before.decode, resize, encode, write
         )
-    return {run: spent for run, spent in found.items() if run is not None}
+    return {run: spent for run, spent in by_run.items() if run is not None}
 
 
 def experience(connection: sqlite3.Connection) -> Experience:

@@ -106,12 +106,12 @@ class Column(NamedTuple):
 
 def tables() -> dict[str, tuple[Column, ...]]:
     """The columns of each table, in their order."""
-    found = {}
+    columns_of = {}
     for statement in statements(TABLES + TABLES_2):
         if table := _TABLE.search(statement):
             columns = _COLUMN.findall(table[2])
-            found[table[1]] = tuple(Column(name, kind, nullable=not bound) for name, kind, bound in columns)
-    return found
+            columns_of[table[1]] = tuple(Column(name, kind, nullable=not bound) for name, kind, bound in columns)
+    return columns_of
 
 
 def statements(text: str) -> list[str]:

@@ -37,8 +37,9 @@ class LocalTarget:
     """
 
     def __init__(self, settings: TargetSettings, run_id: str, process: int = 0) -> None:
-        """`run_id` names the temporary files: never the same twice for one target, without slashes. `process` says
-        which of the run's processes this is in: each numbers its files in a range of its own.
+        """`run_id` is in the names of temporary files: without slashes, and never the same twice for one target.
+
+        `process` is the number of this process in the run; each process numbers its files in a range of its own.
         """
         self._root = settings.path
         self._run = run_id
