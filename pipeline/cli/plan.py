@@ -12,6 +12,7 @@ import click
 from pipeline.amounts import count, duration, of_each, size
 from pipeline.cli.console import Colour, complain, tell
 from pipeline.cli.options import Adopting, adopt_option, config_argument, json_option, only_option
+from pipeline.errors import ExitStatus
 
 if TYPE_CHECKING:
     from pipeline.model.job import Job
@@ -27,11 +28,19 @@ if TYPE_CHECKING:
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The first N pictures with work.")
 @click.option("--force", is_flag=True, help="As `run --force` would plan.")
 @adopt_option
+@click.option("--check", is_flag=True, help="Status 1 if a run would make something: for CI and hooks.")
 @click.option("--summary", is_flag=True, help="Only how many, why, and how long it will take.")
 @json_option
 def command(
-    config: Path, only: tuple[str, ...], limit: int | None, force: bool, adopt: str | None, summary: bool, as_json: bool
-) -> None:
+    config: Path,
+    only: tuple[str, ...],
+    limit: int | None,
+    force: bool,
+    adopt: str | None,
+    check: bool,
+    summary: bool,
+    as_json: bool,
+) -> int:
     """Show what `pipeline run CONFIG` would do, a line a rendition, with the reason. Touches nothing."""
     if summary and as_json:
         raise click.UsageError("--json and --summary exclude each other")
@@ -50,10 +59,12 @@ def command(
     )
     settings, forecast = load(config), Forecast()
     verdicts: Counter[Status] = Counter()
+    makes = False
     with planned(settings, PlanOptions(force=force, only=only, limit=limit, adopt=adopt is not None)) as planner:
         for decision in planner.decisions():
             if isinstance(decision, Job):
                 tell_job(decision)
+                makes = makes or bool(decision.planned)
                 forecast.add(decision)
             else:
                 tell_record(decision)
@@ -68,6 +79,7 @@ def command(
             complain(_sentence(config.stem, planner, verdicts))
             if planner.counts.jobs:
                 complain(_expected(predicted(settings, forecast)))
+    return ExitStatus.FAILED if check and makes else ExitStatus.OK
 
 
 def _nothing(_found: object) -> None:

@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from pipeline.cli.telling import Telling
     from pipeline.config.settings import Config
     from pipeline.run.ahead import Ahead
-    from pipeline.run.options import RunOptions
+    from pipeline.run.changes import ChangesFile
+    from pipeline.run.options import Begun, Change, RunOptions
     from pipeline.run.tally import Summary
 
 
@@ -54,6 +56,14 @@ if TYPE_CHECKING:
     "--processes", type=click.IntRange(0, 1024), metavar="N", help="Rendering children; 0: render in the threads."
 )
 @click.option("--lanes", type=click.IntRange(0, 64), hidden=True, help="Processes that share out the children.")
+@click.option(
+    "--changes",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    metavar="PATH",
+    help="Write what is made, replaced and removed into this file: JSON lines if it ends in .jsonl, else paths in the "
+    "target, each with a NUL byte behind it (`rsync --from0 --files-from`). May be repeated.",
+)
 @click.option("--no-progress", is_flag=True, help="No progress bar, even on a terminal.")
 @click.option(
     "-v",
@@ -77,6 +87,7 @@ def command(
     threads: int | None,
     processes: int | None,
     lanes: int | None,
+    changes: tuple[Path, ...],
     no_progress: bool,
     verbose: bool,
     quiet: bool,
@@ -98,6 +109,7 @@ def command(
         from pipeline.cli.telling import Telling
         from pipeline.config.load import load
         from pipeline.plan.options import PlanOptions
+        from pipeline.run.changes import ChangesFile
         from pipeline.run.options import RunOptions
 
         options = RunOptions(
@@ -112,9 +124,10 @@ def command(
             lanes=lanes,
         )
         settings = load(config)
+        files = [ChangesFile(path) for path in changes]
         try:
             with Telling(settings) as telling:
-                summary = _made(settings, options, telling, started, bar=not (no_progress or quiet))
+                summary = _made(settings, options, telling, started, files, bar=not (no_progress or quiet))
                 telling.came_to(summary)
                 if as_json:
                     tell(json.dumps(asdict(summary), ensure_ascii=True))
@@ -128,13 +141,24 @@ def command(
         return summary.status
 
 
-def _made(settings: Config, options: RunOptions, telling: Telling, ahead: Ahead, *, bar: bool) -> Summary:
+def _made(
+    settings: Config, options: RunOptions, telling: Telling, ahead: Ahead, changes: Sequence[ChangesFile], *, bar: bool
+) -> Summary:
     from pipeline.cli.progress import ProgressBar
     from pipeline.run.run import run
 
+    def begun(one: Begun) -> None:
+        telling.begun(one)
+        for file in changes:
+            file.begin()
+
+    def changed(change: Change) -> None:
+        for file in changes:
+            file.add(change)
+
     leave = functools.partial(_leave, telling)
     with ProgressBar(settings.path.stem, wanted=bar) as progress:
-        return run(settings, options, progress.watch, telling.begun, leave, ahead, progress.stopping)
+        return run(settings, options, progress.watch, begun, leave, ahead, progress.stopping, changed)
 
 
 def _leave(telling: Telling, status: ExitStatus, seconds: float) -> None:

@@ -12,13 +12,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
+from typing import Literal
 
 from pipeline.config.settings import Config
 from pipeline.errors import ErrorKind, ExitStatus, ManifestTrouble, SourceTrouble, Stopped, TargetTrouble
 from pipeline.manifest.store import Manifest
 from pipeline.model.job import Job
-from pipeline.model.record import Record, Status
+from pipeline.model.record import Reason, Record, Status
 from pipeline.plan.failures import failure_key
+from pipeline.plan.orphans import Orphan
 from pipeline.plan.planner import Planner
 from pipeline.run import lanes
 from pipeline.run.ahead import Ahead
@@ -28,7 +30,7 @@ from pipeline.run.clock import Pace
 from pipeline.run.known import reported_before
 from pipeline.run.lane import Control, Lane
 from pipeline.run.line import Terms
-from pipeline.run.options import Progress, RunOptions, workers
+from pipeline.run.options import Change, Progress, RunOptions, workers
 from pipeline.run.stop import TICK, Stop
 from pipeline.run.tally import PassedOver, Summary, Tally
 from pipeline.run.tidy import Tidied, tidy
@@ -39,6 +41,7 @@ from pipeline.targets.local import LocalTarget
 _FIRST_CLAIMS, _MOST_CLAIMS = 8, 256  # jobs claimed in one commit: few at first, so that the first target comes soon
 
 
+_MADE = (Reason.NEW, Reason.MISSING, Reason.RETRY)  # there was no file, as far as is known
 _NOTED = 2.0  # seconds between two notes of the progress in the manifest, for `status`
 
 
@@ -50,6 +53,7 @@ class Around:
     locks: tuple[int, ...]  # their descriptors
     watch: Callable[[Progress], None]  # called about every tick
     ahead: Ahead
+    changed: Callable[[Change], None]  # called for each file, when the manifest knows of it
 
 
 class Driver:
@@ -138,7 +142,14 @@ class Driver:
         if self._planner.complete and not self._cut:
             plan, check = self._options.plan, self._stop.check
             self._tidied = tidy(
-                self._config, self._planner, self._manifest, run, plan, prune=self._options.prune, check=check
+                self._config,
+                self._planner,
+                self._manifest,
+                run,
+                plan,
+                prune=self._options.prune,
+                check=check,
+                removed=self._removed,
             )
 
     def _opened(self) -> AbstractContextManager[Lane]:
@@ -264,6 +275,13 @@ class Driver:
         self._manifest.add(*records)
         for record, names in zip(records, known, strict=True):
             self._tally.add(record, names, carried=carried)
+            for one in record.renditions:
+                if one.written:
+                    how: Literal["made", "replaced"] = "made" if one.reason in _MADE else "replaced"
+                    self._around.changed(Change(how, one.target, record.source, one.name))
+
+    def _removed(self, orphan: Orphan) -> None:
+        self._around.changed(Change("removed", orphan.target, orphan.source, orphan.rendition))
 
     def _glance(self) -> None:
         """A pulse, where it may be called often: the plan lists and looks up, and may take long to find a job."""

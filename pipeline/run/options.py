@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pipeline.config.settings import Config
 from pipeline.plan.options import PlanOptions
@@ -38,6 +39,16 @@ class Progress:
     bytes_expected: int
     jobs_done: int = 0  # pictures of which something had to be made
     jobs_expected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A file of the target that this run has made, replaced or removed."""
+
+    change: Literal["made", "replaced", "removed"]
+    target: str
+    source: str
+    rendition: str
 
 
 @dataclass(frozen=True, slots=True)

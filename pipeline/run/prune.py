@@ -86,10 +86,16 @@ def _doubtful(planner: Planner, going: Sequence[Orphan], memory: Manifest | Read
 
 
 def remove(
-    going: Sequence[Orphan], planner: Planner, manifest: Manifest, removal: Removal, check: Callable[[], None]
+    going: Sequence[Orphan],
+    planner: Planner,
+    manifest: Manifest,
+    removal: Removal,
+    check: Callable[[], None],
+    removed: Callable[[Orphan], None] = lambda orphan: None,
 ) -> list[Verdict]:
     """Remove `going`, and the folders that are empty then and were made by runs. `check` is called now and then, and
-    may raise: everything that is gone by then is forgotten by the next time.
+    may raise: everything that is gone by then is forgotten by the next time. `removed` is called with each orphan that
+    is gone.
     """
     verdicts: list[Verdict] = []
     all_going = {orphan.target for orphan in going}
@@ -102,6 +108,7 @@ def remove(
             verdicts.append(Verdict(orphan, Fate.LEFT if obstacle else Fate.REMOVED, obstacle or ""))
             if not obstacle:
                 gone.append(orphan.target)
+                removed(orphan)
         folders = _empty_folders(gone, manifest.orphans.folders(), removal)
         removal.sync()
         _forget(set(gone), planner.orphans, manifest)

@@ -27,7 +27,7 @@ from pipeline.run import clock
 from pipeline.run.ahead import Ahead
 from pipeline.run.driver import Around, Driver
 from pipeline.run.locking import held
-from pipeline.run.options import Begun, Progress, RunOptions, Workers
+from pipeline.run.options import Begun, Change, Progress, RunOptions, Workers
 from pipeline.run.ownership import check_rival
 from pipeline.run.stop import Stop, on_signals
 from pipeline.run.tally import Summary
@@ -47,6 +47,7 @@ def run(
     given_up: Callable[[ExitStatus, float], None] | None = None,
     ahead: Ahead | None = None,
     asked: Callable[[int], None] = lambda in_flight: None,
+    changed: Callable[[Change], None] = lambda change: None,
 ) -> Summary:
     """Make what is missing or stale, in this thread and those it starts. Gives what came of it, also when a signal or
     the clock stopped it; raises `PipelineError` when it could not finish.
@@ -54,7 +55,8 @@ def run(
     `watch` is called in the calling thread about every tick; `begun` once, when the work begins. `given_up` is called
     in another thread when the run was told to stop but hangs in a call that does not return: it ends the process, and
     has so many seconds for it. `ahead`: what was started before; it stays the caller's to end. `asked` is called in
-    another thread the moment a signal asks the run to stop, with how many pictures are in flight.
+    another thread the moment a signal asks the run to stop, with how many pictures are in flight. `changed` is called
+    in the calling thread for each file that was made, replaced or removed, when the manifest knows of it.
     """
     started = time.monotonic()
     limits = (options.max_runtime or config.max_runtime, options.until or config.until)
@@ -81,7 +83,7 @@ def run(
             others.enter(config.target.path, config.manifest)
             told = _notes(config, manifest)
             _sweep(manifest, target)
-            around = Around(identity, locks, watch, ahead or Ahead())
+            around = Around(identity, locks, watch, ahead or Ahead(), changed)
             this_run = Driver(config, _mending(options, manifest), manifest, source, target, stop, around)
             drivers.append(this_run)
             number = manifest.begin_run(_start(identity, config, this_run.workers), this_run.failure_key)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pipeline.config.settings import Config
 from pipeline.manifest.store import Manifest
 from pipeline.plan.options import PlanOptions
+from pipeline.plan.orphans import Orphan
 from pipeline.plan.planner import Planner
 from pipeline.run.prune import Fate, find, refusal, remove
 from pipeline.targets.removal import Removal
@@ -36,8 +37,11 @@ def tidy(
     *,
     prune: bool,
     check: Callable[[], None],
+    removed: Callable[[Orphan], None],
 ) -> Tidied:
-    """For the end of run number `run`, with a complete plan and nothing left to do. `check` may raise to stop it."""
+    """For the end of run number `run`, with a complete plan and nothing left to do. `check` may raise to stop it.
+    `removed` is called with each orphan that is gone.
+    """
     manifest.forget(planner.gone)
     manifest.failures.forget(planner.missing)
     if narrowed(options):
@@ -45,7 +49,7 @@ def tidy(
     if manifest.restored:
         manifest.mark_complete()
     orphans = find(planner, manifest)
-    removed: set[str] = set()
+    gone: set[str] = set()
     warnings: tuple[str, ...] = ()
     if prune:
         seen = manifest.orphans.seen()
@@ -56,8 +60,8 @@ def tidy(
                 f"nothing was pruned, now and until that changes: {no} (see: pipeline prune {config.path.name})",
             )
         if going and not no:
-            verdicts = remove(going, planner, manifest, Removal(config.target), check)
-            removed = {one.orphan.target for one in verdicts if one.fate is Fate.REMOVED}
-    left = [orphan.target for orphan in orphans if orphan.target not in removed]
+            verdicts = remove(going, planner, manifest, Removal(config.target), check, removed)
+            gone = {one.orphan.target for one in verdicts if one.fate is Fate.REMOVED}
+    left = [orphan.target for orphan in orphans if orphan.target not in gone]
     manifest.orphans.note(left, run)
-    return Tidied(len(left), len(removed), warnings)
+    return Tidied(len(left), len(gone), warnings)

@@ -1,0 +1,46 @@
+"""The files that a run has made, replaced and removed, written down while it works: for rsync, caches and hooks."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+from pipeline.errors import PipelineError, UsageError, printable
+from pipeline.folder import FILE_MODE
+from pipeline.run.options import Change
+
+_AS_JSON = (".json", ".jsonl")
+
+
+class ChangesFile:
+    """A line of JSON for each change where the name of the file ends in .json or .jsonl, else the path and a NUL byte.
+
+    It is emptied when a run begins and written to while it works: no change is lost by a kill, but the next run may
+    list some once more. All methods are for the run's thread.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises `UsageError` where the file cannot be written to; what it holds stays until the run begins."""
+        self._path = path
+        self._as_json = path.suffix in _AS_JSON
+        try:
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, FILE_MODE)
+        except OSError as error:
+            raise UsageError(f"cannot write {printable(str(path))}: {error.strerror}") from error
+
+    def begin(self) -> None:
+        """A run begins: what an earlier one has left is dropped."""
+        with suppress(OSError):  # a pipe
+            os.ftruncate(self._descriptor, 0)
+
+    def add(self, change: Change) -> None:
+        """Raises `PipelineError` where the disk is full, or the like."""
+        line = json.dumps(asdict(change)).encode() + b"\n" if self._as_json else os.fsencode(change.target) + b"\0"
+        try:
+            while line:
+                line = line[os.write(self._descriptor, line) :]
+        except OSError as error:
+            raise PipelineError(f"cannot write {printable(str(self._path))}: {error.strerror}") from error
