@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -17,8 +19,10 @@ def replacing(path: Path, mode: int | None = None) -> Iterator[TextIO]:
 
     It is UTF-8 without translation of line ends; surrogates are escaped. `mode` holds whatever the umask says; None is
     0664 less the umask. While the block runs, the file has a hidden name with this process's number, without the suffix
-    that a reader of the folder (node_exporter, say) looks for. Raises `OSError`.
+    that a reader of the folder (node_exporter, say) looks for. Raises `OSError`, also where `path` is a device or a
+    pipe: root would replace /dev/null by a file.
     """
+    _check_replaceable(path)
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
     with contextlib.suppress(FileNotFoundError):
         new.unlink()  # left by a kill: this process's number was another's then
@@ -42,6 +46,15 @@ def write_text(path: Path, text: str, mode: int | None = None) -> None:
     """Put a new file with `text` at `path`; see `replacing`. Raises `OSError`."""
     with replacing(path, mode) as stream:
         stream.write(text)
+
+
+def _check_replaceable(path: Path) -> None:
+    try:
+        is_file = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return
+    if not is_file or (path.is_symlink() and os.readlink(path).startswith("/proc/")):  # as /dev/stdout
+        raise OSError(errno.EINVAL, "what is there is no regular file", str(path))
 
 
 def rename(new: Path, path: Path) -> None:

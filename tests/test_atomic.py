@@ -71,3 +71,23 @@ def test_a_folder_that_has_no_sync_is_no_failure(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(os, "fsync", fsync)
     atomic.write_text(tmp_path / "x", "new")
     assert (tmp_path / "x").read_text() == "new"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link to a pipe", "link to an open file"])
+def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path, kind: str) -> None:
+    """For root, /dev/null and /dev/stdout are such."""
+    path = tmp_path / "x"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "link to a pipe":
+        os.mkfifo(tmp_path / "pipe")
+        path.symlink_to("pipe")
+    with open(tmp_path / "open", "w") as file:
+        if kind == "link to an open file":
+            path.symlink_to(f"/proc/self/fd/{file.fileno()}")
+        before = path.lstat()
+        with pytest.raises(OSError, match="no regular file"):
+            atomic.write_text(path, "new")
+        assert path.lstat() == before

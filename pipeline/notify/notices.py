@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipeline.notify.outcome import Outcome, as_json, as_text
 from pipeline.notify.ping import MOST_TEXT, Ping, UnusableUrl
 
 _PING = 20.0  # seconds that the last ping may take, its tries all together
+_SAME = 10  # characters in which all files of one kind agree, whatever version wrote them
 _METRICS_MODE = 0o644  # whatever the umask: node_exporter is another user
 
 
@@ -59,15 +61,31 @@ class Notices:
         return tuple(filter(None, self._warnings))
 
     def _write(self, outcome: Outcome) -> Iterator[str]:
-        for key, path, mode in (
-            ("metrics", self._settings.metrics, _METRICS_MODE),
-            ("status_file", self._settings.status_file, None),
+        for key, path, mode, text in (
+            ("metrics", self._settings.metrics, _METRICS_MODE, exposition(outcome)),
+            ("status_file", self._settings.status_file, None, as_json(outcome) + "\n"),
         ):
-            if path is not None:
-                try:
-                    atomic.write_text(path, exposition(outcome) if key == "metrics" else as_json(outcome) + "\n", mode)
-                except OSError as error:
-                    yield f"notify.{key}: cannot write {printable(str(path))}: {error.strerror or error}"
+            if path is None:
+                continue
+            try:
+                if _is_another(path, text):
+                    yield f"notify.{key}: {printable(str(path))}: no run has written what is there; name another place"
+                else:
+                    atomic.write_text(path, text, mode)
+            except OSError as error:
+                yield f"notify.{key}: cannot write {printable(str(path))}: {error.strerror or error}"
+
+
+def _is_another(path: Path, text: str) -> bool:
+    """Whether there is something at `path` that does not begin like `text`: the config may name the wrong file."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return True
+        with open(path, encoding="utf-8", errors="replace") as file:
+            beginning = file.read(_SAME)
+    except FileNotFoundError:
+        return False
+    return not text.startswith(beginning)
 
 
 def _left(deadline: float | None, otherwise: float) -> float:

@@ -67,3 +67,31 @@ def test_in_a_hurry_nobody_takes_longer_than_the_patience(tmp_path: Path, servic
     command = CommandSettings(("sleep", "1000"))
     warnings = Notices(NotifySettings("HC_URL", command), tmp_path, service.url).ended(BAD, 0.2)
     assert warnings == ("notify.command: killed after 0.5 s", "notify.ping: no answer in time")
+
+
+def _writing(key: str, path: Path) -> NotifySettings:
+    return NotifySettings(
+        metrics=path if key == "metrics" else None, status_file=path if key == "status_file" else None
+    )
+
+
+@pytest.mark.parametrize("key", ["metrics", "status_file"])
+def test_a_file_that_no_run_wrote_is_left_as_it_is(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "mine"
+    settings = _writing(key, path)
+    for content in (b"my notes\n", b"{}", b"\xff\xd8\xff\xe0"):
+        path.write_bytes(content)
+        (warning,) = Notices(settings, tmp_path, None).ended(GOOD)
+        assert warning == f"notify.{key}: {path}: no run has written what is there; name another place"
+        assert path.read_bytes() == content
+    path.write_bytes(b"")
+    for outcome in (GOOD, BAD):
+        assert Notices(settings, tmp_path, None).ended(outcome) == ()
+
+
+@pytest.mark.parametrize("key", ["metrics", "status_file"])
+def test_a_pipe_or_a_device_is_not_replaced(tmp_path: Path, key: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (warning,) = Notices(_writing(key, tmp_path / "pipe"), tmp_path, None).ended(GOOD)
+    assert "no run has written" in warning
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
