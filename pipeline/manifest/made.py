@@ -33,8 +33,8 @@ def of_content(connection: sqlite3.Connection, content: bytes, recipes: Collecti
     left out; each rendition has its own `libraries`. Raises `sqlite3.Error`, and `ValueError` for values that no run
     has written.
     """
-    marks = ", ".join("?" * len(recipes))
-    query = f"{_QUERY} AND r.recipe IN ({marks}) ORDER BY s.id, r.name LIMIT {_MOST}"
+    placeholders = ", ".join("?" * len(recipes))
+    query = f"{_QUERY} AND r.recipe IN ({placeholders}) ORDER BY s.id, r.name LIMIT {_MOST}"
     # The index has equal content by id. In any other order, each further copy would read and sort all of it.
     rows = connection.execute(query, (content, *recipes)).fetchall()
     pairs = [(SourceRow._make(row[:_OF_THE_SOURCE]), _rendition(row[_OF_THE_SOURCE:-1], row[-1])) for row in rows]

@@ -48,7 +48,7 @@ def overrides(text: bytes, name: str) -> Overrides:
     if not isinstance(root.value, dict):
         raise _bad(name, *root.position, f"must be a mapping with the keys {', '.join(_READERS)} ({got(root)})")
     values: dict[str, Any] = {}
-    wrong = [(mark, f"{key}: {said}") for mark, key, said in problems]
+    wrong = [(position, f"{key}: {said}") for position, key, said in problems]
     for key, node in root.value.items():
         if key not in _READERS:
             hint = did_you_mean(key, _READERS) or f"; known here: {', '.join(_READERS)}"
@@ -59,7 +59,7 @@ def overrides(text: bytes, name: str) -> Overrides:
         except ValueError as error:
             wrong.append((node.position, f"{key}: {error} ({got(node)})"))
     if wrong:
-        details = [f"{name}:{mark.line}:{mark.column}: {said}" for mark, said in sorted(wrong)]
+        details = [f"{name}:{position.line}:{position.column}: {said}" for position, said in sorted(wrong)]
         raise PictureError(ErrorKind.BAD_SIDECAR, "; ".join(details))
     return Overrides(**values)
 
