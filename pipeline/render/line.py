@@ -20,7 +20,7 @@ from pipeline.render.opening.decode import Picture, frames, picture
 from pipeline.render.opening.source import Source, opening
 from pipeline.render.opening.verdict import for_want_of_memory
 from pipeline.render.pixels.placeholder import REDUCED, placeholder
-from pipeline.render.pixels.shared import Drawn
+from pipeline.render.pixels.shared import SharedPixels
 from pipeline.render.rendition import Rendition
 from pipeline.workers.exchange import Held, Reply
 
@@ -116,9 +116,10 @@ def _drawn(source: Source, renditions: list[Rendition], task: RenderTask, header
     for frame in frames(source, task, max((one.frames for one in renditions), default=1)):
         about = about or picture(source, stored, 1 if alone else header.frames)
         decoded = time.perf_counter()
-        drawn = Drawn(frame, about, task, still=header.frames == 1 or not source.animated)
+        still = header.frames == 1 or not source.animated
+        pixels = SharedPixels(frame, about.size, about.orientation, about.icc, task, still=still)
         for rendition in renditions:
-            rendition.draw(drawn)
+            rendition.draw(pixels, about)
         drawing += time.perf_counter() - decoded
     if about is None:  # `frames` yields one at least, or raises
         raise PictureError(ErrorKind.DAMAGED, "no frame")

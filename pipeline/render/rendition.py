@@ -24,12 +24,13 @@ from pipeline.render.geometry.framing import Framing, framing
 from pipeline.render.metadata.coordinates import place_of
 from pipeline.render.metadata.density import wanted
 from pipeline.render.metadata.policy import written
-from pipeline.render.opening.decode import Frame, Picture
+from pipeline.render.opening.decode import Picture
 from pipeline.render.opening.verdict import drawing_verdict
 from pipeline.render.pixels.canvas import finished
+from pipeline.render.pixels.frame import Frame
 from pipeline.render.pixels.resize import resample
 from pipeline.render.pixels.saliency import focus
-from pipeline.render.pixels.shared import Drawn
+from pipeline.render.pixels.shared import SharedPixels
 from pipeline.render.pixels.trim import trimmed
 from pipeline.render.steps.registry import through
 
@@ -60,24 +61,24 @@ class Rendition:
         """Its first frame as it was drawn, before it is encoded; None where that failed."""
         return self._images[0] if self._images else None
 
-    def draw(self, drawn: Drawn) -> None:
+    def draw(self, pixels: SharedPixels, picture: Picture) -> None:
         """Takes the next frame, unless there are enough or an earlier one could not be drawn. Never raises."""
         if self._failure is not None or len(self._images) == self.frames:
             return
         started = time.perf_counter()
-        self._picture = drawn.picture
+        self._picture = picture
         try:
-            self._images.append(self._drawn(drawn))
-            self._durations.append(drawn.frame.duration)
+            self._images.append(self._made(pixels, picture))
+            self._durations.append(pixels.frame.duration)
         except Exception as error:  # noqa: BLE001 -- Pillow raises nearly anything; all of it is this rendition's failure
             self._failure = drawing_verdict(error)
         self._seconds_resize += time.perf_counter() - started
 
-    def _drawn(self, drawn: Drawn) -> Image.Image:
+    def _made(self, pixels: SharedPixels, picture: Picture) -> Image.Image:
         """The order of what is done to pixels, from here to the encoder."""
-        spec, frame, picture = self.spec, drawn.frame, drawn.picture
+        spec, frame = self.spec, pixels.frame
         if spec.profile is Profile.SRGB and not spec.linear:
-            return self._finished(self._shared(drawn))
+            return self._finished(self._shared(pixels, picture))
         if spec.linear:  # light can only be told from colours that are known
             image, self.source_warnings = to_srgb(frame.image, picture.icc)
             frame, picture = replace(frame, image=image), replace(picture, icc=None)
@@ -89,11 +90,11 @@ class Rendition:
             image, self._icc = kept(image, picture.icc, spec.format, plain=plain)
         return self._finished(image)
 
-    def _shared(self, drawn: Drawn) -> Image.Image:
+    def _shared(self, pixels: SharedPixels, picture: Picture) -> Image.Image:
         """The frame resampled and made sRGB, which other renditions of the same placement may have done before."""
-        shown = self._framing = self._framing or self._framed(drawn.frame, drawn.picture)
+        shown = self._framing = self._framing or self._framed(pixels.frame, picture)
         placement = self._placement = shown.place(self.spec)
-        image, self.source_warnings = drawn.pixels(self.spec, shown, placement)
+        image, self.source_warnings = pixels.of(self.spec, shown, placement)
         return image.copy() if self.spec.steps else image  # a step may draw into what it gets
 
     def _finished(self, image: Image.Image) -> Image.Image:
@@ -147,7 +148,7 @@ class Rendition:
         if self._placement is None or self._framing is None:
             raise PictureError(ErrorKind.INTERNAL, "no placement")
         density = wanted(self.spec, picture.density, self._framing.orientation)
-        place = place_of(picture, self._placement, self.spec)
+        place = place_of(picture.size, picture.orientation, picture.found.exif, self._placement, self.spec)
         going, told = written(picture.found, self.spec, place, density)
         images, durations = tuple(self._images), tuple(self._durations)
         return Film(images, durations, picture.plays, self._icc, going, density), told

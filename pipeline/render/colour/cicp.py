@@ -10,7 +10,9 @@ import functools
 import struct
 from collections.abc import Iterator
 
-from pipeline.render.opening.source import Source
+from PIL import Image
+
+from pipeline.render.container.walk import View
 
 Pair = tuple[float, float]
 Primaries = tuple[Pair, Pair, Pair, Pair]  # x and y of white, red, green, blue
@@ -39,26 +41,29 @@ _BRADFORD: Matrix = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.03
 _D50 = (0.96422, 1.0, 0.82521)
 
 
-def profile_of(source: Source) -> tuple[bytes | None, tuple[str, ...]]:
-    """The ICC profile of `source`, its own or one built of what it says, and warnings; None: sRGB, said or not."""
-    own = source.image.info.get("icc_profile")
+def profile_of(image: Image.Image, format_: str, view: View) -> tuple[bytes | None, tuple[str, ...]]:
+    """The ICC profile of an opened picture, its own or one built from what the file states, and warnings.
+
+    None stands for sRGB, stated or not. `format_` is Pillow's name of the format, `view` all bytes of the file.
+    """
+    own = image.info.get("icc_profile")
     icc = own if isinstance(own, bytes) and own else None
-    coded = _coded(source, icc)
+    coded = _coded(image, format_, view, icc)
     if coded is not None:
         warnings = (f"HDR ({_HDR[coded[1]]}): its brightness is not mapped",) if coded[1] in _HDR else ()
         primaries = _PRIMARIES.get(coded[0], _SRGB)
-        return _built(primaries, _GAMMAS.get(coded[1]), grey=source.image.mode in _GREY), warnings
-    if icc is not None or source.format != "PNG" or "srgb" in source.image.info:
+        return _built(primaries, _GAMMAS.get(coded[1]), grey=image.mode in _GREY), warnings
+    if icc is not None or format_ != "PNG" or "srgb" in image.info:
         return icc, ()
-    return _of_gamma(source), ()
+    return _of_gamma(image), ()
 
 
-def _coded(source: Source, icc: bytes | None) -> tuple[int, int] | None:
+def _coded(image: Image.Image, format_: str, view: View, icc: bytes | None) -> tuple[int, int] | None:
     """The codes of primaries and transfer function, where they are said and count: before a profile in PNG only."""
-    if source.format == "PNG":
-        found = source.image.info.get("cicp", b"")
-    elif source.format in ("AVIF", "HEIF") and icc is None:
-        found = next(_nclx(source.view, 0, len(source.view)), b"")
+    if format_ == "PNG":
+        found = image.info.get("cicp", b"")
+    elif format_ in ("AVIF", "HEIF") and icc is None:
+        found = next(_nclx(view, 0, len(view)), b"")
     else:
         return None
     if len(found) < 2 or found[0] == _UNSAID:
@@ -82,9 +87,9 @@ def _nclx(view: bytes | memoryview | object, at: int, end: int) -> Iterator[byte
         at += size
 
 
-def _of_gamma(source: Source) -> bytes | None:
+def _of_gamma(image: Image.Image) -> bytes | None:
     """From gAMA, and cHRM if it is there. What makes no sense is as good as unsaid."""
-    gamma, places = source.image.info.get("gamma"), source.image.info.get("chromaticity")
+    gamma, places = image.info.get("gamma"), image.info.get("chromaticity")
     if not isinstance(gamma, float) or not 0.1 <= gamma <= 2:
         return None
     primaries = _SRGB
@@ -93,7 +98,7 @@ def _of_gamma(source: Source) -> bytes | None:
         primaries = (pairs[0], pairs[1], pairs[2], pairs[3])
     curve = None if abs(gamma - 1 / 2.2) < _NEAR else 1 / gamma
     try:
-        return _built(primaries, curve, grey=source.image.mode in _GREY)
+        return _built(primaries, curve, grey=image.mode in _GREY)
     except (ZeroDivisionError, OverflowError, struct.error):
         return None
 

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from pipeline.model.rendering import Inspection
 from pipeline.render import memory
 from pipeline.render.metadata.private import found_in
-from pipeline.render.opening.blocks import blocks
+from pipeline.render.opening.metadata import read_blocks
 from pipeline.render.opening.pages import count, name_of
 from pipeline.render.opening.source import Source, opening
 from pipeline.render.opening.verdict import verdict
@@ -43,7 +43,7 @@ def private_things(held: Held, request: object) -> Generator[Reply, None, None]:
     del request
     yield Reply(None)
     with opening(held) as source:
-        found = found_in(blocks(source))
+        found = found_in(read_blocks(source))
     yield Reply(found)
 
 
@@ -54,7 +54,7 @@ def _inspect(descriptor: int, decode: bool) -> Inspection:
         mode = source.image.mode
         if decode:
             _decode(source, frames)
-        found = blocks(source)
+        found = read_blocks(source)
         return Inspection(
             format=name_of(source),
             width=width,

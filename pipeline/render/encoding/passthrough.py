@@ -12,11 +12,12 @@ from pipeline.render import memory
 from pipeline.render.encoding.encode_input import Film
 from pipeline.render.geometry.fit import Placement
 from pipeline.render.metadata import exif, iptc, policy, xmp
+from pipeline.render.metadata.blocks import Blocks
 from pipeline.render.metadata.coordinates import Place, place_of
 from pipeline.render.metadata.density import wanted
 from pipeline.render.metadata.private import PRIVATE_TAGS, found_in
-from pipeline.render.opening.blocks import Blocks, holds_more
 from pipeline.render.opening.decode import Picture
+from pipeline.render.opening.metadata import holds_more
 from pipeline.render.opening.source import Source
 from pipeline.workers import sealed
 
@@ -32,7 +33,7 @@ def may_stand(source: Source, picture: Picture, placement: Placement, film: Film
         and spec.page is None
         and spec.colors is None
         and not spec.steps
-        and place_of(picture, placement, spec) is Place.SAME
+        and place_of(picture.size, picture.orientation, picture.found.exif, placement, spec) is Place.SAME
         and (spec.density is None or wanted(spec, picture.density, 1) == picture.density)
         and (not source.animated or spec.animation is Animation.KEEP)
         and (spec.max_bytes is None or len(source.view) <= spec.max_bytes)

@@ -20,7 +20,6 @@ from pipeline.model.shape import Resampler
 from pipeline.model.spec import Profile, Spec
 from pipeline.render.geometry.fit import Box, Placement, Size
 from pipeline.render.geometry.framing import framing
-from pipeline.render.opening.decode import Picture
 
 FROM = 2.0  # times its size along both sides
 
@@ -37,13 +36,13 @@ class Larger:
     box: Box  # in the pixels of `placement.size`
 
 
-def placements(task: RenderTask, picture: Picture) -> Others:
+def placements(task: RenderTask, size: Size, orientation: int) -> Others:
     """Where all specs of the config that can stand in for each other put the picture, from the smallest up."""
     found: dict[Kind, set[Placement]] = {}
     for spec in (*task.specs, *task.beside):
         if is_plain(spec):
             with suppress(PictureError):  # its own failure, in its own time
-                shown = framing(picture.size, picture.orientation, spec, task)
+                shown = framing(size, orientation, spec, task)
                 found.setdefault((spec.page, spec.resampler, shown.orientation, shown.turned), set()).add(
                     shown.place(spec)
                 )

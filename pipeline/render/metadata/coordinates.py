@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING
 
 from pipeline.model.spec import Spec
-from pipeline.render.geometry.fit import Placement
-from pipeline.render.metadata.exif import ORIENTATION
-
-if TYPE_CHECKING:
-    from pipeline.render.opening.decode import Picture
+from pipeline.render.geometry.fit import Placement, Size
+from pipeline.render.metadata.exif import ORIENTATION, Exif
 
 # EXIF: subject area and location, and how many pixels there are to a millimetre of the sensor.
 _TAGS_OF_PIXELS = frozenset((0x9214, 0xA214, 0xA20E, 0xA20F, 0xA210))
@@ -35,14 +31,17 @@ class Place(enum.Enum):
     MOVED = "moved"  # cropped, turned, or with something around it
 
 
-def place_of(picture: Picture, placement: Placement, spec: Spec) -> Place:
-    """Where `picture` is in the rendition of `spec` that it was drawn into as `placement` says."""
-    whole = (0.0, 0.0, float(picture.size[0]), float(picture.size[1]))
-    said = picture.found.exif.main.get(ORIENTATION)  # of a TIFF it is not in `picture`: Pillow has turned it
-    upright = picture.orientation == 1 and spec.rotate == 0 and (said is None or said.number == 1)
+def place_of(size: Size, orientation: int, exif: Exif, placement: Placement, spec: Spec) -> Place:
+    """Where a source of `size` (upright) that is stored under `orientation` lies in the rendition of `spec`.
+
+    `exif` counts as well: Pillow turns TIFFs itself, so that their `orientation` is 1 whatever the tag says.
+    """
+    whole = (0.0, 0.0, float(size[0]), float(size[1]))
+    said = exif.main.get(ORIENTATION)
+    upright = orientation == 1 and spec.rotate == 0 and (said is None or said.number == 1)
     if not upright or placement.box != whole or placement.size != placement.canvas:
         return Place.MOVED
-    return Place.SAME if placement.size == picture.size else Place.SCALED
+    return Place.SAME if placement.size == size else Place.SCALED
 
 
 def tag_is_true(tag: int, place: Place) -> bool:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 from pipeline.model.spec import Format, Metadata, Private, Spec
 from pipeline.render.metadata import exif, iptc, xmp
+from pipeline.render.metadata.blocks import NOTHING, Blocks
 from pipeline.render.metadata.coordinates import Place, property_is_true, tag_is_true
 from pipeline.render.metadata.density import Density, entries
 from pipeline.render.metadata.private import (
     PRIVATE_TAGS,
     is_private,
 )
-from pipeline.render.opening.blocks import NOTHING, Blocks
 
 _TEXT = 2_000  # bytes kept of a text
 _XMP_MOST = 60_000  # bytes; a JPEG holds 65,504

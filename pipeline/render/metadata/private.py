@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.model.spec import Private
 from pipeline.render.metadata import xmp
-from pipeline.render.opening.blocks import NOTHING, Blocks
+from pipeline.render.metadata.blocks import NOTHING, Blocks
 
 PRIVATE_TAGS: dict[Private, frozenset[int]] = {
     Private.GPS: frozenset(),  # a directory of its own

@@ -16,24 +16,17 @@ from pipeline.render.colour.cicp import profile_of
 from pipeline.render.geometry.fit import Size
 from pipeline.render.geometry.framing import room
 from pipeline.render.geometry.orientation import upright_size
+from pipeline.render.metadata.blocks import Blocks
 from pipeline.render.metadata.density import Density, stated
 from pipeline.render.metadata.policy import Facts, read_exif
-from pipeline.render.opening.blocks import Blocks, blocks
+from pipeline.render.opening.metadata import read_blocks
 from pipeline.render.opening.source import Source
 from pipeline.render.opening.verdict import verdict
+from pipeline.render.pixels.frame import Frame
 
 _OF_PAGES = ("TIFF", "JPEG", "HEIF")  # an icon's pictures are one in several sizes
 # Milliseconds: all browsers show a frame that says no more than the one for the other.
 _TOO_SHORT, _INSTEAD = 10, 100
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One frame, as stored (not turned), in a working mode. `duration` in milliseconds, 0 for a still picture."""
-
-    image: Image.Image
-    shrink: int  # by how much the decoder made it smaller
-    duration: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +50,8 @@ def picture(source: Source, stored: Size, pages: int) -> Picture:
     if pages > 1 and source.format in _OF_PAGES:
         page = source.image.tell()
         warnings.append(f"{f'page {page}' if page else 'first'} of {pages} pages only")
-    found = blocks(source)
-    icc, told = profile_of(source)
+    found = read_blocks(source)
+    icc, told = profile_of(source.image, source.format, source.view)
     return Picture(
         size=upright_size(stored, facts_.orientation),
         orientation=facts_.orientation,

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from PIL import (
     ImageFile,
@@ -34,11 +34,9 @@ from pipeline.render.formats.bmp import Bmp
 from pipeline.render.formats.icon import Icon
 from pipeline.render.formats.jpeg import Jpeg
 from pipeline.render.formats.tiff import Tiff
+from pipeline.render.metadata.policy import Facts
 from pipeline.render.opening.verdict import verdict
 from pipeline.workers.exchange import Held
-
-if TYPE_CHECKING:
-    from pipeline.render.metadata.policy import Facts
 
 # In the order of how often they are met. JPEG's own class, not its factory, which would turn a file of several pictures
 # (MPO, Ultra HDR) into something else and warn about it; the first picture is what such files are taken for.

@@ -8,8 +8,8 @@ from pipeline.model.shape import Resampler
 from pipeline.model.spec import Spec
 from pipeline.render.geometry.fit import Box, Placement, Size
 from pipeline.render.geometry.orientation import stored_box, turned, upright_size
-from pipeline.render.opening.decode import Frame
 from pipeline.render.pixels import libvips, linear_light
+from pipeline.render.pixels.frame import Frame
 
 # Where more than this many times the target's pixels (along a side) are left, whole blocks are averaged first. Measured
 # beside SHRINK_MARGIN; matters to PNG, TIFF and other formats that cannot shrink on load.

@@ -19,7 +19,7 @@ from pipeline.render.colour.srgb import to_srgb
 from pipeline.render.geometry.fit import Point
 from pipeline.render.geometry.framing import LOOKED_AT, Framing
 from pipeline.render.geometry.orientation import stored_box, turned, upright_size
-from pipeline.render.opening.decode import Frame
+from pipeline.render.pixels.frame import Frame
 
 # Weights of what draws the eye. Edges decide; skin and strong colours settle it between places that are equally busy.
 _EDGES, _SKIN, _COLOUR = 1.0, 0.5, 0.25

@@ -15,29 +15,31 @@ from pipeline.render.colour.srgb import to_srgb
 from pipeline.render.geometry.cascade import Larger, Others, is_plain, larger, placements
 from pipeline.render.geometry.fit import Box, Placement, Size
 from pipeline.render.geometry.framing import Framing
-from pipeline.render.opening.decode import Frame, Picture
+from pipeline.render.pixels.frame import Frame
 from pipeline.render.pixels.resize import resample
 
 Pixels = tuple[Image.Image, tuple[str, ...]]  # in sRGB, with warnings about their colours; nobody may draw into them
 
 
-class Drawn:
+class SharedPixels:
     """Used by one thread. `still`: no animation, of which others may want fewer frames than is asked for here."""
 
-    def __init__(self, frame: Frame, picture: Picture, task: RenderTask, *, still: bool) -> None:
+    def __init__(
+        self, frame: Frame, size: Size, orientation: int, icc: bytes | None, task: RenderTask, *, still: bool
+    ) -> None:
         self.frame = frame
-        self.picture = picture
+        self._size, self._orientation, self._icc = size, orientation, icc
         self._task = task
         self._made: dict[tuple[Box, Size, Size, int, Resampler, Larger | None], Pixels] = {}
         alone = len(task.specs) + len(task.beside) + task.placeholder < 2  # a placeholder is one more rendition
         self._others: Others | None = None if still and not alone else {}  # found when they are first needed
 
-    def pixels(self, spec: Spec, shown: Framing, placement: Placement) -> Pixels:
+    def of(self, spec: Spec, shown: Framing, placement: Placement) -> Pixels:
         """What `spec` shows at `placement`, resampled and made sRGB."""
         others: tuple[Placement, ...] = ()
         if is_plain(spec):
             if self._others is None:
-                self._others = placements(self._task, self.picture)
+                self._others = placements(self._task, self._size, self._orientation)
             others = self._others.get((spec.page, spec.resampler, shown.orientation, shown.turned), ())
         return self._resampled(spec, shown, placement, others)
 
@@ -48,7 +50,7 @@ class Drawn:
         if key not in self._made:
             if source is None:
                 image = resample(self.frame, placement, shown.turned, shown.orientation, spec)
-                self._made[key] = to_srgb(image, self.picture.icc)
+                self._made[key] = to_srgb(image, self._icc)
             else:
                 image, told = self._resampled(spec, shown, source.placement, others)
                 part = replace(placement, box=source.box)

@@ -11,7 +11,7 @@ from pipeline.render.colour.srgb import to_srgb
 from pipeline.render.geometry.fit import Box
 from pipeline.render.geometry.framing import Framing
 from pipeline.render.geometry.orientation import stored_box, upright_size
-from pipeline.render.opening.decode import Frame
+from pipeline.render.pixels.frame import Frame
 
 _PREMULTIPLIED = {"LA": "La", "RGBA": "RGBa"}  # what is hidden has no colour
 _BACK = {6: 8, 8: 6}

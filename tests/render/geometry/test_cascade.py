@@ -16,8 +16,8 @@ from pipeline.model.steps import Greyscale
 from pipeline.plan.recipe import recipe_id
 from pipeline.render.geometry.cascade import Larger, larger
 from pipeline.render.geometry.fit import Placement, Size
-from pipeline.render.opening.decode import Frame
 from pipeline.render.pixels import shared
+from pipeline.render.pixels.frame import Frame
 from pipeline.render.pixels.resize import resample
 from scripts.quality import ssim
 from tests.pictures import as_stored, encoded, exif

@@ -14,9 +14,9 @@ from pipeline.model.rendering import NotRendered, Rendered
 from pipeline.model.shape import Resampler
 from pipeline.model.spec import Fit, Format, Spec
 from pipeline.render.geometry.fit import Size, place
-from pipeline.render.opening.decode import Frame
 from pipeline.render.pixels import libvips
 from pipeline.render.pixels.arrow_view import lent
+from pipeline.render.pixels.frame import Frame
 from pipeline.render.pixels.libvips import _window
 from pipeline.render.pixels.resize import resample
 from tests.pictures import ADOBE_RGB, encoded, matrix_profile

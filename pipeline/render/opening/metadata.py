@@ -6,13 +6,13 @@ Pillow has found most of them when it opened the file; the rest is read from the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from PIL import TiffImagePlugin
 
 from pipeline.render.container.walk import png_chunks
 from pipeline.render.formats.png import TEXTS
 from pipeline.render.metadata import exif, iptc
+from pipeline.render.metadata.blocks import Blocks
 from pipeline.render.opening.source import Source
 
 _THUMBNAIL_RESOURCES = (0x0409, 0x040C)  # of Photoshop's blocks
@@ -30,21 +30,7 @@ _PNG_KNOWN = frozenset(b"IHDR PLTE IDAT IEND tRNS sRGB gAMA cHRM cICP sBIT bKGD 
 _WEBP_KNOWN = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "))
 
 
-@dataclass(frozen=True, slots=True)
-class Blocks:
-    """What a picture says beside its pixels; everything is as stored, and empty where it says nothing."""
-
-    exif: exif.Exif = field(default_factory=exif.Exif)  # the tags of a TIFF are its own
-    xmp: bytes = b""
-    iptc: bytes = b""
-    comments: tuple[bytes, ...] = ()
-    thumbnail: bool = False  # one outside of EXIF and XMP
-
-
-NOTHING = Blocks()
-
-
-def blocks(source: Source) -> Blocks:
+def read_blocks(source: Source) -> Blocks:
     """The blocks of `source`. Never raises."""
     stated = source.image.info
     found = exif.read(_bytes(stated.get("exif")))
@@ -70,7 +56,7 @@ def blocks(source: Source) -> Blocks:
 
 
 def holds_more(source: Source) -> bool:
-    """Whether a JPEG, PNG or WebP holds anything but pixels, how they are meant, and what `blocks` finds.
+    """Whether a JPEG, PNG or WebP holds anything but pixels, how they are meant, and what `read_blocks` finds.
 
     True of other formats. Reads through the file, without decoding.
     """
