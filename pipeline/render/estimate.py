@@ -15,8 +15,8 @@ animations of 20 frames): the sum was never below the peak, and mostly at 1.1 to
                pixels from before; those that are not made now count where theirs may be wanted
     a step     the largest of: what the resampler keeps between its two passes (4 bytes times the target's width or
                height and the source's other side) and the copies that libvips, trimming and linear light need;
-               `_DRAWN` bytes a target pixel for its colours, or `_STEPPED`; and `_ENCODER` bytes a target pixel; one is
-               done after the other
+               `_COLOURS` bytes a target pixel for its colours, or `_STEPPED`; and `_ENCODER` bytes a target pixel. They
+               run one after the other, so the largest counts
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _ENCODER = {
     Format.GIF: 12.0,
     Format.TIFF: 6.0,
 }
-_DRAWN, _STEPPED = 16.0, 28.0  # bytes a target pixel: colours beside an alpha; sharpening with one
+_COLOURS, _STEPPED = 16.0, 28.0  # bytes a target pixel: colours beside an alpha; sharpening with one
 _WEBP_ALPHA, _WEBP_LOSSLESS = 64.0, 32.0  # the same for WebP, whose alpha is never lossy; more than the rest of it
 _WEBP_TABLES = 10 * 2**20  # bytes, for either, however small
 # AVIF's encoder works on whole blocks with a margin, and for an animation looks ahead, however few frames there are.
@@ -136,14 +136,14 @@ def _of_shape(task: RenderTask, shape: _Shape) -> int:
         if spec.steps or canvas != placed.size or (transparent and spec.format in WITHOUT_ALPHA):
             total += 4 * across * down
         steps.append(4.0 * max(across * height, down * width) / shrink + _looked_at(spec, pixels))
-        steps.append(area * (_STEPPED if spec.steps else _DRAWN))
+        steps.append(area * (_STEPPED if spec.steps else _COLOURS))
         steps.append(_encoder(spec, canvas, shown, transparent=transparent))
     if frames == 1 and any(map(is_plain, task.specs)):
         others = [_placed(upright, spec, task) for spec in task.beside if is_plain(spec)]
         for across, down in {one.size for one in others if one.shrink >= 1}:  # nothing is made of what was enlarged
             total += 4 * across * down
             steps.append(4.0 * max(across * height, down * width) / shrink)
-            steps.append(across * down * _DRAWN)
+            steps.append(across * down * _COLOURS)
     return int(total + max(steps))
 
 

@@ -12,13 +12,13 @@ from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, Render
 from pipeline.model.shape import Resampler
 from pipeline.model.source import Header
 from pipeline.render.child.libraries import libraries
-from pipeline.render.child.warm_up import put_through, set_switches
+from pipeline.render.child.warm_up import render_samples, set_switches
 from pipeline.render.header import read_header
 from pipeline.render.memory import close_all
 from pipeline.render.opening import pages
 from pipeline.render.opening.decode import Picture, frames, picture
+from pipeline.render.opening.failures import blame_memory
 from pipeline.render.opening.source import Source, opening
-from pipeline.render.opening.verdict import for_want_of_memory
 from pipeline.render.pixels.placeholder import REDUCED, placeholder
 from pipeline.render.pixels.shared import SharedPixels
 from pipeline.render.rendition import Rendition
@@ -44,7 +44,7 @@ def render(held: Held, task: RenderTask) -> Generator[Reply, None, None]:
         try:
             answer, descriptors = _carried_out(source, header, task)
         except PictureError as error:
-            raise for_want_of_memory(error, header.estimate, task.limits) from error
+            raise blame_memory(error, header.estimate, task.limits) from error
     yield Reply(answer, descriptors)
 
 
@@ -129,7 +129,7 @@ def _drawn(source: Source, renditions: list[Rendition], task: RenderTask, header
 def _named(made: Rendered | NotRendered, header: Header, task: RenderTask) -> Rendered | NotRendered:
     if isinstance(made, Rendered):
         return made
-    return NotRendered(made.name, for_want_of_memory(made.error, header.estimate, task.limits))
+    return NotRendered(made.name, blame_memory(made.error, header.estimate, task.limits))
 
 
 def warm_up() -> None:
@@ -138,4 +138,4 @@ def warm_up() -> None:
     Sets the process's Pillow switches and puts a tiny picture through every codec, both ways.
     """
     set_switches()
-    put_through(render)
+    render_samples(render)

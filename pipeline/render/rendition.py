@@ -17,15 +17,15 @@ from pipeline.model.rendering import NotRendered, Rendered, RenderTask
 from pipeline.model.spec import ANIMATED, Animation, Profile, Spec
 from pipeline.render.colour.srgb import kept, to_srgb
 from pipeline.render.encoding.delivery import Delivered, deliver
-from pipeline.render.encoding.encode_input import Film
-from pipeline.render.encoding.passthrough import copied, may_stand
+from pipeline.render.encoding.encode_input import EncodeInput
+from pipeline.render.encoding.passthrough import can_pass_through, copy_source
 from pipeline.render.geometry.fit import Placement
 from pipeline.render.geometry.framing import Framing, framing
 from pipeline.render.metadata.coordinates import place_of
 from pipeline.render.metadata.density import wanted
 from pipeline.render.metadata.policy import written
 from pipeline.render.opening.decode import Picture
-from pipeline.render.opening.verdict import drawing_verdict
+from pipeline.render.opening.failures import render_failure
 from pipeline.render.pixels.canvas import finished
 from pipeline.render.pixels.frame import Frame
 from pipeline.render.pixels.resize import resample
@@ -41,7 +41,7 @@ class Rendition:
     def __init__(self, spec: Spec, task: RenderTask, available: int) -> None:
         self.spec = spec
         self._task = task
-        self._framing: Framing | None = None  # measured on the first frame, and then kept: the film must not jump
+        self._framing: Framing | None = None  # measured on the first frame and then kept: the crop must not jump
         first = spec.animation is Animation.FIRST or spec.page is not None
         self.frames = available if spec.format in ANIMATED and not first else 1
         self.warnings: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class Rendition:
             self._images.append(self._made(pixels, picture))
             self._durations.append(pixels.frame.duration)
         except Exception as error:  # noqa: BLE001 -- Pillow raises nearly anything; all of it is this rendition's failure
-            self._failure = drawing_verdict(error)
+            self._failure = render_failure(error)
         self._seconds_resize += time.perf_counter() - started
 
     def _made(self, pixels: SharedPixels, picture: Picture) -> Image.Image:
@@ -120,12 +120,12 @@ class Rendition:
         picture = self._picture
         if self._failure is None and picture is not None:
             try:
-                film, told = self._film(picture)
-                made = deliver(film, self.spec, dict(self._task.hints).get(self.spec.name))
-                made = self._kept(made, film, picture)
+                encode_input, told = self._encode_input(picture)
+                made = deliver(encode_input, self.spec, dict(self._task.hints).get(self.spec.name))
+                made = self._kept(made, encode_input, picture)
                 descriptors.append(made.descriptor)
             except Exception as error:  # noqa: BLE001 -- as above
-                self._failure = drawing_verdict(error)
+                self._failure = render_failure(error)
         if self._failure is not None or picture is None:
             reason = self._failure or PictureError(ErrorKind.INTERNAL, "nothing was drawn")
             return NotRendered(self.spec.name, reason)
@@ -143,7 +143,7 @@ class Rendition:
             quality=made.quality,
         )
 
-    def _film(self, picture: Picture) -> tuple[Film, tuple[str, ...]]:
+    def _encode_input(self, picture: Picture) -> tuple[EncodeInput, tuple[str, ...]]:
         """What is to be encoded, and warnings about what goes along."""
         if self._placement is None or self._framing is None:
             raise PictureError(ErrorKind.INTERNAL, "no placement")
@@ -151,15 +151,15 @@ class Rendition:
         place = place_of(picture.size, picture.orientation, picture.found.exif, self._placement, self.spec)
         going, told = written(picture.found, self.spec, place, density)
         images, durations = tuple(self._images), tuple(self._durations)
-        return Film(images, durations, picture.plays, self._icc, going, density), told
+        return EncodeInput(images, durations, picture.plays, self._icc, going, density), told
 
-    def _kept(self, made: Delivered, film: Film, picture: Picture) -> Delivered:
+    def _kept(self, made: Delivered, encode_input: EncodeInput, picture: Picture) -> Delivered:
         """The source's own bytes, where they were to be kept, may be, and are no more than those that were made."""
         placement, source = self._placement, picture.source
         if not self.spec.keep_smaller or placement is None or len(source.view) > made.size:
             return made
-        if not may_stand(source, picture, placement, film, self.spec):
+        if not can_pass_through(source, picture, placement, encode_input, self.spec):
             return made
-        descriptor, size = copied(source)
+        descriptor, size = copy_source(source)
         os.close(made.descriptor)
         return Delivered(descriptor, size, Status.KEPT)

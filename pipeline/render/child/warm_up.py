@@ -37,7 +37,7 @@ def set_switches() -> None:
     libvips.keep_nothing()
 
 
-def put_through(render: Callable[[Held, RenderTask], Iterator[Reply]]) -> None:
+def render_samples(render: Callable[[Held, RenderTask], Iterator[Reply]]) -> None:
     """Renders one tiny picture to every format and with whatever else loads something, and one of every other kind.
 
     All codecs, plugins, colour transforms, fonts and resamplers are loaded then. Not each kind to each format: that

@@ -1,6 +1,4 @@
-"""A file that is put together of parts of others, read in place: decoders are shown what they should see of a picture,
-and nothing of it is copied.
-"""
+"""A file made of parts of other files, read in place: a decoder sees only the parts it should read, without a copy."""
 
 from __future__ import annotations
 
@@ -18,11 +16,11 @@ if TYPE_CHECKING:
 _SMALL = 64 * 2**10  # bytes
 
 Part = tuple[View, int, int]
-"""The bytes of a view from one place up to another."""
+"""A view, and the offsets that the part starts and ends at."""
 
 
 class Spliced(io.RawIOBase):
-    """`parts` one after the other, to be read and sought in."""
+    """A seekable, read-only file of `parts`, one after the other."""
 
     def __init__(self, parts: Iterable[Part]) -> None:
         self._parts = [part for part in parts if part[1] < part[2]]
@@ -30,38 +28,38 @@ class Spliced(io.RawIOBase):
         self._at = 0
 
     def readable(self) -> bool:
-        """It is."""
+        """Always."""
         return True
 
     def seekable(self) -> bool:
-        """It is."""
+        """Always."""
         return True
 
     def tell(self) -> int:
-        """The place that is read from next."""
+        """The offset that the next read starts at."""
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """To `offset` from the beginning, from here or from the end."""
+        """Moves to `offset`, counted from the beginning, from here or from the end."""
         self._at = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._starts[-1]}[whence])
         return self._at
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        """Up to the end of the part that is read from; 0 at the end of all."""
-        room = memoryview(buffer).cast("B")
+        """Reads no further than the end of the current part. Returns the number of bytes, 0 at the end of the file."""
+        target = memoryview(buffer).cast("B")
         number = bisect_right(self._starts, self._at) - 1
         if number >= len(self._parts):
             return 0
         view, start, end = self._parts[number]
         start += self._at - self._starts[number]
-        piece = view[start : min(end, start + len(room))]
-        room[: len(piece)] = piece
+        piece = view[start : min(end, start + len(target))]
+        target[: len(piece)] = piece
         self._at += len(piece)
         return len(piece)
 
 
 def spliced(parts: Iterable[Part]) -> IO[bytes]:
-    """`parts` as a file. Small ones are copied, which takes less time than to read them in place."""
+    """Opens `parts` as one file. Up to `_SMALL` bytes are copied, which is faster than reading them in place."""
     found = list(parts)
     if sum(end - start for _, start, end in found) <= _SMALL:
         return io.BytesIO(b"".join(view[start:end] for view, start, end in found))

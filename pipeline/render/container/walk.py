@@ -1,7 +1,7 @@
-"""Walks through the containers that pictures come in, without decoding: scans, frames, and whether the end is there.
+"""Walks over picture files without decoding: chunks, boxes, directories, scans, frames, and missing ends.
 
-Every walk goes forward only and ends with the bytes or at the bound it was given, so hostile files cost no more than
-honest ones of their size. `view` is the whole file, mapped; walks read it in place.
+Every walk only moves forward and stops at the end of the bytes or at the bound that it was given, so a hostile file
+costs no more than a sound one of the same size. `view` is the whole file, mapped or read; walks read it in place.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SEQUENTIAL = (0xC0, 0xC1, 0xC9)  # frames whose scans do not refine one another
 
 
 def jpeg_scans(view: View, most: int) -> int:
-    """How many scans (SOS markers) a JPEG's first picture has; counts no further than `most` + 1."""
+    """The number of scans (SOS markers) in a JPEG's first picture, counted up to `most` + 1."""
     return sum(1 for _ in islice(_jpeg_scan_starts(view), most + 1))
 
 
@@ -29,9 +29,9 @@ GIF_IMAGE, GIF_EXTENSION = 0x2C, 0x21
 
 
 def gif_blocks(view: View) -> Iterator[tuple[int, int, int]]:
-    """The kind of each of a GIF's blocks (an image or an extension), where it starts, and where it ends.
+    """Yields `(kind, start, end)` of each block of a GIF; the kind is `GIF_IMAGE` or `GIF_EXTENSION`.
 
-    Raises IndexError where the file ends within one.
+    Raises IndexError where the file ends within a block.
     """
     at = 13 + palette_size(view[10])
     while at < len(view):
@@ -50,9 +50,9 @@ def gif_blocks(view: View) -> Iterator[tuple[int, int, int]]:
 
 
 def gif_frames(view: View, most: int) -> tuple[int, bool]:
-    """How many whole frames a GIF has (counted no further than `most` + 1), and whether it is cut off within a block.
+    """The number of whole frames in a GIF, counted up to `most` + 1, and whether the file ends within a block.
 
-    A missing end is common, and nothing of the picture is missing then.
+    A missing trailer does not count as cut off: it is common, and nothing of the picture is missing.
     """
     frames = 0
     try:
@@ -66,7 +66,7 @@ def gif_frames(view: View, most: int) -> tuple[int, bool]:
 
 
 def tiff_pages(view: View, most: int) -> int:
-    """How many directories are chained in a TIFF's main chain, counted no further than `most`."""
+    """The number of directories in a TIFF's main chain, at least 1 and counted up to `most`."""
     pages = 0
     try:
         order = {b"II": "<", b"MM": ">"}[view[:2]]
@@ -83,7 +83,7 @@ def tiff_pages(view: View, most: int) -> int:
 
 
 def png_chunks(view: View) -> Iterator[tuple[bytes, int, int]]:
-    """The kinds of a PNG's chunks, where their contents start, and how long they claim to be; through the last one."""
+    """Yields `(kind, start of the content, claimed size)` of each chunk of a PNG, up to and including IEND."""
     at = 8
     while at + 12 <= len(view):
         size, kind = int.from_bytes(view[at : at + 4]), view[at + 4 : at + 8]
@@ -94,7 +94,7 @@ def png_chunks(view: View) -> Iterator[tuple[bytes, int, int]]:
 
 
 def webp_canvas(view: View) -> int:
-    """How many bytes libwebp takes for a WebP's canvas and the frame before, as it is opened; 0 of anything else."""
+    """The bytes that libwebp allocates for a WebP's canvas and previous frame on opening; 0 for other formats."""
     if len(view) < 30 or view[:4] != b"RIFF" or view[8:12] != b"WEBP":
         return 0
     match view[12:16]:
@@ -114,10 +114,10 @@ def is_short(view: View, name: str) -> bool:
 
 
 def _jpeg_scan_starts(view: View) -> Iterator[int]:
-    """Where the first picture's scans start.
+    """Yields the offsets of the first picture's SOS markers.
 
-    Ends after the first one of a sequential picture that holds all components: there decoders stop too, and nearly all
-    photographs are spared the walk (1 ms for 2.4 MB).
+    Stops after the first scan of a sequential picture that holds all components: decoders stop there as well, and
+    nearly all photographs are spared the rest of the walk (1 ms for 2.4 MB).
     """
     at, components = 2, 0
     while found := _MARKER.search(view, at):
@@ -134,12 +134,12 @@ def _jpeg_scan_starts(view: View) -> Iterator[int]:
 
 
 def palette_size(flags: int) -> int:
-    """Bytes of the palette that a GIF's screen or image has by its `flags`."""
+    """The size in bytes of the palette that the `flags` of a GIF's screen or image announce."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _after_sub_blocks(view: View, at: int) -> int:
-    """Where the sub-blocks that start at `at` end. Raises IndexError where the file ends first."""
+    """The offset behind the sub-blocks that start at `at`. Raises IndexError where the file ends first."""
     while length := view[at]:
         at += length + 1
     return at + 1
@@ -150,9 +150,9 @@ def _png_is_whole(view: View) -> bool:
 
 
 def boxes(view: View, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """The boxes of an ISO base media file from `at` to `end`: their kinds, and from where to where their contents are.
+    """Yields `(kind, start, end)` of the content of each box of an ISO base media file between `at` and `end`.
 
-    Ends at one that makes no sense; one that claims to reach beyond `end` ends there.
+    Stops at a box whose size is impossible. A box that claims to reach beyond `end` is cut there.
     """
     while at + 8 <= end:
         head = view[at : at + 16]
@@ -167,7 +167,7 @@ def boxes(view: View, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _boxes_end(view: View) -> int:
-    """Where the last top-level box of an ISO base media file claims to end."""
+    """The offset at which the last top-level box of an ISO base media file claims to end."""
     at = 0
     while at + 8 <= len(view):
         size = int.from_bytes(view[at : at + 4])
@@ -180,7 +180,7 @@ def _boxes_end(view: View) -> int:
 
 
 def _tiff_end(view: View) -> int:
-    """Where what the first directory of a classic TIFF points to ends; beyond the file where the directory does."""
+    """The offset behind the strips or tiles of a classic TIFF's first directory; beyond the file if that is cut."""
     try:
         order = {b"II": "<", b"MM": ">"}[view[:2]]
         (start,) = struct.unpack_from(order + "L", view, 4)

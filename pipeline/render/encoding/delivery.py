@@ -14,7 +14,7 @@ from pipeline.model.record import Status
 from pipeline.model.rendering import Inspection
 from pipeline.model.spec import Format, Profile, Spec, Verify
 from pipeline.render.encoding.encode import encode, prepared
-from pipeline.render.encoding.encode_input import Film
+from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.encoding.inspect import inspect
 
 _LEAST_QUALITY = 1
@@ -31,35 +31,35 @@ class Delivered:
     warnings: tuple[str, ...] = ()
 
 
-def deliver(film: Film, spec: Spec, hint: int | None) -> Delivered:
-    """`film` encoded as `spec` asks. `hint`: the quality that a search for the same picture and recipe ended with.
+def deliver(encode_input: EncodeInput, spec: Spec, hint: int | None) -> Delivered:
+    """Encodes as `spec` asks. `hint`: the quality that an earlier search for this picture and recipe ended with.
 
     Raises PictureError where it cannot be made small enough or is not what it should be, and whatever an encoder
     raises; no descriptor is open then.
     """
-    film, warnings = prepared(film, spec)
+    encode_input, warnings = prepared(encode_input, spec)
     if spec.max_bytes is None or spec.effective_quality is None:
-        descriptor, size = encode(film, spec, spec.effective_quality)
+        descriptor, size = encode(encode_input, spec, spec.effective_quality)
         made = Delivered(descriptor, size, warnings=warnings)
     else:
-        descriptor, size, quality = _fitting(film, spec, spec.max_bytes, spec.effective_quality, hint)
+        descriptor, size, quality = _fitting(encode_input, spec, spec.max_bytes, spec.effective_quality, hint)
         made = Delivered(descriptor, size, quality=quality, warnings=warnings)
     try:
-        prove(made.descriptor, film, spec)
+        prove(made.descriptor, encode_input, spec)
     except BaseException:
         os.close(made.descriptor)
         raise
     return made
 
 
-def _fitting(film: Film, spec: Spec, most: int, best: int, hint: int | None) -> tuple[int, int, int]:
+def _fitting(encode_input: EncodeInput, spec: Spec, most: int, best: int, hint: int | None) -> tuple[int, int, int]:
     """The file of the highest quality, at most `best`, that is no larger than `most` bytes; its size and quality.
 
     A binary search, which takes size to grow with quality: where an encoder is not quite so regular what it finds still
     fits. A hint that fits is taken at its word.
     """
     first = hint if hint is not None and _LEAST_QUALITY <= hint <= best else best
-    descriptor, size = encode(film, spec, first)
+    descriptor, size = encode(encode_input, spec, first)
     if size <= most:
         return descriptor, size, first
     os.close(descriptor)
@@ -68,7 +68,7 @@ def _fitting(film: Film, spec: Spec, most: int, best: int, hint: int | None) -> 
     low, high = _LEAST_QUALITY, best if first < best else best - 1
     while low <= high:
         middle = (low + high) // 2
-        descriptor, size = encode(film, spec, middle)
+        descriptor, size = encode(encode_input, spec, middle)
         smallest = min(smallest, size)
         if size > most:
             os.close(descriptor)
@@ -85,19 +85,19 @@ def _fitting(film: Film, spec: Spec, most: int, best: int, hint: int | None) -> 
     return found
 
 
-def prove(descriptor: int, film: Film, spec: Spec) -> None:
+def prove(descriptor: int, encode_input: EncodeInput, spec: Spec) -> None:
     """Looks at an encoded file. Raises PictureError (`internal error`) where it is not what was to be made."""
     try:
         found = inspect(descriptor, decode=spec.verify is Verify.DECODE)
     except PictureError as error:
         raise PictureError(ErrorKind.INTERNAL, f"what was encoded cannot be read: {error}") from error
-    first = film.images[0]
+    first = encode_input.images[0]
     wrong = []
     if found.format != spec.format:
         wrong.append(f"format {found.format}")
     if (found.width, found.height) != first.size:
         wrong.append(f"size {found.width} x {found.height}")
-    if found.frames > len(film.images):  # equal neighbours may have become one frame that is shown for longer
+    if found.frames > len(encode_input.images):  # equal neighbours may have become one frame that is shown for longer
         wrong.append(f"{found.frames} frames")
     if found.has_profile and spec.profile is not Profile.KEEP:
         wrong.append("a colour profile")

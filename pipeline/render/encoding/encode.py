@@ -14,11 +14,11 @@ from PIL import Image
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.spec import Format, Spec
 from pipeline.render import memory
-from pipeline.render.encoding.encode_input import Film
+from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.encoding.mozjpeg import second_pass
 from pipeline.render.encoding.options import options
 from pipeline.render.encoding.palette import with_palette, with_soft_palette
-from pipeline.render.encoding.strip_timestamps import remove_times
+from pipeline.render.encoding.strip_timestamps import strip_timestamps
 from pipeline.render.encoding.webp_alpha import say_alpha
 from pipeline.workers import sealed
 
@@ -35,15 +35,15 @@ _MODES = {
 _LONGEST_SIDE = {Format.JPEG: 65_500, Format.WEBP: 16_383, Format.AVIF: 32_768, Format.GIF: 65_535}
 
 
-def prepared(film: Film, spec: Spec) -> tuple[Film, tuple[str, ...]]:
-    """`film` as the encoder takes it, all in one mode, and warnings; what every quality that is tried has in common.
+def prepared(encode_input: EncodeInput, spec: Spec) -> tuple[EncodeInput, tuple[str, ...]]:
+    """The input with all images in one mode that the encoder takes, and warnings: the work that all qualities share.
 
     Raises PictureError where it is larger than the format can be.
     """
-    width, height = film.images[0].size
+    width, height = encode_input.images[0].size
     if max(width, height) > (most := _LONGEST_SIDE.get(spec.format, max(width, height))):
         raise PictureError(ErrorKind.NOT_ENCODABLE, f"{width} x {height}: {spec.format} has at most {most:,} a side")
-    images = _in_one_mode(film.images, spec.format)
+    images = _in_one_mode(encode_input.images, spec.format)
     warnings: tuple[str, ...] = ()
     if spec.format is Format.GIF:
         images = tuple(with_palette(image, spec.colors) for image in images)
@@ -52,21 +52,23 @@ def prepared(film: Film, spec: Spec) -> tuple[Film, tuple[str, ...]]:
             images = (with_soft_palette(images[0], spec.colors),)
         else:  # its frames would have to share one
             warnings = ("colors is left out: an animated png has no palette",)
-    film = Film(images, film.durations, film.plays, film.icc, film.written, film.density)  # a third of `replace`'s time
-    return film, warnings
+    encode_input = EncodeInput(
+        images, encode_input.durations, encode_input.plays, encode_input.icc, encode_input.written, encode_input.density
+    )  # a third of `replace`'s time
+    return encode_input, warnings
 
 
-def encode(film: Film, spec: Spec, quality: int | None) -> tuple[int, int]:
+def encode(encode_input: EncodeInput, spec: Spec, quality: int | None) -> tuple[int, int]:
     """A new sealed descriptor with the encoded file, the caller's to close, and its size in bytes.
 
-    `film` is `prepared`. Raises whatever the encoder raises, and leaves no descriptor open then.
+    `encode_input` is `prepared`. Raises whatever the encoder raises, and leaves no descriptor open then.
     """
     descriptor = memory.create()
     try:
-        _save(film.images[0], descriptor, spec.format, options(film, spec, quality))
-        if spec.format is Format.AVIF and len(film.images) > 1:
-            remove_times(descriptor)
-        if spec.format is Format.WEBP and len(film.images) > 1 and film.images[0].mode == "RGBA":
+        _save(encode_input.images[0], descriptor, spec.format, options(encode_input, spec, quality))
+        if spec.format is Format.AVIF and len(encode_input.images) > 1:
+            strip_timestamps(descriptor)
+        if spec.format is Format.WEBP and len(encode_input.images) > 1 and encode_input.images[0].mode == "RGBA":
             say_alpha(descriptor)
         if spec.optimize:
             second_pass(descriptor)

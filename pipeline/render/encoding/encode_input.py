@@ -11,7 +11,7 @@ from pipeline.render.metadata.policy import Written
 
 
 @dataclass(frozen=True, slots=True)
-class Film:
+class EncodeInput:
     """One image, or several, how long each is shown (ms) and how often all are (0: for ever); what goes along."""
 
     images: tuple[Image.Image, ...]

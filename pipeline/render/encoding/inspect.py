@@ -9,10 +9,10 @@ from collections.abc import Generator
 from pipeline.model.rendering import Inspection
 from pipeline.render import memory
 from pipeline.render.metadata.private import found_in
+from pipeline.render.opening.failures import decode_failure
 from pipeline.render.opening.metadata import read_blocks
 from pipeline.render.opening.pages import count, name_of
 from pipeline.render.opening.source import Source, opening
-from pipeline.render.opening.verdict import verdict
 from pipeline.workers.exchange import Held, Reply, whole
 
 
@@ -73,4 +73,4 @@ def _decode(source: Source, frames: int) -> None:
                 source.image.seek(number)
             source.image.load()
     except Exception as error:
-        raise verdict(error, source.view, source.format) from error
+        raise decode_failure(error, source.view, source.format) from error

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from pipeline.model.spec import EFFORT, Format, Spec, Subsampling
-from pipeline.render.encoding.encode_input import Film
+from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.metadata import exif
 
 _FULL_CHROMA_FROM = 90  # the JPEG quality from which chroma is kept at full resolution
@@ -20,17 +20,20 @@ _MOST_PLAYS = 65_535
 _PREDICTOR, _XMP = 317, 700  # TIFF tags
 
 
-def options(film: Film, spec: Spec, quality: int | None) -> dict[str, object]:
-    """For the first of `film`'s images, which are in one mode that the format takes; `quality` as the format counts."""
-    image = film.images[0]
-    named: dict[str, object] = {"icc_profile": film.icc} if film.icc else {}
-    if film.density is not None and spec.format in (Format.JPEG, Format.PNG, Format.TIFF):
-        named["dpi"] = film.density
+def options(encode_input: EncodeInput, spec: Spec, quality: int | None) -> dict[str, object]:
+    """The arguments of Pillow's `save` for the first image; all images have one mode that the format takes.
+
+    `quality` is on the format's own scale.
+    """
+    image = encode_input.images[0]
+    named: dict[str, object] = {"icc_profile": encode_input.icc} if encode_input.icc else {}
+    if encode_input.density is not None and spec.format in (Format.JPEG, Format.PNG, Format.TIFF):
+        named["dpi"] = encode_input.density
     match spec.format:
         case Format.JPEG:
             named |= _of_jpeg(image, spec, 82 if quality is None else quality)
         case Format.PNG:
-            named |= {"compress_level": _effort(spec), "pnginfo": _png_texts(film)}
+            named |= {"compress_level": _effort(spec), "pnginfo": _png_texts(encode_input)}
         case Format.WEBP:
             named |= {"quality": _LOSSLESS_QUALITY if spec.lossless else quality, "method": _effort(spec)}
             named |= {"lossless": True} if spec.lossless else {}
@@ -41,8 +44,12 @@ def options(film: Film, spec: Spec, quality: int | None) -> dict[str, object]:
             clear = image.info.get("transparency")
             named |= {} if clear is None else {"transparency": clear}
         case Format.TIFF:
-            return named | {"compression": "tiff_adobe_deflate", "tiffinfo": _tiff_tags(film)}
-    return named | _metadata(film, spec.format) | (_animated(film, spec.format) if len(film.images) > 1 else {})
+            return named | {"compression": "tiff_adobe_deflate", "tiffinfo": _tiff_tags(encode_input)}
+    return (
+        named
+        | _metadata(encode_input, spec.format)
+        | (_animated(encode_input, spec.format) if len(encode_input.images) > 1 else {})
+    )
 
 
 def _of_jpeg(image: Image.Image, spec: Spec, quality: int) -> dict[str, object]:
@@ -60,8 +67,8 @@ def _effort(spec: Spec) -> int:
     return EFFORT[spec.format][2] if spec.effort is None else spec.effort
 
 
-def _metadata(film: Film, format_: Format) -> dict[str, object]:
-    going = film.written
+def _metadata(encode_input: EncodeInput, format_: Format) -> dict[str, object]:
+    going = encode_input.written
     named: dict[str, object] = {}
     if format_ is not Format.GIF and going.exif:
         named["exif"] = going.exif.removeprefix(b"Exif\0\0") if format_ is Format.WEBP else going.exif
@@ -72,35 +79,35 @@ def _metadata(film: Film, format_: Format) -> dict[str, object]:
     return named
 
 
-def _png_texts(film: Film) -> PngImagePlugin.PngInfo:
+def _png_texts(encode_input: EncodeInput) -> PngImagePlugin.PngInfo:
     texts = PngImagePlugin.PngInfo()
-    if film.written.xmp:
-        texts.add_itxt("XML:com.adobe.xmp", film.written.xmp.decode("utf-8", "replace"))
-    if film.written.comment:
-        texts.add_itxt("Comment", film.written.comment.decode("utf-8", "replace").replace("\0", " "))
+    if encode_input.written.xmp:
+        texts.add_itxt("XML:com.adobe.xmp", encode_input.written.xmp.decode("utf-8", "replace"))
+    if encode_input.written.comment:
+        texts.add_itxt("Comment", encode_input.written.comment.decode("utf-8", "replace").replace("\0", " "))
     return texts
 
 
-def _tiff_tags(film: Film) -> TiffImagePlugin.ImageFileDirectory_v2:
+def _tiff_tags(encode_input: EncodeInput) -> TiffImagePlugin.ImageFileDirectory_v2:
     """The tags of a TIFF are its EXIF; what stands in directories of its own is not written."""
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     tags[_PREDICTOR] = 2
-    going: Mapping[int, exif.Entry] = exif.read(film.written.exif).main
+    going: Mapping[int, exif.Entry] = exif.read(encode_input.written.exif).main
     for tag, entry in going.items():
         if entry.kind == exif.ASCII:
             tags.tagtype[tag] = exif.ASCII
             tags[tag] = entry.value.rstrip(b"\0")
-    if film.written.xmp:
-        tags[_XMP] = film.written.xmp
+    if encode_input.written.xmp:
+        tags[_XMP] = encode_input.written.xmp
     return tags
 
 
-def _animated(film: Film, format_: Format) -> dict[str, object]:
-    longest = min(_LONGEST.get(format_, _LONGEST_OTHERWISE), (2**31 - 1) // len(film.durations))
-    durations = [min(max(1, duration), longest) for duration in film.durations]
-    named: dict[str, object] = {"save_all": True, "append_images": film.images[1:], "duration": durations}
-    plays = min(film.plays, _MOST_PLAYS)
-    transparent = any(image.mode == "RGBA" or "transparency" in image.info for image in film.images)
+def _animated(encode_input: EncodeInput, format_: Format) -> dict[str, object]:
+    longest = min(_LONGEST.get(format_, _LONGEST_OTHERWISE), (2**31 - 1) // len(encode_input.durations))
+    durations = [min(max(1, duration), longest) for duration in encode_input.durations]
+    named: dict[str, object] = {"save_all": True, "append_images": encode_input.images[1:], "duration": durations}
+    plays = min(encode_input.plays, _MOST_PLAYS)
+    transparent = any(image.mode == "RGBA" or "transparency" in image.info for image in encode_input.images)
     match format_:
         case Format.GIF:
             # A GIF says how often it is repeated after the first time, and says nothing where it is not.

@@ -9,7 +9,7 @@ import os
 
 from pipeline.model.spec import Animation, Metadata, Private, Profile, Spec
 from pipeline.render import memory
-from pipeline.render.encoding.encode_input import Film
+from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.geometry.fit import Placement
 from pipeline.render.metadata import exif, iptc, policy, xmp
 from pipeline.render.metadata.blocks import Blocks
@@ -26,8 +26,10 @@ _TRUE_MAIN = frozenset((exif.ORIENTATION, 0x0100, 0x0101, 0x011A, 0x011B, 0x0128
 _TRUE_PHOTO = frozenset((0x9101, 0x9102, 0xA000, 0xA001, 0xA002, 0xA003, 0xA005))
 
 
-def may_stand(source: Source, picture: Picture, placement: Placement, film: Film, spec: Spec) -> bool:
-    """Whether `source`, drawn as `placement` says and encoded as `film`, is as `spec` asks already."""
+def can_pass_through(
+    source: Source, picture: Picture, placement: Placement, encode_input: EncodeInput, spec: Spec
+) -> bool:
+    """Whether `source`, drawn as `placement` says and encoded as `encode_input`, is as `spec` asks already."""
     return (
         source.format.lower() == spec.format
         and spec.page is None
@@ -37,13 +39,13 @@ def may_stand(source: Source, picture: Picture, placement: Placement, film: Film
         and (spec.density is None or wanted(spec, picture.density, 1) == picture.density)
         and (not source.animated or spec.animation is Animation.KEEP)
         and (spec.max_bytes is None or len(source.view) <= spec.max_bytes)
-        and _has_its_colours(source, picture, film, spec)
+        and _has_its_colours(source, picture, encode_input, spec)
         and not holds_more(source)
         and _says_no_more(picture.found, spec)
     )
 
 
-def copied(source: Source) -> tuple[int, int]:
+def copy_source(source: Source) -> tuple[int, int]:
     """A new sealed descriptor with the source's bytes, the caller's to close, and their number."""
     descriptor = memory.create()
     try:
@@ -55,11 +57,11 @@ def copied(source: Source) -> tuple[int, int]:
         raise
 
 
-def _has_its_colours(source: Source, picture: Picture, film: Film, spec: Spec) -> bool:
+def _has_its_colours(source: Source, picture: Picture, encode_input: EncodeInput, spec: Spec) -> bool:
     if spec.profile is Profile.KEEP:
-        return film.icc == picture.icc
+        return encode_input.icc == picture.icc
     tagged = "icc_profile" in source.image.info
-    return not tagged and picture.icc is None and film.images[0].mode != "CMYK" and source.image.mode != "CMYK"
+    return not tagged and picture.icc is None and encode_input.images[0].mode != "CMYK" and source.image.mode != "CMYK"
 
 
 def _says_no_more(found: Blocks, spec: Spec) -> bool:

@@ -8,7 +8,7 @@ _PARENTS = (b"moov", b"trak", b"mdia")
 _DATED = (b"mvhd", b"tkhd", b"mdhd")
 
 
-def remove_times(descriptor: int) -> None:
+def strip_timestamps(descriptor: int) -> None:
     """Sets the creation and modification times of the AVIF in `descriptor` to 0, which the format takes for unknown."""
     _walk(descriptor, 0, os.fstat(descriptor).st_size)
 

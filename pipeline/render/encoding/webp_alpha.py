@@ -10,7 +10,7 @@ _FLAGS, _ALPHA = 20, 0x10  # where the extended header's flags stand, and the on
 def say_alpha(descriptor: int) -> None:
     """Sets the flag in the animated WebP in `descriptor`, of which a part is transparent at some time.
 
-    A film whose every frame was cut down to opaque rectangles is called opaque otherwise, and black where it is not.
+    Otherwise an animation whose every frame was cut down to opaque rectangles is called opaque, and is black elsewhere.
     """
     head = os.pread(descriptor, _FLAGS + 1, 0)
     if head[12:16] == b"VP8X":

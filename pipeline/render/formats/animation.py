@@ -1,7 +1,7 @@
-"""Animations composed as their formats say: frames are parts that are laid on a canvas, which is transparent at first.
+"""Composes animations by the rules of their formats: each frame is a part, laid on a canvas that starts transparent.
 
-Pillow's plugins take what no frame covers for the background colour, which no browser shows, and lay what is half
-transparent over the frame before by a rule of their own. So they decode parts only, each as a picture of its own.
+Pillow's own composition fills uncovered areas with the background colour, which no browser shows, and blends
+half-transparent parts by a rule of its own. So Pillow only decodes each part, as a picture by itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CUT_OFF = "cut off: what is whole is shown"
 
 
 class After(enum.Enum):
-    """What becomes of a part when the next frame comes."""
+    """What happens to a part before the next frame is drawn: the disposal method of GIF and APNG."""
 
     STAYS = "stays"
     CLEARED = "cleared"  # its box is transparent
@@ -29,7 +29,7 @@ class After(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one frame puts on the canvas. `over`: by its alpha, else in place of what is there."""
+    """What one frame puts on the canvas. `over`: blended by its alpha; otherwise it replaces the pixels below."""
 
     box: tuple[int, int, int, int]
     over: bool
@@ -39,7 +39,7 @@ class Part:
 
 
 class Moving(ImageFile.ImageFile):
-    """An animation in mode LA or RGBA. `parts` begins anew at each call, and may raise PictureError."""
+    """An animation in mode LA or RGBA, as a Pillow image. Each call of `parts` starts at the first frame."""
 
     is_animated = False
     remarks: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class Moving(ImageFile.ImageFile):
     def __init__(
         self, kind: str, mode: str, size: tuple[int, int], count: Callable[[], int], parts: Callable[[], Iterator[Part]]
     ) -> None:
-        self._canvas: Image.Image | None  # what the next part comes on; None before the first
+        self._canvas: Image.Image | None  # what the next part is laid on; None before the first
         self.format, self._start = kind, (mode, size)
         self._count, self._parts = count, parts
         super().__init__(io.BytesIO())
@@ -59,22 +59,22 @@ class Moving(ImageFile.ImageFile):
 
     @property
     def n_frames(self) -> int:
-        """How many frames it says it has. May read through the file."""
+        """The number of frames that the file announces. May read through the whole file."""
         return self._count()
 
     def _rewind(self) -> None:
         self._shown, self._coming, self._canvas = -1, self._parts(), None
 
     def tell(self) -> int:
-        """The frame that `load` composes."""
+        """The number of the frame that `load` composes."""
         return self._wanted
 
     def seek(self, frame: int) -> None:
-        """Turns to another frame; whether there is one is found by `load`."""
+        """Chooses the frame; only `load` finds out whether it exists."""
         self._wanted = frame
 
     def load(self) -> Any:
-        """Composes the frame. Raises PictureError where the file ends before it, and whatever decoders raise."""
+        """Composes the chosen frame. Raises PictureError if the file ends before it, and whatever a decoder raises."""
         if self._wanted < self._shown:
             self._rewind()
         while self._shown < self._wanted:
@@ -106,6 +106,6 @@ class Moving(ImageFile.ImageFile):
 
 
 def cut_off(kind: str, frames: int) -> PictureError:
-    """The failure of a picture of which only so many frames are whole."""
+    """The error for a file that ends after `frames` whole frames."""
     where = f"after frame {frames}" if frames else "within its picture"
     return PictureError(ErrorKind.TRUNCATED, f"{kind}: cut off {where}")

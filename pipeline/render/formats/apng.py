@@ -1,4 +1,4 @@
-"""Animated PNGs: their frames, each made a PNG of its own for the decoder."""
+"""Animated PNGs: each frame becomes a PNG of its own for Pillow's decoder."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from pipeline.render.formats import png
 from pipeline.render.formats.animation import After, Moving, Part
 
 _AFTER = {1: After.CLEARED, 2: After.UNDONE}
-_HEADER = (16, 29)  # where a PNG's header says its size and what follows, to its end
+_HEADER = (16, 29)  # offsets in the file: the size in IHDR, and the end of IHDR's content
 _END = (
     bytes(4) + b"\0\0\0\0IEND\xae\x42\x60\x82"
-)  # behind pixels: a checksum, which Pillow does not read, and the last chunk
+)  # follows the pixels: a checksum, which Pillow does not read, and IEND
 
 
 def opened(view: View) -> ImageFile.ImageFile:
-    """The PNG in `view`: a still one, or an animation, to which a still picture before it does not belong."""
+    """Opens the PNG in `view` as a still picture or an animation; a default image outside the animation is skipped."""
     sheet = png.read(view)
     if not sheet.frames:
         return sheet.opened(view)
@@ -49,7 +49,7 @@ def _parts(view: View, sheet: png.Sheet, mode: str, size: tuple[int, int]) -> It
 
 
 def _frames(view: View) -> Iterator[tuple[tuple[int, ...], list[tuple[int, int]]]]:
-    """What is said of each frame, and where its pixels are. Ends before one that is cut off."""
+    """Yields each frame's fcTL fields and the spans of its pixels. Stops before a frame that is cut off."""
     control: tuple[int, ...] = ()
     spans: list[tuple[int, int]] = []
     number = 0
@@ -70,7 +70,7 @@ def _frames(view: View) -> Iterator[tuple[tuple[int, ...], list[tuple[int, int]]
 
 
 def _check(view: View, kind: bytes, at: int, size: int, number: int) -> None:
-    """Raises PictureError where this is not the frames' chunk of that number, whole and sound."""
+    """Raises PictureError unless the chunk is whole, has a right checksum and the expected sequence number."""
     if not png.is_sound(view, at, size):
         raise png.wrong_checksum(kind)
     if size < (26 if kind == b"fcTL" else 4) or int.from_bytes(view[at : at + 4]) != number:

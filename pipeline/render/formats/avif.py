@@ -1,4 +1,4 @@
-"""AVIFs by Pillow's decoder, cropped to what the file says is to be shown of them (`clap`, the clean aperture)."""
+"""AVIFs: Pillow's decoder, and a crop to the clean aperture (the `clap` property), which Pillow ignores."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from PIL import AvifImagePlugin, Image
 
 from pipeline.render.container.walk import View, boxes
 
-_PROPERTIES = 1_000  # of a file that are looked at
-_META = 4  # bytes before a meta box's own boxes: version and flags
-# The way to what is said of a track's frames, and the bytes before the boxes within each.
+_PROPERTIES = 1_000  # the most properties of a file that are read
+_META = 4  # bytes of version and flags before the boxes within a meta box
+# The path of boxes to a track's sample entry, and the bytes to skip before the boxes within each.
 _TRACK = ((b"moov", 0), (b"trak", 0), (b"mdia", 0), (b"minf", 0), (b"stbl", 0), (b"stsd", 8), (b"av01", 78))
 
 Span = tuple[int, int]
@@ -22,7 +22,7 @@ Box = tuple[int, int, int, int]
 
 
 class Avif(AvifImagePlugin.AvifImageFile):
-    """Pillow's plugin; `size` is what is shown, and `whole` is what is decoded for it."""
+    """Pillow's plugin. `size` is the size after the crop; `whole` is the size that is decoded, None without a crop."""
 
     remarks: tuple[str, ...] = ()
     whole: tuple[int, int] | None = None
@@ -38,13 +38,13 @@ class Avif(AvifImagePlugin.AvifImageFile):
             self._size = (shown[2] - shown[0], shown[3] - shown[1])
 
     def seek(self, frame: int) -> None:
-        """Turns to another frame."""
+        """Chooses another frame. Raises EOFError where there is none."""
         shown, self._size = self.size, self.whole or self.size
         super().seek(frame)
         self._size = shown
 
     def load(self) -> Any:
-        """Decodes, and crops."""
+        """Decodes and crops. Raises whatever Pillow's decoder raises."""
         if not self.tile or self.whole is None:
             return super().load()
         shown, self._size = self.size, self.whole
@@ -54,9 +54,9 @@ class Avif(AvifImagePlugin.AvifImageFile):
 
 
 def _box(clap: bytes, size: tuple[int, int]) -> Box | None:
-    """The rectangle of a picture of `size` that a clap box means; None where it has no whole pixels or lies outside.
+    """The crop that a clap box defines for a picture of `size`; None if it is not in whole pixels or lies outside.
 
-    It says width, height, and how far its middle is right of and below the picture's, each as a fraction.
+    The box holds width, height, and the offset of the crop's centre from the picture's, each as a fraction.
     """
     numbers = struct.unpack(">LLLLlLlL", clap)
     if 0 in numbers[1::2]:
@@ -79,7 +79,7 @@ def _said_of_track(view: View) -> bytes | None:
 
 
 def _said_of_item(view: View) -> bytes | None:
-    """What is said of the main picture."""
+    """The clap box of the primary item."""
     meta = _within(view, (0, len(view)), b"meta")
     if meta is None:
         return None
@@ -100,7 +100,7 @@ def _clap(view: View, found: Iterator[tuple[bytes, int, int]]) -> bytes | None:
 
 
 def _linked(links: bytes, wanted: int) -> list[int]:
-    """The numbers of the properties that an ipma box links to the picture `wanted`."""
+    """The numbers, from 1, of the properties that an ipma box associates with the item `wanted`."""
     version, wide = links[:1] != b"\0", bool(links[3:4] and links[3] & 1)
     at = 8
     while at < len(links):

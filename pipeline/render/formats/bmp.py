@@ -1,4 +1,4 @@
-"""Windows bitmaps as Pillow opens them, and those whose colours lie in other bits than it knows."""
+"""Windows bitmaps: Pillow's plugin, extended to bitfields of any position and width."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from PIL import BmpImagePlugin, Image, ImageFile, ImageMath, ImagePalette
 from pipeline.errors import ErrorKind, PictureError
 
 _BITFIELDS, _BITFIELDS_WITH_ALPHA = 3, 6
-_MASKS_AT, _ALPHA_FROM = 54, 56  # where they stand in the file; the header's size from which there are four
+_MASKS_AT, _ALPHA_FROM = 54, 56  # offset of the masks in the file; header size from which there is an alpha mask
 _OLD_HEADER = 12  # bytes
 _HEADERS = (40, 52, 56, 108, 124)
-_PIECE = 2**20  # pixels taken at once
+_PIECE = 2**20  # pixels converted at once
 
 
 class _Field(NamedTuple):
-    """Where a sample lies in the number that is a pixel, and its largest value."""
+    """The position of a sample within a pixel's integer, and its largest value."""
 
     shift: int
     most: int
 
 
 class Bmp(BmpImagePlugin.BmpImageFile):
-    """Pillow's plugin, with bitfields of any place and width. Raises PictureError (`unsupported`) for other forms."""
+    """Pillow's plugin, with any bitfields. Raises PictureError (`unsupported`) for overlapping or split ones."""
 
     _fields: tuple[_Field, ...] = ()
     _pixel_bits, _downwards = 0, False
 
     def _bitmap(self, header: int = 0, offset: int = 0) -> None:
-        """Called by Pillow once the mark is read."""
+        """Called by Pillow after it has read the signature."""
         assert self.fp is not None  # noqa: S101 -- always so while it is opened
         start = self.fp.tell()
         try:
@@ -44,7 +44,7 @@ class Bmp(BmpImagePlugin.BmpImageFile):
             return
         self.fp.seek(start)
         bits = self._bits()
-        if self.mode == "RGB" and bits == 16:  # Pillow leaves out an alpha that is beside five bits each
+        if self.mode == "RGB" and bits == 16:  # Pillow drops an alpha bit beside three times five bits
             self._set_up(offset)
         if (self.mode == "1" and bits != 1) or (self.mode == "L" and bits != 8):
             self._give_back_palette(bits)
@@ -57,7 +57,7 @@ class Bmp(BmpImagePlugin.BmpImageFile):
         return int.from_bytes(head[at : at + 2], "little")
 
     def _give_back_palette(self, bits: int) -> None:
-        """Where Pillow took a palette of greys for none, and would read its indices in the wrong number of bits."""
+        """Restores a grey palette that Pillow dropped: without it, indices would be read at the wrong bit depth."""
         greys = (0, 255) if self.mode == "1" else range(256)
         self._mode = "P"
         self.palette = ImagePalette.raw("RGB", bytes(grey for grey in greys for _ in range(3)))
@@ -67,7 +67,7 @@ class Bmp(BmpImagePlugin.BmpImageFile):
         self.tile = [tile._replace(args=(kind, *rest))]
 
     def _set_up(self, offset: int) -> bool:
-        """For bitfields that can be told apart; says whether they are."""
+        """Sets up bitfields that do not overlap. Returns whether they could be set up."""
         assert self.fp is not None  # noqa: S101 -- as above
         self.fp.seek(14)
         head = self.fp.read(56)
@@ -88,7 +88,7 @@ class Bmp(BmpImagePlugin.BmpImageFile):
         return True
 
     def load(self) -> Any:
-        """Decodes. Raises whatever Pillow does."""
+        """Decodes. Raises whatever Pillow raises."""
         if self.tile and self._fields:
             self._decode()
         return super().load()
@@ -113,7 +113,7 @@ class Bmp(BmpImagePlugin.BmpImageFile):
 
 
 def _are_apart(masks: tuple[int, ...], bits: int) -> bool:
-    """Whether each is a row of set bits of its own, within a pixel."""
+    """Whether every mask is one unbroken run of bits within a pixel and none overlaps another."""
     whole = all(0 < mask < 2**bits and mask.bit_count() <= 16 and _is_one_row(mask) for mask in masks)
     return whole and sum(masks).bit_count() == sum(mask.bit_count() for mask in masks)
 

@@ -1,4 +1,4 @@
-"""GIFs: their frames, each made a GIF of its own for the decoder."""
+"""GIFs: each frame becomes a GIF of its own for Pillow's decoder."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pipeline.render.container.splice import spliced
 from pipeline.render.container.walk import GIF_IMAGE, View, gif_blocks, gif_frames, palette_size
 from pipeline.render.formats.animation import After, Moving, Part
 
-_SCREEN = 13  # bytes: the mark and the screen's descriptor
-_CONTROL = 0xF9  # the extension that says how the next frame is shown
+_SCREEN = 13  # bytes: the signature and the logical screen descriptor
+_CONTROL = 0xF9  # the graphic control extension: how the next frame is shown
 _AFTER = {2: After.CLEARED, 3: After.UNDONE}
 
 
 class _Control(NamedTuple):
     after: After = After.STAYS
     delay: int = 0  # milliseconds
-    clear: int | None = None  # the palette's entry that is transparent
+    clear: int | None = None  # index of the transparent colour
 
 
 def opened(file: IO[bytes], view: View) -> ImageFile.ImageFile:
-    """The GIF in `view`, which `file` holds, too: Pillow's own where one frame is all of it."""
+    """Opens the GIF in `view`; `file` has the same bytes. Pillow alone reads a GIF of one frame that covers it all."""
     image = GifImagePlugin.GifImageFile(file)
     count, _ = gif_frames(view, 1)
     screen = struct.unpack_from("<HH", view, 6)
@@ -49,7 +49,7 @@ def _parts(view: View, size: tuple[int, int]) -> Iterator[Part]:
 
 
 def _frames(view: View) -> Iterator[tuple[_Control, int, int]]:
-    """What is said of each frame, where its block starts and where it ends. Ends before one that is cut off."""
+    """Yields each frame's control values and the offsets of its block. Stops before a frame that is cut off."""
     control = _Control()
     try:
         for kind, at, end in gif_blocks(view):
@@ -70,7 +70,7 @@ def _box(view: View, at: int) -> tuple[int, int, int, int]:
 
 
 def _decoded(view: View, at: int, end: int, clear: int | None, shown: tuple[int, int]) -> Image.Image:
-    """The frame whose block is from `at` to `end`, its upper left part of the size that is `shown`."""
+    """Decodes the image block between `at` and `end`, cropped at the right and the bottom to the size `shown`."""
     flags = view[at + 9]
     palette = (at + 10, at + 10 + palette_size(flags))
     if not flags & 0x80:

@@ -1,4 +1,4 @@
-"""HEIF pictures (iPhones' HEIC), through the extra `heif`: Pillow itself does not read them."""
+"""HEIF pictures (the HEIC files of iPhones), through the extra `heif`: Pillow itself does not read them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _LIBRARY = "pillow_heif"
 
 
 def is_installed() -> bool:
-    """Whether the extra `heif` is there. Loads nothing."""
+    """Whether the extra `heif` is installed. Loads nothing."""
     return importlib.util.find_spec(_LIBRARY) is not None
 
 
 @functools.cache
 def plugin() -> type[ImageFile.ImageFile] | None:
-    """The class that opens them, which is not registered with Pillow; None where the extra is not installed.
+    """Pillow-heif's image class, not registered with Pillow; None where the extra is not installed.
 
-    It turns pictures itself, and shows the one that the file calls its main one.
+    It turns pictures upright itself and opens the primary one.
     """
     if not is_installed():
         return None
@@ -33,19 +33,19 @@ def plugin() -> type[ImageFile.ImageFile] | None:
 
 
 def use_one_thread() -> None:
-    """A switch of the library for this process: to be called in a child only. Ours are as many as there are CPUs."""
+    """Sets the library to one decoding thread in this process, because there is a child for each CPU. Children only."""
     if is_installed():
         options: Any = importlib.import_module(f"{_LIBRARY}.options")
         options.DECODE_THREADS = 1
 
 
 def version() -> str | None:
-    """That of libheif, where it is installed."""
+    """The version of libheif, None where it is not installed."""
     return str(_library().libheif_version()) if is_installed() else None
 
 
 def sample(picture: Image.Image) -> int | None:
-    """`picture` as HEIF in a new descriptor, the caller's to close; None where the library cannot encode."""
+    """Encodes `picture` as HEIF into a new descriptor, which the caller closes; None where there is no encoder."""
     descriptor = memory.create()
     try:
         with open(descriptor, "wb", closefd=False) as file:

@@ -1,4 +1,4 @@
-"""Windows icons, lazily: Pillow's own plugin decodes while it opens, before anyone could look at the size."""
+"""Windows icons, decoded lazily: Pillow's own plugin decodes on opening, before the limits can be checked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PNG_MARK = b"\x89PNG\r\n\x1a\n"
 
 
 class Icon(ImageFile.ImageFile):
-    """The largest picture of an icon file (the deepest of several as large), as RGBA. Decoded by `load`, not before."""
+    """An icon's largest picture (of equal ones the deepest), as RGBA. `load` decodes it."""
 
     format = "ICO"
     format_description = "Windows icon"
@@ -28,7 +28,7 @@ class Icon(ImageFile.ImageFile):
         self._turn(directory, 0)
 
     def _turn(self, directory: IcoImagePlugin.IcoFile, page: int) -> None:
-        """To a picture of `directory`, counted from the largest (the deepest of several as large) down."""
+        """Chooses picture number `page` of `directory`, ordered from the largest and deepest down."""
         assert self.fp is not None  # noqa: S101 -- as above
         order = sorted(
             range(len(directory.entry)), key=lambda i: (-directory.entry[i].square, -directory.entry[i].color_depth, i)
@@ -38,18 +38,18 @@ class Icon(ImageFile.ImageFile):
         start = self.fp.read(24)
         if start.startswith(_PNG_MARK):
             self._size = struct.unpack_from(">LL", start, 16)
-        else:  # a bitmap without a file header; its height counts the colours and the mask
+        else:  # a bitmap without a file header; its height covers colours and mask
             width, height = struct.unpack_from("<ll", start, 4)
             self._size = (width, abs(height) // 2)
         self._mode = "RGBA"
         self.tile = [ImageFile._Tile("icon", (0, 0, *self._size))]
 
     def tell(self) -> int:
-        """Which of its pictures it is."""
+        """The number of the chosen picture, 0 for the largest."""
         return self._page
 
     def seek(self, frame: int) -> None:
-        """Turns to another of its pictures. Raises EOFError where there is none."""
+        """Chooses another picture. Raises EOFError where there is none."""
         if not 0 <= frame < self.n_frames:
             raise EOFError("no such picture in the icon")
         assert self.fp is not None  # noqa: S101 -- see _open
@@ -68,7 +68,7 @@ class Icon(ImageFile.ImageFile):
         return eight_bits(picture)
 
     def load(self) -> Any:
-        """Decodes. Raises whatever Pillow's plugins do, and SyntaxError where it is not of the size it claims."""
+        """Decodes. Raises whatever Pillow's plugins raise, and SyntaxError if the size is not the announced one."""
         if self.tile:
             assert self.fp is not None  # noqa: S101 -- see _open
             self.fp.seek(0)

@@ -1,8 +1,8 @@
-"""PNGs by Pillow's decoder, which is shown nothing but what pixels are made of and how they are meant.
+"""PNGs: Pillow's decoder sees only the chunks that pixels and their meaning are made of; the others are read here.
 
-What stands beside the pixels is read here, wherever in the file it is: Pillow refuses a picture for a damaged text,
-reads the transparent colour of 2, 4 and 16 bits wrongly, and looks at no checksum of pixels. An ancillary chunk that is
-damaged is left out with a warning, as libpng does it.
+Pillow refuses a whole picture for a damaged text, reads the transparent colour of 2, 4 and 16 bits wrongly, and checks
+no checksum of pixels. This module finds metadata anywhere in the file, and leaves a damaged ancillary chunk out with a
+warning, as libpng does.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from pipeline.render.formats.png_texts import READ, Clear, Texts, clear_colour, 
 
 SIGNATURE = 8  # bytes
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-FILM = (b"fcTL", b"fdAT")  # frames of an animation: named as ancillary, and pixels nonetheless
+FILM = (b"fcTL", b"fdAT")  # frames of an animation: their names say ancillary, but they hold pixels
 _NEEDED = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
-_MEANING = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9}  # and how many bytes Pillow reads of each
-_ANCILLARY = 0x20  # the bit in a kind's first letter
+_MEANING = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9}  # kind -> the bytes that Pillow reads of it
+_ANCILLARY = 0x20  # bit of the first letter of a chunk's kind
 _REMARKS = 10
-# How Pillow calls 16-bit colour, of which it takes the upper bytes, and what makes it take the lower ones.
+# Raw modes of Pillow for 16-bit colour: those that keep the upper bytes, and those that keep the lower ones.
 _DEEP, _LOWER = "RGB;16B", "RGB;16L"
 
 
 class Png(PngImagePlugin.PngImageFile):
-    """A still picture, or one frame of an animation. `clear`: what of its levels is transparent."""
+    """A still picture, or one frame of an animation. `clear`: the levels that are transparent."""
 
     remarks: tuple[str, ...] = ()
 
@@ -44,7 +44,7 @@ class Png(PngImagePlugin.PngImageFile):
             self.info["transparency"] = clear
 
     def load(self) -> Any:
-        """Decodes. Where one 16-bit grey or colour is transparent, to `LA` or `RGBA`."""
+        """Decodes; to `LA` or `RGBA` if one 16-bit grey or colour is transparent. Raises whatever Pillow raises."""
         coded = str(self.tile[0].args) if self.tile else ""
         found = super().load()
         clear = self.info.get("transparency")
@@ -59,7 +59,7 @@ class Png(PngImagePlugin.PngImageFile):
         return found
 
     def _lower(self) -> Image.Image:
-        """The lower bytes of a picture in 16-bit colour, of which the upper ones are its pixels."""
+        """Decodes the lower bytes of a picture in 16-bit colour; its pixels are the upper ones."""
         self._file.seek(0)
         again = Png(self._file, None)
         again.tile = [again.tile[0]._replace(args=_LOWER)]
@@ -67,7 +67,7 @@ class Png(PngImagePlugin.PngImageFile):
         return again
 
     def _with_alpha(self, mode: str, image: Image.Image, clear: Iterable[tuple[Image.Image, int]]) -> Any:
-        """Becomes `image` in `mode`, transparent where all bands of `clear` are of their levels."""
+        """Takes over the pixels of `image` in `mode`, transparent where every band of `clear` has its level."""
         differ = (band.point([0 if level == value else 255 for value in range(256)]) for band, level in clear)
         picture = image.copy()
         picture.putalpha(functools.reduce(ImageChops.lighter, differ))
@@ -78,36 +78,36 @@ class Png(PngImagePlugin.PngImageFile):
 
 @dataclass(slots=True)
 class Sheet:
-    """What a PNG says but for its pixels, and where these are."""
+    """Everything that a PNG says besides its pixels, and the spans in which these lie."""
 
     depth: int = 0
     colour: int = 0  # its type: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha
-    spans: list[tuple[int, int]] = field(default_factory=lambda: [(0, SIGNATURE)])  # of the file: what Pillow is shown
-    begun: bool = False  # whether pixels have come
+    spans: list[tuple[int, int]] = field(default_factory=lambda: [(0, SIGNATURE)])  # of the file, for Pillow to see
+    begun: bool = False  # whether the walk has met pixels
     ended: bool = False
-    palette: tuple[int, int] | None = None  # where its chunk is
+    palette: tuple[int, int] | None = None  # span of its chunk
     clear: Clear = None
     cicp: bytes = b""
     icc: bytes | None = None
     exif: bytes = b""
-    frames: int = 0  # of the animation that it is; 0: of none
+    frames: int = 0  # of the animation; 0: a still picture
     plays: int = 0
     texts: Texts = field(default_factory=Texts)
     _warnings: list[str] = field(default_factory=list)
 
     def show(self, start: int, end: int) -> None:
-        """Adds a stretch of the file to what Pillow is shown."""
+        """Adds the span from `start` to `end` to those that Pillow sees."""
         if self.spans[-1][1] == start:
             start = self.spans.pop()[0]
         self.spans.append((start, end))
 
     def warn(self, text: str) -> None:
-        """Notes what was left out; of very many only the first."""
+        """Adds a warning about something left out, up to a bounded number."""
         if len(self._warnings) < _REMARKS:
             self._warnings.append(text)
 
     def opened(self, view: View) -> Png:
-        """The still picture."""
+        """Opens the still picture. Raises whatever Pillow raises."""
         image = Png(spliced((view, start, end) for start, end in self.spans), self.clear)
         image.info.update(self.info)
         image.remarks = self.remarks
@@ -115,7 +115,7 @@ class Sheet:
 
     @property
     def info(self) -> dict[str | tuple[int, int], Any]:
-        """What stands beside the pixels, by the names that Pillow uses for the other formats."""
+        """The metadata, under the names that Pillow uses for other formats."""
         said = {
             "exif": self.exif or self.texts.exif,
             "xmp": self.texts.xmp,
@@ -128,26 +128,25 @@ class Sheet:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What was left out."""
+        """Warnings about what was left out."""
         cut = () if self.ended else (CUT_OFF,)
         return (*cut, *self._warnings, *(f"damaged text ignored: {name}" for name in self.texts.damaged))
 
 
 def read(view: View) -> Sheet:
-    """What the PNG in `view` says.
+    """Reads the chunks of the PNG in `view`, those of later animation frames excepted.
 
-    Raises PictureError where a chunk that is needed is damaged or cut off, and where a text or the profile inflates
-    beyond what is read. The frames of an animation but the first are not looked at.
+    Raises PictureError if a critical chunk is damaged or cut off, or if a text or profile inflates beyond the bound.
     """
     sheet = Sheet()
     with memoryview(view) as whole:
         for kind, at, size in png_chunks(view):
             if not kind.isalpha():
-                sheet.show(at - 8, len(view))  # the decoder says what is wrong
+                sheet.show(at - 8, len(view))  # the decoder reports the fault
                 break
             if at + size + 4 > len(view):
                 if kind in FILM and sheet.begun:
-                    break  # the frames before may be all that is wanted
+                    break  # the frames before may be all that is needed
                 raise PictureError(ErrorKind.TRUNCATED, f"PNG: cut off within {kind.decode('ascii')}")
             if kind in FILM:
                 continue
@@ -161,12 +160,12 @@ def read(view: View) -> Sheet:
 
 
 def is_sound(whole: View | memoryview, at: int, size: int) -> bool:
-    """Whether the checksum of the chunk that has `size` bytes of content at `at` is right."""
+    """Whether the checksum of the chunk with `size` bytes of content at offset `at` is right."""
     return zlib.crc32(whole[at - 4 : at + size]) == int.from_bytes(whole[at + size : at + size + 4])
 
 
 def wrong_checksum(kind: bytes) -> PictureError:
-    """The failure of a picture that needs a chunk of `kind`."""
+    """The error for a critical chunk of `kind` with a wrong checksum."""
     return PictureError(ErrorKind.DAMAGED, f"PNG: wrong checksum in {kind.decode('ascii')}")
 
 
@@ -198,7 +197,7 @@ def _take_needed(sheet: Sheet, kind: bytes, view: View, at: int, size: int) -> N
 
 
 def _take_meaning(sheet: Sheet, kind: bytes, content: bytes) -> None:
-    """What counts only before the pixels."""
+    """Takes a chunk that is valid only before the pixels."""
     match kind:
         case b"tRNS":
             sheet.clear = clear_colour(content, sheet.depth, sheet.colour)

@@ -1,7 +1,7 @@
-"""What a PNG says in texts and in its colour profile: inflated here, and bounded.
+"""The texts and the colour profile of a PNG, inflated with bounds.
 
-ImageMagick and its kin put EXIF, IPTC and XMP as hexadecimal digits into texts named "Raw profile type ...": these are
-metadata as any other, and never comments.
+ImageMagick and related programs store EXIF, IPTC and XMP as hexadecimal digits in texts named "Raw profile type ...".
+These count as metadata, never as comments.
 """
 
 from __future__ import annotations
@@ -13,35 +13,35 @@ from dataclasses import dataclass, field
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.render.metadata import iptc
 
-MOST = 16 * 2**20  # bytes that a profile, and all compressed texts together, may inflate to; as of a JPEG's profile
-READ = MOST + 2**10  # bytes of a chunk that are looked at
+MOST = 16 * 2**20  # bytes that a profile, or all texts together, may inflate to; a JPEG's profile holds as many
+READ = MOST + 2**10  # bytes read of a chunk
 Clear = int | tuple[int, ...] | bytes | None
 """What of a picture is transparent: a grey or a colour, in levels of the decoded pixels, or alphas by palette entry."""
 
 _COMMENT = 60_000  # bytes kept of a comment
 _REMARKS = 10
-_SCALES = {1: 255, 2: 85, 4: 17}  # from a grey of so many bits to the level that it is decoded to
-_KEYWORD = 80  # bytes, the NUL behind it included
+_SCALES = {1: 255, 2: 85, 4: 17}  # bits of a grey -> the factor to its 8-bit level
+_KEYWORD = 80  # bytes, the closing NUL included
 _XMP, _RAW = b"XML:com.adobe.xmp", b"Raw profile type "
 _XMP_MARK = b"http://ns.adobe.com/xap/1.0/\0"
 
 
 @dataclass(slots=True)
 class Texts:
-    """What the texts read so far say. Filled by one thread."""
+    """The contents of the texts read so far. Used by one thread."""
 
     exif: bytes = b""
     xmp: bytes = b""
     iptc: bytes = b""
-    comment: bytes = b""  # that of the keyword Comment, else the first text with its keyword
-    damaged: list[str] = field(default_factory=list)  # what could not be read, by name
+    comment: bytes = b""  # the text named Comment, else the first text, after its keyword
+    damaged: list[str] = field(default_factory=list)  # names of texts that could not be read
     _commented: bool = False
     _left: int = MOST
 
     def read(self, kind: bytes, content: bytes) -> None:
-        """Takes a chunk of `kind` tEXt, zTXt or iTXt, of which no more than `READ` bytes matter.
+        """Reads a chunk of `kind` tEXt, zTXt or iTXt. `content` may be cut after `READ` bytes.
 
-        Raises PictureError where it inflates beyond the bound.
+        Raises PictureError if it inflates beyond `MOST`.
         """
         keyword, _, said = content.partition(b"\0")
         if len(keyword) >= _KEYWORD:
@@ -78,7 +78,7 @@ class Texts:
             self.comment = _printable(keyword).encode() + b": " + text
 
     def _read_raw(self, keyword: bytes, said: bytes) -> None:
-        """Its content is the profile's name, the number of its bytes, and these in hexadecimal digits."""
+        """Reads a raw profile: its name, its number of bytes, and the bytes in hexadecimal digits."""
         try:
             _, size, digits = said[:MOST].split(None, 2)
             content = bytes.fromhex(digits.decode("latin-1"))[: int(size)]
@@ -95,12 +95,12 @@ class Texts:
 
 
 def profile(content: bytes) -> bytes | None:
-    """The ICC profile in an iCCP chunk; None where it is broken. Raises PictureError where it is beyond the bound."""
+    """The ICC profile in an iCCP chunk; None if it is damaged. Raises PictureError if it inflates beyond `MOST`."""
     return inflate(content.partition(b"\0")[2][1:], MOST, b"iCCP")
 
 
 def inflate(packed: bytes, most: int, kind: bytes) -> bytes | None:
-    """`packed` inflated; None where it is broken. Raises PictureError where that is more than `most` bytes."""
+    """Inflates `packed`; None if it is damaged. Raises PictureError if the result exceeds `most` bytes."""
     found = b""
     if len(packed) <= most:
         try:
@@ -114,9 +114,9 @@ def inflate(packed: bytes, most: int, kind: bytes) -> bytes | None:
 
 
 def clear_colour(content: bytes, depth: int, colour: int) -> Clear:
-    """What a tRNS chunk makes transparent in a picture of `depth` bits and type `colour`, as the format numbers them.
+    """What a tRNS chunk makes transparent; `depth` and `colour` are the bit depth and colour type of IHDR.
 
-    Bits of a level beyond `depth` do not count.
+    Bits of a level beyond `depth` are ignored.
     """
     most = (1 << depth) - 1
     if colour == 0 and len(content) >= 2:

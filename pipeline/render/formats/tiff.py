@@ -1,4 +1,4 @@
-"""TIFFs as Pillow opens them, but each page read by the decoder that reads its layout right (see `layout`)."""
+"""TIFFs: Pillow's plugin, with each page decoded by the library that reads its layout right (see `tiff_layout`)."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from pipeline.render.pixels import libvips
 
 _SUBFILE_TYPE, _OLD_SUBFILE_TYPE, _SUB_DIRECTORIES, _DNG_VERSION = 254, 255, 330, 0xC612
 _REDUCED, _MASK, _OLD_REDUCED = 1, 4, 2
-_LOOKED_THROUGH = 100  # pages, for one that is neither a preview nor a mask
+_LOOKED_THROUGH = 100  # pages, in search of one that is neither a preview nor a mask
 _BIG_ENDIAN_BIG = b"MM\0+"
 _WHITE = 65535.0
 
 
 class Tiff(TiffImagePlugin.TiffImageFile):
-    """Pillow's plugin, which begins with the main picture: the first page that is no preview.
+    """Pillow's plugin, opened at the main picture: the first page that is no preview or mask.
 
-    Opening and `seek` raise PictureError (`unsupported`) where no decoder here reads the page right.
+    Opening and `seek` raise PictureError (`unsupported`) if no decoder reads the page right.
     """
 
     @property
     def by_libvips(self) -> bool:
-        """Whether it is libvips that reads the page."""
+        """Whether libvips decodes the page."""
         return self._decoder is Decoder.LIBVIPS
 
     def _open(self) -> None:
@@ -38,7 +38,7 @@ class Tiff(TiffImagePlugin.TiffImageFile):
         self.fp.seek(0)
         super()._open()
         if _DNG_VERSION in self.tag_v2 or (self.tag_v2.get(_SUBFILE_TYPE) == 1 and _SUB_DIRECTORIES in self.tag_v2):
-            # A TIFF whose first page is a thumbnail: a picture, but not the picture.
+            # The first page is only the thumbnail of a raw picture.
             raise PictureError(ErrorKind.UNSUPPORTED, "camera raw is not decoded here")
         self._turn_to_main()
         self._refuse()
@@ -54,14 +54,14 @@ class Tiff(TiffImagePlugin.TiffImageFile):
         self._seek(0)
 
     def _is_beside(self) -> bool:
-        """Whether the page is a smaller version or a mask of another one."""
+        """Whether the page is a reduced version or a mask of another one."""
         kind = self.tag_v2.get(_SUBFILE_TYPE, 0)
         if isinstance(kind, int) and kind & (_REDUCED | _MASK):
             return True
         return bool(self.tag_v2.get(_OLD_SUBFILE_TYPE) == _OLD_REDUCED)
 
     def seek(self, frame: int) -> None:
-        """Turns to another page. Raises EOFError where there is none."""
+        """Chooses another page. Raises EOFError where there is none, and PictureError as above."""
         super().seek(frame)
         self._refuse()
 
@@ -72,24 +72,24 @@ class Tiff(TiffImagePlugin.TiffImageFile):
             raise PictureError(ErrorKind.UNSUPPORTED, f"TIFF: {self._layout} {extras.missing('fast')}")
 
     def _setup(self) -> None:
-        """Called by Pillow with the tags of each page that it turns to."""
-        self.info.pop("icc_profile", None)  # of the page before
+        """Called by Pillow after it has read the tags of a page."""
+        self.info.pop("icc_profile", None)  # left from the page before
         self._layout = layout(self.tag_v2, big_endian=self.tag_v2.prefix == b"MM")
         self._decoder = decoder(self._layout)
         if self._decoder is Decoder.PILLOW:
             super()._setup()
             self._leave_to_libtiff()
             colours = self.tag_v2.get(TiffImagePlugin.COLORMAP, ())
-            if self.palette is not None and all(one in range(256) for one in colours):  # by writers of old
+            if self.palette is not None and all(one in range(256) for one in colours):  # old writers store 8 bits
                 self.palette = ImagePalette.raw("RGB;L", bytes(map(int, colours)))
         elif self.by_libvips:
             self._set_up_for_libvips()
 
     def _leave_to_libtiff(self) -> None:
-        """Has Pillow read through libtiff what it reads wrong alone, and take what that yields as it is.
+        """Makes Pillow decode through libtiff where its own reader is wrong, and take the bytes as libtiff yields them.
 
-        Planes and chroma in blocks without a compression; and the bytes of big-endian samples of 32 bits, which libtiff
-        has turned already.
+        This concerns uncompressed planes and subsampled chroma, and big-endian samples of 32 bits, whose bytes libtiff
+        has swapped already.
         """
         stored = self._layout
         kind = self.mode if stored.bits == 8 else f"{self.mode};16N"
@@ -120,7 +120,7 @@ class Tiff(TiffImagePlugin.TiffImageFile):
             self.info["icc_profile"] = profile
 
     def load(self) -> Any:
-        """Decodes. Raises whatever the decoders do."""
+        """Decodes. Raises whatever Pillow or libvips raises."""
         if self.tile and self.by_libvips:
             image = tiff_by_libvips.decoded(self._fp.fileno(), self.tell(), self._layout)
             if image.size != self._tile_size:
@@ -130,22 +130,22 @@ class Tiff(TiffImagePlugin.TiffImageFile):
         return super().load()
 
     def load_end(self) -> None:
-        """Called when the pixels are there, before Pillow turns them upright."""
+        """Called by Pillow with the decoded pixels, before it turns them upright."""
         if self._decoder is Decoder.PILLOW:
             self._put_right()
         super().load_end()
 
     def _put_right(self) -> None:
-        """Numbers whose white is not where the working mode has it."""
+        """Rescales or inverts samples whose white differs from that of the working mode."""
         stored, inverted = self._layout, self._layout.photometric == WHITE_IS_ZERO
-        if self.mode == "I" and stored.kind == UNSIGNED:  # what is beyond 31 bits was read as negative, and is white
+        if self.mode == "I" and stored.kind == UNSIGNED:  # values beyond 31 bits were read as negative: they are white
             self.im = _calculated(self, lambda bands: bands["max"](bands["image"], (bands["image"] < 0) * 65535)).im
         elif self.mode == "F" and inverted:
             self.im = _calculated(self, lambda bands: 1 - bands["min"](bands["max"](bands["image"], 0.0), 1.0)).im
         elif self.mode.startswith("I;16") and (inverted or stored.most != _WHITE):
             scale = _WHITE / stored.most
             slope, offset = (-scale, _WHITE) if inverted else (scale, 0.0)
-            numbers = self.convert("I")  # not all modes of 16 bits can be calculated with
+            numbers = self.convert("I")  # ImageMath does not take all modes of 16 bits
             self.im, self._mode = numbers.point(lambda value: value * slope + offset).im, "I"
 
 

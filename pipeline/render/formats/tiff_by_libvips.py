@@ -1,6 +1,6 @@
-"""TIFF pages that Pillow misreads or refuses, decoded by libvips: to 8 bits a sample, in one of the working modes.
+"""Decodes TIFF pages that Pillow misreads or refuses, through libvips, to 8 bits a sample in a working mode.
 
-Rows are fetched in the calling thread, from a descriptor, so libvips starts no thread and opens no file.
+The calling thread fetches rows from a descriptor, so libvips starts no thread and opens no file.
 """
 
 from __future__ import annotations
@@ -25,11 +25,15 @@ from pipeline.render.formats.tiff_layout import (
 from pipeline.render.pixels import libvips
 
 _STRIP = 64  # rows fetched at once
-_WHITE = {"uchar": 255.0, "ushort": 65535.0, "uint": 65535.0}  # that of integers of 32 bits is as everywhere here
+_WHITE = {
+    "uchar": 255.0,
+    "ushort": 65535.0,
+    "uint": 65535.0,
+}  # 32-bit integers have 16-bit white
 
 
 def mode(stored: Layout) -> str:
-    """The working mode that a page of this layout is decoded to. Lab is sRGB then: 8 bits of it are too coarse."""
+    """The working mode for pages of this layout. Lab becomes sRGB, because 8 bits of Lab are too coarse."""
     match COLOURS[stored.photometric], stored.photometric:
         case 4, _:
             return "CMYK"
@@ -39,9 +43,9 @@ def mode(stored: Layout) -> str:
 
 
 def decoded(descriptor: int, page: int, stored: Layout) -> Image.Image:
-    """The page numbered `page` of the TIFF in `descriptor` (which keeps its offset), as stored, not turned.
+    """Decodes page number `page` of the TIFF in `descriptor`, as stored, not turned. The file offset is restored.
 
-    Raises OSError where libvips gives up. libvips is there: `libvips.available`.
+    Raises OSError if libvips fails. Call only where `libvips.available()`.
     """
     vips: Any = libvips.module()
     offset = os.lseek(descriptor, 0, os.SEEK_CUR)
@@ -54,12 +58,12 @@ def decoded(descriptor: int, page: int, stored: Layout) -> Image.Image:
         raise OSError(" ".join(str(error).split())) from error
     finally:
         if loaded is not None:
-            loaded.invalidate()  # or the cache of operations keeps it
+            loaded.invalidate()  # otherwise the operation cache keeps it
         os.lseek(descriptor, offset, os.SEEK_SET)
 
 
 def sample() -> bytes:
-    """A page of one pixel that needs all this: 16 bits of Lab."""
+    """A TIFF of one pixel that takes this path (16-bit Lab), for the warm-up."""
     tags = [(256, 3, 1, 1), (257, 3, 1, 1), (258, 3, 3, 8), (259, 3, 1, 1), (262, 3, 1, LAB), (273, 4, 1, 14)]
     tags += [(277, 3, 1, 3), (278, 3, 1, 1), (279, 4, 1, 6)]
     directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHLL", *tag) for tag in tags) + bytes(4)
@@ -71,10 +75,10 @@ def _has_alpha(stored: Layout) -> bool:
 
 
 def _eight_bits(loaded: Any, stored: Layout) -> Any:
-    """`loaded` with the bands of its mode, each a byte."""
+    """`loaded` with the bands of its working mode, at 8 bits each."""
     if stored.photometric == PALETTE:
         first = loaded.extract_band(0)
-        colours = loaded if loaded.bands == COLOURS[RGB] else first.bandjoin([first, first])  # one of greys is one band
+        colours = loaded if loaded.bands == COLOURS[RGB] else first.bandjoin([first, first])  # greys: one band
         return _levels(colours, 255.0 / _WHITE[colours.format])
     found = loaded.extract_band(0, n=COLOURS[stored.photometric] + _has_alpha(stored))
     if stored.photometric == LAB:
@@ -91,7 +95,7 @@ def _eight_bits(loaded: Any, stored: Layout) -> Any:
 
 
 def _of_floats(found: Any, stored: Layout) -> Any:
-    """0 to 1, with what lies beyond clipped and NaN as 0."""
+    """Floats of 0 to 1 at 8 bits. Values outside are clipped, NaN becomes 0."""
     found = (found == found).ifthenelse(found, 0.0)  # noqa: PLR0124 -- a NaN is not equal to itself
     if stored.photometric != WHITE_IS_ZERO:
         return _levels(found, 255.0)

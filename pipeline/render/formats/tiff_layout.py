@@ -1,9 +1,9 @@
 """How the samples of a TIFF are stored, and which decoder reads them right: Pillow, libvips, or neither.
 
-Pillow opens many layouts that it then misreads without a word (planes of 16 bits, big-endian floats in a compression),
-and libvips others. A layout that is in neither table is refused by name. Both tables were found by comparing the two
-with tifffile, over photometric x bits x sample format x extra samples x planes x compression x predictor x byte order x
-fill order x strips or tiles: 15,000 small files.
+Pillow silently misreads many layouts that it opens (planes of 16 bits, compressed big-endian floats), and libvips
+misreads others. A layout in neither table is refused by name. Both tables come from comparing the two libraries with
+tifffile over all combinations of photometric x bits x sample format x extra samples x planes x
+compression x predictor x byte order x fill order x strips or tiles: 15,000 small files.
 """
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, LAB = 0, 1, 2, 3, 5, 6,
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 UNSPECIFIED, PREMULTIPLIED, STRAIGHT = (0,), (1,), (2,)  # extra samples: unknown, or an alpha of either kind
 
-COLOURS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR: 3, LAB: 3}  # samples of a pixel
+COLOURS = {
+    WHITE_IS_ZERO: 1,
+    BLACK_IS_ZERO: 1,
+    RGB: 3,
+    PALETTE: 1,
+    CMYK: 4,
+    YCBCR: 3,
+    LAB: 3,
+}  # samples a pixel
 _PHOTOMETRICS = {
     WHITE_IS_ZERO: "grey (white is zero)",
     BLACK_IS_ZERO: "grey",
@@ -74,9 +82,9 @@ _COMPRESSIONS = {
 }
 _PILLOW_DECOMPRESSES = (_NONE, 2, 3, 4, _LZW, _OLD_JPEG, _JPEG, _DEFLATE, _PACKBITS, 32771, _OLD_DEFLATE, 34925, 50000)
 _LIBVIPS_DECOMPRESSES = (_NONE, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE)
-_OF_EIGHT_BITS = (_OLD_JPEG, _JPEG)  # what else they hold is for no decoder here
+_OF_EIGHT_BITS = (_OLD_JPEG, _JPEG)  # with other depths no decoder here reads them
 _CMYK_INKS = 1
-_NAMED = 8  # extra samples in a message
+_NAMED = 8  # extra samples that a message lists
 
 _SIGNIFICANT = tuple(2**bits - 1 for bits in range(9, 16))
 
@@ -93,7 +101,7 @@ class Decoder(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What the tags of a page say of its samples, in the numbers of the format; -1 for what makes no sense."""
+    """How a page's samples are stored, in the numeric codes of the format; -1 for an invalid value."""
 
     big_endian: bool
     photometric: int
@@ -101,13 +109,13 @@ class Layout:
     bits: int  # of each sample
     kind: int  # the sample format
     extras: tuple[int, ...]
-    planar: bool  # the samples of a pixel lie apart
+    planar: bool  # each sample has a plane of its own
     tiled: bool
     compression: int
     predictor: int
     reversed_bits: bool  # the fill order
     inks: int
-    most: int  # the value of a whole number that is white; more may fit into its bits
+    most: int  # the integer that is white; the bits may hold larger ones
 
     def __str__(self) -> str:
         colours = _PHOTOMETRICS.get(self.photometric, f"photometric {self.photometric}")
@@ -126,7 +134,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A set of layouts: those of one of its values each."""
+    """A set of layouts: each property has one of the values listed for it."""
 
     photometrics: tuple[int, ...]
     kind: int
@@ -189,7 +197,7 @@ _BY_LIBVIPS = (
 
 
 def layout(tags: Tags, *, big_endian: bool) -> Layout:
-    """How the page with these `tags`, as Pillow reads them, is stored. Raises nothing."""
+    """The layout that `tags`, as read by Pillow, describe. Never raises."""
     compression = _number(tags, 259, _NONE)
     photometric = YCBCR if compression == _OLD_JPEG else _number(tags, 262, WHITE_IS_ZERO)
     samples = _number(tags, 277, 3 if compression == _OLD_JPEG else 1)
@@ -198,7 +206,7 @@ def layout(tags: Tags, *, big_endian: bool) -> Layout:
     kinds = set(_numbers(tags, 339, (UNSIGNED,)))
     extras = _numbers(tags, 338, ())
     if photometric == RGB and samples == 4 and not extras:
-        extras = STRAIGHT  # an old habit of writers
+        extras = STRAIGHT  # older writers omit the tag
     told = _numbers(tags, 281, ())
     return Layout(
         big_endian=big_endian,
@@ -213,27 +221,27 @@ def layout(tags: Tags, *, big_endian: bool) -> Layout:
         predictor=_number(tags, 317, 1),
         reversed_bits=_number(tags, 266, 1) == 2,
         inks=_number(tags, 332, _CMYK_INKS) if photometric == CMYK else _CMYK_INKS,
-        # Some writers say there how many bits their camera had; others what is the largest value of the picture.
+        # MaxSampleValue is the camera's range from some writers, and the picture's largest value from others.
         most=max(told) if bits == 16 and told and max(told) in _SIGNIFICANT else 2 ** min(max(bits, 1), 64) - 1,
     )
 
 
 def decoder(stored: Layout) -> Decoder:
-    """The decoder that reads it right. Whether libvips is installed is another question."""
+    """The decoder that reads the layout right, whether or not libvips is installed."""
     if not _makes_sense(stored):
         return Decoder.NONE
     if stored.compression in _PILLOW_DECOMPRESSES and any(rule.holds(stored) for rule in _BY_PILLOW):
         scaled = stored.photometric == RGB and stored.bits == 16 and stored.most != 2**16 - 1
-        if not scaled:  # of which Pillow keeps the top bytes only
+        if not scaled:  # Pillow keeps only the top bytes
             return Decoder.PILLOW
-    apart = stored.planar and stored.tiled  # which libvips does not read
+    apart = stored.planar and stored.tiled  # libvips does not read it
     if stored.compression in _LIBVIPS_DECOMPRESSES and not apart and any(rule.holds(stored) for rule in _BY_LIBVIPS):
         return Decoder.LIBVIPS
     return Decoder.NONE
 
 
 def _makes_sense(stored: Layout) -> bool:
-    """Whether all readers understand the same by it."""
+    """Whether the layout has one accepted meaning."""
     return (
         stored.inks == _CMYK_INKS
         and stored.samples == COLOURS.get(stored.photometric, 0) + len(stored.extras)

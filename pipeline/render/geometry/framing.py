@@ -66,7 +66,7 @@ def framing(upright: Size, orientation: int, spec: Spec, task: RenderTask) -> Fr
     return found if focal is None else replace(found, focus=_within(found, focal, upright, _BACK[turn]))
 
 
-def room(upright: Size, orientation: int, spec: Spec, task: RenderTask) -> float:
+def max_shrink(upright: Size, orientation: int, spec: Spec, task: RenderTask) -> float:
     """By how much `spec` lets the decoder shrink the picture.
 
     1 (not at all) where pixels are looked at one by one, or where linear light is asked for: decoders do not average in

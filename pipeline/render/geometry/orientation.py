@@ -1,7 +1,7 @@
-"""The eight EXIF orientations. Boxes are computed upright; pixels are turned only after they were resampled.
+"""The eight EXIF orientations. Boxes are computed upright; pixels are turned only after resampling.
 
-Turning the small result instead of the large source costs next to nothing, and Lanczos is symmetrical: the pixels are
-the same within rounding.
+Turning the small result instead of the large source costs almost nothing, and the pixels are the same within rounding,
+because Lanczos is symmetrical.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# Where a step to the right and one down lead once the picture is upright: (x, x'), (y, y') by rows.
+# Where a step to the right and a step down lead in the upright picture: (x, x'), (y, y') by rows.
 _UPRIGHT = (1, 0, 0, 1)
 _MATRICES = {
     1: _UPRIGHT,
@@ -35,12 +35,12 @@ _MATRICES = {
 
 
 def upright_size(size: Size, orientation: int) -> Size:
-    """The size of a stored picture of `size` once it stands upright; also the way back."""
+    """The upright size of a picture stored with `size`; also the inverse."""
     return (size[1], size[0]) if orientation >= 5 else size
 
 
 def stored_box(box: Box, upright: Size, orientation: int) -> Box:
-    """Where `box` of the upright picture of `upright` pixels lies in the picture as stored."""
+    """`box` of the upright picture, of size `upright`, in coordinates of the stored picture."""
     left, top, right, bottom = box
     width, height = upright
     if orientation in (2, 3, 6, 7):
@@ -51,13 +51,13 @@ def stored_box(box: Box, upright: Size, orientation: int) -> Box:
 
 
 def turned(image: Image.Image, orientation: int) -> Image.Image:
-    """`image` as stored -> upright. An orientation outside 2..8 means upright already."""
+    """Turns a stored `image` upright. An orientation outside 2..8 means that it is upright."""
     turn = _TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)
 
 
 def rotated(orientation: int, turn: int) -> int:
-    """The one orientation that does what `orientation` and, after it, `turn` would do."""
+    """The orientation that has the effect of `orientation` followed by `turn`."""
     a, b, c, d = _MATRICES.get(turn, _UPRIGHT)
     e, f, g, h = _MATRICES.get(orientation, _UPRIGHT)
     product = (a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h)

@@ -9,13 +9,13 @@ from pipeline.render.metadata import exif
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """What a picture says beside its pixels; everything is as stored, and empty where it says nothing."""
+    """A picture's metadata beside its pixels, as stored; a field is empty where the file has no such block."""
 
-    exif: exif.Exif = field(default_factory=exif.Exif)  # the tags of a TIFF are its own
+    exif: exif.Exif = field(default_factory=exif.Exif)  # of a TIFF: the tags of its directories
     xmp: bytes = b""
     iptc: bytes = b""
     comments: tuple[bytes, ...] = ()
-    thumbnail: bool = False  # one outside of EXIF and XMP
+    thumbnail: bool = False  # whether there is one outside of EXIF and XMP
 
 
 NOTHING = Blocks()

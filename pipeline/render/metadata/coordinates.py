@@ -1,4 +1,4 @@
-"""What metadata says of places within a picture, and whether that is still true of a rendition."""
+"""Which metadata describes positions within the picture, and whether it is still true of a rendition."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pipeline.model.spec import Spec
 from pipeline.render.geometry.fit import Placement, Size
 from pipeline.render.metadata.exif import ORIENTATION, Exif
 
-# EXIF: subject area and location, and how many pixels there are to a millimetre of the sensor.
+# EXIF: subject area and location, and the pixels to a millimetre of the sensor.
 _TAGS_OF_PIXELS = frozenset((0x9214, 0xA214, 0xA20E, 0xA20F, 0xA210))
 _EXIF = "{http://ns.adobe.com/exif/1.0/}"
 _NAMES_OF_PIXELS = (f"{_EXIF}Subject", f"{_EXIF}FocalPlane")
-# XMP: faces and other regions as parts of the width and height, and raw developers' crops, masks and retouches.
+# XMP: faces and other regions in fractions of width and height; crops, masks and retouches of raw developers.
 _NAMES_OF_PARTS = (
     "{http://www.metadataworkinggroup.com/schemas/regions/}",
     "{http://ns.microsoft.com/photo/1.2/}",
@@ -24,11 +24,11 @@ _NAMES_OF_PARTS = (
 
 
 class Place(enum.Enum):
-    """Where what a source shows is in a rendition."""
+    """Where the content of a source lies in a rendition."""
 
-    SAME = "same"  # every pixel is where it was
-    SCALED = "scaled"  # all of it is there as it stood, at another size
-    MOVED = "moved"  # cropped, turned, or with something around it
+    SAME = "same"  # every pixel has its old position
+    SCALED = "scaled"  # all of it, at another size
+    MOVED = "moved"  # cropped, turned or padded
 
 
 def place_of(size: Size, orientation: int, exif: Exif, placement: Placement, spec: Spec) -> Place:
@@ -45,12 +45,12 @@ def place_of(size: Size, orientation: int, exif: Exif, placement: Placement, spe
 
 
 def tag_is_true(tag: int, place: Place) -> bool:
-    """Whether what a tag of EXIF says of the source is true of the rendition."""
+    """Whether an EXIF tag of the source is true of a rendition with that `place`."""
     return place is Place.SAME or tag not in _TAGS_OF_PIXELS
 
 
 def property_is_true(name: str, place: Place) -> bool:
-    """Whether what a property of XMP says of the source is true of the rendition."""
+    """Whether an XMP property of the source is true of a rendition with that `place`."""
     if place is Place.MOVED and name.startswith(_NAMES_OF_PARTS):
         return False
     return place is Place.SAME or not name.startswith(_NAMES_OF_PIXELS)

@@ -1,4 +1,4 @@
-"""How many dots to an inch a picture is meant to have on paper: across and down."""
+"""The density of a picture on paper: dots to an inch, across and down."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Density = tuple[float, float]
 
 _ACROSS, _DOWN, _UNIT = 0x011A, 0x011B, 0x0128  # EXIF tags
 _INCH, _CENTIMETRE = 2, 3
-_RATIONAL, _SHORT = 5, 3  # kinds of values
+_RATIONAL, _SHORT = 5, 3  # EXIF types
 _MOST = 65_535
 
 
 def stated(dpi: object, found: exif.Exif) -> Density | None:
-    """What a source says: `dpi` as Pillow gives it, else its EXIF. None where that is nothing, or makes no sense."""
+    """The density that a source states: `dpi` from Pillow, else its EXIF. None if there is none or it is absurd."""
     if not isinstance(dpi, tuple) or len(dpi) != 2:
         dpi = _of_exif(found)
     pair = tuple(float(one) for one in dpi if isinstance(one, Real)) if dpi else ()
@@ -28,7 +28,7 @@ def stated(dpi: object, found: exif.Exif) -> Density | None:
 
 
 def wanted(spec: Spec, source: Density | None, orientation: int) -> Density | None:
-    """What the rendition of `spec` says, made of a source that says `source` and is turned by `orientation`."""
+    """The density to write for `spec`, from a source of density `source` that is turned by `orientation`."""
     if spec.density is None and spec.metadata is not Metadata.KEEP:
         return None
     if spec.density not in (None, AS_SOURCE):
@@ -37,7 +37,7 @@ def wanted(spec: Spec, source: Density | None, orientation: int) -> Density | No
 
 
 def entries(density: Density) -> dict[int, exif.Entry]:
-    """`density` in EXIF."""
+    """`density` as EXIF entries of the main directory."""
     found = {_UNIT: exif.Entry(_SHORT, _INCH.to_bytes(2))}
     for tag, one in zip((_ACROSS, _DOWN), density, strict=True):
         parts = Fraction(one).limit_denominator(1000)

@@ -1,7 +1,7 @@
-"""EXIF blocks: read by a small tolerant reader, written by a small strict one.
+"""EXIF blocks: a small tolerant reader and a small strict writer.
 
-Damaged EXIF is common in the wild and must never cost the picture, and Pillow's reader speaks through `warnings`, which
-are the process's, not the thread's. What is read is bounded in number and size, whatever the bytes say.
+Damaged EXIF is common and must never cost the picture, and Pillow's reader reports through `warnings`, which belong to
+the process and not to the thread. The reader bounds the number and size of the values, whatever the bytes claim.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import struct
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-ASCII = 2  # the kind of a text
+ASCII = 2  # the type of a text
 ARTIST, COPYRIGHT, ORIENTATION = 0x013B, 0x8298, 0x0112
-PHOTO, GPS = 0x8769, 0x8825  # pointers to the directories of exposure and of place
+PHOTO, GPS = 0x8769, 0x8825  # pointers to the Exif and GPS directories
 _THUMBNAIL, _THUMBNAIL_SIZE = 0x0201, 0x0202  # in the second directory
 
 _UNITS = {1: "B", 2: "B", 3: "H", 4: "L", 5: "L", 6: "B", 7: "B", 8: "H", 9: "L", 10: "L", 11: "L", 12: "Q", 13: "L"}
 _UNITS |= {129: "B"}  # UTF-8
 _WIDTHS = {kind: struct.calcsize(f">{unit}") * (2 if kind in (5, 10) else 1) for kind, unit in _UNITS.items()}
-_ENTRIES = 1_000  # a directory longer than this is damage, not metadata
+_ENTRIES = 1_000  # a longer directory counts as damaged
 _VALUE = 60_000  # bytes of one value; a block in a JPEG holds 65,533
 _MOST = 1 << 20  # bytes of all values of a directory
 
@@ -28,14 +28,14 @@ Bytes = bytes | mmap.mmap
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One value: its kind as the format numbers them, and its bytes, big-endian and padded by nothing."""
+    """One value: its type in the numbers of the format, and its bytes, big-endian, without padding."""
 
     kind: int
     value: bytes
 
     @property
     def number(self) -> int | None:
-        """The value, where it is one whole number."""
+        """The value as an integer, None if it is not exactly one."""
         if self.kind not in (3, 4) or len(self.value) != _WIDTHS[self.kind]:
             return None
         return int.from_bytes(self.value)
@@ -46,19 +46,19 @@ Directory = Mapping[int, Entry]
 
 @dataclass(frozen=True, slots=True)
 class Exif:
-    """The directories of a block, by tag and without their pointers to each other; the embedded thumbnail's JPEG."""
+    """The directories of a block, by tag, without their pointers to each other, and the embedded JPEG thumbnail."""
 
     main: Directory = field(default_factory=dict)
     photo: Directory = field(default_factory=dict)
     gps: Directory = field(default_factory=dict)
     thumbnail: bytes = b""
-    has_second: bool = False  # whether there is a directory for a thumbnail, which may be of another kind
+    has_second: bool = False  # whether there is a thumbnail directory; the thumbnail may not be a JPEG
     damaged: bool = False
 
 
 def read(block: Bytes) -> Exif:
-    """Everything in an EXIF block (or TIFF file) that can be made sense of. Never raises."""
-    if not len(block):  # as of most pictures on the web
+    """Reads everything intelligible in an EXIF block or TIFF file. Never raises."""
+    if not len(block):  # most pictures on the web have none
         return Exif()
     tiff = _without_mark(block)
     try:
@@ -82,20 +82,20 @@ def read(block: Bytes) -> Exif:
 
 
 def read_main(block: Bytes, wanted: Collection[int]) -> Directory:
-    """Those of the first directory's values whose tags are `wanted`. Raises struct.error or ValueError on damage."""
+    """The first directory's values for the tags `wanted`. Raises struct.error or ValueError on damage."""
     tiff = _without_mark(block)
     order, start = _beginning(tiff)
     return directory(tiff, order, start, wanted)[0]
 
 
 def directory(tiff: Bytes, order: str, start: int, wanted: Collection[int] | None = None) -> tuple[Directory, int]:
-    """The directory at `start`, and where the next one is (0: nowhere). Raises struct.error where there is none.
+    """The directory at `start`, and the offset of the next one (0: none). Raises struct.error if there is none.
 
-    One that is cut short is what came before the cut. Values that lie outside of the block are missing.
+    Of a truncated directory the entries before the cut are returned. Values outside of the block are left out.
     """
     (count,) = struct.unpack_from(order + "H", tiff, start)
     found: dict[int, Entry] = {}
-    room = _MOST
+    left = _MOST
     for at in range(start + 2, start + 2 + 12 * min(count, _ENTRIES), 12):
         if at + 12 > len(tiff):
             return found, 0
@@ -104,16 +104,16 @@ def directory(tiff: Bytes, order: str, start: int, wanted: Collection[int] | Non
             continue
         size = length * _WIDTHS[kind]
         where = at + 8 if size <= 4 else struct.unpack_from(order + "L", tiff, at + 8)[0]
-        if size > min(_VALUE, room) or where + size > len(tiff):
+        if size > min(_VALUE, left) or where + size > len(tiff):
             continue
-        room -= size
+        left -= size
         found[tag] = Entry(kind, _big_endian(bytes(tiff[where : where + size]), kind, order))
     after = start + 2 + 12 * count
     return found, struct.unpack_from(order + "L", tiff, after)[0] if after + 4 <= len(tiff) else 0
 
 
 def write(exif: Exif) -> bytes:
-    """`exif` as a block with its mark; empty where there is nothing in it."""
+    """`exif` as a block with its `Exif` prefix; empty if there is nothing in it."""
     if not (exif.main or exif.photo or exif.gps or exif.thumbnail):
         return b""
     main = dict(exif.main)
@@ -134,12 +134,12 @@ def write(exif: Exif) -> bytes:
 
 
 def text(value: bytes) -> Entry:
-    """`value` as a text's entry."""
+    """`value` as an entry of type ASCII."""
     return Entry(ASCII, value + b"\0")
 
 
 def _written(entries: Directory, start: int, following: int = 0) -> bytes:
-    """A directory that lies at `start`, its values behind it."""
+    """A directory to be placed at offset `start`, followed by its values."""
     table, heap = struct.pack(">H", len(entries)), b""
     behind = start + 2 + 12 * len(entries) + 4
     for tag in sorted(entries):

@@ -1,6 +1,6 @@
-"""IPTC's older form (IIM), which news agencies and Photoshop leave in JPEGs and TIFFs: read only.
+"""IPTC's older form (IIM), which news agencies and Photoshop write into JPEGs and TIFFs: a reader.
 
-What is kept of it goes along as EXIF and XMP, which every program of today reads.
+Renditions carry the kept values as EXIF and XMP, which every current program reads.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ _CHARSET = (1, 90)
 BYLINE, CREDIT, COPYRIGHT = 80, 110, 116
 _VALUE = 10_000  # bytes of one value
 _MOST = 1_000  # values
-RESOURCE = 0x0404  # its number among Photoshop's
+RESOURCE = 0x0404  # its number among Photoshop's resources
 
 
 def read(iim: bytes) -> dict[int, tuple[str, ...]]:
-    """The values of the application record, by their numbers. Never raises; ends where it makes no sense any more."""
+    """The values of the application record, by number. Never raises; stops at the first invalid field."""
     found: dict[int, list[bytes]] = {}
     charset = b""
     at = 0
@@ -22,7 +22,7 @@ def read(iim: bytes) -> dict[int, tuple[str, ...]]:
         if at + 5 > len(iim) or iim[at] != 0x1C:
             break
         record, number, size = iim[at + 1], iim[at + 2], int.from_bytes(iim[at + 3 : at + 5])
-        if size & 0x8000:  # the size of a size; nothing that long is a text
+        if size & 0x8000:  # an extended size: no text is that long
             break
         value = iim[at + 5 : at + 5 + size]
         if (record, number) == _CHARSET:
@@ -34,12 +34,12 @@ def read(iim: bytes) -> dict[int, tuple[str, ...]]:
 
 
 def in_resources(block: bytes) -> bytes:
-    """The IPTC in Photoshop's resources, where that is what `block` holds; a block that is IPTC itself as it is."""
+    """The IPTC within `block` if that holds Photoshop's resources, else `block` unchanged."""
     at = 0
     block = block.removeprefix(b"Photoshop 3.0\0")
     while block[at : at + 4] == b"8BIM" and at + 12 <= len(block):
         number = int.from_bytes(block[at + 4 : at + 6])
-        named = at + 6 + (block[at + 6] + 2) // 2 * 2  # behind a name of one length byte, padded to an even number
+        named = at + 6 + (block[at + 6] + 2) // 2 * 2  # the name has a length byte and is padded to an even length
         size = int.from_bytes(block[named : named + 4])
         if number == RESOURCE:
             return block[named + 4 : named + 4 + size]
@@ -48,7 +48,7 @@ def in_resources(block: bytes) -> bytes:
 
 
 def _text(value: bytes, charset: bytes) -> str:
-    """In the character set that was declared; undeclared, UTF-8 where it is that, else Latin-1."""
+    """Decodes in the declared character set; undeclared: UTF-8 where it is valid, else Latin-1."""
     try:
         return value.decode("utf-8").strip(" \0")
     except UnicodeDecodeError:

@@ -1,8 +1,8 @@
-"""What of a picture's metadata outlives it, by policy: read from EXIF, XMP and IPTC, written as EXIF and XMP.
+"""Which metadata of a source its renditions carry, by policy: read from EXIF, XMP and IPTC, written as EXIF and XMP.
 
-Everything is written anew from what was understood, tag by tag from lists of what is allowed, so nothing that nobody
-thought of comes along. What describes the file and not the picture (sizes, orientation, colour space, previews,
-offsets) never does: the rendition has its own.
+Metadata is never copied as a block. Each tag is written anew if it was understood and is on a list of allowed ones, so
+unknown tags cannot slip through. Values that describe the file instead of the picture (sizes, orientation, colour
+space, previews, offsets) are left out: the rendition has its own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pipeline.render.metadata.private import (
 _TEXT = 2_000  # bytes kept of a text
 _XMP_MOST = 60_000  # bytes; a JPEG holds 65,504
 
-# What a picture says of itself in EXIF that stays true of its renditions.
+# EXIF tags that stay true of renditions.
 MAIN = frozenset(
     (0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0131, 0x0132, exif.ARTIST, 0x013C, 0x4746, 0x4749, exif.COPYRIGHT)
 ) | {0x9C9B, 0x9C9D, 0x9C9E, 0x9C9F}  # document, make, model, software, dates, rating; Windows' titles and keywords
@@ -56,7 +56,7 @@ _RIGHTS_NAMES = frozenset(
         "{http://ns.adobe.com/xap/1.0/}WebStatement",
     )
 )
-# Namespaces that describe the file: its sizes, its layers, its gain map, the film appended to it.
+# Namespaces that describe the file: its sizes, its layers, its gain map, the video appended to it.
 _OF_THE_FILE = (
     "{http://ns.adobe.com/tiff/1.0/}",
     "{http://ns.adobe.com/xap/1.0/mm/}",
@@ -68,7 +68,7 @@ _OF_THE_FILE_NAMES = frozenset(
     f"{{http://ns.adobe.com/exif/1.0/}}{name}"
     for name in ("PixelXDimension", "PixelYDimension", "ColorSpace", "ExifVersion", "NativeDigest")
 ) | {f"{{{xmp.DC}}}format", f"{{{xmp.PHOTOSHOP}}}ICCProfile", f"{{{xmp.PHOTOSHOP}}}ColorMode"}
-# IPTC's numbers, and the XMP properties that say the same today.
+# Numbers of IPTC, and the XMP properties that replace them.
 _IPTC_TEXTS = {
     25: (xmp.DC, "subject", "Bag"),
     5: (xmp.DC, "title", "Alt"),
@@ -84,8 +84,9 @@ _IPTC_TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """How a picture stands, who made it and whose it is. `orientation` is 1..8, and 1 where it is missing or absurd;
-    texts are bytes, in UTF-8 unless their writer thought otherwise.
+    """The orientation, artist and copyright of a picture.
+
+    `orientation` is 1..8, and 1 if it is missing or invalid. Texts are bytes as stored, mostly UTF-8.
     """
 
     orientation: int = 1
@@ -96,7 +97,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The blocks that go into a rendition, empty where there is nothing to say."""
+    """The blocks to write into a rendition; empty ones are not written."""
 
     exif: bytes = b""
     xmp: bytes = b""
@@ -104,7 +105,7 @@ class Written:
 
 
 def read_exif(block: bytes) -> Facts:
-    """The facts in an EXIF block, with or without the mark before it. Never raises: what cannot be read is missing."""
+    """The facts in an EXIF block, with or without its `Exif` prefix. Never raises: unreadable values are left out."""
     if not block.removeprefix(b"Exif\0\0"):
         return Facts()
     try:
@@ -117,8 +118,9 @@ def read_exif(block: bytes) -> Facts:
 
 
 def written(found: Blocks, spec: Spec, place: Place, density: Density | None = None) -> tuple[Written, tuple[str, ...]]:
-    """What `spec` lets through of `found` and is true of a picture that is at that `place`, and warnings about what
-    could not be read. `density` goes into EXIF where the format has no other place for it. Never raises.
+    """The metadata that `spec` allows and that is true of a rendition at `place`, and warnings about unreadable blocks.
+
+    `density` goes into EXIF for formats that have no other place for it. Never raises.
     """
     dots = entries(density) if density is not None and spec.format in (Format.WEBP, Format.AVIF) else {}
     if found == NOTHING and not dots:
@@ -140,7 +142,7 @@ def written(found: Blocks, spec: Spec, place: Place, density: Density | None = N
     if credit and _CREDIT not in {one.name for one in kept}:
         kept.append(xmp.plain(xmp.PHOTOSHOP, "Credit", credit.decode("utf-8", "replace")))
     if all(one.name in (_CREATOR, _RIGHTS) for one in kept):
-        kept = []  # EXIF says it as well
+        kept = []  # EXIF holds the same
     packet = xmp.write(kept)
     if len(packet) > _XMP_MOST:
         packet, warnings = b"", (*warnings, f"XMP of {len(packet)} bytes left out")
@@ -153,7 +155,7 @@ def written(found: Blocks, spec: Spec, place: Place, density: Density | None = N
 
 
 def passes(one: xmp.Property, spec: Spec) -> bool:
-    """Whether a property goes along under `spec`."""
+    """Whether `spec` allows a property."""
     return _POLICIES[spec.metadata](one) and not (is_private(one) - set(spec.private))
 
 

@@ -1,4 +1,4 @@
-"""Where private things are said in a picture's metadata, and which of them a picture holds."""
+"""Where metadata holds private values, and which of them a picture has."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pipeline.render.metadata import xmp
 from pipeline.render.metadata.blocks import NOTHING, Blocks
 
 PRIVATE_TAGS: dict[Private, frozenset[int]] = {
-    Private.GPS: frozenset(),  # a directory of its own
+    Private.GPS: frozenset(),  # has a directory of its own
     # Camera owner, body and lens serial numbers, the picture's unique id; DNG's own for camera and raw file
     Private.SERIALS: frozenset((0xA420, 0xA430, 0xA431, 0xA435, 0xC62F, 0xC65D)),
     Private.MAKER_NOTES: frozenset((0x927C, 0xC634)),
@@ -16,7 +16,7 @@ PRIVATE_TAGS: dict[Private, frozenset[int]] = {
 }
 """EXIF tags, whichever directory they stand in."""
 
-# Parts of names in XMP, in lower case. Makers invent new ones: `drone-dji:GpsLatitude`, `aux:SerialNumber`.
+# Parts of XMP names, in lower case, because makers invent new names: `drone-dji:GpsLatitude`, `aux:SerialNumber`.
 _XMP_WORDS: dict[Private, tuple[str, ...]] = {
     Private.GPS: ("gps", "latitude", "longitude", "geotag"),
     Private.SERIALS: ("serialnumber", "cameraownername", "ownername", "imageuniqueid", "imagenumber"),
@@ -27,12 +27,12 @@ _XMP_WORDS: dict[Private, tuple[str, ...]] = {
 
 
 def is_private(one: xmp.Property) -> set[Private]:
-    """What of it is private; a property is kept or left out as a whole."""
+    """The kinds of private values in a property, which is kept or left out as a whole."""
     return {kind for kind, words in _XMP_WORDS.items() if any(word in name for word in words for name in one.names)}
 
 
 def found_in(found: Blocks) -> tuple[Private, ...]:
-    """The private things that `found` holds, in canonical order. An XMP packet that cannot be read holds all."""
+    """The kinds of private values in `found`, in canonical order. An unreadable XMP packet counts as all of them."""
     if found == NOTHING:
         return ()
     tags = found.exif.main.keys() | found.exif.photo.keys()

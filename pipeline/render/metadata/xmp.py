@@ -1,6 +1,6 @@
-"""XMP packets, as lists of properties: read from what any program wrote, written anew with nothing else in them.
+"""XMP packets as lists of properties: a reader for packets of any program, and a writer that adds nothing.
 
-Documents with a document type are refused (that is where entities, and bombs of them, come from), deep ones are cut.
+Packets with a document type are refused, because entities (and bombs made of them) need one. Deep nesting is cut.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PREFIXES = {
     "http://creativecommons.org/ns#": "cc",
 }
 _MOST = 1 << 20  # bytes
-_DEEPEST = 12  # elements within each other; those of photographs need six
+_DEEPEST = 12  # nested elements; photographs need six
 
 _HEAD = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF'
 _TAIL = '</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
@@ -39,14 +39,14 @@ _TAIL = '</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One property of the picture: its name as `{namespace}name`, and what it says."""
+    """One property of the picture: its name as `{namespace}name`, and its XML element."""
 
     name: str
     element: ElementTree.Element
 
     @property
     def text(self) -> str:
-        """What it says in words: the default language's, or all of a list's."""
+        """The text of the default language, or all texts of a list."""
         items = [item for item in self.element.iter(f"{{{RDF}}}li") if item.text]
         default = [item for item in items if item.get(f"{{{_XML}}}lang") == "x-default"]
         said = [str(item.text) for item in default or items] or [self.element.text or ""]
@@ -54,18 +54,18 @@ class Property:
 
     @property
     def names(self) -> frozenset[str]:
-        """The names of everything in it, in lower case and without namespaces."""
+        """All element and attribute names within it, in lower case, without namespaces."""
         everything = (name for element in self.element.iter() for name in (element.tag, *element.attrib))
         return frozenset(name.rpartition("}")[2].lower() for name in everything)
 
 
 def read(packet: bytes) -> tuple[Property, ...]:
-    """The properties of `packet`, in its order. Raises ValueError on what cannot be read."""
+    """The properties of `packet`, in its order. Raises ValueError if it cannot be read."""
     if len(packet) > _MOST:
         raise ValueError("XMP of more than a megabyte")
-    # Not utf-8-sig: Python would load that when it is first met, and a confined child can load nothing.
+    # Not utf-8-sig: Python loads that codec on first use, and a confined child cannot load anything.
     said = packet.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace").strip("\0 \t\r\n")
-    if re.search(r"<!(?:DOCTYPE|ENTITY)|\0", said):  # NUL: UTF-16, which could hide one, and which nobody writes
+    if re.search(r"<!(?:DOCTYPE|ENTITY)|\0", said):  # NUL: UTF-16, which is never written and could hide one
         raise ValueError("XMP with a document type")
     try:
         root = ElementTree.fromstring(said)  # noqa: S314 -- see above; a text is read as UTF-8, whatever it declares
@@ -83,7 +83,7 @@ def read(packet: bytes) -> tuple[Property, ...]:
 
 
 def write(properties: Iterable[Property]) -> bytes:
-    """A packet of `properties`; empty where there are none."""
+    """A packet of `properties`; empty if there are none."""
     prefixes: dict[str, str] = {RDF: "rdf"}
     inner = "".join(_written(one.element, prefixes) for one in properties)
     if not inner:
@@ -132,7 +132,7 @@ def _escaped(text: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    """As `xml.sax.saxutils` does it, which takes 20 ms to import: it brings an HTTP client along."""
+    """Quotes like `xml.sax.saxutils`, whose import takes 20 ms because it loads an HTTP client."""
     value = _escaped(value).replace("\n", "&#10;").replace("\r", "&#13;").replace("\t", "&#9;")
     if '"' in value and "'" not in value:
         return f"'{value}'"
@@ -148,5 +148,5 @@ def _prefixed(name: str, prefixes: dict[str, str]) -> str:
 
 
 def _clean(said: str) -> str:
-    """Without what no XML may hold."""
+    """`said` without characters that XML forbids."""
     return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", said)

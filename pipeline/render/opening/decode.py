@@ -14,14 +14,14 @@ from PIL import Image, ImageChops, ImageMath
 from pipeline.model.rendering import RenderTask
 from pipeline.render.colour.cicp import profile_of
 from pipeline.render.geometry.fit import Size
-from pipeline.render.geometry.framing import room
+from pipeline.render.geometry.framing import max_shrink
 from pipeline.render.geometry.orientation import upright_size
 from pipeline.render.metadata.blocks import Blocks
 from pipeline.render.metadata.density import Density, stated
 from pipeline.render.metadata.policy import Facts, read_exif
+from pipeline.render.opening.failures import decode_failure
 from pipeline.render.opening.metadata import read_blocks
 from pipeline.render.opening.source import Source
-from pipeline.render.opening.verdict import verdict
 from pipeline.render.pixels.frame import Frame
 
 _OF_PAGES = ("TIFF", "JPEG", "HEIF")  # an icon's pictures are one in several sizes
@@ -80,7 +80,7 @@ def shrink_on_load(source: Source, task: RenderTask) -> int:
         return 1
     orientation = facts_of(source).orientation
     upright = upright_size(source.image.size, orientation)
-    most = min((room(upright, orientation, spec, task) for spec in (*task.specs, *task.beside)), default=1.0)
+    most = min((max_shrink(upright, orientation, spec, task) for spec in (*task.specs, *task.beside)), default=1.0)
     return next(factor for factor in (8, 4, 2, 1) if factor <= most or factor == 1)
 
 
@@ -101,7 +101,7 @@ def frames(source: Source, task: RenderTask, count: int) -> Iterator[Frame]:
             duration = _shown_for(image.info.get("duration")) if count > 1 else 0
             yield Frame(_working(source), shrink, duration)
     except Exception as error:
-        raise verdict(error, source.view, source.format) from error
+        raise decode_failure(error, source.view, source.format) from error
 
 
 def _shown_for(said: object) -> int:

@@ -17,8 +17,8 @@ from pipeline.render.container import walk
 from pipeline.render.formats.animation import cut_off
 from pipeline.render.formats.jpeg import Jpeg
 from pipeline.render.metadata import exif
+from pipeline.render.opening.failures import decode_failure
 from pipeline.render.opening.source import Source
-from pipeline.render.opening.verdict import verdict
 
 _INDEX = 0xB002  # of an MPO: 16 bytes a picture
 _WHOLE_PICTURES = (0x03, 0x02)  # primary ones, and those of a panorama or a stereo pair; not previews and gain maps
@@ -91,7 +91,7 @@ def _seek(source: Source, page: int) -> None:
     try:
         source.image.seek(page)
     except Exception as error:
-        raise verdict(error, source.view, source.format) from error
+        raise decode_failure(error, source.view, source.format) from error
 
 
 def _largest(source: Source, pages: int) -> int:
@@ -129,6 +129,6 @@ def _picture(source: Source, place: tuple[int, int]) -> Iterator[Source]:
     try:
         image = Jpeg(io.BytesIO(content))
     except Exception as error:
-        raise verdict(error, content, "JPEG") from error
+        raise decode_failure(error, content, "JPEG") from error
     with image:
         yield replace(source, image=image, view=content)

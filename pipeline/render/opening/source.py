@@ -35,7 +35,7 @@ from pipeline.render.formats.icon import Icon
 from pipeline.render.formats.jpeg import Jpeg
 from pipeline.render.formats.tiff import Tiff
 from pipeline.render.metadata.policy import Facts
-from pipeline.render.opening.verdict import verdict
+from pipeline.render.opening.failures import decode_failure
 from pipeline.workers.exchange import Held
 
 # In the order of how often they are met. JPEG's own class, not its factory, which would turn a file of several pictures
@@ -50,9 +50,9 @@ _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "PPM": PpmImagePlugin.PpmImageFile,
 }
 
-_MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
-    (name, re.compile(mark, re.DOTALL))
-    for name, mark in (
+_SIGNATURES: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
+    (name, re.compile(signature, re.DOTALL))
+    for name, signature in (
         ("JPEG", rb"\xff\xd8\xff"),
         ("PNG", rb"\x89PNG\r\n\x1a\n"),
         ("WEBP", rb"RIFF....WEBPVP8[ LX]"),
@@ -65,13 +65,13 @@ _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
         ("PPM", rb"P[1-6f][\s#]"),
     )
 )
-_MARK = 256  # bytes, which hold every mark
-_WEAK = ("BMP", "ICO", "PPM")  # marks so short that a text can begin with them by chance
+_SIGNATURE_BYTES = 256  # bytes, which hold every signature
+_WEAK = ("BMP", "ICO", "PPM")  # signatures so short that a text can begin with them by chance
 
 # Pictures that are known and not decoded here.
 _FOREIGN: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
-    (name, re.compile(mark, re.DOTALL))
-    for name, mark in (
+    (name, re.compile(signature, re.DOTALL))
+    for name, signature in (
         ("JPEG 2000", rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51"),
         ("JPEG XL", rb"\xff\x0a|\x00\x00\x00\x0cJXL "),
         ("camera raw", rb"FUJIFILMCCD-RAW|IIR[OS]|IIU\x00|II\*\x00....CR|....ftypcrx "),
@@ -129,7 +129,7 @@ def opening(held: Held) -> Iterator[Source]:
     """
     if held.size == 0:
         raise PictureError(ErrorKind.NOT_A_PICTURE, "empty file")
-    content = os.pread(held.descriptor, held.size if held.size <= _SMALL else _MARK, 0)
+    content = os.pread(held.descriptor, held.size if held.size <= _SMALL else _SIGNATURE_BYTES, 0)
     name = _recognised(content)
     if held.size <= _SMALL and name != "TIFF":  # libtiff reads a file itself
         with _image(name, io.BytesIO(content), content) as image:
@@ -154,7 +154,7 @@ def _image(name: str, file: IO[bytes], view: View) -> ImageFile.ImageFile:
     try:
         image = _opened(name, file, view)
     except Exception as error:
-        failure = verdict(error, view, name)
+        failure = decode_failure(error, view, name)
         if name in _WEAK and failure is not error and failure.kind is not ErrorKind.TOO_MANY_PIXELS:
             raise PictureError(ErrorKind.NOT_A_PICTURE, failure.detail) from error
         raise failure from error
@@ -173,12 +173,12 @@ def _opened(name: str, file: IO[bytes], view: View) -> ImageFile.ImageFile:
 
 
 def _recognised(view: View) -> str:
-    """The format whose mark the file begins with. Raises PictureError where there is none on the list."""
-    for name, mark in _MARKS:
-        if mark.match(view):
+    """The format whose signature the file begins with. Raises PictureError where there is none on the list."""
+    for name, signature in _SIGNATURES:
+        if signature.match(view):
             return name
-    for name, mark in _FOREIGN:
-        if mark.match(view):
+    for name, signature in _FOREIGN:
+        if signature.match(view):
             raise PictureError(ErrorKind.UNSUPPORTED, f"{name} is not decoded here")
     raise PictureError(ErrorKind.NOT_A_PICTURE, "no known mark at its beginning")
 

@@ -1,7 +1,7 @@
-"""A picture's own memory, to be read by another library without a copy of it.
+"""A view of a picture's memory for another library to read without a copy.
 
-Pillow exports it by the Arrow C data interface where it lies in one piece; a child is told to keep all pictures so
-(`in_one_piece`), elsewhere pictures above 16 MB are in several.
+Pillow exports a picture by the Arrow C data interface if its memory is in one piece. In a child `in_one_piece` makes it
+so for all pictures; elsewhere those above 16 MB are in several pieces.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from PIL import Image, _imaging
 
-_BYTES = {"L": 1, "RGB": 4, "RGBA": 4, "RGBa": 4, "CMYK": 4}  # of one pixel in memory
+_BYTES = {"L": 1, "RGB": 4, "RGBA": 4, "RGBa": 4, "CMYK": 4}  # bytes of a pixel in memory
 _LARGEST_PIECE = 2**31 - 2**20  # bytes; more than any picture within the limits takes
 
 
 class _ArrowArray(ctypes.Structure):
-    """https://arrow.apache.org/docs/format/CDataInterface.html, as far as it is read here."""
+    """The fields read here; see https://arrow.apache.org/docs/format/CDataInterface.html."""
 
     _fields_ = (
         ("length", ctypes.c_int64),
@@ -35,34 +35,34 @@ _pointer.argtypes = (ctypes.py_object, ctypes.c_char_p)
 
 
 @dataclass(frozen=True, slots=True)
-class Lent:
-    """Good as long as it is referred to and the picture is not changed."""
+class ArrowView:
+    """Valid while it is referenced and the picture is not changed."""
 
     address: int
     size: int  # bytes
-    bands: int  # bytes of a pixel; the fourth of RGB says nothing
+    bands: int  # bytes of a pixel; the fourth of RGB is padding
     owner: object
 
 
 def in_one_piece() -> None:
-    """Have all pictures of this process in one piece of memory from now on. A switch of Pillow's for the process."""
+    """Makes Pillow allocate every picture of this process in one piece. Children only: it is a process-wide switch."""
     _imaging.set_block_size(_LARGEST_PIECE)
 
 
-def lent(image: Image.Image) -> Lent | None:
-    """The memory of a loaded image; None where its mode or its place in memory does not allow it."""
+def arrow_view(image: Image.Image) -> ArrowView | None:
+    """A view of a loaded image; None if its mode or its memory layout does not allow one."""
     bands = _BYTES.get(image.mode)
-    if bands is None or image.readonly:  # that is mapped from a file
+    if bands is None or image.readonly:  # mapped from a file
         return None
     try:
         _schema, capsule = image.__arrow_c_array__()
-    except (ValueError, MemoryError):  # in several pieces, or not without gaps
+    except (ValueError, MemoryError):  # in several pieces, or with gaps
         return None
     array = ctypes.cast(_pointer(capsule, b"arrow_array"), ctypes.POINTER(_ArrowArray)).contents
-    if array.n_children:  # pixels of four bytes are lists of one child each
+    if array.n_children:  # pixels of four bytes are exported as lists
         array = ctypes.cast(array.children[0], ctypes.POINTER(_ArrowArray)).contents
     size = image.width * image.height * bands
     address = array.buffers[1] if array.n_buffers > 1 else None
     if address is None or array.offset or array.length not in (size, size // bands):
         return None
-    return Lent(address, size, bands, capsule)
+    return ArrowView(address, size, bands, capsule)

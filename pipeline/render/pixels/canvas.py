@@ -1,4 +1,4 @@
-"""What comes between finished pixels and an encoder: alpha made flat where the format has none, and padding."""
+"""The last step before the encoder: alpha flattened if the format has none, padding, and no leftover metadata."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ WITHOUT_ALPHA = (Format.JPEG,)
 
 
 def finished(image: Image.Image, placement: Placement, spec: Spec) -> Image.Image:
-    """`image` (sRGB, of `placement.size`) on its canvas, in a mode that `spec.format` can hold and with no metadata.
+    """`image` (sRGB, of `placement.size`) on its canvas, in a mode that `spec.format` can hold, without metadata.
 
-    Grey stays grey unless it is put on a coloured background.
+    Grey stays grey unless the background is coloured.
     """
     colour = _colour(spec.background)
     if spec.format in WITHOUT_ALPHA and image.mode in ("LA", "RGBA"):
         image = _flattened(image, colour)
     if placement.canvas != placement.size:
         image = _padded(image, placement, colour, transparency=spec.format not in WITHOUT_ALPHA)
-    image.info = {}  # Pillow's encoders copy profiles, comments, resolutions and more from here
+    image.info = {}  # from which Pillow's encoders would copy profiles, comments and resolutions
     return image
 
 
 def _colour(text: str) -> tuple[int, int, int, int]:
-    """Red, green, blue, alpha. Raises ValueError for what is not a colour."""
+    """Red, green, blue, alpha. Raises ValueError if `text` is not a colour."""
     red, green, blue, *alpha = ImageColor.getrgb(text)
     return red, green, blue, alpha[0] if alpha else 255
 
@@ -52,7 +52,7 @@ def _padded(
     mode = ("LA" if alpha else "L") if grey else ("RGBA" if alpha else "RGB")
     ground = (colour[0], colour[3]) if mode == "LA" else colour[0] if mode == "L" else colour[: len(mode)]
     canvas = Image.new(mode, placement.canvas, ground)
-    if image.mode in ("LA", "RGBA"):  # its alpha meets the background, as it does within the picture
+    if image.mode in ("LA", "RGBA"):  # blend with the background here as well
         over = Image.new(mode, placement.canvas)
         over.paste(image.convert(mode), placement.offset)
         return Image.alpha_composite(canvas, over) if mode == "RGBA" else _composited(canvas, over)

@@ -1,4 +1,4 @@
-"""One decoded frame."""
+"""The decoded frame: the value that passes from decoding to everything that works on pixels."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ class Frame:
     """One frame, as stored (not turned), in a working mode. `duration` in milliseconds, 0 for a still picture."""
 
     image: Image.Image
-    shrink: int  # by how much the decoder made it smaller
+    shrink: int  # the factor by which the decoder made it smaller
     duration: int = 0

@@ -1,8 +1,8 @@
-"""Makes pictures smaller by libvips: Lanczos as Pillow's, five to eight times as fast, because it uses SIMD.
+"""Downsampling by libvips: the Lanczos kernel of Pillow, five to eight times as fast, because it uses SIMD.
 
-Only this step is libvips': pixels go in and come out through memory. They are fetched strip by strip in the calling
-thread, so libvips starts no thread of its own, and nothing depends on how many there are. Its operations are taken out
-of its cache again: they would keep pixels alive. Where pyvips is not installed, `available` says so.
+Pixels go in and come out through memory. The calling thread fetches them strip by strip, so libvips starts no threads
+and results do not depend on their number. Operations are removed from libvips' cache, which would keep pixels alive.
+pyvips is an extra: `available` says whether it is installed.
 """
 
 from __future__ import annotations
@@ -18,17 +18,25 @@ from pipeline import extras
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.render.geometry.fit import Box, Size
 from pipeline.render.pixels import linear_light
-from pipeline.render.pixels.arrow_view import lent
+from pipeline.render.pixels.arrow_view import arrow_view
 
-BANDS = {"L": 1, "LA": 2, "La": 2, "RGB": 3, "RGBA": 4, "RGBa": 4, "CMYK": 4}  # of the modes it takes, 8 bits each
-_PIECE = 2**24  # pixels taken over at once: Pillow needs twice their bytes meanwhile; a seam costs milliseconds
-_STRIP = 64  # rows fetched at once: what is between the two passes then stays in the processor's cache
-_GAP = 3.0  # where more than this many times the target's pixels are left, blocks are averaged first, as by Pillow
+BANDS = {
+    "L": 1,
+    "LA": 2,
+    "La": 2,
+    "RGB": 3,
+    "RGBA": 4,
+    "RGBa": 4,
+    "CMYK": 4,
+}  # of the modes it takes, 8 bits each
+_PIECE = 2**24  # pixels copied at once: Pillow needs twice their bytes meanwhile; each seam costs milliseconds
+_STRIP = 64  # rows fetched at once, so that data between the two passes stays in the CPU cache
+_GAP = 3.0  # above this ratio to the target's size, blocks are averaged first, as in Pillow
 
 
 @functools.cache
 def module() -> ModuleType | None:
-    """The binding, loaded by the first call; None where it is not installed."""
+    """pyvips, imported by the first call; None if it is not installed."""
     try:
         import pyvips  # noqa: PLC0415 -- an extra, and 40 ms to import
     except (ImportError, OSError):  # OSError: pyvips without the library
@@ -43,8 +51,9 @@ def available() -> bool:
 
 
 def keep_nothing() -> None:
-    """Switch libvips' cache of operations off: to be called in a child only. No two pictures share one, and looking for
-    it takes 0.1 ms each.
+    """Switches libvips' operation cache off for this process. Children only.
+
+    No two pictures share an operation, and each lookup takes 0.1 ms.
     """
     vips = module()
     if vips is not None:
@@ -52,24 +61,24 @@ def keep_nothing() -> None:
 
 
 def version() -> str | None:
-    """The version of libvips, where it is installed."""
+    """The version of libvips, None if it is not installed."""
     vips = module()
     return None if vips is None else ".".join(str(vips.version(part)) for part in range(3))
 
 
 def shrunk(image: Image.Image, box: Box, size: Size, *, linear: bool = False) -> Image.Image:
-    """`box` of `image`, whose mode is one of `BANDS`, made smaller to `size` by Lanczos; a new image.
+    """Resamples `box` of `image` (mode: one of `BANDS`) by Lanczos to a new, smaller image of `size`.
 
-    `box` lies within the image and neither of its sides is smaller than `size`'s. With `linear` the pixels, which are
-    sRGB, are resampled as light, in 16 bits; else alpha is premultiplied already. Raises PictureError where
-    libvips is not there.
+    `box` lies within the image, and no side of it is shorter than that of `size`. With `linear`, sRGB pixels are
+    resampled in linear light at 16 bits; otherwise alpha has to be premultiplied. Raises PictureError if libvips is not
+    installed.
     """
     across, down = _window(box[0], box[2], image.width, size[0]), _window(box[1], box[3], image.height, size[1])
     vips = module()
     if vips is None:
         raise PictureError(ErrorKind.NOT_ENCODABLE, f"resampler: libvips {extras.missing('fast')}")
     edges = (across[0], down[0], across[1], down[1])
-    whole = _lent(vips, image)
+    whole = _arrow_image(vips, image)
     pieces = [whole] if whole is not None else _pieces(vips, image, edges)
     try:
         source = functools.reduce(lambda above, below: above.join(below, "vertical"), pieces)
@@ -89,12 +98,12 @@ def shrunk(image: Image.Image, box: Box, size: Size, *, linear: bool = False) ->
             piece.invalidate()
 
 
-def _lent(vips: ModuleType, image: Image.Image) -> Any:
-    """The whole picture as an image of libvips that reads Pillow's memory; None where that cannot be.
+def _arrow_image(vips: ModuleType, image: Image.Image) -> Any:
+    """The whole picture as a libvips image that reads Pillow's memory; None if there is no view of it.
 
-    Saves the copy, which for a photograph is a fifth of the time of all this, and its memory. RGB has four bands then.
+    Without the copy, resampling a photograph takes a fifth less time and less memory. RGB has four bands here.
     """
-    memory = lent(image)
+    memory = arrow_view(image)
     if memory is None:
         return None
     pixels = vips.ffi.buffer(vips.ffi.cast("char *", memory.address), memory.size)
@@ -102,7 +111,7 @@ def _lent(vips: ModuleType, image: Image.Image) -> Any:
 
 
 def _pieces(vips: ModuleType, image: Image.Image, edges: tuple[int, int, int, int]) -> list[Any]:
-    """The pixels within `edges` as images of libvips, to be put below each other. They own their bytes."""
+    """The pixels within `edges` as libvips images that own their bytes, from top to bottom."""
     left, top, right, bottom = edges
     rows = max(1, _PIECE // (right - left))
     found = []
@@ -114,10 +123,10 @@ def _pieces(vips: ModuleType, image: Image.Image, edges: tuple[int, int, int, in
 
 
 def _window(low: float, high: float, length: int, count: int) -> tuple[int, int, float]:
-    """Whole pixels from..to and the factor that come nearest to resampling `low`..`high` to `count` pixels.
+    """Start and end, in whole pixels, and the factor that come nearest to resampling `low`..`high` to `count` pixels.
 
-    libvips resamples whole pixels, and centres what it makes on them. Of all windows that yield `count` pixels under
-    the exact factor, the one with the nearest middle is taken: mostly less than a quarter of a pixel off.
+    libvips resamples whole pixels and centres the result on them. Of all windows that yield `count` pixels at the exact
+    factor this is the one with the nearest middle, mostly less than a quarter of a pixel off.
     """
     factor = (high - low) / count
     windows = [

@@ -1,8 +1,7 @@
-"""Linear light: resampling that adds up light as lenses do, instead of the encoded values of sRGB.
+"""Resampling in linear light, which averages light as a lens does, instead of sRGB's encoded values.
 
-Colours are decoded to 0..65535 by sRGB's curve, multiplied with their alpha, resampled, and encoded again: in 32-bit
-floats through Pillow, in 16-bit integers through libvips. Both round once at the end; they differ by a level at most
-where their kernels do.
+Colours are decoded to 0..65535 by sRGB's curve, premultiplied, resampled and encoded again: in 32-bit floats by Pillow,
+in 16-bit integers by libvips. Both round once, at the end, so they differ by one level at most beyond their kernels.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def _encoded() -> bytes:
 
 
 def resized(image: Image.Image, box: Box, size: Size, kernel: Image.Resampling, gap: float | None) -> Image.Image:
-    """`box` of an sRGB `image` in `L`, `LA`, `RGB` or `RGBA`, resampled to `size` by Pillow."""
+    """Resamples `box` of an sRGB `image` in `L`, `LA`, `RGB` or `RGBA` to `size`, by Pillow."""
     colours = image.split()
     alpha = colours[-1] if image.mode in WITH_ALPHA else None
     colours = colours if alpha is None else colours[:-1]
@@ -65,12 +64,12 @@ def _math(expression: Any, **images: Image.Image) -> Image.Image:
 
 
 def _rounded(image: Image.Image) -> Image.Image:
-    """Floats as `I`, half upwards; what overshoots is clipped by the table that comes next."""
+    """Floats rounded to `I`, half upwards. The table applied next clips overshoots."""
     return image.point(lambda level: level * 1 + 0.5).convert("I")
 
 
 def from_encoded(vips: ModuleType, image: Any, mode: str) -> Any:
-    """An image of libvips in 8-bit sRGB (not premultiplied) as premultiplied 16-bit light."""
+    """A libvips image in 8-bit sRGB, not premultiplied, as premultiplied 16-bit linear light."""
     table = array("H", (int(level + 0.5) for level in _decoded()))
     lut = vips.Image.new_from_memory(table.tobytes(), 256, 1, 1, "ushort")
     if mode not in WITH_ALPHA:
@@ -80,7 +79,7 @@ def from_encoded(vips: ModuleType, image: Any, mode: str) -> Any:
 
 
 def to_encoded(vips: ModuleType, image: Any, mode: str) -> Any:
-    """The way back from `from_encoded`."""
+    """The inverse of `from_encoded`."""
     lut = vips.Image.new_from_memory(_encoded(), 65536, 1, 1, "uchar")
     if mode not in WITH_ALPHA:
         return image.maplut(lut)

@@ -1,4 +1,4 @@
-"""What stands for a picture while it loads: its main colour, and a ThumbHash."""
+"""Placeholders for a picture that is still loading: its main colour, and a ThumbHash."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pipeline.model.spec import Format, Spec
 from pipeline.render.pixels.thumbhash import LARGEST, thumbhash
 
 REDUCED = Spec("placeholder", width=LARGEST, height=LARGEST, format=Format.TIFF)
-"""What a picture is made into before it is looked at: a rendition like others, never encoded. TIFF holds one frame."""
+"""The rendition that placeholders are computed from; it is never encoded. TIFF, because that holds one frame."""
 
 _WHITE = "#ffffff"
 
 
 def placeholder(reduced: Image.Image) -> tuple[str, bytes]:
-    """The main colour as `#rrggbb`, and the ThumbHash, of a picture made as `REDUCED`.
+    """The main colour as `#rrggbb`, and the ThumbHash, of a picture rendered as `REDUCED`.
 
-    The main colour is the average of those pixels whose first four bits a channel are met most often, counted by their
-    alpha; white for a picture of which nothing shows.
+    The main colour is the average of the most frequent group of pixels that share the upper four bits of each channel,
+    weighted by alpha; white for a fully transparent picture.
     """
     image = reduced.convert("RGBA")
     pixels = image.tobytes()

@@ -1,4 +1,4 @@
-"""Resampling: a placement's box, as it lies in the decoded picture, to its size; then upright."""
+"""Resamples a placement's box of the decoded picture to its size, then turns it upright."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pipeline.render.geometry.orientation import stored_box, turned, upright_siz
 from pipeline.render.pixels import libvips, linear_light
 from pipeline.render.pixels.frame import Frame
 
-# Where more than this many times the target's pixels (along a side) are left, whole blocks are averaged first. Measured
-# beside SHRINK_MARGIN; matters to PNG, TIFF and other formats that cannot shrink on load.
+# Above this ratio to the target's size (along a side), whole blocks are averaged first. Measured together with
+# SHRINK_MARGIN; it matters for PNG, TIFF and other formats without shrink on load.
 REDUCING_GAP = 3.0
 
-# What `auto` takes libvips for: a box of so many samples (pixels times channels) or more, because below that its half
-# a millisecond of overhead costs more than it saves; of so many pixels at the most, because it works on a copy of them,
-# and what is larger was not shrunk on load and has mostly a long decoding behind it.
+# `auto` takes libvips from this number of samples (pixels times channels), below which its overhead of half a
+# millisecond costs more than it saves, up to this number of pixels: libvips works on a copy, and a larger picture was
+# not shrunk on load and has mostly taken long to decode anyway.
 LIBVIPS_FROM = 200_000
 LIBVIPS_TO = 25_000_000
 
@@ -26,11 +26,10 @@ _LIGHT_MODES = ("L", "LA", "RGB", "RGBA")
 
 
 def resample(frame: Frame, placement: Placement, whole: Size, orientation: int, spec: Spec) -> Image.Image:
-    """`placement.box` of `frame`, turned by `orientation`, as a new image of `placement.size`.
+    """Resamples `placement.box` of `frame` to a new image of `placement.size`, turned by `orientation`.
 
-    `whole` is the size of the whole picture, turned and not shrunk. Lanczos where a side is made smaller, bicubic
-    where none is. Alpha is premultiplied meanwhile, so that hidden colours do not bleed. What is to be resampled in
-    linear light is in sRGB already.
+    `whole` is the size of the whole picture, turned and not shrunk. The kernel is Lanczos if a side gets smaller, else
+    bicubic. Alpha is premultiplied meanwhile, so that hidden colours do not bleed. With linear light `frame` is sRGB.
     """
     image = frame.image
     left, top, right, bottom = (edge / frame.shrink for edge in stored_box(placement.box, whole, orientation))
@@ -43,10 +42,10 @@ def resample(frame: Frame, placement: Placement, whole: Size, orientation: int, 
         return turned(_through_libvips(image, box, size, linear=linear), orientation)
     smaller = size[0] < right - left or size[1] < bottom - top
     kernel = Image.Resampling.LANCZOS if smaller else Image.Resampling.BICUBIC
-    gap = None if image.mode.startswith("I;16") else REDUCING_GAP  # Pillow averages blocks of all modes but this
+    gap = None if image.mode.startswith("I;16") else REDUCING_GAP  # the one mode whose blocks Pillow cannot average
     if linear:
         return turned(linear_light.resized(image, box, size, kernel, gap), orientation)
-    # Pillow premultiplies RGBA and LA itself before it resamples, and divides afterwards.
+    # Pillow premultiplies RGBA and LA itself before resampling, and divides afterwards.
     return turned(image.resize(size, kernel, box=box, reducing_gap=gap), orientation)
 
 
@@ -55,7 +54,7 @@ def _own(image: Image.Image, source: Image.Image) -> Image.Image:
 
 
 def _by_libvips(image: Image.Image, box: Box, size: Size, resampler: Resampler) -> bool:
-    """Whether libvips is to do it: it makes pictures of 8 bits smaller. Enlarging and deeper ones are Pillow's."""
+    """Whether libvips resamples: only 8-bit pictures that get smaller. Pillow does everything else."""
     width, height = box[2] - box[0], box[3] - box[1]
     if resampler is Resampler.PILLOW or width < size[0] or height < size[1]:
         return False

@@ -1,9 +1,8 @@
-"""Where to crop, measured: `attention` and `entropy`.
+"""Crops placed by measurement: the gravities `attention` and `entropy`.
 
-Both look at a reduction of the region to at most `LOOKED_AT` pixels along its longer side, made by averaging, always by
-Pillow: so neither shrinking on load nor the resampler moves a crop by more than a step of that reduction. A crop is
-free along one side only; every place along it is tried. Where several are equally good, the one nearest to the middle
-wins.
+Both measure a reduction of the region to at most `LOOKED_AT` pixels along its longer side, averaged by Pillow, so that
+neither shrink on load nor the resampler moves a crop by more than one step of that reduction. A crop can move along one
+side only, and every position on it is scored. Of equal scores the one nearest to the middle wins.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ from pipeline.render.geometry.framing import LOOKED_AT, Framing
 from pipeline.render.geometry.orientation import stored_box, turned, upright_size
 from pipeline.render.pixels.frame import Frame
 
-# Weights of what draws the eye. Edges decide; skin and strong colours settle it between places that are equally busy.
+# Weights of the cues for attention. Edges decide; skin and strong colours decide between equally busy positions.
 _EDGES, _SKIN, _COLOUR = 1.0, 0.5, 0.25
-_CENTRED = 0.5  # how much less something counts at the edge of the window than in its middle
+_CENTRED = 0.5  # how much less the edge of the window counts than its middle
 # The range of skin in YCbCr, whatever its tone (Chai and Ngan, 1999: Cb 77..127, Cr 133..173), with soft edges.
 _CB = [max(0, min(255, 51 * (min(level - 72, 132 - level)))) for level in range(256)]
 _CR = [max(0, min(255, 51 * (min(level - 128, 178 - level)))) for level in range(256)]
 
 
 def focus(frame: Frame, whole: Framing, spec: Spec, icc: bytes | None) -> Point | None:
-    """The point of the region that a crop under `spec` should keep in its middle; None where nothing is cropped."""
+    """The point of the region that a crop under `spec` should centre on; None if nothing is cropped."""
     if spec.fit is not Fit.COVER:
         return None
     left, top, right, bottom = whole.place(spec).box
@@ -46,7 +45,7 @@ def focus(frame: Frame, whole: Framing, spec: Spec, icc: bytes | None) -> Point 
 
 
 def _reduced(frame: Frame, whole: Framing, icc: bytes | None) -> Image.Image:
-    """The region, upright, small, in sRGB: `RGB`, or `RGBA` whose hidden parts have the mean colour of the others."""
+    """The region, upright, reduced, in sRGB: `RGB`, or `RGBA` with hidden parts in the mean colour of the rest."""
     left, top, right, bottom = (
         edge / frame.shrink for edge in stored_box(whole.region, whole.turned, whole.orientation)
     )
@@ -67,7 +66,7 @@ def _reduced(frame: Frame, whole: Framing, icc: bytes | None) -> Image.Image:
 
 
 def _profile(small: Image.Image, side: int) -> Sequence[float]:
-    """How much there is to see in each column (side 0) or row (1)."""
+    """The attention score of each column (`side` 0) or row (1)."""
     opaque = small.convert("RGB")
     grey, (_y, cb, cr) = opaque.convert("L"), opaque.convert("YCbCr").split()
     _hue, saturation, value = opaque.convert("HSV").split()
@@ -80,7 +79,7 @@ def _profile(small: Image.Image, side: int) -> Sequence[float]:
     for weight, seen in maps:
         shown = ImageChops.multiply(seen, small.getchannel("A")) if small.mode == "RGBA" else seen
         levels = _means(shown, side)
-        # What is nearly everywhere tells nothing: a wooden table has the colour of skin.
+        # A cue that is nearly everywhere tells nothing: a wooden table has the colour of skin.
         rare = (1 - sum(levels) / len(levels) / 255) ** 2
         for index, level in enumerate(levels):
             total[index] += weight * rare * level
@@ -100,7 +99,7 @@ def _drawn(profile: Sequence[float], start: int, length: int) -> float:
 
 
 def _busiest(small: Image.Image, across: float, down: float) -> Point:
-    """The window whose detail has the most entropy. That of the greys themselves would be that of a soft gradient."""
+    """The window whose detail has the most entropy. The entropy of the greys would choose a soft gradient."""
     seen = _detail(small.convert("L"))
     if small.mode == "RGBA":
         seen = ImageChops.multiply(seen, small.getchannel("A"))
@@ -110,13 +109,13 @@ def _busiest(small: Image.Image, across: float, down: float) -> Point:
 
 
 def _detail(grey: Image.Image) -> Image.Image:
-    """What is finer than two pixels or so."""
+    """The detail finer than about two pixels."""
     return ImageChops.difference(grey, grey.filter(ImageFilter.GaussianBlur(1.5)))
 
 
 def _best(length: int, part: float, score: Callable[[int, int], float]) -> float:
-    """The middle, 0..1, of the window of `part` of `length` that scores highest."""
+    """The middle, 0..1, of the best-scoring window, which is `part` of `length`."""
     size = min(length, max(1, round(length * part)))
-    room = length - size
-    best = max(range(room + 1), key=lambda start: (round(score(start, size), 3), -abs(2 * start - room), -start))
+    free = length - size
+    best = max(range(free + 1), key=lambda start: (round(score(start, size), 3), -abs(2 * start - free), -start))
     return (best + size / 2) / length

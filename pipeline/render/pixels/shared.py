@@ -1,5 +1,5 @@
-"""The pixels of one frame in every size that renditions want, each made once: one size in three formats is resampled
-once, and a small size is made from the pixels of a larger one (see `cascade`).
+"""The resampled pixels of one frame, shared by the renditions: a size in three formats is resampled once, and a small
+size is made from the pixels of a larger one (see `geometry.cascade`).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pipeline.render.geometry.framing import Framing
 from pipeline.render.pixels.frame import Frame
 from pipeline.render.pixels.resize import resample
 
-Pixels = tuple[Image.Image, tuple[str, ...]]  # in sRGB, with warnings about their colours; nobody may draw into them
+Pixels = tuple[Image.Image, tuple[str, ...]]  # in sRGB and shared, so not to be changed; with warnings about colours
 
 
 class SharedPixels:
-    """Used by one thread. `still`: no animation, of which others may want fewer frames than is asked for here."""
+    """Used by one thread. `still`: not an animation; of one, renditions may want different numbers of frames."""
 
     def __init__(
         self, frame: Frame, size: Size, orientation: int, icc: bytes | None, task: RenderTask, *, still: bool
@@ -32,10 +32,10 @@ class SharedPixels:
         self._task = task
         self._made: dict[tuple[Box, Size, Size, int, Resampler, Larger | None], Pixels] = {}
         alone = len(task.specs) + len(task.beside) + task.placeholder < 2  # a placeholder is one more rendition
-        self._others: Others | None = None if still and not alone else {}  # found when they are first needed
+        self._others: Others | None = None if still and not alone else {}  # computed on first use
 
     def of(self, spec: Spec, shown: Framing, placement: Placement) -> Pixels:
-        """What `spec` shows at `placement`, resampled and made sRGB."""
+        """The pixels of `placement`, resampled and in sRGB. Raises whatever resampling or colour conversion raises."""
         others: tuple[Placement, ...] = ()
         if is_plain(spec):
             if self._others is None:
@@ -45,7 +45,7 @@ class SharedPixels:
 
     def _resampled(self, spec: Spec, shown: Framing, placement: Placement, others: tuple[Placement, ...]) -> Pixels:
         source = larger(placement, others)
-        # What it is made from counts: one that was trimmed or measured may come to the same part without a larger one.
+        # The source is part of the key: a trimmed or measured crop may have the same box but no larger source.
         key = (placement.box, placement.size, shown.turned, shown.orientation, spec.resampler, source)
         if key not in self._made:
             if source is None:

@@ -1,7 +1,7 @@
-"""ThumbHash: some 25 bytes from which a browser draws a blurred picture while the real one loads.
+"""ThumbHash: about 25 bytes from which a browser draws a blurred picture while the real one loads.
 
-Its format was published by Evan Wallace (https://evanw.github.io/thumbhash/). Brightness, two colour differences and
-alpha are each taken apart into cosines; the coarsest of them are kept, with 4 bits each beside the scale of all.
+Evan Wallace published the format (https://evanw.github.io/thumbhash/). Brightness, two colour differences and alpha are
+transformed into cosines; the coarsest are kept at 4 bits each, with one scale for each channel.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Iterable, Sequence
 from operator import mul
 
 LARGEST = 100  # pixels a side that the format allows
-_NOTHING = 1e-9  # what sums of cosines may come to where they ought to be 0
+_NOTHING = 1e-9  # sums of cosines up to this count as 0
 
 _Channel = list[list[float]]  # rows of values
 
 
 def thumbhash(size: tuple[int, int], pixels: bytes) -> bytes:
-    """The hash of a picture of `size`, no side above `LARGEST`; `pixels` are its rows of RGBA, not premultiplied.
+    """The hash of a picture of `size`, no side above `LARGEST`. `pixels` are rows of RGBA, not premultiplied.
 
     Takes about 5 ms at 100 x 75 pixels, in pure Python.
     """
@@ -53,14 +53,14 @@ def thumbhash(size: tuple[int, int], pixels: bytes) -> bytes:
 
 
 class _Waves:
-    """The cosines over a picture's rows and columns, computed once for all channels."""
+    """The cosines over the rows and columns of a picture, computed once for all channels."""
 
     def __init__(self, width: int, height: int) -> None:
         self._across = [[math.cos(math.pi / width * n * (x + 0.5)) for x in range(width)] for n in range(7)]
         self._down = [[math.cos(math.pi / height * n * (y + 0.5)) for y in range(height)] for n in range(7)]
 
     def of(self, channel: _Channel, across: int, down: int) -> tuple[float, float, list[float]]:
-        """The channel's average, the largest strength of its waves, and those from 0 to 1 (0.5 is none).
+        """The channel's average, the largest amplitude of its waves, and all amplitudes scaled to 0..1 (0.5: none).
 
         The waves are the triangle of the coarsest `across` x `down`, by rows.
         """
@@ -80,7 +80,7 @@ class _Waves:
 
 
 def _over_their_average(channels: Iterable[bytes], alpha: Sequence[int]) -> list[list[float]]:
-    """What shows where the picture lies over its own average colour."""
+    """The channels of the picture blended over its own average colour."""
     total = sum(alpha)
     if total == 255 * len(alpha):
         return [list(map(float, channel)) for channel in channels]
@@ -97,5 +97,5 @@ def _rows(values: Iterable[float], width: int) -> _Channel:
 
 
 def _whole(value: float) -> int:
-    """The nearest whole number, half upwards, whatever a machine's last digit is."""
+    """The nearest integer, half upwards, independent of a machine's last digit."""
     return math.floor(value + 0.5 + _NOTHING)

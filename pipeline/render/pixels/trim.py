@@ -1,4 +1,4 @@
-"""Cuts off a border of one colour, by what the pixels say."""
+"""Removes a border of one colour, measured from the pixels."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pipeline.render.geometry.framing import Framing
 from pipeline.render.geometry.orientation import stored_box, upright_size
 from pipeline.render.pixels.frame import Frame
 
-_PREMULTIPLIED = {"LA": "La", "RGBA": "RGBa"}  # what is hidden has no colour
+_PREMULTIPLIED = {"LA": "La", "RGBA": "RGBa"}  # hidden pixels have no colour
 _BACK = {6: 8, 8: 6}
 
 
 def trimmed(frame: Frame, whole: Framing, tolerance: int, icc: bytes | None) -> Framing:
-    """`whole` without the border in which no channel differs by more than `tolerance` levels from its top left pixel.
+    """`whole` without the border in which no channel differs from the top left pixel by more than `tolerance` levels.
 
-    `frame` is not shrunk. A region of one colour is left as it is.
+    `frame` must not be shrunk. A region of one colour stays as it is.
     """
     stored = upright_size(whole.turned, whole.orientation)
     left, top, right, bottom = map(round, stored_box(whole.region, whole.turned, whole.orientation))
@@ -39,6 +39,6 @@ def trimmed(frame: Frame, whole: Framing, tolerance: int, icc: bytes | None) -> 
 
 
 def _corner(whole: Framing) -> Box:
-    """The region's top left pixel, where it is stored."""
+    """The region's top left pixel, in coordinates of the stored picture."""
     left, top = whole.region[:2]
     return stored_box((left, top, left + 1, top + 1), whole.turned, whole.orientation)

@@ -10,6 +10,6 @@ PREMULTIPLIED = {"LA": "La", "RGBA": "RGBa"}
 
 
 def applied(step: Blur, image: Image.Image, dpr: float) -> Image.Image:
-    """`image`, softer."""
+    """Blurs `image` by `step.radius` pixels of the config times `dpr`."""
     mode = PREMULTIPLIED.get(image.mode, image.mode)
     return image.convert(mode).filter(ImageFilter.GaussianBlur(step.radius * dpr)).convert(image.mode)

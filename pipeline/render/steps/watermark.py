@@ -1,8 +1,8 @@
-"""A picture or a text, laid over the picture.
+"""Watermarks: a picture or a text, the mark, laid over the picture.
 
-The mark is as large as fits into `scale` of the picture's width and height, and keeps its shape. Texts are set by
-FreeType with basic layout (left to right, kerning, no ligatures): the other layout engine is loaded from the system
-where there is one, and the bytes would depend on that.
+The mark is as large as fits into `scale` of the picture's width and height, and keeps its shape. FreeType sets texts
+with its basic layout (left to right, kerning, no ligatures): the other layout engine is loaded from the system, and
+bytes would depend on whether it is installed.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _CACHED = 4  # marks of a process, decoded
 
 
 def applied(step: Watermark, image: Image.Image, dpr: float) -> Image.Image:
-    """`image` with its mark. Raises PictureError where the mark's own file is no picture or no font."""
+    """Lays the mark over `image`. Raises PictureError if the mark's file is not a picture or a font."""
     most = max(1, round(image.width * step.scale)), max(1, round(image.height * step.scale))
-    mark = _written(step, most) if step.picture is None else _drawn(step.picture, most)
+    mark = _written(step, most) if step.picture is None else _loaded(step.picture, most)
     if step.opacity < 1:
         mark.putalpha(mark.getchannel("A").point([int(level * step.opacity + 0.5) for level in range(256)]))
     margin = step.margin.of(min(image.size), dpr)
@@ -48,8 +48,8 @@ def applied(step: Watermark, image: Image.Image, dpr: float) -> Image.Image:
     return result.convert(base)
 
 
-def _offset(room: int, length: int, anchor: float, margin: int) -> int:
-    free = room - length
+def _offset(side: int, length: int, anchor: float, margin: int) -> int:
+    free = side - length
     inset = min(margin, free / 2)
     return math.floor(inset + (free - 2 * inset) * anchor)
 
@@ -60,7 +60,7 @@ def _is_grey(mark: Image.Image) -> bool:
     return different.getbbox() is None
 
 
-def _drawn(asset: Asset, most: tuple[int, int]) -> Image.Image:
+def _loaded(asset: Asset, most: tuple[int, int]) -> Image.Image:
     whole = _decoded(asset)
     scale = min(most[0] / whole.width, most[1] / whole.height)
     size = max(1, math.floor(whole.width * scale + 0.5)), max(1, math.floor(whole.height * scale + 0.5))
@@ -70,7 +70,7 @@ def _drawn(asset: Asset, most: tuple[int, int]) -> Image.Image:
 
 @functools.lru_cache(maxsize=_CACHED)
 def _decoded(asset: Asset) -> Image.Image:
-    """The mark's picture as `RGBA`, upright; decoded as sources are, once for a process. Not to be changed."""
+    """The mark's picture as `RGBA`, upright, decoded like a source and cached for the process. Not to be changed."""
     descriptor = memory.create()
     try:
         os.write(descriptor, asset.content)
@@ -106,7 +106,7 @@ def _extent(font: ImageFont.FreeTypeFont, text: str) -> tuple[int, int, int, int
 
 
 def _font(asset: Asset | None, size: float) -> ImageFont.FreeTypeFont:
-    """The font with that size, of the asset or the one that Pillow carries within itself."""
+    """The font of the asset, or the one that Pillow embeds, at `size` pixels."""
     try:
         if asset is not None:
             return ImageFont.truetype(io.BytesIO(asset.content), size, layout_engine=ImageFont.Layout.BASIC)

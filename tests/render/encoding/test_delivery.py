@@ -14,7 +14,7 @@ from pipeline.model.rendering import Inspection, NotRendered, Rendered, RenderTa
 from pipeline.model.spec import Fit, Format, Limits, Metadata, Private, Profile, Spec, Subsampling, Verify
 from pipeline.render.encoding import delivery, mozjpeg
 from pipeline.render.encoding.encode import encode
-from pipeline.render.encoding.encode_input import Film
+from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.encoding.inspect import inspect
 from pipeline.render.line import render
 from pipeline.workers.exchange import whole
@@ -86,8 +86,8 @@ def test_a_palette_has_no_more_colours_than_asked_for(target: Format, colors: in
 
 
 def test_an_animated_png_has_no_palette_and_says_so() -> None:
-    film = encoded(quarters(), "GIF", save_all=True, append_images=[NOISE.resize((320, 240))], duration=50)
-    made, content = one(film, Spec("a", format=Format.PNG, colors=16))
+    animation = encoded(quarters(), "GIF", save_all=True, append_images=[NOISE.resize((320, 240))], duration=50)
+    made, content = one(animation, Spec("a", format=Format.PNG, colors=16))
     assert any("animated png has no palette" in warning for warning in made.warnings)
     assert inspect(content).frames == 2
 
@@ -132,9 +132,9 @@ def test_a_hint_spares_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.quality is not None
     tried: list[int | None] = []
 
-    def counted(film: Film, spec: Spec, quality: int | None) -> tuple[int, int]:
+    def counted(encode_input: EncodeInput, spec: Spec, quality: int | None) -> tuple[int, int]:
         tried.append(quality)
-        return encode(film, spec, quality)
+        return encode(encode_input, spec, quality)
 
     monkeypatch.setattr(delivery, "encode", counted)
     again = asked(spec, found.quality)
@@ -260,8 +260,8 @@ def test_a_file_that_is_not_what_was_to_be_made_is_not_delivered(
 def test_a_decoding_look_finds_what_a_header_hides(target: Format, monkeypatch: pytest.MonkeyPatch) -> None:
     """An encoder that loses the second half of its file."""
 
-    def careless(film: Film, spec: Spec, quality: int | None) -> tuple[int, int]:
-        descriptor, size = encode(film, spec, quality)
+    def careless(encode_input: EncodeInput, spec: Spec, quality: int | None) -> tuple[int, int]:
+        descriptor, size = encode(encode_input, spec, quality)
         content = os.pread(descriptor, size, 0)
         os.close(descriptor)
         return descriptor_of(content[: size // 2]), size // 2

@@ -15,13 +15,13 @@ DURATIONS = [100, 250, 400]
 MOVING = ["GIF", "PNG", "WEBP", "AVIF"]
 
 
-def film(kind: str, *, clear: bool = False, **options: object) -> bytes:
+def animation(kind: str, *, clear: bool = False, **options: object) -> bytes:
     """Three frames of a colour each; with `clear`, each shows only its own third and is transparent elsewhere."""
     frames = []
     for number, colour in enumerate(COLOURS):
         frame = Image.new("RGBA" if clear else "RGB", (90, 60), (0, 0, 0, 0) if clear else colour)
         if clear:
-            # With a soft rim: libwebp crops a frame to what is seen, and calls the film opaque if all of that is.
+            # With a soft rim: libwebp crops a frame to what is seen, and calls the animation opaque if all of that is.
             frame.paste((*colour, 128), (number * 30, 0, number * 30 + 30, 60))
             frame.paste((*colour, 255), (number * 30 + 2, 2, number * 30 + 28, 58))
         frames.append(frame)
@@ -44,7 +44,7 @@ def frames_of(image: Image.Image) -> list[tuple[Image.Image, int]]:
 @pytest.mark.parametrize("kind", MOVING)
 @pytest.mark.parametrize("target", [Format.GIF, Format.PNG, Format.WEBP, Format.AVIF])
 def test_an_animation_stays_one_with_its_colours_and_durations(kind: str, target: Format) -> None:
-    image = rendition(film(kind), Spec("a", 45, format=target))
+    image = rendition(animation(kind), Spec("a", 45, format=target))
     assert image.size == (45, 30)
     frames = frames_of(image)
     assert [duration for _, duration in frames] == DURATIONS
@@ -55,7 +55,7 @@ def test_an_animation_stays_one_with_its_colours_and_durations(kind: str, target
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
 @pytest.mark.parametrize("target", [Format.GIF, Format.PNG, Format.WEBP, Format.AVIF])
 def test_what_turns_transparent_again_is_transparent(kind: str, target: Format) -> None:
-    frames = frames_of(rendition(film(kind, clear=True), Spec("a", 45, format=target)))
+    frames = frames_of(rendition(animation(kind, clear=True), Spec("a", 45, format=target)))
     assert len(frames) == 3
     for number, (frame, _) in enumerate(frames):
         for third in range(3):
@@ -69,11 +69,11 @@ def test_what_turns_transparent_again_is_transparent(kind: str, target: Format) 
 
 @pytest.mark.parametrize("target", [Format.JPEG, Format.TIFF])
 def test_a_still_target_gets_the_first_frame_and_a_warning(target: Format) -> None:
-    answer, _ = answer_to(film("GIF"), Spec("a", 45, format=target))
+    answer, _ = answer_to(animation("GIF"), Spec("a", 45, format=target))
     (one,) = answer.renditions
     assert isinstance(one, Rendered)
     assert "first of 3 frames" in one.warnings[0]
-    assert near(pixel(rendition(film("GIF"), Spec("a", 45, format=target)).convert("RGB"), (20, 15)), RED, 8)
+    assert near(pixel(rendition(animation("GIF"), Spec("a", 45, format=target)).convert("RGB"), (20, 15)), RED, 8)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_still_target_gets_the_first_frame_and_a_warning(target: Format) -> No
     ],
 )
 def test_a_gif_that_repeats_n_times_plays_once_more_elsewhere(loop: int | None, plays: dict[str, int | None]) -> None:
-    source = film("GIF") if loop is None else film("GIF", loop=loop)
+    source = animation("GIF") if loop is None else animation("GIF", loop=loop)
     for target in (Format.GIF, Format.WEBP, Format.PNG):
         image = rendition(source, Spec("a", 45, format=target))
         assert image.info.get("loop") == plays[target.name]
@@ -93,7 +93,7 @@ def test_a_gif_that_repeats_n_times_plays_once_more_elsewhere(loop: int | None, 
 
 def test_every_frame_is_cropped_and_padded_alike() -> None:
     for fit in (Fit.COVER, Fit.CONTAIN):
-        image = rendition(film("GIF"), Spec("a", 30, 30, fit, format=Format.WEBP))
+        image = rendition(animation("GIF"), Spec("a", 30, 30, fit, format=Format.WEBP))
         assert [frame.size for frame, _ in frames_of(image)] == [(30, 30)] * 3
 
 
@@ -116,7 +116,7 @@ def test_a_frame_that_says_zero_is_shown_as_browsers_do() -> None:
 @pytest.mark.parametrize("target", [Format.GIF, Format.PNG, Format.WEBP, Format.AVIF])
 def test_what_no_format_can_say_becomes_the_most_that_it_can(target: Format) -> None:
     """An animated PNG that is shown for weeks, and as often as a number can say."""
-    whole = bytearray(film("PNG"))
+    whole = bytearray(animation("PNG"))
     at = whole.index(b"acTL") + 8
     _put(whole, at - 4, at, (2**32 - 1).to_bytes(4))
     at = -1

@@ -131,7 +131,7 @@ BOXES = [(0, 0, *SIZE), (4, 2, 12, 8), (10, 6, 12, 8), (2, 8, 8, 6)]
 
 
 def timeline(seen: list[tuple[Image.Image, int]], wanted: list[Pixels], durations: list[int]) -> list[object]:
-    """What is wrong of a film: encoders may join frames that look alike, and show them for as long as both."""
+    """What is wrong of a animation: encoders may join frames that look alike, and show them for as long as both."""
     ends = list(itertools.accumulate(durations))
     wrong: list[object] = []
     if sum(duration for _, duration in seen) != ends[-1]:
@@ -160,12 +160,12 @@ TARGETS = [Format.GIF, Format.PNG, Format.WEBP, Format.AVIF]
 )
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_disposal_of_a_gif_is_heeded(disposals: tuple[int, int, int, int], target: Format) -> None:
-    film = parts(disposals)
-    wanted = composed(film, back=2, before=3, replaces=False)
+    animation = parts(disposals)
+    wanted = composed(animation, back=2, before=3, replaces=False)
     seen = frames_of(
-        rendition(gif(film), Spec("a", format=target, lossless=target is Format.WEBP, quality=quality(target)))
+        rendition(gif(animation), Spec("a", format=target, lossless=target is Format.WEBP, quality=quality(target)))
     )
-    assert timeline(seen, wanted, [part.milliseconds for part in film]) == []
+    assert timeline(seen, wanted, [part.milliseconds for part in animation]) == []
 
 
 @pytest.mark.parametrize("disposals", [(0, 0, 0, 0), (0, 1, 0, 0), (0, 2, 0, 0), (1, 1, 1, 1), (0, 2, 1, 2)])
@@ -174,12 +174,12 @@ def test_every_disposal_of_a_gif_is_heeded(disposals: tuple[int, int, int, int],
 def test_every_disposal_and_blend_of_an_animated_png_is_heeded(
     disposals: tuple[int, int, int, int], blend: int, target: Format
 ) -> None:
-    film = parts(disposals, blend)
-    wanted = composed(film, back=1, before=2, replaces=True)
+    animation = parts(disposals, blend)
+    wanted = composed(animation, back=1, before=2, replaces=True)
     seen = frames_of(
-        rendition(apng(film), Spec("a", format=target, lossless=target is Format.WEBP, quality=quality(target)))
+        rendition(apng(animation), Spec("a", format=target, lossless=target is Format.WEBP, quality=quality(target)))
     )
-    assert timeline(seen, wanted, [part.milliseconds for part in film]) == []
+    assert timeline(seen, wanted, [part.milliseconds for part in animation]) == []
 
 
 def quality(target: Format) -> int | None:
@@ -261,16 +261,16 @@ def test_what_no_frame_of_a_gif_covers_is_transparent() -> None:
 
 
 def test_what_a_gif_disposes_to_its_background_is_transparent() -> None:
-    film = plain_gif([((0, 0, *SIZE), 2, 2), ((4, 2, 8, 6), 1, 0)])
-    (first, _), (second, _) = frames_of(rendition(film, Spec("a", format=Format.PNG)))
+    animation = plain_gif([((0, 0, *SIZE), 2, 2), ((4, 2, 8, 6), 1, 0)])
+    (first, _), (second, _) = frames_of(rendition(animation, Spec("a", format=Format.PNG)))
     assert pixel(first, (0, 0)) == (*INKS[2], 255)
     assert pixel(second, (6, 4)) == (*INKS[1], 255)
     assert pixel(second, (0, 0))[3] == 0
 
 
 def test_a_frame_that_reaches_beyond_the_screen_is_cut_to_it() -> None:
-    film = plain_gif([((0, 0, *SIZE), 2, 0), ((20, 12, 8, 6), 1, 0), ((40, 40, 8, 6), 1, 0)])
-    frames = frames_of(rendition(film, Spec("a", format=Format.WEBP, lossless=True)))
+    animation = plain_gif([((0, 0, *SIZE), 2, 0), ((20, 12, 8, 6), 1, 0), ((40, 40, 8, 6), 1, 0)])
+    frames = frames_of(rendition(animation, Spec("a", format=Format.WEBP, lossless=True)))
     assert [pixel(frame, (23, 15)) for frame, _ in frames] == [(*INKS[2], 255)] + [(*INKS[1], 255)] * (len(frames) - 1)
 
 
@@ -286,8 +286,8 @@ def test_the_first_of_an_animation_is_never_the_still_before_it() -> None:
 @pytest.mark.parametrize("target", [Format.PNG, Format.WEBP])
 @pytest.mark.parametrize(("said", "wanted"), [(10, 100), (20, 20)])
 def test_a_frame_that_no_browser_shows_so_shortly_says_how_long_they_do(target: Format, said: int, wanted: int) -> None:
-    film = [Part((0, 0, *SIZE), number, 0, milliseconds=said) for number in (1, 2)]
-    for content in (gif(film), apng(film)):
+    animation = [Part((0, 0, *SIZE), number, 0, milliseconds=said) for number in (1, 2)]
+    for content in (gif(animation), apng(animation)):
         frames = frames_of(rendition(content, Spec("a", format=target)))
         assert [duration for _, duration in frames] == [wanted] * 2
 

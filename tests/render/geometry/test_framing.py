@@ -9,7 +9,7 @@ from PIL import Image
 from pipeline.model.rendering import NotRendered, Rendered, RenderTask
 from pipeline.model.shape import Extract, Gravity, Length
 from pipeline.model.spec import Fit, Format, Limits, Spec
-from pipeline.render.geometry.framing import SHRINK_MARGIN, framing, room
+from pipeline.render.geometry.framing import SHRINK_MARGIN, framing, max_shrink
 from pipeline.render.geometry.orientation import rotated, turned
 from tests.pictures import BLUE, GREEN, RED, WHITE, as_stored, corners, encoded, exif, near, quarters
 from tests.render.drawing import answer_to, rendition
@@ -117,12 +117,12 @@ def test_the_decoder_leaves_enough_pixels_for_what_is_shown(changes: dict[str, o
     one = replace(Spec("a", 200, 200), **({"width": 100, "height": 100} | changes))  # type: ignore[arg-type]
     if "extract" in changes:
         one = replace(one, width=200, height=200)
-    assert room((1000, 1000), 1, one, RenderTask((one,), Limits())) == pytest.approx(most)
+    assert max_shrink((1000, 1000), 1, one, RenderTask((one,), Limits())) == pytest.approx(most)
 
 
 def test_measured_gravity_sees_enough_pixels_of_a_large_picture_for_a_tiny_rendition() -> None:
     one = Spec("a", 10, 20, Fit.COVER, gravity=Gravity.ATTENTION)
-    assert room((4000, 3000), 1, one, RenderTask((one,), Limits())) == pytest.approx(4000 / 192)
+    assert max_shrink((4000, 3000), 1, one, RenderTask((one,), Limits())) == pytest.approx(4000 / 192)
 
 
 def test_padding_has_the_background_and_the_picture_is_where_it_should_be() -> None:

@@ -11,7 +11,7 @@ from pipeline.model.rendering import NotRendered, Rendered
 from pipeline.model.spec import LARGEST, Animation, Format, Limits, Spec
 from tests.pictures import BLUE, GREEN, RED, encoded, grey_profile, near, pixel, quarters
 from tests.render.drawing import answer_to, rendition
-from tests.render.formats.test_animation import film
+from tests.render.formats.test_animation import animation
 
 PNG = Format.PNG
 SIZES = [(40, 30), (90, 60), (60, 80)]
@@ -105,7 +105,7 @@ def test_an_icons_pages_go_from_the_largest_down() -> None:
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "AVIF"])
 @pytest.mark.parametrize("page", [0, 1, 2])
 def test_a_page_of_an_animation_is_a_still_of_it(kind: str, page: int) -> None:
-    answer, files = answer_to(film(kind), Spec("a", format=PNG, page=page), Spec("all", format=PNG))
+    answer, files = answer_to(animation(kind), Spec("a", format=PNG, page=page), Spec("all", format=PNG))
     with Image.open(io.BytesIO(files["a"])) as image:
         assert getattr(image, "n_frames", 1) == 1
         assert near(pixel(image.convert("RGB"), (20, 15)), (RED, GREEN, BLUE)[page], 12)
@@ -116,7 +116,7 @@ def test_a_page_of_an_animation_is_a_still_of_it(kind: str, page: int) -> None:
 
 @pytest.mark.parametrize("target", [Format.JPEG, Format.WEBP])
 def test_a_first_frame_that_was_asked_for_is_no_warning(target: Format) -> None:
-    answer, files = answer_to(film("GIF"), Spec("a", format=target, animation=Animation.FIRST))
+    answer, files = answer_to(animation("GIF"), Spec("a", format=target, animation=Animation.FIRST))
     (one,) = answer.renditions
     assert isinstance(one, Rendered)
     assert one.warnings == ()
@@ -126,10 +126,10 @@ def test_a_first_frame_that_was_asked_for_is_no_warning(target: Format) -> None:
 
 def test_frames_that_nobody_wants_do_not_count_to_the_limits() -> None:
     few = Limits(frames=2)
-    answer, _ = answer_to(film("GIF"), Spec("a", animation=Animation.FIRST), limits=few)
+    answer, _ = answer_to(animation("GIF"), Spec("a", animation=Animation.FIRST), limits=few)
     assert isinstance(answer.renditions[0], Rendered)
     with pytest.raises(PictureError) as caught:
-        answer_to(film("GIF"), Spec("a", format=Format.WEBP), limits=few)
+        answer_to(animation("GIF"), Spec("a", format=Format.WEBP), limits=few)
     assert caught.value.kind == ErrorKind.TOO_MANY_FRAMES
 
 

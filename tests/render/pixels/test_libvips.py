@@ -15,7 +15,7 @@ from pipeline.model.shape import Resampler
 from pipeline.model.spec import Fit, Format, Spec
 from pipeline.render.geometry.fit import Size, place
 from pipeline.render.pixels import libvips
-from pipeline.render.pixels.arrow_view import lent
+from pipeline.render.pixels.arrow_view import arrow_view
 from pipeline.render.pixels.frame import Frame
 from pipeline.render.pixels.libvips import _window
 from pipeline.render.pixels.resize import resample
@@ -84,7 +84,7 @@ def test_a_window_yields_the_size_asked_for_and_lies_within(
 
 def test_how_it_is_cut_into_strips_and_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     image = scene((400, 300))
-    monkeypatch.setattr(libvips, "lent", lambda image: None)
+    monkeypatch.setattr(libvips, "arrow_view", lambda image: None)
     whole = libvips.shrunk(image, (0, 0, 400, 300), (171, 128)).tobytes()
     for strip, piece in ((1, 2**21), (7, 400 * 3), (1000, 400), (64, 400 * 299)):
         monkeypatch.setattr(libvips, "_STRIP", strip)
@@ -98,9 +98,9 @@ def test_whether_pillows_memory_is_read_or_copied_changes_nothing(
 ) -> None:
     image = scene((400, 300)).convert(mode)
     box = (10.0, 7.5, 390.0, 290.0)
-    assert lent(image) is not None
+    assert arrow_view(image) is not None
     read = libvips.shrunk(image, box, (171, 128), linear=linear)
-    monkeypatch.setattr(libvips, "lent", lambda image: None)
+    monkeypatch.setattr(libvips, "arrow_view", lambda image: None)
     copied = libvips.shrunk(image, box, (171, 128), linear=linear)
     assert (read.mode, read.tobytes()) == (copied.mode, copied.tobytes())
 

@@ -118,10 +118,10 @@ def test_a_film_is_cropped_in_one_place_throughout() -> None:
     one = Spec("a", 150, 150, Fit.COVER, format=Format.WEBP, gravity=Gravity.ATTENTION)
     answer, files = answer_to(content, one)
     assert isinstance(answer.renditions[0], Rendered)
-    with Image.open(io.BytesIO(files["a"])) as film:
+    with Image.open(io.BytesIO(files["a"])) as animation:
         seen = []
         for number in range(2):
-            film.seek(number)
-            seen.append(redness(film))
+            animation.seek(number)
+            seen.append(redness(animation))
     assert seen[0] > 0.5
     assert seen[1] < 0.1

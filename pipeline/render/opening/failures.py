@@ -30,7 +30,7 @@ _OURS = "pipeline."
 _VAGUE = (ErrorKind.DAMAGED, ErrorKind.TRUNCATED, ErrorKind.NOT_ENCODABLE)
 
 
-def verdict(error: Exception, view: walk.View, name: str) -> PictureError:
+def decode_failure(error: Exception, view: walk.View, name: str) -> PictureError:
     """The `PictureError` that `error`, raised while decoding a picture of format `name`, amounts to."""
     if isinstance(error, PictureError):
         return error
@@ -41,7 +41,7 @@ def verdict(error: Exception, view: walk.View, name: str) -> PictureError:
     )
 
 
-def drawing_verdict(error: Exception) -> PictureError:
+def render_failure(error: Exception) -> PictureError:
     """The `PictureError` that `error`, raised while pixels were drawn or encoded, amounts to: it is the rendition's.
 
     Pixels surprise nobody, so a mistake is ours wherever it shows; but encoders refuse what they are told by
@@ -72,7 +72,7 @@ def _in_our_own_code(error: Exception) -> PictureError | None:
     return PictureError(ErrorKind.INTERNAL, f"{type(error).__name__}: {error} ({module}:{trace.tb_lineno})")
 
 
-def for_want_of_memory(error: PictureError, estimate: int, limits: Limits) -> PictureError:
+def blame_memory(error: PictureError, estimate: int, limits: Limits) -> PictureError:
     """`error`, called by its cause where that is the memory limit: many codecs only say that something failed, but one
     that may need more than there is has most likely failed for that.
     """
