@@ -49,6 +49,7 @@ def write_text(path: Path, text: str, mode: int | None = None) -> None:
 
 
 def _check_replaceable(path: Path) -> None:
+    """Raise `OSError` unless `path` is a regular file, or a link to one, or there is nothing."""
     try:
         is_file = stat.S_ISREG(path.stat().st_mode)
     except FileNotFoundError:
