@@ -11,8 +11,8 @@ from pipeline.model.steps import Blur, Greyscale, Sharpen, Step, Watermark
 from pipeline.render.steps import blur, greyscale, sharpen, watermark
 
 # A step takes its value of the config, the picture (sRGB, upright, of its final size; `L`, `LA`, `RGB` or `RGBA`), and
-# the device pixels to a pixel of the config. It returns a picture of the same size, the same object or a new one, and is
-# a pure function of its arguments: any thread, any machine, no file.
+# the device pixels to a pixel of the config. It returns a picture of the same size, the same object or a new one, and
+# is a pure function of its arguments: any thread, any machine, no file.
 _STEPS: dict[type[Step], Callable[[Any, Image.Image, float], Image.Image]] = {
     Blur: blur.applied,
     Greyscale: greyscale.applied,
