@@ -23,6 +23,8 @@ _ARGUMENTS: dict[str, Sequence[Words]] = {  # after the config
 }
 _VALUES: dict[str, Sequence[str]] = {  # of options that are neither flags nor choices; {folder} is one of its own
     "--at": ["02:30"],
+    "--changes": ["{folder}/changes.jsonl", "{folder}/changes"],
+    "--lanes": ["0"],
     "--limit": ["1"],
     "--max-runtime": ["60"],
     "--only": ["*.jpg"],
@@ -118,6 +120,11 @@ def test_every_pair_of_options_ends_with_a_documented_status_and_in_words(
             assert [json.loads(line) for line in said.out.splitlines()] or not said.out, about
         tried += 1
     assert tried >= len(ways(COMMANDS[name]))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_of_a_command_is_tried(name: str) -> None:
+    assert all(ways(COMMANDS[name])), "an option needs values in `_VALUES`"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
