@@ -25,8 +25,9 @@ from pipeline.targets.local import LocalTarget
 from pipeline.workers import memory
 from pipeline.workers.budget import Budget
 
-_WORTH = 2.0  # seconds of work a child, below which nothing is won: to start a lane takes 0.2 s of CPU
-_PER_BYTE, _PER_PICTURE = 1.5e-8, 1e-3  # seconds, where no run has measured it: 20 ms for a photograph of 1.3 MB
+_WORTH = 1.0  # seconds of work a child, below which nothing is won: to start a lane takes 0.2 s of CPU
+_PER_BYTE, _PER_PICTURE = 2e-8, 2e-3  # seconds, where no run has measured it: PNGs of 64 px took 1.7 ms, JPEGs of
+# 40 kB 5, photographs of 1.3 MB 29 (scripts/bench scaling-tiny, -dataset, -300)
 
 
 @dataclass(frozen=True, slots=True)
