@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from scripts.benchmarks import chart, figures, installed, scenarios
+from scripts.benchmarks import chart, curves, figures, installed, scenarios
 from scripts.benchmarks.competitors import ALL
 from scripts.benchmarks.measure import Failed, adopt_orphans
 
@@ -39,6 +39,7 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--memory", action="store_true", help="sample the peak memory as well, in a round of its own")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     parser.add_argument("--chart", type=Path, metavar="FILE.svg", help="draw the ratios")
+    parser.add_argument("--curves", type=Path, metavar="FILE.svg", help="draw the scaling scenarios over CPUs")
     parser.add_argument("--compare", type=Path, metavar="OLD.json", help="say what changed since")
     parser.add_argument(
         "--cache", type=Path, default=_ROOT / "build" / "bench", help="where to work (default: build/bench)"
@@ -72,6 +73,8 @@ def main(words: list[str] | None = None) -> int:
         chosen.json.write_text(json.dumps(new, indent=1) + "\n")
     if chosen.chart:
         chosen.chart.write_text(chart.svg(new))
+    if chosen.curves:
+        chosen.curves.write_text(curves.svg(new))
     if old is None:
         return 0
     text, worse = figures.compared(old, new)

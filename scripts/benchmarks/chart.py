@@ -22,14 +22,14 @@ def svg(measured: Json) -> str:
     longest = max((high for _, _, bars in groups for _, _, _, high in bars), default=1.0)
     lines, y = [], _TOP
     for title, pictures, bars in groups:
-        lines.append(_text(8, y, f"{title}; {pictures:,} pictures", bold=True))
+        lines.append(text(8, y, f"{title}; {pictures:,} pictures", bold=True))
         y += 8
         for name, middle, low, high in bars:
             lines += _bar(y, name, middle, low, high, _BAR / longest)
             y += _ROW
         y += _GAP
     note = "wall time, pipeline = 1; median of the rounds, the thin line is from the quickest to the slowest round"
-    lines.append(_text(8, y - 8, note, size=11))
+    lines.append(text(8, y - 8, note, size=11))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{y + 6}" viewBox="0 0 {_WIDTH} {y + 6}" '
         f'font-family="system-ui, sans-serif" role="img" aria-label="{escape(note)}">\n'
@@ -49,17 +49,18 @@ def _bars(ratios: Json) -> list[tuple[str, float, float, float]]:
 def _bar(y: int, name: str, middle: float, low: float, high: float, scale: float) -> Iterator[str]:
     colour = _OURS if name == "pipeline" else _THEIRS
     centre = y + _ROOM / 2
-    yield _text(_LABEL - 8, y + 13, name, anchor="end")
+    yield text(_LABEL - 8, y + 13, name, anchor="end")
     yield f'<rect x="{_LABEL}" y="{y}" width="{middle * scale:.1f}" height="{_ROOM}" rx="2" fill="{colour}"/>'
     if high > low:
         x, to = _LABEL + low * scale, _LABEL + high * scale
         yield f'<path d="M{x:.1f} {centre}H{to:.1f}" stroke="{_SPREAD}" stroke-width="1.5"/>'
-    yield _text(_LABEL + max(middle, high) * scale + 8, y + 13, f"{middle:.2f}")
+    yield text(_LABEL + max(middle, high) * scale + 8, y + 13, f"{middle:.2f}")
 
 
-def _text(x: float, y: float, text: str, *, anchor: str = "start", bold: bool = False, size: int = 13) -> str:
+def text(x: float, y: float, words: str, *, anchor: str = "start", bold: bool = False, size: int = 13) -> str:
+    """One line of text in an SVG."""
     weight = ' font-weight="600"' if bold else ""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="#1b1f24"{weight}>'
-        f"{escape(text)}</text>"
+        f"{escape(words)}</text>"
     )
