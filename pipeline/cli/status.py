@@ -95,13 +95,25 @@ def _profile_lines(rendering: tuple[RunSummary, Stages] | None) -> list[str]:
         return ["no run has rendered anything that is still there: nothing to profile"]
     run, stages = rendering
     clock = "" if run.ended is None else f" in {duration(run.ended - run.started)} by the clock"
-    threads = ", ".join(f"{run.settings[name]} {name}" for name in ("threads", "processes") if name in run.settings)
+    kinds = ("threads", "processes", "lanes")
+    threads = ", ".join(f"{run.settings[kind]} {kind}" for kind in kinds if kind in run.settings)
     what = f"{count(stages.pictures, 'picture')}{clock} ({threads})"
     lines = [f"the run of {_time(run.started)}: {what}; added up over threads:"]
     for stage, seconds in stages.shares().items():
         share = seconds / stages.seconds if stages.seconds else 0.0
         lines.append(f"  {stage:<7}{duration(seconds):>12} {share:>4.0%}  {bar(share, _BAR)}".rstrip())
-    return lines
+    return lines + _busy(run, stages)
+
+
+def _busy(run: RunSummary, stages: Stages) -> list[str]:
+    """How busy the children and the main process were: what is near 100 % bounds the run."""
+    driver, processes = run.settings.get("seconds_of_driver"), run.settings.get("processes")
+    if run.ended is None or not isinstance(driver, float) or not isinstance(processes, int):
+        return []
+    clock = max(run.ended - run.started, 1e-3)
+    rendering = sum(seconds for stage, seconds in stages.shares().items() if stage not in ("read", "write"))
+    children = min(1.0, rendering / (clock * max(1, processes)))
+    return [f"busy: the children {children:.0%} of the time, the main process {min(1.0, driver / clock):.0%}"]
 
 
 def _progress(run: RunSummary, *, running: bool) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from pipeline.config.settings import Config
 from pipeline.doctor.finding import Finding, fail, ok, warn
 from pipeline.extras import how_to_have
+from pipeline.run.ahead import lane_processes
 from pipeline.workers import cpus
 
 _DESCRIPTORS = 1024  # 330 folders at the most, and some for each thread and child
@@ -65,7 +66,9 @@ def work(threads: int, processes: int, memory: int, config: Config | None) -> It
     lent = f"{os.cpu_count()} CPUs, {_affinity()} for this process, {cpus.available()} after the control group's quota"
     why = "as the config says" if asked and asked.processes is not None else lent
     if processes:
-        yield ok("workers", f"{processes} children ({why}), {threads} I/O threads")
+        lanes = lane_processes(processes)
+        shared = f"; runs with much to do share them out among {lanes} lane processes" if lanes else ""
+        yield ok("workers", f"{processes} children ({why}), {threads} I/O threads{shared}")
     else:
         said = "processes: 0 renders in the threads: no limits of time and memory, a crash ends the run, no confinement"
         yield warn("workers", said, "leave it out unless every source is trusted")

@@ -123,6 +123,7 @@ class Driver:
         return ExitStatus.FAILED if failed else end
 
     def _work(self, run: int) -> None:
+        began = time.process_time()
         blocks = self._claimed(self._planner.decisions())
         first = next(blocks)
         with self._opened() as lane:
@@ -133,7 +134,8 @@ class Driver:
             self._carry_left(lane)
         self._take()
         if lane.confinement is not None:
-            self._manifest.amend_run({"confinement": str(lane.confinement)})
+            busy = round(time.process_time() - began, 3)
+            self._manifest.amend_run({"confinement": str(lane.confinement), "seconds_of_driver": busy})
         self._source.check()
         self._target.check()
         if why := vanishing(self._config.source.path, self._tally.vanished, self._tally.dealt_with):
