@@ -36,7 +36,7 @@ def not_made(source: str, name: str = "thumb", *, kind: ErrorKind = ErrorKind.TR
 def record(source: str, *renditions: RenditionRecord, content: bytes = b"content", mtime: int = 5) -> Record:
     """A picture that was read; by default with one rendition that was made."""
     made = renditions or (rendition(source),)
-    failed = any(one.error for one in made)
+    failed = any(rendition_record.error for rendition_record in made)
     return Record(
         source,
         Stat(len(content), mtime, mtime + 1, 7, 8),

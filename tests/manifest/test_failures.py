@@ -17,8 +17,8 @@ from tests.manifest.builders import not_made, opened, record, rendition, start
 
 def _fail(manifest: Manifest, *records: Record, run: str = "run-1", key: str = "key", reported: bool = True) -> None:
     manifest.begin_run(start(run), lambda: key)
-    for one in records:
-        manifest.add(one)
+    for added in records:
+        manifest.add(added)
     manifest.end_run(1, {}, reported=reported)
 
 
@@ -31,9 +31,9 @@ def test_a_failure_is_known_when_its_run_has_told_and_not_before(tmp_path: Path)
         manifest.begin_run(start(), lambda: "key")
         manifest.add(record("a.jpg", not_made("a.jpg")))
         manifest.flush()
-        assert [one.reported for one in manifest.failures.everything()] == [None]
+        assert [failure.reported for failure in manifest.failures.everything()] == [None]
         manifest.end_run(3, {}, reported=False)
-        assert [one.reported for one in manifest.failures.everything()] == [None]
+        assert [failure.reported for failure in manifest.failures.everything()] == [None]
         _fail(manifest, run="run-2")
         (failure,) = manifest.failures.everything()
         assert failure.reported == 2
@@ -80,7 +80,7 @@ def test_a_picture_that_is_made_or_forgotten_has_no_failures(tmp_path: Path) -> 
         manifest.add(record("b.jpg", rendition("b.jpg", "x"), not_made("b.jpg", "y")))
         manifest.flush()
         manifest.forget(["c.jpg"])
-        assert [(one.source, one.rendition) for one in manifest.failures.everything()] == [("b.jpg", "y")]
+        assert [(failure.source, failure.rendition) for failure in manifest.failures.everything()] == [("b.jpg", "y")]
 
 
 def test_a_failure_that_was_not_tried_again_is_left_as_it_is(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_failure_that_was_not_tried_again_is_left_as_it_is(tmp_path: Path) -> 
         _fail(manifest, record("a.jpg", not_made("a.jpg", "x")))
         known = replace(not_made("a.jpg", "x"), reason=Reason.KNOWN_FAILURE)
         _fail(manifest, record("a.jpg", rendition("a.jpg", "y"), known, content=b"z"), run="run-2", reported=False)
-        assert [(one.rendition, one.reported) for one in manifest.failures.everything()] == [("x", 1)]
+        assert [(failure.rendition, failure.reported) for failure in manifest.failures.everything()] == [("x", 1)]
 
 
 def test_orphans_are_seen_by_runs_that_came_to_their_end(tmp_path: Path) -> None:

@@ -24,10 +24,10 @@ def test_equal_pictures_are_not_all_read_to_find_one(tmp_path: Path) -> None:
     asked: list[str] = []
     with contextlib.closing(connect(tmp_path / "manifest.sqlite", "ro")) as connection:
         connection.set_trace_callback(asked.append)
-        found = made.of_content(connection, hashlib.sha256(b"content").digest(), ["r1"])
+        records = made.of_content(connection, hashlib.sha256(b"content").digest(), ["r1"])
         connection.set_trace_callback(None)
         plan = connection.execute(f"EXPLAIN QUERY PLAN {asked[0]}").fetchall()
-    assert [one.source for one in found] == [f"{number:02d}.jpg" for number in range(64)]
+    assert [entry.source for entry in records] == [f"{number:02d}.jpg" for number in range(64)]
     assert not [step for *_, step in plan if "TEMP B-TREE" in step]  # a sort would go through all of them
 
 
@@ -41,8 +41,8 @@ def test_what_has_come_is_found_in_the_run_that_made_it_and_in_the_next(tmp_path
             if not number:
                 manifest.add(record("a.jpg"))
                 manifest.flush()
-            (found,) = manifest.made(hashlib.sha256(b"content").digest(), ["r1"])
-            assert found.source == "a.jpg"
+            (entry,) = manifest.made(hashlib.sha256(b"content").digest(), ["r1"])
+            assert entry.source == "a.jpg"
 
 
 def test_what_has_not_come_is_not_asked_for_in_a_first_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,10 +32,10 @@ def _layout(path: Path) -> dict[str, object]:
     """Tables with their columns, indexes and views, however they were made."""
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
-        found: dict[str, object] = {}
+        layout: dict[str, object] = {}
         for kind, name, text in connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name"):
-            found[name] = connection.execute(f"PRAGMA table_info({name})").fetchall() if kind == "table" else text
-        return found
+            layout[name] = connection.execute(f"PRAGMA table_info({name})").fetchall() if kind == "table" else text
+        return layout
 
 
 def _version(path: Path) -> int:
@@ -49,7 +49,7 @@ def test_the_next_run_migrates_an_older_manifest_and_keeps_what_it_knew(old: Pat
         assert manifest.warning == ""
         known = manifest.known_sources("")
         assert sorted(known["a.jpg"].renditions) == ["large", "thumb"]
-        assert {one.recipe for one in known["a.jpg"].renditions.values()} == {"r1", "r2"}
+        assert {made.recipe for made in known["a.jpg"].renditions.values()} == {"r1", "r2"}
         assert known["a.jpg"].made_from == known["a.jpg"].sha256
         assert known["a.jpg"].stat.sidecar is None
         assert list(manifest.known_sources("b")) == ["b/\udcff.jpg"]

@@ -56,7 +56,7 @@ NO_CHANGES: list[Callable[[Manifest], object]] = [
 
 
 @pytest.mark.parametrize(
-    ("change", "again"), [*((one, True) for one in CHANGES), *((one, False) for one in NO_CHANGES)]
+    ("change", "again"), [*((call, True) for call in CHANGES), *((call, False) for call in NO_CHANGES)]
 )
 def test_claims_are_gone_through_again_when_something_has_changed(
     tmp_path: Path, change: Callable[[Manifest], object], again: bool
@@ -83,9 +83,9 @@ def test_stale_claims_are_found_each_time_and_by_those_who_only_look(tmp_path: P
         assert manifest.orphans.stale() == []
         manifest.forget(["a.jpg"])
         for _ in range(2):
-            assert [one.target for one in manifest.orphans.stale()] == ["a.jpg-thumb.jpg"]
+            assert [file.target for file in manifest.orphans.stale()] == ["a.jpg-thumb.jpg"]
         with Manifest.reader_at(manifest.path) as reader:
-            assert [one.target for one in reader.orphans.stale()] == ["a.jpg-thumb.jpg"]
+            assert [file.target for file in reader.orphans.stale()] == ["a.jpg-thumb.jpg"]
         manifest.release(["a.jpg-thumb.jpg"])
         with Manifest.reader_at(manifest.path) as reader:
             assert reader.orphans.stale() == []

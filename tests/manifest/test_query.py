@@ -97,7 +97,7 @@ def test_sql_on_the_views(reader: Reader) -> None:
 
 
 @pytest.mark.parametrize(
-    ("filters", "found"),
+    ("filters", "values"),
     [
         ([], ["a.jpg-thumb.jpg", "a.jpg-web.jpg", "b's.jpg-thumb.jpg"]),
         (["status=failed"], ["a.jpg-web.jpg"]),
@@ -114,10 +114,10 @@ def test_sql_on_the_views(reader: Reader) -> None:
         (["seconds_encode<0.5", "width=32"], ["a.jpg-thumb.jpg", "b's.jpg-thumb.jpg"]),
     ],
 )
-def test_filters(reader: Reader, filters: list[str], found: list[str]) -> None:
+def test_filters(reader: Reader, filters: list[str], values: list[str]) -> None:
     answer = query.select(reader, filters)
     column = answer.columns.index("target")
-    assert sorted(str(row[column]) for row in answer.rows) == found
+    assert sorted(str(row[column]) for row in answer.rows) == values
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,8 @@ def _picture(source: str, size: tuple[int, int] = (2000, 1500), specs: Sequence[
 
 def _export(folder: Path, *records: Record, families: Any = None) -> dict[str, Any]:
     with opened(folder) as manifest:
-        for one in records:
-            manifest.add(one)
+        for added in records:
+            manifest.add(added)
     out = io.StringIO()
     with Manifest.reader_at(folder / "manifest.sqlite") as reader:
         count = write_srcset(pictures(reader, families or FAMILIES), out)
@@ -59,7 +59,7 @@ def _export(folder: Path, *records: Record, families: Any = None) -> dict[str, A
 def test_each_format_has_its_srcset_in_the_order_of_the_config(tmp_path: Path) -> None:
     (picture,) = _export(tmp_path, _picture("a/b.jpg")).values()
     hero = picture["families"]["hero"]
-    assert [(one["type"], one["srcset"]) for one in hero["sources"]] == [
+    assert [(part["type"], part["srcset"]) for part in hero["sources"]] == [
         ("image/avif", "a/b-hero-320.avif 320w, a/b-hero-640.avif 640w, a/b-hero-1280.avif 1280w"),
         ("image/jpeg", "a/b-hero-320.jpg 320w, a/b-hero-640.jpg 640w, a/b-hero-1280.jpg 1280w"),
     ]
@@ -92,7 +92,7 @@ def test_a_width_beyond_the_picture_is_listed_once(tmp_path: Path) -> None:
     (picture,) = _export(tmp_path, _picture("a.jpg", (500, 400))).values()
     (_, jpeg) = picture["families"]["hero"]["sources"]
     assert jpeg["srcset"] == "a-hero-320.jpg 320w, a-hero-640.jpg 500w"
-    assert [one["width"] for one in jpeg["files"]] == [320, 500]
+    assert [file["width"] for file in jpeg["files"]] == [320, 500]
 
 
 def test_urls_are_escaped_for_srcset_and_names_are_printable(tmp_path: Path) -> None:
@@ -117,8 +117,8 @@ def test_what_is_no_family_or_was_not_made_is_left_out(tmp_path: Path) -> None:
     )
     assert list(exported) == ["a.jpg"]
     avif, jpeg = exported["a.jpg"]["families"]["hero"]["sources"]
-    assert [one["width"] for one in avif["files"]] == [640, 1280]
-    assert [one["width"] for one in jpeg["files"]] == [320, 640, 1280]
+    assert [file["width"] for file in avif["files"]] == [640, 1280]
+    assert [file["width"] for file in jpeg["files"]] == [320, 640, 1280]
 
 
 def test_orphans_are_left_out(tmp_path: Path) -> None:
@@ -133,13 +133,16 @@ def test_orphans_are_left_out(tmp_path: Path) -> None:
 def test_several_families_and_one_of_formats_only(tmp_path: Path) -> None:
     families = {
         "hero": HERO[:1],
-        "card": [Spec(f"card-{one}", width=90, format=one, family="card") for one in (Format.WEBP, Format.PNG)],
+        "card": [
+            Spec(f"card-{image_format}", width=90, format=image_format, family="card")
+            for image_format in (Format.WEBP, Format.PNG)
+        ],
     }
     both = [spec for specs in families.values() for spec in specs]
     (picture,) = _export(tmp_path, _picture("a.jpg", specs=both), families=families).values()
     assert list(picture["families"]) == ["hero", "card"]
     assert picture["families"]["card"]["src"] == "a-card.png"
-    assert [one["srcset"] for one in picture["families"]["card"]["sources"]] == ["a-card.webp 90w", "a-card.png 90w"]
+    assert [part["srcset"] for part in picture["families"]["card"]["sources"]] == ["a-card.webp 90w", "a-card.png 90w"]
 
 
 def test_an_export_takes_its_place_at_once_or_not_at_all(tmp_path: Path) -> None:

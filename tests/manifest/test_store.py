@@ -117,10 +117,10 @@ def test_rows_are_what_is_known_and_say_where_it_is_all_there_is_to_say(tmp_path
     assert [row[4] for row in rows if row[0] == b"done.jpg"] == ["B", "b"]
     assert [row[0] for row in rows] == sorted(row[0] for row in rows)
     for path, size, mtime_ns, ctime_ns, name, target, recipe, made_size, made, _ in rows:
-        one = known[path.decode()]
-        assert (one.stat.size, one.stat.mtime_ns, one.stat.ctime_ns) == (size, mtime_ns, ctime_ns)
+        source = known[path.decode()]
+        assert (source.stat.size, source.stat.mtime_ns, source.stat.ctime_ns) == (size, mtime_ns, ctime_ns)
         if name is not None:
-            file = one.renditions[name]
+            file = source.renditions[name]
             assert (file.target.encode(), file.size, file.mtime_ns) == (target, made_size, made)
             assert file.recipe in (recipe, "")
 

@@ -103,19 +103,19 @@ def test_the_globs_of_the_sources_own_pipelineignore_hold_everywhere(tmp_path: P
 def test_a_pipelineignore_that_cannot_be_obeyed_fails_its_folder(tmp_path: Path, text: bytes, why: str) -> None:
     lay(tmp_path, "a.jpg", "x/b.jpg", "x/deep/c.jpg")
     (tmp_path / "x/.pipelineignore").write_bytes(text)
-    found = {folder.path: folder for folder in source(tmp_path).folders(())}
-    assert sorted(found) == ["", "x"]
-    assert found["x"].error is not None
-    assert found["x"].error.kind is ErrorKind.UNREADABLE
-    assert why in found["x"].error.detail
+    folders = {folder.path: folder for folder in source(tmp_path).folders(())}
+    assert sorted(folders) == ["", "x"]
+    assert folders["x"].error is not None
+    assert folders["x"].error.kind is ErrorKind.UNREADABLE
+    assert why in folders["x"].error.detail
 
 
 def test_a_link_in_the_place_of_a_pipelineignore_is_not_followed(tmp_path: Path) -> None:
     lay(tmp_path, "x/a.jpg", "secret")
     (tmp_path / "x/.pipelineignore").symlink_to("../secret")
-    (found,) = (folder for folder in source(tmp_path).folders(()) if folder.path == "x")
-    assert found.error is not None
-    assert ".pipelineignore: " in found.error.detail
+    (folder_x,) = (folder for folder in source(tmp_path).folders(()) if folder.path == "x")
+    assert folder_x.error is not None
+    assert ".pipelineignore: " in folder_x.error.detail
     (tmp_path / ".pipelineignore").symlink_to("secret")
     with pytest.raises(SourceTrouble, match=r"cannot be listed: .*\.pipelineignore"):
         listed(source(tmp_path))

@@ -36,9 +36,9 @@ def root(tmp_path: Path) -> Path:
 
 def at(source: LocalSource, path: str = "a/x.jpg") -> Stat:
     folder, _, name = path.rpartition("/")
-    (found,) = source.stats(folder, [name])
-    assert found is not None
-    return found
+    (stat,) = source.stats(folder, [name])
+    assert stat is not None
+    return stat
 
 
 def local(root: Path, **settings: object) -> LocalSource:
@@ -366,14 +366,14 @@ def test_no_descriptor_stays_open_after_a_failure(root: Path) -> None:
         pass
     gc.collect()  # what earlier tests have left behind is not closed meanwhile
     before = len(os.listdir("/proc/self/fd"))
-    for path, found, limits in (
+    for path, listed, limits in (
         ("text.jpg", other, Limits()),
         ("a/x.jpg", stat, Limits(file_size=100)),
         ("a/x.jpg", other, Limits()),
         ("a/gone", stat, Limits()),
     ):
         with pytest.raises((PictureError, Vanished)):
-            source.read(path, found, limits)
+            source.read(path, listed, limits)
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -388,10 +388,10 @@ def test_stats_tell_regular_files_only(root: Path) -> None:
     source = local(root)
     os.mkfifo(root / "a/fifo")
     (root / "a/link").symlink_to("x.jpg")
-    found = source.stats("a", ["x.jpg", "fifo", "link", "gone"])
+    stats = source.stats("a", ["x.jpg", "fifo", "link", "gone"])
     real = os.lstat(root / "a/x.jpg")
     assert modes.S_ISREG(real.st_mode)
-    assert found == [Stat(real.st_size, real.st_mtime_ns, real.st_ctime_ns, real.st_dev, real.st_ino), None, None, None]
+    assert stats == [Stat(real.st_size, real.st_mtime_ns, real.st_ctime_ns, real.st_dev, real.st_ino), None, None, None]
     assert source.stats("gone", ["x"]) == [None]
 
 

@@ -131,9 +131,9 @@ def _listed(root: Path, **settings: object) -> Folder:
 
 
 def _stat(root: Path, name: str = "a.jpg") -> Stat:
-    (found,) = LocalSource(SourceSettings(root)).stats("", [name], {"a.jpg"})
-    assert found is not None
-    return found
+    (stat,) = LocalSource(SourceSettings(root)).stats("", [name], {"a.jpg"})
+    assert stat is not None
+    return stat
 
 
 def test_sidecars_are_no_files_of_their_own(root: Path) -> None:
@@ -184,9 +184,9 @@ def test_a_picture_with_a_sidecar_has_another_fingerprint(root: Path) -> None:
     (root / "a.jpg.yaml").unlink()
     without = _stat(root)
     assert without.sidecar is None
-    for one, other in ((with_it, touched), (with_it, without), (without, touched)):
-        assert not one.same_content(other)
-        assert not other.same_content(one)
+    for this, other in ((with_it, touched), (with_it, without), (without, touched)):
+        assert not this.same_content(other)
+        assert not other.same_content(this)
     assert with_it.same_content(with_it)
 
 

@@ -27,8 +27,8 @@ def test_marks_are_the_stats_of_files_and_of_nothing_else(tmp_path: Path, follow
     source = LocalSource(SourceSettings(tmp_path, follow_symlinks=follow))
     stats = source.stats("a", names)
     assert [stat is not None for stat in stats] == [True, True, False, False, follow, False]
-    marks = source.raw_stats("a", names)
-    assert marks == [NO_FILE if one is None else (one.size, one.mtime_ns, one.ctime_ns) for one in stats]
+    raw = source.raw_stats("a", names)
+    assert raw == [NO_FILE if stat is None else (stat.size, stat.mtime_ns, stat.ctime_ns) for stat in stats]
     assert source.raw_stats("b", names) == [NO_FILE] * len(names)
 
 

@@ -29,10 +29,10 @@ def lay(root: Path, *names: str | bytes) -> None:
 def listed(source: LocalSource, *apart: Path) -> list[str]:
     """All files in the order of (folder, name)."""
     folders = sorted(source.folders(apart), key=lambda folder: os.fsencode(folder.path))
-    found = []
+    paths = []
     for folder in folders:
-        found += folder.sources(name for name in folder.names() if name not in folder.skipped)
-    return found
+        paths += folder.sources(name for name in folder.names() if name not in folder.skipped)
+    return paths
 
 
 def skipped(folders: Iterator[Folder]) -> dict[str, str]:
@@ -65,8 +65,8 @@ def test_the_order_is_that_of_folders_then_names_by_bytes(tmp_path: Path) -> Non
 )
 def test_hostile_names_come_through_byte_for_byte(tmp_path: Path, name: bytes) -> None:
     lay(tmp_path, b"sub/" + name)
-    (found,) = listed(source(tmp_path))
-    assert os.fsencode(found) == b"sub/" + name
+    (path,) = listed(source(tmp_path))
+    assert os.fsencode(path) == b"sub/" + name
 
 
 def test_hidden_files_and_what_storage_boxes_leave_are_never_listed(tmp_path: Path) -> None:
@@ -111,9 +111,9 @@ def test_followed_links_lead_to_files_and_folders_but_never_round_in_circles(tmp
     (root / "b/self").symlink_to("self")
     (root / "0out").symlink_to(outside)
     (root / "z.jpg").symlink_to("a/x.jpg")
-    found = source(root, follow_symlinks="anywhere")
-    assert listed(found) == ["z.jpg", "0out/o.jpg", "0out/deep/p.jpg", "a/x.jpg", "b/y.jpg"]
-    assert skipped(found.folders(())) == {"b/self": "a broken symbolic link"}
+    links = source(root, follow_symlinks="anywhere")
+    assert listed(links) == ["z.jpg", "0out/o.jpg", "0out/deep/p.jpg", "a/x.jpg", "b/y.jpg"]
+    assert skipped(links.folders(())) == {"b/self": "a broken symbolic link"}
     within = source(root, follow_symlinks=True)
     assert listed(within) == ["z.jpg", "a/x.jpg", "b/y.jpg"]
     out = "a symbolic link that leads out of the source"
@@ -142,17 +142,17 @@ def test_a_folder_of_the_kernels_is_not_entered_by_way_of_one_above_it(
     lay(tmp_path, "root/a.jpg", "outside/b.jpg", "kernel/c.jpg")
     (tmp_path / "root/all").symlink_to("..")
     monkeypatch.setattr(descent, "SYSTEM", (str(tmp_path / "kernel"),))
-    found = listed(source(tmp_path / "root", follow_symlinks="anywhere"))
-    assert found == ["a.jpg", "all/outside/b.jpg"]
+    paths = listed(source(tmp_path / "root", follow_symlinks="anywhere"))
+    assert paths == ["a.jpg", "all/outside/b.jpg"]
     inside = listed(source(tmp_path / "kernel", follow_symlinks=True))
     assert inside == ["c.jpg"], "unless it is the source itself"
 
 
 def test_links_to_each_other_do_not_multiply(tmp_path: Path) -> None:
-    for one in "abcdefgh":
-        (tmp_path / one).mkdir()
+    for name in "abcdefgh":
+        (tmp_path / name).mkdir()
         for other in "abcdefgh":
-            (tmp_path / one / f"to-{other}").symlink_to(f"../{other}")
+            (tmp_path / name / f"to-{other}").symlink_to(f"../{other}")
     assert len(list(source(tmp_path, follow_symlinks=True).folders(()))) == 9
 
 
@@ -200,12 +200,12 @@ def test_a_folder_that_cannot_be_listed_is_a_failure_of_its_own(
         return real(descriptor)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    found = {folder.path: folder for folder in source(tmp_path).folders(())}
-    assert found["a"].error is not None
-    assert found["a"].error.kind is ErrorKind.UNREADABLE
-    assert "Permission denied" in found["a"].error.detail
-    assert found["b"].names() == ["y.jpg"]
-    assert found[""].names() == ["c.jpg"]
+    folders = {folder.path: folder for folder in source(tmp_path).folders(())}
+    assert folders["a"].error is not None
+    assert folders["a"].error.kind is ErrorKind.UNREADABLE
+    assert "Permission denied" in folders["a"].error.detail
+    assert folders["b"].names() == ["y.jpg"]
+    assert folders[""].names() == ["c.jpg"]
 
 
 def test_a_source_that_cannot_be_listed_at_all_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,6 +229,6 @@ def test_a_tree_deeper_than_any_path_or_stack_is_listed(tmp_path: Path) -> None:
         os.close(os.open("x.jpg", os.O_CREAT | os.O_WRONLY, dir_fd=descriptor))
     finally:
         os.close(descriptor)
-    (found,) = listed(source(tmp_path))
-    assert found.count("/") == depth
+    (path,) = listed(source(tmp_path))
+    assert path.count("/") == depth
     os.system(f"rm -rf {tmp_path / ('d' * 40)}")  # shutil of 3.11 would recurse

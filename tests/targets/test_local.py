@@ -115,9 +115,9 @@ def test_a_written_file_has_the_bytes_and_is_described_as_it_lies_there(
     target: LocalTarget, root: Path, rendition: int
 ) -> None:
     written = target.write("a/b/x.jpg", rendition, replace=False)
-    found = os.stat(root / "a/b/x.jpg")
+    result = os.stat(root / "a/b/x.jpg")
     assert (root / "a/b/x.jpg").read_bytes() == BYTES
-    assert written == Written("a/b/x.jpg", len(BYTES), found.st_mtime_ns, hashlib.sha256(BYTES).digest())
+    assert written == Written("a/b/x.jpg", len(BYTES), result.st_mtime_ns, hashlib.sha256(BYTES).digest())
     assert everything(root) == ["a/b/x.jpg"]
     stat = target.stat("a/b/x.jpg")
     assert stat is not None

@@ -31,14 +31,14 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def several(tmp_path: Path) -> Iterator[list[ToWrite]]:
     """What holds its name, for each of `NAMES`."""
-    found = []
+    files = []
     for name in NAMES:
         path = tmp_path / name.replace("/", "-")
         path.write_text(name)
-        found.append(ToWrite(name, os.open(path, os.O_RDONLY), replace=False))
-    yield found
-    for one in found:
-        os.close(one.descriptor)
+        files.append(ToWrite(name, os.open(path, os.O_RDONLY), replace=False))
+    yield files
+    for file in files:
+        os.close(file.descriptor)
 
 
 def target(root: Path, durability: Durability = Durability.SYNC) -> LocalTarget:
@@ -54,10 +54,10 @@ def written(root: Path) -> dict[str, str]:
 def test_each_is_in_its_place_and_described_as_alone(root: Path, several: list[ToWrite]) -> None:
     came = target(root).write_all(several)
     assert written(root) == {name: name for name in NAMES}
-    for one, what in zip(several, came, strict=True):
+    for file, what in zip(several, came, strict=True):
         assert isinstance(what, Written)
-        os.unlink(root / one.path)
-        alone = target(root).write(one.path, one.descriptor, replace=False)
+        os.unlink(root / file.path)
+        alone = target(root).write(file.path, file.descriptor, replace=False)
         assert (what.path, what.size, what.sha256) == (alone.path, alone.size, alone.sha256)
 
 
@@ -128,7 +128,7 @@ def test_many_are_written_a_few_at_a_time(root: Path, tmp_path: Path, monkeypatc
     with tempfile.TemporaryFile() as file:
         before = len(os.listdir("/proc/self/fd"))
         came = target(root).write_all([ToWrite(f"{number}.jpg", file.fileno(), replace=False) for number in range(50)])
-    assert all(isinstance(one, Written) for one in came)
+    assert all(isinstance(outcome, Written) for outcome in came)
     assert len(everything(root)) == 50
     assert max(opened) - before <= TOGETHER + 3
 
@@ -151,7 +151,7 @@ def test_advice_that_a_system_does_not_take_is_no_failure(
     root: Path, several: list[ToWrite], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "posix_fadvise", failing(errno.EINVAL))
-    assert all(isinstance(one, Written) for one in target(root).write_all(several))
+    assert all(isinstance(outcome, Written) for outcome in target(root).write_all(several))
 
 
 def test_a_folder_removed_under_our_feet_is_made_again(
@@ -168,7 +168,7 @@ def test_a_folder_removed_under_our_feet_is_made_again(
             (root / "b").rmdir()
 
     monkeypatch.setattr(Output, "hurry", hurry)
-    assert all(isinstance(one, Written) for one in ready.write_all(several))
+    assert all(isinstance(outcome, Written) for outcome in ready.write_all(several))
     assert written(root) == {name: name for name in NAMES}
 
 
