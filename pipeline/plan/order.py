@@ -14,7 +14,7 @@ from pipeline.config.settings import Order
 from pipeline.model.record import Reason
 from pipeline.plan.decision import Facts
 
-_AT_ONCE = 1000  # sources in a batch
+AT_ONCE = 1000  # sources in a batch
 _OF_THE_CONFIG = (Reason.RECIPE_CHANGED, Reason.NEW, Reason.FORCED, Reason.UNCHANGED, Reason.KNOWN_FAILURE)
 
 
@@ -49,8 +49,8 @@ class Aside:
         parts = (self._sources[number].rpartition("/") for number in in_order)
         for folder, of_one in groupby(parts, key=lambda part: part[0]):
             names = [name for _, _, name in of_one]
-            for start in range(0, len(names), _AT_ONCE):
-                yield folder, names[start : start + _AT_ONCE]
+            for start in range(0, len(names), AT_ONCE):
+                yield folder, names[start : start + AT_ONCE]
 
 
 def _only_of_the_config(facts: Facts) -> bool:

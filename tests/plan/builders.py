@@ -45,7 +45,7 @@ class FakeMemory:
     def known_sources(
         self, folder: str, after: str | None = None, through: str | None = None
     ) -> dict[str, KnownSource]:
-        found = {}
+        by_source = {}
         for path in sorted(self.sources, key=os.fsencode):
             its_folder, _, name = path.rpartition("/")
             raw = os.fsencode(name)
@@ -54,21 +54,21 @@ class FakeMemory:
                 and (after is None or raw > os.fsencode(after))
                 and (through is None or raw <= os.fsencode(through))
             ):
-                found[path] = self.sources[path]
-        return found
+                by_source[path] = self.sources[path]
+        return by_source
 
     def rows(self, folder: str, after: str | None = None, through: str | None = None) -> list[Row]:
-        found: list[Row] = []
+        by_source: list[Row] = []
         for path, one in self.known_sources(folder, after, through).items():
             stat = (os.fsencode(path), one.stat.size, one.stat.mtime_ns, one.stat.ctime_ns)
             made = one.settled and one.status in (Status.DONE, Status.KEPT) and one.stat.sidecar is None
             for name, file in sorted(one.renditions.items()):
                 plain = made and file.status in (Status.DONE, Status.KEPT)
                 row = (name, os.fsencode(file.target), file.recipe, file.size or 0, file.mtime_ns or 0, int(plain))
-                found.append((*stat, *row))
+                by_source.append((*stat, *row))
             if not one.renditions:
-                found.append((*stat, None, None, None, None, None, None))  # type: ignore[arg-type]
-        return found
+                by_source.append((*stat, None, None, None, None, None, None))  # type: ignore[arg-type]
+        return by_source
 
     def folders(self) -> Iterator[str]:
         return iter(sorted({path.rpartition("/")[0] for path in self.sources}, key=os.fsencode))
@@ -141,17 +141,17 @@ class House:
         )
 
     def plan(self, **options: object) -> dict[str, dict[str, Reason] | str]:
-        """Per source: the reasons by rendition, or the status and error of a verdict."""
-        return told(list(self.planner(**options).decisions()))
+        """Per source: the reasons by rendition, or the status and error of a record."""
+        return reported(list(self.planner(**options).decisions()))
 
 
-def told(decisions: list[Job | Record]) -> dict[str, dict[str, Reason] | str]:
-    found: dict[str, dict[str, Reason] | str] = {}
+def reported(decisions: list[Job | Record]) -> dict[str, dict[str, Reason] | str]:
+    by_source: dict[str, dict[str, Reason] | str] = {}
     for decision in decisions:
-        assert decision.source not in found
+        assert decision.source not in by_source
         if isinstance(decision, Job):
-            found[decision.source] = {one.spec.name: one.reason for one in decision.planned}
+            by_source[decision.source] = {planned.spec.name: planned.reason for planned in decision.planned}
         else:
-            errors = [decision.error, *(one.error for one in decision.renditions)]
-            found[decision.source] = ": ".join([decision.status, *(error.kind for error in errors if error)])
-    return found
+            errors = [decision.error, *(rendition.error for rendition in decision.renditions)]
+            by_source[decision.source] = ": ".join([decision.status, *(error.kind for error in errors if error)])
+    return by_source

@@ -101,7 +101,7 @@ def test_what_has_gone_until_its_turn_comes_has_vanished(house: House) -> None:
 def test_another_order_goes_before_the_reasons(
     house: House, monkeypatch: pytest.MonkeyPatch, chosen: Order, expected: list[str], at_once: int
 ) -> None:
-    monkeypatch.setattr(order, "_AT_ONCE", at_once)
+    monkeypatch.setattr(order, "AT_ONCE", at_once)
     last = 0
     for name, size in (("c.jpg", 1), ("a/e.jpg", 1), ("b.jpg", 20), ("a/d.jpg", 300)):
         while True:  # until the clock of the file system has moved on

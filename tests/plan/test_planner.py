@@ -26,7 +26,7 @@ from pipeline.plan.survey import Survey
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Folder
 
-from .builders import JPEG, LARGE, THUMB, FakeMemory, House, told
+from .builders import JPEG, LARGE, THUMB, FakeMemory, House, reported
 
 
 @pytest.fixture
@@ -434,17 +434,19 @@ def test_a_folder_that_cannot_be_listed_fails_and_makes_no_orphans(
     assert (planner.orphans, planner.gone) == ([], ["bad"])
 
 
-def test_a_source_that_vanishes_between_the_passes_makes_no_orphan(house: House) -> None:
+def test_a_source_that_vanishes_between_the_passes_makes_no_orphan(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     house.put("a.jpg", "b.jpg")
     house.make("a.jpg", "b.jpg")
     planner = house.planner()
-    real = planner._source.stats
+    real = LocalSource.stats
 
-    def stats(folder: str, names: list[str], sidecars: frozenset[str]) -> list[Stat | None]:
+    def stats(source: LocalSource, folder: str, names: list[str], sidecars: frozenset[str]) -> list[Stat | None]:
         (house.source / "b.jpg").unlink()
-        return real(folder, names, sidecars)
+        return real(source, folder, names, sidecars)
 
-    planner._source.stats = stats  # type: ignore[method-assign,assignment]
+    monkeypatch.setattr(LocalSource, "stats", stats)
     assert list(planner.decisions()) == []
     assert (planner.orphans, planner.gone) == ([], [])
 
@@ -579,7 +581,7 @@ def test_a_plan_to_be_looked_at_counts_what_is_no_picture_apart(house: House) ->
     house.put("a.jpg", "picture without an extension")
     house.put("notes.txt", "gone.jpg.yaml", "broken.jpg", content=b"hello")
     planner = house.planner(look=True)
-    assert list(told(list(planner.decisions()))) == ["a.jpg", "broken.jpg", "picture without an extension"]
+    assert list(reported(list(planner.decisions()))) == ["a.jpg", "broken.jpg", "picture without an extension"]
     assert (planner.counts.unsupported, planner.counts.reasons[Reason.NEW]) == (2, 3)
 
 
@@ -587,12 +589,12 @@ def test_a_plan_to_be_looked_at_says_what_a_sidecar_leaves_out(house: House) -> 
     house.put("a.jpg", "b.jpg")
     house.put("b.jpg.yaml", content=b"skip: true")
     planner = house.planner(look=True)
-    assert told(list(planner.decisions())) == {"a.jpg": {"thumb": Reason.NEW}, "b.jpg": "skipped"}
+    assert reported(list(planner.decisions())) == {"a.jpg": {"thumb": Reason.NEW}, "b.jpg": "skipped"}
 
 
 def test_what_is_too_young_is_deferred_and_no_reason_is_counted_for_it(house: House) -> None:
     house.put("a.jpg", "notes.txt")
     house.source_settings = replace(house.source_settings, settle=3600)
     planner = house.planner(look=True)
-    assert told(list(planner.decisions())) == {"a.jpg": "deferred", "notes.txt": "deferred"}
+    assert reported(list(planner.decisions())) == {"a.jpg": "deferred", "notes.txt": "deferred"}
     assert (planner.counts.jobs, planner.counts.unsupported, sum(planner.counts.reasons.values())) == (0, 0, 0)
