@@ -136,9 +136,7 @@ def release(connection: sqlite3.Connection, targets: Iterable[str]) -> None:
 
 
 def pages(reading: Callable[[], AbstractContextManager[sqlite3.Connection]]) -> Iterator[ClaimedFile]:
-    """Every claimed file, by fold key and path. `reading` is entered for each page, so that other
-    threads get a turn.
-    """
+    """Every claimed file, by fold key and path. `reading` is entered for each page, which lets other threads in."""
     after = (b"", b"")
     while True:
         with reading() as connection:

@@ -58,9 +58,7 @@ class GroupCommit(Generic[Row]):
             self._buffer.extend(records)
 
     def tick(self) -> None:
-        """Commit if the oldest record has waited for `SECONDS` and no thread is committing. Called by
-        the run's loop.
-        """
+        """Commit if the oldest record has waited for `SECONDS` and no thread is committing. For the run's loop."""
         with self._buffer_lock:
             due = bool(self._buffer) and time.monotonic() - self._oldest >= SECONDS
         if due:

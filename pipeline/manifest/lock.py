@@ -122,9 +122,7 @@ class RunLock:
         return self._descriptor
 
     def holder(self) -> Holder | None:
-        """The present holder, for `status`; None where the lock is free. Does not disturb `acquire` (see
-        `_PATIENCE`).
-        """
+        """The present holder; None where the lock is free. `acquire` has patience with this test (`_PATIENCE`)."""
         try:
             descriptor = self._open(os.O_RDONLY)
         except FileNotFoundError:

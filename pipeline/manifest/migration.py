@@ -58,9 +58,7 @@ def _whole() -> dict[tuple[str, str], str]:
 
 
 def _layout(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
-    """The statements that created tables, indexes and views, by type and name, without spaces that a
-    migration changes.
-    """
+    """The statements of tables, indexes and views, by type and name, without spaces that migrations change."""
     query = "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(COALESCE(sql, '') AS BLOB) FROM sqlite_master"
     rows = [[raw.decode(errors="replace") for raw in row] for row in connection.execute(query)]
     return {(kind, name): re.sub(r"\s*([(),])\s*", r"\1", " ".join(sql.split())) for kind, name, sql in rows}

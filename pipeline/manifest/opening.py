@@ -1,6 +1,4 @@
-"""Opens, creates, checks, backs up and restores the database file. It is never overwritten, whatever is
-wrong with it.
-"""
+"""Opens, creates, checks, backs up and restores the database file; no damaged file is ever overwritten."""
 
 from __future__ import annotations
 
@@ -79,9 +77,7 @@ def _closed_where_it_fails(connection: sqlite3.Connection, path: Path) -> Iterat
 
 
 def _migrated_copy(connection: sqlite3.Connection, version: int) -> sqlite3.Connection:
-    """A copy in memory, migrated to today's version, because reading must not change the file. The next run migrates
-    it.
-    """
+    """A copy in memory, migrated to today's version: reading must not change the file, which the next run migrates."""
     copy = in_memory()
     try:
         connection.backup(copy)
@@ -314,9 +310,7 @@ def _restore(path: Path) -> bool:
 
 
 def _move_aside(path: Path) -> None:
-    """Rename a database that cannot be used to a dated name, its logs first: SQLite would replay them
-    into a new one.
-    """
+    """Move a database that cannot be used aside, its logs first: SQLite would replay them into a new one."""
     aside = beside(path, datetime.datetime.now().astimezone().strftime(".damaged-%Y%m%dT%H%M%S"))
     beside(path, _FOUND).unlink(missing_ok=True)
     for suffix in (*_LOGS, ""):

@@ -18,8 +18,9 @@ FROM source s LEFT JOIN rendition r ON r.source = s.id ORDER BY s.path, r.name
 
 
 class Shown(NamedTuple):
-    """One rendition, or a source that has none (`rendition` is None). Sizes in bytes and pixels; a NamedTuple because
-    there are a million of them.
+    """One rendition, or a source that has none (`rendition` is None). Sizes in bytes and pixels.
+
+    A NamedTuple, because there may be a million of them.
     """
 
     source: str
