@@ -103,7 +103,7 @@ def command(
 
     seen = peek(config)
     # A run that finds nothing to do starts no child; a first one will hardly be of that kind.
-    wanted = (force or seen.is_new) and if_locked != "wait"
+    wanted = (force or seen.is_new) and if_locked != "wait" and not seen.gentle
     children = seen.processes if processes is None else processes
     with ahead(wanted=wanted, processes=children, source=seen.source) as started:
         from pipeline.cli.telling import Telling

@@ -120,6 +120,7 @@ class Peek:
     is_new: bool = False  # whether there is no manifest yet
     processes: int | None = None
     source: Path | None = None
+    gentle: bool = False  # whether others go first: what is started before the check would not know it
 
 
 def peek(file: Path) -> Peek:
@@ -138,12 +139,15 @@ def peek(file: Path) -> Peek:
     manifest = plain.get("manifest")
     if not isinstance(manifest, str):
         manifest = manifest_in(target) if isinstance(target, str) else None
+    workers = plain.get("workers")
+    gentle = workers == "gentle" or (isinstance(workers, Mapping) and bool({"nice", "ionice"} & workers.keys()))
     is_new = manifest is not None and not os.path.lexists(os.path.join(os.path.dirname(file), manifest))
     source = _of(plain, "source", "path")
     return Peek(
         is_new,
         processes if isinstance(processes, int) else None,
         file.parent / source if isinstance(source, str) else None,
+        gentle,
     )
 
 

@@ -31,6 +31,7 @@ from pipeline.config.settings import (
     CommandSettings,
     Config,
     Durability,
+    IoNice,
     On,
     OnCollision,
     Order,
@@ -105,6 +106,9 @@ class Target(Folder):
     )
 
 
+_GENTLE = "gentle"  # workers that take only what nobody else wants
+
+
 class Workers(Section):
     """How many threads and children work at once. Nothing here changes a byte of the renditions."""
 
@@ -122,6 +126,25 @@ class Workers(Section):
     memory: Annotated[int | None, Amount(BYTES, LIKE_BYTES, 2**24, 2**50, auto=True)] = field_of(
         WorkerSettings, "memory", "For all pictures in flight together."
     )
+    nice: Annotated[int, Field(strict=True, ge=0, le=19)] = field_of(
+        WorkerSettings, "nice", "How much other programs go first on the CPUs: 19 is only what nobody else wants."
+    )
+    ionice: IoNice | None = field_of(
+        WorkerSettings, "ionice", "The same on the disks: best-effort on its lowest level, or idle. Linux only."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_preset(cls, value: object) -> object:
+        if value == _GENTLE:
+            return {"nice": 19, "ionice": IoNice.IDLE.value}
+        if isinstance(value, dict):
+            return value
+        raise wrong("must be gentle, or a mapping with keys such as threads", _GENTLE)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        return {"anyOf": [{"const": _GENTLE}, handler.resolve_ref_schema(handler(schema))]}
 
 
 class PictureLimits(Section):

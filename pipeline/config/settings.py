@@ -61,6 +61,13 @@ class TargetSettings:
     durability: Durability = Durability.SYNC
 
 
+class IoNice(enum.StrEnum):
+    """How much the disks' other work goes first."""
+
+    BEST_EFFORT = "best-effort"  # on the lowest level
+    IDLE = "idle"  # only when nobody else wants the disk
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
     """How many work at once. None means `auto`: from the CPUs this process may use."""
@@ -69,6 +76,8 @@ class WorkerSettings:
     processes: int | None = None
     queue: int = 64
     memory: int | None = None  # bytes for all pictures in flight
+    nice: int = 0  # niceness of the run and all that it starts; a higher one that it was started with stays
+    ionice: IoNice | None = None  # None: as it was started
 
 
 class On(enum.StrEnum):

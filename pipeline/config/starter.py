@@ -47,6 +47,7 @@ source: @SOURCE@
 #   processes: auto               # children that render; 0: none, and then no limits of time and memory
 #   queue: 64
 #   memory: auto                  # or "2 GiB", for all pictures in flight
+#   nice: 0                       # to 19: other programs go first; `workers: gentle` is 19, and ionice: idle
 
 @LIMITS@"""
 _WHERE = """\

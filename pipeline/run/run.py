@@ -33,6 +33,7 @@ from pipeline.run.stop import Stop, on_signals
 from pipeline.run.tally import Summary
 from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
+from pipeline.workers import priority
 
 _CLEAN = (ExitStatus.OK, ExitStatus.FAILED)
 _NOTICES = 2.0  # seconds for telling whom it concerns, then
@@ -59,6 +60,7 @@ def run(
     in the calling thread for each file that was made, replaced or removed, when the manifest knows of it.
     """
     started = time.monotonic()
+    priority.lower(config.workers.nice, config.workers.ionice)
     limits = (options.max_runtime or config.max_runtime, options.until or config.until)
     stop = Stop(clock.deadline(*limits))
     identity = uuid.uuid4().hex

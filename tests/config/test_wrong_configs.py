@@ -477,7 +477,22 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     ),
     # workers and limits
     "workers left empty": (GOOD + "workers:\n", [f":5:9: workers: {EMPTY}"]),
-    "workers as a number": (GOOD + "workers: 4\n", [":5:10: workers: must be a mapping with keys below it (got 4)"]),
+    "workers as a number": (
+        GOOD + "workers: 4\n",
+        [":5:10: workers: must be gentle, or a mapping with keys such as threads (got 4)"],
+    ),
+    "workers of another kind": (
+        GOOD + "workers: fast\n",
+        [':5:10: workers: must be gentle, or a mapping with keys such as threads (got "fast")'],
+    ),
+    "nicer than can be": (
+        GOOD + "workers: {nice: 20}\n",
+        [":5:17: workers.nice: must be a whole number from 0 to 19 (got 20)"],
+    ),
+    "an I/O class that is not there": (
+        GOOD + "workers: {ionice: low}\n",
+        [':5:19: workers.ionice: must be one of best-effort, idle (got "low")'],
+    ),
     "no threads": (
         GOOD + "workers: {threads: 0}\n",
         [":5:20: workers.threads: must be a whole number from 1 to 1024, or auto (got 0)"],
