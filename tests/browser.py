@@ -24,6 +24,7 @@ _FLAGS = (
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
+_PATIENCE = 60_000  # milliseconds, for what a page does at once on a machine that has nothing else to do
 _KEYS = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Escape": 27, "Enter": 13, "Tab": 9}
 
 
@@ -81,9 +82,9 @@ class Page:
 
     def until(self, code: str) -> None:
         """Wait, frame by frame, until an expression is true in the page."""
-        self.run(
-            f"new Promise((done) => {{ const look = () => ({code}) ? done() : requestAnimationFrame(look); look() }})"
-        )
+        late = f"performance.now() > end ? fail(new Error({json.dumps(code)})) : requestAnimationFrame(look)"
+        look = f"const end = performance.now() + {_PATIENCE}; const look = () => ({code}) ? done() : {late}"
+        self.run(f"new Promise((done, fail) => {{ {look}; look() }})")
 
     def key(self, key: str) -> None:
         """Press a key."""

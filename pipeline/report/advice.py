@@ -77,9 +77,14 @@ def by_kind(failures: Iterable[tuple[ErrorKind, Failed]], config: Path) -> list[
     ]
 
 
+def quoted(config: Path) -> str:
+    """The config as a word of a shell."""
+    return shlex.quote(printable(str(config)))
+
+
 def command(kind: ErrorKind, config: Path) -> str:
     """What to type when the advice was followed; for a shell, on one line."""
-    name = shlex.quote(printable(str(config)))
+    name = quoted(config)
     if kind is ErrorKind.NOT_OURS:
         return f"pipeline run {name} --adopt"
     if kind is ErrorKind.UNSUPPORTED:

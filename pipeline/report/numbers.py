@@ -112,7 +112,10 @@ def _step(value: float, steps: Sequence[tuple[float, str]], above: str) -> str:
 
 
 def _bars(counts: Counter[str], steps: Sequence[tuple[float, str]], above: str) -> list[Bar]:
-    return [Bar(label, counts[label]) for label in (*(label for _, label in steps), above)]
+    """From the first step that has any to the last."""
+    labels = [*(label for _, label in steps), above]
+    filled = [number for number, label in enumerate(labels) if counts[label]]
+    return [Bar(label, counts[label]) for label in labels[filled[0] : filled[-1] + 1]] if filled else []
 
 
 def bound(run: RunSummary, stages: Stages, cpus: int) -> str:

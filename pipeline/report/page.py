@@ -129,9 +129,11 @@ def _page(config: Config, reader: Reader, folder: Path, privacy: Privacy) -> str
         last=runs[0] if runs else None,
         rendering=rendering,
         bound=numbers.bound(*rendering, cpus.available()) if rendering else "",
-        columns=_columns(runs[:_RUNS]),
+        columns=(columns := _columns(runs[:_RUNS])),
+        highest=max((column.dealt_with for column in columns), default=0),
         runs=runs[:_ROWS],
         kinds=kinds,
+        command_config=advice.quoted(config.path),
         privacy=privacy,
         private=[(words, privacy.kinds[kind]) for kind, words in _PRIVATE.items() if privacy.kinds[kind]],
     )
@@ -171,6 +173,11 @@ class _Column:
     run: RunSummary
     made: float
     failed: float
+
+    @property
+    def dealt_with(self) -> int:
+        """Pictures made and failed."""
+        return self.run.counts.get(Status.DONE, 0) + self.run.counts.get(Status.FAILED, 0)
 
 
 def _columns(runs: Sequence[RunSummary]) -> list[_Column]:

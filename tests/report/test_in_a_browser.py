@@ -50,7 +50,8 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 def page(world: World, chromium: Page) -> Iterator[Page]:
     """The report, open; after each test it has neither complained nor asked for anything but pictures."""
     chromium.open(place(world.config).as_uri())
-    chromium.until("document.querySelectorAll('.tile.loaded').length > 5")
+    chromium.run("document.querySelector('#gallery').scrollIntoView()")
+    chromium.until("document.querySelectorAll('#rows .tile.loaded').length > 5")
     yield chromium
     assert chromium.complaints == []
     ours = (place(world.config).as_uri(), world.target.as_uri(), world.source.as_uri())
@@ -59,15 +60,37 @@ def page(world: World, chromium: Page) -> Iterator[Page]:
 
 def tiles(page: Page) -> list[str]:
     """What the tiles in view are called."""
-    found: list[str] = page.run("[...document.querySelectorAll('.tile')].map((one) => one.title)")
+    found: list[str] = page.run("[...document.querySelectorAll('#rows .tile')].map((one) => one.title)")
     return found
+
+
+def test_what_failed_is_shown_as_far_as_it_can_be_with_the_command_to_type(page: Page, world: World) -> None:
+    page.run("document.querySelector('#failures').scrollIntoView()")
+    page.until("document.querySelector('#failures img').naturalWidth === 300")
+    assert page.run("document.querySelector('#failures h3').firstChild.textContent.trim()") == "truncated"
+    assert page.run("document.querySelector('#failures code').textContent") == f"pipeline run {world.config_path}"
+
+
+def test_the_page_says_what_the_manifest_holds(page: Page) -> None:
+    assert page.run("document.querySelector('h1').textContent") == "39 of 40 pictures have every rendition; 1 failed."
+    parts = "(one) => [...one.children].map((part) => part.textContent)"
+    figures = dict(page.run(f"[...document.querySelectorAll('.figures div')].map({parts})"))
+    assert (figures["made in the last run"], figures["new failures"], figures["unchanged"]) == ("39", "1", "0")
+    assert page.run("document.querySelector('.privacy').textContent.trim()").startswith("0 of 117 targets hold GPS")
+
+
+def test_pictures_at_the_head_open_the_viewer(page: Page) -> None:
+    page.until("document.querySelectorAll('#strip .loaded').length > 3")
+    page.click("#strip .tile:nth-child(2)")
+    name = page.run("document.querySelector('#strip .tile:nth-child(2)').title")
+    assert name.startswith(page.run("document.querySelector('#viewer .title').textContent"))
 
 
 def test_only_the_rows_in_view_are_there_and_others_come_by_scrolling(page: Page) -> None:
     before = set(tiles(page))
     assert 10 < len(before) < 119
     page.run("window.scrollTo(0, document.body.scrollHeight)")
-    page.until("[...document.querySelectorAll('.tile')].some((one) => one.title.startsWith('c/035.jpg'))")
+    page.until("[...document.querySelectorAll('#rows .tile')].some((one) => one.title.startsWith('c/035.jpg'))")
     assert not before & {"c/035.jpg · thumb"}
 
 
@@ -77,10 +100,10 @@ def test_a_hostile_name_is_text(page: Page) -> None:
     page.until("document.querySelector('#found').value === '3 of 120'")
     assert {one.rpartition(" · ")[0] for one in tiles(page)} == {HOSTILE}
     page.until(
-        "document.querySelectorAll('.tile.loaded').length === 2"
+        "document.querySelectorAll('#rows .tile.loaded').length === 2"
     )  # of the third, a TIFF, the placeholder is seen
     page.key("Enter")
-    page.click(".tile")
+    page.click("#rows .tile")
     assert page.run("document.querySelector('#viewer .title').textContent") == HOSTILE
     page.until("document.querySelector('#viewer img.source').naturalWidth === 300")
     assert page.run("document.title") == "thumbs · pipeline report"
@@ -109,21 +132,22 @@ def test_filters_narrow_each_other_and_can_be_taken_back(page: Page) -> None:
 
 def test_the_viewer_goes_on_by_arrows_and_comes_back_to_where_it_was(page: Page) -> None:
     first, second, third = tiles(page)[:3]
-    page.click(".tile")
+    shown = "`${document.querySelector('#viewer .title').textContent} · ${viewer.querySelector('.about').textContent}`"
+    page.click("#rows .tile")
+    assert page.run(shown).startswith(f"{first} · ")
     page.key("ArrowRight")
+    assert page.run(shown).startswith(f"{second} · ")
     page.key("ArrowRight")
-    title = "document.querySelector('#viewer .title').textContent"
-    assert third.startswith(page.run(title))
+    assert page.run(shown).startswith(f"{third} · ")
     page.key("ArrowLeft")
-    assert second.startswith(page.run(title))
+    assert page.run(shown).startswith(f"{second} · ")
     page.key("Escape")
-    assert page.run("document.querySelector('#viewer').open") is False
+    assert page.run("viewer.open") is False
     page.until(f"document.activeElement.title === {json.dumps(second)}")
-    assert first != second
 
 
 def test_the_slider_uncovers_source_and_target_by_mouse_and_keys(page: Page) -> None:
-    page.click(".tile[title*='thumb']")
+    page.click("#rows .tile[title*='thumb']")
     page.until("document.querySelector('#viewer img.source').complete")
     clip = "document.querySelector('#viewer img.source').style.clipPath"
     assert page.run(clip) == "inset(0px 50% 0px 0px)"
@@ -137,7 +161,7 @@ def test_the_slider_uncovers_source_and_target_by_mouse_and_keys(page: Page) -> 
 
 
 def test_arrows_move_through_the_gallery_and_enter_opens(page: Page) -> None:
-    page.run("document.querySelector('.tile').focus()")
+    page.run("document.querySelector('#rows .tile').focus()")
     names = tiles(page)
     page.key("ArrowRight")
     assert page.run("document.activeElement.title") == names[1]
@@ -150,7 +174,7 @@ def test_arrows_move_through_the_gallery_and_enter_opens(page: Page) -> None:
 
 
 def test_a_target_that_no_browser_shows_is_said_to_be_one(page: Page) -> None:
-    page.click(".tile[title*='tif']")
+    page.click("#rows .tile[title*='tif']")
     assert page.run("document.querySelector('#viewer .lacking').textContent").startswith("No browser shows tiff")
     address = page.run("document.querySelector('#viewer .open-target').href")
     assert Path(unquote(urlsplit(address).path)).is_file()
@@ -160,5 +184,5 @@ def test_a_target_that_no_browser_shows_is_said_to_be_one(page: Page) -> None:
 def test_nothing_is_wider_than_the_window(page: Page, world: World, width: int, dark: bool) -> None:
     page.open(place(world.config).as_uri(), width=width, dark=dark)
     assert page.run("document.documentElement.scrollWidth") == width
-    page.click(".tile")
+    page.click("#rows .tile")
     assert page.run("document.querySelector('#viewer').scrollWidth") == width

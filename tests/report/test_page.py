@@ -77,7 +77,7 @@ def test_the_policy_names_the_page_s_own_style_and_script_and_nothing_else(world
         policy,
     )
     assert "http:" not in text.replace(policy, "")
-    assert re.findall(r"""(?:src|href)=["'][^"']*""", text) == []
+    assert re.findall(r"""\s(?:src|href|style|on[a-z]+)=["'][^"']*""", text) == []
 
 
 def test_no_name_ends_the_script_that_it_stands_in() -> None:

@@ -133,7 +133,8 @@ function drawRow(number) {
   row.style.transform = `translateY(${top}px)`;
   row.style.height = `${height}px`;
   for (let at = first; at < end; at++) row.append(tile(at, height));
-  grid.append(row);
+  const below = Math.min(...[...present.keys()].filter((one) => one > number)); // read aloud in this order
+  grid.insertBefore(row, present.get(below) ?? null);
   return row;
 }
 
@@ -149,11 +150,7 @@ function tile(at, height) {
   link.setAttribute("aria-label", link.title);
   link.style.width = `${height * shape(gallery.chosen[at])}px`;
   if (one.color) link.style.backgroundColor = one.color;
-  if (one.hash && one.targetUrl) {
-    const canvas = document.createElement("canvas");
-    drawThumbHash(canvas, one.hash);
-    link.append(canvas);
-  }
+  if (one.hash && one.targetUrl) awaitPlaceholder(link, one.hash);
   if (one.targetUrl && one.targetShows) {
     const image = new Image();
     image.alt = one.alt;
@@ -165,6 +162,27 @@ function tile(at, height) {
   } else link.append(label(one.targetUrl ? one.format : one.error.split(":")[0] || page.statuses[one.status]));
   if (!one.targetUrl) link.classList.add("failed");
   return link;
+}
+
+// Placeholders take 1 ms each: they are drawn for a few milliseconds of each frame, the newest first, and only where
+// the picture itself has not come meanwhile.
+const BUDGET = 4; // milliseconds
+const awaited = [];
+
+function awaitPlaceholder(link, hash) {
+  if (awaited.push([link, hash]) === 1) requestAnimationFrame(drawPlaceholders);
+}
+
+function drawPlaceholders() {
+  const end = performance.now() + BUDGET;
+  while (awaited.length && performance.now() < end) {
+    const [link, hash] = awaited.pop();
+    if (!link.isConnected || link.classList.contains("loaded")) continue;
+    const canvas = document.createElement("canvas");
+    drawThumbHash(canvas, hash);
+    link.prepend(canvas);
+  }
+  if (awaited.length) requestAnimationFrame(drawPlaceholders);
 }
 
 function label(text) {
@@ -226,12 +244,14 @@ grid.addEventListener("keydown", (event) => {
   gallery.focus(next());
 });
 
-grid.addEventListener("click", (event) => {
+const open = (event) => {
   const link = event.target.closest(".tile");
   if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   openViewer(Number(link.dataset.at));
-});
+};
+grid.addEventListener("click", open);
+byId("strip").addEventListener("click", open);
 
 let waiting = false;
 const soon = (what) => () => {
@@ -243,6 +263,7 @@ const soon = (what) => () => {
   });
 };
 addEventListener("scroll", soon(draw), { passive: true });
+addEventListener("resize", soon(draw));
 new ResizeObserver(soon(() => (grid.clientWidth === width ? draw() : arrange()))).observe(document.body);
 for (const id of ["by-name", "by-folder", "by-rendition", "by-status"]) byId(id).addEventListener("input", choose);
 byId("by-name").form.addEventListener("submit", (event) => event.preventDefault());
@@ -252,5 +273,40 @@ byId("all").addEventListener("click", () => {
   byId("by-name").focus();
 });
 
+// ---- a row of pictures from everywhere, at the head of the page
+
+function drawStrip() {
+  const strip = byId("strip");
+  strip.replaceChildren();
+  const sources = new Map(); // number of a source -> where its first rendition that can be shown is
+  gallery.chosen.forEach((number, at) => {
+    const [source, , , format, wide, , , target] = page.renditions[number];
+    if (target && wide && page.shown[format] && !sources.has(source)) sources.set(source, at);
+  });
+  const all = [...sources.values()];
+  const height = strip.clientWidth < 600 ? 84 : 132;
+  const mean = all.reduce((sum, at) => sum + shape(gallery.chosen[at]), 0) / all.length;
+  const room = Math.ceil(strip.clientWidth / (height * mean)) + 2;
+  const step = Math.max(1, all.length / room);
+  for (let next = 0, used = 0; next < all.length && used < strip.clientWidth; next += step) {
+    const at = all[Math.floor(next)];
+    used += height * shape(gallery.chosen[at]) + GAP;
+    strip.append(tile(at, height));
+  }
+  strip.hidden = all.length < 2;
+}
+
+// A picture that failed may still be seen: in another of its renditions, or as far as a browser can read it.
+for (const image of document.querySelectorAll("#failures img")) {
+  const others = image.dataset.others.split(" ").filter(Boolean);
+  const other = () => {
+    if (others.length) image.src = others.shift();
+    else image.replaceWith(document.createElement("i"));
+  };
+  image.addEventListener("error", other);
+  if (image.complete && image.currentSrc && !image.naturalWidth) other();
+}
+
 offerFilters();
 choose();
+drawStrip();

@@ -77,8 +77,9 @@ function slide(share) {
   part(".divider").style.left = `${kept}%`;
 }
 
-viewer.addEventListener("keydown", (event) => {
-  if (event.altKey || event.ctrlKey || event.metaKey) return;
+// Of the document: what had the focus may be hidden by now, as the slider is where there is nothing to compare.
+document.addEventListener("keydown", (event) => {
+  if (!viewer.open || event.altKey || event.ctrlKey || event.metaKey) return;
   const act = {
     ArrowLeft: () => show(shown - 1),
     ArrowRight: () => show(shown + 1),
