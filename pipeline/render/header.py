@@ -8,7 +8,8 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.rendering import RenderTask
 from pipeline.model.source import Header
 from pipeline.model.spec import Animation, Limits
-from pipeline.render.container import walk
+from pipeline.render.container.jpeg import jpeg_scans
+from pipeline.render.container.truncation import is_short
 from pipeline.render.estimate import estimate
 from pipeline.render.formats.animation import cut_off
 from pipeline.render.opening import pages
@@ -21,7 +22,7 @@ def read_header(source: Source, task: RenderTask) -> Header:
     width, height = source.image.size
     # Pages that nobody asks for are not decoded; the frames of an animation are, unless a first one will do.
     whole = not task.specs or any(spec.animation is Animation.KEEP and spec.page is None for spec in task.specs)
-    if whole and source.format == "GIF" and walk.is_short(source.view, "GIF"):
+    if whole and source.format == "GIF" and is_short(source.view, "GIF"):
         raise cut_off("GIF", frames)
     counted = frames if source.animated and whole else 1
     if counted > task.limits.frames:
@@ -68,5 +69,5 @@ def _check(source: Source, counted: int, limits: Limits) -> None:
 
 def _check_scans(source: Source, limits: Limits) -> None:
     """A legal progressive JPEG of some kilobytes can take minutes: every scan touches every coefficient again."""
-    if source.format == "JPEG" and walk.jpeg_scans(source.view, limits.scans) > limits.scans:
+    if source.format == "JPEG" and jpeg_scans(source.view, limits.scans) > limits.scans:
         raise PictureError(ErrorKind.TOO_MANY_SCANS, f"more than {limits.scans:,}")

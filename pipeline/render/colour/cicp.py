@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from pipeline.render.container.walk import View
+from pipeline.render.container.bmff import boxes
+from pipeline.render.container.view import View
 
 Pair = tuple[float, float]
 Primaries = tuple[Pair, Pair, Pair, Pair]  # x and y of white, red, green, blue
@@ -34,6 +35,7 @@ _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}  # table 3; all others count as sRGB's curve
 _HDR = {16: "PQ", 18: "HLG"}
 _UNSAID = 2
 _PARENTS = (b"meta", b"iprp", b"ipco")
+_VERSION = 4  # bytes of version and flags before the boxes within a meta box
 _NEAR = 0.002  # how far primaries and gamma may be off and still be sRGB's
 _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
 
@@ -71,20 +73,14 @@ def _coded(image: Image.Image, format_: str, view: View, icc: bytes | None) -> t
     return found[0], found[1]
 
 
-def _nclx(view: bytes | memoryview | object, at: int, end: int) -> Iterator[bytes]:
-    """The codes in the colour boxes that are none of ICC, in the order of the file."""
-    assert hasattr(view, "__getitem__")  # noqa: S101 -- a mapped file; typeshed knows no common type
-    while at + 8 <= end:
-        head = view[at : at + 12]
-        size, kind = int.from_bytes(head[:4]), head[4:8]
-        if size < 8:
-            return
+def _nclx(view: View, at: int, end: int) -> Iterator[bytes]:
+    """The codes in the colour boxes that hold no ICC profile, in the order of the file."""
+    for kind, start, after in boxes(view, at, end):
         if kind in _PARENTS:
-            yield from _nclx(view, at + (12 if kind == b"meta" else 8), min(end, at + size))
-        elif kind == b"colr" and head[8:12] == b"nclx":
-            codes = view[at + 12 : at + 16]
+            yield from _nclx(view, start + (_VERSION if kind == b"meta" else 0), after)
+        elif kind == b"colr" and view[start : start + 4] == b"nclx":
+            codes = view[start + 4 : start + 8]
             yield bytes((codes[1], codes[3])) if len(codes) == 4 else b""
-        at += size
 
 
 def _of_gamma(image: Image.Image) -> bytes | None:

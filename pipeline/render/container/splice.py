@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import accumulate
 from typing import IO, TYPE_CHECKING
 
-from pipeline.render.container.walk import View
+from pipeline.render.container.view import View
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -11,8 +11,9 @@ from PIL import Image, ImageFile
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.render.colour.srgb import eight_bits
+from pipeline.render.container.png import png_chunks
 from pipeline.render.container.splice import spliced
-from pipeline.render.container.walk import View, png_chunks
+from pipeline.render.container.view import View
 from pipeline.render.formats import png
 from pipeline.render.formats.animation import After, Moving, Part
 

@@ -10,7 +10,8 @@ from typing import IO, Any
 
 from PIL import AvifImagePlugin, Image
 
-from pipeline.render.container.walk import View, boxes
+from pipeline.render.container.bmff import boxes
+from pipeline.render.container.view import View
 
 _PROPERTIES = 1_000  # the most properties of a file that are read
 _META = 4  # bytes of version and flags before the boxes within a meta box

@@ -9,8 +9,9 @@ from typing import IO, NamedTuple
 
 from PIL import GifImagePlugin, Image, ImageFile
 
+from pipeline.render.container.gif import GIF_IMAGE, gif_blocks, gif_frames, palette_size
 from pipeline.render.container.splice import spliced
-from pipeline.render.container.walk import GIF_IMAGE, View, gif_blocks, gif_frames, palette_size
+from pipeline.render.container.view import View
 from pipeline.render.formats.animation import After, Moving, Part
 
 _SCREEN = 13  # bytes: the signature and the logical screen descriptor

@@ -16,8 +16,9 @@ from typing import IO, Any
 from PIL import Image, ImageChops, PngImagePlugin
 
 from pipeline.errors import ErrorKind, PictureError
+from pipeline.render.container.png import png_chunks
 from pipeline.render.container.splice import spliced
-from pipeline.render.container.walk import View, png_chunks
+from pipeline.render.container.view import View
 from pipeline.render.formats.animation import CUT_OFF
 from pipeline.render.formats.png_texts import READ, Clear, Texts, clear_colour, profile
 

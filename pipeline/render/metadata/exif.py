@@ -6,10 +6,12 @@ the process and not to the thread. The reader bounds the number and size of the 
 
 from __future__ import annotations
 
-import mmap
 import struct
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+
+from pipeline.render.container.tiff import field_count, fields, read_header
+from pipeline.render.container.view import View
 
 ASCII = 2  # the type of a text
 ARTIST, COPYRIGHT, ORIENTATION = 0x013B, 0x8298, 0x0112
@@ -22,8 +24,6 @@ _WIDTHS = {kind: struct.calcsize(f">{unit}") * (2 if kind in (5, 10) else 1) for
 _ENTRIES = 1_000  # a longer directory counts as damaged
 _VALUE = 60_000  # bytes of one value; a block in a JPEG holds 65,533
 _MOST = 1 << 20  # bytes of all values of a directory
-
-Bytes = bytes | mmap.mmap
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,11 @@ class Exif:
     damaged: bool = False
 
 
-def read(block: Bytes) -> Exif:
+def read(block: View) -> Exif:
     """Reads everything intelligible in an EXIF block or TIFF file. Never raises."""
     if not len(block):  # most pictures on the web have none
         return Exif()
-    tiff = _without_mark(block)
+    tiff = _without_prefix(block)
     try:
         order, start = _beginning(tiff)
         main, second = directory(tiff, order, start)
@@ -81,35 +81,33 @@ def read(block: Bytes) -> Exif:
     return Exif(plain, below[PHOTO], below[GPS], thumbnail, bool(second), damaged)
 
 
-def read_main(block: Bytes, wanted: Collection[int]) -> Directory:
+def read_main(block: View, wanted: Collection[int]) -> Directory:
     """The first directory's values for the tags `wanted`. Raises struct.error or ValueError on damage."""
-    tiff = _without_mark(block)
+    tiff = _without_prefix(block)
     order, start = _beginning(tiff)
     return directory(tiff, order, start, wanted)[0]
 
 
-def directory(tiff: Bytes, order: str, start: int, wanted: Collection[int] | None = None) -> tuple[Directory, int]:
+def directory(tiff: View, order: str, start: int, wanted: Collection[int] | None = None) -> tuple[Directory, int]:
     """The directory at `start`, and the offset of the next one (0: none). Raises struct.error if there is none.
 
     Of a truncated directory the entries before the cut are returned. Values outside of the block are left out.
     """
-    (count,) = struct.unpack_from(order + "H", tiff, start)
-    found: dict[int, Entry] = {}
+    count = field_count(tiff, order, start)
+    whole = min(count, _ENTRIES, max(0, len(tiff) - start - 2) // 12)
+    entries: dict[int, Entry] = {}
     left = _MOST
-    for at in range(start + 2, start + 2 + 12 * min(count, _ENTRIES), 12):
-        if at + 12 > len(tiff):
-            return found, 0
-        tag, kind, length = struct.unpack_from(order + "HHL", tiff, at)
-        if (wanted is not None and tag not in wanted) or kind not in _UNITS or tag in found:
+    for tag, kind, length, at in fields(tiff, order, start, whole):
+        if (wanted is not None and tag not in wanted) or kind not in _UNITS or tag in entries:
             continue
         size = length * _WIDTHS[kind]
-        where = at + 8 if size <= 4 else struct.unpack_from(order + "L", tiff, at + 8)[0]
+        where = at if size <= 4 else struct.unpack_from(order + "L", tiff, at)[0]
         if size > min(_VALUE, left) or where + size > len(tiff):
             continue
         left -= size
-        found[tag] = Entry(kind, _big_endian(bytes(tiff[where : where + size]), kind, order))
+        entries[tag] = Entry(kind, _big_endian(bytes(tiff[where : where + size]), kind, order))
     after = start + 2 + 12 * count
-    return found, struct.unpack_from(order + "L", tiff, after)[0] if after + 4 <= len(tiff) else 0
+    return entries, struct.unpack_from(order + "L", tiff, after)[0] if after + 4 <= len(tiff) else 0
 
 
 def write(exif: Exif) -> bytes:
@@ -153,15 +151,15 @@ def _written(entries: Directory, start: int, following: int = 0) -> bytes:
     return table + _long(following) + heap
 
 
-def _without_mark(block: Bytes) -> Bytes:
+def _without_prefix(block: View) -> View:
     return block[6:] if block[:6] == b"Exif\0\0" else block
 
 
-def _beginning(tiff: Bytes) -> tuple[str, int]:
-    order = {b"II": "<", b"MM": ">"}.get(bytes(tiff[:2]))
-    if order is None:
-        raise ValueError("no byte order mark")
-    return order, struct.unpack_from(order + "L", tiff, 4)[0]
+def _beginning(tiff: View) -> tuple[str, int]:
+    order, big, first = read_header(tiff)
+    if big:
+        raise ValueError("EXIF is never a BigTIFF")
+    return order, first
 
 
 def _big_endian(value: bytes, kind: int, order: str) -> bytes:
@@ -172,7 +170,7 @@ def _big_endian(value: bytes, kind: int, order: str) -> bytes:
     return struct.pack(f">{count}{unit}", *struct.unpack(f"<{count}{unit}", value))
 
 
-def _thumbnail(tiff: Bytes, order: str, second: int) -> bytes:
+def _thumbnail(tiff: View, order: str, second: int) -> bytes:
     if not second:
         return b""
     try:

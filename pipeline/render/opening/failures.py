@@ -7,7 +7,9 @@ from PIL import Image
 from pipeline.errors import LACKS, ErrorKind, PictureError
 from pipeline.model.spec import Limits
 from pipeline.render import memory
-from pipeline.render.container import walk
+from pipeline.render.container.riff import webp_canvas
+from pipeline.render.container.truncation import is_short
+from pipeline.render.container.view import View
 
 # Words of Pillow's and its libraries' messages, looked for in this order.
 _WORDS: tuple[tuple[ErrorKind, tuple[str, ...]], ...] = (
@@ -30,7 +32,7 @@ _OURS = "pipeline."
 _VAGUE = (ErrorKind.DAMAGED, ErrorKind.TRUNCATED, ErrorKind.NOT_ENCODABLE)
 
 
-def decode_failure(error: Exception, view: walk.View, name: str) -> PictureError:
+def decode_failure(error: Exception, view: View, name: str) -> PictureError:
     """The `PictureError` that `error`, raised while decoding a picture of format `name`, amounts to."""
     if isinstance(error, PictureError):
         return error
@@ -82,7 +84,7 @@ def blame_memory(error: PictureError, estimate: int, limits: Limits) -> PictureE
     return error
 
 
-def _kind(error: Exception, view: walk.View, name: str) -> ErrorKind:
+def _kind(error: Exception, view: View, name: str) -> ErrorKind:
     if isinstance(error, MemoryError):
         return ErrorKind.MEMORY_LIMIT
     if isinstance(error, Image.DecompressionBombError):
@@ -93,7 +95,7 @@ def _kind(error: Exception, view: walk.View, name: str) -> ErrorKind:
     for kind, words in _WORDS:
         if any(word in text for word in words):
             return kind
-    if walk.is_short(view, name):
+    if is_short(view, name):
         return ErrorKind.TRUNCATED
     # libwebp sets up its canvas when a file is opened, and does not say why it could not.
-    return ErrorKind.DAMAGED if memory.is_there(walk.webp_canvas(view)) else ErrorKind.MEMORY_LIMIT
+    return ErrorKind.DAMAGED if memory.is_there(webp_canvas(view)) else ErrorKind.MEMORY_LIMIT

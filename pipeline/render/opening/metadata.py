@@ -5,11 +5,10 @@ Pillow has found most of them when it opened the file; the rest is read from the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from PIL import TiffImagePlugin
 
-from pipeline.render.container.walk import png_chunks
+from pipeline.render.container.png import png_chunks
+from pipeline.render.container.riff import riff_chunks, riff_end
 from pipeline.render.formats.png import TEXTS
 from pipeline.render.metadata import exif, iptc
 from pipeline.render.metadata.blocks import Blocks
@@ -73,8 +72,7 @@ def holds_more(source: Source) -> bool:
             known = all(kind in _PNG_KNOWN or kind in TEXTS for kind, _, _ in found)
             return not known or bool(source.remarks) or found[-1][1] + 4 != len(view)
         case "WEBP":
-            ends = int.from_bytes(view[4:8], "little") + 8
-            return ends != len(view) or not all(kind in _WEBP_KNOWN for kind in _riff(source))
+            return riff_end(view) != len(view) or not all(kind in _WEBP_KNOWN for kind, _, _ in riff_chunks(view))
     return True
 
 
@@ -93,14 +91,6 @@ def _segments(source: Source) -> list[tuple[str, bytes]]:
 
 def _holds_thumbnail(jfif: bytes) -> bool:
     return jfif.startswith(b"JFXX\0") or (jfif.startswith(b"JFIF\0") and jfif[12:14] not in (b"", b"\0\0"))
-
-
-def _riff(source: Source) -> Iterator[bytes]:
-    view, at = source.view, 12
-    while at + 8 <= len(view):
-        yield view[at : at + 4]
-        size = int.from_bytes(view[at + 4 : at + 8], "little")
-        at += 8 + size + size % 2
 
 
 def _bytes(value: object) -> bytes:

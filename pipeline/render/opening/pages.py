@@ -13,7 +13,8 @@ from dataclasses import replace
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.spec import LARGEST, Spec
-from pipeline.render.container import walk
+from pipeline.render.container.gif import gif_frames
+from pipeline.render.container.tiff import page_count
 from pipeline.render.formats.animation import cut_off
 from pipeline.render.formats.jpeg import Jpeg
 from pipeline.render.metadata import exif
@@ -37,12 +38,12 @@ def count(source: Source, most: int) -> int:
     """
     match source.format:
         case "GIF":
-            frames, short = walk.gif_frames(source.view, most)
+            frames, short = gif_frames(source.view, most)
             if short and not frames:
                 raise cut_off("GIF", 0)
             return max(1, frames)
         case "TIFF":
-            return walk.tiff_pages(source.view, most)
+            return page_count(source.view, most)
         case "JPEG":
             found = len(_pictures(source))
         case _:

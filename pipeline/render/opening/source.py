@@ -25,8 +25,8 @@ from PIL import (
 from pipeline import extras
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.spec import ANIMATED
-from pipeline.render.container import walk
-from pipeline.render.container.walk import View
+from pipeline.render.container.truncation import is_short
+from pipeline.render.container.view import View
 from pipeline.render.formats import apng, gif, heif
 from pipeline.render.formats.animation import CUT_OFF
 from pipeline.render.formats.avif import Avif
@@ -111,7 +111,7 @@ class Source:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What was left out of it because it is damaged, and is not needed for its pixels."""
-        cut = self.format in _CAN_BE_CUT and walk.is_short(self.view, self.format)
+        cut = self.format in _CAN_BE_CUT and is_short(self.view, self.format)
         return (*getattr(self.image, "remarks", ()), *((CUT_OFF,) if cut else ()))
 
     @property
