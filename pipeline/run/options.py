@@ -25,6 +25,8 @@ class RunOptions:
     prune: bool = False  # remove orphans that an earlier run has seen
     max_runtime: float | None = None  # seconds from the start
     until: datetime.time | None = None  # of the local clock, when it shows that next
+    signals: bool = True  # whether SIGTERM, SIGINT and SIGHUP ask for a clean stop
+    cancelled: Callable[[], bool] | None = None  # asks for one, too, once it says True; the run's thread
     lock_wait: float | None = 0.0  # seconds to wait for another run of this target to end; None: for ever
     lanes: int | None = None  # processes that share out the children; 0: this one; None: as it pays
 

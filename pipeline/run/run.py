@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def run(
     started = time.monotonic()
     priority.lower(config.workers.nice, config.workers.ionice)
     limits = (options.max_runtime or config.max_runtime, options.until or config.until)
-    stop = Stop(clock.deadline(*limits))
+    stop = Stop(clock.deadline(*limits), options.cancelled)
     identity = uuid.uuid4().hex
     source = LocalSource(config.source)
     source.check()  # a source that is not there is told before anything is made
@@ -76,7 +76,8 @@ def run(
     def tell_in_flight() -> None:
         asked(sum(one.in_flight for one in drivers))
 
-    with on_signals(stop, abandon, tell_in_flight), held(config, identity, options.lock_wait, stop.check) as locks:
+    listening = on_signals(stop, abandon, tell_in_flight) if options.signals else nullcontext()
+    with listening, held(config, identity, options.lock_wait, stop.check) as locks:
         if options.plan.adopt:
             check_rival(config)
         manifest = Manifest.for_config(config, adopt=options.plan.adopt)

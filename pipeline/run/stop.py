@@ -33,9 +33,10 @@ _STATUS = {
 class Stop:
     """A request to stop. Thread-safe."""
 
-    def __init__(self, deadline: float | None = None) -> None:
-        """`deadline`, by the monotonic clock, asks by itself."""
+    def __init__(self, deadline: float | None = None, cancelled: Callable[[], bool] | None = None) -> None:
+        """`deadline`, by the monotonic clock, asks by itself; so does `cancelled`, where it says True in `check`."""
         self.deadline = deadline
+        self._cancelled = cancelled
         self._status: ExitStatus | None = None
         self._last = 0.0
         self._hasty = False
@@ -62,6 +63,8 @@ class Stop:
         """Raise `Stopped` if somebody asked, or if the time is over."""
         if self._status is not None:
             raise Stopped(f"stopped by {self._status.name.lower()} signal", self._status)
+        if self._cancelled is not None and self._cancelled():
+            raise Stopped("cancelled", ExitStatus.INTERRUPTED)
         if self.deadline is not None and time.monotonic() >= self.deadline:
             raise Stopped("out of time", ExitStatus.TIME_UP)
 

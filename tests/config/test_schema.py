@@ -116,6 +116,7 @@ fill with no side|quality for PNG|lossless JPEG|lossless with a quality|effort f
 subsampling for WebP|a progressive PNG|optimize for WebP|optimize without progressive|a palette for JPEG
 max_bytes for PNG|max_bytes without loss|keep_smaller for TIFF|a profile in a GIF|a density for GIF
 memory that is too little|a name whose last part has no extension at its end|a manifest that is the root
+a lock that is the manifest
 a manifest that is a folder|a manifest that is a device|a lock among the devices|a status file among the targets
 a report among the targets|a report over the manifest|a status file over the config
 """
