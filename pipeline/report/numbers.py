@@ -128,7 +128,10 @@ def bound(run: RunSummary, stages: Stages, cpus: int) -> str:
         return ""
     processes, threads = _setting(run, "processes"), max(1, _setting(run, "threads"))
     rendering = (stages.decode + stages.resize + stages.encode) / clock
-    busy = min(1.0, rendering / max(1, min(processes or cpus, threads)))
+    busy = min(1.0, rendering / (processes or cpus))
+    driver = run.settings.get("seconds_of_driver")
+    if isinstance(driver, float) and driver / clock > max(busy, _BUSY):
+        return f"The main process: it was busy {min(1.0, driver / clock):.0%} of the time, the children {busy:.0%}."
     if busy > _BUSY:
         return f"Rendering: decoders and encoders were at work {busy:.0%} of the time they had."
     for stage, seconds in (("Reading", stages.read), ("Writing", stages.write)):

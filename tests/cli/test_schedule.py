@@ -160,10 +160,11 @@ def test_systemd_finds_nothing_to_say_about_the_units(tmp_path: Path, odd: World
 def test_a_service_may_write_where_a_run_writes_and_nowhere_else(tmp_path: Path, world: World) -> None:
     world.configure(
         world.text + "manifest: /var/lib/m/x.sqlite\nnotify: {metrics: /srv/n/t.prom, status_file: out2/s.json}\n"
+        "report: /srv/reports/r.html\n"
     )
     service, _timer = written(world, tmp_path / "units")
     assert value(service, "ReadWritePaths").split() == sorted(
-        ["/srv/n", "/var/lib/m", str(world.target), str(world.root / "out2")]
+        ["/srv/n", "/srv/reports", "/var/lib/m", str(world.target), str(world.root / "out2")]
     )
     assert value(service, "ProtectSystem") == "strict"
 

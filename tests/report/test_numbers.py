@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,13 @@ def test_what_bounded_a_run_follows_from_its_stages(stages: Stages, begins: str)
     said = bound(ran(10.0, threads=8, processes=2), stages, 4)
     assert said.startswith(begins)
     assert bool(said) == bool(begins)
+
+
+def test_a_busy_main_process_is_told_where_the_children_had_time() -> None:
+    run = ran(10.0, threads=8, processes=2)
+    busy = replace(run, settings={**run.settings, "seconds_of_driver": 9.5})
+    assert bound(busy, Stages(100, decode=12.0), 4).startswith("The main process: ")
+    assert bound(busy, Stages(100, decode=19.8), 4).startswith("Rendering: ")
 
 
 def test_nothing_is_said_of_a_run_that_mostly_started_up() -> None:
