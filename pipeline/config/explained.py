@@ -1,4 +1,4 @@
-"""Every value that a config comes to, with the line of the file that says so."""
+"""Every value of a config, defaults included, with the line of the file that sets it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Explained:
 
 
 def explained(file: Path) -> tuple[Config, list[Explained]]:
-    """The config in `file` and all that it says and leaves out. Raises `ConfigError`."""
+    """The config in `file`, and each of its values. Raises `ConfigError`."""
     text = read_text(file)
     config = checked(text, file)
     root, _problems = parse(text)
@@ -74,8 +74,8 @@ def _rendition(root: Node, spec: Spec) -> Iterator[Explained]:
 
 
 def _line(root: Node, path: KeyPath) -> int | None:
-    node, found = root.deepest(path)
-    return node.position.line if found == path else None
+    node, reached = root.deepest(path)
+    return node.position.line if reached == path else None
 
 
 def plain(value: object) -> object:
@@ -83,7 +83,7 @@ def plain(value: object) -> object:
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, tuple | list):
-        return [plain(one) for one in value]
+        return [plain(part) for part in value]
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -81,14 +81,18 @@ def _allowed(kind: str, path: KeyPath, choices: list[str], document: type[BaseMo
     if kind == "bool_type":
         return "must be true or false"
     if kind in ("list_type", "too_short"):
-        return f"must be a list of {_LISTS[key]}"
+        return f"must be a list of {_LISTS.get(key, 'values')}"
     bounds = dict(_bounds(field))
     if "ge" in bounds:
-        number = "whole number" if isinstance(bounds["ge"], int) else "number"
+        number = "number" if field is not None and _is_float(field.annotation) else "whole number"
         return f"must be a {number} from {bounds['ge']} to {bounds['le']}"
     if "min_length" in bounds and "max_length" in bounds:
         return f"must be a text of {bounds['min_length']} to {bounds['max_length']} characters"
     return "must be a mapping with keys below it"
+
+
+def _is_float(annotation: object) -> bool:
+    return annotation is float or any(map(_is_float, typing.get_args(annotation)))
 
 
 def _bounds(described: object) -> Iterator[tuple[str, float]]:
