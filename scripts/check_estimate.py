@@ -25,8 +25,8 @@ from pipeline.model.shape import Length, Resampler
 from pipeline.model.source import Header
 from pipeline.model.spec import Format, Limits, Spec
 from pipeline.model.steps import Sharpen
+from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, whole
-from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
 
 _MIB = 2**20
@@ -70,9 +70,9 @@ class Measured:
 
 def measure(content: bytes, specs: tuple[Spec, ...], beside: tuple[Spec, ...] = ()) -> Measured | None:
     """What is reserved for one picture and what it takes, in a fresh child; None where it is refused."""
-    with Nursery("pipeline.render.line:render", "pipeline.render.line:warm_up", 1) as nursery:
-        footing = _ask(nursery, _saved(Image.new("RGB", (8, 8)), "PPM"), (Spec("warm", width=4),))
-        asked = _ask(nursery, content, specs, beside)
+    with ChildPool("pipeline.render.line:render", "pipeline.render.line:warm_up", 1) as pool:
+        footing = _ask(pool, _saved(Image.new("RGB", (8, 8)), "PPM"), (Spec("warm", width=4),))
+        asked = _ask(pool, content, specs, beside)
         if footing is None or asked is None:
             return None
         estimate, peak = asked
@@ -80,13 +80,13 @@ def measure(content: bytes, specs: tuple[Spec, ...], beside: tuple[Spec, ...] = 
 
 
 def _ask(
-    nursery: Nursery, content: bytes, specs: tuple[Spec, ...], beside: tuple[Spec, ...] = ()
+    pool: ChildPool, content: bytes, specs: tuple[Spec, ...], beside: tuple[Spec, ...] = ()
 ) -> tuple[int, int] | None:
     descriptor = os.memfd_create("picture")
     try:
         os.write(descriptor, content)
         task, bounds = RenderTask(specs, _LIMITS, beside=beside), Bounds(_LIMITS.seconds, _LIMITS.memory, len(specs))
-        with nursery.ask(whole(descriptor), task, bounds, Token()) as exchange:
+        with pool.ask(whole(descriptor), task, bounds, Token()) as exchange:
             header = exchange.first()
             reply, meter = exchange.last()
         for made in reply.descriptors:

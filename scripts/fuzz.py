@@ -23,8 +23,8 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.rendering import NotRendered, RenderAnswer, RenderTask
 from pipeline.model.source import Header
 from pipeline.model.spec import Format, Limits, Spec
+from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, ChildDied, Meter, whole
-from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
 from scripts.fuzzing.mutations import bent
 from scripts.fuzzing.seeds import seeds
@@ -52,15 +52,15 @@ def main() -> int:
     """Exit status 1 when something was found."""
     options = _options()
     tally = Tally()
-    with Nursery("pipeline.render.line:render", "pipeline.render.line:warm_up", options.children) as nursery:
-        print(f"children are confined by {nursery.await_confinement(Token())}", flush=True)
+    with ChildPool("pipeline.render.line:render", "pipeline.render.line:warm_up", options.children) as pool:
+        print(f"children are confined by {pool.await_confinement(Token())}", flush=True)
         if options.replay:
             for path in options.replay:
-                _judge(nursery, Path(path).read_bytes(), path, tally, Random(0), None)
+                _judge(pool, Path(path).read_bytes(), path, tally, Random(0), None)
         else:
             end = time.monotonic() + options.minutes * 60
             threads = [
-                threading.Thread(target=_work, args=(nursery, options, number, end, tally))
+                threading.Thread(target=_work, args=(pool, options, number, end, tally))
                 for number in range(options.children)
             ]
             for thread in threads:
@@ -85,20 +85,20 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _work(nursery: Nursery, options: argparse.Namespace, thread: int, end: float, tally: Tally) -> None:
+def _work(pool: ChildPool, options: argparse.Namespace, thread: int, end: float, tally: Tally) -> None:
     pictures = seeds()
     contents = [content for _name, content in pictures]
     number = thread
     while time.monotonic() < end:
         random = Random(f"{options.seed} {number}")
         name, content = random.choice(pictures)
-        _judge(nursery, bent(content, contents, random), f"{options.seed}-{number} {name}", tally, random, options.keep)
+        _judge(pool, bent(content, contents, random), f"{options.seed}-{number} {name}", tally, random, options.keep)
         number += options.children
 
 
-def _judge(nursery: Nursery, content: bytes, name: str, tally: Tally, random: Random, keep: Path | None) -> None:
+def _judge(pool: ChildPool, content: bytes, name: str, tally: Tally, random: Random, keep: Path | None) -> None:
     started = time.monotonic()
-    verdict, detail, over = _verdict(nursery, content, random)
+    verdict, detail, over = _verdict(pool, content, random)
     seconds = time.monotonic() - started
     with tally.lock:
         tally.verdicts[verdict] += 1
@@ -118,7 +118,7 @@ def _keep(folder: Path | None, name: str, content: bytes) -> None:
         (folder / name.replace(" ", "-").replace("/", "-")).write_bytes(content)
 
 
-def _verdict(nursery: Nursery, content: bytes, random: Random) -> tuple[str, str, int]:
+def _verdict(pool: ChildPool, content: bytes, random: Random) -> tuple[str, str, int]:
     """Verdict, detail, and the bytes by which the peak was above the estimate."""
     formats = random.sample(list(Format), 2)
     specs = tuple(
@@ -128,7 +128,7 @@ def _verdict(nursery: Nursery, content: bytes, random: Random) -> tuple[str, str
     try:
         os.write(descriptor, content)
         bounds = Bounds(_LIMITS.seconds, _LIMITS.memory, len(specs))
-        with nursery.ask(whole(descriptor), RenderTask(specs, _LIMITS), bounds, Token()) as exchange:
+        with pool.ask(whole(descriptor), RenderTask(specs, _LIMITS), bounds, Token()) as exchange:
             header = exchange.first()
             reply, meter = exchange.last()
         for made in reply.descriptors:

@@ -15,8 +15,8 @@ from pipeline.doctor.finding import Finding, fail, ok, warn
 from pipeline.errors import PictureError, PipelineError
 from pipeline.model.rendering import NotRendered, RenderAnswer, RenderTask
 from pipeline.model.spec import Format, Limits, Spec
+from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, ChildDied, whole
-from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
 
 _RENDER = "pipeline.render.line:render"
@@ -26,26 +26,26 @@ _SIDE = 16  # pixels
 
 def children() -> Iterator[Finding]:
     """Starts one child and gives it a tiny picture for each format; a few tenths of a second."""
-    with Nursery(_RENDER, _WARM_UP, 1) as nursery:
+    with ChildPool(_RENDER, _WARM_UP, 1) as pool:
         try:
-            confinement = nursery.await_confinement(Token())
+            confinement = pool.await_confinement(Token())
             if confinement.complete:
                 yield ok("confinement", f"children are shut in by {confinement}")
             else:
                 advice = "a newer kernel, or a container that allows it; decoders are less shut in meanwhile"
                 yield warn("confinement", f"children are shut in by {confinement}", advice)
-            yield from _codecs(nursery)
+            yield from _codecs(pool)
         except PipelineError as error:
             yield fail("children", str(error), "see the line above it; `processes: 0` would do without")
 
 
-def _codecs(nursery: Nursery) -> Iterator[Finding]:
+def _codecs(pool: ChildPool) -> Iterator[Finding]:
     libraries = ""
     for picture_format in Format:
         what = f"codec {picture_format}"
         try:
-            encoded, libraries = _rendered(nursery, _png(), picture_format)
-            _rendered(nursery, encoded, Format.PNG)
+            encoded, libraries = _rendered(pool, _png(), picture_format)
+            _rendered(pool, encoded, Format.PNG)
         except (PictureError, ChildDied) as error:
             yield fail(what, str(error), "reinstall Pillow from its wheel, which brings every codec")
         else:
@@ -54,14 +54,14 @@ def _codecs(nursery: Nursery) -> Iterator[Finding]:
         yield ok("codecs", libraries)
 
 
-def _rendered(nursery: Nursery, picture: bytes, picture_format: Format) -> tuple[bytes, str]:
+def _rendered(pool: ChildPool, picture: bytes, picture_format: Format) -> tuple[bytes, str]:
     """The picture in that format, and the libraries that took part. Raises `PictureError` and `ChildDied`."""
     limits = Limits()
     task = RenderTask((Spec("doctor", width=_SIDE, format=picture_format),), limits)
     with tempfile.TemporaryFile() as file:
         file.write(picture)
         file.flush()
-        with nursery.ask(whole(file.fileno()), task, Bounds(limits.seconds, limits.memory), Token()) as exchange:
+        with pool.ask(whole(file.fileno()), task, Bounds(limits.seconds, limits.memory), Token()) as exchange:
             exchange.first()
             reply, _meter = exchange.last()
     try:

@@ -14,9 +14,9 @@ from pipeline.manifest.reader import Reader
 from pipeline.model.spec import Private
 from pipeline.targets.local import LocalTarget
 from pipeline.workers import cpus
+from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.crew import Crew
 from pipeline.workers.exchange import Bounds, ChildDied, Held, whole
-from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
 
 _FUNCTION = "pipeline.render.encoding.inspect:private_things"  # named, not imported: this process never loads a decoder
@@ -49,8 +49,8 @@ def read_again(config: Config, reader: Reader, most: int | None = None) -> Priva
     count = min(len(batches), config.workers.processes or cpus.available())
     if not batches:
         return Privacy(0)
-    with Nursery(_FUNCTION, _WARM_UP, count) as nursery:
-        check = _Check(LocalTarget(config.target, "report"), nursery, Privacy(len(paths)))
+    with ChildPool(_FUNCTION, _WARM_UP, count) as pool:
+        check = _Check(LocalTarget(config.target, "report"), pool, Privacy(len(paths)))
         crew: Crew[tuple[str, ...]] = Crew(check.batch, threads=count, queue_size=2 * count)
         with crew:
             for batch in batches:
@@ -61,9 +61,9 @@ def read_again(config: Config, reader: Reader, most: int | None = None) -> Priva
 class _Check:
     """Looks into files; `batch` runs in the crew's threads."""
 
-    def __init__(self, target: LocalTarget, nursery: Nursery, privacy: Privacy) -> None:
+    def __init__(self, target: LocalTarget, pool: ChildPool, privacy: Privacy) -> None:
         self._target = target
-        self._nursery = nursery
+        self._pool = pool
         self._lock = threading.Lock()
         self.privacy = privacy
 
@@ -84,7 +84,7 @@ class _Check:
         """What each of `several` holds that could be opened."""
         if not several:
             return []
-        with self._nursery.ask_several(several, None, _BOUNDS, token) as exchange:
+        with self._pool.ask_several(several, None, _BOUNDS, token) as exchange:
             replies, _meter = exchange.all(_LEAVE)
         payloads = [
             self._alone(held, token) if reply is None else reply.payload
@@ -94,7 +94,7 @@ class _Check:
 
     def _alone(self, held: Held, token: Token) -> object:
         try:
-            with self._nursery.ask(held, None, _BOUNDS, token) as exchange:
+            with self._pool.ask(held, None, _BOUNDS, token) as exchange:
                 exchange.first()
                 return exchange.last()[0].payload
         except (PictureError, ChildDied):

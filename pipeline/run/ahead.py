@@ -17,7 +17,7 @@ from pathlib import Path
 from pipeline.run import rendering
 from pipeline.run.lane_main import SERVE
 from pipeline.workers import cpus
-from pipeline.workers.nursery import Nursery
+from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.peer import Peer
 
 _CHILDREN = 4  # that one lane process keeps busy; measured with 16: two are slower, and eight are no faster
@@ -82,7 +82,7 @@ class LanesAhead:
 class Ahead:
     """What a run may use."""
 
-    children: Nursery | None = None
+    children: ChildPool | None = None
     lanes: LanesAhead | None = None
 
 

@@ -169,7 +169,7 @@ class Driver:
             self._stop.deadline,
             self._around.ahead,
         )
-        return lanes.opened(rooms, self._lane_processes(), Control(self._pace, self._pulse, self._stop.hasty))
+        return lanes.opened(rooms, self._lane_processes(), Control(self._pace, self._on_tick, self._stop.hasty))
 
     def _lane_processes(self) -> int:
         if self._options.lanes is not None:
@@ -286,9 +286,9 @@ class Driver:
         self._around.changed(Change("removed", orphan.target, orphan.source, orphan.rendition))
 
     def _glance(self) -> None:
-        """A pulse, where it may be called often: the plan lists and looks up, and may take long to find a job."""
+        """A on_tick, where it may be called often: the plan lists and looks up, and may take long to find a job."""
         if time.monotonic() - self._watched >= TICK:
-            self._pulse()
+            self._on_tick()
 
     def _check(self) -> None:
         """Raise `Stopped` or `SourceTrouble` where the run is not to go on."""
@@ -301,7 +301,7 @@ class Driver:
         if why := wholesale(self._config.failures, self._tally.failed, self._tally.carried):
             raise Stopped(why, ExitStatus.UNFINISHED)
 
-    def _pulse(self) -> None:
+    def _on_tick(self) -> None:
         self._watched = time.monotonic()
         self._take()
         self._target.check()

@@ -88,7 +88,7 @@ class Hiring:
         self._cpu = time.process_time()
 
     def look(self) -> None:
-        """Hire or let go, if a tick has passed since the last look. To be called by the crew's pulse."""
+        """Hire or let go, if a tick has passed since the last look. To be called by the crew's on_tick."""
         now, cpu = time.monotonic(), time.process_time()
         passed = now - self._looked
         if passed < TICK * 0.9:

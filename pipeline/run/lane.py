@@ -18,9 +18,9 @@ from typing import Protocol, Self
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.job import Job
 from pipeline.run import rendering, verdicts
-from pipeline.run.alike import Alike, LookUp
 from pipeline.run.batch import Batch, Left, Outcome
 from pipeline.run.clock import Pace
+from pipeline.run.dedup import Dedup, LookUp
 from pipeline.run.hiring import Hiring, Occupancy
 from pipeline.run.line import Line, Terms
 from pipeline.run.options import Workers
@@ -28,13 +28,13 @@ from pipeline.sources.source import Source
 from pipeline.targets.local import LocalTarget
 from pipeline.workers import cpus
 from pipeline.workers.budget import Budget
+from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.crew import Crew
 from pipeline.workers.exchange import Confinement, Pool
-from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
 
 
-def renderers(workers: Workers, ahead: Nursery | None = None) -> AbstractContextManager[Pool]:
+def renderers(workers: Workers, ahead: ChildPool | None = None) -> AbstractContextManager[Pool]:
     """What renders for a lane: children, or its threads. `ahead`: see `rendering.ahead`."""
     if workers.processes:
         return rendering.children(workers.processes, workers.memory, at_once=False, ahead=ahead)
@@ -123,13 +123,13 @@ class LocalLane:
         self._renderer = renderer
         self._outcomes: deque[Outcome] = deque()  # appended by the threads
         occupancy = Occupancy(renderer)
-        alike = Alike(look_up, target, terms.limits)
-        self._line = Line(source, occupancy, budget, target, alike, terms)
+        dedup = Dedup(look_up, target, terms.limits)
+        self._line = Line(source, occupancy, budget, target, dedup, terms)
         self._crew = Crew(
             self._carry,
             threads=workers.threads,
             queue_size=workers.queue,
-            pulse=self._pulse,
+            on_tick=self._on_tick,
             hasty=control.hasty,
             abandoned=self._given_up,
         )
@@ -195,7 +195,7 @@ class LocalLane:
             outcomes.append(Outcome(folders=tuple(self._target.take_new_folders())))
         return outcomes
 
-    def _pulse(self) -> None:
+    def _on_tick(self) -> None:
         self._hiring.look()
         self._control.tick()
 

@@ -24,8 +24,8 @@ from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
 from pipeline.workers import memory
 from pipeline.workers.budget import Budget
+from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Confinement
-from pipeline.workers.nursery import Nursery
 from pipeline.workers.peer import Messages
 
 _PERIOD = 0.05  # seconds between two syncs of folders, each of which serves all batches that ended since
@@ -86,7 +86,7 @@ class _Stopped(Exception):
     """The driver has said so."""
 
 
-def serve(messages: Messages, children: Nursery | None) -> None:
+def serve(messages: Messages, children: ChildPool | None) -> None:
     """Be a lane until the driver says that it is over. `children`: see `rendering.ahead`."""
     try:
         setup = _first(messages)
@@ -123,7 +123,7 @@ class _Host:
         self._hasty = False
         self._took = 0.0  # when outcomes were last taken
 
-    def serve(self, children: Nursery | None) -> None:
+    def serve(self, children: ChildPool | None) -> None:
         setup = self._setup
         source = LocalSource(setup.source)
         source.check()

@@ -23,9 +23,9 @@ from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, Render
 from pipeline.model.source import Header
 from pipeline.model.spec import Limits, Spec
 from pipeline.run import verdicts
-from pipeline.run.alike import Alike
 from pipeline.run.answers import Asked, answers
 from pipeline.run.batch import LEAVE, Batch, Left, Outcome
+from pipeline.run.dedup import Dedup
 from pipeline.run.delivery import Made, ToStore, delivered, store
 from pipeline.run.life import Apart, Ended, Ends, Life
 from pipeline.run.standing import headers, replacing
@@ -52,13 +52,13 @@ class Line:
     """Carries batches, each in the thread that calls `carry`; used by many threads at once."""
 
     def __init__(
-        self, source: Source, renderer: Renderer, budget: Budget, target: Target, alike: Alike, terms: Terms
+        self, source: Source, renderer: Renderer, budget: Budget, target: Target, dedup: Dedup, terms: Terms
     ) -> None:
         self._source = source
         self._renderer = renderer
         self._budget = budget
         self._target = target
-        self._alike = alike
+        self._dedup = dedup
         self._terms = terms
         self._bounds = Bounds(terms.limits.seconds, terms.limits.memory, max(1, len(terms.specs)))
         self._libraries = ""  # that render for this run, as soon as an answer has named them
@@ -177,8 +177,8 @@ class Line:
                     equal.append(life)
                     continue
                 if alone:
-                    kept.enter_context(self._alike.turn(life.content, token))
-                elif (end := self._alike.turn_now(life.content)) is not None:
+                    kept.enter_context(self._dedup.turn(life.content, token))
+                elif (end := self._dedup.turn_now(life.content)) is not None:
                     kept.callback(end)
                 else:
                     raise Apart
@@ -212,13 +212,13 @@ class Line:
         """What can be copied for a picture, as it seems; open until `opened` is closed."""
         found = self._known(life, again=again)
         life.known = found or life.known
-        return self._alike.models(life.rest, found, opened)
+        return self._dedup.models(life.rest, found, opened)
 
     def _known(self, life: Life, *, again: bool) -> tuple[Record, ...]:
         """Records of the same content that have all that is wanted of a source; none where all is to be made anew."""
         if any(one.reason is Reason.FORCED for one in life.planned):
             return ()
-        known = self._alike.known(life.content, {one.recipe for one in life.planned}, again=again)
+        known = self._dedup.known(life.content, {one.recipe for one in life.planned}, again=again)
         return tuple(one for one in known if not self._terms.placeholder or one.color is not None)
 
     # -- bytes -> child -> renditions
@@ -322,7 +322,7 @@ class Line:
         if life.copies:
             made = life.copies | {one.name: one for one in record.renditions}
             record = replace(record, renditions=tuple(made[one.spec.name] for one in life.planned))
-        self._alike.remember(record)
+        self._dedup.remember(record)
         return verdicts.ended(life.job, record)
 
 

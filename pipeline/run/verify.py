@@ -60,7 +60,7 @@ def verify(config: Config, watch: Callable[[int], None]) -> Verdict:
     with Manifest.reader(config) as reader:
         check = _Check(LocalTarget(config.target, "verify"))
         crew: Crew[ClaimedFile] = Crew(
-            check.one, threads=cpus.available() + 1, queue_size=64, pulse=lambda: watch(check.bytes_read)
+            check.one, threads=cpus.available() + 1, queue_size=64, on_tick=lambda: watch(check.bytes_read)
         )
         with crew:
             for file in reader.claimed_files():

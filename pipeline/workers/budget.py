@@ -5,9 +5,9 @@ them. What fits goes at once, even past something bigger that waits; what is too
 is held. The sum is above the total only then: by the bytes of sources, for work that needs more than they leave.
 
 Nobody waits for ever, because room is taken in one order: for a source, for a child, for work (and before the child a
-turn, see `run.alike`: who has it waits for a child and for work only). Who holds room for work waits for nothing more,
-so it always comes back; so everyone who waits for it goes in the end, at the latest as the only one. Who holds a child
-waits for room for work at the most, so children come back; and with them room for sources.
+turn, see `run.dedup`: its holder waits for a child and for work only). A thread with room for work waits for nothing
+more, so that room always comes back, and each that waits for it goes in the end, at the latest as the only one. One
+with a child waits for room for work at the most, so children come back; and with them room for sources.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Kind:
         self.most = most
         self.used = 0
         self.held: set[Room] = set()
-        self.waiting: OrderedDict[Room, int] = OrderedDict()  # who waits -> how often it was overtaken
+        self.waiting: OrderedDict[Room, int] = OrderedDict()  # room that waits -> how often it was overtaken
 
 
 class Room:
@@ -80,7 +80,7 @@ class Budget:
         return Room(self, self._sources, token)
 
     def for_work(self, token: Token) -> Room:
-        """Room for what is made; who holds it waits for nothing more."""
+        """Room for what is made; its holder waits for nothing more."""
         return Room(self, self._work, token)
 
     def take(self, room: Room, size: int) -> None:

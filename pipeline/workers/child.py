@@ -1,4 +1,4 @@
-"""The process that renders: reads one request at a time from its socket, works, answers. Started by `nursery`.
+"""The process that renders: reads one request at a time from its socket, works, answers. Started by `pool`.
 
 It is told by name which function to import and knows nothing about pictures. Once that is loaded and warm, it shuts
 itself in and says how far that went. It ends when its socket does, with its parent, at its limits, or when it is
@@ -20,10 +20,10 @@ from dataclasses import dataclass
 
 from pipeline.errors import LACKS, ErrorKind, PictureError
 from pipeline.workers import wire
-from pipeline.workers.birth import bear
 from pipeline.workers.confine import confine
 from pipeline.workers.exchange import Bounds, Function, Held, Meter, Reply, outcome
 from pipeline.workers.limits import Limits
+from pipeline.workers.zygote import serve_spawns
 
 _PR_SET_PDEATHSIG = 1
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)  # they are meant for the parent
@@ -35,13 +35,13 @@ class _Unheard(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The first message: what to import and call. Names are `module:attribute`. Who is born gets one of its own."""
+    """The first message: what to import and call. Names are `module:attribute`. What a zygote spawns gets its own."""
 
     function: str
     warm_up: str | None
     parent: int
     kept: int  # bytes it may hold on to between two requests
-    bears: bool = False  # it serves nothing itself, but bears those that do; see `birth`
+    spawns: bool = False  # it serves nothing itself, but spawns those that do; see `zygote`
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ def main(descriptor: int) -> None:
         if setup.warm_up:
             _named(setup.warm_up)()
         function = _named(setup.function)
-        if setup.bears:
-            sock, message = bear(sock, lambda: die_with(setup.parent))
+        if setup.spawns:
+            sock, message = serve_spawns(sock, lambda: die_with(setup.parent))
             setup = _setup(message)
         limits = Limits(setup.kept)
         wire.answer(sock, confine())

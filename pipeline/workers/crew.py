@@ -30,8 +30,8 @@ _PATIENCE = 40  # ticks that it then waits for its threads: 7 s in all, of the 1
 class Crew(Generic[Item]):
     """A context manager. `work(item, token)` runs in the crew's threads; everything else in the producer's.
 
-    `pulse` is called by the producer whenever it waits, about every tick, and may raise to end the crew. `grace` is how
-    many ticks items in flight may take to finish when the crew is called off; none once `hasty` says so. `abandoned`
+    `on_tick` is called by the producer whenever it waits, about every tick, and may raise to end the crew. `grace` is
+    how many ticks items in flight may take to finish when the crew is called off; 0 once `hasty` says so. `abandoned`
     is called in the producer's thread with each item whose deadline is over, and with what the call was about that did
     not return (`Token.about`); nothing else is said of the item then.
     """
@@ -42,23 +42,23 @@ class Crew(Generic[Item]):
         *,
         threads: int,
         queue_size: int,
-        pulse: Callable[[], None] = lambda: None,
+        on_tick: Callable[[], None] = lambda: None,
         grace: int = _GRACE,
         hasty: Callable[[], bool] = lambda: False,
         abandoned: Callable[[Item, object], None] | None = None,
     ) -> None:
         self._work = work
-        self._pulse = pulse
+        self._on_tick = on_tick
         self._grace = grace
         self._hasty = hasty
         self._abandoned = abandoned
         self._queue: queue.Queue[tuple[Item] | None] = queue.Queue(queue_size)
         self._count = threads
         self._changed = threading.Condition()
-        self._threads: dict[threading.Thread, tuple[Item, Token] | None] = {}  # who works here -> on what; None: idle
+        self._threads: dict[threading.Thread, tuple[Item, Token] | None] = {}  # thread -> what it works on; None: idle
         self._open = 0  # items put and not yet done
         self._failure: BaseException | None = None
-        self._pulsed = time.monotonic()  # when the pulse was last called
+        self._pulsed = time.monotonic()  # when the on_tick was last called
         self._looked = self._pulsed  # when deadlines were last looked at
         self._left: list[threading.Thread] = []  # threads that have gone because there were too many
         self._off = False  # called off: items are taken and dropped
@@ -107,7 +107,7 @@ class Crew(Generic[Item]):
             else:
                 with self._changed:
                     self._open += 1
-                self._beat_if_due()  # a queue that never fills must not silence the pulse
+                self._beat_if_due()  # a queue that never fills must not silence the on_tick
                 return
 
     @property
@@ -122,7 +122,7 @@ class Crew(Generic[Item]):
             self._off = True
 
     def look(self) -> None:
-        """For a producer that waits for something else: calls the pulse where it is due. Raises as `put` does."""
+        """For a producer that waits for something else: calls the on_tick where it is due. Raises as `put` does."""
         self._raise_failure()
         self._beat_if_due()
 
@@ -159,7 +159,7 @@ class Crew(Generic[Item]):
 
     def _beat(self) -> None:
         self._give_up()
-        self._pulse()
+        self._on_tick()
         self._pulsed = time.monotonic()
 
     def _give_up(self) -> None:
@@ -191,7 +191,7 @@ class Crew(Generic[Item]):
         self._dismiss()
 
     def _dismiss(self) -> None:
-        """Send everyone home and wait for those who can still hear it."""
+        """End the threads, and wait for those that do not hang in a call."""
         threads = list(self._threads)
         with self._changed:
             self._off = True
@@ -199,7 +199,7 @@ class Crew(Generic[Item]):
             while patience and self._threads:
                 if self._hasty():
                     patience = min(patience, _HASTE)
-                with suppress(queue.Full):  # whoever is awake takes what fills it, drops it and comes to this
+                with suppress(queue.Full):  # a thread that is awake empties it, drops what it takes, and ends
                     for _ in self._threads:
                         self._queue.put_nowait(None)
                 patience -= not self._changed.wait(TICK)

@@ -1,4 +1,4 @@
-"""What passes between an I/O thread and whoever renders for it: one request, two replies.
+"""What passes between an I/O thread and what renders for it: one request, two replies.
 
 The function that does the work is a generator: it is called with the bytes that are held for it and a request, yields a
 first reply (what the work will need), is resumed when there is room for it, and yields a second and last reply (what
@@ -33,7 +33,7 @@ def whole(descriptor: int) -> Held:
 
 
 class Reply(NamedTuple):
-    """A picklable payload and the descriptors that come with it; whoever receives the reply closes them."""
+    """A picklable payload and the descriptors that come with it; the receiver closes them."""
 
     payload: object
     descriptors: tuple[int, ...] = ()
@@ -81,9 +81,9 @@ class Confinement:
         return f"{said} (lacking {'; '.join(self.lacking)})" if self.lacking else said
 
 
-class Born(NamedTuple):
-    """What one says that was born: its number. Or its mother for it, who could not bear it: that of the error, below 0.
-    And she of herself, once she is ready: 0.
+class Spawned(NamedTuple):
+    """From a process that was spawned: its number. From its zygote in its place, where it could not be: the number of
+    the error, below 0. From the zygote itself, once it is ready: 0.
     """
 
     number: int

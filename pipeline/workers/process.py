@@ -17,7 +17,7 @@ from pipeline.errors import PictureError, printable
 from pipeline.workers import wire
 from pipeline.workers.cgroup import oom_kills
 from pipeline.workers.child import Setup
-from pipeline.workers.exchange import Born, Confinement, Held
+from pipeline.workers.exchange import Confinement, Held, Spawned
 from pipeline.workers.token import TICK, Token
 from pipeline.workers.watch import Allowance
 
@@ -36,8 +36,8 @@ class Child:
     it is alive. Its number and those of its descriptors are used again once it is gone: they are touched under a lock.
     """
 
-    def __init__(self, setup: Setup, mother: Mother | None = None) -> None:
-        """Started, or born by `mother`, who serves the same. Raises `OSError`, and what `Mother.born` raises."""
+    def __init__(self, setup: Setup, zygote: Zygote | None = None) -> None:
+        """Started, or spawned by `zygote`, which serves the same. Raises `OSError`, and as `Zygote.spawned` does."""
         self._lock = threading.RLock()
         self._listening = False
         self._started: subprocess.Popen[bytes] | None = None
@@ -46,13 +46,13 @@ class Child:
         try:
             with theirs:
                 # A full pipe makes nobody wait: what does not fit is lost.
-                if mother is None:
+                if zygote is None:
                     self._started = _start(theirs.fileno(), chatter_end)
                     self.pid = self._started.pid
                 else:
-                    mother.bear(theirs.fileno(), chatter_end, setup)
-            if mother is not None:
-                self.pid = mother.born(mine)
+                    zygote.spawn(theirs.fileno(), chatter_end, setup)
+            if zygote is not None:
+                self.pid = zygote.spawned(mine)
         except BaseException:
             mine.close()
             os.close(self._chatter)
@@ -70,7 +70,7 @@ class Child:
         self.peak = 0  # bytes resident at the most in its life, once it has ended
         self.worn = False
         self._kept = setup.kept
-        if mother is None:
+        if zygote is None:
             with suppress(wire.Closed):
                 self.tell(setup)
 
@@ -207,52 +207,52 @@ class Child:
         self.how_it_ended = f"{how}: {self.last_words[-1]}" if self.last_words else how
 
 
-class Mother(Child):
-    """A child that is warm and bears others; see `birth`. Used by the thread that starts children."""
+class Zygote(Child):
+    """A child that is warm and spawns others; see `workers.zygote`. Used by the thread that starts children."""
 
     def __init__(self, setup: Setup) -> None:
-        super().__init__(replace(setup, bears=True))
+        super().__init__(replace(setup, spawns=True))
         self.is_ready = False
-        self.has_borne = False
+        self.has_spawned = False
 
     def await_ready(self, token: Token) -> None:
         """See `Child`."""
         said, descriptors = self.await_reply(token, _START)
         wire.close_all(descriptors)
-        if said != Born(0):
+        if said != Spawned(0):
             raise wire.Closed
-        self.chatter()  # nor is it why she may end later
+        self.chatter()  # nor is it why it may end later
         self.is_ready = True
 
     def give_up(self) -> None:
-        """Whoever waits for her hears that she is gone; she ends by herself, or is ended. Any thread."""
+        """A thread that waits for it hears that it is gone; it ends by itself, or is ended. Any thread."""
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
 
-    def bear(self, sock: int, chatter: int, setup: Setup) -> None:
-        """Ask her for a process with that socket and standard error. Raises `wire.Closed` where she has died."""
+    def spawn(self, sock: int, chatter: int, setup: Setup) -> None:
+        """Ask it for a process with that socket and standard error. Raises `wire.Closed` where it has died."""
         wire.tell(self.socket, setup, (Held(sock, 0), Held(chatter, 0)))
 
-    def born(self, sock: socket.socket) -> int:
+    def spawned(self, sock: socket.socket) -> int:
         """The number of the process that has the other end of `sock`. Raises `OSError` where there can be none,
-        `wire.Closed` where she has died, and as `wire.take` does.
+        `wire.Closed` where the zygote has died, and as `wire.take` does.
         """
         poll = select.poll()
         poll.register(sock, select.POLLIN)
-        poll.register(self.socket, 0)  # that she is gone is always told
+        poll.register(self.socket, 0)  # poll always tells that it is gone
         ticks = _START
         while not (answered := poll.poll(TICK * 1000)) and ticks:
             ticks -= 1
-        if sock.fileno() not in dict(answered):  # what she bore before has a moment to speak up
+        if sock.fileno() not in dict(answered):  # what it spawned before it died has a moment to answer
             poll.unregister(self.socket)
             if not poll.poll(_EXIT):
                 raise wire.Closed
         said, descriptors = wire.take(sock)
         wire.close_all(descriptors)
-        number = said.number if isinstance(said, Born) else 0
+        number = said.number if isinstance(said, Spawned) else 0
         if number <= 0:
             raise OSError(-number, os.strerror(-number))
-        self.has_borne = True
+        self.has_spawned = True
         return number
 
 

@@ -1,4 +1,4 @@
-"""The right to work on one item. Whoever holds it checks it wherever it waits; whoever supervises can take it away."""
+"""The right to work on one item. The work checks it wherever it waits; the supervisor can take it away."""
 
 from __future__ import annotations
 

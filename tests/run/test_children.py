@@ -18,9 +18,9 @@ from pipeline.run import rendering
 from pipeline.run.ahead import Ahead
 from pipeline.run.options import RunOptions
 from pipeline.run.run import run
-from pipeline.workers import nursery
+from pipeline.workers import child_pool
 from pipeline.workers.child import Setup
-from pipeline.workers.process import Child, Mother
+from pipeline.workers.process import Child, Zygote
 from tests.world import World, jpeg
 
 
@@ -100,11 +100,11 @@ def test_a_run_without_work_starts_no_child_and_one_with_little_no_more_than_it_
 ) -> None:
     started: list[Setup] = []
 
-    def counted(setup: Setup, mother: Mother | None = None) -> Child:
+    def counted(setup: Setup, zygote: Zygote | None = None) -> Child:
         started.append(setup)
-        return Child(setup, mother)
+        return Child(setup, zygote)
 
-    monkeypatch.setattr(nursery, "Child", counted)
+    monkeypatch.setattr(child_pool, "Child", counted)
     world.fill(1)
     assert world.run(processes=2).pictures == {"done": 1}
     assert len(started) == 1
@@ -129,13 +129,13 @@ def test_a_first_run_is_served_by_children_that_were_prepared_for_it(world: Worl
     world.fill(6)
     with rendering.ahead(wanted=True, processes=2) as children:
         if children is None:
-            pytest.skip("one CPU, or no births here")
+            pytest.skip("one CPU, or no zygote here")
         options = RunOptions(processes=2, threads=4)
         summary = run(world.config, options, ahead=Ahead(children))
-        mother = children._mother
-        assert mother is not None
-        assert mother.has_borne
-        assert mother.code is not None  # she was gone when the run was
+        zygote = children._zygote
+        assert zygote is not None
+        assert zygote.has_spawned
+        assert zygote.code is not None  # it was gone when the run was
     assert (summary.pictures, summary.status) == ({"done": 6}, ExitStatus.OK)
 
 
@@ -168,10 +168,10 @@ def test_children_that_were_prepared_for_nothing_are_gone_with_the_run(world: Wo
 
 
 def test_where_no_thread_can_be_had_nobody_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(self: nursery.Nursery) -> None:
+    def refused(self: child_pool.ChildPool) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(nursery.Nursery, "prepare", refused)
+    monkeypatch.setattr(child_pool.ChildPool, "prepare", refused)
     monkeypatch.setattr("pipeline.workers.cpus.available", lambda: 2)
     with rendering.ahead(wanted=True, processes=None) as children:
         assert children is None

@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.source import Header
-from pipeline.workers import birth
+from pipeline.workers import zygote
 from pipeline.workers.exchange import Held, Reply
 
 ODD = "two\nlines, \x1b, \u202e, \U000e0001"
@@ -132,13 +132,13 @@ def endless_warm_up() -> None:
 
 
 def barren() -> None:
-    """As a system that does not let a process bear others for its parent."""
-    birth._CLONE[platform.machine()] = 9999
+    """As a system that does not let a process spawn others for its parent."""
+    zygote._CLONE[platform.machine()] = 9999
 
 
 def deadly() -> None:
-    """As a filter that kills whoever bears."""
-    birth._clone = lambda: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment, return-value]
+    """As a filter that kills a process that spawns."""
+    zygote._clone = lambda: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment, return-value]
 
 
 def threaded() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from pipeline.workers import process
 from pipeline.workers.cgroup import oom_kills
+from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, ChildDied, whole
-from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
 
 
@@ -37,9 +37,9 @@ def test_a_killed_child_may_have_been_out_of_memory_where_the_kernel_says_so(
     descriptor = os.open(tmp_path / "x", os.O_RDONLY)
     bounds = Bounds(seconds=60, memory=2**30)
     with (
-        Nursery("tests.workers.functions:echo", None, 1, kept=2**24) as nursery,
+        ChildPool("tests.workers.functions:echo", None, 1, kept=2**24) as pool,
         pytest.raises(ChildDied) as death,
-        nursery.ask(whole(descriptor), "kill", bounds, Token()) as exchange,
+        pool.ask(whole(descriptor), "kill", bounds, Token()) as exchange,
     ):
         exchange.first()
     os.close(descriptor)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.workers import landlock, seccomp
+from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, Confinement, whole
-from pipeline.workers.nursery import Nursery
 from pipeline.workers.syscalls import EXAMINED, FORBIDDEN, LAST
 from pipeline.workers.token import Token
 from tests.workers.attempts import ATTEMPTS
@@ -25,8 +25,8 @@ ABLE = seccomp.machine() is not None and "Seccomp" in Path("/proc/self/status").
 needs_seccomp = pytest.mark.skipif(not ABLE, reason="needs seccomp filters and a machine whose system calls are known")
 
 
-def ask(nursery: Nursery, request: object) -> object:
-    with tempfile.TemporaryFile() as file, nursery.ask(whole(file.fileno()), request, BOUNDS, Token()) as exchange:
+def ask(pool: ChildPool, request: object) -> object:
+    with tempfile.TemporaryFile() as file, pool.ask(whole(file.fileno()), request, BOUNDS, Token()) as exchange:
         first = exchange.first()
         exchange.last()
         return first
@@ -55,14 +55,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def child(world: Path) -> Iterator[Nursery]:
-    with Nursery("tests.workers.attempts:attempt", None, 1) as nursery:
-        yield nursery
+def child(world: Path) -> Iterator[ChildPool]:
+    with ChildPool("tests.workers.attempts:attempt", None, 1) as pool:
+        yield pool
 
 
 @needs_seccomp
 @pytest.mark.parametrize("name", ATTEMPTS)
-def test_a_child_can_reach_nothing_but_its_memory_and_its_descriptors(child: Nursery, world: Path, name: str) -> None:
+def test_a_child_can_reach_nothing_but_its_memory_and_its_descriptors(child: ChildPool, world: Path, name: str) -> None:
     struck = []
     before = signal.signal(signal.SIGUSR1, lambda number, frame: struck.append(number))
     try:
@@ -113,15 +113,15 @@ def test_each_layer_refuses_its_part_alone(world: Path, layer: str) -> None:
 
 
 def test_what_libraries_need_is_left(world: Path) -> None:
-    with Nursery("tests.workers.attempts:allowed", None, 1) as nursery:
-        assert ask(nursery, None) == ("thread", "memory file", "seek 4096", "signal to itself", "memory")
+    with ChildPool("tests.workers.attempts:allowed", None, 1) as pool:
+        assert ask(pool, None) == ("thread", "memory file", "seek 4096", "signal to itself", "memory")
 
 
 def test_a_child_has_nothing_of_the_environment_but_what_libraries_need(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PING_URL", "https://example.org/secret")
     monkeypatch.setenv("LC_TIME", "C")
-    with Nursery("tests.workers.functions:echo", None, 2) as nursery:
-        pid = ask(nursery, "plain")[2]  # type: ignore[index]
+    with ChildPool("tests.workers.functions:echo", None, 2) as pool:
+        pid = ask(pool, "plain")[2]  # type: ignore[index]
         environment = Path(f"/proc/{pid}/environ").read_bytes()
     assert b"secret" not in environment
     assert b"LC_TIME=C" in environment
@@ -129,14 +129,14 @@ def test_a_child_has_nothing_of_the_environment_but_what_libraries_need(monkeypa
 
 @needs_seccomp
 def test_a_child_says_what_is_enforced_and_is_right() -> None:
-    with Nursery("tests.workers.functions:echo", None, 1) as nursery:
-        assert nursery.confinement is None
-        confinement = nursery.await_confinement(Token())
-        pid = ask(nursery, "plain")[2]  # type: ignore[index]
+    with ChildPool("tests.workers.functions:echo", None, 1) as pool:
+        assert pool.confinement is None
+        confinement = pool.await_confinement(Token())
+        pid = ask(pool, "plain")[2]  # type: ignore[index]
         status = Path(f"/proc/{pid}/status").read_text()
         assert Path(f"/proc/{pid}/oom_score_adj").read_text() == "500\n"
         limits = Path(f"/proc/{pid}/limits").read_text()
-    assert nursery.confinement == confinement
+    assert pool.confinement == confinement
     assert confinement.seccomp
     assert re.search(r"^Seccomp:\t2$", status, re.MULTILINE)
     assert re.search(r"^NoNewPrivs:\t1$", status, re.MULTILINE)

@@ -16,8 +16,8 @@ from pipeline.model.shape import Gravity, Resampler
 from pipeline.model.spec import Fit, Format, Limits, Metadata, Spec, Verify
 from pipeline.model.steps import Blur, Greyscale, Sharpen, Watermark
 from pipeline.render.line import render
+from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, InThread, Renderer, whole
-from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
 from tests import pictures, tiffs
 
@@ -81,8 +81,8 @@ PICTURES = {name: (picture, format_, options) for name, picture, format_, option
 
 
 @pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery("pipeline.render.line:render", "pipeline.render.line:warm_up", 1) as opened:
+def pool() -> Iterator[ChildPool]:
+    with ChildPool("pipeline.render.line:render", "pipeline.render.line:warm_up", 1) as opened:
         yield opened
 
 
@@ -110,10 +110,10 @@ def carried(renderer: Renderer, content: bytes, specs: tuple[Spec, ...] = SPECS)
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_every_format_is_rendered_by_a_confined_child_as_by_a_thread(nursery: Nursery, name: str) -> None:
+def test_every_format_is_rendered_by_a_confined_child_as_by_a_thread(pool: ChildPool, name: str) -> None:
     picture, format_, options = PICTURES[name]
     content = pictures.encoded(picture, format_, **options)
-    shut_in, free = carried(nursery, content), carried(InThread(render), content)
+    shut_in, free = carried(pool, content), carried(InThread(render), content)
     assert shut_in == free
     assert len(shut_in) == 2 + 2 * len(SPECS)
 
@@ -170,23 +170,23 @@ RARE |= {name: partial(tiffs.tiff, [[[1, 0, 0]] * 40] * 300, layout) for name, l
 
 
 @pytest.mark.parametrize("name", RARE)
-def test_what_is_rare_needs_nothing_that_is_loaded_when_it_is_met(nursery: Nursery, name: str) -> None:
+def test_what_is_rare_needs_nothing_that_is_loaded_when_it_is_met(pool: ChildPool, name: str) -> None:
     if name in _FOR_LIBVIPS:
         pytest.importorskip("pyvips", reason="needs pyvips")
     content = RARE[name]()
     specs = (Spec("a", 30, metadata=Metadata.KEEP), Spec("b", 30, metadata=Metadata.RIGHTS, format=Format.PNG))
-    shut_in, free = carried(nursery, content, specs), carried(InThread(render), content, specs)
+    shut_in, free = carried(pool, content, specs), carried(InThread(render), content, specs)
     assert shut_in == free
     assert len(shut_in) == 6
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
-def test_whatever_can_be_asked_for_can_be_had_of_a_confined_child(nursery: Nursery, name: str) -> None:
+def test_whatever_can_be_asked_for_can_be_had_of_a_confined_child(pool: ChildPool, name: str) -> None:
     if "libvips" in name:
         pytest.importorskip("pyvips", reason="needs pyvips")
     exif = pictures.exif({0x0112: 6, 0x013B: "Ada", 0x8298: "(c) Ada"})
     profile = pictures.matrix_profile(pictures.DISPLAY_P3)
     content = pictures.encoded(_LARGE, "JPEG", exif=exif, icc_profile=profile)
-    shut_in, free = (carried(one, content, (EVERYTHING[name],)) for one in (nursery, InThread(render)))
+    shut_in, free = (carried(one, content, (EVERYTHING[name],)) for one in (pool, InThread(render)))
     assert shut_in == free
     assert len(shut_in) == 4

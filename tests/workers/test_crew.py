@@ -83,11 +83,11 @@ def test_a_pulse_that_raises_ends_the_crew_although_every_worker_waits(threads: 
             token.check()
             threading.Event().wait(0.01)
 
-    def pulse() -> None:
+    def on_tick() -> None:
         if started.is_set():
             raise Boom
 
-    with pytest.raises(Boom), Crew(work, threads=threads, queue_size=size, pulse=pulse, grace=2) as crew:
+    with pytest.raises(Boom), Crew(work, threads=threads, queue_size=size, on_tick=on_tick, grace=2) as crew:
         for number in range(50):
             crew.put(number)
 
@@ -117,12 +117,12 @@ def test_the_queue_bounds_how_far_the_producer_looks_ahead() -> None:
     def work(item: int, token: Token) -> None:
         gate.wait()
 
-    def pulse() -> None:
+    def on_tick() -> None:
         ahead.append(len(put))
         if len(ahead) > 1 and ahead[-1] == ahead[-2]:  # for a whole tick no item was taken
             gate.set()
 
-    with Crew(work, threads=2, queue_size=3, pulse=pulse) as crew:
+    with Crew(work, threads=2, queue_size=3, on_tick=on_tick) as crew:
         for number in range(50):
             crew.put(number)
             put.append(number)
@@ -160,7 +160,7 @@ def test_a_thread_that_cannot_start_leaves_none_behind(monkeypatch: pytest.Monke
 
 def test_the_pulse_beats_although_the_queue_never_fills() -> None:
     beats: list[int] = []
-    with Crew[int](lambda item, token: None, threads=2, queue_size=1000, pulse=lambda: beats.append(1)) as crew:
+    with Crew[int](lambda item, token: None, threads=2, queue_size=1000, on_tick=lambda: beats.append(1)) as crew:
         while len(beats) < 3:
             crew.put(1)
 

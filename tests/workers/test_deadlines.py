@@ -87,13 +87,15 @@ def test_a_call_that_returns_in_time_is_not_abandoned_however_long_the_rest_take
         enough.wait()
         token.check()
 
-    def pulse() -> None:
+    def on_tick() -> None:
         nonlocal pulses
         pulses += 1
         if pulses == 4:
             enough.set()
 
-    with Crew(work, threads=2, queue_size=1, pulse=pulse, abandoned=lambda item, about: given_up.append(item)) as crew:
+    with Crew(
+        work, threads=2, queue_size=1, on_tick=on_tick, abandoned=lambda item, about: given_up.append(item)
+    ) as crew:
         for number in range(3):
             crew.put(number)
     assert given_up == []
@@ -172,13 +174,15 @@ def test_a_stopped_process_or_a_stepped_clock_costs_one_tick(monkeypatch: pytest
     monkeypatch.setattr(time, "monotonic", jumping)
     pulses: list[int] = []
 
-    def pulse() -> None:
+    def on_tick() -> None:
         pulses.append(1)
         if len(pulses) == 2:
             gate.set()
 
     given_up: list[int] = []
-    with Crew(work, threads=1, queue_size=1, pulse=pulse, abandoned=lambda item, about: given_up.append(item)) as crew:
+    with Crew(
+        work, threads=1, queue_size=1, on_tick=on_tick, abandoned=lambda item, about: given_up.append(item)
+    ) as crew:
         crew.put(1)
     assert given_up == []
     assert set(spent) <= {1.0}

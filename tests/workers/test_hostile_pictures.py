@@ -15,8 +15,8 @@ from PIL import Image
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.rendering import NotRendered, RenderAnswer, RenderTask
 from pipeline.model.spec import Format, Limits, Spec
+from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, ChildDied, Meter, whole
-from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
 from tests import pictures
 from tests.hostile import HOSTILE, bmp_rle_bomb, jpeg_slow, png_of_zeros
@@ -26,26 +26,26 @@ GOOD = pictures.encoded(pictures.quarters((64, 48)), "JPEG")
 
 
 @pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery("pipeline.render.line:render", "pipeline.render.line:warm_up", 1) as opened:
+def pool() -> Iterator[ChildPool]:
+    with ChildPool("pipeline.render.line:render", "pipeline.render.line:warm_up", 1) as opened:
         yield opened
 
 
 @pytest.fixture
-def fresh() -> Iterator[Nursery]:
+def fresh() -> Iterator[ChildPool]:
     """One whose child holds no memory of earlier pictures, which later ones could take without asking."""
-    with Nursery("pipeline.render.line:render", "pipeline.render.line:warm_up", 1) as opened:
+    with ChildPool("pipeline.render.line:render", "pipeline.render.line:warm_up", 1) as opened:
         yield opened
 
 
 def carried(
-    nursery: Nursery, content: bytes, limits: Limits | None = None, specs: tuple[Spec, ...] = SMALL
+    pool: ChildPool, content: bytes, limits: Limits | None = None, specs: tuple[Spec, ...] = SMALL
 ) -> tuple[str, Meter]:
     """The kind of error, or "done"; a child's death under its own name."""
     limits = limits or Limits()
     descriptor = pictures.descriptor_of(content)
     try:
-        with nursery.ask(
+        with pool.ask(
             whole(descriptor), RenderTask(specs, limits), Bounds(limits.seconds, limits.memory, len(specs)), Token()
         ) as exchange:
             exchange.first()
@@ -64,23 +64,23 @@ def carried(
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_picture_meets_its_limit_and_harms_no_other(nursery: Nursery, name: str) -> None:
+def test_a_hostile_picture_meets_its_limit_and_harms_no_other(pool: ChildPool, name: str) -> None:
     make, kinds = HOSTILE[name]
-    assert carried(nursery, make(), Limits(seconds=30))[0] in kinds
-    assert carried(nursery, GOOD)[0] == "done"
+    assert carried(pool, make(), Limits(seconds=30))[0] in kinds
+    assert carried(pool, GOOD)[0] == "done"
 
 
-def test_scans_that_are_within_the_limit_are_stopped_by_time(nursery: Nursery) -> None:
-    assert carried(nursery, jpeg_slow(), Limits(seconds=0.5))[0] == "time limit"
-    assert carried(nursery, GOOD)[0] == "done"
+def test_scans_that_are_within_the_limit_are_stopped_by_time(pool: ChildPool) -> None:
+    assert carried(pool, jpeg_slow(), Limits(seconds=0.5))[0] == "time limit"
+    assert carried(pool, GOOD)[0] == "done"
 
 
 @pytest.mark.parametrize("name", ["png", "bmp"])
-def test_kilobytes_that_need_more_memory_than_there_is_are_stopped_by_memory(nursery: Nursery, name: str) -> None:
+def test_kilobytes_that_need_more_memory_than_there_is_are_stopped_by_memory(pool: ChildPool, name: str) -> None:
     content = png_of_zeros(9_000, 10_000) if name == "png" else bmp_rle_bomb()
     assert len(content) < 2**20
-    assert carried(nursery, content, Limits(memory=100 * 2**20))[0] == "memory limit"
-    assert carried(nursery, GOOD)[0] == "done"
+    assert carried(pool, content, Limits(memory=100 * 2**20))[0] == "memory limit"
+    assert carried(pool, GOOD)[0] == "done"
 
 
 _NOISE = Image.effect_noise((2400, 1600), 60).convert("RGB")
@@ -100,7 +100,7 @@ _NOISE = Image.effect_noise((2400, 1600), 60).convert("RGB")
     ],
 )
 def test_however_a_decoder_says_that_memory_ran_out_it_is_called_so(
-    fresh: Nursery, format_: str, options: dict[str, object]
+    fresh: ChildPool, format_: str, options: dict[str, object]
 ) -> None:
     content = pictures.encoded(_NOISE, format_, **options)
     came = [carried(fresh, content, Limits(memory=mib * 2**20), (Spec("a", width=2000),))[0] for mib in (1, 4, 12, 20)]
@@ -109,7 +109,7 @@ def test_however_a_decoder_says_that_memory_ran_out_it_is_called_so(
 
 
 @pytest.mark.parametrize("format_", list(Format))
-def test_however_an_encoder_says_that_memory_ran_out_it_is_called_so(fresh: Nursery, format_: Format) -> None:
+def test_however_an_encoder_says_that_memory_ran_out_it_is_called_so(fresh: ChildPool, format_: Format) -> None:
     content = pictures.encoded(_NOISE, "JPEG")
     specs = (Spec("a", width=2400, format=format_),)
     came = [carried(fresh, content, Limits(memory=mib * 2**20), specs)[0] for mib in (1, 17, 22, 30, 60)]
@@ -117,11 +117,11 @@ def test_however_an_encoder_says_that_memory_ran_out_it_is_called_so(fresh: Nurs
     assert came[0] == "memory limit"
 
 
-def test_an_encoder_that_writes_without_end_is_stopped(nursery: Nursery) -> None:
+def test_an_encoder_that_writes_without_end_is_stopped(pool: ChildPool) -> None:
     """A file in memory is no memory of the child's own: it has a limit of its own."""
     content = pictures.encoded(Image.effect_noise((1200, 1200), 90), "PNG")
     specs = (Spec("large", width=1200, height=1200, format=Format.TIFF),)
-    with_room, _meter = carried(nursery, content, Limits(memory=64 * 2**20), specs)
+    with_room, _meter = carried(pool, content, Limits(memory=64 * 2**20), specs)
     assert with_room == "done"
-    kind, _meter = carried(nursery, content, Limits(memory=2**20), specs)
+    kind, _meter = carried(pool, content, Limits(memory=2**20), specs)
     assert kind == str(ErrorKind.MEMORY_LIMIT)

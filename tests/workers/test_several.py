@@ -11,8 +11,8 @@ import pytest
 
 from pipeline.errors import PictureError
 from pipeline.workers import conversation
+from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, InThread, Renderer, Reply, whole
-from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Revoked, Token
 from tests.workers import functions
 
@@ -45,8 +45,8 @@ def ask(
 
 
 @pytest.fixture
-def nursery() -> Iterator[Nursery]:
-    with Nursery("tests.workers.functions:each", None, 1, kept=2**24) as opened:
+def pool() -> Iterator[ChildPool]:
+    with ChildPool("tests.workers.functions:each", None, 1, kept=2**24) as opened:
         yield opened
 
 
@@ -54,31 +54,31 @@ def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def test_a_child_and_a_thread_answer_what_goes_smoothly(nursery: Nursery) -> None:
-    for renderer in (nursery, InThread(functions.each)):
+def test_a_child_and_a_thread_answer_what_goes_smoothly(pool: ChildPool) -> None:
+    for renderer in (pool, InThread(functions.each)):
         assert ask(renderer, "plain") == [b"cba", "damaged: as asked", b"gfed", None, b"ih"]
 
 
-def test_one_that_lacked_memory_may_have_it_when_it_is_alone(nursery: Nursery) -> None:
-    for renderer in (nursery, InThread(functions.each)):
+def test_one_that_lacked_memory_may_have_it_when_it_is_alone(pool: ChildPool) -> None:
+    for renderer in (pool, InThread(functions.each)):
         assert ask(renderer, "plain", (b"abc", b"lack")) == [b"cba", None]
 
 
 @pytest.mark.parametrize("content", [b"kill", b"exit", b"stop", b"chatter"])
-def test_when_it_cannot_be_told_who_is_to_blame_nobody_is(nursery: Nursery, content: bytes) -> None:
-    assert ask(nursery, "plain", (b"abc",)) == [b"cba"]
+def test_when_it_cannot_be_told_who_is_to_blame_nobody_is(pool: ChildPool, content: bytes) -> None:
+    assert ask(pool, "plain", (b"abc",)) == [b"cba"]
     before = open_files()
     short = Bounds(seconds=0.1, memory=2**30)
     for _ in range(2):
-        assert ask(nursery, "plain", (b"abc", content, b"def"), short) == [None, None, None]
-    assert ask(nursery, "plain", (b"abc", b"def")) == [b"cba", b"fed"]  # a new child, or the same
+        assert ask(pool, "plain", (b"abc", content, b"def"), short) == [None, None, None]
+    assert ask(pool, "plain", (b"abc", b"def")) == [b"cba", b"fed"]  # a new child, or the same
     assert open_files() == before
 
 
-def test_what_can_still_be_changed_is_no_answer(nursery: Nursery) -> None:
-    before = ask(nursery, "plain", (b"abc",)), open_files()
-    assert ask(nursery, "plain", (b"abc", b"unsealed", b"def")) == [None, None, None]
-    assert (ask(nursery, "plain", (b"abc",)), open_files()) == before
+def test_what_can_still_be_changed_is_no_answer(pool: ChildPool) -> None:
+    before = ask(pool, "plain", (b"abc",)), open_files()
+    assert ask(pool, "plain", (b"abc", b"unsealed", b"def")) == [None, None, None]
+    assert (ask(pool, "plain", (b"abc",)), open_files()) == before
 
 
 @pytest.mark.parametrize(
@@ -104,16 +104,16 @@ def test_each_answer_has_its_own_descriptors() -> None:
     assert conversation._parted((("a", 0), None, ("b", 2)), (7, 8), 3) == (Reply("a"), None, Reply("b", (7, 8)))
 
 
-def test_more_descriptors_than_one_call_can_pass(nursery: Nursery) -> None:
+def test_more_descriptors_than_one_call_can_pass(pool: ChildPool) -> None:
     contents = tuple(b"%03d" % number for number in range(300))
-    assert ask(nursery, "plain", contents) == [content[::-1] for content in contents]
+    assert ask(pool, "plain", contents) == [content[::-1] for content in contents]
 
 
-def test_a_revoked_token_ends_the_wait(nursery: Nursery) -> None:
+def test_a_revoked_token_ends_the_wait(pool: ChildPool) -> None:
     token = Token()
     with tempfile.TemporaryFile(buffering=0) as file:
         file.write(b"stop")
-        with pytest.raises(Revoked), nursery.ask_several([whole(file.fileno())], "plain", BOUNDS, token) as several:
+        with pytest.raises(Revoked), pool.ask_several([whole(file.fileno())], "plain", BOUNDS, token) as several:
             token.revoke()
             several.all(0)
-    assert ask(nursery, "plain", (b"abc",)) == [b"cba"]
+    assert ask(pool, "plain", (b"abc",)) == [b"cba"]

@@ -12,8 +12,8 @@ import pytest
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.workers import process
+from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, ChildDied, Misbehaved, whole
-from pipeline.workers.nursery import Nursery
 from pipeline.workers.token import Token
 
 TAKEN = [
@@ -31,8 +31,8 @@ TAKEN = [
 ]
 
 
-def ask(nursery: Nursery, request: str, bounds: Bounds) -> None:
-    with tempfile.TemporaryFile() as file, nursery.ask(whole(file.fileno()), request, bounds, Token()) as exchange:
+def ask(pool: ChildPool, request: str, bounds: Bounds) -> None:
+    with tempfile.TemporaryFile() as file, pool.ask(whole(file.fileno()), request, bounds, Token()) as exchange:
         exchange.first()
         reply, _meter = exchange.last()
         for descriptor in reply.descriptors:
@@ -41,25 +41,25 @@ def ask(nursery: Nursery, request: str, bounds: Bounds) -> None:
 
 def test_whatever_a_child_answers_its_picture_is_blamed_and_nothing_is_left() -> None:
     gc.collect()  # descriptors that other tests have left behind
-    with Nursery("tests.workers.takeovers:taken_over", None, 1) as nursery:
-        nursery.await_confinement(Token())
+    with ChildPool("tests.workers.takeovers:taken_over", None, 1) as pool:
+        pool.await_confinement(Token())
         before, threads = set(os.listdir("/proc/self/fd")), threading.active_count()
         for request in TAKEN:
             with pytest.raises(ChildDied if request == "half a message" else PictureError) as caught:
-                ask(nursery, request, Bounds(seconds=0.1, memory=2**30))
+                ask(pool, request, Bounds(seconds=0.1, memory=2**30))
             assert isinstance(caught.value, Misbehaved) == (request not in ("half a message", "silence")), request
-        nursery.await_confinement(Token())
+        pool.await_confinement(Token())
         assert len(os.listdir("/proc/self/fd")) == len(before)
         assert threading.active_count() == threads
 
 
 def test_descriptors_that_nobody_asked_for_are_closed() -> None:
-    with Nursery("tests.workers.takeovers:taken_over", None, 1) as nursery:
-        nursery.await_confinement(Token())
+    with ChildPool("tests.workers.takeovers:taken_over", None, 1) as pool:
+        pool.await_confinement(Token())
         before = len(os.listdir("/proc/self/fd"))
         with pytest.raises(Misbehaved):
-            ask(nursery, "descriptors", Bounds(seconds=0.1, memory=2**30))
-        nursery.await_confinement(Token())
+            ask(pool, "descriptors", Bounds(seconds=0.1, memory=2**30))
+        pool.await_confinement(Token())
         assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -79,21 +79,21 @@ def test_a_child_that_lifts_its_own_limits_meets_those_of_its_parent(
     request_: str, kind: ErrorKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "_EXIT", 60_000)  # none of them ends by itself
-    with Nursery("tests.workers.takeovers:eats", None, 1) as nursery:
+    with ChildPool("tests.workers.takeovers:eats", None, 1) as pool:
         with pytest.raises(PictureError) as caught:
-            ask(nursery, request_, Bounds(seconds=3, memory=400 * 2**20))
+            ask(pool, request_, Bounds(seconds=3, memory=400 * 2**20))
         assert caught.value.kind == kind
-        assert nursery.await_confinement(Token()) is not None
+        assert pool.await_confinement(Token()) is not None
 
 
 @pytest.mark.parametrize("what", ["memory", "files", "time", "words"])
 def test_a_child_that_goes_on_after_its_answer_is_ended_and_nobody_is_blamed(what: str) -> None:
     bounds = Bounds(seconds=60, memory=400 * 2**20)
     with (
-        Nursery("tests.workers.takeovers:lingers", None, 1) as nursery,
+        ChildPool("tests.workers.takeovers:lingers", None, 1) as pool,
         tempfile.TemporaryFile() as file,
     ):
-        with nursery.ask(whole(file.fileno()), what, bounds, Token()) as exchange:
+        with pool.ask(whole(file.fileno()), what, bounds, Token()) as exchange:
             pid = exchange.first()
             exchange.last()
         assert isinstance(pid, int)
@@ -102,6 +102,6 @@ def test_a_child_that_goes_on_after_its_answer_is_ended_and_nobody_is_blamed(wha
             assert select.select([ended], [], [], 60)[0]
         finally:
             os.close(ended)
-        with nursery.ask(whole(file.fileno()), "nothing", bounds, Token()) as exchange:
+        with pool.ask(whole(file.fileno()), "nothing", bounds, Token()) as exchange:
             assert exchange.first() != pid
             exchange.last()

@@ -71,8 +71,8 @@ def prepared(config: Config, choice: Choice, source: Source | None = None) -> It
         auto, present = _settings(config)
         children = max(1, auto.processes, present.processes, choice.processes)
         most = replace(workers(config, RunOptions()), processes=children)
-        nursery = rendering.children(children, most.memory, at_once=True)
-        renderers: dict[bool, Pool] = {True: stack.enter_context(nursery)}
+        pool = rendering.children(children, most.memory, at_once=True)
+        renderers: dict[bool, Pool] = {True: stack.enter_context(pool)}
         if choice.in_threads or present.processes == 0:
             renderers[False] = rendering.in_threads()
         strata = _strata(config, choice)

@@ -50,7 +50,7 @@ class Notes:
 
 
 class Few:
-    """A `Pool` that has only so many children busy at once, of all there are; tells who waited how long."""
+    """A `Pool` that has only so many children busy at once, of all there are; tells how long threads waited."""
 
     def __init__(self, renderer: Pool, count: int, notes: Notes) -> None:
         self._renderer = renderer

@@ -61,7 +61,7 @@ class _Ends:
     """What may end a trial before its last job."""
 
     seconds: float
-    pulse: Callable[[], None]  # may raise
+    on_tick: Callable[[], None]  # may raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,8 @@ class Bench:
         """Whether trials without children can be made."""
         return False in self._renderers
 
-    def trial(self, workers: Workers, jobs: Sequence[Job], seconds: float, pulse: Callable[[], None]) -> Trial:
-        """Carry `jobs`, but for no longer than about `seconds`. Raises `PipelineError`, and whatever `pulse` does."""
+    def trial(self, workers: Workers, jobs: Sequence[Job], seconds: float, on_tick: Callable[[], None]) -> Trial:
+        """Carry `jobs`, but for no longer than about `seconds`. Raises `PipelineError`, and whatever `on_tick` does."""
         self._count += 1
         name = f"{self._count}"
         target = LocalTarget(replace(self._config.target, path=self._files / name), name)
@@ -107,7 +107,7 @@ class Bench:
         try:
             with Manifest.open(self._records / f"r{name}" / "manifest.sqlite", owner="") as manifest:
                 manifest.begin_run(RunStart(name, "", (), 0, "", time.time()))
-                return self._timed(workers, jobs, _Ends(seconds, pulse), _Rooms(Notes(), target, manifest))
+                return self._timed(workers, jobs, _Ends(seconds, on_tick), _Rooms(Notes(), target, manifest))
         finally:
             shutil.rmtree(self._files / name, ignore_errors=True)
             shutil.rmtree(self._records / f"r{name}", ignore_errors=True)
@@ -123,7 +123,7 @@ class Bench:
         def look() -> None:
             _take(lane, rooms, batching, left)
             manifest.tick()
-            ends.pulse()
+            ends.on_tick()
             if time.perf_counter() - began > ends.seconds:
                 raise _Enough
 

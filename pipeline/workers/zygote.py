@@ -1,9 +1,9 @@
-"""How a process that has loaded everything bears others that have: in milliseconds, sharing memory until it is written.
+"""The zygote: a process that has loaded all it needs, and clones itself in milliseconds, sharing memory until written.
 
-The mother is a child of the run that is warm, touches no picture and is never told anything but to bear, and what is
-to be born. What she bears is not her child but her sister: the kernel makes it a child of the run (CLONE_PARENT), which
+It is a child of the run that is warm, touches no picture, and is never sent anything but what is to be spawned. What it
+spawns is not its own child: the kernel makes it a child of the run (CLONE_PARENT), which
 therefore watches, limits, kills and buries it like one that it has started itself. Measured: 0.14 s of CPU to start a
-child, 0.004 to bear one.
+child, 0.004 to spawn one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from contextlib import suppress
 
 from pipeline.workers import wire
 from pipeline.workers.confine import is_alone
-from pipeline.workers.exchange import Born
+from pipeline.workers.exchange import Spawned
 from pipeline.workers.limits import offer_to_the_killer
 
 _CLONE_PARENT = 0x8000  # of clone(2)
@@ -32,15 +32,15 @@ def is_possible() -> bool:
     return sys.platform == "linux" and platform.machine() in _CLONE
 
 
-def bear(sock: socket.socket, begin: Callable[[], None]) -> tuple[socket.socket, object]:
-    """Answers that it is ready, and bears a process for each message, which brings its socket and standard error.
+def serve_spawns(sock: socket.socket, begin: Callable[[], None]) -> tuple[socket.socket, object]:
+    """Answers that it is ready, and spawns a process for each message, which brings its socket and standard error.
 
-    What is born says so itself, by its own socket, after `begin`: should this process be killed in between, the run
-    knows nevertheless whom to bury. Returns in what is born, with its socket and what the message said. Raises
+    A new process says so itself, by its own socket, after `begin`: should the zygote be killed in between, the run
+    still knows what to reap. Returns in the new process, with its socket and what the message said. Raises
     `wire.Closed` when nobody asks any more.
     """
     offer_to_the_killer()
-    wire.answer(sock, Born(0))
+    wire.answer(sock, Spawned(0))
     while True:
         message, held = wire.hear(sock)
         own, errors = socket.socket(fileno=held[0].descriptor), held[1].descriptor
@@ -51,12 +51,12 @@ def bear(sock: socket.socket, begin: Callable[[], None]) -> tuple[socket.socket,
             os.close(errors)
             os.setpgid(0, 0)
             begin()
-            wire.answer(own, Born(os.getpid()))
+            wire.answer(own, Spawned(os.getpid()))
             return own, message
         os.close(errors)
         if made < 0:
             with suppress(wire.Closed):
-                wire.answer(own, Born(made))
+                wire.answer(own, Spawned(made))
         own.close()
 
 

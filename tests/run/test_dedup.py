@@ -16,7 +16,7 @@ from pipeline.model.source import Header, Stat
 from pipeline.model.spec import Limits
 from pipeline.plan.options import PlanOptions
 from pipeline.render.line import render
-from pipeline.run.alike import Alike
+from pipeline.run.dedup import Dedup
 from pipeline.workers.exchange import Held, Reply
 from pipeline.workers.token import Revoked, Token
 from tests.world import World, jpeg
@@ -225,12 +225,12 @@ def _record(*names: str, content: bytes = b"c") -> Record:
     return Record("a.jpg", Stat(1, 1, 1), Status.DONE, made, sha256=content, header=HEADER, libraries="l=1")
 
 
-def _alike(limits: Limits | None = None) -> Alike:
-    return Alike(lambda content, recipes: [], None, limits or Limits())  # type: ignore[arg-type]
+def _dedup(limits: Limits | None = None) -> Dedup:
+    return Dedup(lambda content, recipes: [], None, limits or Limits())  # type: ignore[arg-type]
 
 
 def test_what_several_pictures_of_one_content_had_made_is_remembered_together() -> None:
-    alike = _alike()
+    alike = _dedup()
     alike.remember(_record("thumb", "large"))
     alike.remember(_record("thumb"))
     (known,) = alike.known(b"c", ())
@@ -246,7 +246,7 @@ def test_the_manifest_is_asked_only_for_what_this_run_has_not_made() -> None:
         asked.append(set(recipes))
         return []
 
-    alike = Alike(look_up, None, Limits())  # type: ignore[arg-type]
+    alike = Dedup(look_up, None, Limits())  # type: ignore[arg-type]
     alike.remember(_record("thumb"))
     assert alike.known(b"c", {"recipe of thumb"})
     assert asked == []
@@ -282,13 +282,13 @@ def test_of_many_copies_the_manifest_is_asked_for_the_first(world: World, monkey
     ],
 )
 def test_what_the_limits_would_refuse_is_not_known(header: Header, limits: Limits, there: bool) -> None:
-    alike = _alike(limits)
+    alike = _dedup(limits)
     alike.remember(replace(_record("thumb"), header=header))
     assert bool(alike.known(b"c", ())) is there
 
 
 def test_who_waits_for_its_turn_hears_when_its_token_is_taken_away() -> None:
-    alike, token = _alike(), Token()
+    alike, token = _dedup(), Token()
     held, through = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -309,7 +309,7 @@ def test_who_waits_for_its_turn_hears_when_its_token_is_taken_away() -> None:
 
 
 def test_a_turn_ends_also_when_its_work_fails() -> None:
-    alike = _alike()
+    alike = _dedup()
     with pytest.raises(ZeroDivisionError), alike.turn(b"c", Token()):
         raise ZeroDivisionError
     with alike.turn(b"c", Token()):

@@ -29,7 +29,7 @@ LookUp = Callable[[bytes, Collection[str]], Sequence[Record]]
 _REMEMBERED = 1024  # records of this run; the manifest holds a record some hundred records later
 
 
-class Alike:
+class Dedup:
     """What is known of equal content, in this run and before it. Used by many threads at once."""
 
     def __init__(self, look_up: LookUp, target: Target, limits: Limits) -> None:
@@ -44,8 +44,8 @@ class Alike:
     def turn(self, content: bytes, token: Token) -> Iterator[None]:
         """Work on `content` within the block while, if possible, nobody else does. Raises `Revoked` while waiting.
 
-        Who comes second waits until the first is through, once, and holds nothing meanwhile that the first could need:
-        no child and no room for work. Whoever is first waits for nobody here, and has its source's room already. So it
+        The second waits until the first is through, once, and holds nothing meanwhile that the first could need: no
+        child and no room for work. The first waits for no other here, and has its source's room already. So it
         always ends (see `workers.budget`), and if the first has failed, the others try for themselves.
         """
         with self._lock:

@@ -1,6 +1,6 @@
-"""Starts the children, lends them to I/O threads, replaces those that died, and sees all of them end.
+"""Starts the children, gives them to I/O threads, replaces those that died, and ends all of them.
 
-One thread of the nursery starts every child and lives until the nursery closes, because the kernel's parent-death
+One thread of the pool starts every child and lives until the pool closes, because the kernel's parent-death
 signal follows the *thread* that started a process. A child works on one request at a time, so a death, a time-out or a
 full memory is blamed on the right one and costs nothing else.
 """
@@ -18,11 +18,11 @@ from dataclasses import replace
 from types import TracebackType
 
 from pipeline.errors import PipelineError
-from pipeline.workers import birth, memory, wire
+from pipeline.workers import memory, wire, zygote
 from pipeline.workers.child import IGNORED, Setup
 from pipeline.workers.conversation import Conversation, SeveralRequests
 from pipeline.workers.exchange import Bounds, Confinement, Exchange, Held, Misbehaved, Several
-from pipeline.workers.process import Child, Mother
+from pipeline.workers.process import Child, Zygote
 from pipeline.workers.token import TICK, Token
 from pipeline.workers.watch import Watch
 
@@ -33,14 +33,14 @@ class _Order(enum.Enum):
     """What the starter is to do next."""
 
     CHILD = enum.auto()
-    MOTHER = enum.auto()
+    ZYGOTE = enum.auto()
     END = enum.auto()
 
 
-class Nursery:
+class ChildPool:
     """Up to `count` children. A `Renderer`: `ask` may be called from any thread.
 
-    Children start in the background: all when the nursery opens (`at_once`), or as many as `expect` says, or where one
+    Children start in the background: all when the pool opens (`at_once`), or as many as `expect` says, or where one
     is needed and none is idle. One that dies is replaced when it is next needed.
     `kept`: bytes each may hold on to between two requests. `confinement` is what the first of them to be asked found
     enforced.
@@ -60,26 +60,26 @@ class Nursery:
         self._coming = 0  # of those, asked for and not yet there
         self._waiting = 0  # threads that want one
         self._failure: BaseException | None = None
-        self._mother: Mother | None = None  # the starter's
-        self._births = birth.is_possible()
+        self._zygote: Zygote | None = None  # the starter's
+        self._clones = zygote.is_possible()
         self._closing = False
         self._lost = 0  # children in a row that a signal has ended while they started
         self.confinement: Confinement | None = None
         self._watch = Watch(self._there)
         self._starter = threading.Thread(target=self._start_children, name="starter", daemon=True)
 
-    def __enter__(self) -> Nursery:
+    def __enter__(self) -> ChildPool:
         self._begin()
         if self._at_once:
             self.expect(self._count)
         return self
 
     def prepare(self) -> None:
-        """Have a mother get ready, before it is entered and while nobody knows how many children there are to be;
+        """Have a zygote get ready, before it is entered and while nobody knows how many children there are to be;
         `serve` says so.
         """
         self._begin()
-        self._wanted.put(_Order.MOTHER)
+        self._wanted.put(_Order.ZYGOTE)
 
     def serve(self, count: int, kept: int) -> None:
         """There may be so many children from now on. Before the first of them is asked for."""
@@ -115,24 +115,24 @@ class Nursery:
         """End all children, and wait until they are gone. Idempotent."""
         self._wanted.put(_Order.END)
         self._closing = True
-        if (mother := self._mother) is not None:
-            mother.give_up()  # the starter may be waiting for her
+        if (zygote := self._zygote) is not None:
+            zygote.give_up()  # the starter may be waiting for it
         self._starter.join()
         self._watch.end()
         with self._lendable:
             children, self._children, self._idle = self._children, set(), []
-            if self._mother is not None:
-                children.add(self._mother)
+            if self._zygote is not None:
+                children.add(self._zygote)
         for child in children:  # also those that an abandoned thread still holds
             child.end()
 
     def _start_children(self) -> None:
-        # Inherited: whoever signals the whole control group must not kill a child that cannot ignore it yet.
+        # Inherited: a signal to the whole control group must not kill a child that cannot ignore it yet.
         signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED)
         while (order := self._wanted.get()) is not _Order.END:
-            if order is _Order.MOTHER:
+            if order is _Order.ZYGOTE:
                 with suppress(Exception):  # whatever it is: it is told when a child is wanted, if it is still so
-                    self._mother = Mother(self._setup)
+                    self._zygote = Zygote(self._setup)
                 continue
             try:
                 child = self._new()
@@ -148,37 +148,38 @@ class Nursery:
                     self._give_back(child)
 
     def _new(self) -> Child:
-        """A child, born by a mother where it is not the only one. Raises why there will be none."""
-        while (self._alive > 1 or self._mother is not None) and self._births and not self._closing:
-            if self._mother is not None and not self._mother.is_alive():  # somebody killed her while she was idle
-                self._mother.end()
-                self._mother = None
-            mother = self._mother = self._mother or Mother(self._setup)
+        """A child, spawned by a zygote where it is not the only one. Raises why there will be none."""
+        while (self._alive > 1 or self._zygote is not None) and self._clones and not self._closing:
+            if self._zygote is not None and not self._zygote.is_alive():  # it was killed while it was idle
+                self._zygote.end()
+                self._zygote = None
+            zygote = self._zygote = self._zygote or Zygote(self._setup)
             if self._closing:
-                mother.give_up()
+                zygote.give_up()
             try:
-                if not mother.is_ready:
-                    mother.await_ready(Token())
-                return Child(self._setup, mother)
+                if not zygote.is_ready:
+                    zygote.await_ready(Token())
+                return Child(self._setup, zygote)
             except (wire.Closed, wire.NotOurs, TimeoutError) as error:
-                self._bury(mother, closed=isinstance(error, wire.Closed))
-            except OSError:  # this system does not let her
-                self._births = False
+                self._end_zygote(zygote, closed=isinstance(error, wire.Closed))
+            except OSError:  # this system does not let it
+                self._clones = False
         if self._closing:
-            raise PipelineError("the nursery closes")
+            raise PipelineError("the pool closes")
         return Child(self._setup)
 
-    def _bury(self, mother: Mother, *, closed: bool) -> None:
-        """Another takes her place, but for one that could not start: so would the next one. Raises `PipelineError`.
+    def _end_zygote(self, zygote: Zygote, *, closed: bool) -> None:
+        """Another takes its place, unless it could not even start: the next one could not, either. Raises
+        `PipelineError`.
 
-        One that was ready and has borne nobody was the last: something here does not let her live.
+        After one that was ready and has spawned nothing there is no other: something on this system ends it.
         """
-        self._mother = None
-        mother.end(closed=closed and not self._closing)
-        if mother.is_ready:
-            self._births = mother.has_borne
-        elif not closed or mother.code is None or mother.code >= 0 or self._closing or not self._may_try_again():
-            raise PipelineError(f"a rendering child could not start ({mother.how_it_ended})")
+        self._zygote = None
+        zygote.end(closed=closed and not self._closing)
+        if zygote.is_ready:
+            self._clones = zygote.has_spawned
+        elif not closed or zygote.code is None or zygote.code >= 0 or self._closing or not self._may_try_again():
+            raise PipelineError(f"a rendering child could not start ({zygote.how_it_ended})")
 
     def _give_back(self, child: Child) -> None:
         with self._lendable:

@@ -1,4 +1,4 @@
-"""Children that are born by one that is warm already: each as good as one that was started."""
+"""Children that are spawned by a warm zygote: each as good as one that was started."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from typing import NamedTuple
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.workers import birth
+from pipeline.workers import zygote
+from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, whole
-from pipeline.workers.nursery import Nursery
-from pipeline.workers.process import Mother
+from pipeline.workers.process import Zygote
 from pipeline.workers.token import Token
 
-pytestmark = pytest.mark.skipif(not birth.is_possible(), reason="needs Linux, and a processor whose calls are known")
+pytestmark = pytest.mark.skipif(not zygote.is_possible(), reason="needs Linux, and a processor whose calls are known")
 
 BOUNDS = Bounds(60, 2**30)
 
@@ -36,18 +36,18 @@ class About(NamedTuple):
 
 
 @contextmanager
-def opened(warm_up: str | None = None, count: int = 3) -> Iterator[Nursery]:
+def opened(warm_up: str | None = None, count: int = 3) -> Iterator[ChildPool]:
     named = warm_up and f"tests.workers.functions:{warm_up}"
-    with Nursery("tests.workers.functions:about_itself", named, count) as nursery:
-        yield nursery
+    with ChildPool("tests.workers.functions:about_itself", named, count) as pool:
+        yield pool
 
 
-def all_of(nursery: Nursery, count: int) -> list[About]:
+def all_of(pool: ChildPool, count: int) -> list[About]:
     """What so many children say of themselves, each in a conversation that none of the others has ended."""
     said: list[About] = []
     with tempfile.TemporaryFile() as file, ExitStack() as conversations:
         exchanges = [
-            conversations.enter_context(nursery.ask(whole(file.fileno()), "", BOUNDS, Token())) for _ in range(count)
+            conversations.enter_context(pool.ask(whole(file.fileno()), "", BOUNDS, Token())) for _ in range(count)
         ]
         for exchange in exchanges:
             about = exchange.first()
@@ -57,61 +57,61 @@ def all_of(nursery: Nursery, count: int) -> list[About]:
     return said
 
 
-def mother_of(nursery: Nursery) -> int:
-    assert nursery._mother is not None
-    return nursery._mother.pid
+def mother_of(pool: ChildPool) -> int:
+    assert pool._zygote is not None
+    return pool._zygote.pid
 
 
 def test_all_are_the_runs_own_children_alike_and_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WARMED", str(tmp_path / "warmed"))
-    with opened("counted_warm_up") as nursery:
-        said = all_of(nursery, 3)
-        assert len({one.pid for one in said} | {mother_of(nursery)}) == 4
+    with opened("counted_warm_up") as pool:
+        said = all_of(pool, 3)
+        assert len({one.pid for one in said} | {mother_of(pool)}) == 4
         assert all((one.parent, one.group) == (os.getpid(), one.pid) for one in said)
         assert {one.marks for one in said} == {1}  # what one writes into its memory no other sees
         assert len({one.open_files for one in said}) == 1  # none has the socket of another
-        assert nursery.confinement is not None
-        assert nursery.confinement.complete
+        assert pool.confinement is not None
+        assert pool.confinement.complete
         assert (tmp_path / "warmed").read_bytes() == b"x"
 
 
-def test_none_of_them_outlives_the_nursery() -> None:
-    with opened() as nursery:
-        pids = [*(one.pid for one in all_of(nursery, 3)), mother_of(nursery)]
+def test_none_of_them_outlives_the_pool() -> None:
+    with opened() as pool:
+        pids = [*(one.pid for one in all_of(pool, 3)), mother_of(pool)]
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
 
 
 def test_a_mother_that_is_killed_is_replaced_when_she_is_needed_and_her_children_live_on() -> None:
-    with opened(count=2) as nursery:
-        before = all_of(nursery, 2)
+    with opened(count=2) as pool:
+        before = all_of(pool, 2)
         for _ in range(6):  # more often than one that cannot start is tried
-            gone = mother_of(nursery)
+            gone = mother_of(pool)
             victim, survivor = before
             for pid in (gone, victim.pid):
                 os.kill(pid, signal.SIGKILL)
                 os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # has ended, and is still to be buried
-            after = all_of(nursery, 2)
+            after = all_of(pool, 2)
             assert survivor.pid in {one.pid for one in after}
             assert victim.pid not in {one.pid for one in after}
-            assert mother_of(nursery) != gone
+            assert mother_of(pool) != gone
             before = sorted(after, key=lambda one: one.pid == survivor.pid)
 
 
 def test_only_one_child_is_started_and_not_born() -> None:
-    with Nursery("tests.workers.functions:about_itself", None, 3, at_once=False) as nursery:
-        nursery.expect(1)
-        all_of(nursery, 1)
-        assert nursery._mother is None
-        all_of(nursery, 2)
-        assert nursery._mother is not None
+    with ChildPool("tests.workers.functions:about_itself", None, 3, at_once=False) as pool:
+        pool.expect(1)
+        all_of(pool, 1)
+        assert pool._zygote is None
+        all_of(pool, 2)
+        assert pool._zygote is not None
 
 
 @pytest.mark.parametrize("why", ["barren", "threaded", "deadly"])
 def test_where_none_can_be_born_children_are_started_one_by_one(why: str) -> None:
-    with opened(why) as nursery:
-        said = all_of(nursery, 3)
+    with opened(why) as pool:
+        said = all_of(pool, 3)
         assert len({one.pid for one in said}) == 3
         assert all((one.parent, one.group) == (os.getpid(), one.pid) for one in said)
 
@@ -122,24 +122,24 @@ def test_one_that_is_killed_while_it_starts_is_replaced_a_few_times(
 ) -> None:
     (tmp_path / "kills").write_bytes(b"K" * kills)
     monkeypatch.setenv("KILLS", str(tmp_path / "kills"))
-    with opened("killed_while_starting", 2) as nursery:
+    with opened("killed_while_starting", 2) as pool:
         if works:
-            assert len(all_of(nursery, 2)) == 2
+            assert len(all_of(pool, 2)) == 2
         else:
             with pytest.raises(PipelineError, match="could not start .*SIGKILL"):
-                all_of(nursery, 1)
+                all_of(pool, 1)
 
 
 def test_one_that_cannot_start_ends_the_run_with_its_last_words() -> None:
-    with opened("fail_to_start", 2) as nursery, pytest.raises(PipelineError, match="could not start .*no codec here"):
-        all_of(nursery, 1)
+    with opened("fail_to_start", 2) as pool, pytest.raises(PipelineError, match="could not start .*no codec here"):
+        all_of(pool, 1)
 
 
 def test_what_is_said_while_she_starts_belongs_to_no_picture() -> None:
     with (
-        opened("chatty_start", 2) as nursery,
+        opened("chatty_start", 2) as pool,
         tempfile.TemporaryFile() as file,
-        nursery.ask(whole(file.fileno()), "", BOUNDS, Token()) as exchange,
+        pool.ask(whole(file.fileno()), "", BOUNDS, Token()) as exchange,
     ):
         exchange.first()
         _reply, meter = exchange.last()
@@ -159,41 +159,41 @@ def test_a_nursery_that_closes_does_not_wait_for_a_mother_that_does_not_get_read
 
 
 def test_a_mother_gets_ready_before_anybody_knows_how_many_children_there_are_to_be() -> None:
-    nursery = Nursery("tests.workers.functions:about_itself", None, 0, at_once=False)
-    nursery.prepare()
-    nursery.serve(2, 2**24)
-    with nursery:
-        said = all_of(nursery, 2)
-        assert len({one.pid for one in said} | {mother_of(nursery)}) == 3
+    pool = ChildPool("tests.workers.functions:about_itself", None, 0, at_once=False)
+    pool.prepare()
+    pool.serve(2, 2**24)
+    with pool:
+        said = all_of(pool, 2)
+        assert len({one.pid for one in said} | {mother_of(pool)}) == 3
 
 
-def prepared(nursery: Nursery) -> Mother:
-    nursery.prepare()
-    while nursery._mother is None:
+def prepared(pool: ChildPool) -> Zygote:
+    pool.prepare()
+    while pool._zygote is None:
         threading.Event().wait(0.01)
-    return nursery._mother
+    return pool._zygote
 
 
 @pytest.mark.parametrize("children", [1, 2])
-@pytest.mark.parametrize("when", ["while she got ready", "when she was ready"])
+@pytest.mark.parametrize("when", ["while it got ready", "when it was ready"])
 def test_a_mother_that_died_before_she_was_needed_is_replaced(children: int, when: str) -> None:
-    with Nursery("tests.workers.functions:about_itself", None, 0, at_once=False) as nursery:
-        mother = prepared(nursery)
-        if when == "when she was ready":
-            assert select.select([mother.socket], [], [], 60)[0]
-        os.kill(mother.pid, signal.SIGKILL)
-        os.waitid(os.P_PID, mother.pid, os.WEXITED | os.WNOWAIT)
-        nursery.serve(children, 2**24)
-        assert len({one.pid for one in all_of(nursery, children)}) == children
-        assert nursery._mother is not None
-        assert nursery._mother.has_borne
+    with ChildPool("tests.workers.functions:about_itself", None, 0, at_once=False) as pool:
+        zygote = prepared(pool)
+        if when == "when it was ready":
+            assert select.select([zygote.socket], [], [], 60)[0]
+        os.kill(zygote.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, zygote.pid, os.WEXITED | os.WNOWAIT)
+        pool.serve(children, 2**24)
+        assert len({one.pid for one in all_of(pool, children)}) == children
+        assert pool._zygote is not None
+        assert pool._zygote.has_spawned
 
 
 def test_one_that_was_prepared_for_nothing_ends_at_once_and_more_than_once() -> None:
     function, endless = "tests.workers.functions:about_itself", "tests.workers.functions:endless_warm_up"
-    with Nursery(function, endless, 0, at_once=False) as nursery:
-        pid = prepared(nursery).pid
-        nursery.close()
+    with ChildPool(function, endless, 0, at_once=False) as pool:
+        pid = prepared(pool).pid
+        pool.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
@@ -206,9 +206,9 @@ def test_where_none_can_be_prepared_children_come_when_they_are_needed(
         monkeypatch.undo()
         raise error
 
-    monkeypatch.setattr("pipeline.workers.nursery.Mother", refused)
-    nursery = Nursery("tests.workers.functions:about_itself", None, 0, at_once=False)
-    nursery.prepare()
-    nursery.serve(2, 2**24)
-    with nursery:
-        assert len({one.pid for one in all_of(nursery, 2)}) == 2
+    monkeypatch.setattr("pipeline.workers.child_pool.Zygote", refused)
+    pool = ChildPool("tests.workers.functions:about_itself", None, 0, at_once=False)
+    pool.prepare()
+    pool.serve(2, 2**24)
+    with pool:
+        assert len({one.pid for one in all_of(pool, 2)}) == 2

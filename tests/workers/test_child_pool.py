@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ErrorKind, PictureError, PipelineError, printable
-from pipeline.workers import nursery as nursery_module
+from pipeline.workers import child_pool as nursery_module
 from pipeline.workers import process
 from pipeline.workers.child import Setup
+from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, ChildDied, InThread, Meter, Renderer, whole
-from pipeline.workers.nursery import Nursery
-from pipeline.workers.process import Child, Mother
+from pipeline.workers.process import Child, Zygote
 from pipeline.workers.token import Revoked, Token
 from tests.workers import functions
 
@@ -46,25 +46,25 @@ def ask(
 
 
 @pytest.fixture
-def nursery() -> Iterator[Nursery]:
-    with Nursery("tests.workers.functions:echo", "tests.workers.functions:warm_up", 1) as opened:
+def pool() -> Iterator[ChildPool]:
+    with ChildPool("tests.workers.functions:echo", "tests.workers.functions:warm_up", 1) as opened:
         yield opened
 
 
-def test_a_child_and_a_thread_give_the_same_answer(nursery: Nursery) -> None:
-    first, made, _meter = ask(nursery, "plain")
+def test_a_child_and_a_thread_give_the_same_answer(pool: ChildPool) -> None:
+    first, made, _meter = ask(pool, "plain")
     thread_first, thread_made, _meter = ask(InThread(functions.echo), "plain")
     assert first[:2] == thread_first[:2] == ("size", 3)  # type: ignore[index]
     assert made == thread_made == b"cba"
     assert first[2] != os.getpid()  # type: ignore[index]
 
 
-def test_one_child_serves_request_after_request_without_leaking_descriptors(nursery: Nursery) -> None:
-    pids = {ask(nursery, "plain")[0][2] for _ in range(20)}  # type: ignore[index]
+def test_one_child_serves_request_after_request_without_leaking_descriptors(pool: ChildPool) -> None:
+    pids = {ask(pool, "plain")[0][2] for _ in range(20)}  # type: ignore[index]
     assert len(pids) == 1
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(20):
-        ask(nursery, "plain")
+        ask(pool, "plain")
     assert len(os.listdir("/proc/self/fd")) == before
     assert len(os.listdir(f"/proc/{pids.pop()}/fd")) < 12
 
@@ -74,20 +74,20 @@ def test_one_child_serves_request_after_request_without_leaking_descriptors(nurs
     [("segfault", "SIGSEGV"), ("kill", "SIGKILL"), ("kill late", "SIGKILL"), ("exit", "status 3")],
 )
 def test_a_death_is_blamed_on_its_request_and_the_next_one_has_a_new_child(
-    nursery: Nursery, request_: str, how: str
+    pool: ChildPool, request_: str, how: str
 ) -> None:
-    pid = ask(nursery, "plain")[0][2]  # type: ignore[index]
+    pid = ask(pool, "plain")[0][2]  # type: ignore[index]
     with pytest.raises(ChildDied, match=how):
-        ask(nursery, request_)
-    assert ask(nursery, "plain")[0][2] != pid  # type: ignore[index]
+        ask(pool, request_)
+    assert ask(pool, "plain")[0][2] != pid  # type: ignore[index]
 
 
-def test_a_child_that_is_killed_while_it_waits_for_room_has_said_nothing_wrong(nursery: Nursery) -> None:
-    with picture() as descriptor, nursery.ask(whole(descriptor), "plain", BOUNDS, Token()) as exchange:
+def test_a_child_that_is_killed_while_it_waits_for_room_has_said_nothing_wrong(pool: ChildPool) -> None:
+    with picture() as descriptor, pool.ask(whole(descriptor), "plain", BOUNDS, Token()) as exchange:
         pid = exchange.first()[2]  # type: ignore[index]
         os.kill(pid, signal.SIGKILL)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        for child in nursery._there():
+        for child in pool._there():
             for _ in range(3):
                 child.look()
         with pytest.raises(ChildDied, match="SIGKILL"):
@@ -95,87 +95,87 @@ def test_a_child_that_is_killed_while_it_waits_for_room_has_said_nothing_wrong(n
 
 
 @pytest.mark.parametrize("request_", ["stop", "sleep"])
-def test_a_child_that_hangs_is_ended_by_the_wall_backstop(nursery: Nursery, request_: str) -> None:
+def test_a_child_that_hangs_is_ended_by_the_wall_backstop(pool: ChildPool, request_: str) -> None:
     with pytest.raises(PictureError, match=r"time limit: no answer within 0\.5 s"):
-        ask(nursery, request_, Bounds(seconds=0.05, memory=2**30))
-    assert ask(nursery, "plain")[1] == b"cba"
+        ask(pool, request_, Bounds(seconds=0.05, memory=2**30))
+    assert ask(pool, "plain")[1] == b"cba"
 
 
-def test_a_child_that_computes_for_ever_meets_the_cpu_limit(nursery: Nursery) -> None:
+def test_a_child_that_computes_for_ever_meets_the_cpu_limit(pool: ChildPool) -> None:
     with pytest.raises(PictureError) as caught:
-        ask(nursery, "spin", Bounds(seconds=0.2, memory=2**30))
+        ask(pool, "spin", Bounds(seconds=0.2, memory=2**30))
     assert caught.value.kind == ErrorKind.TIME_LIMIT
 
 
-def test_the_cpu_limit_is_counted_anew_for_each_request(nursery: Nursery) -> None:
+def test_the_cpu_limit_is_counted_anew_for_each_request(pool: ChildPool) -> None:
     for _ in range(5):
-        ask(nursery, "plain", Bounds(seconds=0.1, memory=2**30))
+        ask(pool, "plain", Bounds(seconds=0.1, memory=2**30))
 
 
-def test_a_request_that_takes_too_much_memory_is_refused_by_name(nursery: Nursery) -> None:
+def test_a_request_that_takes_too_much_memory_is_refused_by_name(pool: ChildPool) -> None:
     with pytest.raises(PictureError) as caught:
-        ask(nursery, "allocate", Bounds(seconds=60, memory=300 * 2**20))
+        ask(pool, "allocate", Bounds(seconds=60, memory=300 * 2**20))
     assert caught.value.kind == ErrorKind.MEMORY_LIMIT
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the C library keeps what it likes")
 @pytest.mark.parametrize(("kept", "stays"), [(2**20, False), (64 * 2**20, True)])
 def test_a_child_keeps_the_memory_of_a_picture_for_the_next_as_far_as_it_may(kept: int, stays: bool) -> None:
-    with Nursery("tests.workers.functions:echo", None, 1, kept=kept) as nursery:
-        idle = ask(nursery, "plain")[2].resident
-        after = ask(nursery, "pixels")[2].resident
+    with ChildPool("tests.workers.functions:echo", None, 1, kept=kept) as pool:
+        idle = ask(pool, "plain")[2].resident
+        after = ask(pool, "pixels")[2].resident
         assert (after > idle + 32 * 2**20) == stays
         assert after < idle + kept + 8 * 2**20
 
 
 @pytest.mark.parametrize(("request_", "kind"), [("refuse", ErrorKind.DAMAGED), ("refuse late", ErrorKind.TRUNCATED)])
-def test_a_refusal_comes_back_whole_and_the_child_lives_on(nursery: Nursery, request_: str, kind: ErrorKind) -> None:
-    pid = ask(nursery, "plain")[0][2]  # type: ignore[index]
+def test_a_refusal_comes_back_whole_and_the_child_lives_on(pool: ChildPool, request_: str, kind: ErrorKind) -> None:
+    pid = ask(pool, "plain")[0][2]  # type: ignore[index]
     with pytest.raises(PictureError) as caught:
-        ask(nursery, request_)
+        ask(pool, request_)
     assert caught.value.kind == kind
-    assert ask(nursery, "plain")[0][2] == pid  # type: ignore[index]
+    assert ask(pool, "plain")[0][2] == pid  # type: ignore[index]
 
 
-def test_a_confined_child_can_tell_what_no_terminal_should_see(nursery: Nursery) -> None:
+def test_a_confined_child_can_tell_what_no_terminal_should_see(pool: ChildPool) -> None:
     with pytest.raises(PictureError) as caught:
-        ask(nursery, "refuse oddly")
+        ask(pool, "refuse oddly")
     assert (caught.value.kind, caught.value.detail) == (ErrorKind.DAMAGED, r"two\nlines, \x1b, \u202e, \U000e0001")
     for char in map(chr, (*range(0x300), 0x202E, 0xFFFF, 0x10FFFF)):
         expected = char if char.isprintable() else char.encode("unicode_escape").decode()
         assert printable(char) == expected
 
 
-def test_a_defect_costs_one_picture_and_names_itself(nursery: Nursery) -> None:
+def test_a_defect_costs_one_picture_and_names_itself(pool: ChildPool) -> None:
     with pytest.raises(PictureError, match="internal error: KeyError"):
-        ask(nursery, "defect")
+        ask(pool, "defect")
 
 
-def test_chatter_of_c_libraries_is_caught_per_request(nursery: Nursery) -> None:
-    assert ask(nursery, "chatter")[2].chatter == "libfoo warning: bar"
-    assert ask(nursery, "plain")[2].chatter == ""
+def test_chatter_of_c_libraries_is_caught_per_request(pool: ChildPool) -> None:
+    assert ask(pool, "chatter")[2].chatter == "libfoo warning: bar"
+    assert ask(pool, "plain")[2].chatter == ""
 
 
-def test_the_meter_tells_the_peak_of_each_request(nursery: Nursery) -> None:
-    peak = ask(nursery, "plain")[2].peak_memory
+def test_the_meter_tells_the_peak_of_each_request(pool: ChildPool) -> None:
+    peak = ask(pool, "plain")[2].peak_memory
     assert peak is not None
     assert 2**20 < peak < 2**28
 
 
-def test_a_revoked_token_ends_the_wait_and_the_child(nursery: Nursery) -> None:
+def test_a_revoked_token_ends_the_wait_and_the_child(pool: ChildPool) -> None:
     token = Token()
     threading.Timer(0.3, token.revoke).start()
     with pytest.raises(Revoked):
-        ask(nursery, "sleep", token=token)
-    assert ask(nursery, "plain")[1] == b"cba"
+        ask(pool, "sleep", token=token)
+    assert ask(pool, "plain")[1] == b"cba"
 
 
 def test_a_child_that_cannot_start_ends_the_run_with_its_last_words() -> None:
     with (
-        Nursery("tests.workers.functions:echo", "tests.workers.functions:fail_to_start", 1) as nursery,
+        ChildPool("tests.workers.functions:echo", "tests.workers.functions:fail_to_start", 1) as pool,
         pytest.raises(PipelineError, match=r"could not start \(ended with status 1: ImportError: no codec here\)"),
     ):
-        ask(nursery, "plain")
+        ask(pool, "plain")
 
 
 @pytest.fixture
@@ -186,53 +186,53 @@ def kills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_children_that_a_signal_ends_while_they_start_are_replaced_until_ten_in_a_row(kills: Path) -> None:
-    with Nursery("tests.workers.functions:echo", "tests.workers.functions:killed_while_starting", 1) as nursery:
+    with ChildPool("tests.workers.functions:echo", "tests.workers.functions:killed_while_starting", 1) as pool:
         for signals in ("KSKSKSKSK", "SSSSSSSSS", "KKKKKKKKK"):  # each child that gets ready ends a row
             kills.write_text(signals)
-            assert ask(nursery, "plain")[1] == b"cba"
+            assert ask(pool, "plain")[1] == b"cba"
             assert kills.read_text() == ""
             with pytest.raises(ChildDied):
-                ask(nursery, "kill")
+                ask(pool, "kill")
         kills.write_text("SKKKKKKKKKKK")
         with pytest.raises(PipelineError, match=r"could not start \(killed by SIGKILL\)"):
-            ask(nursery, "plain")
+            ask(pool, "plain")
         assert len(kills.read_text()) == 2
 
 
 def test_a_child_that_does_not_get_ready_in_time_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "_START", 2)
     with (
-        Nursery("tests.workers.functions:echo", "tests.workers.functions:endless_warm_up", 1) as nursery,
+        ChildPool("tests.workers.functions:echo", "tests.workers.functions:endless_warm_up", 1) as pool,
         pytest.raises(PipelineError, match=r"could not start \(it did not get ready\)"),
     ):
-        ask(nursery, "plain")
+        ask(pool, "plain")
 
 
-def test_children_ignore_the_signals_by_which_people_stop_a_run(nursery: Nursery) -> None:
-    with picture() as descriptor, nursery.ask(whole(descriptor), "plain", BOUNDS, Token()) as exchange:
+def test_children_ignore_the_signals_by_which_people_stop_a_run(pool: ChildPool) -> None:
+    with picture() as descriptor, pool.ask(whole(descriptor), "plain", BOUNDS, Token()) as exchange:
         exchange.first()
         reply, _meter = exchange.last()
     os.close(reply.descriptors[0])
     assert reply.payload == ("made", ("SIGHUP", "SIGINT", "SIGTERM"))
 
 
-def test_no_child_outlives_the_nursery() -> None:
-    with Nursery("tests.workers.functions:echo", None, 2) as nursery:
-        pid = ask(nursery, "plain")[0][2]  # type: ignore[index]
+def test_no_child_outlives_the_pool() -> None:
+    with ChildPool("tests.workers.functions:echo", None, 2) as pool:
+        pid = ask(pool, "plain")[0][2]  # type: ignore[index]
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
 
 PARENT = """
 import sys, tempfile
-from pipeline.workers.nursery import Nursery
+from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, whole
 from pipeline.workers.token import Token
-with Nursery("tests.workers.functions:echo", None, 2) as nursery, tempfile.TemporaryFile() as file:
-    with nursery.ask(whole(file.fileno()), "plain", Bounds(60, 2**30), Token()) as exchange:
+with ChildPool("tests.workers.functions:echo", None, 2) as pool, tempfile.TemporaryFile() as file:
+    with pool.ask(whole(file.fileno()), "plain", Bounds(60, 2**30), Token()) as exchange:
         print(exchange.first()[2], flush=True)
         exchange.last()
-    with nursery.ask(whole(file.fileno()), "sleep", Bounds(60, 2**30), Token()) as exchange:
+    with pool.ask(whole(file.fileno()), "sleep", Bounds(60, 2**30), Token()) as exchange:
         print("asked", flush=True)
         exchange.first()
 """
@@ -249,36 +249,36 @@ def test_a_busy_child_dies_with_its_parent() -> None:
     os.close(child)
 
 
-def test_a_child_that_is_killed_while_idle_is_replaced_and_nobody_is_blamed(nursery: Nursery) -> None:
-    pid = ask(nursery, "plain")[0][2]  # type: ignore[index]
+def test_a_child_that_is_killed_while_idle_is_replaced_and_nobody_is_blamed(pool: ChildPool) -> None:
+    pid = ask(pool, "plain")[0][2]  # type: ignore[index]
     descriptor = os.pidfd_open(pid)
     os.kill(pid, signal.SIGKILL)
     select.select([descriptor], [], [], 30)
     os.close(descriptor)
-    assert ask(nursery, "plain")[0][2] != pid  # type: ignore[index]
+    assert ask(pool, "plain")[0][2] != pid  # type: ignore[index]
 
 
 def test_chatter_while_starting_belongs_to_no_picture(capfd: pytest.CaptureFixture[str]) -> None:
-    with Nursery("tests.workers.functions:echo", "tests.workers.functions:chatty_start", 1) as nursery:
-        assert ask(nursery, "plain")[2].chatter == ""
+    with ChildPool("tests.workers.functions:echo", "tests.workers.functions:chatty_start", 1) as pool:
+        assert ask(pool, "plain")[2].chatter == ""
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("request_", ["chatter and die", "chatter and refuse", "chatter and defect"])
 def test_chatter_before_a_failure_comes_with_it(
-    nursery: Nursery, request_: str, capfd: pytest.CaptureFixture[str]
+    pool: ChildPool, request_: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises((ChildDied, PictureError)) as caught:
-        ask(nursery, request_)
+        ask(pool, request_)
     assert caught.value.__notes__[0] == "libfoo warning: bar"
-    assert ask(nursery, "plain")[2].chatter == ""
+    assert ask(pool, "plain")[2].chatter == ""
     assert capfd.readouterr() == ("", "")
 
 
-def test_endless_chatter_makes_nobody_wait_and_fills_nothing(nursery: Nursery) -> None:
-    chatter = ask(nursery, "endless chatter")[2].chatter
+def test_endless_chatter_makes_nobody_wait_and_fills_nothing(pool: ChildPool) -> None:
+    chatter = ask(pool, "endless chatter")[2].chatter
     assert chatter.splitlines() == ["libfoo warning: bar"] * 20
-    assert ask(nursery, "plain")[2].chatter == ""
+    assert ask(pool, "plain")[2].chatter == ""
 
 
 class Watched(Token):
@@ -302,22 +302,22 @@ class Watched(Token):
 def test_whoever_waits_for_a_child_that_is_on_its_way_orders_no_other(
     expected: int, waiters: int, children: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started: list[Nursery] = []
+    started: list[ChildPool] = []
     release = threading.Event()
-    new = Nursery._new
+    new = ChildPool._new
 
-    def held_back(one: Nursery) -> Child:
+    def held_back(one: ChildPool) -> Child:
         started.append(one)
         release.wait(60)
         return new(one)
 
-    monkeypatch.setattr(Nursery, "_new", held_back)
+    monkeypatch.setattr(ChildPool, "_new", held_back)
     made: list[bytes] = []
     tokens = [Watched() for _ in range(waiters)]
-    with Nursery("tests.workers.functions:echo", None, 3, at_once=False) as nursery:
-        nursery.expect(expected)
+    with ChildPool("tests.workers.functions:echo", None, 3, at_once=False) as pool:
+        pool.expect(expected)
         threads = [
-            threading.Thread(target=lambda token=token: made.append(ask(nursery, "plain", token=token)[1]))
+            threading.Thread(target=lambda token=token: made.append(ask(pool, "plain", token=token)[1]))
             for token in tokens
         ]
         for thread in threads:
@@ -335,7 +335,7 @@ def test_whoever_waits_for_a_child_that_is_on_its_way_orders_no_other(
 def test_nobody_waits_for_a_child_that_cannot_be_started(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
 
-    def refused(setup: Setup, mother: Mother | None = None) -> Child:
+    def refused(setup: Setup, zygote: Zygote | None = None) -> Child:
         release.wait(60)
         raise error
 
@@ -349,7 +349,7 @@ def test_nobody_waits_for_a_child_that_cannot_be_started(error: Exception, monke
             told.append(str(failure))
 
     tokens = [Watched() for _ in range(3)]
-    with Nursery("tests.workers.functions:echo", None, 2, at_once=False) as opened:
+    with ChildPool("tests.workers.functions:echo", None, 2, at_once=False) as opened:
         threads = [threading.Thread(target=waiting, args=(token,)) for token in tokens]
         for thread in threads:
             thread.start()
@@ -361,11 +361,11 @@ def test_nobody_waits_for_a_child_that_cannot_be_started(error: Exception, monke
     assert told == ["cannot start a rendering child: no memory"] * 3
 
 
-def test_whoever_waits_for_a_child_that_is_lost_gets_another(nursery: Nursery) -> None:
+def test_whoever_waits_for_a_child_that_is_lost_gets_another(pool: ChildPool) -> None:
     token = Watched()
     made: list[bytes] = []
-    waiting = threading.Thread(target=lambda: made.append(ask(nursery, "plain", token=token)[1]))
-    with picture() as descriptor, nursery.ask(whole(descriptor), "kill late", BOUNDS, Token()) as exchange:
+    waiting = threading.Thread(target=lambda: made.append(ask(pool, "plain", token=token)[1]))
+    with picture() as descriptor, pool.ask(whole(descriptor), "kill late", BOUNDS, Token()) as exchange:
         exchange.first()
         waiting.start()
         assert token.seen.wait(60)
