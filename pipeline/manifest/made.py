@@ -87,7 +87,8 @@ class Seen:
     """A Bloom filter of the contents of a first run. For a manifest that was not empty, it contains everything.
 
     It never denies a content that was added. Any thread may call any method. It saves queries that find nothing, which
-    take 20 microseconds and wait while another thread commits: a first run of 5,000 different pictures makes none.
+    take 15 microseconds of CPU where the filter takes 3 (1 % of a PNG of 64 px), and wait while another thread commits,
+    which is as long as the disk takes to sync: a first run of 5,000 different pictures makes none.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:

@@ -4,8 +4,7 @@ A message to a child, the waits for it and the sync of a file cost as much for o
 that are cheap share them. How many depends on how long pictures of their kind and size have taken in this run: batches
 begin with one picture and grow to about a tenth of a second of work. Where sources take long to be read, batches stay
 small, so that many threads overlap their waits. The time of writing does not count: it is mostly the wait for a sync,
-which the files of a batch share, and on a busy machine it made batches a quarter as long (20,000 PNGs of 64 px beside
-other work: 15 to 20 % more CPU time).
+which the files of a batch share, and on a busy machine it made batches half as long.
 """
 
 from __future__ import annotations
