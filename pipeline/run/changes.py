@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,8 @@ from pipeline.folder import FILE_MODE
 from pipeline.run.options import Change
 
 _AS_JSON = (".json", ".jsonl")
+_JSON = b'{"change": "'  # how a list of changes begins
+_LOOKED_AT = 4096  # bytes: as long as a path can be
 
 
 class ChangesFile:
@@ -23,10 +26,16 @@ class ChangesFile:
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises `UsageError` where the file cannot be written to; what it holds stays until the run begins."""
+        """Raises `UsageError` where the file cannot be written to, or holds something other than changes (the option
+        takes the word that follows, be it the config); what it holds stays until the run begins.
+        """
         self._path = path
         self._as_json = path.suffix in _AS_JSON
         try:
+            if not _holds_changes(path, as_json=self._as_json):
+                raise UsageError(
+                    f"{printable(str(path))}: no run has written what is there; name another file for --changes"
+                )
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, FILE_MODE)
         except OSError as error:
             raise UsageError(f"cannot write {printable(str(path))}: {error.strerror}") from error
@@ -44,3 +53,18 @@ class ChangesFile:
                 line = line[os.write(self._descriptor, line) :]
         except OSError as error:
             raise PipelineError(f"cannot write {printable(str(self._path))}: {error.strerror}") from error
+
+
+def _holds_changes(path: Path, *, as_json: bool) -> bool:
+    """Whether what is at `path` may be written over: nothing, changes of an earlier run, or no regular file at all."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return True
+        with open(path, "rb") as file:
+            beginning = file.read(_LOOKED_AT)
+    except FileNotFoundError:
+        return True
+    if as_json or not beginning:
+        return beginning.startswith(_JSON[: len(beginning)])
+    first, ended, _ = beginning.partition(b"\0")
+    return bool(ended) and b"." in first  # every target has an extension; text has no NUL

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from pipeline.errors import ExitStatus
 from pipeline.manifest.lock import RunLock
-from tests.world import World
+from tests.world import World, jpeg
 
 
 def changed(world: World, *more: str) -> list[dict[str, str]]:
@@ -49,15 +51,28 @@ def test_a_list_that_cannot_be_written_is_refused_before_anything_is_made(world:
     assert not world.target.exists()
 
 
+@pytest.mark.parametrize("name", ["mine", "mine.jsonl"])
+def test_a_file_that_is_no_list_is_left_as_it_is(world: World, name: str) -> None:
+    world.fill(1)
+    file = world.root / name
+    for content in (b"source: photos\n", jpeg(), b'{"my": "own"}'):
+        file.write_bytes(content)
+        done = world.command("run", "--changes", str(file), str(world.config_path))
+        assert (done.returncode, done.stderr.count("\n")) == (ExitStatus.USAGE, 1)
+        assert "no run has written what is there; name another file for --changes" in done.stderr
+        assert file.read_bytes() == content
+    assert not world.target.exists()
+
+
 def test_a_run_that_gives_way_to_another_leaves_the_list_alone(world: World) -> None:
     world.fill(1)
     world.run()
     file = world.root / "names"
-    file.write_bytes(b"earlier\0")
+    file.write_bytes(b"earlier.jpg\0")
     with RunLock(world.config.manifest):
         done = world.command("run", "--if-locked", "skip", "--changes", str(file), str(world.config_path))
     assert done.returncode == 0
-    assert file.read_bytes() == b"earlier\0"
+    assert file.read_bytes() == b"earlier.jpg\0"
 
 
 def test_a_check_has_status_1_if_a_run_would_make_something(tmp_path: Path) -> None:
