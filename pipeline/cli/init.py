@@ -44,10 +44,11 @@ def command(config: Path, purpose: str, source: str, target: str | None) -> None
 
     chosen = Purpose(purpose)
     target = chosen.folder if target is None else target
+    found = "" if os.path.lexists(config) else _found(config.parent / source, config.parent / target)
     if not _write(config, starter(source, target, config.stem, chosen)):
         raise click.ClickException(f"{config} is there already; name another file")
     also = f" and {_SCHEMA}" if _write(config.with_name(_SCHEMA), schema_text()) else ""
-    complain(_found(config.parent / source, config.parent / target))
+    complain(found)
     given = () if str(config) == CONFIG else (str(config),)
     complain(f"wrote {config}{also}; look it over, then: {to_copy('plan', *given)}")
 

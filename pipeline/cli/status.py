@@ -14,7 +14,6 @@ import click
 from pipeline.amounts import count, duration, of_each, size
 from pipeline.cli.console import complain, tell
 from pipeline.cli.options import config_argument
-from pipeline.model.record import Status
 
 if TYPE_CHECKING:
     from pipeline.manifest.reader import Totals
@@ -70,6 +69,8 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
 
 
 def _totals(totals: Totals) -> str:
+    from pipeline.model.record import Status
+
     sources = count(sum(totals.sources.values()), "source")
     failed = sum(totals.errors.values())
     failures = {"new failure": failed - totals.known, "known failure": totals.known}

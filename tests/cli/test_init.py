@@ -26,6 +26,12 @@ def test_init_counts_what_it_finds_and_says_the_next_step(world: World) -> None:
     assert json.loads((world.root / "pipeline.schema.json").read_text())["title"] == "pipeline config"
 
 
+def test_what_init_writes_into_the_source_is_not_counted(world: World) -> None:
+    world.fill(1)
+    done = world.command("init", "--source", ".", cwd=world.source)
+    assert done.stderr.startswith(".: 1 picture, 1 format (1 jpeg)\n")
+
+
 @pytest.mark.parametrize("purpose", ["web", "archive", "dataset", "thumbs"])
 def test_a_config_for_each_purpose_can_be_planned_at_once(world: World, purpose: str) -> None:
     world.fill(2)
