@@ -1,8 +1,8 @@
-"""How much memory a picture will need, told from its header: what a thread reserves before it says go.
+"""Estimates from the header how much memory a picture will need: a thread reserves that before the child goes on.
 
-The sum of these parts, in bytes; pixels are those of one frame as decoded, so a JPEG's shrink on load counts. The
-figures were fitted to peaks of resident memory (12 Mpx sources of every format and mode; 3 Mpx targets of every format;
-animations of 20 frames): the sum was never below the peak, and mostly at 1.1 to 2 times it.
+The estimate is the sum of these parts, in bytes. Pixels are those of one decoded frame, so shrink on load counts. The
+figures were fitted to peaks of resident memory (12 Mpx sources of every format and mode, 3 Mpx targets of every format,
+animations of 20 frames): the sum was never below the peak, and mostly 1.1 to 2 times as high.
 
     metadata   profiles, texts and comments, which were read with the header
     file       what was read at once instead of mapped; and the bytes that the decoder copies (AVIF, WebP, ICO) or maps
@@ -81,7 +81,7 @@ _CONVERTED = ("1", "P", "PA", "LA", "La", "RGBA", "RGBa", "RGBX", "YCbCr", "I;16
 
 
 class _Shape(NamedTuple):
-    """What pictures have in common that need as much, but for their files and metadata."""
+    """The properties that decide how much a picture needs, apart from its file and metadata."""
 
     size: Size  # as stored
     upright: Size
@@ -95,7 +95,7 @@ class _Shape(NamedTuple):
 
 
 def estimate(source: Source, task: RenderTask, frames: int) -> int:
-    """Bytes that decoding `source` and rendering `task` from it will need at the most, above an idle process."""
+    """The most bytes that decoding `source` and rendering `task` will take, beyond those of an idle process."""
     image = source.image
     progressive = (
         image.layer if isinstance(image, JpegImagePlugin.JpegImageFile) and "progressive" in image.info else ()
@@ -115,14 +115,14 @@ def estimate(source: Source, task: RenderTask, frames: int) -> int:
     return _by_shape(task)(shape) + _metadata(source) + file
 
 
-@functools.lru_cache(maxsize=4)  # of which each may hold a font; a child keeps as many requests
+@functools.lru_cache(maxsize=4)  # a task may hold a font; a child keeps as many requests
 def _by_shape(task: RenderTask) -> Callable[[_Shape], int]:
-    """Small pictures are often of one size, and to work this out is a twentieth of their time."""
+    """`_of_shape` for one task, cached: small pictures are often of one size, and this is a twentieth of their time."""
     return functools.lru_cache(maxsize=64)(functools.partial(_of_shape, task))
 
 
 def _of_shape(task: RenderTask, shape: _Shape) -> int:
-    """All but file and metadata."""
+    """The bytes for everything but file and metadata."""
     (width, height), upright, shrink, frames = shape.size, shape.upright, shape.shrink, shape.frames
     pixels = -(-width // shrink) * -(-height // shrink)
     total = _BASE + _decoder(shape, pixels) + _picture(shape, pixels)
@@ -140,7 +140,7 @@ def _of_shape(task: RenderTask, shape: _Shape) -> int:
         steps.append(_encoder(spec, canvas, shown, transparent=transparent))
     if frames == 1 and any(map(is_plain, task.specs)):
         others = [_placed(upright, spec, task) for spec in task.beside if is_plain(spec)]
-        for across, down in {one.size for one in others if one.shrink >= 1}:  # nothing is made of what was enlarged
+        for across, down in {one.size for one in others if one.shrink >= 1}:  # an enlarged rendition is no source
             total += 4 * across * down
             steps.append(4.0 * max(across * height, down * width) / shrink)
             steps.append(across * down * _COLOURS)
@@ -152,7 +152,7 @@ def _encoder(spec: Spec, canvas: Size, shown: int, *, transparent: bool) -> floa
     if spec.format is Format.AVIF:
         each = _ENCODER[spec.format] if shown == 1 else _AVIF_MOVING
         return (width + _AVIF_BLOCK) * (height + _AVIF_BLOCK) * each
-    area = width * height * min(shown, 2)  # one and the one before
+    area = width * height * min(shown, 2)  # the frame and the one before
     if spec.format is Format.WEBP and (transparent or spec.lossless):
         return area * (_WEBP_ALPHA if transparent else _WEBP_LOSSLESS) + _WEBP_TABLES
     return area * _ENCODER[spec.format]
@@ -161,12 +161,12 @@ def _encoder(spec: Spec, canvas: Size, shown: int, *, transparent: bool) -> floa
 def _placed(upright: Size, spec: Spec, task: RenderTask) -> Placement:
     try:
         return framing(upright, 1, spec, task).place(spec)
-    except PictureError:  # there will be none
+    except PictureError:  # there will be no rendition
         return Placement((0, 0, 1, 1), (1, 1), (1, 1), (0, 0))
 
 
 def _looked_at(spec: Spec, pixels: int) -> float:
-    """Copies of the decoded picture that a rendition takes for itself, one rendition after the other."""
+    """The bytes of copies of the decoded picture that a rendition makes, one rendition after the other."""
     total = 0.0
     if spec.resampler is not Resampler.PILLOW and (spec.resampler is Resampler.LIBVIPS or pixels <= LIBVIPS_TO):
         total = pixels * 8.0  # at most four channels, twice while they are handed over
@@ -176,7 +176,7 @@ def _looked_at(spec: Spec, pixels: int) -> float:
 
 
 def _metadata(source: Source) -> int:
-    """What Pillow holds of profiles, texts and comments: seldom much, but it may be as large as the file."""
+    """The bytes of profiles, texts and comments that Pillow holds: seldom many, but up to the size of the file."""
     held = [*source.image.info.values(), *(content for _, content in getattr(source.image, "applist", ()))]
     return sum(len(content) for content in held if isinstance(content, bytes | str))
 

@@ -1,4 +1,4 @@
-"""What a picture says of itself before anything is decoded, held against the limits."""
+"""Reads a picture's header and checks it against the limits, before anything is decoded."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from pipeline.render.opening.source import Source
 
 
 def read_header(source: Source, task: RenderTask) -> Header:
-    """The header of `source`. Raises PictureError where it is beyond a limit of `task`; nothing is decoded by then."""
+    """The header of `source`. Raises PictureError if it exceeds a limit of `task`. Decodes nothing."""
     frames = pages.count(source, task.limits.frames)
     width, height = source.image.size
-    # Pages that nobody asks for are not decoded; the frames of an animation are, unless a first one will do.
+    # Pages that no spec asks for are not decoded. All frames of an animation are, unless the first one is enough.
     whole = not task.specs or any(spec.animation is Animation.KEEP and spec.page is None for spec in task.specs)
     if whole and source.format == "GIF" and is_short(source.view, "GIF"):
         raise cut_off("GIF", frames)
@@ -39,7 +39,7 @@ def read_header(source: Source, task: RenderTask) -> Header:
 
 
 def _estimated(source: Source, task: RenderTask, frames: int, counted: int) -> int:
-    """The sum over the pages that are asked for, each held against the limits."""
+    """The estimate in bytes, summed over the pages that specs ask for; each page is checked against the limits."""
     total = 0
     for page, specs in pages.by_page(task.specs, frames):
         if page is None and len(specs) == len(task.specs):
@@ -50,9 +50,9 @@ def _estimated(source: Source, task: RenderTask, frames: int, counted: int) -> i
             total += estimate(source, narrowed, counted)
             continue
         try:
-            with pages.turned_to(source, page, frames) as one:
-                _check(one, 1, task.limits)
-                total += estimate(one, narrowed, 1)
+            with pages.turned_to(source, page, frames) as turned:
+                _check(turned, 1, task.limits)
+                total += estimate(turned, narrowed, 1)
         except PictureError as error:
             if error.kind is not ErrorKind.NOT_ENCODABLE:
                 raise
@@ -68,6 +68,9 @@ def _check(source: Source, counted: int, limits: Limits) -> None:
 
 
 def _check_scans(source: Source, limits: Limits) -> None:
-    """A legal progressive JPEG of some kilobytes can take minutes: every scan touches every coefficient again."""
+    """Raises PictureError for too many scans.
+
+    A legal progressive JPEG of some kilobytes can take minutes, because every scan touches every coefficient again.
+    """
     if source.format == "JPEG" and jpeg_scans(source.view, limits.scans) > limits.scans:
         raise PictureError(ErrorKind.TOO_MANY_SCANS, f"more than {limits.scans:,}")

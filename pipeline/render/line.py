@@ -1,4 +1,4 @@
-"""The straight line of one picture: header, limits, pixels, renditions. The only entry to this room from outside."""
+"""The life of one picture in a child: header, limits, pixels, renditions. The entry to this package for all others."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from pipeline.render.pixels.shared import SharedPixels
 from pipeline.render.rendition import Rendition
 from pipeline.workers.exchange import Held, Reply
 
-# What they log of a picture is in its verdict: it goes to whoever has set up logging, and not to the terminal.
+# What these libraries log about a picture is in its error as well: without a handler it would go to the terminal.
 for _library in ("PIL", "pyvips"):
     logging.getLogger(_library).addHandler(logging.NullHandler())
 
 
 def render(held: Held, task: RenderTask) -> Generator[Reply, None, None]:
-    """Carries the picture that is `held` to every rendition of `task`. A `pipeline.workers.exchange.Function`.
+    """Renders the picture in `held` to every rendition of `task`. A `pipeline.workers.exchange.Function`.
 
-    Yields `Reply(Header)` after parsing and checking the header, and when resumed `Reply(RenderAnswer, descriptors)`:
-    one sealed descriptor for each `Rendered`, the receiver's to close. Raises PictureError for whatever is wrong with
-    the source; a rendition that cannot be made is a `NotRendered` in the answer. Both are a pure function of the
-    bytes and the task, but for the seconds. Runs in any number of threads at once; what is held stays the caller's, is
-    used by one call at a time, and must not change meanwhile.
+    Yields `Reply(Header)` after parsing and checking the header and, when resumed, `Reply(RenderAnswer, descriptors)`
+    with one sealed descriptor for each `Rendered`, which the receiver closes. Raises PictureError for any fault of the
+    source; a rendition that cannot be made is a `NotRendered` in the answer. Except for the seconds, both replies are a
+    pure function of the bytes and the task. Any number of threads may call it at once, each with its own `held`, which
+    stays the caller's and must not change meanwhile.
     """
     with opening(held) as source:
         header = read_header(source, task)
@@ -49,15 +49,15 @@ def render(held: Held, task: RenderTask) -> Generator[Reply, None, None]:
 
 
 def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[RenderAnswer, tuple[int, ...]]:
-    """Decodes every frame once and draws it into each rendition that wants it, then encodes one after the other."""
+    """Decodes every frame once, draws it into each rendition that needs it, then encodes the renditions in turn."""
     specs = (*task.specs, REDUCED) if task.placeholder else task.specs
     renditions = [Rendition(spec, task, header.frames if source.animated else 1) for spec in specs]
     seconds_decode, abouts = 0.0, []
     for page, of_it in pages.by_page(specs, header.frames):
-        wanted = [one for one in renditions if one.spec in of_it]
+        wanted = [rendition for rendition in renditions if rendition.spec in of_it]
         try:
-            with pages.turned_to(source, page, header.frames) as one:
-                about, seconds = _drawn(one, wanted, _narrowed(task, wanted, renditions), header)
+            with pages.turned_to(source, page, header.frames) as turned:
+                about, seconds = _drawn(turned, wanted, _narrowed(task, wanted, renditions), header)
         except PictureError as error:
             if page is None or error.kind is not ErrorKind.NOT_ENCODABLE:
                 raise
@@ -66,7 +66,7 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
         else:
             abouts.append(about)
             seconds_decode += seconds
-    source.image.close()  # its pixels are not needed any more, the encoders' memory is
+    source.image.close()  # frees its pixels before the encoders need memory
 
     reduced = renditions.pop().first if task.placeholder else None
     color, thumbhash = placeholder(reduced) if reduced is not None else (None, None)
@@ -75,7 +75,7 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
         encoded = tuple(_named(rendition.encoded(descriptors), header, task) for rendition in renditions)
         told = (
             *(warning for about in abouts for warning in about.warnings),
-            *(warning for one in renditions for warning in one.source_warnings),
+            *(warning for rendition in renditions for warning in rendition.source_warnings),
         )
         answer = RenderAnswer(
             header,
@@ -94,26 +94,28 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
 
 
 def _may_resample(task: RenderTask) -> bool:
-    """Whether libvips may."""
-    return any(one.resampler is not Resampler.PILLOW for one in (*task.specs, *task.beside))
+    """Whether the config allows libvips to resample."""
+    return any(spec.resampler is not Resampler.PILLOW for spec in (*task.specs, *task.beside))
 
 
 def _narrowed(task: RenderTask, wanted: list[Rendition], all_: list[Rendition]) -> RenderTask:
-    """`task` for the renditions of one page; those of the others count in what all of them share, nonetheless."""
+    """`task` for the renditions of one page. The other specs move to `beside`: they still count in what is shared."""
     if len(wanted) == len(all_):
         return task
-    others = tuple(one.spec for one in all_ if one not in wanted and one.spec is not REDUCED)
-    these = tuple(one.spec for one in wanted if one.spec is not REDUCED)  # which takes what it gets
+    others = tuple(other.spec for other in all_ if other not in wanted and other.spec is not REDUCED)
+    these = tuple(
+        rendition.spec for rendition in wanted if rendition.spec is not REDUCED
+    )  # the placeholder takes any size
     return replace(task, specs=these, beside=(*task.beside, *others))
 
 
 def _drawn(source: Source, renditions: list[Rendition], task: RenderTask, header: Header) -> tuple[Picture, float]:
-    """Decodes what `renditions` want of one page and draws it into them; what it is, and the seconds of decoding."""
+    """Decodes the frames of a page and draws them into `renditions`. Returns the picture and the decoding seconds."""
     started, drawing = time.perf_counter(), 0.0
     about: Picture | None = None
     stored = source.image.size
     alone = renditions[0].spec.page is not None
-    for frame in frames(source, task, max((one.frames for one in renditions), default=1)):
+    for frame in frames(source, task, max((rendition.frames for rendition in renditions), default=1)):
         about = about or picture(source, stored, 1 if alone else header.frames)
         decoded = time.perf_counter()
         still = header.frames == 1 or not source.animated
@@ -133,9 +135,9 @@ def _named(made: Rendered | NotRendered, header: Header, task: RenderTask) -> Re
 
 
 def warm_up() -> None:
-    """What a child calls once, in its main thread, before its first picture and before it is confined.
+    """Called once by a child, in its main thread, before its first picture and before it is confined.
 
-    Sets the process's Pillow switches and puts a tiny picture through every codec, both ways.
+    Sets the switches of Pillow and libvips for the process, and renders tiny pictures through every codec, both ways.
     """
     set_switches()
     render_samples(render)

@@ -1,4 +1,4 @@
-"""Memory that a rendition needs: files for what is encoded, and whether there is room for pixels."""
+"""Memory of a child: files to encode into, and whether it could still allocate more."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pipeline.workers import sealed
 
 
 def create() -> int:
-    """A new empty file to encode into; see `sealed.create`."""
+    """A new empty file in memory to encode into, as a descriptor that the caller closes; see `sealed.create`."""
     return sealed.create("pipeline-rendition")
 
 
 def is_there(size: int) -> bool:
-    """Whether this process could still get `size` bytes, none of which is touched."""
+    """Whether this process could still allocate `size` bytes. None of them is touched."""
     try:
         with mmap.mmap(-1, max(1, size), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS):
             return True

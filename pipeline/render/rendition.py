@@ -1,6 +1,6 @@
 """One rendition in the making: frames are drawn into it as they are decoded, then it is encoded.
 
-Whatever goes wrong here is this rendition's failure, never its source's: the source could be decoded.
+Any error here fails this rendition and never its source, because the source could be decoded.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from pipeline.render.steps.registry import through
 
 
 class Rendition:
-    """Used by one thread. `frames`: how many it wants of a source that has `available` (1 where it is no animation)."""
+    """Used by one thread. `frames` is the number it needs of the `available` ones (1 if the source is not animated)."""
 
     def __init__(self, spec: Spec, task: RenderTask, available: int) -> None:
         self.spec = spec
@@ -47,22 +47,22 @@ class Rendition:
         self.warnings: tuple[str, ...] = ()
         if self.frames < available and not first:
             self.warnings = (f"first of {available} frames only: {spec.format} holds no animation",)
-        self.source_warnings: tuple[str, ...] = ()  # what its pixels told about the source
+        self.source_warnings: tuple[str, ...] = ()  # about colours of the source, found in its pixels
         self._picture: Picture | None = None
         self._placement: Placement | None = None
         self._images: list[Image.Image] = []
         self._durations: list[int] = []
-        self._icc: bytes | None = None  # that its pixels are in; None: sRGB
+        self._icc: bytes | None = None  # the profile of its pixels; None: sRGB
         self._seconds_resize = 0.0
         self._failure: PictureError | None = None
 
     @property
     def first(self) -> Image.Image | None:
-        """Its first frame as it was drawn, before it is encoded; None where that failed."""
+        """The first frame as drawn, before encoding; None if drawing failed."""
         return self._images[0] if self._images else None
 
     def draw(self, pixels: SharedPixels, picture: Picture) -> None:
-        """Takes the next frame, unless there are enough or an earlier one could not be drawn. Never raises."""
+        """Draws the next frame, unless there are enough or an earlier one failed. Never raises."""
         if self._failure is not None or len(self._images) == self.frames:
             return
         started = time.perf_counter()
@@ -75,11 +75,11 @@ class Rendition:
         self._seconds_resize += time.perf_counter() - started
 
     def _made(self, pixels: SharedPixels, picture: Picture) -> Image.Image:
-        """The order of what is done to pixels, from here to the encoder."""
+        """Everything that is done to the pixels of a frame before the encoder, in order."""
         spec, frame = self.spec, pixels.frame
         if spec.profile is Profile.SRGB and not spec.linear:
             return self._finished(self._shared(pixels, picture))
-        if spec.linear:  # light can only be told from colours that are known
+        if spec.linear:  # linear light needs known colours
             image, self.source_warnings = to_srgb(frame.image, picture.icc)
             frame, picture = replace(frame, image=image), replace(picture, icc=None)
         shown = self._framing = self._framing or self._framed(frame, picture)
@@ -91,11 +91,11 @@ class Rendition:
         return self._finished(image)
 
     def _shared(self, pixels: SharedPixels, picture: Picture) -> Image.Image:
-        """The frame resampled and made sRGB, which other renditions of the same placement may have done before."""
+        """The frame resampled and in sRGB, shared with other renditions of the same placement."""
         shown = self._framing = self._framing or self._framed(pixels.frame, picture)
         placement = self._placement = shown.place(self.spec)
         image, self.source_warnings = pixels.of(self.spec, shown, placement)
-        return image.copy() if self.spec.steps else image  # a step may draw into what it gets
+        return image.copy() if self.spec.steps else image  # a step may change its input
 
     def _finished(self, image: Image.Image) -> Image.Image:
         if self._placement is None:
@@ -111,11 +111,11 @@ class Rendition:
         return shown
 
     def refuse(self, error: PictureError) -> None:
-        """It cannot be made of this source."""
+        """Fails the rendition, because it cannot be made of this source."""
         self._failure = error
 
     def encoded(self, descriptors: list[int]) -> Rendered | NotRendered:
-        """What came of it. A success adds its descriptor to `descriptors`. Never raises."""
+        """Encodes the drawn frames. A success appends its descriptor to `descriptors`. Never raises."""
         started = time.perf_counter()
         picture = self._picture
         if self._failure is None and picture is not None:
@@ -144,7 +144,7 @@ class Rendition:
         )
 
     def _encode_input(self, picture: Picture) -> tuple[EncodeInput, tuple[str, ...]]:
-        """What is to be encoded, and warnings about what goes along."""
+        """The input of the encoder, and warnings about metadata."""
         if self._placement is None or self._framing is None:
             raise PictureError(ErrorKind.INTERNAL, "no placement")
         density = wanted(self.spec, picture.density, self._framing.orientation)
@@ -154,7 +154,7 @@ class Rendition:
         return EncodeInput(images, durations, picture.plays, self._icc, going, density), told
 
     def _kept(self, made: Delivered, encode_input: EncodeInput, picture: Picture) -> Delivered:
-        """The source's own bytes, where they were to be kept, may be, and are no more than those that were made."""
+        """A copy of the source if `keep_smaller` asks for it, it qualifies and is no larger; else `made`."""
         placement, source = self._placement, picture.source
         if not self.spec.keep_smaller or placement is None or len(source.view) > made.size:
             return made

@@ -1,4 +1,4 @@
-"""The names and versions of everything that touches pixels: recorded with each rendition, never a reason to redo it."""
+"""Names and versions of all libraries that touch pixels. Renditions record them, but are not made anew for them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pipeline.render.pixels import libvips
 def libraries(*, by_libvips: bool = False) -> str:
     """Names and versions in canonical order: `pillow=13.0.0 avif=1.4.2 libjpeg_turbo=3.2.0 ...`; computed once.
 
-    `by_libvips`: whether libvips decoded the picture, or the config lets it resample; where it is installed
-    `vips=8.18.7` is there then. What it resamples follows from the pictures' sizes and is not asked here, so that this
-    is the same for all pictures of a run that one library decodes.
+    `by_libvips`: whether libvips decoded the picture or the config allows it to resample; `vips=8.18.7` is included
+    then, if it is installed. Whether it did resample depends on the size of a picture and is not asked, so that all
+    pictures of a run that one library decodes have the same text.
     """
     names = ["avif", "freetype2", "libjpeg_turbo", "libtiff", "littlecms2", "webp", "zlib", "zlib_ng"]
     versions = [f"{name}={features.version(name)}" for name in names if features.check(name)]

@@ -1,7 +1,7 @@
-"""Colour that is said in numbers instead of a profile: CICP (PNG's cICP, AVIF's and HEIF's nclx), PNG's gAMA and cHRM.
+"""Builds a profile if a file states its colours in numbers: CICP (cICP in PNG, nclx in AVIF and HEIF), gAMA and cHRM.
 
-A profile is built of what they say, as it is understood by browsers, so that all colour goes one way. A transfer
-function that is nearly sRGB's (BT.601, 709, 2020) counts as that: pictures are graded on screens that show them so.
+All colour is then converted through profiles. The numbers are read as browsers read them: transfer functions close to
+that of sRGB (BT.601, 709, 2020) count as sRGB's, because pictures are graded on screens that show them so.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _HDR = {16: "PQ", 18: "HLG"}
 _UNSAID = 2
 _PARENTS = (b"meta", b"iprp", b"ipco")
 _VERSION = 4  # bytes of version and flags before the boxes within a meta box
-_NEAR = 0.002  # how far primaries and gamma may be off and still be sRGB's
+_NEAR = 0.002  # primaries and gamma within this distance count as those of sRGB
 _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
 
 _BRADFORD: Matrix = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
@@ -61,7 +61,7 @@ def profile_of(image: Image.Image, format_: str, view: View) -> tuple[bytes | No
 
 
 def _coded(image: Image.Image, format_: str, view: View, icc: bytes | None) -> tuple[int, int] | None:
-    """The codes of primaries and transfer function, where they are said and count: before a profile in PNG only."""
+    """The codes of primaries and transfer function, None if not stated. Only in PNG do they precede a profile."""
     if format_ == "PNG":
         found = image.info.get("cicp", b"")
     elif format_ in ("AVIF", "HEIF") and icc is None:
@@ -84,7 +84,7 @@ def _nclx(view: View, at: int, end: int) -> Iterator[bytes]:
 
 
 def _of_gamma(image: Image.Image) -> bytes | None:
-    """From gAMA, and cHRM if it is there. What makes no sense is as good as unsaid."""
+    """A profile from gAMA, and from cHRM if it is there; None if they are absent or invalid."""
     gamma, places = image.info.get("gamma"), image.info.get("chromaticity")
     if not isinstance(gamma, float) or not 0.1 <= gamma <= 2:
         return None
@@ -101,7 +101,7 @@ def _of_gamma(image: Image.Image) -> bytes | None:
 
 @functools.lru_cache(maxsize=32)
 def _built(primaries: Primaries, gamma: float | None, *, grey: bool) -> bytes | None:
-    """A profile of these primaries and a power curve, or (None) sRGB's; None where that makes sRGB."""
+    """A profile of `primaries` and a power curve (`gamma` None: sRGB's curve); None if the result is sRGB itself."""
     same = all(abs(a - b) < _NEAR for one, other in zip(primaries, _SRGB, strict=True) for a, b in zip(one, other))  # noqa: B905
     if gamma is None and (grey or same):
         return None
@@ -118,7 +118,7 @@ def _built(primaries: Primaries, gamma: float | None, *, grey: bool) -> bytes | 
 
 
 def _to_d50(primaries: Primaries) -> Matrix:
-    """From linear RGB to XYZ under D50, adapted by Bradford's method."""
+    """The matrix from linear RGB to XYZ under D50, adapted by Bradford's method."""
     white, *colours = ((x / y, 1.0, (1 - x - y) / y) for x, y in primaries)
     columns = tuple(zip(*colours, strict=True))
     scales = _times(_inverse(columns), white)
@@ -171,5 +171,7 @@ def _profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
 
 
 def _text(said: str) -> bytes:
-    raw = "".join(f"\0{char}" for char in said).encode("ascii")  # UTF-16 without its codec, which is loaded on demand
+    raw = "".join(f"\0{char}" for char in said).encode(
+        "ascii"
+    )  # UTF-16, without the codec, which Python loads on demand
     return b"mluc\0\0\0\0" + struct.pack(">LL4sLL", 1, 12, b"enUS", len(raw), 28) + raw

@@ -1,9 +1,8 @@
-"""From whatever colour a picture came in to sRGB: through its ICC profile where it has one that fits. Or not at all.
+"""Converts pictures to sRGB through their ICC profile, or keeps colours and profile if the spec asks for that.
 
-Relative colorimetric with black point compensation, unless the profile's header asks for saturation or for absolute
-colours (perceptual is what most of them say without meaning it). Transforms are built once per profile and process;
-LittleCMS' are safe to share between threads (each call works on a copy of the cache), and building the same one twice
-does no harm.
+The intent is relative colorimetric with black point compensation, unless the profile's header asks for saturation or
+absolute colours; most headers say perceptual without meaning it. Transforms are built once for a profile and process.
+Threads can share those of LittleCMS, as each call works on a copy of the cache, and may build the same one twice.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ _HOLDS_CMYK = (Format.JPEG, Format.TIFF)
 
 
 def kept(image: Image.Image, icc: bytes | None, target: Format, *, plain: bool) -> tuple[Image.Image, bytes | None]:
-    """`image` at 8 bits in its own colours, and the profile that goes along.
+    """`image` at 8 bits in its own colours, and the profile to write with it.
 
-    Where `target` cannot hold its colours it is None, and the picture is sRGB: Lab always is, CMYK in anything but JPEG
-    and TIFF, grey with a profile in WebP, and both where the picture is not `plain` (something is put beside or over
-    it in RGB).
+    If `target` cannot hold the colours, the picture is converted to sRGB and the profile is None. This concerns Lab in
+    any format, CMYK except in JPEG and TIFF, and grey with a profile in WebP; also CMYK and grey if the picture is not
+    `plain`, which means that something in RGB is put beside or over it.
     """
     image = eight_bits(image)
     fits = icc is not None and not isinstance(_transform(icc, _base(image.mode)), str)
@@ -48,9 +47,9 @@ def kept(image: Image.Image, icc: bytes | None, target: Format, *, plain: bool) 
 def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, tuple[str, ...]]:
     """`image` of any working mode as sRGB in `L`, `LA`, `RGB` or `RGBA`, and warnings.
 
-    A profile that is broken or made for other channels is a warning, and the picture is then taken as untagged: grey
-    and RGB as sRGB, CMYK by R = (1-C)(1-K) and so on. 16-bit grey is scaled, `I` (32-bit integers) is taken as
-    0..65535 and `F` as 0..1; what lies outside is clipped.
+    A profile that is broken or made for other channels causes a warning, and the picture counts as untagged: grey and
+    RGB as sRGB, CMYK by R = (1-C)(1-K) and so on. 16-bit grey is scaled; `I` (32-bit integers) has the range 0..65535
+    and `F` 0..1, with values outside clipped.
     """
     image = eight_bits(image)
     trouble: tuple[str, ...] = ()
@@ -69,7 +68,7 @@ def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, tuple[s
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
-    """Grey of more than 8 bits, scaled to `L` and rounded; Pillow's own conversion clips."""
+    """Grey of more than 8 bits, scaled to `L` and rounded; other modes unchanged. Pillow's own conversion clips."""
     match image.mode:
         case "I;16":
             return image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
@@ -99,7 +98,7 @@ def _through(transform: ImageCms.ImageCmsTransform, image: Image.Image) -> Image
 
 @functools.lru_cache(maxsize=_CACHED)
 def _transform(icc: bytes, mode: str) -> ImageCms.ImageCmsTransform | str | None:
-    """The way from `mode` under profile `icc` to sRGB; None where that is sRGB itself, a warning where it is no use."""
+    """The transform from `mode` under `icc` to sRGB; None if it changes nothing, a warning if `icc` is unusable."""
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         space = profile.profile.xcolor_space
@@ -120,7 +119,7 @@ def _build(profile: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCmsTra
     said = profile.profile.rendering_intent
     chosen = said if said in _CHOSEN_INTENTS else ImageCms.Intent.RELATIVE_COLORIMETRIC
     flags = ImageCms.Flags.NONE if chosen == _ABSOLUTE else ImageCms.Flags.BLACKPOINTCOMPENSATION
-    if mode == "LAB":  # the table that LittleCMS would make of it is up to 21 levels off
+    if mode == "LAB":  # a precomputed table of LittleCMS is off by up to 21 levels
         flags |= ImageCms.Flags.NOOPTIMIZE
     return ImageCms.ImageCmsTransform(
         profile,
@@ -133,7 +132,7 @@ def _build(profile: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCmsTra
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Whether it moves no colour by more than rounding: most embedded profiles are sRGB, by whatever name."""
+    """Whether the transform changes no colour by more than rounding: most embedded profiles are sRGB by some name."""
     if mode == "L":
         probe = Image.frombytes("L", (256, 1), bytes(range(256)))
     else:

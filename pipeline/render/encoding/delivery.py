@@ -1,7 +1,7 @@
-"""From finished pixels to the file that is handed over: encoded, small enough, looked at once more.
+"""From finished pixels to the delivered file: encoded, small enough, and inspected.
 
-What is handed over was opened again from its bytes: a defect of an encoder (or of ours) is this rendition's failure,
-and never a file with a final name.
+Every encoded file is opened again from its bytes, so that a defect of an encoder, or of this program, fails its
+rendition and never becomes a file with a final name.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ _LEAST_QUALITY = 1
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A file in a sealed descriptor, the caller's to close."""
+    """An encoded file in a sealed descriptor, which the caller closes. `size` is in bytes."""
 
     descriptor: int
     size: int
     status: Status = Status.DONE
-    quality: int | None = None  # that a search ended with
+    quality: int | None = None  # at which a search for `max_bytes` ended
     warnings: tuple[str, ...] = ()
 
 
 def deliver(encode_input: EncodeInput, spec: Spec, hint: int | None) -> Delivered:
     """Encodes as `spec` asks. `hint`: the quality that an earlier search for this picture and recipe ended with.
 
-    Raises PictureError where it cannot be made small enough or is not what it should be, and whatever an encoder
-    raises; no descriptor is open then.
+    Raises PictureError if the file cannot be made small enough or fails the inspection, and whatever an encoder raises.
+    No descriptor is left open then.
     """
     encode_input, warnings = prepared(encode_input, spec)
     if spec.max_bytes is None or spec.effective_quality is None:
@@ -53,10 +53,10 @@ def deliver(encode_input: EncodeInput, spec: Spec, hint: int | None) -> Delivere
 
 
 def _fitting(encode_input: EncodeInput, spec: Spec, most: int, best: int, hint: int | None) -> tuple[int, int, int]:
-    """The file of the highest quality, at most `best`, that is no larger than `most` bytes; its size and quality.
+    """The descriptor, size and quality of the best file, of at most quality `best`, that fits into `most` bytes.
 
-    A binary search, which takes size to grow with quality: where an encoder is not quite so regular what it finds still
-    fits. A hint that fits is taken at its word.
+    A binary search, which assumes that size grows with quality. If an encoder breaks that rule the result still fits
+    but may not be the best. A hint that fits is taken without a search.
     """
     first = hint if hint is not None and _LEAST_QUALITY <= hint <= best else best
     descriptor, size = encode(encode_input, spec, first)
@@ -86,7 +86,7 @@ def _fitting(encode_input: EncodeInput, spec: Spec, most: int, best: int, hint: 
 
 
 def prove(descriptor: int, encode_input: EncodeInput, spec: Spec) -> None:
-    """Looks at an encoded file. Raises PictureError (`internal error`) where it is not what was to be made."""
+    """Inspects an encoded file. Raises PictureError (`internal error`) if it differs from what `spec` asks for."""
     try:
         found = inspect(descriptor, decode=spec.verify is Verify.DECODE)
     except PictureError as error:
@@ -97,7 +97,7 @@ def prove(descriptor: int, encode_input: EncodeInput, spec: Spec) -> None:
         wrong.append(f"format {found.format}")
     if (found.width, found.height) != first.size:
         wrong.append(f"size {found.width} x {found.height}")
-    if found.frames > len(encode_input.images):  # equal neighbours may have become one frame that is shown for longer
+    if found.frames > len(encode_input.images):  # encoders may join equal neighbours into one frame
         wrong.append(f"{found.frames} frames")
     if found.has_profile and spec.profile is not Profile.KEEP:
         wrong.append("a colour profile")
@@ -112,6 +112,6 @@ def _same_channels(found: Inspection, made: str, format_: Format) -> bool:
     mode = found.mode
     if format_ is Format.GIF or made == "P":
         return mode in ("P", "L", "RGB", "RGBA", "1")
-    if format_ is Format.PNG and found.frames > 1:  # the canvas of an animation can always be transparent
+    if format_ is Format.PNG and found.frames > 1:  # an animation always decodes with alpha
         return mode.removesuffix("A") == made.removesuffix("A")
     return mode == made or (format_ is Format.WEBP and {mode, made} <= {"RGB", "RGBA", "RGBX"})

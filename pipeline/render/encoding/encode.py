@@ -1,7 +1,7 @@
-"""Finished pixels to the bytes of one file. The same pixels, spec and metadata give the same bytes, on any thread.
+"""Encodes finished pixels into one file. The same pixels, spec and metadata give the same bytes, on any thread.
 
-Everything is written through a real descriptor: there Pillow encodes without holding the interpreter's lock (JPEG
-into a BytesIO holds it, and two threads are then no faster than one).
+Pillow writes to a real descriptor, because there it encodes without holding the GIL. Encoding JPEG into a BytesIO holds
+it, and two threads are then no faster than one.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _MODES = {
     Format.TIFF: ("L", "LA", "RGB", "RGBA", "CMYK"),
 }
 
-# The longest side that the format can say, or that its decoders take.
+# The longest side in pixels that the format can store or that its decoders accept.
 _LONGEST_SIDE = {Format.JPEG: 65_500, Format.WEBP: 16_383, Format.AVIF: 32_768, Format.GIF: 65_535}
 
 
 def prepared(encode_input: EncodeInput, spec: Spec) -> tuple[EncodeInput, tuple[str, ...]]:
     """The input with all images in one mode that the encoder takes, and warnings: the work that all qualities share.
 
-    Raises PictureError where it is larger than the format can be.
+    Raises PictureError if the picture is larger than the format allows.
     """
     width, height = encode_input.images[0].size
     if max(width, height) > (most := _LONGEST_SIDE.get(spec.format, max(width, height))):
@@ -50,18 +50,18 @@ def prepared(encode_input: EncodeInput, spec: Spec) -> tuple[EncodeInput, tuple[
     elif spec.format is Format.PNG and spec.colors is not None:
         if len(images) == 1:
             images = (with_soft_palette(images[0], spec.colors),)
-        else:  # its frames would have to share one
+        else:  # its frames would have to share a palette
             warnings = ("colors is left out: an animated png has no palette",)
     encode_input = EncodeInput(
         images, encode_input.durations, encode_input.plays, encode_input.icc, encode_input.written, encode_input.density
-    )  # a third of `replace`'s time
+    )  # takes a third of the time of `replace`
     return encode_input, warnings
 
 
 def encode(encode_input: EncodeInput, spec: Spec, quality: int | None) -> tuple[int, int]:
-    """A new sealed descriptor with the encoded file, the caller's to close, and its size in bytes.
+    """A new sealed descriptor with the encoded file, which the caller closes, and its size in bytes.
 
-    `encode_input` is `prepared`. Raises whatever the encoder raises, and leaves no descriptor open then.
+    `encode_input` has to be `prepared`. Raises whatever the encoder raises, and leaves no descriptor open then.
     """
     descriptor = memory.create()
     try:
@@ -83,9 +83,9 @@ def _save(image: Image.Image, descriptor: int, format_: Format, named: dict[str,
         with open(descriptor, "wb", closefd=False) as file:
             image.save(file, format_.value, **named)
     except OSError as error:
-        # Pillow gives libjpeg a buffer of one byte a pixel (two from quality 95), and an optimised or progressive file
-        # has to fit into it at once. Noise does not; without these two options it need not.
-        if format_ is not Format.JPEG or error.errno is not None:  # which it has where the system is to blame
+        # Pillow gives libjpeg a buffer of one byte a pixel (two from quality 95). An optimised or progressive file has
+        # to fit into it as a whole, and noise does not. Without these two options libjpeg writes in pieces.
+        if format_ is not Format.JPEG or error.errno is not None:  # an errno means a fault of the system
             raise
         os.ftruncate(descriptor, 0)
         os.lseek(descriptor, 0, os.SEEK_SET)
@@ -94,7 +94,7 @@ def _save(image: Image.Image, descriptor: int, format_: Format, named: dict[str,
 
 
 def _in_one_mode(images: Sequence[Image.Image], format_: Format) -> tuple[Image.Image, ...]:
-    """All images in the one mode that holds them all and the format takes; an alpha that hides nothing is dropped."""
+    """All images in one mode that holds them all and that the format takes. An alpha that hides nothing is dropped."""
     if images[0].mode == "CMYK" and "CMYK" in _MODES[format_]:
         return tuple(images)
     alpha = any(_is_transparent(image) for image in images)

@@ -1,4 +1,4 @@
-"""What is to be encoded."""
+"""The input of the encoders."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pipeline.render.metadata.policy import Written
 
 @dataclass(frozen=True, slots=True)
 class EncodeInput:
-    """One image, or several, how long each is shown (ms) and how often all are (0: for ever); what goes along."""
+    """The frames, the milliseconds that each is shown, how often all are played (0: for ever), and the metadata."""
 
     images: tuple[Image.Image, ...]
     durations: tuple[int, ...] = ()
     plays: int = 0
-    icc: bytes | None = None  # the profile that the pixels are in; None: sRGB, unsaid
+    icc: bytes | None = None  # the profile of the pixels; None: sRGB, no profile is written
     written: Written = field(default_factory=Written)
     density: Density | None = None

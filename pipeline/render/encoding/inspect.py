@@ -1,4 +1,4 @@
-"""What a file is, looked at from outside: the same questions to a picture of ours and to anyone else's."""
+"""Inspects a picture file from its bytes alone, whether this program wrote it or another one did."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from pipeline.workers.exchange import Held, Reply, whole
 
 
 def inspect(content: int | bytes, *, decode: bool = False) -> Inspection:
-    """What the picture in a descriptor (which stays the caller's, rewound) or in `content` turns out to be.
+    """Format, size, mode, frames, profile and private metadata of a picture, given as a descriptor or as bytes.
 
-    Opens it, and with `decode` decodes every frame; a PNG's metadata may come after its pixels and is found without.
-    Raises PictureError where it is no picture, or not a whole one. Runs in any thread; the content must not change.
+    Every frame is decoded if `decode` is set. The caller keeps the descriptor, which is rewound. Raises PictureError if
+    the content is not a whole picture. Runs in any thread; the content must not change meanwhile.
     """
     if isinstance(content, int):
         try:
             return _inspect(content, decode)
         finally:
-            os.lseek(content, 0, os.SEEK_SET)  # as it came: whoever reads it next starts there
+            os.lseek(content, 0, os.SEEK_SET)  # the next reader starts at the beginning
     descriptor = memory.create()
     try:
         with open(descriptor, "wb", closefd=False) as file:
@@ -37,8 +37,9 @@ def inspect(content: int | bytes, *, decode: bool = False) -> Inspection:
 
 
 def private_things(held: Held, request: object) -> Generator[Reply, None, None]:
-    """Which `Private` things the picture that is `held` says of itself, as a tuple; nothing is decoded. A
-    `pipeline.workers.exchange.Function` that needs no more memory than the file, and nothing of `request`.
+    """Yields the kinds of private metadata in the picture `held`, as a tuple of `Private`, without decoding.
+
+    A `pipeline.workers.exchange.Function`. It ignores `request` and needs no more memory than the file.
     """
     del request
     yield Reply(None)

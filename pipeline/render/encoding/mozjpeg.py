@@ -1,6 +1,6 @@
 """mozjpeg's lossless pass over an encoded JPEG: the same pixels in fewer bytes, by better scans and codes.
 
-The library is an extra; a config that asks for it without its being installed is refused before anything is rendered.
+The library is an extra. A config that needs it is refused before rendering starts if it is not installed.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ _LIBRARY = "mozjpeg_lossless_optimization"
 
 
 def is_installed() -> bool:
-    """Whether the extra `optimize` is there. Loads nothing."""
+    """Whether the extra `optimize` is installed. Loads nothing."""
     return importlib.util.find_spec(_LIBRARY) is not None
 
 
 def second_pass(descriptor: int) -> None:
-    """Replaces the JPEG in `descriptor` by a smaller one, with all its metadata, unless none is smaller.
+    """Replaces the JPEG in `descriptor` by a smaller one with all its metadata, if there is a smaller one.
 
-    Raises ImportError where the extra `optimize` is missing.
+    Raises ImportError if the extra `optimize` is not installed.
     """
     library: Any = importlib.import_module(_LIBRARY)
     before = os.pread(descriptor, os.fstat(descriptor).st_size, 0)

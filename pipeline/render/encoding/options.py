@@ -1,4 +1,4 @@
-"""What Pillow's encoders are told: nothing that they would otherwise take from elsewhere is left out."""
+"""The arguments for Pillow's encoders. All are given, so that no encoder takes one from the image or from a default."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.metadata import exif
 
 _FULL_CHROMA_FROM = 90  # the JPEG quality from which chroma is kept at full resolution
-# Pixels. On 24 photographs progressive saves 2.9 % of bytes at 1200 px for 12 % more time, 1.3 % for 4 % at 300 px.
+# Pixels. On 24 photographs, progressive saves 2.9 % of bytes at 1200 px for 12 % more time, 1.3 % for 4 % at 300 px.
 _PROGRESSIVE_FROM = 150_000
-_LOSSLESS_QUALITY = 75  # of WebP: how hard it tries
-# What a hostile picture says may not fit: milliseconds that one frame can be shown, and how often all of them are.
+_LOSSLESS_QUALITY = 75  # of WebP: the effort of lossless compression
+# The most that formats can store, which a hostile source may exceed: milliseconds of a frame, and repetitions.
 _LONGEST, _LONGEST_OTHERWISE = {Format.GIF: 655_350, Format.PNG: 65_535}, 2**24 - 1
 _MOST_PLAYS = 65_535
 _PREDICTOR, _XMP = 317, 700  # TIFF tags
@@ -89,7 +89,7 @@ def _png_texts(encode_input: EncodeInput) -> PngImagePlugin.PngInfo:
 
 
 def _tiff_tags(encode_input: EncodeInput) -> TiffImagePlugin.ImageFileDirectory_v2:
-    """The tags of a TIFF are its EXIF; what stands in directories of its own is not written."""
+    """The tags of a TIFF, taken from the main directory of the EXIF block; its other directories are not written."""
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     tags[_PREDICTOR] = 2
     going: Mapping[int, exif.Entry] = exif.read(encode_input.written.exif).main
@@ -110,11 +110,11 @@ def _animated(encode_input: EncodeInput, format_: Format) -> dict[str, object]:
     transparent = any(image.mode == "RGBA" or "transparency" in image.info for image in encode_input.images)
     match format_:
         case Format.GIF:
-            # A GIF says how often it is repeated after the first time, and says nothing where it is not.
+            # A GIF counts repetitions after the first time, and has no count if there are none.
             if plays != 1:
                 named["loop"] = max(0, plays - 1)
-            named["disposal"] = 2 if transparent else 0  # what is to become transparent has to be cleared
-            if transparent:  # each frame must say which colour is: optimising takes that out of those that are opaque
+            named["disposal"] = 2 if transparent else 0  # pixels must be cleared to become transparent
+            if transparent:  # optimising would drop the transparent colour from opaque frames
                 named["optimize"] = False
         case Format.PNG:
             named |= {"loop": plays, "disposal": 0, "blend": 0}

@@ -1,4 +1,4 @@
-"""Pictures of few colours: what GIF needs, and what makes a PNG small."""
+"""Reduces pictures to a palette: GIF needs one, and it makes a PNG small."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from PIL import Image
 
 
 def with_palette(image: Image.Image, colors: int | None = None) -> Image.Image:
-    """For GIF: at most `colors` (None: 256) by median cut, dithered; one of them is for what is more than half
-    transparent, if anything is. Grey of 256 levels is its own palette.
+    """For GIF: at most `colors` (None: 256) by median cut, dithered.
+
+    Pixels that are more than half transparent get an entry of their own. Grey of 256 levels needs no palette.
     """
     if image.mode == "L" and colors is None:
         return image
@@ -26,7 +27,7 @@ def with_palette(image: Image.Image, colors: int | None = None) -> Image.Image:
 
 
 def with_soft_palette(image: Image.Image, colors: int) -> Image.Image:
-    """For PNG: at most `colors`, each with an alpha of its own. Dithered where nothing is transparent."""
+    """For PNG: at most `colors`, each with its own alpha. Dithered if nothing is transparent."""
     if image.mode in ("L", "RGB"):
         return _dithered(image.convert("RGB"), colors)
     return image.convert("RGBA").quantize(colors, Image.Quantize.FASTOCTREE)

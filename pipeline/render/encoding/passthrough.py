@@ -1,6 +1,6 @@
-"""Whether a source may stand for its own rendition: nothing of it but its bytes would be changed by rendering it.
+"""Pass-through: whether a source already is what a rendition asks for, so that its bytes can be delivered unchanged.
 
-Asked where `keep_smaller` is set and what was encoded is no smaller. Whatever is not surely as asked is not kept.
+Checked if `keep_smaller` is set and the encoded file is no smaller than the source. In doubt the source is not taken.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.render.opening.metadata import holds_more
 from pipeline.render.opening.source import Source
 from pipeline.workers import sealed
 
-# What describes the pixels as they are, and is true of them because they are not touched.
+# Tags that describe the pixels; they stay true because the pixels are not touched.
 _TRUE_MAIN = frozenset((exif.ORIENTATION, 0x0100, 0x0101, 0x011A, 0x011B, 0x0128, 0x0213))
 _TRUE_PHOTO = frozenset((0x9101, 0x9102, 0xA000, 0xA001, 0xA002, 0xA003, 0xA005))
 
@@ -29,7 +29,7 @@ _TRUE_PHOTO = frozenset((0x9101, 0x9102, 0xA000, 0xA001, 0xA002, 0xA003, 0xA005)
 def can_pass_through(
     source: Source, picture: Picture, placement: Placement, encode_input: EncodeInput, spec: Spec
 ) -> bool:
-    """Whether `source`, drawn as `placement` says and encoded as `encode_input`, is as `spec` asks already."""
+    """Whether `source` already is what `spec` asks for; `placement` and `encode_input` are those of its rendition."""
     return (
         source.format.lower() == spec.format
         and spec.page is None
@@ -46,7 +46,7 @@ def can_pass_through(
 
 
 def copy_source(source: Source) -> tuple[int, int]:
-    """A new sealed descriptor with the source's bytes, the caller's to close, and their number."""
+    """A new sealed descriptor with the bytes of the source, which the caller closes, and their number."""
     descriptor = memory.create()
     try:
         with open(descriptor, "wb", closefd=False) as file:

@@ -1,4 +1,4 @@
-"""Says in an animated WebP that it has transparent parts: libwebp looks only at the rectangles that it has cut out."""
+"""Sets the alpha flag of an animated WebP: libwebp decides by the cropped rectangles of frames alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _FLAGS, _ALPHA = 20, 0x10  # where the extended header's flags stand, and the on
 
 
 def say_alpha(descriptor: int) -> None:
-    """Sets the flag in the animated WebP in `descriptor`, of which a part is transparent at some time.
+    """Sets the alpha flag in the animated WebP in `descriptor`, some part of which is transparent at some time.
 
     Otherwise an animation whose every frame was cut down to opaque rectangles is called opaque, and is black elsewhere.
     """

@@ -1,11 +1,11 @@
-"""Which renditions are made from a larger one's pixels instead of from the decoded picture again.
+"""The cascade: which renditions are made from the pixels of a larger one instead of from the decoded picture.
 
-A rendition takes the pixels that the smallest sufficient one was encoded from: one that shows all of what it shows,
-at `FROM` times its size or more. Six sizes of a photograph then cost little more than the largest. Mean SSIM against a
-full decode and Lanczos (24 photographs): 640 px from 1280 .9679, from the decoded picture .9679; 320 px from that
-.9671, and .9668.
+A rendition takes the pixels, before encoding, of the smallest sufficient one, which shows the whole content at `FROM`
+times the size or more. Six sizes of a photograph then cost little more than the largest. Mean SSIM against a full
+decode and Lanczos (24 photographs): 640 px from 1280 px .9679, from the decoded picture .9679; 320 px from 640 px
+.9671, from the decoded picture .9668.
 
-Bytes must not depend on what else happens to be stale: all specs of the config count, made now or not.
+Bytes must not depend on which renditions happen to be stale, so all specs of the config count, made now or not.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.model.spec import Profile, Spec
 from pipeline.render.geometry.fit import Box, Placement, Size
 from pipeline.render.geometry.framing import framing
 
-FROM = 2.0  # times its size along both sides
+FROM = 2.0  # times the size, along both sides
 
 Kind = tuple[int | None, Resampler, int, Size]
 """Page, resampler, orientation and size turned: only renditions that share all of them share pixels."""
@@ -30,18 +30,18 @@ Others = Mapping[Kind, tuple[Placement, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Larger:
-    """What the pixels of a smaller rendition can be taken from, and where in it they are."""
+    """A larger rendition, and the box within it that a smaller one is made from."""
 
     placement: Placement
     box: Box  # in the pixels of `placement.size`
 
 
 def placements(task: RenderTask, size: Size, orientation: int) -> Others:
-    """Where all specs of the config that can stand in for each other put the picture, from the smallest up."""
+    """The placements of all specs of the config that can share pixels, by kind, from the smallest up."""
     found: dict[Kind, set[Placement]] = {}
     for spec in (*task.specs, *task.beside):
         if is_plain(spec):
-            with suppress(PictureError):  # its own failure, in its own time
+            with suppress(PictureError):  # reported when the rendition is made
                 shown = framing(size, orientation, spec, task)
                 found.setdefault((spec.page, spec.resampler, shown.orientation, shown.turned), set()).add(
                     shown.place(spec)
@@ -50,7 +50,7 @@ def placements(task: RenderTask, size: Size, orientation: int) -> Others:
 
 
 def larger(placement: Placement, others: Iterable[Placement]) -> Larger | None:
-    """The smallest of `others`, which are in order, that has enough pixels for `placement`."""
+    """The smallest of `others` (from the smallest up) with enough pixels for `placement`, None if there is none."""
     for other in others:
         left, top, right, bottom = other.box
         x, y = other.size[0] / (right - left), other.size[1] / (bottom - top)
@@ -68,5 +68,5 @@ def larger(placement: Placement, others: Iterable[Placement]) -> Larger | None:
 
 
 def is_plain(spec: Spec) -> bool:
-    """Whether its pixels are the resampled picture in sRGB, placed by arithmetic alone."""
+    """Whether the pixels of `spec` are the resampled picture in sRGB, placed without measuring."""
     return spec.profile is Profile.SRGB and not spec.linear and spec.trim is None and not spec.gravity.measured

@@ -1,8 +1,7 @@
-"""Size arithmetic: which part of a picture goes where, in what size. Pure; knows nothing of pixels' values.
+"""The fit: which part of a picture goes where, at what size. Pure arithmetic on sizes, without pixels.
 
-One rule about enlarging holds for every fit: unless `enlarge` is set, no pixel is stretched. For `cover` and `fill`,
-whose shape is the box's, a box larger than the picture is shrunk (keeping its shape) until neither of its sides is
-larger.
+Every fit follows one rule about enlarging: unless `enlarge` is set, no pixel is stretched. For `cover` and `fill` a
+box larger than the picture is therefore shrunk, in its shape, until neither of its sides is larger.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ from dataclasses import dataclass, replace
 from pipeline.model.spec import Fit, Spec
 
 Size = tuple[int, int]
-Point = tuple[float, float]  # from left and top, 0..1
+Point = tuple[float, float]  # fractions of width and height, from the left and the top
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """`box` of a picture, resampled to `size`, is put at `offset` on a canvas of `canvas` pixels."""
+    """`box` of a picture is resampled to `size` and put at `offset` on a canvas of size `canvas`, all in pixels."""
 
     box: Box
     size: Size
@@ -29,25 +28,25 @@ class Placement:
 
     @property
     def shrink(self) -> float:
-        """How many source pixels one target pixel stands for, along the side that shrinks least; below 1: enlarged."""
+        """Source pixels to a target pixel, along the side that shrinks least; below 1 the picture is enlarged."""
         left, top, right, bottom = self.box
         return min((right - left) / self.size[0], (bottom - top) / self.size[1])
 
 
 @functools.lru_cache(maxsize=64)  # small pictures are often of one size: 2 us instead of 13
 def place(source: Size, spec: Spec, focus: Point | None = None) -> Placement:
-    """Where the pixels of a picture of `source` pixels go under `spec`'s box, fit, gravity and padding.
+    """Places a picture of size `source` by the box, fit, gravity and padding of `spec`.
 
-    Sides are rounded to the nearest pixel and never 0; `contain` always yields the exact box, `cover` and `fill` do
-    where the picture is large enough or `enlarge` is set. A side that the spec leaves open follows from the other.
-    `focus` is what a crop keeps as near to its middle as it can; None: as the spec's gravity says, the centre where
-    that would have to be measured.
+    Sides are rounded to the nearest pixel and are never 0. `contain` always yields the exact box; `cover` and `fill` do
+    if the picture is large enough or `enlarge` is set. A side that the spec leaves open follows from the other.
+    A crop keeps `focus` as near to its middle as possible. None stands for the spec's gravity, and for the centre if
+    that gravity has to be measured.
     """
     return _padded(_fitted(source, spec, spec.gravity.anchor if focus is None else focus), spec)
 
 
 def box_of(source: Size, spec: Spec) -> tuple[int | None, int | None]:
-    """The box in device pixels. A side that was left open follows from `aspect`; where both were, from `source`."""
+    """The box in device pixels. A side left open follows from `aspect`; if both are open, from `source` as well."""
     width, height = (None if side is None else side * spec.dpr for side in (spec.width, spec.height))
     if spec.aspect is not None:
         across, down = spec.aspect
@@ -63,7 +62,7 @@ def box_of(source: Size, spec: Spec) -> tuple[int | None, int | None]:
 
 
 def most_pixels(source: Size, spec: Spec) -> int:
-    """At most so many pixels has a rendition of a picture of `source` pixels or of any part of it, however turned."""
+    """The most pixels that a rendition of a picture of size `source`, or of any part of it, turned or not, can have."""
     longest = max(source)
     across, down = box_of((longest, longest), spec)
     if across is not None and down is not None and spec.fit is not Fit.OUTSIDE:
@@ -98,7 +97,7 @@ def _fitted(source: Size, spec: Spec, focus: Point) -> Placement:
 
 
 def _scale(source: Size, box: tuple[int | None, int | None], spec: Spec) -> float:
-    """The factor for both sides that brings `source` inside (or, for `outside`, around) the box."""
+    """The factor that scales `source` to fit inside the box or, for `outside`, around it."""
     factors = [wanted / length for wanted, length in zip(box, source, strict=True) if wanted is not None]
     if not factors:
         return 1.0
@@ -116,9 +115,9 @@ def _whole(length: float) -> int:
 
 
 def _crop(source: Size, target: Size, focus: Point) -> Box:
-    """The largest part of `source` that has the shape of `target`, with its middle as near to `focus` as can be.
+    """The largest part of `source` with the shape of `target`, its middle as near to `focus` as possible.
 
-    Its edges may lie between pixels.
+    Edges may lie between pixels.
     """
     factor = min(source[0] / target[0], source[1] / target[1])
     width, height = min(float(source[0]), target[0] * factor), min(float(source[1]), target[1] * factor)

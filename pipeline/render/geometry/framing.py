@@ -1,7 +1,8 @@
-"""Which part of a picture a rendition shows, and how that is turned: all that comes before the fit.
+"""Framing: which part of a picture a rendition shows, and how it is turned; everything before the fit.
 
-The order, whatever the order in the config: upright (EXIF), the crop of the picture's own sidecar, `extract`, `rotate`,
-`trim`; then the fit with its gravity or focal point. Boxes here are whole pixels of the turned picture, not shrunk.
+The order is fixed, whatever the order in the config: upright (EXIF), the crop of the picture's sidecar, `extract`,
+`rotate`, `trim`, then the fit with its gravity or focal point. Boxes are in whole pixels of the turned picture, before
+any shrink on load.
 """
 
 from __future__ import annotations
@@ -15,34 +16,36 @@ from pipeline.model.spec import Spec
 from pipeline.render.geometry.fit import Box, Placement, Point, Size, place
 from pipeline.render.geometry.orientation import rotated, stored_box, upright_size
 
-# A JPEG is decoded at 1/2, 1/4 or 1/8 only while that leaves this many times the pixels (along each side) of the
-# largest rendition. Measured on 24 camera photographs, see docs/decisions/rendering.md: 1.0 is visibly softer, 1.5
+# A JPEG is decoded at 1/2, 1/4 or 1/8 only if that leaves at least this many times the largest rendition's pixels
+# along each side. Measured on 24 camera photographs, see docs/decisions/rendering.md: 1.0 is visibly softer, 1.5
 # takes 3 to 9 % more time for a mean SSIM that is 0.0002 (1200 px) to 0.0015 (300 px) higher.
 SHRINK_MARGIN = 1.2
 
-LOOKED_AT = 96  # pixels of the longer side of what measured gravity looks at; twice that many are decoded
+LOOKED_AT = (
+    96  # pixels of the longer side of the reduction that gravity is measured on; at least twice as many are decoded
+)
 
-_TURN = {0: 1, 90: 6, 180: 3, 270: 8}  # degrees clockwise -> the EXIF orientation that asks for it
+_TURN = {0: 1, 90: 6, 180: 3, 270: 8}  # degrees clockwise -> the EXIF orientation with that effect
 _BACK = {1: 1, 6: 8, 3: 3, 8: 6}
 
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """`region` of a picture that is `turned` large once it was turned as `orientation` says (EXIF's and `rotate`'s)."""
+    """The region that is shown. `orientation` combines EXIF's and `rotate`; `turned` is the picture's size after it."""
 
     orientation: int
     turned: Size
     region: tuple[int, int, int, int]  # left, top, right, bottom
-    focus: Point | None = None  # of the region; None: as the spec's gravity says
+    focus: Point | None = None  # within the region; None: as the gravity of the spec says
 
     @property
     def size(self) -> Size:
-        """Of the region."""
+        """The size of the region."""
         left, top, right, bottom = self.region
         return right - left, bottom - top
 
     def place(self, spec: Spec) -> Placement:
-        """Where the region's pixels go; the placement's box is one of the whole turned picture."""
+        """Places the region's pixels. The box of the placement is in coordinates of the whole turned picture."""
         placement = place(self.size, spec, self.focus)
         x, y = self.region[:2]
         if not x and not y:
@@ -52,9 +55,9 @@ class Framing:
 
 
 def framing(upright: Size, orientation: int, spec: Spec, task: RenderTask) -> Framing:
-    """What `spec` shows of a picture of `upright` pixels that is stored under `orientation`; nothing is measured yet.
+    """The framing of a picture of size `upright`, stored under `orientation`, before `trim` and gravity are measured.
 
-    Raises PictureError where nothing is left of it.
+    Raises PictureError if `extract` lies outside of the picture.
     """
     region = _whole_pixels((0, 0, *upright), task.crop) if task.crop else (0, 0, *upright)
     region = _extracted(region, spec)
@@ -67,17 +70,17 @@ def framing(upright: Size, orientation: int, spec: Spec, task: RenderTask) -> Fr
 
 
 def max_shrink(upright: Size, orientation: int, spec: Spec, task: RenderTask) -> float:
-    """By how much `spec` lets the decoder shrink the picture.
+    """The largest factor by which `spec` allows the decoder to shrink the picture.
 
-    1 (not at all) where pixels are looked at one by one, or where linear light is asked for: decoders do not average in
-    that. Infinity where the rendition cannot be made.
+    1 (not at all) for `trim`, which compares single pixels, and for linear light, in which decoders do not average.
+    Infinity if the rendition cannot be made.
     """
     if spec.trim is not None or spec.linear or not spec.shrink_on_load:
         return 1.0
     try:
         found = framing(upright, orientation, spec, task)
     except PictureError:
-        return math.inf  # its own failure, in its own time
+        return math.inf  # reported when the rendition is made
     most = found.place(spec).shrink / SHRINK_MARGIN
     return min(most, max(found.size) / (2 * LOOKED_AT)) if spec.gravity.measured else most
 
@@ -96,7 +99,7 @@ def _extracted(region: tuple[int, int, int, int], spec: Spec) -> tuple[int, int,
 
 
 def _whole_pixels(region: tuple[int, int, int, int], crop: Box) -> tuple[int, int, int, int]:
-    """The part of `region` that `crop` (left, top, width, height; fractions) takes: one pixel at least."""
+    """The part of `region` that `crop` selects (left, top, width, height, as fractions); at least one pixel."""
     left, top, right, bottom = region
     width, height = right - left, bottom - top
     x = min(width - 1, math.floor(crop[0] * width + 0.5))
@@ -110,7 +113,7 @@ def _whole_pixels(region: tuple[int, int, int, int], crop: Box) -> tuple[int, in
 
 
 def _within(found: Framing, focal: Point, upright: Size, back: int) -> Point:
-    """`focal` of the whole upright picture as a point of the region, the nearest one where it lies outside."""
+    """The point `focal` of the whole upright picture as a point of the region, moved to its edge if it lies outside."""
     x, y = focal[0] * upright[0], focal[1] * upright[1]
     across, down, _right, _bottom = stored_box((x, y, x, y), upright, back)
     left, top, right, bottom = found.region

@@ -1,7 +1,7 @@
-"""Pixels from an opened source: once, as small as the renditions allow, in one of a few working modes.
+"""Decodes an opened source: once, as small as the renditions allow, into one of a few working modes.
 
-Working modes are `L LA RGB RGBA CMYK LAB I;16 I F`: those that Pillow resamples well. Colour is made sRGB only after
-resampling (see `colour`), when there is far less of it.
+The working modes are those that Pillow resamples well: `L LA RGB RGBA CMYK LAB I;16 I F`. Colours are converted to sRGB
+only after resampling (see `colour.srgb`), when there are far fewer pixels.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from pipeline.render.opening.metadata import read_blocks
 from pipeline.render.opening.source import Source
 from pipeline.render.pixels.frame import Frame
 
-_OF_PAGES = ("TIFF", "JPEG", "HEIF")  # an icon's pictures are one in several sizes
-# Milliseconds: all browsers show a frame that says no more than the one for the other.
+_OF_PAGES = ("TIFF", "JPEG", "HEIF")  # not icons: their pictures are one picture in several sizes
+# Milliseconds: all browsers show a frame of at most the first duration for the second.
 _TOO_SHORT, _INSTEAD = 10, 100
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What all frames of a source share, known once the first is decoded."""
+    """The properties that all frames of a source share, known after the first one is decoded."""
 
     size: Size  # pixels, upright and not shrunk
     orientation: int  # how its frames are stored
@@ -39,12 +39,12 @@ class Picture:
     found: Blocks  # the metadata
     density: Density | None
     source: Source
-    plays: int  # of an animation; 0: for ever
+    plays: int  # how often an animation is played; 0: for ever
     warnings: tuple[str, ...]
 
 
 def picture(source: Source, stored: Size, pages: int) -> Picture:
-    """What `source` says of itself after its first frame was decoded. `stored`: its size before it was opened."""
+    """The properties of `source`, whose first frame is decoded. `stored`: its size before decoding, not upright."""
     facts_ = facts_of(source)
     warnings = [*source.remarks, *(["damaged EXIF ignored"] if facts_.damaged else [])]
     if pages > 1 and source.format in _OF_PAGES:
@@ -65,9 +65,9 @@ def picture(source: Source, stored: Size, pages: int) -> Picture:
 
 
 def facts_of(source: Source) -> Facts:
-    """What the metadata read so far says (that of a PNG may come after its pixels). Never raises."""
+    """The facts in the metadata read so far; a PNG's may come after its pixels. Never raises."""
     exif = source.image.info.get("exif")
-    if not isinstance(exif, bytes) or source.format == "TIFF":  # Pillow turns TIFFs itself while it loads them
+    if not isinstance(exif, bytes) or source.format == "TIFF":  # Pillow turns TIFFs itself while decoding
         return Facts()
     if exif not in source.facts:
         source.facts[exif] = read_exif(exif)
@@ -75,7 +75,7 @@ def facts_of(source: Source) -> Facts:
 
 
 def shrink_on_load(source: Source, task: RenderTask) -> int:
-    """By how much the decoder itself may shrink: 1, 2, 4 or 8, never leaving less than every rendition needs."""
+    """The factor by which the decoder may shrink (1, 2, 4 or 8) and still leave enough pixels for every rendition."""
     if source.format != "JPEG":
         return 1
     orientation = facts_of(source).orientation
@@ -85,9 +85,9 @@ def shrink_on_load(source: Source, task: RenderTask) -> int:
 
 
 def frames(source: Source, task: RenderTask, count: int) -> Iterator[Frame]:
-    """Decodes the first `count` frames, one at a time. Raises PictureError.
+    """Yields the first `count` frames, decoded one at a time. Raises PictureError for any fault of the file.
 
-    After the first, `source.image.info` holds all metadata.
+    After the first frame `source.image.info` holds all metadata.
     """
     try:
         image = source.image
@@ -111,22 +111,22 @@ def _shown_for(said: object) -> int:
 
 def _plays(source: Source) -> int:
     loop = source.image.info.get("loop")
-    if source.format == "GIF":  # says how often it is repeated after the first time; nothing: not at all
+    if source.format == "GIF":  # counts repetitions after the first time; None: no repetition
         return 1 if loop is None else loop + 1 if loop else 0
     return loop if isinstance(loop, int) else 0
 
 
 def _working(source: Source) -> Image.Image:
-    """The loaded picture in a working mode. May be the source's own image: not to be changed."""
+    """The decoded picture in a working mode. It may be the source's own image, so it must not be changed."""
     image = source.image
     mode, transparent = image.mode, image.has_transparency_data
     if mode.startswith("I;16"):
         return image if mode == "I;16" else image.convert("I")
-    if mode == "F":  # clipped before it is resampled: one infinity or NaN would spread over all that is near
+    if mode == "F":  # clipped before resampling, which would spread an infinity or NaN over its surroundings
         clipped = ImageMath.lambda_eval(lambda bands: bands["min"](bands["max"](bands["image"], 0.0), 1.0), image=image)
         return Image.merge("F", (clipped,))
     if mode == "CMYK":
-        # Pillow takes every CMYK JPEG for inverted, as Adobe writes them; one without Adobe's mark is not.
+        # Pillow treats every CMYK JPEG as inverted, as Adobe writes them; one without Adobe's marker is not.
         return ImageChops.invert(image) if source.format == "JPEG" and "adobe" not in image.info else image
     if mode in ("1", "L", "La") and not (mode == "L" and not transparent):
         return image.convert("LA" if transparent else "L")

@@ -1,4 +1,4 @@
-"""What a decoder's exception says about the picture. Decoders raise nearly anything on real files; this names it."""
+"""Turns exceptions of decoders and encoders into `PictureError`s: on real files, libraries raise nearly anything."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.render.container.riff import webp_canvas
 from pipeline.render.container.truncation import is_short
 from pipeline.render.container.view import View
 
-# Words of Pillow's and its libraries' messages, looked for in this order.
+# Words in messages of Pillow and its libraries, searched in this order.
 _WORDS: tuple[tuple[ErrorKind, tuple[str, ...]], ...] = (
     (
         ErrorKind.MEMORY_LIMIT,
@@ -26,14 +26,17 @@ _WORDS: tuple[tuple[ErrorKind, tuple[str, ...]], ...] = (
 )
 
 
-# What a mistake in a program raises. A decoder may raise it about bytes that nobody foresaw, and takes no harm.
+# Raised by programming mistakes. A library may raise them for bytes that it does not expect: that is the file's fault.
 _MISTAKES = (AttributeError, NameError, AssertionError)
 _OURS = "pipeline."
 _VAGUE = (ErrorKind.DAMAGED, ErrorKind.TRUNCATED, ErrorKind.NOT_ENCODABLE)
 
 
 def decode_failure(error: Exception, view: View, name: str) -> PictureError:
-    """The `PictureError` that `error`, raised while decoding a picture of format `name`, amounts to."""
+    """The `PictureError` for `error`, which decoding a picture of format `name` (as Pillow writes it) has raised.
+
+    `view` tells a truncated file from a damaged one. An exception from this program's own code is an internal error.
+    """
     if isinstance(error, PictureError):
         return error
     if isinstance(error, (*_MISTAKES, TypeError)) and (defect := _in_our_own_code(error)):
@@ -44,10 +47,10 @@ def decode_failure(error: Exception, view: View, name: str) -> PictureError:
 
 
 def render_failure(error: Exception) -> PictureError:
-    """The `PictureError` that `error`, raised while pixels were drawn or encoded, amounts to: it is the rendition's.
+    """The `PictureError` of a rendition for `error`, raised while its pixels were drawn or encoded.
 
-    Pixels surprise nobody, so a mistake is ours wherever it shows; but encoders refuse what they are told by
-    `TypeError`, too.
+    Decoded pixels are always valid input, so a programming mistake is an internal error wherever it was raised. A
+    `TypeError` from a library is not: encoders refuse arguments with it.
     """
     if isinstance(error, PictureError):
         return error
@@ -62,7 +65,7 @@ def render_failure(error: Exception) -> PictureError:
 
 
 def _in_our_own_code(error: Exception) -> PictureError | None:
-    """`error` as our defect with its place, if it was raised in a module of this program; None: in a library."""
+    """An internal error with its place if `error` was raised in a module of this program; None: in a library."""
     trace = error.__traceback__
     if trace is None:
         return None
@@ -75,8 +78,9 @@ def _in_our_own_code(error: Exception) -> PictureError | None:
 
 
 def blame_memory(error: PictureError, estimate: int, limits: Limits) -> PictureError:
-    """`error`, called by its cause where that is the memory limit: many codecs only say that something failed, but one
-    that may need more than there is has most likely failed for that.
+    """`error` as `memory limit` if it is vague and `estimate` is above the limit, else unchanged.
+
+    Many codecs only report that something failed. If they may need more memory than allowed, that is the likely cause.
     """
     if estimate > limits.memory and error.kind in _VAGUE:
         limit = f"{estimate / 2**20:.0f} MiB may be needed, the limit is {limits.memory / 2**20:.0f}"
@@ -97,5 +101,5 @@ def _kind(error: Exception, view: View, name: str) -> ErrorKind:
             return kind
     if is_short(view, name):
         return ErrorKind.TRUNCATED
-    # libwebp sets up its canvas when a file is opened, and does not say why it could not.
+    # libwebp allocates its canvas on opening, and does not say why that failed.
     return ErrorKind.DAMAGED if memory.is_there(webp_canvas(view)) else ErrorKind.MEMORY_LIMIT

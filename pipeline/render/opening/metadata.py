@@ -1,6 +1,6 @@
-"""The blocks of metadata in an opened picture, and whether anything else stands beside its pixels.
+"""Finds the blocks of metadata in an opened picture, and whether the file holds anything else beside its pixels.
 
-Pillow has found most of them when it opened the file; the rest is read from the container itself.
+Pillow finds most blocks when it opens the file; the others are read from the container.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pipeline.render.metadata import exif, iptc
 from pipeline.render.metadata.blocks import Blocks
 from pipeline.render.opening.source import Source
 
-_THUMBNAIL_RESOURCES = (0x0409, 0x040C)  # of Photoshop's blocks
+_THUMBNAIL_RESOURCES = (0x0409, 0x040C)  # numbers of Photoshop's resources
 _TIFF_XMP, _TIFF_IPTC = 700, 33723
-# What says no more than how the pixels are meant, or is looked into: everything else is something else.
+# Parts that only describe the pixels, or that `read_blocks` reads. Any other part makes `holds_more` true.
 _JPEG_KNOWN = {
     "APP0": (b"JFIF\0", b"JFXX\0"),
     "APP1": (b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"),
@@ -30,7 +30,7 @@ _WEBP_KNOWN = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b
 
 
 def read_blocks(source: Source) -> Blocks:
-    """The blocks of `source`. Never raises."""
+    """Reads the blocks of `source`, of which the first frame is decoded. Never raises."""
     stated = source.image.info
     found = exif.read(_bytes(stated.get("exif")))
     xmp = _bytes(stated.get("xmp"))
@@ -55,9 +55,9 @@ def read_blocks(source: Source) -> Blocks:
 
 
 def holds_more(source: Source) -> bool:
-    """Whether a JPEG, PNG or WebP holds anything but pixels, how they are meant, and what `read_blocks` finds.
+    """Whether a JPEG, PNG or WebP holds anything besides pixels, their description and what `read_blocks` finds.
 
-    True of other formats. Reads through the file, without decoding.
+    True for all other formats. Reads through the file without decoding.
     """
     view = source.view
     match source.format:
@@ -81,7 +81,7 @@ def _of_tiff(source: Source) -> Blocks:
     xmp, iptc = (_bytes(tags.get(tag)) for tag in (_TIFF_XMP, _TIFF_IPTC))
     if source.view[2:4] in (b"*\0", b"\0*"):
         return Blocks(exif.read(source.view), xmp, iptc)
-    texts = {tag: _bytes(tags.get(tag)) for tag in (exif.ARTIST, exif.COPYRIGHT)}  # a BigTIFF, read by Pillow alone
+    texts = {tag: _bytes(tags.get(tag)) for tag in (exif.ARTIST, exif.COPYRIGHT)}  # of a BigTIFF, from Pillow
     return Blocks(exif.Exif({tag: exif.text(said) for tag, said in texts.items() if said}), xmp, iptc)
 
 

@@ -1,6 +1,6 @@
-"""Which picture of a file that holds several is meant: pages of a TIFF, pictures of an MPO, sizes of an icon, frames.
+"""Selects a picture of a file that holds several: pages of a TIFF, pictures of an MPO, sizes of an icon, frames.
 
-Pages are numbered from 0 in the order of the file, those of an icon from the largest down.
+Pages are numbered from 0 in the order of the file, and those of an icon from the largest down.
 """
 
 from __future__ import annotations
@@ -21,20 +21,24 @@ from pipeline.render.metadata import exif
 from pipeline.render.opening.failures import decode_failure
 from pipeline.render.opening.source import Source
 
-_INDEX = 0xB002  # of an MPO: 16 bytes a picture
-_WHOLE_PICTURES = (0x03, 0x02)  # primary ones, and those of a panorama or a stereo pair; not previews and gain maps
-_LOOKED_THROUGH = 100  # pages whose sizes are read to find the largest
+_INDEX = 0xB002  # tag of an MPO's index: 16 bytes a picture
+_WHOLE_PICTURES = (
+    0x03,
+    0x02,
+)  # types of primary pictures and of parts of a panorama or stereo pair; not of previews and gain maps
+_LOOKED_THROUGH = 100  # pages whose sizes are compared to find the largest
 
 
 def name_of(source: Source) -> str:
-    """The format in lower case; a JPEG that holds several pictures is an `mpo`."""
+    """The format in lower case, as recorded; a JPEG that holds several pictures is an `mpo`."""
     several = source.format == "JPEG" and "mp" in source.image.info
     return "mpo" if several else source.format.lower()
 
 
 def count(source: Source, most: int) -> int:
-    """How many pages (or frames) `source` has, counted no further than `most` + 1; of a GIF that is cut off, the whole
-    ones. Raises PictureError where there is none; Pillow would parse every frame of a GIF, however many.
+    """The number of pages or frames of `source`, counted up to `most` + 1; of a truncated GIF only whole frames count.
+
+    Raises PictureError if there is no whole frame. A GIF is counted here, because Pillow would parse every frame.
     """
     match source.format:
         case "GIF":
@@ -52,9 +56,9 @@ def count(source: Source, most: int) -> int:
 
 
 def by_page(specs: Iterable[Spec], pages: int) -> list[tuple[int | None, tuple[Spec, ...]]]:
-    """`specs` by the page that they are made of; None, which is what a viewer shows, first.
+    """Groups `specs` by the page that they show. None, the picture that a viewer shows, comes first.
 
-    The only page of a file is what a viewer shows: it is decoded once, and a JPEG could not be shrunk on load again.
+    The only page of a file counts as None, so that it is decoded once: a JPEG cannot shrink on load a second time.
     """
     found: dict[int | None, list[Spec]] = {}
     for spec in specs:
@@ -65,9 +69,9 @@ def by_page(specs: Iterable[Spec], pages: int) -> list[tuple[int | None, tuple[S
 
 @contextmanager
 def turned_to(source: Source, page: int | None, pages: int) -> Iterator[Source]:
-    """`source` at one of its `pages`, and back where it was afterwards; one at a time.
+    """`source` turned to one of its `pages`, and turned back afterwards. Not to be nested.
 
-    Raises PictureError (`not encodable`, because it is the spec that does not fit) where there is no such page.
+    Raises PictureError (`not encodable`, because the spec does not fit) if there is no such page.
     """
     if page is None:
         yield source
@@ -97,7 +101,7 @@ def _seek(source: Source, page: int) -> None:
 
 def _largest(source: Source, pages: int) -> int:
     if source.animated:
-        return 0  # frames are of one size
+        return 0  # all frames have one size
     areas = []
     for page in range(min(pages, _LOOKED_THROUGH)):
         with turned_to(source, page, pages) as one:
@@ -106,7 +110,7 @@ def _largest(source: Source, pages: int) -> int:
 
 
 def _pictures(source: Source) -> list[tuple[int, int]]:
-    """Where the whole pictures of an MPO start and how long they are. Nothing of a JPEG that is none."""
+    """The offset and the size of each whole picture in an MPO; empty for any other JPEG."""
     block, base = source.image.info.get("mp"), source.image.info.get("mpoffset")
     if not isinstance(block, bytes) or not isinstance(base, int):
         return []
@@ -120,7 +124,9 @@ def _pictures(source: Source) -> list[tuple[int, int]]:
         kind, size, offset = struct.unpack_from(order + "LLL", entry.value, at) if entry else (0, 0, 0)
         start = offset + base if offset else 0
         if (kind >> 16 & 0xFF) in _WHOLE_PICTURES and size and start < len(source.view):
-            found.append((start, min(size, len(source.view) - start)))  # not all writers count the last one right
+            found.append(
+                (start, min(size, len(source.view) - start))
+            )  # some writers get the size of the last one wrong
     return found
 
 

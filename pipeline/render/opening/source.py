@@ -1,8 +1,8 @@
-"""Opens a picture by its content, from a descriptor, with nothing decoded yet.
+"""Opens a picture by its content, from a descriptor, without decoding it.
 
-Pillow's plugins are called directly instead of through `Image.open`: that would warn about (or refuse) large pictures
-by a switch of the whole process, hide what a plugin had to say, and try plugins that are not on the list. Only the
-plugins imported here are ever used: none of them starts another program or follows a reference out of the file.
+Pillow's plugins are called directly. `Image.open` would warn about large pictures or refuse them by a switch of the
+whole process, hide a plugin's error, and try plugins that are not on the list. The plugins imported here are the only
+ones used: none of them starts another program or follows a reference out of the file.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from pipeline.render.metadata.policy import Facts
 from pipeline.render.opening.failures import decode_failure
 from pipeline.workers.exchange import Held
 
-# In the order of how often they are met. JPEG's own class, not its factory, which would turn a file of several pictures
-# (MPO, Ultra HDR) into something else and warn about it; the first picture is what such files are taken for.
-# PNG, GIF and AVIF are opened by modules of their own.
+# The most frequent first. JPEG's class is used instead of its factory, which would turn a file of several pictures
+# (MPO, Ultra HDR) into another class and warn about it; here such a file stands for its first picture. PNG, GIF and
+# AVIF are opened by modules of their own.
 _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG": Jpeg,
     "WEBP": WebPImagePlugin.WebPImageFile,
@@ -58,17 +58,17 @@ _SIGNATURES: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
         ("WEBP", rb"RIFF....WEBPVP8[ LX]"),
         ("GIF", rb"GIF8[79]a"),
         ("TIFF", rb"II\*\x00(?!....CR)|MM\x00\*|II\+\x00|MM\x00\+"),  # CR: a Canon raw
-        ("AVIF", rb"....ftyp(?:....){0,30}?avi[fs]"),  # among the brands, first or not
+        ("AVIF", rb"....ftyp(?:....){0,30}?avi[fs]"),  # anywhere among the brands
         ("HEIF", rb"....ftyp(?:hei|hev|mif1|msf1)"),
         ("BMP", rb"BM"),
         ("ICO", rb"\x00\x00\x01\x00"),
         ("PPM", rb"P[1-6f][\s#]"),
     )
 )
-_SIGNATURE_BYTES = 256  # bytes, which hold every signature
-_WEAK = ("BMP", "ICO", "PPM")  # signatures so short that a text can begin with them by chance
+_SIGNATURE_BYTES = 256  # every signature lies within these
+_WEAK = ("BMP", "ICO", "PPM")  # signatures so short that a text may begin with them
 
-# Pictures that are known and not decoded here.
+# Formats that are recognised and not decoded.
 _FOREIGN: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     (name, re.compile(signature, re.DOTALL))
     for name, signature in (
@@ -82,15 +82,15 @@ _FOREIGN: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
         ("Radiance", rb"#\?RADIANCE"),
     )
 )
-_SMALL = 64 * 2**10  # bytes: a file that is no longer is read at once, which costs less than a mapping of it
-_CAN_BE_CUT = ("GIF", "WEBP", "AVIF")  # and are decoded as far as they go; a PNG says so itself
+_SMALL = 64 * 2**10  # bytes: up to this size, reading the whole file costs less than mapping it
+_CAN_BE_CUT = ("GIF", "WEBP", "AVIF")  # decoded as far as they go; PNG has its own check
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An opened picture: Pillow's lazy image, the file's bytes mapped for walks, and the format as Pillow writes it.
+    """An opened picture: Pillow's lazy image, all bytes of the file, and the format as Pillow writes it.
 
-    `facts`: what blocks of EXIF have said that were read already; a photograph's is asked four times.
+    `facts` caches what a block of EXIF says: it is needed four times for a photograph.
     """
 
     image: ImageFile.ImageFile
@@ -100,42 +100,42 @@ class Source:
 
     @property
     def animated(self) -> bool:
-        """Whether it is an animation; the further pages of a TIFF and pictures of an MPO are not its frames."""
+        """Whether it is an animation. Pages of a TIFF and pictures of an MPO are not frames."""
         return self.format.lower() in ANIMATED and bool(getattr(self.image, "is_animated", False))
 
     @property
     def decoded(self) -> tuple[int, int]:
-        """The size of what is decoded, of which a part may be all that is shown."""
+        """The size of the decoded picture, of which a crop (AVIF's clean aperture) may be shown."""
         return getattr(self.image, "whole", None) or self.image.size
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What was left out of it because it is damaged, and is not needed for its pixels."""
+        """Warnings about damaged parts that were left out because the pixels do not need them."""
         cut = self.format in _CAN_BE_CUT and is_short(self.view, self.format)
         return (*getattr(self.image, "remarks", ()), *((CUT_OFF,) if cut else ()))
 
     @property
     def by_libvips(self) -> bool:
-        """Whether its pixels are decoded by libvips, not by Pillow."""
+        """Whether libvips decodes the pixels instead of Pillow."""
         return isinstance(self.image, Tiff) and self.image.by_libvips
 
 
 @contextmanager
 def opening(held: Held) -> Iterator[Source]:
-    """The picture that is `held`, which stays the caller's and must not change meanwhile (it may be mapped).
+    """Opens the picture in `held`. The caller keeps the descriptor, whose content must not change: it may be mapped.
 
-    Raises PictureError: `not a picture`, `unsupported`, or what its header's damage amounts to. Exceptions raised
-    inside the `with` block pass through untouched.
+    Raises PictureError: `not a picture`, `unsupported`, or the kind that fits a damaged header. Exceptions raised
+    within the `with` block pass through unchanged.
     """
     if held.size == 0:
         raise PictureError(ErrorKind.NOT_A_PICTURE, "empty file")
     content = os.pread(held.descriptor, held.size if held.size <= _SMALL else _SIGNATURE_BYTES, 0)
     name = _recognised(content)
-    if held.size <= _SMALL and name != "TIFF":  # libtiff reads a file itself
+    if held.size <= _SMALL and name != "TIFF":  # libtiff needs a descriptor
         with _image(name, io.BytesIO(content), content) as image:
             yield Source(image, content, name)
         return
-    # The mapping is private: the kernel refuses shared ones of a sealed file before Linux 6.7.
+    # The mapping is private: before Linux 6.7 the kernel refuses shared mappings of a sealed file.
     with (
         _file(held) as file,
         mmap.mmap(file.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ) as view,
@@ -173,7 +173,7 @@ def _opened(name: str, file: IO[bytes], view: View) -> ImageFile.ImageFile:
 
 
 def _recognised(view: View) -> str:
-    """The format whose signature the file begins with. Raises PictureError where there is none on the list."""
+    """The format by the file's signature. Raises PictureError if it is not on the list."""
     for name, signature in _SIGNATURES:
         if signature.match(view):
             return name
@@ -184,7 +184,7 @@ def _recognised(view: View) -> str:
 
 
 def _plugin(name: str) -> type[ImageFile.ImageFile]:
-    """Raises PictureError where it is that of an extra which is not installed."""
+    """Pillow's class for the format. Raises PictureError if it belongs to an extra that is not installed."""
     if name != "HEIF":
         return _PLUGINS[name]
     plugin = heif.plugin()
