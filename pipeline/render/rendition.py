@@ -148,8 +148,8 @@ class Rendition:
         if self._placement is None or self._framing is None:
             raise PictureError(ErrorKind.INTERNAL, "no placement")
         density = wanted(self.spec, picture.density, self._framing.orientation)
-        place = place_of(picture.size, picture.orientation, picture.found.exif, self._placement, self.spec)
-        going, told = written(picture.found, self.spec, place, density)
+        place = place_of(picture.size, picture.orientation, picture.blocks.exif, self._placement, self.spec)
+        going, told = written(picture.blocks, self.spec, place, density)
         images, durations = tuple(self._images), tuple(self._durations)
         return EncodeInput(images, durations, picture.plays, self._icc, going, density), told
 

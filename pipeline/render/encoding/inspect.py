@@ -8,7 +8,7 @@ from collections.abc import Generator
 
 from pipeline.model.rendering import Inspection
 from pipeline.render import memory
-from pipeline.render.metadata.private import found_in
+from pipeline.render.metadata.private import private_in
 from pipeline.render.opening.failures import decode_failure
 from pipeline.render.opening.metadata import read_blocks
 from pipeline.render.opening.pages import count, name_of
@@ -44,8 +44,8 @@ def private_things(held: Held, request: object) -> Generator[Reply, None, None]:
     del request
     yield Reply(None)
     with opening(held) as source:
-        found = found_in(read_blocks(source))
-    yield Reply(found)
+        kinds = private_in(read_blocks(source))
+    yield Reply(kinds)
 
 
 def _inspect(descriptor: int, decode: bool) -> Inspection:
@@ -55,7 +55,7 @@ def _inspect(descriptor: int, decode: bool) -> Inspection:
         mode = source.image.mode
         if decode:
             _decode(source, frames)
-        found = read_blocks(source)
+        blocks = read_blocks(source)
         return Inspection(
             format=name_of(source),
             width=width,
@@ -63,7 +63,7 @@ def _inspect(descriptor: int, decode: bool) -> Inspection:
             mode=mode,
             frames=frames,
             has_profile=bool(source.image.info.get("icc_profile")),
-            private=found_in(found),
+            private=private_in(blocks),
         )
 
 

@@ -15,7 +15,7 @@ from pipeline.render.metadata import exif, iptc, policy, xmp
 from pipeline.render.metadata.blocks import Blocks
 from pipeline.render.metadata.coordinates import Place, place_of
 from pipeline.render.metadata.density import wanted
-from pipeline.render.metadata.private import PRIVATE_TAGS, found_in
+from pipeline.render.metadata.private import PRIVATE_TAGS, private_in
 from pipeline.render.opening.decode import Picture
 from pipeline.render.opening.metadata import holds_more
 from pipeline.render.opening.source import Source
@@ -35,13 +35,13 @@ def can_pass_through(
         and spec.page is None
         and spec.colors is None
         and not spec.steps
-        and place_of(picture.size, picture.orientation, picture.found.exif, placement, spec) is Place.SAME
+        and place_of(picture.size, picture.orientation, picture.blocks.exif, placement, spec) is Place.SAME
         and (spec.density is None or wanted(spec, picture.density, 1) == picture.density)
         and (not source.animated or spec.animation is Animation.KEEP)
         and (spec.max_bytes is None or len(source.view) <= spec.max_bytes)
         and _has_its_colours(source, picture, encode_input, spec)
         and not holds_more(source)
-        and _says_no_more(picture.found, spec)
+        and _says_no_more(picture.blocks, spec)
     )
 
 
@@ -64,18 +64,18 @@ def _has_its_colours(source: Source, picture: Picture, encode_input: EncodeInput
     return not tagged and picture.icc is None and encode_input.images[0].mode != "CMYK" and source.image.mode != "CMYK"
 
 
-def _says_no_more(found: Blocks, spec: Spec) -> bool:
+def _says_no_more(blocks: Blocks, spec: Spec) -> bool:
     asked = frozenset(tag for kind in spec.private for tag in PRIVATE_TAGS[kind])
     keeps = spec.metadata is Metadata.KEEP
     main = (policy.MAIN if keeps else policy.NAMED) | _TRUE_MAIN | asked
     photo = (policy.PHOTO if keeps else frozenset()) | _TRUE_PHOTO | asked
-    if found.exif.damaged or set(found.exif.main) - main or set(found.exif.photo) - photo:
+    if blocks.exif.damaged or set(blocks.exif.main) - main or set(blocks.exif.photo) - photo:
         return False
-    if set(found_in(found)) - set(spec.private) or (found.comments and Private.COMMENTS not in spec.private):
+    if set(private_in(blocks)) - set(spec.private) or (blocks.comments and Private.COMMENTS not in spec.private):
         return False
-    if not keeps and set(iptc.read(found.iptc)) - {iptc.BYLINE, iptc.CREDIT, iptc.COPYRIGHT}:
+    if not keeps and set(iptc.read(blocks.iptc)) - {iptc.BYLINE, iptc.CREDIT, iptc.COPYRIGHT}:
         return False
     try:
-        return all(policy.passes(one, spec) for one in xmp.read(found.xmp)) if found.xmp else True
+        return all(policy.passes(property_, spec) for property_ in xmp.read(blocks.xmp)) if blocks.xmp else True
     except ValueError:
         return False

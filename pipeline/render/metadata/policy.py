@@ -117,46 +117,54 @@ def read_exif(block: bytes) -> Facts:
     return Facts(upright, _text(found.get(exif.ARTIST)), _text(found.get(exif.COPYRIGHT)))
 
 
-def written(found: Blocks, spec: Spec, place: Place, density: Density | None = None) -> tuple[Written, tuple[str, ...]]:
+def written(
+    blocks: Blocks, spec: Spec, place: Place, density: Density | None = None
+) -> tuple[Written, tuple[str, ...]]:
     """The metadata that `spec` allows and that is true of a rendition at `place`, and warnings about unreadable blocks.
 
     `density` goes into EXIF for formats that have no other place for it. Never raises.
     """
     dots = entries(density) if density is not None and spec.format in (Format.WEBP, Format.AVIF) else {}
-    if found == NOTHING and not dots:
+    if blocks == NOTHING and not dots:
         return Written(), ()
     warnings: tuple[str, ...] = ()
     properties: tuple[xmp.Property, ...] = ()
-    if found.xmp:
+    if blocks.xmp:
         try:
-            properties = xmp.read(found.xmp)
+            properties = xmp.read(blocks.xmp)
         except ValueError as error:
             warnings = (f"damaged XMP ignored: {error}",)
-    older = iptc.read(found.iptc) if found.iptc else {}
-    said = {one.name: one.text for one in properties}
-    artist = _text(found.exif.main.get(exif.ARTIST)) or _said(older, iptc.BYLINE) or _cut(said.get(_CREATOR, ""))
-    rights = _text(found.exif.main.get(exif.COPYRIGHT)) or _said(older, iptc.COPYRIGHT) or _cut(said.get(_RIGHTS, ""))
+    older = iptc.read(blocks.iptc) if blocks.iptc else {}
+    said = {property_.name: property_.text for property_ in properties}
+    artist = _text(blocks.exif.main.get(exif.ARTIST)) or _said(older, iptc.BYLINE) or _cut(said.get(_CREATOR, ""))
+    rights = _text(blocks.exif.main.get(exif.COPYRIGHT)) or _said(older, iptc.COPYRIGHT) or _cut(said.get(_RIGHTS, ""))
     credit = _cut(said.get(_CREDIT, "")) or _said(older, iptc.CREDIT)
-    kept = [one for one in properties if passes(one, spec) and property_is_true(one.name, place)]
-    kept += [one for one in _from_iptc(older) if one.name not in said and _POLICIES[spec.metadata](one)]
-    if credit and _CREDIT not in {one.name for one in kept}:
+    kept = [
+        property_ for property_ in properties if passes(property_, spec) and property_is_true(property_.name, place)
+    ]
+    kept += [
+        property_
+        for property_ in _from_iptc(older)
+        if property_.name not in said and _POLICIES[spec.metadata](property_)
+    ]
+    if credit and _CREDIT not in {property_.name for property_ in kept}:
         kept.append(xmp.plain(xmp.PHOTOSHOP, "Credit", credit.decode("utf-8", "replace")))
-    if all(one.name in (_CREATOR, _RIGHTS) for one in kept):
+    if all(property_.name in (_CREATOR, _RIGHTS) for property_ in kept):
         kept = []  # EXIF holds the same
     packet = xmp.write(kept)
     if len(packet) > _XMP_MOST:
         packet, warnings = b"", (*warnings, f"XMP of {len(packet)} bytes left out")
     named = _named(artist, rights) | dots
-    block = exif.write(_exif(found.exif, spec, place, named))
+    block = exif.write(_exif(blocks.exif, spec, place, named))
     if len(block) > _XMP_MOST:
         block, warnings = exif.write(exif.Exif(named)), (*warnings, "EXIF too long to be kept")
-    comment = found.comments[0] if found.comments and Private.COMMENTS in spec.private else b""
+    comment = blocks.comments[0] if blocks.comments and Private.COMMENTS in spec.private else b""
     return Written(block, packet, comment[:_XMP_MOST]), warnings
 
 
-def passes(one: xmp.Property, spec: Spec) -> bool:
+def passes(property_: xmp.Property, spec: Spec) -> bool:
     """Whether `spec` allows a property."""
-    return _POLICIES[spec.metadata](one) and not (is_private(one) - set(spec.private))
+    return _POLICIES[spec.metadata](property_) and not (is_private(property_) - set(spec.private))
 
 
 def _exif(found: exif.Exif, spec: Spec, place: Place, named: dict[int, exif.Entry]) -> exif.Exif:
@@ -188,16 +196,16 @@ def _from_iptc(older: dict[int, tuple[str, ...]]) -> list[xmp.Property]:
     return made
 
 
-def _of_strip(one: xmp.Property) -> bool:
-    return one.name in (_CREATOR, _RIGHTS, _CREDIT)
+def _of_strip(property_: xmp.Property) -> bool:
+    return property_.name in (_CREATOR, _RIGHTS, _CREDIT)
 
 
-def _of_rights(one: xmp.Property) -> bool:
-    return _of_strip(one) or one.name in _RIGHTS_NAMES or one.name.startswith(_RIGHTS_SPACES)
+def _of_rights(property_: xmp.Property) -> bool:
+    return _of_strip(property_) or property_.name in _RIGHTS_NAMES or property_.name.startswith(_RIGHTS_SPACES)
 
 
-def _of_keep(one: xmp.Property) -> bool:
-    return one.name not in _OF_THE_FILE_NAMES and not one.name.startswith(_OF_THE_FILE)
+def _of_keep(property_: xmp.Property) -> bool:
+    return property_.name not in _OF_THE_FILE_NAMES and not property_.name.startswith(_OF_THE_FILE)
 
 
 _POLICIES: dict[Metadata, Callable[[xmp.Property], bool]] = {

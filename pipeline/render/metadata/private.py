@@ -26,24 +26,26 @@ _XMP_WORDS: dict[Private, tuple[str, ...]] = {
 }
 
 
-def is_private(one: xmp.Property) -> set[Private]:
+def is_private(property_: xmp.Property) -> set[Private]:
     """The kinds of private values in a property, which is kept or left out as a whole."""
-    return {kind for kind, words in _XMP_WORDS.items() if any(word in name for word in words for name in one.names)}
+    return {
+        kind for kind, words in _XMP_WORDS.items() if any(word in name for word in words for name in property_.names)
+    }
 
 
-def found_in(found: Blocks) -> tuple[Private, ...]:
-    """The kinds of private values in `found`, in canonical order. An unreadable XMP packet counts as all of them."""
-    if found == NOTHING:
+def private_in(blocks: Blocks) -> tuple[Private, ...]:
+    """The kinds of private values in `blocks`, in canonical order. An unreadable XMP packet counts as all of them."""
+    if blocks == NOTHING:
         return ()
-    tags = found.exif.main.keys() | found.exif.photo.keys()
+    tags = blocks.exif.main.keys() | blocks.exif.photo.keys()
     kinds = {kind for kind, private in PRIVATE_TAGS.items() if tags & private}
-    kinds |= {Private.GPS} if found.exif.gps else set()
-    kinds |= {Private.THUMBNAILS} if found.exif.has_second or found.thumbnail else set()
-    kinds |= {Private.COMMENTS} if found.comments else set()
-    if found.xmp:
+    kinds |= {Private.GPS} if blocks.exif.gps else set()
+    kinds |= {Private.THUMBNAILS} if blocks.exif.has_second or blocks.thumbnail else set()
+    kinds |= {Private.COMMENTS} if blocks.comments else set()
+    if blocks.xmp:
         try:
-            for one in xmp.read(found.xmp):
-                kinds |= is_private(one)
+            for property_ in xmp.read(blocks.xmp):
+                kinds |= is_private(property_)
         except ValueError:
             kinds |= set(Private)
     return tuple(kind for kind in Private if kind in kinds)

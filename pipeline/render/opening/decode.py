@@ -36,7 +36,7 @@ class Picture:
     size: Size  # pixels, upright and not shrunk
     orientation: int  # how its frames are stored
     icc: bytes | None
-    found: Blocks  # the metadata
+    blocks: Blocks  # the metadata
     density: Density | None
     source: Source
     plays: int  # how often an animation is played; 0: for ever
@@ -50,14 +50,14 @@ def picture(source: Source, stored: Size, pages: int) -> Picture:
     if pages > 1 and source.format in _OF_PAGES:
         page = source.image.tell()
         warnings.append(f"{f'page {page}' if page else 'first'} of {pages} pages only")
-    found = read_blocks(source)
+    blocks = read_blocks(source)
     icc, told = profile_of(source.image, source.format, source.view)
     return Picture(
         size=upright_size(stored, facts_.orientation),
         orientation=facts_.orientation,
         icc=icc,
-        found=found,
-        density=stated(source.image.info.get("dpi"), found.exif),
+        blocks=blocks,
+        density=stated(source.image.info.get("dpi"), blocks.exif),
         source=source,
         plays=_plays(source),
         warnings=(*warnings, *told),
