@@ -112,8 +112,7 @@ def _say(messages: Messages, message: object) -> None:
     """Send it, however long the driver takes to hear it: the driver ends this process when it will not wait."""
     messages.send(message)
     while messages.unsent:
-        messages.wait(_TICK)
-        messages.flush()
+        messages.push(_TICK)
 
 
 class _Host:

@@ -28,8 +28,8 @@ _LOST = 3  # lane processes in a row, with nothing to blame: something is wrong 
 _CALM = 100  # batches in a row that came to their end, after which a loss is forgotten
 _TICK = 0.1  # seconds
 _STOP, _HASTE = 50, 5  # ticks that lanes have to end when the run stops; after a second signal
-_START, _END = 60.0, 10.0  # seconds in which the first lane must be ready; in which one without work must have ended
-_REAP = 1.0  # seconds in which a process that was killed must be gone
+_START, _END = 60.0, 10.0  # seconds in which a lane must be ready; in which one without work must have ended
+_REAP, _REAP_AT_THE_END = 5.0, 1.0  # seconds in which a process that was killed must be gone; a sync is not interrupted
 
 
 class NoLane(Exception):
@@ -44,6 +44,8 @@ class _Lane:
         self.setup = setup
         self.ready = False
         self.ended = False  # by itself, with a last word
+        self.why: Exception | None = None  # its last word
+        self.began = time.monotonic()
         self.threads = setup.workers.threads
         self.batches: dict[int, Batch] = {}  # in flight, by number
         self._came: deque[float] = deque(maxlen=_SOME)  # when the last batches ended
@@ -93,6 +95,7 @@ class LaneProcesses:
         self._outcomes: list[Outcome] = []
         self._failure: Exception | None = None
         self._lost = 0  # lane processes, without `_CALM` batches in between
+        self._unready = 0  # lane processes in a row that have died before they were ready
         self._calm = 0  # batches since the last loss
         self._ticked = time.monotonic()
         self.confinement: Confinement | None = None
@@ -104,11 +107,15 @@ class LaneProcesses:
                 self._start(setup)
         except OSError:
             pass  # with fewer
-        end = time.monotonic() + _START
-        while self._lanes and time.monotonic() < end:
-            if any(lane.ready for lane in self._lanes):
-                return self
-            self._listen(_TICK)
+        try:
+            while self._lanes:
+                if any(lane.ready for lane in self._lanes):
+                    return self
+                self._listen(_TICK)
+                self._control.tick()
+        except BaseException:
+            self._kill()
+            raise
         self._kill()
         raise NoLane
 
@@ -163,18 +170,20 @@ class LaneProcesses:
         while any(lane.batches for lane in self._lanes):
             self._listen(_TICK)
             self._tick_if_due()
+        self._raise_failure()
         self._tick()
 
     def take(self) -> list[Outcome]:
         """See `Lane`. What a lane reports is on the disk."""
+        self._listen(0)  # the plan may look for long before there is a batch to put
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
 
     def _tick_if_due(self) -> None:
         self._raise_failure()
         if time.monotonic() - self._ticked >= _TICK:
-            self._listen(0)
             self._tick()
+            self._raise_failure()
 
     def _tick(self) -> None:
         self._control.tick()
@@ -204,27 +213,30 @@ class LaneProcesses:
         poll = select.poll()
         for lane in self._lanes:
             poll.register(lane.peer, lane.peer.events)
-        if not poll.poll(seconds * 1000):
-            return
+        poll.poll(seconds * 1000)
         for lane in list(self._lanes):
             lane.peer.flush()
             for message in lane.peer.receive():
                 self._heard(lane, message)
             if lane.peer.closed:
                 self._gone(lane)
+            elif not lane.ready and time.monotonic() > lane.began + _START:
+                lane.peer.kill()
 
     def _heard(self, lane: _Lane, message: object) -> None:
         if isinstance(message, Ready):
             lane.ready = True
+            self._unready = 0
         elif isinstance(message, Came):
             lane.threads = message.threads
             self.confinement = self.confinement or message.confinement
             for outcome in message.outcomes:
                 self._came(lane, outcome)
         elif isinstance(message, Trouble):
-            lane.ended = True
-            defect = RuntimeError(f"a defect in a lane process\n{message.defect}")
-            self._failure = self._failure or message.error or defect
+            lane.why = message.error or RuntimeError(f"a defect in a lane process\n{message.defect}")
+            if lane.ready:
+                lane.ended = True
+                self._failure = self._failure or lane.why
 
     def _came(self, lane: _Lane, outcome: Outcome) -> None:
         if outcome.number:
@@ -241,7 +253,9 @@ class LaneProcesses:
         """A lane process has closed its socket, and everything that it said before was heard."""
         self._lanes.remove(lane)
         lane.peer.kill()
-        reaped = lane.peer.reap(_REAP)
+        reaped = lane.peer.reap(_REAP_AT_THE_END if lane.ended else _REAP)
+        for message in lane.peer.receive():  # it may have been killed here, and have had its last word
+            self._heard(lane, message)
         lane.peer.close()
         if not reaped:
             lane.peer.abandon()  # what it does may still come true, so none of its pictures is carried again
@@ -253,14 +267,21 @@ class LaneProcesses:
         self._sweep(lane.setup.number, batches)
         if lane.ended:
             return
-        self._outcomes.append(Outcome(left=tuple(Left(job, lane_died=True) for one in batches for job in one.jobs)))
-        self._lost, self._calm = self._lost + 1, 0
-        if self._lost >= _LOST:
+        if lane.ready:
+            lost = tuple(Left(job, lane_died=True) for one in batches for job in one.jobs)
+            self._outcomes.append(Outcome(left=lost))
+            self._lost, self._calm = self._lost + 1, 0
+        else:
+            self._unready += 1
+        in_a_row = self._lost if lane.ready else self._unready
+        if in_a_row < _LOST:
+            self._replace(lane)
+        elif lane.ready or not self._lanes:  # else with fewer
             how = f"status {lane.peer.code}" if (lane.peer.code or 0) >= 0 else f"signal {-(lane.peer.code or 0)}"
-            self._failure = self._failure or PipelineError(
-                f"{self._lost} lane processes have died, the last with {how}: is there enough memory?"
-            )
-            return
+            died = PipelineError(f"{in_a_row} lane processes have died, the last with {how}: is there enough memory?")
+            self._failure = self._failure or lane.why or died
+
+    def _replace(self, lane: _Lane) -> None:
         try:
             self._start(lane.setup)
         except OSError as error:

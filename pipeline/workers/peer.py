@@ -7,6 +7,7 @@ answers those. Neither side ever waits for the other without a limit: what canno
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import pickle
@@ -99,20 +100,35 @@ class Messages:
 
     def wait(self, seconds: float) -> None:
         """Wait until there is something to receive, or room for what waits to be sent; at most so long."""
-        poll = select.poll()
-        poll.register(self._sock, self.events)
-        poll.poll(seconds * 1000)
+        self._poll(self.events, seconds)
+
+    def push(self, seconds: float) -> bool:
+        """Send what waits to be sent as soon as there is room, whatever there is to receive; wait for it at most so
+        long. Whether there was any.
+        """
+        there_is_room = self._poll(select.POLLOUT, seconds)
+        self.flush()
+        return there_is_room
 
     def await_begin(self) -> None:
-        """In the new process: wait until `Peer.begin` is called. What comes with it stays open from here on."""
+        """In the new process: wait until `Peer.begin` is called. What comes with it stays open from here on. Raises
+        `OSError` where this process may not open as many files.
+        """
         self._sock.setblocking(True)
-        begin, _kept, _flags, _address = socket.recv_fds(self._sock, len(_BEGIN), _KEPT, _CLOEXEC)
+        begin, _kept, flags, _address = socket.recv_fds(self._sock, len(_BEGIN), _KEPT, _CLOEXEC)
         self._sock.setblocking(False)
+        if flags & socket.MSG_CTRUNC:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))  # what it is to hold open has not come
         self.closed = not begin
 
     def close(self) -> None:
         """Close the socket."""
         self._sock.close()
+
+    def _poll(self, events: int, seconds: float) -> bool:
+        poll = select.poll()
+        poll.register(self._sock, events)
+        return bool(poll.poll(seconds * 1000))
 
 
 class Peer(Messages):

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.errors import PictureError, TargetTrouble
+from pipeline.errors import PictureError, SourceTrouble, TargetTrouble
 from pipeline.model.record import Written
 from pipeline.run import rendering
 from pipeline.run.lane_main import serve as real
@@ -76,6 +76,10 @@ def _full(self: LocalTarget, files: Sequence[ToWrite]) -> list[Written | Picture
     return _write_all(self, files)
 
 
+def _trouble(self: LocalSource) -> None:
+    raise SourceTrouble("the source cannot be listed, as asked")
+
+
 def _unsynced(self: LocalTarget) -> None:
     raise TargetTrouble("the target cannot be synced, as asked")
 
@@ -84,8 +88,14 @@ def serve(messages: Messages) -> None:
     """Be a lane with that fault."""
     LocalSource.settled = lambda self, stat, now: True  # type: ignore[method-assign]
     fault = os.environ.get("FAULT", "")
+    if "all but one" in fault and _come() == 1:
+        fault = ""
     if "dies at start" in fault:
         os._exit(1)
+    if "hangs at start" in fault:
+        threading.Event().wait()
+    if "trouble at start" in fault:
+        LocalSource.check = _trouble  # type: ignore[method-assign]
     if "dies in a read" in fault:
         LocalSource.read = _dying_read  # type: ignore[assignment, method-assign]
     if "dies after writing" in fault:

@@ -6,17 +6,25 @@ import os
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
+from unittest.mock import Mock
 
 import pytest
 
-from pipeline.errors import ExitStatus, PipelineError, TargetTrouble
+from pipeline.errors import ExitStatus, PipelineError, Stopped, TargetTrouble
 from pipeline.manifest.store import Manifest
 from pipeline.run import lane_processes
+from pipeline.run.batch import Outcome
 from pipeline.run.clock import Pace
+from pipeline.run.lane import Control
+from pipeline.run.lane_host import Came, LaneSetup, Ready, Trouble
+from pipeline.workers.peer import Messages, Peer
 from tests.run import lane_faults
 from tests.world import World, jpeg
 
@@ -32,8 +40,22 @@ def fault(world: World, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-@pytest.mark.parametrize("fault_", ["dies in a read", "dies after writing", "dies while writing"])
-@pytest.mark.parametrize("lanes", [1, 2])
+@pytest.mark.parametrize(
+    ("fault_", "lanes"),
+    [
+        ("dies while writing", 2),
+        *(
+            pytest.param(fault, lanes, marks=pytest.mark.slow)
+            for fault, lanes in (
+                ("dies in a read", 1),
+                ("dies in a read", 2),
+                ("dies after writing", 1),
+                ("dies after writing", 2),
+                ("dies while writing", 1),
+            )
+        ),
+    ],
+)
 def test_what_a_lost_lane_had_in_hand_is_made_by_another(
     world: World, fault: pytest.MonkeyPatch, fault_: str, lanes: int
 ) -> None:
@@ -47,6 +69,7 @@ def test_what_a_lost_lane_had_in_hand_is_made_by_another(
     assert world.run().pictures == {"unchanged": 24}
 
 
+@pytest.mark.slow
 def test_a_file_that_a_lost_lane_has_not_reported_is_ours(world: World, fault: pytest.MonkeyPatch) -> None:
     fault.setenv("FAULT", "dies after writing")
     fault.setenv("VICTIM", "a/")
@@ -64,6 +87,7 @@ def test_a_file_that_a_lost_lane_has_not_reported_is_ours(world: World, fault: p
     assert (summary.status, summary.failures) == (ExitStatus.OK, ())
 
 
+@pytest.mark.slow
 def test_a_picture_that_always_kills_its_lane_ends_the_run_when_all_others_are_done(
     world: World, fault: pytest.MonkeyPatch
 ) -> None:
@@ -77,6 +101,7 @@ def test_a_picture_that_always_kills_its_lane_ends_the_run_when_all_others_are_d
     assert len(known) == 23
 
 
+@pytest.mark.slow
 def test_lanes_that_cannot_start_are_replaced_by_the_one_in_the_process(
     world: World, fault: pytest.MonkeyPatch
 ) -> None:
@@ -85,13 +110,29 @@ def test_lanes_that_cannot_start_are_replaced_by_the_one_in_the_process(
     assert world.run(lanes=2, processes=2).pictures == {"done": 6}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("fault_", ["all but one dies at start", "all but one has trouble at start"])
+def test_a_lane_that_cannot_start_is_done_without(world: World, fault: pytest.MonkeyPatch, fault_: str) -> None:
+    fault.setenv("FAULT", fault_)
+    world.fill(24)
+    assert world.run(lanes=2, processes=2).pictures == {"done": 24}
+
+
+@pytest.mark.slow
+def test_a_lane_that_does_not_get_ready_in_time_is_replaced(world: World, fault: pytest.MonkeyPatch) -> None:
+    fault.setenv("FAULT", "hangs at start")
+    fault.setattr(lane_processes, "_START", 0.2)
+    world.fill(6)
+    assert world.run(lanes=2, processes=2).pictures == {"done": 6}
+
+
 @pytest.mark.parametrize(
     ("name", "error", "text"),
     [
         ("full", TargetTrouble, "no space left"),
-        ("unsynced", TargetTrouble, "cannot be synced"),
-        ("no child", PipelineError, "No module named 'no_such_module'"),
-        ("defect", RuntimeError, "ZeroDivisionError: as asked"),
+        pytest.param("unsynced", TargetTrouble, "cannot be synced", marks=pytest.mark.slow),
+        pytest.param("no child", PipelineError, "No module named 'no_such_module'", marks=pytest.mark.slow),
+        pytest.param("defect", RuntimeError, "ZeroDivisionError: as asked", marks=pytest.mark.slow),
     ],
 )
 def test_the_trouble_of_a_lane_ends_the_run(
@@ -106,6 +147,7 @@ def test_the_trouble_of_a_lane_ends_the_run(
     assert len(world.tree()) == 24
 
 
+@pytest.mark.slow
 def test_a_read_that_never_returns_costs_its_picture(world: World, fault: pytest.MonkeyPatch) -> None:
     fault.setenv("FAULT", "hung read")
     fault.setenv("VICTIM", "b/004")
@@ -116,6 +158,7 @@ def test_a_read_that_never_returns_costs_its_picture(world: World, fault: pytest
     assert summary.failures[0].error == "read timed out: no answer within 0.3 s"
 
 
+@pytest.mark.slow
 def test_what_would_not_end_in_time_comes_back_from_lanes_as_pending(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +167,69 @@ def test_what_would_not_end_in_time_comes_back_from_lanes_as_pending(
     world.fill(12)
     summary = world.run(lanes=2, processes=2, max_runtime=1000.0)
     assert (summary.status, summary.pictures) == (ExitStatus.TIME_UP, {"pending": 12})
+
+
+class _Near(Messages):
+    """What a driver has of a lane process, without the process."""
+
+    code = None
+    killed = False
+
+    def kill(self) -> None:
+        self.killed = True
+
+    def reap(self, seconds: float) -> bool:
+        return self.killed
+
+
+def _stopped() -> None:
+    raise Stopped("as asked", ExitStatus.TERMINATED)
+
+
+@pytest.fixture
+def far() -> Iterator[tuple[lane_processes.LaneProcesses, Messages]]:
+    """A driver's side with one lane, and that lane's end of the socket. At its first tick it is asked to stop."""
+    lanes = lane_processes.LaneProcesses([], Control(Pace(None, None), _stopped), (), lambda process, batches: None)
+    mine, theirs = socket.socketpair()
+    near, far = _Near(mine), Messages(theirs)
+    lanes._lanes.append(lane_processes._Lane(cast("Peer", near), cast("LaneSetup", Mock(number=1))))
+    yield lanes, far
+    near.close()
+    far.close()
+
+
+def test_lanes_are_heard_while_the_plan_looks_for_long(far: tuple[lane_processes.LaneProcesses, Messages]) -> None:
+    lanes, lane = far
+    lane.send(Came((Outcome(reads=7),), 1, None))
+    assert [outcome.reads for outcome in lanes.take()] == [7]
+
+
+def test_trouble_that_is_heard_while_outcomes_are_taken_ends_the_run(
+    far: tuple[lane_processes.LaneProcesses, Messages],
+) -> None:
+    lanes, lane = far
+    lanes._control = Control(Pace(None, None), lambda: lanes._listen(0))
+    lanes._ticked = 0.0
+    lane.send(Ready())
+    lane.send(Trouble(TargetTrouble("as asked")))
+    with pytest.raises(TargetTrouble, match="as asked"):
+        lanes._tick_if_due()
+
+
+def test_a_run_that_is_told_to_stop_does_not_wait_for_lanes_to_start(
+    far: tuple[lane_processes.LaneProcesses, Messages],
+) -> None:
+    lanes, _lane = far
+    with pytest.raises(Stopped):
+        lanes.__enter__()
+    assert lanes._lanes == []
+
+
+def test_the_last_word_of_a_lane_that_is_killed_is_heard(far: tuple[lane_processes.LaneProcesses, Messages]) -> None:
+    lanes, lane = far
+    lane.send(Came((Outcome(reads=7),), 1, None))
+    lanes._kill()
+    assert [outcome.reads for outcome in lanes.take()] == [7]
 
 
 def _started(world: World) -> subprocess.Popen[str]:
@@ -203,7 +309,7 @@ def test_when_the_driver_is_killed_its_lanes_and_their_children_are_gone_and_so_
     assert world.leftovers() == []
 
 
-@pytest.mark.parametrize("signals", [1, 2])
+@pytest.mark.parametrize("signals", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_run_that_is_told_to_stop_ends_its_lanes_in_time(world: World, signals: int) -> None:
     world.fill(12)
     run = _started(world)

@@ -1,0 +1,90 @@
+"""Messages between two processes of this program: of any size, never waited for, and none is lost."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline.workers.peer import Messages
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[Messages, Messages]]:
+    """Both ends of one socket."""
+    one, other = map(Messages, socket.socketpair())
+    yield one, other
+    one.close()
+    other.close()
+
+
+def test_a_message_may_be_larger_than_what_the_socket_holds(pair: tuple[Messages, Messages]) -> None:
+    one, other = pair
+    sent = ["x" * 5_000_000, "\udcff" * 1000, 3]
+    for message in sent:
+        one.send(message)
+    assert one.unsent
+    received: list[object] = []
+    while len(received) < 3:
+        received += other.receive()
+        one.flush()
+    assert received == sent
+
+
+def test_what_waits_to_be_sent_waits_for_room_and_not_for_what_has_come(pair: tuple[Messages, Messages]) -> None:
+    one, other = pair
+    other.send("unread")
+    one.send(b"x" * 5_000_000)
+    assert not one.push(0.01)
+    assert other.receive() == []
+    assert one.push(10)
+    assert one.receive() == ["unread"]
+
+
+def test_what_was_sent_before_the_end_is_received(pair: tuple[Messages, Messages]) -> None:
+    one, other = pair
+    other.send("unread by one")
+    one.send("the last word")
+    one.close()
+    assert other.receive() == ["the last word"]
+    other.receive()
+    assert other.closed
+
+
+def test_nothing_is_kept_for_one_that_is_gone(pair: tuple[Messages, Messages]) -> None:
+    one, other = pair
+    one.send(b"x" * 5_000_000)
+    other.close()
+    assert one.push(10)
+    assert not one.unsent
+
+
+def test_a_process_that_cannot_hold_what_it_is_to_hold_says_so() -> None:
+    one, other = socket.socketpair()
+
+    def few() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (other.fileno() + 1, other.fileno() + 1))
+
+    code = (
+        "import socket, sys; from pipeline.workers.peer import Messages\n"
+        "while True:\n"
+        "    try: kept = open('/dev/null'); keep = globals().setdefault('all', []); keep.append(kept)\n"
+        "    except OSError: break\n"
+        "Messages(socket.socket(fileno=int(sys.argv[1]))).await_begin()"
+    )
+    with one, other:
+        socket.send_fds(one, [b"!"], [0, 1])
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(other.fileno())],
+            pass_fds=(other.fileno(),),
+            preexec_fn=few,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert f"OSError: [Errno {24}] {os.strerror(24)}" in done.stderr
