@@ -2,16 +2,16 @@
 """Kills runs at random moments and looks at what is left. To be run as `.venv/bin/python scripts/kill_test.py`.
 
 One run is left in peace; its targets and its export are what all others are held against. Then a run is started, and at
-a moment drawn evenly from its targets (a quarter: from its time) it gets SIGKILL: all its processes, or (`--who`) the
-main one only, or one of its children only. It must hold at once:
+a moment drawn evenly from its targets (a quarter: from its time) it gets SIGKILL: all its processes, or (`--who`) its
+driver only, or one of its lanes or children only. It must hold at once:
 
 - every file under a final name is whole: byte for byte that of the undisturbed run;
 - the manifest is sound and not ahead of the disk: what it calls done is there, with the recorded hash;
-- the lock of the target is free, and no process of the run is left three seconds later.
+- three seconds later no process of the run is left, and the lock of the target is free.
 
-A run that lost a child ends with status 0 by itself. After any other the next run must, after which targets and export
-are those of the undisturbed run, no temporary file is left, and `pipeline verify` has no complaint. Every third kill
-hits a target that was left by the kill before; every fourth a run that replaces what another recipe made.
+A run that lost a lane or a child ends with status 0 by itself. After any other the next run must, after which targets
+and export are those of the undisturbed run, no temporary file is left, and `pipeline verify` has no complaint. Every
+third kill hits a target that was left by the kill before; every fourth a run that replaces what another recipe made.
 
 Status: 0 all held; 1 something did not; 2 usage.
 """
@@ -19,14 +19,11 @@ Status: 0 all held; 1 something did not; 2 usage.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,9 +38,9 @@ from scripts.checks.bench import (
     undisturbed,
 )
 from scripts.checks.moments import Moment, drawn, reached
+from scripts.checks.victims import LINGER, WHO, await_the_end, strike
 
 _ROOT = Path(__file__).resolve().parent.parent
-_LINGER = 3.0  # seconds that a child may take to notice that its parent is gone
 _TRIES = 50  # runs in a row that may end before their kill
 
 
@@ -64,54 +61,16 @@ def kill(bench: Bench, moment: Moment, who: str) -> Killed | None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    hit = reached(moment, bench, run) and _strike(run.pid, who)
-    if who == "child":
+    hit = reached(moment, bench, run) and strike(run.pid, who)
+    if who in ("lane", "child"):
         status = run.wait()
-        lost = () if status == 0 else (f"a run that lost a child ended with status {status}",)
+        lost = () if status == 0 else (f"a run that lost a {who} ended with status {status}",)
         return Killed(moment, lost) if hit else None
     if run.wait() != -signal.SIGKILL:
         return None
-    held = () if lock_is_free(bench) else ("the lock is still held",)
-    return Killed(moment, held + tuple(_left_processes()))
-
-
-def _strike(pid: int, who: str) -> bool:
-    """Whether there was somebody to kill."""
-    if who == "group":
-        for child in _children(pid):  # they are in groups of their own
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-        os.killpg(pid, signal.SIGKILL)
-    elif who == "parent":
-        os.kill(pid, signal.SIGKILL)
-    else:
-        children = _children(pid)
-        if not children:
-            return False
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(random.choice(children), signal.SIGKILL)
-    return True
-
-
-def _children(pid: int) -> list[int]:
-    found: list[int] = []
-    for thread in Path("/proc", str(pid), "task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += map(int, thread.read_text().split())
-    return sorted(found)
-
-
-def _left_processes() -> list[str]:
-    """Children of the killed run are ours now. They have to end by themselves."""
-    deadline = time.monotonic() + _LINGER
-    while time.monotonic() < deadline:
-        try:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return []
-        if not pid:
-            time.sleep(0.005)
-    return [f"a process of the run lived on for {_LINGER:.0f} seconds"]
+    left = () if await_the_end() else (f"a process of the run lived on for {LINGER:.0f} seconds",)
+    held = () if lock_is_free(bench) else ("the lock is still held",)  # by then: lanes hold it as long as they live
+    return Killed(moment, held + left)
 
 
 def _arguments(words: list[str] | None) -> argparse.Namespace:
@@ -119,9 +78,9 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, help="pictures to use (read only); default: some that are made here")
     parser.add_argument("--at-least", type=int, default=60, metavar="N", help="repeat them until there are N")
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--who", choices=["group", "parent", "child"], default="group")
+    parser.add_argument("--who", choices=WHO, default="group")
     parser.add_argument("--seed", type=int, default=None, help="of the moments; default: another one each time")
-    parser.add_argument("--options", default="", help='for `pipeline run`, as "--processes 0"')
+    parser.add_argument("--options", default="", help='for `pipeline run`, as "--lanes 3 --processes 3"')
     parser.add_argument(
         "--work", type=Path, default=_ROOT / "build" / "kill", help="where to work (default: build/kill)"
     )

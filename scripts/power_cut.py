@@ -20,17 +20,15 @@ before; every fourth a run that replaces what another recipe made.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts.benchmarks import folders
+from scripts.benchmarks.measure import adopt_orphans
 from scripts.checks import disk
 from scripts.checks.bench import (
     Bench,
@@ -42,6 +40,7 @@ from scripts.checks.bench import (
 )
 from scripts.checks.disk import Disk
 from scripts.checks.moments import Moment, drawn, reached
+from scripts.checks.victims import await_the_end, strike
 
 _ROOT = Path(__file__).resolve().parent.parent
 _TRIES = 50  # runs in a row that may end before their cut
@@ -83,9 +82,9 @@ def _cut(bench: Bench, shelf: Shelf, moment: Moment, *, killed: bool) -> list[st
         try:
             output, errors = run.communicate(timeout=0.0 if killed else _NOTICE)
         except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(run.pid, signal.SIGKILL)
+            strike(run.pid, "group")
             output, errors = run.communicate()
+            await_the_end()  # of its lanes: what they have open keeps the disk without its power mounted
             return [] if killed else [f"the run has not seen in {_NOTICE:.0f} s that its disk is gone"]
     done = subprocess.CompletedProcess(run.args, run.returncode, output, errors)
     if run.returncode == 0:
@@ -137,7 +136,7 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--at-least", type=int, default=60, metavar="N", help="repeat them until there are N")
     parser.add_argument("--cuts", type=int, default=20)
     parser.add_argument("--seed", type=int, default=None, help="of the moments; default: another one each time")
-    parser.add_argument("--options", default="", help='for `pipeline run`, as "--processes 0"')
+    parser.add_argument("--options", default="", help='for `pipeline run`, as "--lanes 3 --processes 3"')
     parser.add_argument("--durability", choices=["sync", "none"], default="sync", help="the config's, of the target")
     parser.add_argument("--work", type=Path, default=_ROOT / "build" / "cut", help="where to work (default: build/cut)")
     return parser.parse_args(words)
@@ -149,6 +148,7 @@ def main(words: list[str] | None = None) -> int:
     if not disk.usable():
         print("power_cut: needs root, loop devices and ext4", file=sys.stderr)
         return 2
+    adopt_orphans()
     work = chosen.work.resolve()
     with disk.unmounted_at_the_end(work / "disk"):
         shutil.rmtree(work, ignore_errors=True)

@@ -56,8 +56,9 @@ def test_a_call_that_fails_or_kills_harms_nothing(bench: Bench, call: str, repla
 
 @pytest.mark.slow
 @needs_strace
-def test_a_run_with_children_is_no_easier_to_harm(tmp_path: Path) -> None:
-    bench = laid_out(tmp_path / "work", 6, ("--processes", "2", "--threads", "3"))
+@pytest.mark.parametrize("lanes", ["0", "3"])
+def test_a_run_with_children_is_no_easier_to_harm(tmp_path: Path, lanes: str) -> None:
+    bench = laid_out(tmp_path / "work", 6, ("--processes", "3", "--threads", "3", "--lanes", lanes))
     for call, error in (("renameat2", KILL), ("fsync", "EIO"), ("memfd_create", "EMFILE"), ("socketpair", "EMFILE")):
         outcome = tried(bench, Fault(call, error, 2, replacing=False))
         assert outcome.breaches == (), (outcome.fault, outcome.status, outcome.said)

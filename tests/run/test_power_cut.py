@@ -20,9 +20,11 @@ pytestmark = [
 
 
 @pytest.mark.timeout(300)
-def test_a_power_cut_leaves_nothing_torn_and_the_next_run_finishes_its_work(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lanes", ["0", "3"])
+def test_a_power_cut_leaves_nothing_torn_and_the_next_run_finishes_its_work(tmp_path: Path, lanes: str) -> None:
+    options = ["--cuts", "2", "--at-least", "12", "--work", str(tmp_path / "work")]
     done = subprocess.run(
-        [sys.executable, str(_SCRIPT), "--cuts", "2", "--at-least", "12", "--work", str(tmp_path / "work")],
+        [sys.executable, str(_SCRIPT), *options, "--options", f"--lanes {lanes} --processes 3"],
         capture_output=True,
         text=True,
         check=False,

@@ -20,9 +20,15 @@ _SCRIPT = Path(__file__).parents[2] / "scripts" / "kill_test.py"
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("who", ["group", "parent", "child"])
-def test_a_killed_run_leaves_nothing_torn_and_the_next_one_finishes_its_work(tmp_path: Path, who: str) -> None:
+@pytest.mark.parametrize("who", ["group", "driver", "lane", "child"])
+@pytest.mark.parametrize("lanes", ["0", "3"])
+def test_a_killed_run_leaves_nothing_torn_and_the_next_one_finishes_its_work(
+    tmp_path: Path, who: str, lanes: str
+) -> None:
+    if (who, lanes) == ("lane", "0"):
+        pytest.skip("there is none")
     options = ["--kills", "3", "--at-least", "30", "--who", who, "--work", str(tmp_path / "work")]
+    options += ["--options", f"--lanes {lanes} --processes 3"]
     done = subprocess.run([sys.executable, str(_SCRIPT), *options], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"3 kills ({who}), 0 with a breach" in done.stdout
