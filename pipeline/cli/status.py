@@ -91,6 +91,8 @@ def _profile(rendering: tuple[RunSummary, Stages] | None) -> dict[str, object] |
 
 def _profile_lines(rendering: tuple[RunSummary, Stages] | None) -> list[str]:
     from pipeline.cli.bars import bar
+    from pipeline.report.numbers import bound
+    from pipeline.workers import cpus
 
     if rendering is None:
         return ["no run has rendered anything that is still there: nothing to profile"]
@@ -103,18 +105,8 @@ def _profile_lines(rendering: tuple[RunSummary, Stages] | None) -> list[str]:
     for stage, seconds in stages.shares().items():
         share = seconds / stages.seconds if stages.seconds else 0.0
         lines.append(f"  {stage:<7}{duration(seconds):>12} {share:>4.0%}  {bar(share, _BAR)}".rstrip())
-    return lines + _busy(run, stages)
-
-
-def _busy(run: RunSummary, stages: Stages) -> list[str]:
-    """How busy the children and the main process were: what is near 100 % bounds the run."""
-    driver, processes = run.settings.get("seconds_of_driver"), run.settings.get("processes")
-    if run.ended is None or not isinstance(driver, float) or not isinstance(processes, int):
-        return []
-    clock = max(run.ended - run.started, 1e-3)
-    rendering = sum(seconds for stage, seconds in stages.shares().items() if stage not in ("read", "write"))
-    children = min(1.0, rendering / (clock * max(1, processes)))
-    return [f"busy: the children {children:.0%} of the time, the main process {min(1.0, driver / clock):.0%}"]
+    sentence = bound(run, stages, cpus.available())
+    return [*lines, f"what bounded it: {sentence[0].lower()}{sentence[1:]}"] if sentence else lines
 
 
 def _progress(run: RunSummary, *, running: bool) -> str:
