@@ -34,6 +34,16 @@ def test_a_killed_run_leaves_nothing_torn_and_the_next_one_finishes_its_work(
     assert f"3 kills ({who}), 0 with a breach" in done.stdout
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_run_whose_lanes_and_children_are_killed_again_and_again_does_not_hang(tmp_path: Path) -> None:
+    options = ["--minutes", "0.1", "--at-least", "40", "--work", str(tmp_path / "work")]
+    script = _SCRIPT.with_name("kill_loop.py")
+    done = subprocess.run([sys.executable, str(script), *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ", 0 with a breach" in done.stdout
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """A run that was left in peace."""
