@@ -41,7 +41,7 @@ class Holder:
     run: str = ""
 
     def is_dead(self) -> bool:
-        """Whether the process has ended for certain: it was one of this host, and is gone."""
+        """Whether the process has ended for certain: it was one of this host, and is gone, or waits to be reaped."""
         if self.host != socket.gethostname() or self.pid <= 0:
             return False
         try:
@@ -50,7 +50,7 @@ class Holder:
             return True
         except (OSError, OverflowError):
             return False
-        return False
+        return _waits_to_be_reaped(self.pid)
 
     def __str__(self) -> str:
         since = datetime.datetime.fromtimestamp(self.started).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
@@ -185,6 +185,17 @@ def _try_lock(path: Path, descriptor: int, kind: int) -> bool:
             "with `lock:` in the config, and one for `manifest:` where that is on the same file system"
         ) from error
     return True
+
+
+def _waits_to_be_reaped(pid: int) -> bool:
+    """Whether the process has ended, and only its parent has not asked how: so they stay where nothing reaps them, as
+    in many containers. Without /proc: False.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+    return stat.rpartition(b")")[2].split()[:1] == [b"Z"]
 
 
 def _read(descriptor: int) -> Holder | None:

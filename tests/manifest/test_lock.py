@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -16,12 +17,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ExitStatus, Locked, ManifestTrouble
-from pipeline.manifest.lock import RunLock
+from pipeline.manifest.lock import Holder, RunLock
 
 _HOLD = """
 import sys
 from pathlib import Path
-from pipeline.manifest.lock import RunLock
+from pipeline.manifest.lock import Holder, RunLock
 with RunLock(Path(sys.argv[1]), run="run-7"):
     print("held", flush=True)
     sys.stdin.readline()
@@ -63,6 +64,17 @@ def test_a_killed_holder_is_no_holder_although_its_text_stays(tmp_path: Path) ->
         assert RunLock(manifest).holder() is None
         with RunLock(manifest, run="next") as lock:
             assert json.loads(lock.path.read_text())["run"] == "next"
+
+
+def test_a_holder_that_only_waits_to_be_reaped_is_dead() -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    holder = Holder(process.pid, socket.gethostname(), 0.0)
+    assert not holder.is_dead()
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert holder.is_dead()
+    process.communicate()
+    assert holder.is_dead()
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"pid": 1}', "\x00", '{"pid": "x", "host": 1, "started": 0}'])
