@@ -168,6 +168,7 @@ class Driver:
             self._around.locks,
             self._stop.deadline,
             self._around.ahead,
+            self._options.signals,
         )
         return lanes.opened(rooms, self._lane_processes(), Control(self._pace, self._on_tick, self._stop.hasty))
 

@@ -144,6 +144,11 @@ class LaneProcesses:
         return max((lane.threads for lane in self._lanes), default=1)
 
     @property
+    def pids(self) -> list[int]:
+        """The ids of its processes."""
+        return [lane.peer.pid for lane in self._lanes]
+
+    @property
     def in_flight(self) -> int:
         """See `Lane`. A lane's threads are at the first of its batches, the others wait."""
         at_work = (batch for lane in tuple(self._lanes) for batch in tuple(lane.batches.values())[: lane.threads])

@@ -8,7 +8,7 @@ the driver only plans, claims, hands out and records.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
 from pipeline.config.settings import Config
@@ -24,6 +24,7 @@ from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
 from pipeline.workers import memory
 from pipeline.workers.budget import Budget
+from pipeline.workers.halt import halted_together
 
 _WORTH = 1.0  # seconds of work a child, below which nothing is won: to start a lane takes 0.2 s of CPU
 _PER_BYTE, _PER_PICTURE = 2e-8, 2e-3  # seconds, where no run has measured it: PNGs of 64 px took 1.7 ms, JPEGs of
@@ -44,6 +45,7 @@ class Rooms:
     locks: tuple[int, ...]  # descriptors of its locks, which are held as long as a lane lives
     deadline: float | None  # by the monotonic clock
     ahead: Ahead
+    signals: bool  # whether it answers those that its process gets
 
 
 @contextmanager
@@ -53,7 +55,8 @@ def opened(rooms: Rooms, processes: int, control: Control) -> Iterator[Lane]:
         started = rooms.ahead.lanes.take() if rooms.ahead.lanes is not None else []
         setups = _setups(rooms, processes)
         lanes = LaneProcesses(setups, control, rooms.locks, lambda *lost: _sweep(rooms, *lost), started)
-        with suppress(NoLane), lanes:
+        halting = halted_together(lambda: lanes.pids) if rooms.signals else nullcontext()
+        with suppress(NoLane), lanes, halting:
             if rooms.ahead.children is not None:
                 rooms.ahead.children.close()  # they render for this process only
             rooms.manifest.amend_run({"lanes": processes})
