@@ -1,4 +1,4 @@
-"""How numbers are said: bytes, seconds and counts, in messages and on pages."""
+"""Numbers as text: bytes, seconds and counts, in messages and on pages."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def count(number: int, one: str, many: str | None = None) -> str:
 
 
 def of_each(counts: Mapping[str, int]) -> str:
-    """Numbers of pictures or renditions by status or reason, those that are none left out: `3 done, 2 known failures`.
+    """Numbers of pictures or renditions by status or reason, without zeros: `3 done, 2 known failures`.
 
-    Words that end like a noun have a plural, the others say how it was.
+    Words that end like a noun get a plural, the others stay as they are.
     """
     return ", ".join(
         count(number, word) if word.endswith("failure") else f"{number:,} {word}"

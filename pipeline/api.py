@@ -1,7 +1,7 @@
-"""For programs: `load_config`, `plan` and `run`, with values in place of words.
+"""For programs: `load_config`, `plan` and `run`, with values in place of messages.
 
-Nothing here prints, installs a signal handler, or tells those whom `notify` names. What cannot be done raises a
-`PipelineError`; what failed of single pictures is in the summary. One run of a target at a time: another one raises
+Nothing here prints, installs a signal handler, or sends the notices of `notify`. A call that cannot do its work raises
+`PipelineError`; failures of single pictures are in the summary. One run of a target at a time: another one raises
 `Locked`. From several threads or processes call them for different targets.
 
     from pipeline.api import load_config, run
@@ -68,7 +68,7 @@ class Plan:
 
 
 def load_config(path: str | os.PathLike[str]) -> Config:
-    """The config in a YAML file. Raises `ConfigError`, whose text has everything that is wrong, a line each."""
+    """The config in a YAML file. Raises `ConfigError`; its text lists every problem, a line each."""
     return load(Path(path))
 
 
@@ -100,7 +100,7 @@ def run(  # noqa: PLR0913 - keywords, each an option of `pipeline run`
     """Make what is missing or stale, as `pipeline run` with these options does. Raises `PipelineError`.
 
     `max_runtime` is in seconds. `on_progress` is called about ten times a second, `on_change` for each file that was
-    made, replaced or removed, `cancelled` as often as there is a chance to stop: once it says True, the pictures in
+    made, replaced or removed, `cancelled` as often as there is a chance to stop: once it returns True, the pictures in
     flight are finished, for three seconds at most, and the summary has the status `INTERRUPTED`. All of them are called
     in the thread that called `run`, and what they raise ends the run: the next one goes on from there.
     """

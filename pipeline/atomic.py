@@ -1,4 +1,4 @@
-"""Small files that others may read while they are replaced: they find the old one or the new one, whole."""
+"""Small files that are replaced at once: other programs read the old one or the new one, whole."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.folder import FILE_MODE, sync_folder
 def replacing(path: Path, mode: int | None = None) -> Iterator[TextIO]:
     """A new text file, which takes the place of `path` when the block ends, synced; if the block raises, it is removed.
 
-    It is UTF-8 without translation of line ends; surrogates are escaped. `mode` holds whatever the umask says; None is
+    It is UTF-8 without translation of line ends; surrogates are escaped. `mode` applies whatever the umask; None is
     0664 less the umask. While the block runs, the file has a hidden name with this process's number, without the suffix
     that a reader of the folder (node_exporter, say) looks for. Raises `OSError`, also where `path` is a device or a
     pipe: root would replace /dev/null by a file.
@@ -25,7 +25,7 @@ def replacing(path: Path, mode: int | None = None) -> Iterator[TextIO]:
     _check_replaceable(path)
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
     with contextlib.suppress(FileNotFoundError):
-        new.unlink()  # left by a kill: this process's number was another's then
+        new.unlink()  # left by a killed process with the same number
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(new, flags, FILE_MODE if mode is None else 0o600)
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import errno
 
-# Errors of system calls for want of a resource. The picture in hand is not to blame, and may work next time.
+# Errors of system calls that lack a resource. The picture in hand is not to blame, and may work next time.
 LACKS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EIO})
 
 
@@ -107,7 +107,7 @@ class PictureError(Exception):
 
 
 class PipelineError(Exception):
-    """Ends the program with `status`. The text says in one or two lines what happened, where, and what to do."""
+    """Ends the program with `status`. The text is one or two lines: what happened, where, and what to do."""
 
     status = ExitStatus.UNFINISHED
 
@@ -119,7 +119,7 @@ class ConfigError(PipelineError):
 
 
 class UsageError(PipelineError):
-    """The command line asks for something impossible."""
+    """The command line requests something impossible."""
 
     status = ExitStatus.USAGE
 
@@ -143,7 +143,7 @@ class Locked(PipelineError):
 
 
 class Stopped(PipelineError):
-    """A signal or the time limit ended the run cleanly. `status` says which."""
+    """A signal or the time limit ended the run cleanly. `status` is the matching exit status."""
 
     def __init__(self, text: str, status: ExitStatus) -> None:
         super().__init__(text, status)

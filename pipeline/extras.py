@@ -1,4 +1,4 @@
-"""Libraries that the program can do without, and how they come to where it runs: it is on no package index itself."""
+"""Optional libraries, and the commands that add them to an installation: the program is on no package index."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ PACKAGES = {  # by extra, as in pyproject.toml
 }
 WITH = ("heif", "optimize")  # that `scripts/pipeline --with` adds to a checkout's environment; it has `fast` anyway
 
-# Now, because a confined child has no file system to ask.
+# Evaluated on import, because a confined child has no access to files.
 _CHECKOUT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 _IS_CHECKOUT = os.path.realpath(sys.prefix) == os.path.join(_CHECKOUT, ".venv")
 _HAS_PIP = importlib.util.find_spec("pip") is not None
 
 
 def missing(extra: str) -> str:
-    """What is said where an extra is needed and not installed, with the command that mends it."""
+    """The message for an extra that is needed and not installed, with the command that installs it."""
     return f"needs the extra {extra}, which is not installed; {how_to_have(extra)}"
 
 

@@ -6,32 +6,32 @@ import errno
 import os
 from pathlib import Path
 
-# What fsync of a folder says on file systems without it: WSL's drives, old CIFS, some SMB and FUSE.
+# Errors of fsync of a folder on file systems without it: WSL's drives, old CIFS, some SMB and FUSE.
 _NOT_THERE = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.EBADF})
 
-# Of what is made, less the umask: whatever that is, not everybody may write to it.
+# Modes of new files and folders, less the umask. They are never world-writable, whatever the umask.
 FILE_MODE, FOLDER_MODE = 0o664, 0o775
 
 CHUNK = 2**20  # bytes of a file that are read at once
 
 
 def first_read(expected: int | None) -> int:
-    """How many bytes to ask for first of a file that is said to have so many: one more, up to a chunk.
+    """Bytes to ask for in the first read of a file of the `expected` size: one more than that, up to a chunk.
 
-    To ask for a whole chunk of a file of 1.5 kB takes 40 us instead of 1: Python gets memory for it from the system,
-    and gives it back.
+    Asking for a whole chunk of a file of 1.5 kB takes 40 us instead of 1, because Python gets memory for it from the
+    system and gives it back.
     """
     return CHUNK if expected is None else min(expected + 1, CHUNK)
 
 
 def make_folders(folder: Path) -> None:
-    """Make it and the folders above it, as far as they are not there. Raises `OSError`."""
+    """Make `folder` and the folders above it, where they are missing. Raises `OSError`."""
     for path in (*reversed(folder.parents), folder):
         path.mkdir(FOLDER_MODE, exist_ok=True)
 
 
 def is_gone(path: Path) -> bool:
-    """Whether there is nothing any more where `path` leads. What cannot be looked at counts as there."""
+    """Whether nothing is left where `path` leads. A path that cannot be examined counts as there."""
     try:
         path.stat()
     except FileNotFoundError:
@@ -42,7 +42,7 @@ def is_gone(path: Path) -> bool:
 
 
 class Descriptor:
-    """Closed when the last thread that uses it lets go of it: a cache may drop one while others still open files."""
+    """Closed with its last reference: a cache may drop one while other threads still open files through it."""
 
     __slots__ = ("number",)
 
@@ -54,7 +54,7 @@ class Descriptor:
 
 
 def sync_folder(number: int) -> str:
-    """Make names in the open folder survive a power cut. Why its file system cannot do that; "" where it was done.
+    """Make names in the open folder survive a power cut. Gives why its file system cannot do that, or "".
 
     Raises `OSError` for every other failure, EIO above all.
     """

@@ -1,4 +1,4 @@
-"""Which file system a path is on, and what to think of it. Linux' mountinfo; elsewhere nothing is known."""
+"""Which file system a path is on, and its properties, from Linux' mountinfo. Elsewhere nothing is known."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NETWORK = frozenset(
         "virtiofs",
     }
 )
-# What they show of owners and modes is the same for all files, from the options of the mount.
+# They show the same owner and modes for all files, taken from the options of the mount.
 _OWNERLESS = frozenset(
     {"9p", "cifs", "drvfs", "exfat", "fuseblk", "msdos", "ntfs", "ntfs3", "smb3", "smbfs", "vboxsf", "vfat"}
 )
@@ -50,17 +50,17 @@ class Mount:
 
     @property
     def keeps_owners(self) -> bool:
-        """Whether owners and modes of its files say who may write them."""
+        """Whether the owners and modes of its files decide which users may write them."""
         return self.kind not in _OWNERLESS and not self.kind.startswith("fuse.")
 
     @property
     def passing(self) -> bool:
-        """Whether it is gone after a restart."""
+        """Whether its files are gone after a restart."""
         return self.kind in _PASSING
 
 
 def mount_of(path: Path, mounts: Path = _MOUNTS) -> Mount | None:
-    """The mount that `path` (which need not exist) is on; None where it cannot be told."""
+    """The mount that `path` (which need not exist) is on; None where it is not known."""
     real = os.path.realpath(path)
     try:
         lines = mounts.read_text(errors="surrogateescape").splitlines()

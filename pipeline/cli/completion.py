@@ -1,4 +1,4 @@
-"""`pipeline completion`: what has a shell complete commands, options and paths."""
+"""`pipeline completion`: a script that makes a shell complete commands, options and paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person means who types an option of another program."""
+"""Hints for options that other programs have and this one does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words for people: to standard error, safe for any terminal."""
+"""Lines for people: results on standard output; messages on standard error, safe for any terminal."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from pipeline.errors import PipelineError, printable
 
 
 class OutputTrouble(PipelineError):
-    """What was asked for cannot be delivered: the disk that standard output goes to is full, or the like."""
+    """Standard output cannot be written: the disk that it goes to is full, or the like."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(f"cannot write to standard output: {error.strerror or error}")
 
 
 class Colour(enum.StrEnum):
-    """What a line is about, as terminals show it."""
+    """The kind of a line, as terminals show it."""
 
     FAILURE = "31"  # red
     WARNING = "33"  # yellow
 
 
 def complain(text: str, colour: Colour | None = None) -> None:
-    """Write a line to standard error, if there is one. Never raises: a message that cannot be told changes nothing."""
+    """Write a line to standard error, if there is one. Never raises: an unwritten message changes nothing."""
     try:
         if sys.stderr is not None:
-            safe = "\n".join(printable(line) for line in text.split("\n"))  # a net below those who made the text
+            safe = "\n".join(printable(line) for line in text.split("\n"))  # again, in case a caller did not
             sys.stderr.write(_painted(_fit(sys.stderr.encoding, safe), colour, sys.stderr) + "\n")
             sys.stderr.flush()
     except (OSError, ValueError):
@@ -36,7 +36,7 @@ def complain(text: str, colour: Colour | None = None) -> None:
 
 
 def _painted(text: str, colour: Colour | None, stream: TextIO) -> str:
-    """`text` in `colour` where `stream` is a terminal that has colours and nobody has asked for none (NO_COLOR)."""
+    """`text` in `colour` where `stream` is a terminal that has colours and NO_COLOR is not set."""
     if colour is None or os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb" or not stream.isatty():
         return text
     return "\n".join(f"\x1b[{colour}m{line}\x1b[0m" for line in text.split("\n"))
@@ -57,7 +57,7 @@ def tell(text: str, colour: Colour | None = None) -> None:
 
 
 def on_terminal() -> bool:
-    """Whether a person is watching standard error."""
+    """Whether standard error is a terminal."""
     try:
         return sys.stderr is not None and sys.stderr.isatty()
     except ValueError:  # closed
@@ -65,6 +65,6 @@ def on_terminal() -> bool:
 
 
 def _fit(encoding: str | None, text: str) -> str:
-    """`text` with what the stream's encoding cannot hold escaped: LC_ALL=C must not turn a name into a traceback."""
+    """`text`, escaped where the stream's encoding lacks a character: LC_ALL=C must not turn a name into a traceback."""
     encoding = encoding or "ascii"
     return text.encode(encoding, "backslashreplace").decode(encoding)

@@ -12,7 +12,7 @@ _LONGEST = 990  # characters of a command; Debian's cron cuts behind 999
 
 
 def line(words: Sequence[str], when: Timing) -> str:
-    """Starts the program of these words at these times. Raises `UsageError` where cron would cut the line."""
+    """The line that runs the command `words` at `when`. Raises `UsageError` where cron would cut the line."""
     command = " ".join(map(shlex.quote, words)).replace("%", r"\%")  # cron makes a new line of a bare %
     if len(command) > _LONGEST:
         raise UsageError("the paths are too long for a crontab; use --format systemd")
@@ -20,7 +20,7 @@ def line(words: Sequence[str], when: Timing) -> str:
 
 
 def text(name: str, words: Sequence[str], when: Timing, variable: str | None) -> str:
-    """The line with what has to be known about it. `variable`: what holds the URL to ping."""
+    """The line below comments that explain it. `variable`: the environment variable with the URL to ping."""
     lines = [
         f"# pipeline: {name}, {when.words}. For the table that `crontab -e` opens.",
         "# Nothing is mailed but failures: to MAILTO, else to the owner of the table.",

@@ -1,4 +1,4 @@
-"""The three standard descriptors, whatever the program was started with."""
+"""Keeps the three standard descriptors open, whatever the program was started with."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 
 
 def plug() -> None:
-    """Open what is closed of 0, 1 and 2 on nothing.
+    """Open those of 0, 1 and 2 that are closed, on /dev/null.
 
-    The next file to be opened would have such a number otherwise, and a library that writes its warnings to standard
+    Otherwise the next file to be opened would get such a number, and a library that writes its warnings to standard
     error would write them into the manifest.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest that is free

@@ -1,4 +1,4 @@
-"""`pipeline doctor`: whether everything is in place for runs that nobody watches."""
+"""`pipeline doctor`: whether everything is in place for unattended runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`pipeline explain`: what a config comes to, and where each value is from."""
+"""`pipeline explain`: every value of a config, defaults included, and where it is from."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def command(config: Path, only_set: bool, as_json: bool) -> None:
 
 
 def _said(value: object) -> str:
-    """As it could stand in the file."""
+    """`value` as the file could have it."""
     from pipeline.config.yaml12 import scalar
     from pipeline.errors import printable
 

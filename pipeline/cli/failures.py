@@ -1,4 +1,4 @@
-"""`pipeline failures`: what has failed and is known to, and trying it again."""
+"""`pipeline failures`: lists the known failures, or lets the next run try them again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`pipeline help`: everything that `--help` says, in one text or as a man page."""
+"""`pipeline help`: the help of all commands, in one text or as a man page."""
 
 from __future__ import annotations
 
@@ -76,6 +76,6 @@ def _set(paragraphs: list[str]) -> Iterator[str]:
 
 
 def _roff(text: str) -> str:
-    """Text that troff sets as it is."""
+    """`text`, escaped so that troff prints it unchanged."""
     escaped = text.replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq")
     return re.sub(r"^(['.])", r"\\&\1", escaped)

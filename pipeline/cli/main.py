@@ -1,4 +1,4 @@
-"""The command line: commands by name, and the one place where an error becomes words and an exit status."""
+"""The command line: commands by name, and the one place where an error becomes a message and an exit status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.cli.descriptors import plug
 from pipeline.cli.progress import listen
 from pipeline.errors import LACKS, ExitStatus, PipelineError
 
-_GARBAGE = 10_000  # objects more, before cycles are looked for: rows come by the thousand and leave no cycles (5 %)
+_GARBAGE = 10_000  # new objects before the collector runs: rows come by the thousand and leave no cycles (5 %)
 _LACKS = LACKS | {errno.ENOMEM, errno.EROFS, errno.EAGAIN}
 _NEVER_MEANT = frozenset({"--adopt", "--delete", "--force", "--prune"})  # they delete, overwrite or render all again
 _COMMANDS = (
@@ -43,7 +43,7 @@ _COMMANDS = (
 
 
 class _Commands(click.Group):
-    """Finds a command in the module of its name, imported when it is asked for: `--help` stays quick."""
+    """Finds a command in the module of its name, imported on use: `--help` stays quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
         return list(_COMMANDS)
@@ -80,17 +80,17 @@ def cli() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line and end the process. A thread that sits in a dead read does not keep it alive."""
+    """Run the command line and end the process. A thread that is blocked in a dead read does not keep it alive."""
     gc.set_threshold(_GARBAGE)
     plug()
     listen()
     if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # libraries' words about pictures, where those are rendered in this process
+        warnings.simplefilter("ignore")  # libraries' warnings about pictures that this process renders
     os._exit(_delivered(status_of(sys.argv[1:])))
 
 
 def _delivered(status: int) -> int:
-    """Flush what was said; `status`, but a result that cannot be written is no success."""
+    """Flush the outputs and give `status`, or `UNFINISHED` for a success whose result cannot be written."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -100,14 +100,14 @@ def _delivered(status: int) -> int:
         if not status:
             status = ExitStatus.UNFINISHED
             complain(f"pipeline: {OutputTrouble(error) if isinstance(error, OSError) else error}")
-    with suppress(OSError, ValueError):  # whoever cannot be told that something failed has the status
+    with suppress(OSError, ValueError):  # the exit status reports a failure without a message, too
         if sys.stderr is not None:
             sys.stderr.flush()
     return status
 
 
 def status_of(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way to end
-    """Run a command line and give its exit status; what went wrong is said on standard error. In the main thread."""
+    """Run a command line and give its exit status; errors are reported on standard error. In the main thread."""
     try:
         outcome = cli.main(arguments, prog_name="pipeline", standalone_mode=False)
         return int(outcome or 0)
@@ -128,10 +128,10 @@ def status_of(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way 
         return ExitStatus.INTERRUPTED
     except SystemExit as end:
         return _ended(end)
-    except Exception as error:  # noqa: BLE001 - the outermost: a defect says what it is and where it was
+    except Exception as error:  # noqa: BLE001 - the outermost: a defect is reported with its traceback
         import traceback
 
-        if isinstance(error, OSError) and (trouble := _output_trouble()):  # click's own words, such as --help
+        if isinstance(error, OSError) and (trouble := _output_trouble()):  # click's own output, such as --help
             complain(f"pipeline: {trouble}")
             return ExitStatus.UNFINISHED
         if lack := _lack(error):
@@ -143,8 +143,8 @@ def status_of(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way 
 
 
 def _ended(end: SystemExit) -> ExitStatus:
-    """The status where click ends the program: a shell was told how to complete (0), or the reader went away, as `head`
-    does, and what was asked for was not delivered.
+    """The status where click ends the program: 0 after a completion script, `UNFINISHED` where the reader of the output
+    closed it early, as `head` does.
     """
     if not end.code:
         return ExitStatus.OK
@@ -153,7 +153,7 @@ def _ended(end: SystemExit) -> ExitStatus:
 
 
 def _wrong_usage(usage: click.UsageError) -> str:
-    """With what was probably meant, but never an option that deletes or overwrites: a hint is typed in a hurry."""
+    """The message, with a likely option, but never one that deletes or overwrites: a hint is typed in a hurry."""
     if not isinstance(usage, click.NoSuchOption):
         return usage.format_message()
     from pipeline.cli.concepts import meant
@@ -165,7 +165,7 @@ def _wrong_usage(usage: click.UsageError) -> str:
 
 
 def _lack(error: Exception) -> str:
-    """What this machine could not give, wherever it was asked for; "" where that is not what `error` says."""
+    """The resource that the machine lacked, wherever `error` was raised; "" for any other error."""
     if isinstance(error, MemoryError):
         return "out of memory"
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
@@ -185,7 +185,7 @@ def _output_trouble() -> OutputTrouble | None:
 
 
 def _forget_output() -> None:
-    """Point standard output at nothing, so that flushing what is left in its buffer cannot fail again."""
+    """Point standard output at /dev/null, so that flushing the rest of its buffer cannot fail again."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
     os.close(nothing)

@@ -1,4 +1,4 @@
-"""`pipeline manifest`: what a config's manifest holds, as rows."""
+"""`pipeline manifest`: the contents of a config's manifest, as rows."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def export(config: Path, form: str, output: Path | None, measured: bool) -> None
     with Manifest.reader(settings) as reader:
         to = output if output is not None else sys.stdout
         if to is None:
-            return  # standard output is closed: nobody asks for what is written, as with every command
+            return  # standard output is closed: the output is dropped, as by every command
         try:
             if form == "srcset":
                 write_srcset(pictures(reader, settings.families), to)

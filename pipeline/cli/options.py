@@ -55,8 +55,8 @@ def _after_config(context: click.Context, parameter: click.Parameter, value: tup
 
 
 def parted(words: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
-    """The config and what follows it, where both may be left out: a first word that ends in .yaml or .yml or is the
-    name of a file is the config.
+    """The config and the words after it; both may be left out. A first word that ends in .yaml or .yml, or is the name
+    of a file, is the config.
     """
     if words and (words[0].endswith((".yaml", ".yml")) or os.path.isfile(words[0])):
         return Path(words[0]), words[1:]

@@ -83,7 +83,7 @@ def command(
 
 
 def _nothing(_found: object) -> None:
-    """Stands for what tells one line, where nobody asked for lines."""
+    """Print no line: with `--summary`, this takes the place of the functions that print one."""
 
 
 def _job(job: Job) -> None:

@@ -1,4 +1,4 @@
-"""How this program can be started again by somebody who knows nothing of the shell it was started from."""
+"""The command that starts this program again, also outside the shell that it was started from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def program() -> tuple[str, ...]:
     """The words that start it, the first an absolute path.
 
     The installed command if it was that; `scripts/pipeline` of a checkout, which also keeps the environment good; else
-    this interpreter with `-m`. Links are left as they are: what they lead to may be another version tomorrow.
+    this interpreter with `-m`. Links are left as they are: they may lead to another version tomorrow.
     """
     started = Path(os.path.abspath(sys.argv[0]))
     if started.name == "pipeline" and os.access(started, os.X_OK) and not started.is_dir():

@@ -20,7 +20,7 @@ _FORMAT = "{desc} {percentage:3.0f}% {bar} {unit}"
 
 
 class _Question:
-    """Whether somebody wants to know how far the run is: asked by SIGUSR1, at any time."""
+    """A request for a line about the progress: set by SIGUSR1, at any time."""
 
     def __init__(self) -> None:
         self._asked = False
@@ -29,7 +29,7 @@ class _Question:
         self._asked = True
 
     def take(self) -> bool:
-        """Whether it was asked since it was last taken."""
+        """Whether a request came since the last call."""
         asked, self._asked = self._asked, False
         return asked
 
@@ -38,7 +38,7 @@ _question = _Question()
 
 
 def listen() -> None:
-    """From now on SIGUSR1, which would end the process, asks for a line about the progress. Main thread only."""
+    """Make SIGUSR1, which would end the process, a request for a line about the progress. Main thread only."""
     if hasattr(signal, "SIGUSR1"):
         signal.signal(signal.SIGUSR1, _question.ask)
 
@@ -62,7 +62,7 @@ class ProgressBar:
             self._bar.close()
 
     def stopping(self, in_flight: int) -> None:
-        """Say at once that a signal was heard; in any thread."""
+        """Report at once that a signal has arrived; in any thread."""
         if not on_terminal():
             return
         self._wanted = False
@@ -71,7 +71,7 @@ class ProgressBar:
         complain(f"finishing {count(in_flight, 'picture')} in flight; again to stop now" if in_flight else "stopping")
 
     def watch(self, progress: Progress) -> None:
-        """Draw where the run is, and say it if somebody has asked."""
+        """Draw the progress, and print it as a line if that was requested."""
         if _question.take():
             if self._bar is not None:
                 self._bar.clear()

@@ -1,4 +1,4 @@
-"""`pipeline prune`: delete files of the target that nothing asks for any more."""
+"""`pipeline prune`: delete files of the target whose source or rendition is gone."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ _TYPED = 3  # columns
 
 
 def redrawn(title: str, form: str, **more: Any) -> tqdm[None]:
-    """A bar of tqdm on standard error that is gone when it is closed. tqdm is imported here: 40 ms, and few need it."""
+    """A tqdm bar on standard error, erased when it is closed. tqdm is imported here: 40 ms, and few runs need it."""
     from tqdm import tqdm
 
     bar = tqdm(desc=title, leave=False, dynamic_ncols=True, bar_format=form, **more)
@@ -24,8 +24,8 @@ def redrawn(title: str, form: str, **more: Any) -> tqdm[None]:
 
 
 def _room(file: TextIO) -> tuple[int | None, int | None]:
-    """Columns and rows of the terminal, without the columns in which it shows the `^C` that was typed: that would begin
-    another row, and the line could no longer be erased.
+    """Columns and rows of the terminal, less the columns in which it echoes a typed `^C`: that would begin another row,
+    and the line could no longer be erased.
     """
     try:
         columns, rows = os.get_terminal_size(file.fileno())
@@ -35,10 +35,10 @@ def _room(file: TextIO) -> tuple[int | None, int | None]:
 
 
 class Line:
-    """Replaces what it has drawn before. tqdm's own way, with spaces, wraps where the terminal has become narrower.
+    """Replaces its last text. tqdm overwrites with spaces, which wrap where the terminal has become narrower.
 
     A terminal that becomes narrower than the line breaks it in several rows and leaves the cursor in the last of them.
-    The few that cut it off instead (xterm) lose as many rows above it.
+    On the few that cut it off instead (xterm), as many rows above it are erased.
     """
 
     def __init__(self, file: TextIO) -> None:
@@ -50,7 +50,7 @@ class Line:
         from tqdm.utils import disp_len
 
         broken = (self._drawn - 1) // self._columns() if self._drawn else 0
-        erased = "\x1b[K" + "\x1b[A\x1b[K" * broken  # row by row: of what is erased by the screen tmux keeps a copy
+        erased = "\x1b[K" + "\x1b[A\x1b[K" * broken  # row by row: tmux keeps a copy of what an erased screen held
         self._file.write(f"\r{erased}{text}")
         self._file.flush()
         self._drawn = int(disp_len(text))

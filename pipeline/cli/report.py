@@ -1,4 +1,4 @@
-"""`pipeline report`: the pictures and the runs of a config as a page."""
+"""`pipeline report`: the pictures and the runs of a config as an HTML page."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def command(
     from pipeline.run.ahead import ahead
 
     seen = peek(config)
-    # A run that finds nothing to do starts no child; a first one will hardly be of that kind.
+    # A run without work starts no child. A first run nearly always has work, so its children start ahead.
     wanted = (force or seen.is_new) and if_locked != "wait" and not seen.gentle
     children = seen.processes if processes is None else processes
     with ahead(wanted=wanted, processes=children, source=seen.source) as started:
@@ -136,7 +136,7 @@ def command(
             if if_locked == "skip":
                 return ExitStatus.OK
             raise
-        if settings.report and summary.status not in SIGNALS:  # a run that is told to stop has to be gone soon
+        if settings.report and summary.status not in SIGNALS:  # a stopped run has to end soon
             _write_report(settings)
         return summary.status
 
@@ -162,7 +162,7 @@ def _made(
 
 
 def _leave(telling: Telling, status: ExitStatus, seconds: float) -> None:
-    """End the process from another thread than the run's, which hangs; telling may take so many seconds."""
+    """End the process from another thread than the run's, which hangs. The notices may take `seconds`."""
     last = threading.Thread(target=telling.given_up, args=(status,), name="last words", daemon=True)
     last.start()
     last.join(seconds)
@@ -170,7 +170,7 @@ def _leave(telling: Telling, status: ExitStatus, seconds: float) -> None:
 
 
 def _write_report(settings: Config) -> None:
-    """The page that the config asks for. What it cannot write is said, and changes nothing else."""
+    """Write the page that `report` in the config names. A failure is reported and changes nothing else."""
     from pipeline.errors import PipelineError
     from pipeline.report.page import AFTER_RUN, place, write
 

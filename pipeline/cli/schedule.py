@@ -1,4 +1,4 @@
-"""`pipeline schedule`: what makes cron or systemd run a config."""
+"""`pipeline schedule`: a crontab line and systemd units that run a config."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _check(settings: Config, words: tuple[str, ...], user: str | None) -> None:
 
 
 def _me() -> str | None:
-    """Who asks, unless it is root: the run needs no rights but to files."""
+    """The calling user; None for root, because a run needs no rights but to files."""
     import pwd
 
     try:

@@ -1,4 +1,4 @@
-"""`pipeline schema`: what may stand in a config, for editors and other programs."""
+"""`pipeline schema`: the JSON Schema of configs, for editors and other programs."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _OTHERS = (
 def sentence(config: Path, summary: Summary, *, verbose: bool = False) -> str:
     """For example: `thumbs: 24 pictures done (48 renditions), 3 unchanged; 30.0 MB -> 0.5 MB in 2.5 s`.
 
-    Files that are no pictures, or of a kind that is not read at all, are counted where it is `verbose`.
+    With `verbose`, files that are no pictures, or of a format that is not read, are counted, too.
     """
     parts = []
     if summary.done or not summary.pictures.get(Status.UNCHANGED):
@@ -68,7 +68,7 @@ def _ending(summary: Summary) -> str:
 
 
 def failure_lines(config: Path, summary: Summary, most: int | None = None) -> list[str]:
-    """One line a failure, `photos/a.jpg: truncated: ...`; the first `most` of them (None: a screenful)."""
+    """One line for each failure, `photos/a.jpg: truncated: ...`; the first `most` of them (None: a screenful)."""
     most = _MOST_FAILURES if most is None else most
     lines = [
         f"{printable(one.source)}{f' ({one.rendition})' if one.rendition else ''}: {one.error}"
@@ -80,5 +80,5 @@ def failure_lines(config: Path, summary: Summary, most: int | None = None) -> li
 
 
 def passed_over_lines(summary: Summary) -> list[str]:
-    """One line a source of which nothing was made without a failure, `photos/a.jpg: skipped: a symbolic link`."""
+    """One line for each source that was passed over without a failure, `photos/a.jpg: skipped: a symbolic link`."""
     return [f"{printable(one.source)}: {one.status}: {printable(one.reason)}" for one in summary.passed_over]

@@ -1,4 +1,4 @@
-"""A service and a timer for systemd: the run with nothing but the rights that it needs."""
+"""A service and a timer for systemd: the run has only the rights that it needs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pipeline.errors import ExitStatus, UsageError, printable
 
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./$-]+")
 _HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
-_TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - where paths may be, not where we write
-_FINE = (ExitStatus.TIME_UP, ExitStatus.LOCKED, ExitStatus.TERMINATED)  # no failure of the unit
+_TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - where paths may be, not where files are written
+_FINE = (ExitStatus.TIME_UP, ExitStatus.LOCKED, ExitStatus.TERMINATED)  # statuses that are no failure of the unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Units:
 
 
 def units(config: Config, words: Sequence[str], when: Timing, user: str | None) -> Units:
-    """The units that start the program of these `words` for `config`. `user` None: the one who installs them says.
+    """The units that run the command `words` for `config`. `user` None: `User=` is left to be filled in.
 
     Raises `UsageError` for a path that a unit cannot hold.
     """
@@ -64,7 +64,7 @@ def units(config: Config, words: Sequence[str], when: Timing, user: str | None) 
 
 
 def _service(config: Config, name: str, user: str | None) -> Iterator[tuple[str, bool]]:
-    """The lines that bound it, each with whether it applies."""
+    """The lines that limit the service, each with whether it applies."""
     notify = config.notify
     speaks = bool(notify.ping or notify.command)
     everything = (config.path, config.source.path, config.target.path, config.manifest)
@@ -110,7 +110,7 @@ def _service(config: Config, name: str, user: str | None) -> Iterator[tuple[str,
 
 
 def _memory(config: Config) -> str:
-    """What the whole service may take: the pictures' budget, the footing of the processes, and some room."""
+    """The memory limit of the service: the pictures' budget, the processes' own memory, and some room."""
     budget = config.workers.memory
     return "80%" if budget is None else f"{(budget * 3 // 2 >> 20) + 1024}M"
 

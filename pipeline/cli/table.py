@@ -18,8 +18,8 @@ _LONGEST, _NARROWEST = 60, 6  # characters of a cell
 
 
 def table(answer: Answer, wanted: Collection[str], *, cut: bool) -> None:
-    """The `wanted` columns (none: all), but for those that are empty throughout: a table of twenty mostly empty ones
-    reads badly. `cut`: long values are cut off, and on a terminal all that it takes for rows to fit.
+    """Print the `wanted` columns (none: all) without those that are empty throughout: a table of twenty mostly empty
+    ones reads badly. With `cut`, long values are cut off, and on a terminal as many more as it takes for rows to fit.
     """
     rows = [["" if value is None else _word(value) for value in row] for row in answer.rows]
     shown = [
@@ -37,7 +37,7 @@ def table(answer: Answer, wanted: Collection[str], *, cut: bool) -> None:
 
 
 def fitted(widths: Sequence[int], most: int | None) -> list[int]:
-    """Widths of columns, two spaces between them, of which the widest are made narrower until a row fits `most`."""
+    """Widths of columns with two spaces between them; the widest are narrowed until a row fits into `most`."""
     widths = [min(width, _LONGEST) for width in widths]
     while most is not None and sum(widths) + 2 * (len(widths) - 1) > most and max(widths) > _NARROWEST:
         widths[widths.index(max(widths))] -= 1
@@ -45,7 +45,7 @@ def fitted(widths: Sequence[int], most: int | None) -> list[int]:
 
 
 def _columns() -> int | None:
-    """Of the terminal that the table goes to, if it does."""
+    """Columns of the terminal that the table goes to; None where it goes elsewhere."""
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else None
     except (AttributeError, OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Makes sure that whoever the config names is told how a run ended, whatever its end was."""
+"""Sends the notices that the config names when a run has ended, in whatever way."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from pipeline.notify.outcome import SUCCESSES, Outcome
 from pipeline.run.options import Begun
 from pipeline.run.tally import Summary
 
-_HURRY = 2.0  # seconds for all notices of a run that was told to stop: it has to be gone within ten
+_HURRY = 2.0  # seconds for all notices of a run that was stopped: it has to end within ten
 
 
 class Telling:
-    """A context around everything that a run command does.
+    """A context around all of a run command.
 
-    The URL to ping is taken out of the environment here: neither the children nor the command of `notify` need it. A
-    run that never was because another one holds the lock tells nobody: the other one will.
+    The URL to ping is taken out of the environment here: neither the children nor the command of `notify` need it.
+    Where another run holds the lock, no notice is sent: the other run sends its own.
     """
 
     def __init__(self, config: Config) -> None:
@@ -40,13 +40,13 @@ class Telling:
         self._notices = Notices(config.notify, config.path.parent, url)
 
     def begun(self, begun: Begun) -> None:
-        """The run begins to work."""
+        """Send the notice that the run begins to work."""
         self._begun = begun
         self._notices.begun(begun.run)
-        self._last_success = self._read_last_success()  # now: at the end its disk may be the one that hangs
+        self._last_success = self._read_last_success()  # now: at the end the manifest's disk may hang
 
     def came_to(self, summary: Summary) -> None:
-        """The run has ended; what the command still does with it may fail."""
+        """Keep the summary of the ended run: what the command does after it may still fail."""
         self._summary = summary
 
     def __enter__(self) -> Telling:
@@ -66,7 +66,7 @@ class Telling:
             self._tell(summary, _status(error), f"{self._name}: {_words(error)}")
 
     def given_up(self, status: ExitStatus) -> None:
-        """Tell it from another thread: the run's own sits in a call that never returns, and the process will end."""
+        """Send the notices from another thread: the run's own is in a call that never returns. The process will end."""
         self._tell(self._so_far(), status, f"{self._name}: stopped by a signal, and given up where it hung")
 
     def _so_far(self) -> Summary:
@@ -97,7 +97,7 @@ class Telling:
         )
 
     def _read_last_success(self) -> float | None:
-        """When the last run ended that did what it was asked for, as far as the manifest remembers and can be read."""
+        """When the last successful run ended, if the manifest can be read and still holds that run."""
         if not (self._config.notify.metrics or self._config.notify.status_file or self._config.notify.command):
             return None
         try:

@@ -1,4 +1,4 @@
-"""When a scheduled run starts, as people, cron and systemd say it."""
+"""When a scheduled run starts, in words and in the notations of cron and systemd."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EVERY = ("hour", "day", "weekday", *_WEEKDAYS, "month")
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """A time of day that comes again `every` ... (one of `EVERY`), by the local clock."""
+    """A time of day by the local clock that repeats `every` ... (one of `EVERY`)."""
 
     every: str
     hour: int
@@ -53,7 +53,7 @@ class Timing:
 
 
 def timing(at: str | None, every: str) -> Timing:
-    """What the options mean. Raises `UsageError`."""
+    """The `Timing` that the options describe. Raises `UsageError`."""
     if every == "hour":
         found = re.fullmatch(r":([0-5][0-9])", at or ":30")
         if not found:

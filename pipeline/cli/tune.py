@@ -1,4 +1,4 @@
-"""`pipeline tune`: how many should work at once, measured on the user's own pictures."""
+"""`pipeline tune`: which `workers` are fastest, measured on the user's own pictures."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def command(
 
 
 class _Bar:
-    """What is known while it is measured, on a terminal."""
+    """The measurement so far, on a terminal."""
 
     def __init__(self, title: str) -> None:
         self._title = title
@@ -146,7 +146,7 @@ def table(tuning: Tuning) -> list[str]:
 
 
 def sentences(tuning: Tuning) -> list[str]:
-    """What follows from the measurement, in words."""
+    """The conclusions from the measurement, as sentences."""
     outcome = tuning.outcome
     by_setting = {one.setting: one for one in outcome.verdicts}
     chosen, auto, best = by_setting[outcome.chosen], by_setting[tuning.auto], by_setting[outcome.best]

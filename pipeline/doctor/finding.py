@@ -1,4 +1,4 @@
-"""What a look at the set-up found."""
+"""What one check of the set-up found."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 
 class Level(enum.StrEnum):
-    """How bad it is."""
+    """How serious a finding is."""
 
     OK = "ok"
-    WARN = "warn"  # works, and promises less
-    FAIL = "FAIL"  # a run would not work, or not as it says
+    WARN = "warn"  # works, with fewer guarantees
+    FAIL = "FAIL"  # a run would not work, or not as documented
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of `pipeline doctor`. Texts may hold names of files: whoever prints them makes them printable."""
+    """One line of `pipeline doctor`. Texts may hold raw names of files; the code that prints them escapes them."""
 
     level: Level
     what: str
@@ -30,7 +30,7 @@ def ok(what: str, detail: str) -> Finding:
 
 
 def warn(what: str, detail: str, advice: str) -> Finding:
-    """Works, and promises less."""
+    """Works, with fewer guarantees."""
     return Finding(Level.WARN, what, detail, advice)
 
 

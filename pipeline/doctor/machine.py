@@ -1,4 +1,4 @@
-"""What this machine and this installation lend to a run."""
+"""What this machine and this installation provide for a run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def installation() -> Iterator[Finding]:
 
 
 def limits(config: Config | None) -> Iterator[Finding]:
-    """The limits that this process was started with, where a run would meet them."""
+    """Those limits of this process that a run would reach."""
     soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = _DESCRIPTORS + (8 * (config.workers.threads or 0) if config else 0)
     if soft != resource.RLIM_INFINITY and soft < needed:
@@ -61,7 +61,7 @@ def limits(config: Config | None) -> Iterator[Finding]:
 
 
 def work(threads: int, processes: int, memory: int, config: Config | None) -> Iterator[Finding]:
-    """How many would work at once, and why; `memory` in bytes for all pictures in flight."""
+    """The threads and processes of a run, and why so many; `memory` in bytes for all pictures in flight."""
     asked = config.workers if config else None
     lent = f"{os.cpu_count()} CPUs, {_affinity()} for this process, {cpus.available()} after the control group's quota"
     why = "as the config says" if asked and asked.processes is not None else lent

@@ -1,4 +1,4 @@
-"""Whether the places that a config names can be used: source, target, manifest, and whom it notifies."""
+"""Whether the source, target, manifest and notices that a config names can be used."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.notify.ping import UnusableUrl, check
 
 
 def source(config: Config) -> Iterator[Finding]:
-    """Whether it is there and can be read."""
+    """Whether the source is there and can be read."""
     folder = config.source.path
     try:
         with os.scandir(folder) as listing:
@@ -36,7 +36,7 @@ def source(config: Config) -> Iterator[Finding]:
 
 
 def target(config: Config) -> Iterator[Finding]:
-    """Whether files can be written there, safely."""
+    """Whether files can be written to the target, safely."""
     folder = config.target.path
     if not folder.is_dir():
         if folder.exists() or folder.is_symlink():
@@ -56,7 +56,7 @@ def target(config: Config) -> Iterator[Finding]:
 
 
 def manifest(config: Config) -> Iterator[Finding]:
-    """Whether it is whole, and whose it is."""
+    """Whether the manifest is intact and belongs to this config and user."""
     path = config.manifest
     mount = mount_of(path)
     if mount and mount.network:
@@ -88,7 +88,7 @@ def manifest(config: Config) -> Iterator[Finding]:
 
 
 def notices(config: Config) -> Iterator[Finding]:
-    """Whether those who are to be told can be. Nobody is told anything."""
+    """Whether the notices can be sent. None is sent."""
     notify = config.notify
     if notify.ping:
         url = os.environ.get(notify.ping)

@@ -1,6 +1,6 @@
 """Whether a child starts, how it is confined, and which formats it writes and reads: tried, not looked up.
 
-The function that renders is named, not imported: this room is below it, and the main process never loads a decoder.
+The rendering function is named, not imported: this layer is below it, and the main process never loads a decoder.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SIDE = 16  # pixels
 
 
 def children() -> Iterator[Finding]:
-    """Starts one child and gives it a tiny picture for each format; a few tenths of a second."""
+    """Start one child and give it a tiny picture for each format; a few tenths of a second."""
     with ChildPool(_RENDER, _WARM_UP, 1) as pool:
         try:
             confinement = pool.await_confinement(Token())
@@ -55,7 +55,7 @@ def _codecs(pool: ChildPool) -> Iterator[Finding]:
 
 
 def _rendered(pool: ChildPool, picture: bytes, picture_format: Format) -> tuple[bytes, str]:
-    """The picture in that format, and the libraries that took part. Raises `PictureError` and `ChildDied`."""
+    """`picture` in `picture_format`, and the libraries that were used. Raises `PictureError` and `ChildDied`."""
     limits = Limits()
     task = RenderTask((Spec("doctor", width=_SIDE, format=picture_format),), limits)
     with tempfile.TemporaryFile() as file:
@@ -78,7 +78,7 @@ def _rendered(pool: ChildPool, picture: bytes, picture_format: Format) -> tuple[
 
 
 def _png() -> bytes:
-    """A small gradient, without help of any library that is to be tried."""
+    """A small gradient, made without the libraries that are tried."""
     rows = b"".join(b"\0" + bytes(16 * value for x in range(_SIDE) for value in (x, y, 8)) for y in range(_SIDE))
     header = struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))

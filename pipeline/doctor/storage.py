@@ -16,12 +16,12 @@ from pipeline.mounts import mount_of
 
 _LITTLE = 2**30  # bytes free
 _FEW = 1000  # inodes free
-_SKEW = 2.0  # seconds: within these a change can go unseen, and no further
+_SKEW = 2.0  # seconds: a larger skew defeats the two seconds of `Record.settled`
 _SLOW = 0.1  # seconds for a sync
 
 
 def kind(what: str, folder: Path) -> Iterator[Finding]:
-    """What file system it is, where that matters."""
+    """The kind of file system, where that matters."""
     mount = mount_of(folder)
     if mount is None:
         return
@@ -48,7 +48,7 @@ def room(what: str, folder: Path) -> Iterator[Finding]:
 
 
 def lock(path: Path) -> Iterator[Finding]:
-    """Whether a lock at `path` would keep others out, tried in a file beside it."""
+    """Whether a lock at `path` would keep other processes out, tried in a file beside it."""
     file = path.with_name(f".pipeline-doctor-{os.getpid()}")
     try:
         yield from _locked("lock", file)

@@ -1,4 +1,4 @@
-"""The program that is told how a run ended."""
+"""Runs the program that `notify.command` names after a run."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from pipeline.config.settings import CommandSettings, On
 from pipeline.errors import printable
 from pipeline.notify.outcome import Outcome, as_json
 
-_TAIL = 2000  # bytes of what it says, of which the last line is shown when it fails
+_TAIL = 2000  # bytes of its output, whose last line is shown when it fails
 
 
 def wanted(settings: CommandSettings, outcome: Outcome) -> bool:
-    """Whether it is to be called after such a run."""
+    """Whether the program is called after a run with this outcome."""
     return settings.on is On.ALWAYS or (settings.on is On.SUCCESS) == outcome.succeeded
 
 
 def call(settings: CommandSettings, folder: Path, outcome: Outcome, seconds: float) -> str:
-    """Run the program to its end; gives what went wrong in one line, or "". Never raises for its sake.
+    """Run the program to its end. Gives what went wrong in one line, or "", and never raises for an error of it.
 
-    It starts in `folder`, finds the outcome in `PIPELINE_...` variables and as JSON on its standard input, and leads a
-    process group of its own, which is killed after so many `seconds`.
+    It starts in `folder`, gets the outcome in `PIPELINE_...` variables and as JSON on its standard input, and leads a
+    process group of its own, which is killed after `seconds`.
     """
     try:
         with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as said:
             told.write(as_json(outcome).encode() + b"\n")
             told.seek(0)
-            process = subprocess.Popen(  # noqa: S603 - the user's own words from the config
+            process = subprocess.Popen(  # noqa: S603 - the user's own command from the config
                 settings.run,
                 cwd=folder,
                 env={**os.environb, **_variables(outcome)},

@@ -1,7 +1,7 @@
 """How a run ended, for Prometheus: the text format that node_exporter's textfile collector reads.
 
-Every series is there after every run, with 0 where nothing was counted: a rule that looks at a series which comes and
-goes never fires.
+Every series is there after every run, with 0 where nothing was counted: a rule on a series that comes and goes
+never fires.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tells everybody whom `notify` names that a run began and how it ended. Nothing here can change how it ended."""
+"""Sends the notices of `notify`: that a run began, and how it ended. No failure here changes how it ended."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pipeline.notify.outcome import Outcome, as_json, as_text
 from pipeline.notify.ping import MOST_TEXT, Ping, UnusableUrl
 
 _PING = 20.0  # seconds that the last ping may take, its tries all together
-_SAME = 10  # characters in which all files of one kind agree, whatever version wrote them
-_METRICS_MODE = 0o644  # whatever the umask: node_exporter is another user
+_SAME = 10  # leading characters that all files of one kind share, whatever version wrote them
+_METRICS_MODE = 0o644  # whatever the umask: node_exporter runs as another user
 
 
 class Notices:
@@ -38,14 +38,14 @@ class Notices:
                 self._warnings.append(f"notify.ping: what the environment variable {settings.ping} holds {error}")
 
     def begun(self, run: str) -> None:
-        """The run has its lock and begins to work. Returns at once."""
+        """Notify that the run has its lock and begins to work. Returns at once."""
         if self._ping:
             self._ping.begin(run)
 
     def ended(self, outcome: Outcome, patience: float | None = None) -> tuple[str, ...]:
-        """Tell how it ended; gives a line for each notice that failed.
+        """Notify how the run ended; gives a line for each notice that failed.
 
-        With `patience` all of it takes no longer than so many seconds; else each as long as its own time-out says.
+        With `patience` all of them together take at most so many seconds, else each at most its own time-out.
         """
         deadline = None if patience is None else time.monotonic() + patience
         if self._ping:
@@ -77,7 +77,7 @@ class Notices:
 
 
 def _is_another(path: Path, text: str) -> bool:
-    """Whether there is something at `path` that does not begin like `text`: the config may name the wrong file."""
+    """Whether `path` exists and does not begin like `text`: the config may name the wrong file."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return True

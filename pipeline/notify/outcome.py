@@ -1,4 +1,4 @@
-"""How a run ended, as plain values: what every way of telling starts from."""
+"""How a run ended, as plain values: the source of every notice."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 from pipeline.errors import ExitStatus
 
-SUCCESSES = frozenset({ExitStatus.OK, ExitStatus.TIME_UP})  # the time limit was asked for, and the next run goes on
+SUCCESSES = frozenset({ExitStatus.OK, ExitStatus.TIME_UP})  # the user set the time limit, and the next run goes on
 _LISTED = 20  # failures in the text and the JSON; the manifest has them all
 
 
@@ -32,13 +32,11 @@ class Outcome:
     orphans: int = 0
     source_bytes: int = 0
     target_bytes: int = 0
-    last_success: float | None = (
-        None  # when the last run ended that did what it was asked for; None: never, or not known
-    )
+    last_success: float | None = None  # when the last successful run ended; None: never, or not known
 
     @property
     def succeeded(self) -> bool:
-        """Whether the run did what it was asked for: everything, or what fitted into its time."""
+        """Whether the run finished everything, or what fitted into its time."""
         return self.status in SUCCESSES
 
     @property
@@ -48,7 +46,7 @@ class Outcome:
 
 
 def as_json(outcome: Outcome) -> str:
-    """One JSON object, its keys those of `Outcome`; what is listed is cut."""
+    """One JSON object, its keys those of `Outcome`; the list of failures is cut."""
     fields = asdict(outcome)
     fields["failures"] = list(outcome.failures[:_LISTED])
     fields |= {"succeeded": outcome.succeeded, "seconds": round(outcome.seconds, 3)}

@@ -1,6 +1,6 @@
-"""Tells a service such as healthchecks that a run starts and how it ended: a job that does not come is missed there.
+"""Pings a service such as healthchecks at the start and end of a run: the service notices a run that does not come.
 
-The URL is a secret: whoever knows it can fake success. It is in no message, no exception that leaves this module, and
+The URL is a secret: it is enough to fake success. It is in no message, no exception that leaves this module, and
 no `repr`.
 """
 
@@ -38,30 +38,30 @@ class _Call:
 
 
 class Ping:
-    """Sends in a thread of its own, so that a service which does not answer delays nobody but by `wait`."""
+    """Sends in a thread of its own, so that a service that does not answer delays the run in `wait` only."""
 
     def __init__(self, url: str, pauses: tuple[float, ...] = _PAUSES) -> None:
         """Raises `UnusableUrl` for what is not http or https to a host."""
         self._url = _split(url)
         self._pauses = pauses
         self._calls: queue.SimpleQueue[_Call] = queue.SimpleQueue()
-        self._ending = threading.Event()  # the end is known: no more tries to tell of the start
+        self._ending = threading.Event()  # the end is known: the start is not tried again
         self._done = threading.Event()
         self._trouble = ""
         self._thread = threading.Thread(target=self._serve, name="ping", daemon=True)
         self._thread.start()
 
     def begin(self, run: str) -> None:
-        """Tell that the run (32 hexadecimal digits) has started. Returns at once."""
+        """Send that the run (32 hexadecimal digits) has started. Returns at once."""
         self._calls.put(_Call("start", run, "", last=False))
 
     def end(self, run: str, status: int, text: str, *, succeeded: bool) -> None:
-        """Tell how it ended. Returns at once; `wait` comes next."""
+        """Send how the run ended. Returns at once; `wait` comes next."""
         self._ending.set()
         self._calls.put(_Call("" if succeeded else str(int(status)), run, text, last=True))
 
     def wait(self, seconds: float) -> str:
-        """Give the service so much time; what went wrong in one line, or ""."""
+        """Wait up to `seconds` for the end to be sent. Gives what went wrong in one line, or ""."""
         if not self._done.wait(seconds):
             return "notify.ping: no answer in time"
         return f"notify.ping: {self._trouble}" if self._trouble else ""
@@ -131,11 +131,11 @@ def _split(url: str) -> SplitResult:
 
 
 def _opener() -> OpenerDirector:
-    """Only what http and https need: no files, no FTP, and no way from one server to another."""
+    """An opener for http and https only: no files, no FTP, and no redirects to another server."""
     from urllib import request  # noqa: PLC0415 - see _try
 
     class SameServer(request.HTTPRedirectHandler):
-        """Sends the same again to another path there, but for 303, which asks for a GET: it would tell nothing."""
+        """Repeats the request at another path of the server, but not for 303: a GET would report nothing."""
 
         def redirect_request(  # type: ignore[no-untyped-def]  # urllib's own, with six parameters of no known type
             self, req, _fp, code, _msg, _headers, newurl
@@ -158,7 +158,7 @@ def _opener() -> OpenerDirector:
 
 
 def _words(reason: object) -> str:
-    """An error of the network without anything that a server or a URL could have put into it."""
+    """The text of a network error, without anything that a server or a URL could have put into it."""
     if isinstance(reason, TimeoutError):
         return "timed out"
     if type(reason).__name__ == "SSLCertVerificationError":

@@ -33,7 +33,7 @@ _WHAT_TO_DO = {
     ErrorKind.NOT_ENCODABLE: "Ask for another size or format in the rendition; then run again.",
     ErrorKind.INTERNAL: "This is a defect of pipeline; please report it. Then try once more.",
 }
-_TRIED_AGAIN = (ErrorKind.CRASHED, ErrorKind.INTERNAL)  # nothing changes that a run would see by itself
+_TRIED_AGAIN = (ErrorKind.CRASHED, ErrorKind.INTERNAL)  # a run sees no change that would make it try again
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +78,12 @@ def by_kind(failures: Iterable[tuple[ErrorKind, Failed]], config: Path) -> list[
 
 
 def quoted(config: Path) -> str:
-    """The config as a word of a shell."""
+    """The path of the config, quoted for a shell."""
     return shlex.quote(printable(str(config)))
 
 
 def command(kind: ErrorKind, config: Path) -> str:
-    """What to type when the advice was followed; for a shell, on one line."""
+    """The command to type after following the advice; for a shell, on one line."""
     name = quoted(config)
     if kind is ErrorKind.NOT_OURS:
         return f"pipeline run {name} --adopt"

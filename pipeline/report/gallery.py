@@ -15,11 +15,11 @@ from pipeline.manifest.shown import Shown
 from pipeline.manifest.values import percent
 
 MOST = 100_000  # renditions that the gallery shows; a page of more takes long to open
-BROWSERS = frozenset({"jpeg", "mpo", "png", "gif", "webp", "avif", "bmp", "ico"})  # formats that all of them show
+BROWSERS = frozenset({"jpeg", "mpo", "png", "gif", "webp", "avif", "bmp", "ico"})  # formats that all browsers show
 
 
 class _Words:
-    """Words by number, in the order in which they came."""
+    """Numbers words in the order in which they come."""
 
     def __init__(self, known: Iterable[str] = ()) -> None:
         self.all: dict[str, int] = {word: number for number, word in enumerate(known)}
@@ -95,7 +95,7 @@ class Gallery:
 
 
 def _name(target: str, error: str) -> list[str]:
-    """The last columns of a rendition, those that are empty at the end left out."""
+    """The last columns of a rendition, without empty ones at the end."""
     shown = printable(target)
     columns = [shown, error, "" if shown == target else percent(target)]
     while len(columns) > 1 and not columns[-1]:

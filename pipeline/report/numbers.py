@@ -1,4 +1,4 @@
-"""What the manifest says, counted for a page: one pass over its renditions, and its runs."""
+"""The manifest's contents, counted for a page: one pass over its renditions, and its runs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Bar:
 
 @dataclass(slots=True)
 class Totals:
-    """What is there now. A source counts as `whole` if all its renditions in the config were made."""
+    """What the target holds now. A source counts as `whole` if all its renditions in the config were made."""
 
     sources: int = 0  # pictures: those that are unsupported or skipped do not count
     whole: int = 0
@@ -66,9 +66,9 @@ class Totals:
 
 
 def count(rows: Iterable[Shown], names: Sequence[str], gallery: Gallery) -> Totals:
-    """Counts `rows`, which come by source, and fills `gallery` on the way.
+    """Count `rows`, which come by source, and fill `gallery` on the way.
 
-    What is neither of a rendition in `names` (those of the config) nor of a source that failed is passed over.
+    A row is passed over unless its rendition is in `names` (those of the config) or its source failed.
     """
     totals, wanted = Totals(), frozenset(names)
     last, made = "", 0
@@ -112,7 +112,7 @@ def _step(value: float, steps: Sequence[tuple[float, str]], above: str) -> str:
 
 
 def _bars(counts: Counter[str], steps: Sequence[tuple[float, str]], above: str) -> list[Bar]:
-    """From the first step that has any to the last."""
+    """The bars from the first step with a count to the last."""
     labels = [*(label for _, label in steps), above]
     filled = [number for number, label in enumerate(labels) if counts[label]]
     return [Bar(label, counts[label]) for label in labels[filled[0] : filled[-1] + 1]] if filled else []
@@ -121,7 +121,8 @@ def _bars(counts: Counter[str], steps: Sequence[tuple[float, str]], above: str) 
 def bound(run: RunSummary, stages: Stages, cpus: int) -> str:
     """What kept `run` from being faster, in one sentence; `cpus` are those of this machine.
 
-    The manifest has seconds by stage, but not those in which threads waited: where no stage fills the time, it says so.
+    The manifest has seconds by stage, but not those in which threads waited. If no stage fills the time, the sentence
+    says that.
     """
     clock = 0.0 if run.ended is None else run.ended - run.started
     if clock < _SHORT or stages.pictures < _MOST * run.counts.get(Status.DONE, 0):
@@ -141,9 +142,9 @@ def bound(run: RunSummary, stages: Stages, cpus: int) -> str:
 
 
 _SHORT = 2.0  # seconds; starting up is most of such a run
-_MOST = 0.9  # of what the run made must still be as it made it
-_BUSY = 0.7  # of the time of all children
-_MUCH = 0.25  # of the time of all threads
+_MOST = 0.9  # share of the run's renditions that must be unchanged since
+_BUSY = 0.7  # share of the time of all children
+_MUCH = 0.25  # share of the time of all threads
 
 
 def _setting(run: RunSummary, name: str) -> int:

@@ -1,6 +1,6 @@
-"""The page: what the manifest of a config says, as one HTML file that asks nobody for anything.
+"""The page: the contents of a config's manifest as one HTML file that loads nothing but pictures.
 
-It is made of `assets/`: a template that escapes everything that it is given, one style and one script. Its own policy
+It is made of `assets/`: a template that escapes every value, one style and one script. Its own policy
 allows that style, that script and pictures, and nothing else.
 """
 
@@ -36,11 +36,11 @@ from pipeline.workers import cpus
 
 _FOLDER = Path(__file__).parent / "assets"
 _SCRIPTS = ("thumbhash.js", "gallery.js", "viewer.js")
-_MARK = '<meta name="generator" content="pipeline report">'  # by which a page of ours is told from any other file
-_HEAD = 400  # bytes of a page, which hold it
+_MARK = '<meta name="generator" content="pipeline report">'  # marks a page as written by this program
+_HEAD = 400  # first bytes of a page, which hold the mark
 AFTER_RUN = 500  # targets that are read again for the page that follows a run: half a second of CPU
-_RUNS = 40  # of the chart
-_ROWS = 10  # of the table beside it
+_RUNS = 40  # in the chart
+_ROWS = 10  # in the table beside it
 _PRIVATE = {
     Private.GPS: "GPS positions",
     Private.SERIALS: "serial numbers",
@@ -48,13 +48,13 @@ _PRIVATE = {
     Private.THUMBNAILS: "embedded thumbnails",
     Private.COMMENTS: "comments",
 }
-# What a browser shows of a source by its extension: of one that failed, the format may not be known.
+# Extensions of sources that a browser shows: the format of a failed source may not be known.
 _EXTENSIONS = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif")
 
 
 def place(config: Config, output: Path | None = None) -> Path:
-    """Where the page goes: `output`, or what the config says, or beside the config. Raises `UsageError` where that
-    would write over a file that is no page of ours, or into the target.
+    """Where the page goes: `output`, else `report` of the config, else beside the config. Raises `UsageError` where it
+    would overwrite a file that is no page of this program, or be in the target.
     """
     path = Path(os.path.abspath(output or config.report or config.path.with_name(f"{config.path.stem}-report.html")))
     shown, target = printable(str(path)), os.path.realpath(config.target.path)
@@ -78,7 +78,7 @@ def place(config: Config, output: Path | None = None) -> Path:
 def write(config: Config, path: Path, most_read: int | None = None) -> int:
     """Write the page to `path`, atomically; gives its size in bytes.
 
-    `most_read`: how many targets are read again for what they say of privacy; None: all. Works while a run goes on.
+    `most_read`: how many targets are read again for private metadata; None: all. Works while a run goes on.
     Raises `UsageError` and `PipelineError` as `Manifest.reader` does, and `TargetTrouble`.
     """
     with Manifest.reader(config) as reader:
@@ -140,7 +140,7 @@ def _page(config: Config, reader: Reader, folder: Path, privacy: Privacy) -> str
 
 
 class _Addresses:
-    """Addresses of pictures, relative to the page, and what may show a source that failed."""
+    """Addresses of pictures, relative to the page, and of those that may show a failed source."""
 
     def __init__(self, config: Config, folder: Path, failed: set[str]) -> None:
         self.target = _relative(config.target.path, folder)
@@ -149,14 +149,14 @@ class _Addresses:
         self._made: dict[str, str] = {}
 
     def noting(self, rows: Iterable[Shown]) -> Iterator[Shown]:
-        """`rows`; what was made of the sources that failed is kept in mind."""
+        """`rows`, unchanged; the renditions of failed sources are remembered."""
         for row in rows:
             if row.source in self._failed and row.target and row.status in numbers.MADE and row.format in BROWSERS:
                 self._made.setdefault(row.source, self.target + percent(row.target))
             yield row
 
     def failed(self, one: Listed) -> advice.Failed:
-        """One failure with the addresses of what may show it."""
+        """One failure with the addresses of pictures that may show it."""
         failure = one.failure
         pictures = [self._made[failure.source]] if failure.source in self._made else []
         if failure.kind is not ErrorKind.NOT_A_PICTURE and failure.source.lower().endswith(_EXTENSIONS):
@@ -181,7 +181,7 @@ class _Column:
 
 
 def _columns(runs: Sequence[RunSummary]) -> list[_Column]:
-    """The oldest first."""
+    """The columns of the chart, the oldest run first."""
     counts = [(run, run.counts.get(Status.DONE, 0), run.counts.get(Status.FAILED, 0)) for run in reversed(runs)]
     highest = max((made + failed for _, made, failed in counts), default=0) or 1
     return [_Column(run, 100 * made / highest, 100 * failed / highest) for run, made, failed in counts]
@@ -198,7 +198,7 @@ def _moment(seconds: float, form: str = "%-d %b %Y, %H:%M") -> str:
 
 
 def _hash(text: str) -> str:
-    """As a content security policy names it."""
+    """The hash of `text`, as a content security policy writes it."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 

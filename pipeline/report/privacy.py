@@ -38,7 +38,7 @@ class Privacy:
 
 
 def read_again(config: Config, reader: Reader, most: int | None = None) -> Privacy:
-    """Look into the targets that the manifest says are there; `most` of them, evenly spread, or all.
+    """Read the targets that the manifest records; `most` of them, evenly spread, or all.
 
     About 1 ms of CPU each. Raises `PipelineError` where no child can be started.
     """
