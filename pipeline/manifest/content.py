@@ -23,7 +23,7 @@ class ContentReader:
             self._seen = made.Seen(connection)  # of a first run: nothing was made before
 
     def made(self, content: bytes, recipes: Collection[str]) -> list[Record]:
-        """As `Manifest.made`, of what was recorded before this was opened, and perhaps since."""
+        """As `Manifest.made`, of what earlier runs have recorded; of this run only where there were earlier ones."""
         if content not in self._seen:
             return []
         with self._database.reading() as connection:
