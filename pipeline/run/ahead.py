@@ -1,7 +1,7 @@
-"""What is started while the config is still checked: a child, and lane processes where there is much to be done.
+"""Starts a child while the config is still checked, and lane processes if the source is large.
 
-Nothing depends on it but time: what turns out not to be needed is ended. Of 4.6 s that 9,600 small pictures take on 16
-CPUs, 0.4 would be spent waiting for lanes.
+This only saves time, and processes that turn out not to be needed are ended. Of 4.6 s that 9,600 small pictures take on
+16 CPUs, 0.4 would be spent waiting for lanes.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _MANY = 500  # files and folders; fewer are seldom worth lane processes
 
 
 def lane_processes(processes: int) -> int:
-    """How many lane processes so many children are shared out among, where there is enough to do; 0: the run's own."""
+    """How many lane processes share so many children, if there is enough to do; 0: the run's own process only."""
     return processes // _CHILDREN if processes >= _LEAST else 0
 
 
 class LanesAhead:
-    """Lane processes that wait to be told what they are to be.
+    """Lane processes that wait for their setup.
 
-    They are started by a thread that lives until `close`, as they die with it; it has a glance at the source first,
-    which may never return.
+    The thread that starts them lives until `close`, because they die with it. It lists the source first, which may
+    never return.
     """
 
     def __init__(self, source: Path, count: int) -> None:
@@ -46,17 +46,17 @@ class LanesAhead:
         self._over = threading.Event()
 
     def begin(self) -> None:
-        """Start them. Raises `RuntimeError` where there can be no thread."""
+        """Start them. Raises `RuntimeError` if no thread can start."""
         threading.Thread(target=self._start, name="lanes ahead", daemon=True).start()
 
     def take(self) -> list[Peer]:
-        """Those that have been started, for the caller to end; no more will be."""
+        """The processes started so far, for the caller to end. No more are started."""
         with self._lock:
             peers, self._peers, self._taken = self._peers, [], True
         return peers
 
     def close(self) -> None:
-        """End those that were not taken; call it when those that were are gone."""
+        """End those that were not taken. Call it when those that were taken are gone."""
         for peer in self.take():
             peer.kill()
             peer.reap(1.0)
@@ -80,7 +80,7 @@ class LanesAhead:
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """What a run may use."""
+    """The processes started ahead, for a run to use."""
 
     children: ChildPool | None = None
     lanes: LanesAhead | None = None
@@ -88,7 +88,7 @@ class Ahead:
 
 @contextmanager
 def ahead(*, wanted: bool, processes: int | None, source: Path | None) -> Iterator[Ahead]:
-    """Start what a run of `source` is likely to need, if it is `wanted`."""
+    """Start the processes that a run of `source` is likely to need, if `wanted`."""
     count = lane_processes(cpus.available() if processes is None else processes)
     lanes = LanesAhead(source, count) if wanted and source is not None and count else None
     with rendering.ahead(wanted=wanted, processes=processes) as children:

@@ -1,8 +1,8 @@
 """The bounds of a child's answer: every number, text and file in it, checked before anything uses it.
 
-A picture may have taken over the child that decodes it, so what the child says counts only as far as it can be true of
-what was asked: the renditions and limits asked for, the bytes sent, the time that has passed. An answer beyond that
-ends its child (see `Misbehaved`) and fails its picture. Takes 10 us for a picture with one rendition.
+A picture may have taken over the child that decodes it, so an answer counts only if it can be true of the request: its
+renditions and limits, the bytes sent, the time that has passed. An answer beyond that ends its child (see `Misbehaved`)
+and fails its picture. Takes 10 us for a picture with one rendition.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _AROUND = 2**20  # bytes of a file that are no pixels; profiles and metadata of 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked of a child about one picture of `size` bytes, and when. `most`: bytes that its work may need."""
+    """A request about one picture of `size` bytes, and its time. `most`: bytes that the work may need."""
 
     task: RenderTask
     size: int
@@ -41,7 +41,7 @@ class Asked:
     since: float = field(default_factory=time.perf_counter)
 
     def header(self, said: object) -> Header:
-        """What the child says of the header. Raises `Misbehaved` where that cannot be."""
+        """The header that the child reports. Raises `Misbehaved` if it cannot be true."""
         limits = self.task.limits
         if not isinstance(said, Header):
             raise Misbehaved("no header")
@@ -56,11 +56,11 @@ class Asked:
         return said
 
     def need(self, header: Header) -> int:
-        """Bytes to be set aside for it: an estimate may be higher than what a child may take, which then decides."""
+        """Bytes to reserve: the estimate, but no more than the child may use."""
         return min(header.estimate, self.most)
 
     def answer(self, reply: Reply) -> RenderAnswer:
-        """What the child answered. Raises `Misbehaved` where that cannot be, and closes the descriptors then."""
+        """The child's answer. Raises `Misbehaved` if it cannot be true, and closes the descriptors then."""
         try:
             return self._answer(reply)
         except BaseException:
@@ -128,10 +128,10 @@ class Asked:
 
 
 def answers(several: Sequence[Asked], replies: Sequence[Reply | None]) -> list[RenderAnswer | PictureError | None]:
-    """What the child answered to each, or the error that it came to; None where it did not answer.
+    """The child's answer to each request, or its error; None where it gave no answer.
 
-    Raises `Misbehaved` where any answer cannot be: it could speak of any of them, so none is believed. The descriptors
-    of all are closed then.
+    Raises `Misbehaved` if any answer cannot be true: any of the pictures may be the cause, so none is believed. The
+    descriptors of all are closed then.
     """
     believed: list[RenderAnswer | PictureError | None] = []
     try:
@@ -165,7 +165,7 @@ def _check_texts(texts: tuple[str, ...]) -> None:
 
 
 def _check_file(descriptor: int, one: Rendered) -> None:
-    """Whether it is of the size and of the format that it is said to be. What stands in it is never decoded here."""
+    """Raise `Misbehaved` unless the file has the reported size and format. Its content is never decoded here."""
     if os.fstat(descriptor).st_size != one.size:
         raise Misbehaved("a file of another size")
     if magic.sniff(os.pread(descriptor, magic.HEAD, 0)) != one.format:

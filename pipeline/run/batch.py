@@ -1,10 +1,10 @@
-"""What one thread carries at a time: a batch of one picture, or of many cheap ones, and what came of it.
+"""Batches: what one thread carries at a time, one picture or many cheap ones, and the outcome.
 
-A message to a child, the waits for it and the sync of a file cost as much for one picture as for twenty; so pictures
-that are cheap share them. How many depends on how long pictures of their kind and size have taken in this run: batches
-begin with one picture and grow to about a tenth of a second of work. Where sources take long to be read, batches stay
-small, so that many threads overlap their waits. The time of writing does not count: it is mostly the wait for a sync,
-which the files of a batch share, and on a busy machine it made batches half as long.
+A message to a child, the waits for it and the sync of a file cost as much for one picture as for twenty, so cheap
+pictures share them. How many depends on the time that pictures of their kind and size have taken in this run: batches
+begin with one picture and grow to about a tenth of a second of work. With sources that are slow to read, batches stay
+small, so that many threads overlap their waits. Writing time does not count: it is mostly the wait for a sync, which
+the files of a batch share, and on a busy machine it made batches half as long.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pipeline.sources.magic import extension
 from pipeline.targets.local import TOGETHER
 
 LEAVE = 32 * 2**20  # bytes that the work on each picture of a batch of many may need, by its header
-SECONDS = 0.1  # of work in a batch: the run ends with its last one, and a lost batch is rendered again
+SECONDS = 0.1  # of work in a batch: the run waits for its last one, and a lost batch is rendered again
 _MOST = 32  # pictures: 16 take an eighth more CPU time, 64 no less (3,000 PNGs of 64 px)
 _BYTES = 8 * 2**20  # of sources in a batch of many
-_KNOWN = 8  # pictures of a kind after which their mean is believed
+_KNOWN = 8  # pictures of a kind after which their mean is used
 _WEIGHT = 0.1  # of the last picture in the mean
-DESCRIPTORS = 400  # of this process beside those of batches
+DESCRIPTORS = 400  # that this process uses beside those of batches
 _SENT = 240  # descriptors that come back in one message: a message holds a few more
 
 
@@ -34,40 +34,38 @@ class Batch:
 
     jobs: Sequence[Job]
     last_chance: bool = False
-    number: int = 0  # of those that a process was given
+    number: int = 0  # among those given to a lane process
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A job that has not come to its end, and is to be carried in a batch of its own."""
+    """A job that has not ended, and must be carried in a batch of its own."""
 
     job: Job
     child_died: bool = False  # while it worked on this picture only: the next time the picture is to blame
-    lane_died: bool = False  # with its whole process: a target may be in its place, and not reported
+    lane_died: bool = False  # its whole process: a target may be in its place, and not reported
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a batch: each of its jobs has a record, is left, or would not have ended in time. The files that
-    records speak of are written.
-    """
+    """The result of a batch: each job has a record, is left, or does not fit into the time. Recorded files exist."""
 
     records: tuple[Record, ...] = ()
     left: tuple[Left, ...] = ()
-    reads: int = 0  # of sources that returned, whatever they brought
-    folders: tuple[str, ...] = ()  # in the target that were made, by path
+    reads: int = 0  # of sources that returned, failed ones included
+    folders: tuple[str, ...] = ()  # made in the target, by path
     unanswered: int = 0  # reads that did not return
-    out_of_time: int = 0  # jobs that would not have come to their end in time: they stay pending
+    out_of_time: int = 0  # jobs that would not have ended in time: they stay pending
     seconds: float = 0.0  # that its thread took
     number: int = 0  # of the batch
 
 
 @dataclass(slots=True)
 class _Kind:
-    """How pictures of one extension and about one size came out."""
+    """The costs of pictures of one extension and about one size."""
 
     seen: int = 0
-    seconds: float = 0.0  # that one takes to be read and rendered, on average
+    seconds: float = 0.0  # to read and render one, on average
     needs: int = 0  # bytes that the last one needed by its header
 
 
@@ -75,7 +73,7 @@ class Batching:
     """Puts batches together. For the driver's thread."""
 
     def __init__(self, renditions: int, *, alone: bool = False) -> None:
-        """`renditions` of each picture, when all are made. `alone`: every picture has a batch of its own."""
+        """`renditions`: of each picture, when all are made. `alone`: every picture has a batch of its own."""
         self._alone = alone
         self._renditions = renditions
         self._kinds: dict[tuple[str, int], _Kind] = {}
@@ -83,7 +81,7 @@ class Batching:
         self._open_files = None if soft < 0 else soft - DESCRIPTORS  # of all batches together; None: no limit
 
     def batches(self, jobs: Iterable[Job], threads: int) -> Iterator[Batch]:
-        """`jobs`, nearly in their order, for so many threads: those that are to be alone overtake what is collected."""
+        """Batches of `jobs` for so many threads, nearly in order: jobs carried alone overtake those collected."""
         most = self._most(threads)
         together: list[Job] = []
         seconds, size = 0.0, 0
@@ -114,7 +112,7 @@ class Batching:
         kind.needs = header.estimate
 
     def _cost(self, job: Job) -> float | None:
-        """Seconds that the job will take; None where it is to be alone: its kind is dear, or not known well enough."""
+        """Seconds that the job will take; None to carry it alone: its kind is costly, or not known well enough."""
         if self._alone or job.stat.sidecar is not None:
             return None
         kind = self._kinds.get(_kind(job.source, job.stat.size))
@@ -123,7 +121,7 @@ class Batching:
         return kind.seconds
 
     def _most(self, threads: int) -> int:
-        """Pictures in a batch, as far as open files go."""
+        """The most pictures in a batch, by open files."""
         each = 2 + self._renditions  # a picture, its mapping, and its renditions, which are written to as many files
         by_message = min(_MOST, _SENT // each)
         if self._open_files is None:
@@ -133,10 +131,10 @@ class Batching:
 
 
 def _kind(source: str, size: int) -> tuple[str, int]:
-    """Pictures that take about as long: of one extension, and of one power of two in bytes."""
+    """The kind of a picture: extension and size as a power of two. Pictures of a kind take about as long."""
     return extension(source), size.bit_length()
 
 
 def _share_a_task(job: Job, other: Job) -> bool:
-    """Whether a child can be asked for both in one message."""
+    """Whether both can be in one message to a child."""
     return [one.spec.name for one in job.planned] == [one.spec.name for one in other.planned]

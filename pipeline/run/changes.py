@@ -1,4 +1,4 @@
-"""The files that a run has made, replaced and removed, written down while it works: for rsync, caches and hooks."""
+"""The list of files that a run makes, replaces and removes, written while it works: for rsync, caches and hooks."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class ChangesFile:
             raise UsageError(f"cannot write {printable(str(path))}: {error.strerror}") from error
 
     def begin(self) -> None:
-        """A run begins: what an earlier one has left is dropped."""
+        """Begin a run: drop the changes of an earlier one."""
         with suppress(OSError):  # a pipe
             os.ftruncate(self._descriptor, 0)
 
     def add(self, change: Change) -> None:
-        """Raises `PipelineError` where the disk is full, or the like."""
+        """Raises `PipelineError` if writing fails, for example on a full disk."""
         line = json.dumps(asdict(change)).encode() + b"\n" if self._as_json else os.fsencode(change.target) + b"\0"
         try:
             while line:
@@ -56,7 +56,7 @@ class ChangesFile:
 
 
 def _holds_changes(path: Path, *, as_json: bool) -> bool:
-    """Whether what is at `path` may be written over: nothing, changes of an earlier run, or no regular file at all."""
+    """Whether `path` may be overwritten: there is nothing, changes of an earlier run, or no regular file."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return True

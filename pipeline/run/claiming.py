@@ -1,4 +1,4 @@
-"""The targets of jobs become ours before they are written."""
+"""Claims the targets of jobs before they are written."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pipeline.targets.target import Target
 
 
 def claim(manifest: Manifest, target: Target, jobs: Sequence[Job], *, adopt: bool) -> None:
-    """Claim, durably, what `jobs` are to make and is not ours yet. Raises `ManifestTrouble` and `TargetTrouble`.
+    """Claim, durably, the targets of `jobs` that are not ours yet. Raises `ManifestTrouble` and `TargetTrouble`.
 
-    To adopt means that a file may be in the way: it becomes ours by its record, once it has proved equal.
+    `adopt`: a file may be in the way; it becomes ours by its record, once it has proved equal.
     """
     claims = [Claim(one.target, job.source, one.spec.name) for job in jobs for one in job.planned if not one.ours]
     if claims and adopt:

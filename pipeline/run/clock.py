@@ -1,6 +1,6 @@
-"""The time a run has: until when it may work, and which pictures still fit into what is left.
+"""The time of a run: when it must end, and which pictures still fit.
 
-Only the start looks at the wall clock. Everything after goes by the monotonic one, so that a clock which is set, by
+Only the start of a run reads the wall clock. Everything after uses the monotonic one, so that setting the clock, by
 hand or by summer time, ends no run early and fails no picture.
 """
 

@@ -1,7 +1,7 @@
-"""Pictures of the same content: rendered once, and their files copied, whatever the sources are called.
+"""Pictures of the same content: rendered once, and their files copied, under any source name.
 
-Content is the picture's bytes and those of its sidecar; a file is what it is by its recipe. What a copy is recorded
-with is what the file that it was copied from is recorded with, so that it shows nowhere which of the two came first.
+Content is the bytes of the picture and of its sidecar; content and recipe determine a file. A copy has the same record
+as the file it was copied from, so that nothing depends on which of the two came first.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from pipeline.targets.target import Target
 from pipeline.workers.token import TICK, Token
 
 LookUp = Callable[[bytes, Collection[str]], Sequence[Record]]
-"""By content and recipes: the records that earlier runs left; see `manifest.made`."""
+"""The records of earlier runs, by content and recipes; see `manifest.made`."""
 
 _REMEMBERED = 1024  # records of this run; the manifest holds a record some hundred records later
 
 
 class Dedup:
-    """What is known of equal content, in this run and before it. Used by many threads at once."""
+    """Finds and shares renditions of equal content, from this run and earlier ones. Used by many threads at once."""
 
     def __init__(self, look_up: LookUp, target: Target, limits: Limits) -> None:
         self._look_up = look_up
         self._target = target
         self._limits = limits
         self._lock = threading.Lock()
-        self._in_hand: dict[bytes, threading.Event | None] = {}  # None: nobody waits for its end
+        self._in_hand: dict[bytes, threading.Event | None] = {}  # None: no thread waits for its end
         self._of_this_run: OrderedDict[bytes, Record] = OrderedDict()
 
     @contextmanager
     def turn(self, content: bytes, token: Token) -> Iterator[None]:
-        """Work on `content` within the block while, if possible, nobody else does. Raises `Revoked` while waiting.
+        """Work on `content` within the block, if possible while no other thread does. Raises `Revoked` while waiting.
 
-        The second waits until the first is through, once, and holds nothing meanwhile that the first could need: no
-        child and no room for work. The first waits for no other here, and has its source's room already. So it
-        always ends (see `workers.budget`), and if the first has failed, the others try for themselves.
+        A second thread waits once, until the first is through. It holds nothing meanwhile that the first could need: no
+        child and no room for work. The first waits for no other here and has its source's room already, so the wait
+        always ends (see `workers.budget`). If the first has failed, each of the others tries for itself.
         """
         with self._lock:
             ended = None
@@ -65,8 +65,8 @@ class Dedup:
         yield
 
     def turn_now(self, content: bytes) -> Callable[[], None] | None:
-        """As `turn`, without waiting, for a thread that has other pictures in hand: what ends the turn, or None where
-        another thread has it.
+        """As `turn`, without waiting, for a thread that has other pictures in hand: returns a function that ends the
+        turn, or None if another thread has it.
         """
         with self._lock:
             if content in self._in_hand:
@@ -81,9 +81,9 @@ class Dedup:
             ended.set()
 
     def known(self, content: bytes, recipes: Collection[str], *, again: bool = False) -> tuple[Record, ...]:
-        """Records of this content that hold these recipes, as far as there are any: that of this run where it has them
-        all, else also those of the manifest, in the order of the sources, which it takes a while to look up. Each
-        within the limits: what would be refused today is not there. `again`: only this run may know more by now.
+        """Records of this content with these recipes, as far as there are any. If this run's record has them all, it
+        is the only one; else those of the manifest follow in source order, at the cost of a look-up. Records beyond
+        today's limits are left out. `again`: only this run's record may be new, so there is no look-up.
         """
         with self._lock:
             mine = self._of_this_run.get(content)
@@ -93,7 +93,7 @@ class Dedup:
         return tuple(one for one in records if one.header is not None and _within(self._limits, one.header))
 
     def remember(self, record: Record) -> None:
-        """Keep a record of this run, for those of the same content that come before the manifest has it."""
+        """Keep a record of this run for pictures of the same content that come before the manifest has it."""
         content = record.made_from
         if record.error is not None or content is None:
             return
@@ -104,9 +104,8 @@ class Dedup:
                 self._of_this_run.popitem(last=False)
 
     def models(self, planned: Sequence[Planned], known: Sequence[Record], opened: ExitStack) -> list[ToStore]:
-        """What is to be copied for each of `planned`, for those of which there is the like: a file that still has its
-        recorded size and mtime. They stay open until `opened` is closed; whether one has its recorded bytes as well
-        turns out when it is copied.
+        """The files to copy for those of `planned` that have an equal: a file that still has its recorded size and
+        mtime. They stay open until `opened` is closed. Their bytes are checked when they are copied.
         """
         return [model for one in planned if (model := self._model(one, known, opened)) is not None]
 
@@ -132,13 +131,13 @@ class Dedup:
 
 
 def _merged(before: Record, record: Record) -> Record:
-    """`record`, with what `before` has beyond it."""
+    """`record`, with the renditions that only `before` has."""
     made = {one.recipe: one for found in (before, record) for one in _whole(found).renditions}
     return replace(record, renditions=tuple(made.values()))
 
 
 def _whole(record: Record) -> Record:
-    """What was written of `record`, each rendition with its own libraries."""
+    """`record` with its written renditions only, each with its own libraries."""
     made = (replace(one, libraries=_libraries(one, record)) for one in record.renditions if one.written)
     return replace(record, renditions=tuple(made))
 

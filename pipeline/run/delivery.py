@@ -1,4 +1,4 @@
-"""What a renderer made, on its way into the target and into the record: the last steps of a picture's life."""
+"""Writes rendered files into the target and the results into the record: the last steps of a picture."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from pipeline.workers.token import Token
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a renderer answered for one picture, and was believed; the descriptors stay the caller's."""
+    """A renderer's checked answer for one picture; the descriptors stay the caller's."""
 
-    planned: tuple[Planned, ...]  # what it was asked for
+    planned: tuple[Planned, ...]  # the renditions requested
     record: Record  # of the picture, without renditions
     answer: RenderAnswer
     descriptors: tuple[int, ...]
@@ -29,7 +29,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class ToStore:
-    """The bytes of a rendition's file, in `descriptor`; `like`: as they were rendered now, or recorded before."""
+    """The bytes of a rendition's file, in `descriptor`; `like`: the result now rendered, or recorded before."""
 
     planned: Planned
     like: Rendered | RenditionRecord
@@ -38,9 +38,9 @@ class ToStore:
 
 
 def delivered(target: Target, several: Sequence[Made], token: Token) -> list[Record]:
-    """The record of each of `several` with what was made of it, which is in the target then.
+    """Write the files of `several` into the target, and return the record of each.
 
-    Raises `TargetTrouble` and `Revoked`. The time that it takes to write all of them is shared out evenly.
+    Raises `TargetTrouble` and `Revoked`. The time to write all of them is divided evenly.
     """
     parts = [_parts(one) for one in several]
     stored = iter(store(target, [part for of_one in parts for part in of_one if isinstance(part, ToStore)], token))
@@ -51,7 +51,7 @@ def delivered(target: Target, several: Sequence[Made], token: Token) -> list[Rec
 
 
 def store(target: Target, several: Sequence[ToStore], token: Token) -> list[RenditionRecord]:
-    """Write the files of `several` and say what came of each. Raises `TargetTrouble` and `Revoked`."""
+    """Write the files of `several` and return the record of each. Raises `TargetTrouble` and `Revoked`."""
     token.check()
     started = time.perf_counter()
     came = target.write_all(
@@ -67,7 +67,7 @@ def store(target: Target, several: Sequence[ToStore], token: Token) -> list[Rend
 
 
 def _parts(one: Made) -> list[ToStore | RenditionRecord]:
-    """Its renditions in their order: what is to be stored, or the record of what is not."""
+    """The renditions in order: the file to store, or the record of a failure."""
     return [
         verdicts.failed_rendition(planned, made.error)
         if isinstance(made, NotRendered)

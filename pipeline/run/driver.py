@@ -1,6 +1,6 @@
 """The driver of one run: it plans, claims, hands out batches, takes their outcomes, and alone writes the manifest.
 
-It opens no picture: a lane carries the batches, and the driver knows of it only what it can be given and asked for.
+It opens no picture: a lane carries the batches, and the driver uses it only through its interface.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ from pipeline.targets.local import LocalTarget
 _FIRST_CLAIMS, _MOST_CLAIMS = 8, 256  # jobs claimed in one commit: few at first, so that the first target comes soon
 
 
-_MADE = (Reason.NEW, Reason.MISSING, Reason.RETRY)  # there was no file, as far as is known
+_MADE = (Reason.NEW, Reason.MISSING, Reason.RETRY)  # as far as is known, there was no file
 _NOTED = 2.0  # seconds between two notes of the progress in the manifest, for `status`
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What a run is started with, beside what it is to do."""
+    """The surroundings of a run: id, locks, callbacks."""
 
     run: str  # its id
     locks: tuple[int, ...]  # their descriptors
     watch: Callable[[Progress], None]  # called about every tick
     ahead: Ahead
-    changed: Callable[[Change], None]  # called for each file, when the manifest knows of it
+    changed: Callable[[Change], None]  # called for each file, once the manifest records it
 
 
 class Driver:
@@ -75,27 +75,27 @@ class Driver:
         self._manifest = manifest
         self._stop = stop
         self._around = around
-        self._watched = 0.0  # when it was last told how far this is
-        self._noted = 0.0  # when the manifest was last told how far the run is
+        self._watched = 0.0  # when `Around.watch` was last due
+        self._noted = 0.0  # when the progress was last noted in the manifest
         self._source = source
         self._target = target
-        self.failure_key = functools.cache(lambda: failure_key(config.limits))  # asked for at the first failure
+        self.failure_key = functools.cache(lambda: failure_key(config.limits))  # computed at the first failure
         self._tally = Tally()
         self._planner = Planner(config, manifest, options.plan, source, target, self._glance)
         self._pace = Pace(stop.deadline, manifest.pace() if stop.deadline is not None else None)
         self._batching = Batching(len(config.specs), alone=options.plan.replace)
         self._lane: Lane | None = None  # until there is one
         self._left: deque[Job] = deque()  # to be carried alone
-        self._twice: list[Job] = []  # to be carried alone at the end: their child died, or two lanes
+        self._twice: list[Job] = []  # to be carried alone at the end: their child died, or two of their lanes
         self._lost: set[str] = set()  # the sources of jobs whose lane died
         self._out_of_time = 0  # jobs that would not have ended in time
         self._unanswered = 0  # reads in a row that have timed out
         self._tidied: Tidied | None = None
         self._stopped = ""
-        self._cut = True  # until everything that there was to do was done
+        self._cut = True  # False once all work is done
 
     def to_its_end(self, run: int) -> Summary:
-        """Do the work of run number `run` and record how it ended, whatever happens."""
+        """Do the work of run number `run`, and record how it ended in any case."""
         status = ExitStatus.UNFINISHED
         try:
             self._work(run)
@@ -115,7 +115,7 @@ class Driver:
         return summary
 
     def _status(self, end: ExitStatus) -> ExitStatus:
-        """How the run ended: trouble before signals, signals before new failures, those before the clock."""
+        """The run's exit status: trouble ranks before signals, signals before new failures, those before time."""
         if end not in (ExitStatus.OK, ExitStatus.TIME_UP):
             return end
         summary = self._tally.summary()
@@ -155,7 +155,7 @@ class Driver:
             )
 
     def _opened(self) -> AbstractContextManager[Lane]:
-        """The lanes of this run, by what the plan has found so far."""
+        """The lanes of this run, chosen by what the plan has found so far."""
         config = self._config
         rooms = lanes.Rooms(
             config,
@@ -183,7 +183,7 @@ class Driver:
         return lanes.count(self.workers, self._config.limits.memory, jobs, size, self._manifest.pace)
 
     def _batches(self, blocks: Iterable[list[Job]], lane: Lane) -> Iterator[Batch]:
-        """All that the plan finds to do; what earlier batches have left is carried between."""
+        """Batches of all planned jobs, with the jobs that earlier batches have left in between."""
         for jobs in blocks:
             lane.expect(len(jobs))
             for batch in self._batching.batches(jobs, lane.threads_together):
@@ -196,8 +196,8 @@ class Driver:
             yield Batch((self._left.popleft(),))
 
     def _carry_left(self, lane: Lane) -> None:
-        """Carry what batches have left until there is no more; then, one at a time and with nothing else in flight,
-        the pictures whose child died: a child that dies again is to blame on its picture.
+        """Carry the jobs that batches have left. Then carry those whose child died, one at a time with nothing else in
+        flight: if the child dies again, the picture is to blame.
         """
         self._finish(lane)
         while self._twice:
@@ -207,7 +207,7 @@ class Driver:
                 self._finish(lane)
 
     def _finish(self, lane: Lane) -> None:
-        """Carry what is in flight and what batches have left until there is no more of either."""
+        """Wait for all batches in flight, and carry the jobs they leave, until none is left."""
         lane.drain()
         self._take()
         while self._left:
@@ -217,7 +217,7 @@ class Driver:
             self._take()
 
     def _claimed(self, decisions: Iterable[Job | Record]) -> Iterator[list[Job]]:
-        """The jobs of the plan, their targets claimed; verdicts that need no reading are recorded on the way."""
+        """The jobs of the plan with their targets claimed. Verdicts that need no reading are recorded on the way."""
         batch: list[Job] = []
         most = _FIRST_CLAIMS
         for decision in decisions:
@@ -239,7 +239,7 @@ class Driver:
         return jobs
 
     def _take(self) -> None:
-        """Record the outcomes of batches that have come to their end."""
+        """Record the outcomes of finished batches."""
         outcomes = self._lane.take() if self._lane is not None else []
         for outcome in outcomes:
             if outcome.folders:
@@ -254,9 +254,7 @@ class Driver:
         self._record(records, carried=True)
 
     def _again(self, left: Left) -> None:
-        """The job is carried again. Where its lane died, its targets may be in their places: those that are claimed are
-        ours.
-        """
+        """Queue the job again. If its lane died, its targets may be in their places: claimed ones are ours."""
         job = left.job
         twice = left.child_died or job.source in self._lost
         if left.lane_died:
@@ -287,12 +285,12 @@ class Driver:
         self._around.changed(Change("removed", orphan.target, orphan.source, orphan.rendition))
 
     def _glance(self) -> None:
-        """A on_tick, where it may be called often: the plan lists and looks up, and may take long to find a job."""
+        """`_on_tick`, if a tick has passed: for the planner, which calls it often and may take long to find a job."""
         if time.monotonic() - self._watched >= TICK:
             self._on_tick()
 
     def _check(self) -> None:
-        """Raise `Stopped` or `SourceTrouble` where the run is not to go on."""
+        """Raise `Stopped` or `SourceTrouble` if the run must not go on."""
         self._stop.check()
         threads = self._lane.threads if self._lane is not None else self.workers.threads
         if why := silent(self._config.source.path, self._unanswered, threads):
@@ -328,11 +326,11 @@ class Driver:
 
     @property
     def in_flight(self) -> int:
-        """How many pictures are in work at the moment. Any thread."""
+        """The number of pictures in flight. Any thread."""
         return self._lane.in_flight if self._lane is not None else 0
 
     def so_far(self, status: ExitStatus) -> Summary:
-        """The tally with what only the plan knows."""
+        """The tally, completed by the counts of the plan."""
         counts = self._planner.counts
         summary = self._tally.summary()
         pictures = {**summary.pictures}

@@ -1,4 +1,4 @@
-"""What a config's manifest knows of failures, and how they are tried again."""
+"""The failures in a config's manifest, and trying them again."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from pipeline.sources.globs import Globs
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One failure, and whether a run has told of it: then it is known, and not tried again by itself."""
+    """One failure, and whether a run has reported it: then it is known, and not tried again by itself."""
 
     failure: KnownFailure
 
     @property
     def known(self) -> bool:
-        """Whether a run has told of it."""
+        """Whether a run has reported it."""
         return self.failure.reported is not None
 
 
@@ -35,7 +35,7 @@ def failures(config: Config) -> list[Listed]:
 
 
 def retry(config: Config, globs: Sequence[str]) -> int:
-    """Let the next run try the failed sources that match (all, without globs) again; gives their number.
+    """Let the next run retry the failed sources that match (all, without globs); returns their number.
 
     Takes the run's locks. Raises `PipelineError`.
     """

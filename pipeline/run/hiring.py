@@ -1,9 +1,9 @@
-"""`threads: auto`: a run begins with a few more threads than children, and hires while its children have nothing to do.
+"""`threads: auto`: a run begins with a few more threads than children, and adds some while its children lack work.
 
-With storage that answers at once, a few threads beyond the children keep all of them busy, and more would only hold
-more pictures in memory. With storage that takes its time, they spend theirs waiting for it, and the children for them.
-So it is looked at every tick: children without work while jobs wait and this process idles call for more threads;
-pictures that queue up for a child, for fewer.
+With fast storage, a few threads more than children keep all children busy, and further ones would only hold more
+pictures in memory. With slow storage, the threads wait for it, and the children for the threads. So `Hiring` looks
+every tick. It adds threads if children lack work while jobs wait and this process idles, and drops some if pictures
+queue up for a child.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from pipeline.workers.exchange import Bounds, Exchange, Held, Renderer, Several
 from pipeline.workers.token import TICK, Token
 
 MOST = 64  # threads; each holds a picture, and some descriptors
-_LOOKS = 5  # that must agree before anybody is let go; hiring is cheap and goes at once
-_IDLE = 0.75  # of the children's time in use: below that they have too little to do
-_BUSY = 0.7  # of a CPU that this process takes: above that, more threads would only take turns
+_LOOKS = 5  # that must agree before threads are dropped; adding them is cheap and takes one look
+_IDLE = 0.75  # pictures at a child or waiting for one, per child: below that the children lack work
+_BUSY = 0.7  # of a CPU, used by this process: above that, more threads would only take turns
 _ROOM = 0.25  # of the memory: for sources that are read and wait, if all were as big as the biggest
 
 
 class Occupancy:
-    """A `Renderer` that counts the pictures at or before it."""
+    """A `Renderer` that counts the pictures at its children or waiting for one."""
 
     def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer
@@ -45,7 +45,7 @@ class Occupancy:
 
     @contextmanager
     def ask_several(self, several: Sequence[Held], request: object, bounds: Bounds, token: Token) -> Iterator[Several]:
-        """See `Renderer`. They count as one: they have one thread and one child."""
+        """See `Renderer`. They count as one picture, because they have one thread and one child."""
         size = sum(one.size for one in several)
         with self._counted(size), self._renderer.ask_several(several, request, bounds, token) as asked:
             yield asked
@@ -63,7 +63,7 @@ class Occupancy:
 
 
 class Hiring:
-    """Sizes one crew. All in the producer's thread, but for the counting."""
+    """Sets the number of threads of one crew. Used in the producer's thread."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Hiring:
         memory: int,
     ) -> None:
         """`children`: how many pictures can be rendered at once. `memory`: bytes of the run's budget, which counts a
-        picture only when its child has it. There are never fewer threads than now.
+        picture only when its child has it. The crew never gets fewer threads than it has now.
         """
         self._crew = crew
         self._occupancy = occupancy
@@ -88,7 +88,7 @@ class Hiring:
         self._cpu = time.process_time()
 
     def look(self) -> None:
-        """Hire or let go, if a tick has passed since the last look. To be called by the crew's on_tick."""
+        """Add or drop threads, if a tick has passed since the last look. To be called by the crew's `on_tick`."""
         now, cpu = time.monotonic(), time.process_time()
         passed = now - self._looked
         if passed < TICK * 0.9:
@@ -107,7 +107,7 @@ class Hiring:
 
 
 def most_threads(renditions: int) -> int:
-    """How many threads may be hired where a picture has so many renditions: open files are what runs out first."""
+    """The most threads for so many renditions a picture: open files run out first."""
     soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     each = renditions + min(renditions, TOGETHER) + 6
     return MOST if soft < 0 else max(1, min(MOST, (soft - DESCRIPTORS) // each))

@@ -1,4 +1,4 @@
-"""Which failures of a record are nothing new: they were told by a run that came to its end."""
+"""Which failures of a record are known: a run that came to its end has reported them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.model.record import Reason, Record, Status
 def reported_before(manifest: Manifest, record: Record, key: Callable[[], str]) -> frozenset[str]:
     """The renditions of `record` whose failure is known; "" is that of the source itself. Any thread.
 
-    Of a record that says that the content is the same: all that had failed before.
+    For a record of unchanged content: all that had failed before.
     """
     if record.status is Status.KNOWN_FAILURE:
         return frozenset(("",))

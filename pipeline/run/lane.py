@@ -1,8 +1,8 @@
-"""What carries batches for a driver: I/O threads and their queue, what renders for them, a share of memory, a writer.
+"""The lane, which carries batches for a driver: I/O threads and their queue, a renderer, a share of memory, a writer.
 
-A lane knows no manifest. The driver gives it batches and takes their outcomes; an outcome that it takes is on the disk,
-names and folders included. The driver does not know whether they are carried in its own process (`LocalLane`) or in
-others (`run.lanes`).
+A lane uses no manifest. The driver gives it batches and takes their outcomes; an outcome that it takes is on the disk,
+names and folders included. It makes no difference to the driver whether its own process carries the batches
+(`LocalLane`) or others do (`run.lanes`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from pipeline.workers.token import Token
 
 
 def renderers(workers: Workers, ahead: ChildPool | None = None) -> AbstractContextManager[Pool]:
-    """What renders for a lane: children, or its threads. `ahead`: see `rendering.ahead`."""
+    """The renderer of a lane: children, or its threads. `ahead`: see `rendering.ahead`."""
     if workers.processes:
         return rendering.children(workers.processes, workers.memory, at_once=False, ahead=ahead)
     return nullcontext(rendering.in_threads())
@@ -51,8 +51,8 @@ class Control:
 
 
 class Lane(Protocol):
-    """A context manager that the driver gives batches to; all of it is for the driver's thread. Leaving it waits for
-    every batch; leaving it by an exception gives up what is in flight, after a moment in which that may end.
+    """A context manager that takes batches from the driver; for the driver's thread. Leaving it waits for every batch.
+    Leaving it by an exception gives up batches in flight, after a moment in which they may end.
     """
 
     def __enter__(self) -> Self: ...
@@ -73,7 +73,7 @@ class Lane(Protocol):
 
     @property
     def confinement(self) -> Confinement | None:
-        """How what renders here is confined; None: not, or nothing was rendered."""
+        """How the renderer is confined; None: not confined, or nothing was rendered."""
         ...
 
     @property
@@ -82,7 +82,7 @@ class Lane(Protocol):
         ...
 
     def expect(self, jobs: int) -> None:
-        """So many jobs are to come."""
+        """Prepare for so many jobs to come."""
         ...
 
     def put(self, batch: Batch) -> None:
@@ -96,14 +96,14 @@ class Lane(Protocol):
         ...
 
     def take(self) -> list[Outcome]:
-        """The outcomes since the last call; everything that they speak of is on the disk. Raises `TargetTrouble`."""
+        """The outcomes since the last call, all on the disk. Raises `TargetTrouble`."""
         ...
 
 
 class LocalLane:
-    """The `Lane` in the process that it is made in.
+    """The `Lane` in the calling process.
 
-    `look_up` says in any thread what earlier runs have made of equal content.
+    `look_up` finds records of equal content from earlier runs, in any thread.
     """
 
     def __init__(
@@ -180,11 +180,11 @@ class LocalLane:
         return self._crew.idle
 
     def look(self) -> None:
-        """For a thread that waits for something else than the lane: does what is due. Raises as `put` does."""
+        """Do what is due, for a thread that waits for something other than the lane. Raises as `put` does."""
         self._crew.look()
 
     def drop(self) -> None:
-        """Begin nothing more; what is in flight goes on."""
+        """Start no more batches; those in flight go on."""
         self._crew.drop()
 
     def take(self) -> list[Outcome]:
@@ -211,7 +211,7 @@ class LocalLane:
         self._outcomes.append(replace(outcome, out_of_time=out_of_time, seconds=seconds, number=batch.number))
 
     def _given_up(self, batch: Batch, about: object) -> None:
-        """A read has not returned in time: it costs its own picture, and the others of the batch are carried again."""
+        """A read has not returned in time: its picture fails, and the others of the batch are carried again."""
         if not isinstance(about, Job):
             raise TypeError("the deadline of a batch is about a job")
         error = PictureError(ErrorKind.READ_TIMED_OUT, f"no answer within {self._limits.read:g} s")

@@ -1,7 +1,7 @@
-"""Which lanes a run has: one in the driver's process, or several in processes of their own where that pays.
+"""The lanes of a run: one in the driver's process, or several in processes of their own where that pays.
 
-One Python process opens, hashes, talks, writes and records for all its children under one lock of its interpreter, and
-that ends at about 1,500 small pictures a second. So a large run on many CPUs has about one lane for four children, and
+One Python process opens, hashes, sends, writes and records for all its children under one interpreter lock, which
+limits it to about 1,500 small pictures a second. So a large run on many CPUs has about one lane for four children, and
 the driver only plans, claims, hands out and records.
 """
 
@@ -26,14 +26,14 @@ from pipeline.workers import memory
 from pipeline.workers.budget import Budget
 from pipeline.workers.halt import halted_together
 
-_WORTH = 1.0  # seconds of work a child, below which nothing is won: to start a lane takes 0.2 s of CPU
+_WORTH = 1.0  # seconds of work a child, below which nothing is gained: starting a lane takes 0.2 s of CPU
 _PER_BYTE, _PER_PICTURE = 2e-8, 2e-3  # seconds, where no run has measured it: PNGs of 64 px took 1.7 ms, JPEGs of
 # 40 kB 5, photographs of 1.3 MB 29 (scripts/bench scaling-tiny, -dataset, -300)
 
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """What the lanes of one run are made from."""
+    """The parts that the lanes of one run are made from."""
 
     config: Config
     workers: Workers
@@ -50,7 +50,7 @@ class Rooms:
 
 @contextmanager
 def opened(rooms: Rooms, processes: int, control: Control) -> Iterator[Lane]:
-    """So many lane processes; where there are to be none, or none can start, the lane in this process."""
+    """So many lane processes, or the lane in this process if `processes` is 0 or none can start."""
     if processes:
         started = rooms.ahead.lanes.take() if rooms.ahead.lanes is not None else []
         setups = _setups(rooms, processes)
@@ -91,14 +91,14 @@ def _setups(rooms: Rooms, processes: int) -> list[LaneSetup]:
 
 
 def _sweep(rooms: Rooms, process: int, batches: Sequence[Batch]) -> None:
-    """Remove the temporary files that a lane process has left, which died over `batches`."""
+    """Remove the temporary files of a lane process that died with `batches` in flight."""
     targets = (one.target for batch in batches for job in batch.jobs for one in job.planned)
     rooms.target.sweep({rooms.run}, {target.rpartition("/")[0] for target in targets}, process)
 
 
 def count(workers: Workers, memory_limit: int, jobs: float, size: float, pace: Callable[[], float | None]) -> int:
-    """How many lane processes a run is to have that expects so many jobs with so many bytes together; 0: one lane, in
-    the driver's process. Each lane gets enough memory for any one picture. `pace`: seconds a byte in earlier runs.
+    """The number of lane processes for a run of so many jobs and bytes; 0: one lane, in the driver's process. Each lane
+    gets enough memory for any one picture. `pace`: seconds a byte in earlier runs.
     """
     wanted = lane_processes(workers.processes)
     if not wanted:
@@ -117,7 +117,7 @@ def shares(workers: Workers, lanes: int) -> list[Workers]:
         Workers(
             threads=max(1, _part(workers.threads, lanes, at)),
             processes=max(1, _part(workers.processes, lanes, at)),
-            queue=0,  # what it is given at once is for the driver to say
+            queue=0,  # the driver decides how many batches it gets at once
             memory=workers.memory // lanes,
             most_threads=max(1, _part(workers.most_threads, lanes, at)),
         )

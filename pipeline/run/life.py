@@ -1,4 +1,4 @@
-"""Where the pictures of a batch stand between two steps of their life, and how they end."""
+"""The state of a batch's pictures between two steps, and how they end."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Life:
 
     job: Job
     picture: Picture
-    record: Record  # what can be said of it so far
-    planned: tuple[Planned, ...] = ()  # what is to be made, now that the content is known
+    record: Record  # as far as known
+    planned: tuple[Planned, ...] = ()  # the renditions to make, now that the content is known
     overrides: Overrides = field(default_factory=Overrides)
-    known: tuple[Record, ...] = ()  # what was recorded of the same content
+    known: tuple[Record, ...] = ()  # records of the same content
     copies: dict[str, RenditionRecord] = field(default_factory=dict)  # of `planned`, by rendition
 
     @property
@@ -36,14 +36,14 @@ class Life:
 
     @property
     def rest(self) -> tuple[Planned, ...]:
-        """What is to be rendered."""
+        """The renditions to render: those of `planned` that were not copied."""
         if not self.copies:
             return self.planned
         return tuple(one for one in self.planned if one.spec.name not in self.copies)
 
 
 class Ended(Exception):
-    """A picture's life has come to this record."""
+    """A picture has ended with this record."""
 
     def __init__(self, record: Record) -> None:
         super().__init__(record)
@@ -51,14 +51,14 @@ class Ended(Exception):
 
 
 class Apart(Exception):
-    """A picture of a batch of many is to be carried alone."""
+    """A picture of a batch of many must be carried alone."""
 
 
 class Ends:
-    """How the pictures of one batch end."""
+    """Collects how the pictures of one batch end."""
 
     def __init__(self, batch: Batch, source: Source, in_time: Callable[[Job], AbstractContextManager[None]]) -> None:
-        """`in_time` goes around each call of the source, which may never return."""
+        """`in_time` wraps each call of the source, which may never return."""
         self._batch = batch
         self._source = source
         self._in_time = in_time
@@ -69,7 +69,7 @@ class Ends:
 
     @contextmanager
     def of(self, job: Job, life: Life | None = None) -> Iterator[None]:
-        """A step of one picture's life: what the block raises about the picture ends that picture only."""
+        """One step of one picture: an error that the block raises about the picture ends that picture only."""
         record = None if life is None else life.record
         try:
             yield
@@ -94,13 +94,13 @@ class Ends:
                 self.left.append(Left(job, child_died=True))
 
     def judge(self) -> None:
-        """Record the pictures whose content was broken. To be called when no turn, child or room is held any more:
-        their sources are looked at once more, and that may never return. Raises `Revoked`.
+        """Record the pictures whose content was broken. To be called when no turn, child or room is held any more,
+        because it stats their sources again, which may never return. Raises `Revoked`.
         """
         self.records += [verdicts.failed(job, self._blamed(job, error), record) for job, error, record in self._broken]
 
     def _blamed(self, job: Job, error: PictureError) -> PictureError:
-        """`error` of the picture as it was listed; or, where it is another by now, that it was being written."""
+        """`error` if the picture is still as listed, else `CHANGED`: it was being written."""
         folder, _, name = job.source.rpartition("/")
         with self._in_time(job):
             (now,) = self._source.stats(folder, (name,))

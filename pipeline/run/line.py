@@ -1,9 +1,9 @@
-"""The life of a picture, from its source to its record, for a batch of one or of many: `Line.carry`, top to bottom.
+"""The way of a picture from its source to its record, in a batch of one or of many: `Line.carry`, top to bottom.
 
-Each step takes on the pictures that the step before has left, or ends them: by a record, or as `Left` where a picture
-of a batch of many is unusual (equal content is in hand, it needs more than the batch has leave for, the child died).
-What is left is carried alone later, as if it had never shared a batch. So nothing that is recorded depends on the
-pictures that shared one, but `peak_memory`, which is that of the batch.
+Each step passes pictures on or ends them: by a record, or as `Left` if a picture of a batch of many is unusual (equal
+content is in hand, it needs more memory than the batch has leave for, the child died). A `Left` picture is carried
+alone later, as if it had never shared a batch. So no record depends on the other pictures of a batch, except
+`peak_memory`, which is that of the batch.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from pipeline.workers.budget import Budget, Room
 from pipeline.workers.exchange import Bounds, Misbehaved, Renderer, Reply
 from pipeline.workers.token import TICK, Revoked, Token
 
-_GROWTHS = 3  # times that a picture may have grown since its size was last taken, before it fails
+_GROWTHS = 3  # times that a picture may have grown since its last stat, before it fails
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What holds for every picture of a run."""
+    """The settings that hold for every picture of a run."""
 
     limits: Limits
     placeholder: bool = False  # whether colour and ThumbHash of each picture are wanted
     specs: tuple[Spec, ...] = ()  # of the whole config
-    replace: bool = False  # what looks like a rendition and is not ours may be written over by it
+    replace: bool = False  # a rendition may overwrite a file that looks like it and is not ours
 
 
 class Line:
@@ -61,17 +61,17 @@ class Line:
         self._dedup = dedup
         self._terms = terms
         self._bounds = Bounds(terms.limits.seconds, terms.limits.memory, max(1, len(terms.specs)))
-        self._libraries = ""  # that render for this run, as soon as an answer has named them
+        self._libraries = ""  # that render for this run; set from the first answer
 
     def carry(self, batch: Batch, token: Token) -> Outcome:
-        """Carry every picture of `batch` through its whole life.
+        """Carry every picture of `batch` from source to record.
 
         Raises `SourceTrouble`, `TargetTrouble`, `ManifestTrouble`, `PipelineError` (no child can start) and `Revoked`;
         nothing of the batch is recorded then. Room is taken in one order: sources, turn, child, work; see
         `workers.budget`.
         """
         ends = Ends(batch, self._source, functools.partial(self._in_time, token))
-        with ExitStack() as kept:  # bytes, turns and what was rendered, until all is written
+        with ExitStack() as kept:  # holds bytes, turns and rendered files until all is written
             lives = self._read(batch, kept, token, ends)
             lives = self._stale(lives, ends)
             lives, equal = self._not_copied(lives, kept, token, ends)
@@ -86,7 +86,7 @@ class Line:
     # -- source -> bytes
 
     def _read(self, batch: Batch, kept: ExitStack, token: Token, ends: Ends) -> list[Life]:
-        """The bytes of each source, in the budget until `kept` ends."""
+        """Read the bytes of each source; they count in the budget until `kept` ends."""
         room = kept.enter_context(self._budget.for_source(token))
         many = len(batch.jobs) > 1
         if many:
@@ -100,7 +100,7 @@ class Line:
         return lives
 
     def _growing(self, job: Job, room: Room, token: Token, ends: Ends) -> Picture:
-        """The bytes of a job, with more room where there are more of them than were listed."""
+        """The bytes of one job's source, with more room if the file has grown since it was listed."""
         now = job
         for _ in range(_GROWTHS):
             room.take(min(now.stat.size, self._terms.limits.file_size))
@@ -125,11 +125,11 @@ class Line:
         return picture
 
     def _in_time(self, token: Token, job: Job) -> AbstractContextManager[None]:
-        """For a call of the source: one that never returns is given up, and the batch with it; see `Crew`."""
+        """Wraps a call of the source: if it never returns, the crew abandons the batch; see `Crew`."""
         return token.deadline(self._terms.limits.read / TICK, about=job)
 
     def _begun(self, job: Job, picture: Picture) -> Record:
-        """What can be said of a picture that was read."""
+        """The first record of a picture that was read."""
         return Record(
             job.source,
             picture.stat,
@@ -140,10 +140,10 @@ class Line:
             content=picture.content,
         )
 
-    # -- what is to be made of it, and what of that is there
+    # -- which renditions are to be made, and which of them exist
 
     def _stale(self, lives: Sequence[Life], ends: Ends) -> list[Life]:
-        """Those of which something is to be made, now that the content is known and the sidecar is read."""
+        """The pictures that need renditions, now that the content is known and the sidecar is read."""
         going = []
         for life in lives:
             with ends.of(life.job, life):
@@ -161,11 +161,11 @@ class Line:
     def _not_copied(
         self, lives: Sequence[Life], kept: ExitStack, token: Token, ends: Ends
     ) -> tuple[list[Life], list[Life]]:
-        """Those of which something is to be rendered, and those of equal content with one of them. What was made of
-        equal content before is copied.
+        """The pictures to render, and those of equal content with one of them. Existing renditions of equal content are
+        copied.
 
-        Equal content is rendered by one thread at a time. A picture that is alone waits for its turn; one of several
-        is left instead, because the others would wait with it.
+        One thread at a time renders equal content. A picture that is alone in its batch waits for its turn; one of
+        several is left instead, because the others would wait with it.
         """
         alone = len(lives) == 1
         going: list[Life] = []
@@ -184,12 +184,12 @@ class Line:
                     raise Apart
                 mine.add(life.content)
                 going.append(life)
-        # Looked up again after the turn has come: another thread may have made it meanwhile.
+        # Look up again once the turn has come: another thread may have made it meanwhile.
         return self._copied(going, token, ends, again=not alone), equal
 
     def _copied(self, lives: Sequence[Life], token: Token, ends: Ends, *, again: bool) -> list[Life]:
-        """Copy what there is of equal content, all files together; those of which something is still to be made.
-        `again`: it was looked up before.
+        """Copy renditions of equal content, all files together; returns the pictures that need more than that.
+        `again`: the content was looked up before.
         """
         with ExitStack() as opened:
             found = [self._models(life, opened, again=again) for life in lives]
@@ -209,13 +209,13 @@ class Line:
         return going
 
     def _models(self, life: Life, opened: ExitStack, *, again: bool) -> list[ToStore]:
-        """What can be copied for a picture, as it seems; open until `opened` is closed."""
+        """The files that can probably be copied for a picture; open until `opened` is closed."""
         found = self._known(life, again=again)
         life.known = found or life.known
         return self._dedup.models(life.rest, found, opened)
 
     def _known(self, life: Life, *, again: bool) -> tuple[Record, ...]:
-        """Records of the same content that have all that is wanted of a source; none where all is to be made anew."""
+        """Records of the same content, with a placeholder if one is wanted; none if all is to be made anew."""
         if any(one.reason is Reason.FORCED for one in life.planned):
             return ()
         known = self._dedup.known(life.content, {one.recipe for one in life.planned}, again=again)
@@ -226,8 +226,8 @@ class Line:
     def _rendered(
         self, lives: Sequence[Life], room: Room, kept: ExitStack, token: Token, ends: Ends
     ) -> list[tuple[Life, Made]]:
-        """What a child has made of `lives`. One picture is asked for in two steps, so that the work waits for as much
-        room as its header says; several in one message, each with leave to need a little.
+        """What a child has made of `lives`. A single picture is requested in two steps, so that the work waits for the
+        room that its header calls for. Several go in one message, each with leave to need a little.
         """
         if len(lives) > 1:
             return self._rendered_together(lives, room, kept, token, ends)
@@ -246,7 +246,7 @@ class Line:
         return made
 
     def _standing(self, life: Life, token: Token) -> dict[str, Header]:
-        """The headers of files in the way, where those may be written over."""
+        """The headers of files in the way, if they may be overwritten."""
         if not self._terms.replace:
             return {}
         return headers(life.rest, self._target, self._renderer, self._terms.limits, token)
@@ -264,7 +264,7 @@ class Line:
                 room.take(LEAVE)
                 replies, meter = several.all(LEAVE)
                 believed = answers(asked, replies)
-        except Misbehaved:  # one of the pictures has taken over the child: alone, it will be found out
+        except Misbehaved:  # one of the pictures may have taken over the child: alone, it is identified
             ends.left += [Left(life.job) for life in lives]
             return []
         made = []
@@ -281,7 +281,7 @@ class Line:
         return made
 
     def _task(self, life: Life) -> RenderTask:
-        """What a child is asked for: all that was not copied."""
+        """The task for a child: all renditions that were not copied."""
         specs = tuple(one.spec for one in life.rest)
         now = {spec.name for spec in specs}
         return RenderTask(
@@ -295,7 +295,7 @@ class Line:
         )
 
     def _hints(self, life: Life) -> tuple[tuple[str, int], ...]:
-        """The qualities that searches of the same content by the same libraries have ended with."""
+        """The qualities found by earlier searches on the same content with the same libraries."""
         found = {
             like.recipe: like.quality
             for record in life.known
@@ -307,7 +307,7 @@ class Line:
     # -- renditions -> files -> record
 
     def _written(self, made: Sequence[tuple[Life, Made]], room: Room, token: Token, ends: Ends) -> None:
-        """Write the files of all pictures together: one wait for the disk serves them all."""
+        """Write the files of all pictures together, so that they share one wait for the disk."""
         rendered = [one for _, each in made for one in each.answer.renditions if isinstance(one, Rendered)]
         room.shrink(sum(one.size for one in rendered))
         records = delivered(self._target, [one for _, one in made], token)
@@ -316,7 +316,7 @@ class Line:
             ends.records.append(self._whole(life, record))
 
     def _whole(self, life: Life, record: Record) -> Record:
-        """The record of a picture of which everything is in its place: `record` has what was rendered now."""
+        """The final record of a picture whose files are all in place. `record` has what was rendered now."""
         if life.known and self._terms.placeholder:
             record = replace(record, color=life.known[0].color, thumbhash=life.known[0].thumbhash)
         if life.copies:
@@ -327,7 +327,7 @@ class Line:
 
 
 def _lacked_memory(answer: RenderAnswer) -> bool:
-    """Whether a rendition failed for want of memory, which the others of its batch may have taken."""
+    """Whether a rendition ran out of memory, which other pictures of its batch may have used."""
     return any(isinstance(one, NotRendered) and one.error.kind is ErrorKind.MEMORY_LIMIT for one in answer.renditions)
 
 

@@ -1,4 +1,4 @@
-"""The locks of a run: one for its target, whatever manifest it is recorded in, and one for its manifest."""
+"""The locks of a run: one for its target, with any manifest, and one for its manifest."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ from pipeline.manifest.place import beside, ensure_folder
 def held(
     config: Config, run: str, wait: float | None = 0.0, check: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[int, ...]]:
-    """Let nobody else write this target or this manifest within the block. Gives the descriptors of the locks, which
-    are held as long as any process has one of each open.
+    """Keep other runs from writing this target or this manifest within the block. Yields the descriptors of the locks,
+    which are held as long as any process has one of each open.
 
-    Waits so many seconds for another to end (None: for ever), with `check` called meanwhile, which may raise. Raises
-    `Locked`, which says who holds it since when, and `ManifestTrouble`. The lock of a target is that of the manifest it
-    has by default, so that two configs that keep their manifests elsewhere meet at it. A config that names its lock
-    holds that one alone.
+    Waits so many seconds for another run to end (None: for ever), and calls `check` meanwhile, which may raise. Raises
+    `Locked`, with the holder and its start, and `ManifestTrouble`. The lock of a target is that of its default
+    manifest, so that two configs with their manifests elsewhere share it. A config that names its lock holds only that.
     """
     manifests = [config.target.path / ".pipeline" / "manifest.sqlite", config.manifest]
     by_place = {os.path.realpath(manifest): manifest for manifest in manifests[1 if config.lock else 0 :]}
@@ -40,8 +39,8 @@ def held(
 
 
 def _mark(manifest: Path) -> None:
-    """Leave the file of a lock in a target that keeps its own elsewhere: other configs know targets by it, and do not
-    take them for sources. Raises `ManifestTrouble`.
+    """Put a lock file into a target whose lock is elsewhere: other configs recognise targets by it, and do not take
+    them for sources. Raises `ManifestTrouble`.
     """
     lock = beside(manifest, ".lock")
     ensure_folder(lock.parent)

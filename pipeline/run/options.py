@@ -1,4 +1,4 @@
-"""What a run is asked, and what it says of itself while it goes on."""
+"""The options of a run, and its progress reports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.workers import cpus, memory
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What the command line may say beyond the config. None: as the config says."""
+    """The options of the command line beyond the config. None: as in the config."""
 
     plan: PlanOptions = field(default_factory=PlanOptions)
     threads: int | None = None
@@ -25,17 +25,17 @@ class RunOptions:
     prune: bool = False  # remove orphans that an earlier run has seen
     max_runtime: float | None = None  # seconds from the start
     until: datetime.time | None = None  # of the local clock, when it shows that next
-    signals: bool = True  # whether SIGTERM, SIGINT and SIGHUP ask for a clean stop
-    cancelled: Callable[[], bool] | None = None  # asks for one, too, once it says True; the run's thread
+    signals: bool = True  # whether SIGTERM, SIGINT and SIGHUP request a clean stop
+    cancelled: Callable[[], bool] | None = None  # requests one, too, once it returns True; called in the run's thread
     lock_wait: float | None = 0.0  # seconds to wait for another run of this target to end; None: for ever
     lanes: int | None = None  # processes that share out the children; 0: this one; None: as it pays
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run is. What is expected grows sharper while the plan goes on."""
+    """The progress of a run. The expected totals become more exact while the plan goes on."""
 
-    pictures_done: int  # dealt with, those included of which nothing had to be made
+    pictures_done: int  # including those of which nothing had to be made
     failed: int
     bytes_done: int
     bytes_expected: int
@@ -63,19 +63,19 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """How many work at once, decided."""
+    """The numbers of threads and children, decided."""
 
     threads: int  # to begin with
     processes: int
     queue: int
     memory: int  # bytes
-    most_threads: int  # that may be hired; with a number of threads in the config it is that one
+    most_threads: int  # that may be hired; the number of threads in the config, if it has one
 
 
 def workers(config: Config, options: RunOptions) -> Workers:
-    """What the config and the command line say, with `auto` decided: a child a CPU; twice as many threads and four, so
-    that reading and syncing go on while every child renders, and as many as it takes where storage is slow (see
-    `hiring`). A guess from busy machines: 6 to 12 threads seemed faster than 4 on two CPUs.
+    """The workers of the config and the command line, with `auto` decided: a child a CPU, and twice as many threads
+    plus four, so that reading and syncing go on while every child renders. Slow storage gets more (see `hiring`). A
+    guess from busy machines: 6 to 12 threads seemed faster than 4 on two CPUs.
     """
     asked = config.workers
     processes = next((n for n in (options.processes, asked.processes) if n is not None), cpus.available())

@@ -1,4 +1,4 @@
-"""Whose a manifest is, where a config asks to take it over."""
+"""The owner of a manifest that a config asks to take over."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pipeline.manifest.store import Manifest
 
 
 def check_rival(config: Config) -> None:
-    """Raise `UsageError` where the manifest belongs to a config that still uses it.
+    """Raise `UsageError` if the manifest belongs to a config that still uses it.
 
-    Two configs that took it from each other would make each other's files anew in every run. One that was moved or
-    renamed is not at its old place any more.
+    Two configs that took it from each other would remake each other's files in every run. A config that was moved or
+    renamed is no longer at its old place.
     """
     if not is_there(config.manifest):
         return

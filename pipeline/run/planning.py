@@ -1,4 +1,4 @@
-"""A plan on its own, for looking at: nothing is locked, made or written."""
+"""A plan for display only: nothing is locked, made or written."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _NoFailures:
 
 
 class _Nothing:
-    """What is remembered before the first run."""
+    """The manifest before the first run: empty."""
 
     failures = _NoFailures()
 

@@ -1,4 +1,4 @@
-"""How long planned work will take and how much it will write, judged by what earlier runs have measured."""
+"""Predicts how long planned work takes and how much it writes, from the measurements of earlier runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.run.options import RunOptions, workers
 from pipeline.sources.magic import extension
 
 _START = 0.4  # seconds until the first picture is in work: children start, import and warm up
-_LEAST_PICTURES = 0.8  # of a run's pictures must still be as it made them, else its time says nothing of them
+_LEAST_PICTURES = 0.8  # of a run's pictures must still be as it made them, else its time is no basis
 _RUNS = 5  # the last ones that count
 _LOOKED_AT = 100  # runs, for those
 _FORMATS = {"jpg": "jpeg", "jpe": "jpeg", "jfif": "jpeg", "mpo": "jpeg", "tif": "tiff", "apng": "png", "dib": "bmp"}
@@ -23,15 +23,15 @@ _FORMATS = {"jpg": "jpeg", "jpe": "jpeg", "jfif": "jpeg", "mpo": "jpeg", "tif": 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """About what is to be expected."""
+    """A prediction."""
 
     seconds: float  # by the clock
     bytes: int  # of targets
-    pictures: int  # judged by
+    pictures: int  # that it is based on
 
 
 def predicted(config: Config, forecast: Forecast) -> Prediction | None:
-    """What the jobs in `forecast` will take; None without an earlier run to judge by. Raises `ManifestTrouble`."""
+    """The prediction for the jobs in `forecast`; None without a usable earlier run. Raises `ManifestTrouble`."""
     path = at_hand(config)
     if path is None:
         return None
@@ -48,16 +48,16 @@ class Forecast:
         self._renditions: Counter[tuple[str, str, str]] = Counter()  # by name, their format, the source's
 
     def add(self, job: Job) -> None:
-        """One more."""
+        """Add one job."""
         kind = _format(extension(job.source))
         self._bytes[kind] += job.stat.size
         for one in job.planned:
             self._renditions[one.spec.name, one.spec.format.value, kind] += 1
 
     def prediction(self, known: Experience, runs: Iterable[RunSummary], workers: int) -> Prediction | None:
-        """What the jobs so far will take; None without an earlier run to judge by.
+        """The prediction for the jobs so far; None without a usable earlier run.
 
-        `runs` are newest first. `workers`: how many pictures are rendered at once, where no run says what that brings.
+        `runs` are newest first. `workers`: how many pictures are rendered at once, used if no run has measured a rate.
         """
         if not known.pictures or not self._renditions:
             return None
@@ -72,7 +72,7 @@ class Forecast:
 
 
 def _like(known: Experience, name: str, made: str, source: str) -> Spent:
-    """What such a rendition takes: judged by its own kind, or by what comes next to it."""
+    """The cost of such a rendition, by its own kind or the nearest known one."""
     tests = (
         lambda key: (key[0], _format(key[2])) == (name, source),
         lambda key: (key[1], _format(key[2])) == (made, source),
@@ -87,7 +87,7 @@ def _like(known: Experience, name: str, made: str, source: str) -> Spent:
 
 
 def _at_once(known: Experience, runs: Iterable[RunSummary]) -> float | None:
-    """Seconds of work that a second by the clock brought, in the last runs that can be told."""
+    """Seconds of work per second by the clock, in the last runs where that is known."""
     work = clock = 0.0
     counted = 0
     for run in runs:
@@ -104,7 +104,7 @@ def _at_once(known: Experience, runs: Iterable[RunSummary]) -> float | None:
 
 
 def _of_source(known: Experience, kind: str) -> Spent:
-    """What reading and decoding such sources has taken; that of all where there was none."""
+    """The cost of reading and decoding such sources, or of all sources if there were none."""
     alike = [spent for key, spent in known.sources.items() if _format(key) == kind]
     return _sum(alike or known.sources.values())
 
@@ -120,5 +120,5 @@ def _rate(spent: Spent) -> float:
 
 
 def _format(name: str) -> str:
-    """What a header calls a file of this extension."""
+    """The name of an extension's format in headers."""
     return _FORMATS.get(name, name)

@@ -1,10 +1,10 @@
-"""Orphans: found by every run that looks at everything, and removed once an earlier run has seen them, if asked to.
+"""Orphans: every complete run finds them, and removes those that an earlier run has seen, if asked to.
 
-What goes must be ours (claimed, its size, time and hash still as recorded) and unwanted. An unmounted disk must not
-empty a target, so whatever makes it doubtful that the plan has seen the whole source makes it refuse.
+A file that is removed must be ours (claimed, its size, time and hash still as recorded) and unwanted. An unmounted disk
+must not empty a target, so any doubt that the plan has seen the whole source makes `prune` refuse.
 
-The order is safe against kills: files go first, then the folders that held them are synced, then the claims are given
-up. A claim without its file is only one more orphan, of which nothing is left to remove.
+The order is safe against kills: files are removed first, then their folders are synced, then the claims are released.
+A claim without its file is only one more orphan, with nothing left to remove.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipeline.targets.removal import Removal
 
 _AT_ONCE = 200  # files removed between two commits
 _SHARE = 5  # more than one in so many files are not removed unless forced
-_FEW = 10  # but so many are, as long as others stay: one of two is no sign of an unmounted disk
+_FEW = 10  # but so many are, if other files stay: one of two is no sign of an unmounted disk
 _RENAMED = "renamed"
 
 
@@ -33,7 +33,7 @@ class Fate(enum.StrEnum):
     REMOVED = "removed"
     DUE = "to be removed"
     WAITING = "waiting"  # no earlier run has seen it
-    LEFT = "left"  # it is not what was made any more, or cannot be removed
+    LEFT = "left"  # the file is no longer as it was made, or cannot be removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class Verdict:
 
 
 def find(planner: Planner, memory: Manifest | Reader) -> list[Orphan]:
-    """All orphans, by path: those that records of sources tell of, and claimed files that no record speaks of. For
-    after the plan, which must be complete.
+    """All orphans, by path: those that the records of sources show, and claimed files without a record. Call it after
+    the plan, which must be complete.
     """
     found = {orphan.target: orphan for orphan in planner.orphans}
     stale = [file for file in memory.orphans.stale() if file.target not in found]
@@ -59,7 +59,7 @@ def find(planner: Planner, memory: Manifest | Reader) -> list[Orphan]:
 
 
 def refusal(planner: Planner, going: Sequence[Orphan], memory: Manifest | Reader, *, force: bool) -> tuple[str, str]:
-    """Why nothing is to be removed, in a word and in words; empty where nothing speaks against it."""
+    """Why nothing may be removed, as a keyword and as a sentence; both empty if removal is safe."""
     if not planner.complete:
         return "incomplete", "not everything was looked at"
     if planner.unlistable:
@@ -76,8 +76,8 @@ def refusal(planner: Planner, going: Sequence[Orphan], memory: Manifest | Reader
 
 
 def _doubtful(planner: Planner, going: Sequence[Orphan], memory: Manifest | Reader) -> list[Orphan]:
-    """Those of `going` that may be orphans by mistake: their rendition was not dropped from the config, and no picture
-    has the content of theirs, as one has that was renamed, or whose targets are named otherwise now.
+    """Those of `going` that may be orphans by mistake: their rendition is still in the config, and no picture has the
+    same content, as there is after a source was renamed or the naming of targets changed.
     """
     doubtful = [one for one in going if one.rendition in planner.renditions]
     gone = {one.source for one in planner.orphans if one.why == "source gone"}
@@ -93,9 +93,8 @@ def remove(
     check: Callable[[], None],
     removed: Callable[[Orphan], None] = lambda orphan: None,
 ) -> list[Verdict]:
-    """Remove `going`, and the folders that are empty then and were made by runs. `check` is called now and then, and
-    may raise: everything that is gone by then is forgotten by the next time. `removed` is called with each orphan that
-    is gone.
+    """Remove `going`, and the folders made by runs that are empty then. `check` is called now and then and may raise:
+    the next run forgets the files removed by then. `removed` is called with each removed orphan.
     """
     verdicts: list[Verdict] = []
     all_going = {orphan.target for orphan in going}
@@ -138,7 +137,7 @@ def _removed(
 def _obstacle(
     orphan: Orphan, file: ClaimedFile | None, going: Collection[str], memory: Manifest | Reader, removal: Removal
 ) -> str:
-    """What the manifest has against it. Where capitals do not count, two claims may be one file."""
+    """Why the manifest forbids removal, or "". Where case does not count, two claims may be one file."""
     inode = removal.inode(orphan.target)
     if inode is not None and file is None:
         return "it is not claimed any more"
@@ -149,7 +148,7 @@ def _obstacle(
 
 
 def _empty_folders(gone: Iterable[str], made: Collection[str], removal: Removal) -> list[str]:
-    """Remove the folders that are empty now, from below."""
+    """Remove the folders that are empty now, deepest first; returns them."""
     removed: list[str] = []
     waiting = {target.rpartition("/")[0] for target in gone}
     while waiting:
@@ -162,7 +161,7 @@ def _empty_folders(gone: Iterable[str], made: Collection[str], removal: Removal)
 
 
 def _forget(gone: Collection[str], orphans: Sequence[Orphan], manifest: Manifest) -> None:
-    """Give up what the manifest knows of removed files; of a source that is gone, everything."""
+    """Delete the removed files from the manifest, and all rows of a source that is gone."""
     manifest.release(sorted(gone))
     manifest.orphans.forget(sorted(gone))
     rows = [one for one in orphans if one.target in gone and one.why != _RENAMED]  # a renamed one's row is up to date

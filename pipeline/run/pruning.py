@@ -1,4 +1,4 @@
-"""`prune` on its own: under the run's locks where it deletes, and without any where it only looks."""
+"""`prune` as a command: under the run's locks when it deletes, without locks when it only looks."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from pipeline.targets.removal import Removal
 
 
 class PruneRefused(PipelineError):
-    """What was asked for may be a mistake: an unmounted disk, a wrong path."""
+    """The removal may be a mistake: an unmounted disk, a wrong path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What became of every orphan, by path, and why nothing may be removed ("" if it may)."""
+    """The verdict on every orphan, by path, and why nothing may be removed ("" if it may)."""
 
     verdicts: tuple[Verdict, ...]
     refused: str = ""
@@ -62,13 +62,13 @@ def prune(config: Config, *, force: bool, wait: float | None = 0.0) -> Pruned:
 
 @contextmanager
 def _opened(config: Config) -> Iterator[Manifest]:
-    Manifest.reader(config).close()  # without one there is nothing to delete: none is made
+    Manifest.reader(config).close()  # raises if there is no manifest: with nothing to delete, none is made
     with Manifest.for_config(config) as manifest:
         yield manifest
 
 
 def _planned(config: Config, memory: Manifest | Reader, check: Callable[[], None]) -> Planner:
-    """A plan that was gone through to its end."""
+    """A complete plan."""
     target = LocalTarget(config.target, "prune")
     planner = Planner(config, memory, PlanOptions(), LocalSource(config.source), target, check)
     for _ in planner.decisions():

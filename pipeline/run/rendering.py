@@ -1,4 +1,4 @@
-"""What renders for a run: children that shut themselves in, or the I/O threads themselves."""
+"""The renderers of a run: confined children, or the I/O threads themselves."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _WARM_UP = "pipeline.render.line:warm_up"
 
 
 def children(count: int, total: int, *, at_once: bool, ahead: ChildPool | None = None) -> ChildPool:
-    """Up to `count` children, when all processes together are to stay below `total` bytes; see `ChildPool`. `ahead`: a
-    pool that has begun already, to be used for them; they then start as they are needed.
+    """Up to `count` children, where all processes together stay below `total` bytes; see `ChildPool`. `ahead`: a pool
+    that has begun already and is used for them; they then start as they are needed.
     """
     pool = ahead or ChildPool(_RENDER, _WARM_UP, count, at_once=at_once)
     pool.serve(count, memory.kept(total, count))
@@ -24,9 +24,9 @@ def children(count: int, total: int, *, at_once: bool, ahead: ChildPool | None =
 
 @contextmanager
 def ahead(*, wanted: bool, processes: int | None) -> Iterator[ChildPool | None]:
-    """A child pool whose zygote loads what it needs while the run still finds out what there is to do.
+    """A child pool whose zygote loads its modules while the run still plans.
 
-    None where it is not `wanted`, or cannot pay: on one CPU, or where fewer than two of `processes` are to render.
+    None if it is not `wanted` or cannot pay: on one CPU, or with fewer than two `processes`.
     """
     there = cpus.available()
     several = there > 1 and (processes is None or processes > 1)
@@ -44,7 +44,7 @@ def ahead(*, wanted: bool, processes: int | None) -> Iterator[ChildPool | None]:
 
 
 def in_threads() -> Pool:
-    """The same function, called by the thread that asks."""
+    """The same function, called in the requesting thread."""
     from pipeline.render.line import render  # noqa: PLC0415 - with children, this process never imports Pillow
 
     return InThread(render)

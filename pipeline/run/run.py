@@ -36,8 +36,8 @@ from pipeline.targets.local import LocalTarget
 from pipeline.workers import priority
 
 _CLEAN = (ExitStatus.OK, ExitStatus.FAILED)
-_NOTICES = 2.0  # seconds for telling whom it concerns, then
-_LAST_WORDS = 0.3  # seconds to commit what is recorded, for a run that is given up where it hangs
+_NOTICES = 2.0  # seconds for sending notices, then
+_LAST_WORDS = 0.3  # seconds to commit what is recorded, for a run that hangs and is given up
 
 
 def run(
@@ -50,14 +50,14 @@ def run(
     asked: Callable[[int], None] = lambda in_flight: None,
     changed: Callable[[Change], None] = lambda change: None,
 ) -> Summary:
-    """Make what is missing or stale, in this thread and those it starts. Gives what came of it, also when a signal or
-    the clock stopped it; raises `PipelineError` when it could not finish.
+    """Make what is missing or stale, in this thread and those it starts. Returns the result, also when a signal or the
+    clock stopped the run; raises `PipelineError` when it could not finish.
 
     `watch` is called in the calling thread about every tick; `begun` once, when the work begins. `given_up` is called
-    in another thread when the run was told to stop but hangs in a call that does not return: it ends the process, and
-    has so many seconds for it. `ahead`: what was started before; it stays the caller's to end. `asked` is called in
-    another thread the moment a signal asks the run to stop, with how many pictures are in flight. `changed` is called
-    in the calling thread for each file that was made, replaced or removed, when the manifest knows of it.
+    in another thread when a run that must stop hangs in a call that does not return: it ends the process, and has so
+    many seconds for it. `ahead`: processes started before; the caller ends them. `asked` is called in another thread as
+    soon as a signal requests a stop, with the number of pictures in flight. `changed` is called in the calling thread
+    for each file that was made, replaced or removed, once the manifest records it.
     """
     started = time.monotonic()
     priority.lower(config.workers.nice, config.workers.ionice)
@@ -65,7 +65,7 @@ def run(
     stop = Stop(clock.deadline(*limits), options.cancelled)
     identity = uuid.uuid4().hex
     source = LocalSource(config.source)
-    source.check()  # a source that is not there is told before anything is made
+    source.check()  # a missing source is reported before anything is made
     make_parents(config)
     target = LocalTarget(config.target, identity)
     target.prepare()
@@ -97,8 +97,8 @@ def run(
 
 
 def _notes(config: Config, manifest: Manifest) -> list[str]:
-    """What is to be said of the manifest: how it was mended; once, that it may be published with its target, and
-    that libvips is missing.
+    """Notes on the manifest: how it was mended; once, that it may be published with its target, and that libvips is
+    missing.
     """
     notes = [manifest.warning] if manifest.warning else []
     target = config.target.path
@@ -115,7 +115,7 @@ def _notes(config: Config, manifest: Manifest) -> list[str]:
 
 
 def _lacking(target: LocalTarget, manifest: Manifest) -> list[str]:
-    """What the target's file system does not do, said once."""
+    """What the target's file system lacks, reported once."""
     if target.cannot_sync and manifest.first_time("folders cannot be synced"):
         why = f"folders cannot be synced on the target's file system ({target.cannot_sync})"
         return [f"{why}: after a power cut the last files may be missing, and the next run makes them again"]
@@ -129,7 +129,7 @@ def _abandoning(
 
     def commit(status: ExitStatus) -> None:
         for manifest in opened:
-            with suppress(Exception):  # nothing more can be done for it
+            with suppress(Exception):  # nothing more can be done
                 manifest.end_run(status, {}, reported=False)
 
     def abandon(status: ExitStatus) -> None:
@@ -142,8 +142,8 @@ def _abandoning(
 
 
 def _mending(options: RunOptions, manifest: Manifest) -> RunOptions:
-    """A manifest that is new or came back from its backup may not know what was made before: such files are taken over
-    if they are equal to what this run would write, and until a run has gone through everything.
+    """A manifest that is new or restored from its backup may lack files made before. Until a run has gone through
+    everything, such files are taken over if they equal what the run would write.
     """
     if options.plan.adopt or not manifest.restored:
         return options
@@ -151,8 +151,8 @@ def _mending(options: RunOptions, manifest: Manifest) -> RunOptions:
 
 
 def make_parents(config: Config) -> None:
-    """Make the folders above the target, where they belong to the same tree as the config. Elsewhere a missing parent
-    may be a disk that is not mounted: `prepare` refuses it.
+    """Make the folders above the target, if they are in the same tree as the config. Elsewhere a missing parent may be
+    a disk that is not mounted: `prepare` refuses it.
     """
     there = next(folder for folder in config.target.path.parents if folder.exists())
     if there != Path(there.anchor) and config.path.resolve().is_relative_to(there.resolve()):
@@ -164,7 +164,7 @@ def make_parents(config: Config) -> None:
 
 def _sweep(manifest: Manifest, target: LocalTarget) -> None:
     """Remove the temporary files of runs that died or were stopped, if the last one was: it may have given up threads
-    that hung. The lock says that none of them works now.
+    that hung. The lock ensures that none of them works now.
     """
     runs = manifest.runs(KEEP)
     if runs and runs[0].status not in _CLEAN:

@@ -1,7 +1,7 @@
-"""Files in the way that a run may write over by the user's word: `run --adopt=replace`.
+"""Files in the way that the user lets a run overwrite: `run --adopt=replace`.
 
-A file is written over only where it looks like the rendition that takes its place: the same name, format, width and
-height. Everything else stays, and the rendition is `not ours`.
+A file is overwritten only if it looks like the rendition that takes its place: the same name, format, width and height.
+Everything else stays, and the rendition is `not ours`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def headers(
 def replacing(
     planned: tuple[Planned, ...], answer: RenderAnswer, standing: Mapping[str, Header]
 ) -> tuple[Planned, ...]:
-    """`planned`, where what the child made may be written over what stands there."""
+    """`planned`, marked as ours where the child's renditions may overwrite existing files."""
     if not standing:
         return planned
     made = {one.name: one for one in answer.renditions if isinstance(one, Rendered)}
@@ -52,14 +52,14 @@ def replacing(
 
 
 def _replacing(planned: Planned, made: Rendered, standing: Header | None) -> Planned:
-    """`planned`, as ours where `standing` looks like what was `made`: it may be written over."""
+    """`planned`, marked as ours if `standing` looks like the `made` rendition, which may then overwrite it."""
     if standing is None or (made.format, made.width, made.height) != (standing.format, standing.width, standing.height):
         return planned
     return replace(planned, ours=True)
 
 
 def _header(path: str, target: Target, renderer: Renderer, limits: Limits, token: Token) -> Header | None:
-    """None where there is no picture that could be read."""
+    """None if there is no readable picture."""
     try:
         with target.open_for_reading(path) as file:
             copied = reading.copy(file.fileno(), reading.read(file.fileno(), CHUNK), limits.file_size)

@@ -1,9 +1,9 @@
-"""How a run is asked to stop: by a signal, or because its time is over; the run's main thread looks about every tick.
+"""Requests to stop a run: by a signal, or because its time is over. The run's main thread checks about every tick.
 
-Signals are heard by a thread of their own (Python writes their numbers to a pipe the moment they come), because the
-main thread may sit in a call that never returns. The first one asks for a clean stop. A second one asks for haste:
-whatever is in flight is given up. Two that come together count as one: a terminal signals the whole group, and a parent
-that passes on what it was sent signals once more.
+A separate thread reads the signals (Python writes their numbers to a pipe as they come), because the main thread may
+hang in a call that never returns. The first signal requests a clean stop. A second one requests haste: pictures in
+flight are given up. Two that come together count as one: a terminal signals the whole group, and a parent that
+forwards the signal sends it once more.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from types import FrameType
 
 from pipeline.errors import ExitStatus, Stopped
 
-TICK = 0.1  # seconds; patience is counted in ticks, so that a process that was halted for an hour has lost one
+TICK = 0.1  # seconds; time-outs are counted in ticks, so that a process that was halted for an hour loses one
 _TOGETHER = 0.02  # seconds
-_PATIENCE = 74  # ticks until the run is abandoned: it has to be gone, its notices told, within ten seconds
-_HASTE = 5  # ticks, after a second signal: gone within a second
+_PATIENCE = 74  # ticks until the run is abandoned: it must have ended, its notices sent, within ten seconds
+_HASTE = 5  # ticks, after a second signal: it must end within a second
 _STATUS = {
     signal.SIGHUP: ExitStatus.HANGUP,
     signal.SIGINT: ExitStatus.INTERRUPTED,
@@ -34,7 +34,7 @@ class Stop:
     """A request to stop. Thread-safe."""
 
     def __init__(self, deadline: float | None = None, cancelled: Callable[[], bool] | None = None) -> None:
-        """`deadline`, by the monotonic clock, asks by itself; so does `cancelled`, where it says True in `check`."""
+        """`check` also raises after `deadline`, by the monotonic clock, and once `cancelled` returns True."""
         self.deadline = deadline
         self._cancelled = cancelled
         self._status: ExitStatus | None = None
@@ -52,15 +52,15 @@ class Stop:
 
     @property
     def status(self) -> ExitStatus | None:
-        """The status of the signal that came first; None: there was none."""
+        """The status of the first request; None: there was none."""
         return self._status
 
     def hasty(self) -> bool:
-        """Whether not even what is in flight is to be waited for."""
+        """Whether the run must not even wait for pictures in flight."""
         return self._hasty
 
     def check(self) -> None:
-        """Raise `Stopped` if somebody asked, or if the time is over."""
+        """Raise `Stopped` if a stop was requested, or the time is over."""
         if self._status is not None:
             raise Stopped(f"stopped by {self._status.name.lower()} signal", self._status)
         if self._cancelled is not None and self._cancelled():
@@ -75,11 +75,11 @@ def on_signals(
 ) -> Iterator[None]:
     """Let SIGTERM, SIGINT and SIGHUP request a stop within the block. A signal that was ignored stays ignored (nohup).
 
-    `asked` is called in another thread the moment the first one comes.
+    `asked` is called in another thread as soon as the first signal comes.
 
-    `abandon` is called once, in another thread, when the block is still not left long after it was asked to be: its
-    thread sits in a call that does not return. Only the main thread can receive signals; elsewhere (a notebook's
-    thread, a scheduler) nothing is installed.
+    `abandon` is called once, in another thread, if the block has not ended long after the first signal: its thread
+    hangs in a call that does not return. Only the main thread can receive signals; elsewhere (a notebook's thread, a
+    scheduler) nothing is installed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -100,7 +100,7 @@ def on_signals(
     finally:
         left.set()
         if stop.status is not None:
-            time.sleep(_TOGETHER)  # one that belongs to the first must not interrupt the end of the program
+            time.sleep(_TOGETHER)  # a repeat of the first must not interrupt the end of the program
         signal.set_wakeup_fd(wakeup)
         for number, previous in before.items():
             signal.signal(number, previous if previous is not None else signal.SIG_DFL)
@@ -110,7 +110,7 @@ def on_signals(
 
 
 def _noted(number: int, frame: FrameType | None) -> None:
-    """Stands for a signal that the pipe has told already."""
+    """Does nothing: the listener reads the signal from the pipe."""
 
 
 def _listen(

@@ -1,4 +1,4 @@
-"""What a run has come to so far: counts that any thread may add to and the terminal may read."""
+"""The counts of a run so far, which any thread may add to and the terminal may read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.errors import ExitStatus, PictureError
 from pipeline.model.record import Record, Status
 
 _KEPT_FAILURES = 1000  # failures listed in a summary; the manifest has them all
-_KEPT_OTHERS = 1000  # sources listed that were passed over
+_KEPT_OTHERS = 1000  # passed-over sources listed in a summary
 _OTHERS = frozenset({Status.VANISHED, Status.DEFERRED, Status.SKIPPED})
 
 
@@ -27,21 +27,20 @@ class Failure:
 class PassedOver:
     """A source of which nothing was made although nothing failed."""
 
-    source: str  # with a last slash a folder, with all that is in it
+    source: str  # ends with a slash for a folder and everything in it
     status: Status  # vanished, deferred or skipped
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run came to. Counts are of sources (`pictures`) or of renditions; sizes in bytes, durations in seconds.
+    """The result of a run. Counts are of sources (`pictures`) or of renditions; sizes in bytes, durations in seconds.
 
-    `pictures` counts the sources the run dealt with by status: done, touched, failed (newly), known failure,
-    unsupported, vanished, deferred, skipped, unchanged, pending. `errors` and `failures` are of new ones only. Of
-    `passed_over`, too, a skipped source is told by the run that met it first, and the manifest keeps it; a folder that
-    is left out is told by each run.
-    `source_bytes` and `target_bytes` are of the pictures rendered in this run. `reused` is how many of the renditions
-    were copied from a target that was made of the same content by the same recipe.
+    `pictures` counts the run's sources by status: done, touched, failed (newly), known failure, unsupported, vanished,
+    deferred, skipped, unchanged, pending. `errors` and `failures` have new failures only. `passed_over` likewise has a
+    skipped source only in the run that skipped it first (the manifest keeps it), but a folder that is left out in each
+    run. `source_bytes` and `target_bytes` are of the pictures rendered in this run. `reused` counts renditions copied
+    from a target of the same content and recipe.
     """
 
     status: ExitStatus = ExitStatus.OK
@@ -56,12 +55,12 @@ class Summary:
     source_bytes: int = 0
     target_bytes: int = 0
     seconds: float = 0.0
-    stopped: str = ""  # why the run gave up, where it was no signal and no clock
-    warnings: tuple[str, ...] = ()  # what was found or mended by the way, a line each
+    stopped: str = ""  # why the run gave up, unless by a signal or the clock
+    warnings: tuple[str, ...] = ()  # what was found or mended on the way, a line each
 
     @property
     def known_failures(self) -> int:
-        """Pictures of which something failed in an earlier run that has told of it, and would fail again."""
+        """Pictures with a failure that an earlier run has reported and that would recur."""
         return self.pictures.get(Status.KNOWN_FAILURE, 0)
 
     @property
@@ -92,8 +91,8 @@ class Tally:
         self._target_bytes = 0
 
     def add(self, record: Record, known: Collection[str] = (), *, carried: bool = False) -> None:
-        """Count one record. `known` are those of its failures that were told before, by rendition; "" is that of the
-        source itself. `carried`: it was a job, not only a verdict of the plan.
+        """Count one record. `known`: its failures that were reported before, by rendition; "" is that of the source
+        itself. `carried`: it was a job, not only a verdict of the plan.
         """
         new = record.status is Status.FAILED and any(name not in known for name in _failed(record))
         status = Status.KNOWN_FAILURE if known and not new else record.status
@@ -122,7 +121,7 @@ class Tally:
 
     @property
     def carried(self) -> int:
-        """How many jobs have come to an end."""
+        """How many jobs have ended."""
         return self._carried
 
     @property
@@ -132,7 +131,7 @@ class Tally:
 
     @property
     def vanished(self) -> int:
-        """How many pictures were gone when it was their turn."""
+        """How many pictures were gone when they were to be read."""
         return self._pictures.get(Status.VANISHED, 0)
 
     @property

@@ -1,4 +1,4 @@
-"""What a run does when it has gone through everything: it forgets what is gone, and notes or removes orphans."""
+"""The end of a complete run: it forgets sources that are gone, and notes or removes orphans."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.targets.removal import Removal
 
 @dataclass(frozen=True, slots=True)
 class Tidied:
-    """What came of it: orphans that are left, those that were removed, and lines for the user."""
+    """The result: orphans that are left, those that were removed, and lines for the user."""
 
     orphans: int
     removed: int = 0

@@ -1,4 +1,4 @@
-"""What is entered for one picture and its renditions: pure, from a job and what became of it."""
+"""The records of a picture and its renditions: pure functions of a job and its result."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from pipeline.workers.exchange import ChildDied
 
 
 def stale(job: Job, content: bytes) -> tuple[Planned, ...]:
-    """What is to be made now that the content is known: a stat that changed alone is no reason."""
+    """The renditions to make now that the content is known: a change of the stat alone is no reason."""
     if job.known_sha256 != content:
         return job.planned
     return tuple(one for one in job.planned if one.reason != Reason.SOURCE_CHANGED)
 
 
 def overrides(job: Job, picture: Picture) -> Overrides:
-    """What the picture's sidecar says. Raises `PictureError` where it is wrong."""
+    """The settings in the picture's sidecar. Raises `PictureError` if they are wrong."""
     if picture.sidecar is None:
         return Overrides()
     return sidecar.overrides(picture.sidecar, job.source.rpartition("/")[2] + sidecar.SUFFIX)
 
 
 def failed(job: Job, error: PictureError, record: Record | None = None) -> Record:
-    """A source that failed: so did everything that was planned of it. What libraries said of it is kept as warnings."""
+    """A source that failed, with all its planned renditions. What libraries printed is kept as warnings."""
     renditions = tuple(failed_rendition(one, error) for one in job.planned) + job.refused
     record = record or Record(job.source, job.stat, Status.FAILED)
     warnings = record.warnings + chatter(getattr(error, "__notes__", ()))
@@ -38,7 +38,7 @@ def failed(job: Job, error: PictureError, record: Record | None = None) -> Recor
 
 
 def crashed(job: Job, death: ChildDied, record: Record) -> Record:
-    """A source whose child has died again, when nothing else was in flight."""
+    """A source whose child has died again, with nothing else in flight."""
     error = PictureError(ErrorKind.CRASHED, str(death))
     for line in getattr(death, "__notes__", ()):
         error.add_note(line)
@@ -51,7 +51,7 @@ def chatter(lines: Iterable[str]) -> tuple[str, ...]:
 
 
 def ended(job: Job, record: Record) -> Record:
-    """A source of which everything planned was made, or has failed."""
+    """A source whose planned renditions were all made or have failed."""
     status = Status.FAILED if job.refused else status_of(record.renditions)
     if status is record.status and not job.refused:
         return record
@@ -59,7 +59,7 @@ def ended(job: Job, record: Record) -> Record:
 
 
 def status_of(renditions: Iterable[RenditionRecord]) -> Status:
-    """That of a source of which these were to be made."""
+    """The status of a source with these renditions."""
     return Status.FAILED if any(one.error for one in renditions) else Status.DONE
 
 
@@ -71,9 +71,9 @@ def failed_rendition(planned: Planned, error: PictureError) -> RenditionRecord:
 
 
 def stored(planned: Planned, like: Rendered | RenditionRecord, written: Written, seconds: float) -> RenditionRecord:
-    """A rendition that was rendered, or copied from what is recorded `like` that, and was written in so many seconds.
+    """A rendition that was rendered, or copied from the one recorded in `like`, and written in so many seconds.
 
-    What is said of a copy is what is said of its model, but for its own name and place.
+    The record of a copy equals that of its model, except for name and place.
     """
     if isinstance(like, RenditionRecord):
         return replace(

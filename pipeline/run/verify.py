@@ -21,11 +21,11 @@ from pipeline.workers import cpus
 from pipeline.workers.crew import Crew
 from pipeline.workers.token import Token
 
-_OURS = ".pipeline"  # what starts like this in a target is the program's own
+_OURS = ".pipeline"  # files in a target that start like this are the program's own
 
 
 class Finding(enum.StrEnum):
-    """What is wrong with a file of the target."""
+    """The kinds of problems with a file of the target."""
 
     MISSING = "missing"
     DAMAGED = "damaged"
@@ -52,10 +52,10 @@ class Verdict:
 
 
 def verify(config: Config, watch: Callable[[int], None]) -> Verdict:
-    """Re-hash every file that the manifest says is there, and look for others. Raises `PipelineError`.
+    """Re-hash every file in the manifest, and look for others. Raises `PipelineError`.
 
-    `watch(bytes)` is called in this thread with what was read so far. Works while a run goes on, but a file that the
-    run replaces meanwhile may then be found damaged.
+    `watch(bytes)` is called in this thread with the bytes read so far. Works while a run goes on, but a file that the
+    run replaces meanwhile may be reported as damaged.
     """
     with Manifest.reader(config) as reader:
         check = _Check(LocalTarget(config.target, "verify"))

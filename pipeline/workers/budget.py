@@ -1,13 +1,14 @@
 """The byte budget: how much memory the pictures in flight may take together, from the reading of their bytes on.
 
-Two kinds of room come out of one total: for the bytes of sources, a quarter of it at the most, and for what is made of
-them. What fits goes at once, even past something bigger that waits; what is too big goes when no other room of its kind
-is held. The sum is above the total only then: by the bytes of sources, for work that needs more than they leave.
+One total holds two kinds of room: for the bytes of sources, a quarter of it at the most, and for the work on them. A
+request that fits is granted at once, even past a bigger one that waits. One that is too big is granted when no other
+room of its kind is held. Only then does the sum exceed the total: by the bytes of sources, for work that needs more
+than they leave.
 
-Nobody waits for ever, because room is taken in one order: for a source, for a child, for work (and before the child a
-turn, see `run.dedup`: its holder waits for a child and for work only). A thread with room for work waits for nothing
-more, so that room always comes back, and each that waits for it goes in the end, at the latest as the only one. One
-with a child waits for room for work at the most, so children come back; and with them room for sources.
+No thread waits for ever, because all take in one order: room for a source, a child, room for work (and before the child
+a turn, see `run.dedup`: its holder waits for a child and for work only). A thread with room for work waits for nothing
+more, so that room always comes back, and each request for it is granted, at the latest when no other is held. A
+thread with a child waits for room for work at the most, so children come back, and with them room for sources.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from types import TracebackType
 
 from pipeline.workers.token import TICK, Token
 
-_OVERTAKES = 32  # how often smaller ones may pass a waiting one before it goes next; bounds its wait
-_SOURCES = 0.25  # of all, for the bytes of sources
+_OVERTAKES = 32  # how often smaller requests may pass a waiting one before it is next; bounds its wait
+_SOURCES = 0.25  # of the total, for the bytes of sources
 
 
 class _Kind:
-    """The rooms of one kind."""
+    """All rooms of one kind."""
 
     __slots__ = ("held", "most", "used", "waiting")
 
@@ -54,7 +55,7 @@ class Room:
         self._budget.give_back(self)
 
     def take(self, size: int) -> None:
-        """Wait until `size` bytes are free and hold them, in place of what was held. Raises `Revoked`."""
+        """Wait until `size` bytes are free, and hold them in place of those held before. Raises `Revoked`."""
         self._budget.take(self, size)
 
     def shrink(self, size: int) -> None:
@@ -63,10 +64,10 @@ class Room:
 
 
 class Budget:
-    """Gives room to work by the bytes it will need. Thread-safe.
+    """Grants room by the bytes that the work will need. Thread-safe.
 
-    Room whose token is revoked while it is held counts as free as soon as somebody waits: a read that never returns
-    must not keep what others need. What it has read by then stays in memory, beyond the budget.
+    Room whose token is revoked counts as free as soon as another thread waits: a read that never returns must not keep
+    it from others. The bytes read by then stay in memory, beyond the budget.
     """
 
     def __init__(self, total: int) -> None:
@@ -76,11 +77,11 @@ class Budget:
         self._work = _Kind(total)
 
     def for_source(self, token: Token) -> Room:
-        """Room for the bytes of a source, to be taken before all else and held as long as they are."""
+        """Room for the bytes of a source, taken before all else and held as long as the bytes are."""
         return Room(self, self._sources, token)
 
     def for_work(self, token: Token) -> Room:
-        """Room for what is made; its holder waits for nothing more."""
+        """Room for rendering; its holder waits for nothing more."""
         return Room(self, self._work, token)
 
     def take(self, room: Room, size: int) -> None:
@@ -135,7 +136,7 @@ class Budget:
                 waiting[other] += 1
         finally:
             del waiting[room]
-            self._tell()  # those behind it may go now
+            self._tell()  # those behind it may fit now
 
     def _may_go(self, room: Room, size: int) -> bool:
         if not self._fits(room.kind, size):

@@ -1,8 +1,8 @@
 """The process that renders: reads one request at a time from its socket, works, answers. Started by `pool`.
 
-It is told by name which function to import and knows nothing about pictures. Once that is loaded and warm, it shuts
-itself in and says how far that went. It ends when its socket does, with its parent, at its limits, or when it is
-killed; it ignores the signals by which people stop a run, because its parent answers those.
+The first message names the function to import; nothing here depends on pictures. Once the function is loaded and warm,
+the child confines itself and reports how far that went. It ends when its socket closes, with its parent, at its limits,
+or when it is killed. It ignores the signals that stop a run, because its parent answers those.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)  # they
 
 
 class _Unheard(Exception):
-    """The parent does not listen any more."""
+    """The parent no longer reads the socket."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The first message: what to import and call. Names are `module:attribute`. What a zygote spawns gets its own."""
+    """The first message: what to import and call. Names are `module:attribute`. A spawned process gets its own."""
 
     function: str
     warm_up: str | None
     parent: int
     kept: int  # bytes it may hold on to between two requests
-    spawns: bool = False  # it serves nothing itself, but spawns those that do; see `zygote`
+    spawns: bool = False  # it serves no requests, but spawns children that do; see `zygote`
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A message to the child; what it is about comes with it: one, or several with leave to go on in advance."""
+    """A message to the child, about the file that comes with it, or about several with leave in advance."""
 
     payload: object
     bounds: Bounds
-    leave: int | None = None  # bytes that the work on each of several may need; None: it is one, and asks
+    leave: int | None = None  # bytes that the work on each of several may need; None: one file, in two steps
 
 
 def main(descriptor: int) -> None:
@@ -87,7 +87,7 @@ def _named(name: str) -> Callable[..., Iterator[Reply]]:
 
 
 def die_with(parent: int) -> None:
-    """Ask the kernel to kill this process when its parent ends; the parent may have ended before we asked."""
+    """Ask the kernel to kill this process when its parent ends; ends at once if the parent has ended already."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
@@ -121,18 +121,18 @@ class _Host:
             steps = self._function(held, request.payload)
             self._say(next(steps).payload, None)
             wire.hear(self._sock)  # leave to go on
-            reply, steps = next(steps), None  # what it still holds goes before it is measured what stays
+            reply, steps = next(steps), None  # frees what the generator holds, before the memory is measured
             self._say(reply.payload, self._limits.meter(), reply.descriptors)
             for made in reply.descriptors:
                 os.close(made)
         except PictureError as error:
             self._fail(error)
         except MemoryError:
-            steps = None  # what it holds may be all there is
+            steps = None  # frees what the generator holds, which may be all memory
             self._fail(PictureError(ErrorKind.MEMORY_LIMIT, f"{request.bounds.memory / 2**20:.0f} MiB"))
         except (_Unheard, wire.Closed):
             raise
-        except Exception as error:  # noqa: BLE001 - a defect of ours costs one picture, and says so
+        except Exception as error:  # noqa: BLE001 - a defect of ours costs one picture, and is reported
             steps = None
             if isinstance(error, OSError) and error.errno in LACKS:
                 self._fail(PictureError(ErrorKind.UNREADABLE, str(error.strerror)))

@@ -1,8 +1,8 @@
-"""Starts the children, gives them to I/O threads, replaces those that died, and ends all of them.
+"""Starts the children, lends them to I/O threads, replaces those that died, and ends all of them.
 
-One thread of the pool starts every child and lives until the pool closes, because the kernel's parent-death
-signal follows the *thread* that started a process. A child works on one request at a time, so a death, a time-out or a
-full memory is blamed on the right one and costs nothing else.
+One thread of the pool starts every child and lives until the pool closes, because the kernel's parent-death signal
+follows the *thread* that started a process. A child works on one request at a time, so a death, a time-out or a full
+memory is blamed on the right request and costs no other.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from pipeline.workers.process import Child, Zygote
 from pipeline.workers.token import TICK, Token
 from pipeline.workers.watch import Watch
 
-_IN_A_ROW = 10  # children that a signal ends while they start, none ready in between: there is no way for them to run
+_IN_A_ROW = 10  # children ended by a signal while they start, none ready in between: they cannot run here
 
 
 class _Order(enum.Enum):
-    """What the starter is to do next."""
+    """An order to the starter thread."""
 
     CHILD = enum.auto()
     ZYGOTE = enum.auto()
@@ -40,10 +40,9 @@ class _Order(enum.Enum):
 class ChildPool:
     """Up to `count` children. A `Renderer`: `ask` may be called from any thread.
 
-    Children start in the background: all when the pool opens (`at_once`), or as many as `expect` says, or where one
-    is needed and none is idle. One that dies is replaced when it is next needed.
-    `kept`: bytes each may hold on to between two requests. `confinement` is what the first of them to be asked found
-    enforced.
+    Children start in the background: all when the pool opens (`at_once`), as many as `expect` says, or when one is
+    needed and none is idle. A dead child is replaced when one is next needed. `kept`: bytes each child may keep between
+    two requests. `confinement` is what the first child that was lent out reported.
     """
 
     def __init__(
@@ -56,14 +55,14 @@ class ChildPool:
         self._lendable = threading.Condition()
         self._idle: list[Child] = []
         self._children: set[Child] = set()
-        self._alive = 0  # started or asked for, not yet ended
-        self._coming = 0  # of those, asked for and not yet there
-        self._waiting = 0  # threads that want one
+        self._alive = 0  # started or ordered, not yet ended
+        self._coming = 0  # of those, ordered and not yet started
+        self._waiting = 0  # threads that wait for a child
         self._failure: BaseException | None = None
-        self._zygote: Zygote | None = None  # the starter's
+        self._zygote: Zygote | None = None  # set by the starter thread
         self._clones = zygote.is_possible()
         self._closing = False
-        self._lost = 0  # children in a row that a signal has ended while they started
+        self._lost = 0  # children in a row ended by a signal while they started
         self.confinement: Confinement | None = None
         self._watch = Watch(self._there)
         self._starter = threading.Thread(target=self._start_children, name="starter", daemon=True)
@@ -75,19 +74,17 @@ class ChildPool:
         return self
 
     def prepare(self) -> None:
-        """Have a zygote get ready, before it is entered and while nobody knows how many children there are to be;
-        `serve` says so.
-        """
+        """Start a zygote before the pool is entered, while the number of children is unknown; `serve` sets it."""
         self._begin()
         self._wanted.put(_Order.ZYGOTE)
 
     def serve(self, count: int, kept: int) -> None:
-        """There may be so many children from now on. Before the first of them is asked for."""
+        """Set the number of children and the bytes each may keep. Call it before the first child is ordered."""
         self._count = count
         self._setup = replace(self._setup, kept=kept)
 
     def expect(self, requests: int) -> None:
-        """Have as many children as there are requests to come, up to `count`, before they are asked. Any thread."""
+        """Start children for so many requests to come, up to `count`. Any thread."""
         with self._lendable:
             while self._alive < min(requests, self._count):
                 self._order()
@@ -123,7 +120,7 @@ class ChildPool:
             children, self._children, self._idle = self._children, set(), []
             if self._zygote is not None:
                 children.add(self._zygote)
-        for child in children:  # also those that an abandoned thread still holds
+        for child in children:  # also those that abandoned threads still hold
             child.end()
 
     def _start_children(self) -> None:
@@ -131,12 +128,12 @@ class ChildPool:
         signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED)
         while (order := self._wanted.get()) is not _Order.END:
             if order is _Order.ZYGOTE:
-                with suppress(Exception):  # whatever it is: it is told when a child is wanted, if it is still so
+                with suppress(Exception):  # reported when a child is ordered, if it recurs
                     self._zygote = Zygote(self._setup)
                 continue
             try:
                 child = self._new()
-            except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for this child any more
+            except Exception as error:  # noqa: BLE001 - no thread may wait for this child any more
                 why = (error.strerror if isinstance(error, OSError) else None) or error
                 with self._lendable:
                     self._coming -= 1
@@ -148,7 +145,7 @@ class ChildPool:
                     self._give_back(child)
 
     def _new(self) -> Child:
-        """A child, spawned by a zygote where it is not the only one. Raises why there will be none."""
+        """A new child, spawned by a zygote unless it is the only one. Raises the reason where none can start."""
         while (self._alive > 1 or self._zygote is not None) and self._clones and not self._closing:
             if self._zygote is not None and not self._zygote.is_alive():  # it was killed while it was idle
                 self._zygote.end()
@@ -162,17 +159,15 @@ class ChildPool:
                 return Child(self._setup, zygote)
             except (wire.Closed, wire.NotOurs, TimeoutError) as error:
                 self._end_zygote(zygote, closed=isinstance(error, wire.Closed))
-            except OSError:  # this system does not let it
+            except OSError:  # this system does not allow it
                 self._clones = False
         if self._closing:
             raise PipelineError("the pool closes")
         return Child(self._setup)
 
     def _end_zygote(self, zygote: Zygote, *, closed: bool) -> None:
-        """Another takes its place, unless it could not even start: the next one could not, either. Raises
-        `PipelineError`.
-
-        After one that was ready and has spawned nothing there is no other: something on this system ends it.
+        """End a zygote. Another follows unless this one could not start, as the next could not either: that raises
+        `PipelineError`. None follows one that was ready and spawned nothing: something on this system ends it.
         """
         self._zygote = None
         zygote.end(closed=closed and not self._closing)
@@ -194,7 +189,7 @@ class ChildPool:
 
     def _borrow(self, token: Token) -> Child:
         while not (child := self._next_idle(token)).is_alive() and child.confinement is not None:
-            self._drop(child)  # something killed it while it had nothing to do: nobody's fault
+            self._drop(child)  # killed while it was idle: no picture is to blame
         return child
 
     def _next_idle(self, token: Token) -> Child:
@@ -230,7 +225,7 @@ class ChildPool:
         child, conversation = self._ready(bounds, token)
         try:
             yield conversation
-        except Misbehaved:  # found out by the block
+        except Misbehaved:  # raised by the block
             conversation.finished = False
             raise
         finally:
@@ -240,13 +235,13 @@ class ChildPool:
                 self._drop(child, conversation.failure)
 
     def await_confinement(self, token: Token) -> Confinement:
-        """How children are confined here; waits until one is ready. Raises `PipelineError` where none can start."""
+        """How children are confined here; waits until one is ready. Raises `PipelineError` if none can start."""
         child, _ = self._ready(Bounds(1.0, 0), token)
         self._give_back(child)
         return child.confinement or Confinement()
 
     def _ready(self, bounds: Bounds, token: Token) -> tuple[Child, Conversation]:
-        """An idle child that can take a request. One that a signal has ended while it started is replaced."""
+        """An idle child that is ready for a request. A child that a signal ended while it started is replaced."""
         while True:
             child = self._borrow(token)
             is_new = child.confinement is None
@@ -264,7 +259,7 @@ class ChildPool:
             return child, conversation
 
     def _may_try_again(self) -> bool:
-        """Whether another is to be started after one that a signal has ended while it started. Any thread."""
+        """Whether to start another child after a signal ended one while it started. Any thread."""
         with self._lendable:
             self._lost += 1
             return self._lost < _IN_A_ROW

@@ -1,7 +1,7 @@
-"""A child shuts itself in, once it has loaded everything: from then on it has its memory and its descriptors.
+"""Confines a child to its memory and its descriptors, once it has loaded everything.
 
-Three layers, each for itself enough for most of it, because not every kernel has all: capabilities are given up,
-Landlock takes away files and TCP, a filter refuses the system calls that neither covers. None can be undone.
+Three layers, because not every kernel has all, and each alone covers most: capabilities are given up, Landlock takes
+away files and TCP, and a filter refuses the system calls that neither covers. None can be undone.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _CAPABILITY_VERSION = 0x20080522  # two words of 32 capabilities each
 
 
 def confine() -> Confinement:
-    """Shut this process in as far as the kernel can, for good; what it says is what is enforced. Never raises.
+    """Confine this process as far as the kernel can, for good; returns what is enforced. Never raises.
 
-    Runs in the main thread, best before there are others: Landlock before version 8 binds only the thread that asks.
+    Runs in the main thread, best before there are others: Landlock before version 8 binds only the calling thread.
     """
     if sys.platform != "linux":
         return Confinement(lacking=(f"no confinement on {sys.platform}",))
@@ -43,7 +43,7 @@ def confine() -> Confinement:
 
 
 def is_alone() -> bool:
-    """Whether this process has no thread but the one that asks. Linux only."""
+    """Whether this process has no thread but the calling one. Linux only."""
     return len(os.listdir("/proc/self/task")) == 1
 
 

@@ -1,4 +1,4 @@
-"""One request under way in a child: asked, answered, or blamed. What the child sends is checked before it counts."""
+"""One request to a child, from the question to the answer or the error. Everything a child sends is checked first."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.workers.token import TICK, Token
 
 _WALL = 10  # the wall backstop, in multiples of the CPU limit
 _GROWTH = 200 * 2**20  # bytes a child's resident memory may grow before it is replaced
-_NEAR = 0.8  # a death with this much of the memory limit in use is put down to memory
+_NEAR = 0.8  # a child that dies with this share of its memory limit in use counts as out of memory
 _HEADER = 256 * 2**20  # bytes that reading a header may take, beside two copies of the file: nothing is reserved yet
 _SEALED = (
     fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
@@ -30,7 +30,7 @@ _SEALED = (
 
 
 class SeveralRequests:
-    """A `Several` of the same request with the child of `conversation`."""
+    """A `Several`: the same request about several pictures, to the child of `conversation`."""
 
     def __init__(self, conversation: Conversation, several: Sequence[Held], request: object) -> None:
         self._conversation = conversation
@@ -43,20 +43,20 @@ class SeveralRequests:
 
 
 class Conversation:
-    """An `Exchange` with a child, which is this thread's until the conversation ends."""
+    """An `Exchange` with a child, which this thread holds until the conversation ends."""
 
     def __init__(self, child: Child, bounds: Bounds, token: Token) -> None:
         self._child = child
         self._bounds = bounds
         self._token = token
         self._ticks = max(1.0, bounds.seconds * _WALL / TICK)
-        self._copies = 0  # bytes of the picture, three times: in its file, mapped, and read once more
+        self._copies = 0  # three times the picture's bytes: in its file, mapped, and read once more
         self.finished = False  # the child is idle again
         self.failure: PipelineError | None = None  # the child was not ready in time, or ended before it was
-        self.by_signal = False  # a signal has ended it then
+        self.by_signal = False  # the child ended by a signal before it was ready
 
     def meet(self) -> None:
-        """Wait until the child is ready. Raises `PipelineError` where it never will be."""
+        """Wait until the child is ready. Raises `PipelineError` if it cannot start."""
         try:
             self._child.await_ready(self._token)
         except (wire.Closed, wire.NotOurs, TimeoutError) as error:
@@ -68,10 +68,10 @@ class Conversation:
             raise self.failure from None
 
     def start(self, held: Held, request: object) -> None:
-        """Wait until the child is ready, and ask. Raises `PipelineError` where it never will be."""
+        """Wait until the child is ready, and send the request. Raises `PipelineError` if it cannot start."""
         self.meet()
         self._begin((held,), min(_HEADER, self._bounds.memory))
-        with suppress(wire.Closed):  # its death is told by the first reply that does not come
+        with suppress(wire.Closed):  # waiting for the first reply reports the death
             self._child.tell(Request(request, self._bounds), (held,))
 
     def first(self) -> object:
@@ -82,7 +82,7 @@ class Conversation:
         return payload
 
     def last(self) -> tuple[Reply, Meter]:
-        """See `Exchange`. The descriptors are of regular files whose content nobody can change any more."""
+        """See `Exchange`. The descriptors are of sealed regular files (where the system has seals)."""
         if self._child.allowance is not None:
             self._child.allowance.go_on(self._bounds.memory + self._copies)
         with suppress(wire.Closed):
@@ -95,14 +95,14 @@ class Conversation:
         return Reply(payload, descriptors), replace(meter, chatter="\n".join(self._child.chatter()))
 
     def several(self, asked: tuple[Held, ...], request: object, leave: int) -> tuple[tuple[Reply | None, ...], Meter]:
-        """Ask about each of `asked`, and wait; see `Several.all`."""
+        """Send one request about all of `asked`, and wait; see `Several.all`."""
         self._begin(asked, self._bounds.memory)
         with suppress(wire.Closed):
             self._child.tell(Request(request, self._bounds, leave), asked)
         none = (None,) * len(asked)
         try:
             payload, meter, made = self._next(self._bounds.files * len(asked))
-        except (PictureError, ChildDied):  # nobody knows whose fault it is
+        except (PictureError, ChildDied):  # the picture at fault is unknown
             return none, Meter()
         replies = _parted(payload, made, len(asked)) if all(map(self._is_sound, made)) else None
         if replies is not None:
@@ -118,7 +118,7 @@ class Conversation:
             self._child.allowance.work(self._bounds.seconds, memory + self._copies)
 
     def _next(self, files: int) -> tuple[object, Meter, tuple[int, ...]]:
-        """The next message's payload, and up to so many descriptors."""
+        """The next message's payload and meter, with at most `files` descriptors."""
         try:
             message, descriptors = self._child.await_reply(self._token, self._ticks, files)
         except TimeoutError:
@@ -138,7 +138,7 @@ class Conversation:
         return payload, meter, descriptors
 
     def _believed(self, meter: Meter) -> Meter:
-        """What a child says of itself, as far as it can be: it is for people to read."""
+        """The child's own figures, cut to what is possible: they are for people to read."""
         most = (self._child.allowance.base if self._child.allowance else 0) + self._bounds.memory + self._copies
         peak = None if meter.peak_memory is None else min(max(0, meter.peak_memory), most)
         return Meter(peak, max(0, meter.resident))
@@ -151,19 +151,19 @@ class Conversation:
         self.finished = True
 
     def _is_sound(self, descriptor: int) -> bool:
-        """Whether reading it ends, and gives the same bytes each time."""
+        """Whether reading the file ends and gives the same bytes each time."""
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > self._bounds.memory:
             return False
         try:
             return not _SEALED or fcntl.fcntl(descriptor, fcntl.F_GET_SEALS) & _SEALED == _SEALED
-        except OSError:  # no file in memory
+        except OSError:  # not a file in memory
             return False
 
     def _blame(self, misbehaviour: PictureError | None = None) -> NoReturn:
-        """End the child and raise what its death, or what it did instead of answering, means for the request.
+        """End the child and raise the request's error, by how the child died or what it did instead of answering.
 
-        Only a death may have been an accident: silence or a wrong answer would come again, and hold up all others.
+        Only a death may be an accident (`ChildDied`): silence or a wrong answer would recur and hold up other work.
         """
         self._child.end(closed=misbehaviour is None)
         code, limit = self._child.code, self._bounds.memory
@@ -183,7 +183,7 @@ class Conversation:
 
 
 def _parted(payload: object, made: tuple[int, ...], count: int) -> tuple[Reply | None, ...] | None:
-    """What a child says of several requests, each with its descriptors; None where that does not come out even."""
+    """The child's replies to several requests, each with its descriptors; None if the counts do not match."""
     if not isinstance(payload, tuple) or len(payload) != count:
         return None
     replies: list[Reply | None] = []

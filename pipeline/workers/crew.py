@@ -1,11 +1,11 @@
 """The bounded queue and the I/O threads that empty it.
 
 The producer is the thread that opened the crew (the run's main thread): it puts items and later waits for the end. Each
-worker thread takes an item and carries it through `work`. The queue bounds how far the producer looks ahead; the number
-of threads bounds how many items are in flight. Whatever raises anywhere, the crew ends: a worker's failure is raised in
-the producer, a producer's failure calls the workers off, and no thread stays behind but one that sits in a call which
-never returns. Such an item is abandoned when its deadline is over (see `Token.deadline`): another thread takes the
-place of the one that hangs, what that one may still come up with is dropped, and the process ends without it.
+worker thread takes an item and calls `work` with it. The queue bounds how far the producer looks ahead, and the number
+of threads bounds how many items are in flight. Any exception ends the crew: a worker's failure is raised in the
+producer, and a producer's failure calls the workers off. No thread stays behind except one that hangs in a call. Its
+item is abandoned when the deadline is over (see `Token.deadline`): a new thread takes its place, a late result is
+dropped, and the process ends without waiting for it.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from pipeline.workers.token import TICK, Revoked, Token
 Item = TypeVar("Item")
 
 _GRACE = 30  # ticks that items in flight may take to finish when the crew is called off
-_HASTE = 3  # ticks, in place of both, for a run that is told to stop twice
-_PATIENCE = 40  # ticks that it then waits for its threads: 7 s in all, of the 10 in which a stopped run must end
+_HASTE = 3  # ticks, in place of both, after a second request to stop
+_PATIENCE = 40  # ticks that the crew then waits for its threads: 7 s in all, of the 10 in which a stopped run must end
 
 
 class Crew(Generic[Item]):
     """A context manager. `work(item, token)` runs in the crew's threads; everything else in the producer's.
 
-    `on_tick` is called by the producer whenever it waits, about every tick, and may raise to end the crew. `grace` is
-    how many ticks items in flight may take to finish when the crew is called off; 0 once `hasty` says so. `abandoned`
-    is called in the producer's thread with each item whose deadline is over, and with what the call was about that did
-    not return (`Token.about`); nothing else is said of the item then.
+    The producer calls `on_tick` about every tick while it waits; it may raise to end the crew. `grace` is how many
+    ticks items in flight may take to finish when the crew is called off, 0 once `hasty` returns True. `abandoned` is
+    called in the producer's thread with each item whose deadline is over and the subject of the call that did not
+    return (`Token.about`); it is the only report of that item.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Crew(Generic[Item]):
 
     @property
     def threads(self) -> int:
-        """How many there are to be."""
+        """The number of threads wanted."""
         return self._count
 
     @property
@@ -84,12 +84,12 @@ class Crew(Generic[Item]):
 
     @property
     def at_work(self) -> list[Item]:
-        """The items that threads are at. Any thread."""
+        """The items that threads are working on. Any thread."""
         with self._changed:
             return [work[0] for work in self._threads.values() if work is not None]
 
     def resize(self, threads: int) -> None:
-        """Have so many threads from now on: more of them at once, fewer as they finish what they are at."""
+        """Set the number of threads: new ones start at once, surplus ones end after their current item."""
         with self._changed:
             self._count = threads
             more = 0 if self._off else threads - len(self._threads)
@@ -107,22 +107,22 @@ class Crew(Generic[Item]):
             else:
                 with self._changed:
                     self._open += 1
-                self._beat_if_due()  # a queue that never fills must not silence the on_tick
+                self._beat_if_due()  # on_tick is due even while the queue never fills
                 return
 
     @property
     def idle(self) -> bool:
-        """Whether all that was put is done."""
+        """Whether every item put is done."""
         with self._changed:
             return self._open <= 0 and not any(self._threads.values())
 
     def drop(self) -> None:
-        """Take nothing more from the queue; what is in flight goes on."""
+        """Start no more items from the queue; those in flight go on."""
         with self._changed:
             self._off = True
 
     def look(self) -> None:
-        """For a producer that waits for something else: calls the on_tick where it is due. Raises as `put` does."""
+        """Call `on_tick` if it is due, for a producer that waits for something else. Raises as `put` does."""
         self._raise_failure()
         self._beat_if_due()
 
@@ -140,18 +140,18 @@ class Crew(Generic[Item]):
             self._call_off()
 
     def drain(self) -> None:
-        """Wait until all that was put is done. Raises what a worker raised."""
+        """Wait until every item put is done. Raises what a worker raised."""
         waited = False
         while True:
             self._raise_failure()
             with self._changed:
                 if self._open <= 0 and not any(self._threads.values()):
                     break
-                self._changed.wait(TICK)  # less where an item has come to its end
+                self._changed.wait(TICK)  # shorter if an item ends
             waited = True
             self._beat_if_due()
         if waited:
-            self._beat()  # a stop that was asked for meanwhile is heard
+            self._beat()  # raises if a stop was requested meanwhile
 
     def _beat_if_due(self) -> None:
         if time.monotonic() - self._pulsed >= TICK:
@@ -163,7 +163,7 @@ class Crew(Generic[Item]):
         self._pulsed = time.monotonic()
 
     def _give_up(self) -> None:
-        """Abandon the items whose deadline is over. Each look counts one tick at the most, however late it comes."""
+        """Abandon the items whose deadline is over. Each call counts one tick at the most, however late it comes."""
         now = time.monotonic()
         spent, self._looked = min(1.0, (now - self._looked) / TICK), now
         lost: list[tuple[Item, object]] = []
@@ -179,7 +179,7 @@ class Crew(Generic[Item]):
                 self._abandoned(item, about)
 
     def _call_off(self) -> None:
-        """Drop what is queued; let what is in flight finish for a while, then take its tokens away."""
+        """Drop queued items, give those in flight some time to finish, then revoke their tokens."""
         with self._changed:
             self._off = True
             patience = self._grace
@@ -191,7 +191,7 @@ class Crew(Generic[Item]):
         self._dismiss()
 
     def _dismiss(self) -> None:
-        """End the threads, and wait for those that do not hang in a call."""
+        """End the threads, and wait for all but those that hang in a call."""
         threads = list(self._threads)
         with self._changed:
             self._off = True
@@ -199,12 +199,12 @@ class Crew(Generic[Item]):
             while patience and self._threads:
                 if self._hasty():
                     patience = min(patience, _HASTE)
-                with suppress(queue.Full):  # a thread that is awake empties it, drops what it takes, and ends
+                with suppress(queue.Full):  # a running thread empties it, drops the items, and ends
                     for _ in self._threads:
                         self._queue.put_nowait(None)
                 patience -= not self._changed.wait(TICK)
             stuck = set(self._threads)
-            self._threads.clear()  # should one come back after all, it finds that nobody waits for it
+            self._threads.clear()  # a thread that returns after all finds itself abandoned
         for thread in threads:
             if thread not in stuck:
                 thread.join()
@@ -241,7 +241,7 @@ class Crew(Generic[Item]):
                 failure = raised
             with self._changed:
                 if me not in self._threads:
-                    return  # abandoned: somebody else works in this place, and this item is over
+                    return  # abandoned: another thread has this place, and the item is over
                 if failure is not None:
                     self._failure, self._off = self._failure or failure, True
                 self._open -= 1

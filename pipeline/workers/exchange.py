@@ -1,11 +1,11 @@
-"""What passes between an I/O thread and what renders for it: one request, two replies.
+"""The protocol between an I/O thread and its renderer: one request, two replies.
 
-The function that does the work is a generator: it is called with the bytes that are held for it and a request, yields a
-first reply (what the work will need), is resumed when there is room for it, and yields a second and last reply (what
-came of it). It runs either in the thread itself or in a child; its callers see no difference.
+The function that does the work is a generator. It is called with the file it works on and a request, yields a first
+reply (what the work will need), is resumed when there is room for it, and yields a second and last reply (the result).
+It runs either in the calling thread or in a child, and callers see no difference.
 
-Several small requests of one kind may share a message each way. They are given leave in advance, to need so much at the
-most; whatever does not go smoothly then is asked for again alone, so that blame and limits are those of one request.
+Several small requests of one kind may share a message each way. Each has leave in advance to use a fixed amount of
+memory. One that needs more or fails otherwise is sent again alone, so that blame and limits are those of one request.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from pipeline.workers.token import Token
 
 
 class Held(NamedTuple):
-    """What a request is about: a file in memory of `size` bytes, which nobody changes meanwhile."""
+    """The subject of a request: a file in memory of `size` bytes, which stays unchanged meanwhile."""
 
     descriptor: int
     size: int
 
 
 def whole(descriptor: int) -> Held:
-    """All that is in a file."""
+    """A `Held` of the whole file."""
     return Held(descriptor, os.fstat(descriptor).st_size)
 
 
@@ -40,21 +40,21 @@ class Reply(NamedTuple):
 
 
 Function = Callable[[Held, Any], Iterator[Reply]]
-"""Called with what is held (its descriptor stays the caller's) and a picklable request. May raise `PictureError`."""
+"""Called with a `Held` (its descriptor stays the caller's) and a picklable request. May raise `PictureError`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one request may cost a child."""
+    """The limits of one request to a child."""
 
     seconds: float  # of CPU; ten times as much by the wall, counted in ticks
     memory: int  # bytes allocated beyond what the idle child holds
-    files: int = 1  # that may come with the answer; of several requests, with the answer to each
+    files: int = 1  # that the answer may bring; of several requests, each answer
 
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """What one request did cost, as far as it can be told."""
+    """What one request cost, as far as it is known."""
 
     peak_memory: int | None = None  # bytes resident at the most, the child's own footing included
     resident: int = 0  # bytes resident when it was done
@@ -63,11 +63,11 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Confinement:
-    """What keeps a child from everything but its memory and its descriptors; as the child found when it began."""
+    """What confines a child to its memory and its descriptors, as the child found at its start."""
 
     landlock: int = 0  # the version whose every right was taken; 0: none
     seccomp: bool = False  # system calls with names, addresses and other processes are refused
-    lacking: tuple[str, ...] = ()  # what could not be had, and why
+    lacking: tuple[str, ...] = ()  # what is not available here, and why
 
     @property
     def complete(self) -> bool:
@@ -82,37 +82,37 @@ class Confinement:
 
 
 class Spawned(NamedTuple):
-    """From a process that was spawned: its number. From its zygote in its place, where it could not be: the number of
-    the error, below 0. From the zygote itself, once it is ready: 0.
+    """A spawned process sends its process id. If it could not be spawned, its zygote sends the negative errno in its
+    place. The zygote sends 0 when it is ready.
     """
 
     number: int
 
 
 class Exchange(Protocol):
-    """One request under way. A `PictureError` or `ChildDied` carries what C libraries said meanwhile as its notes."""
+    """One request under way. The notes of a `PictureError` or `ChildDied` are what C libraries printed meanwhile."""
 
     def first(self) -> object:
         """The first reply's payload. Raises `PictureError`, `ChildDied` or `Revoked`."""
 
     def last(self) -> tuple[Reply, Meter]:
-        """Give leave to go on, and wait for the last reply. Raises as `first` does."""
+        """Let the work go on, and wait for the last reply. Raises as `first` does."""
 
 
 class Several(Protocol):
-    """Small requests that share a child, which is this thread's until they are done."""
+    """Small requests that share a child, which this thread holds until they are done."""
 
     def all(self, leave: int) -> tuple[tuple[Reply | None, ...], Meter]:
-        """Ask, with leave for work that needs up to `leave` bytes, and wait: the last reply to each, in their order.
+        """Send all, each with leave to need up to `leave` bytes, and wait: the last reply to each, in their order.
 
-        A request that failed has its `PictureError` as the payload. None where it needs more than `leave`, had too
-        little memory or came to anything else, or where it cannot be told which of them a library spoke of, or died of:
-        to be asked for alone. The meter is that of all together. Raises `Revoked`.
+        A request that failed has its `PictureError` as the payload. None means to send it again alone: it needs more
+        than `leave`, ran out of memory or failed otherwise, or a library printed something or died and the picture at
+        fault is unknown. The meter is that of all together. Raises `Revoked`.
         """
 
 
 class Renderer(Protocol):
-    """Where requests go; used from many threads at once."""
+    """Renders what requests ask for; used from many threads at once."""
 
     def ask(self, held: Held, request: object, bounds: Bounds, token: Token) -> AbstractContextManager[Exchange]:
         """Start a request; the exchange ends with the block, finished or not."""
@@ -120,35 +120,35 @@ class Renderer(Protocol):
     def ask_several(
         self, several: Sequence[Held], request: object, bounds: Bounds, token: Token
     ) -> AbstractContextManager[Several]:
-        """Wait for a child for the same request about each of `several`; nothing is asked yet.
+        """Wait for a child for the same request about each of `several`; nothing is sent yet.
 
         `bounds` hold for all of them together.
         """
 
 
 class Pool(Renderer, Protocol):
-    """A `Renderer` that is told how much is to come."""
+    """A `Renderer` that can prepare for the requests to come."""
 
     def expect(self, requests: int) -> None:
-        """So many requests are to come: get ready for them. Any thread."""
+        """Get ready for so many requests. Any thread."""
 
     @property
     def confinement(self) -> Confinement | None:
-        """How what renders is confined, as the first that was asked has said; None: not, or nothing was asked."""
+        """How the renderer is confined, as its first child reported; None: not confined, or none has started."""
 
 
 class ChildDied(Exception):
-    """The child that worked on the request died or hung without having reached a limit of the request's own."""
+    """The child that worked on the request died without having reached a limit of the request."""
 
     def __init__(self, how: str) -> None:
         super().__init__(how)
 
 
 class Misbehaved(PictureError):
-    """What a child answered is not what was asked for, or cannot be true: the picture may have taken it over.
+    """A child's answer does not fit the request or cannot be true: the picture may have taken the child over.
 
-    Raised within the block of an exchange, by whichever side finds out; the child ends with the block then. There is
-    no second try: `what` becomes the picture's error.
+    Raised within the block of an exchange, by the exchange or its caller; the child ends with the block. There is no
+    second try: `what` becomes the picture's error.
     """
 
     def __init__(self, what: str) -> None:
@@ -165,7 +165,7 @@ class InThread:
         self._function = function
 
     def expect(self, requests: int) -> None:
-        """Nothing has to be got ready."""
+        """Does nothing."""
 
     @contextmanager
     def ask(self, held: Held, request: object, bounds: Bounds, token: Token) -> Iterator[Exchange]:
@@ -187,9 +187,9 @@ class InThread:
 
 
 def outcome(function: Function, held: Held, request: object, leave: int) -> Reply | None:
-    """The last reply to one of several requests; None where it is to be asked for alone. See `Several`.
+    """The last reply to one of several requests; None: to be sent again alone. See `Several`.
 
-    What the work will need is the `estimate` of the first payload; 0 where that has none.
+    The memory needed is the `estimate` of the first payload, 0 if it has none.
     """
     try:
         steps = function(held, request)
@@ -197,7 +197,7 @@ def outcome(function: Function, held: Held, request: object, leave: int) -> Repl
         return next(steps) if need <= leave else None
     except PictureError as error:
         return None if error.kind is ErrorKind.MEMORY_LIMIT else Reply(PictureError(error.kind, error.detail))
-    except Exception:  # noqa: BLE001 - whatever it is, it comes again when that one is asked for alone, and is told then
+    except Exception:  # noqa: BLE001 - it recurs when the request is sent alone, and is reported then
         return None
 
 

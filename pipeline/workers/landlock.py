@@ -20,13 +20,13 @@ class _Ruleset(ctypes.Structure):
 
 
 def version(libc: ctypes.CDLL) -> int:
-    """The version of Landlock that the kernel offers; 0 where it has none or it is switched off."""
+    """The version of Landlock that the kernel offers; 0 if it has none, or Landlock is switched off."""
     return max(0, int(libc.syscall(_CREATE_RULESET, None, 0, _ASK_VERSION)))
 
 
 def restrict(libc: ctypes.CDLL, offered: int) -> str:
     """Take every right of Landlock `offered` from this thread (from version 8: from all threads), for good. Needs
-    no_new_privs. Says why it could not, or "".
+    no_new_privs. Returns why it failed, or "".
     """
     ruleset = _Ruleset(
         files=(1 << max(bits for since, bits in _RIGHTS.items() if since <= offered)) - 1,

@@ -1,4 +1,4 @@
-"""What a child limits about itself, and how it measures itself. Linux' /proc files are opened before it is confined."""
+"""A child's limits on itself, and its measurements. Linux' /proc files are opened before the child is confined."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _FIRST_TO_GO = 500  # of 1000: when the machine is out of memory, a child goes b
 
 
 class Limits:
-    """Of the process it is made in: once, before it is confined. `kept`: bytes of memory that it may hold on to
-    between two requests, for the next one.
+    """The limits of this process. Made once, before it is confined. `kept`: bytes of memory that it may keep between
+    two requests.
     """
 
     def __init__(self, kept: int) -> None:
@@ -34,10 +34,10 @@ class Limits:
         offer_to_the_killer()
         (self._resident,) = self._sizes(b"VmRSS")
         self._trim = _hoarder()
-        (self._footing,) = self._sizes(b"VmData")  # what earlier requests left behind counts as what later ones take
+        (self._footing,) = self._sizes(b"VmData")  # memory left by earlier requests counts against later ones
 
     def bound(self, bounds: Bounds) -> None:
-        """For one request: CPU time, memory, and the size of a file, so that no encoder writes without end."""
+        """Limit CPU time, memory and file size for one request; the last so that no encoder writes without end."""
         used = resource.getrusage(resource.RUSAGE_SELF)
         _soft(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + bounds.seconds) + 1)
         _soft(resource.RLIMIT_DATA, self._footing + bounds.memory)
@@ -47,7 +47,7 @@ class Limits:
                 os.write(self._clear_refs, b"5")  # resets VmHWM
 
     def meter(self) -> Meter:
-        """What the request has cost. If the C library keeps more than it may, that goes back first."""
+        """What the request has cost. If the C library keeps more than it may, the memory is trimmed first."""
         peak, resident = self._sizes(b"VmHWM", b"VmRSS")
         if resident > self._resident + self._kept:
             self._trim(0)
@@ -55,22 +55,22 @@ class Limits:
         return Meter(peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT, resident)
 
     def _sizes(self, *names: bytes) -> list[int]:
-        """Sizes from /proc/self/status in bytes; 0 where they cannot be told. One look: the kernel writes it anew."""
+        """Sizes from /proc/self/status in bytes; 0 where unknown. One read: the kernel writes the text anew."""
         text = os.pread(self._status, 8192, 0) if self._status >= 0 else b""
         return [size_in(text, name) for name in names]
 
 
 def size_in(text: bytes, name: bytes) -> int:
-    """A size from the text of /proc/PID/status, in bytes; 0 where it is not there."""
+    """A size from the text of /proc/PID/status, in bytes; 0 if it is not there."""
     start = text.find(b"\n" + name + b":")
     return int(text[start + len(name) + 2 : text.index(b"kB", start)]) * 1024 if start >= 0 else 0
 
 
 def _hoarder() -> Callable[[int], object]:
-    """Tell the C library to keep what is freed, and return what gives all of it back (its `malloc_trim`).
+    """Make the C library keep freed memory, and return the function that gives it back (`malloc_trim`).
 
-    Left alone, glibc returns a picture's pixels to the kernel as soon as they are freed, and the kernel hands out,
-    fills with zeros and takes back the same pages for each picture: a third of the CPU time of a run to 1200 px (72
+    By default, glibc returns a picture's pixels to the kernel as soon as they are freed, and the kernel hands out,
+    zeroes and takes back the same pages for each picture. That is a third of the CPU time of a run to 1200 px (72
     camera photographs: 2.3 s of 6.6 s in the kernel, 0.45 of 4.8 s with this).
     """
     if sys.platform != "linux" or not hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
@@ -85,7 +85,7 @@ _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def offer_to_the_killer(rank: int = _FIRST_TO_GO) -> None:
-    """Have this process, and what it starts, end before others when the machine is out of memory. `rank`: of 1000."""
+    """Let the kernel kill this process, and those it starts, before others when out of memory. `rank`: of 1000."""
     try:
         with open("/proc/self/oom_score_adj", "r+b", buffering=0) as file:
             if int(file.read()) < rank:

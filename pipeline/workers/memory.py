@@ -1,7 +1,7 @@
 """How much memory this process and its children may use: the machine's, bounded by the control groups'.
 
-Of that, pictures in flight get what the processes do not take for themselves. Measured (proportional set sizes): this
-process 50 MiB, an idle child 28 to 45, and what it keeps for the next picture.
+Pictures in flight get what the processes do not use for themselves. Measured (proportional set sizes): this process
+50 MiB, an idle child 28 to 45, and what it keeps for the next picture.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from pathlib import Path
 
 from pipeline.workers import cgroup
 
-_SHARE = 0.6  # of what there is: the rest is for the page cache and for whatever else runs on the machine
+_SHARE = 0.6  # of what there is: the rest is for the page cache and other programs on the machine
 _OURS = 96 * 2**20  # bytes of this process: interpreter, plan, manifest
 _CHILD = 48 * 2**20  # bytes of a child that waits, beside what it keeps
 KEPT = 96 * 2**20  # bytes: what photographs made smaller to 1200 px took at the most was 82 (72 of 3 to 16 Mpx)
 _KEPT_SHARE = 1 / 16  # of all, at the most, for what all children keep
-_LEAST = 0.25  # of all: what pictures get however little that is; the biggest then runs alone
+_LEAST = 0.25  # of all: pictures get this much at the least; the biggest then runs alone
 
 
 def for_pictures(total: int, processes: int) -> int:
@@ -25,7 +25,7 @@ def for_pictures(total: int, processes: int) -> int:
 
 
 def kept(total: int, processes: int) -> int:
-    """Bytes that each child may keep between two pictures: to get them anew from the kernel takes longer."""
+    """Bytes that each child may keep between two pictures: getting them anew from the kernel takes longer."""
     return min(KEPT, int(total * _KEPT_SHARE / max(1, processes)))
 
 

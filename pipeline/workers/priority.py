@@ -1,5 +1,5 @@
-"""How much the machine's other work goes first: niceness and I/O class. Both belong to a thread, and the threads and
-processes that it starts inherit them.
+"""The priority of this program: niceness and I/O class. Both belong to a thread, and the threads and processes that it
+starts inherit them.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import platform
 from contextlib import suppress
 
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30}  # the system call's number; the C library has no name for it
-_THREAD = 1  # whose: that of an id, 0 for the one that calls
+_THREAD = 1  # the target is a thread id, 0 for the calling thread
 _CLASSES = {"best-effort": (2 << 13) | 7, "idle": 3 << 13}  # class and, where it has one, the lowest level
 
 
 def lower(nice: int, ionice: str | None) -> None:
-    """Let others go before this thread and what it starts from now on. Never raises priority: a niceness that is higher
-    already stays. Where the system has no I/O classes (macOS, a container that forbids it) nothing happens.
+    """Lower the priority of this thread and of those it starts from now on. Never raises it: a higher niceness stays.
+    Where the system has no I/O classes (macOS, a container that forbids it), nothing happens.
     """
     if nice > (now := os.getpriority(os.PRIO_PROCESS, 0)):
         os.nice(nice - now)

@@ -1,4 +1,4 @@
-"""One child as its parent sees it: started, listened to, watched and ended. What it says of itself is not trusted."""
+"""The parent's side of one child: starts, reads, watches and ends it. What a child reports is not trusted."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from pipeline.workers.token import TICK, Token
 from pipeline.workers.watch import Allowance
 
 _CODE = "import sys; sys.path[:] = sys.argv[2:]; from pipeline.workers.child import main; main(int(sys.argv[1]))"
-_START = 600  # ticks a child may take to import its function, warm up and shut itself in
+_START = 600  # ticks a child may take to import its function, warm up and confine itself
 _PASSED = frozenset(
     ("LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "GLIBC_TUNABLES", "VIPSHOME")
 )
-_CHATTER = 65536  # bytes that a pipe holds by default: more is not kept
-_LINES = 20  # of a picture's chatter, the last ones
+_CHATTER = 65536  # bytes that a pipe holds by default; more is not kept
+_LINES = 20  # the last ones of a picture's chatter
 _EXIT = 2000  # milliseconds in which a child that has closed its socket must have ended
 
 
 class Child:
-    """One process and the socket to it. Used by one thread at a time; any thread may end it meanwhile, or look whether
-    it is alive. Its number and those of its descriptors are used again once it is gone: they are touched under a lock.
+    """One process and the socket to it. Used by one thread at a time; any thread may end it meanwhile, or ask whether
+    it is alive. The system reuses its process id and descriptors once it is gone, so a lock guards their use.
     """
 
     def __init__(self, setup: Setup, zygote: Zygote | None = None) -> None:
-        """Started, or spawned by `zygote`, which serves the same. Raises `OSError`, and as `Zygote.spawned` does."""
+        """Start it, or have `zygote` spawn it with the same function. Raises `OSError`, and as `Zygote.spawned`."""
         self._lock = threading.RLock()
         self._listening = False
         self._started: subprocess.Popen[bytes] | None = None
@@ -45,7 +45,7 @@ class Child:
         self._chatter, chatter_end = os.pipe2(os.O_NONBLOCK) if hasattr(os, "pipe2") else _pipe()
         try:
             with theirs:
-                # A full pipe makes nobody wait: what does not fit is lost.
+                # A full pipe blocks no writer: what does not fit is lost.
                 if zygote is None:
                     self._started = _start(theirs.fileno(), chatter_end)
                     self.pid = self._started.pid
@@ -62,12 +62,12 @@ class Child:
         self.socket = mine
         self.confinement: Confinement | None = None  # None until it is ready
         self.allowance: Allowance | None = None  # likewise
-        self.beyond: PictureError | None = None  # what its request took too much of, where it was ended for that
+        self.beyond: PictureError | None = None  # the limit its request exceeded, if it was killed for that
         self.code: int | None = None
         self.how_it_ended = ""
         self.last_words: tuple[str, ...] = ()
         self._oom_kills = oom_kills()
-        self.peak = 0  # bytes resident at the most in its life, once it has ended
+        self.peak = 0  # bytes resident at the most in its life, set when it has ended
         self.worn = False
         self._kept = setup.kept
         if zygote is None:
@@ -75,7 +75,7 @@ class Child:
                 self.tell(setup)
 
     def await_ready(self, token: Token) -> None:
-        """Wait until it can take requests. Raises `Revoked`; `TimeoutError` or `wire.Closed` where it never will."""
+        """Wait until it can take requests. Raises `Revoked`; `TimeoutError` or `wire.Closed` if it cannot start."""
         if self.confinement is None:
             said, descriptors = self.await_reply(token, _START)
             wire.close_all(descriptors)
@@ -83,11 +83,11 @@ class Child:
                 raise wire.Closed
             self.confinement = said
             self.allowance = Allowance(self.pid, self._kept)
-            self.chatter()  # what was printed until now belongs to no picture
+            self.chatter()  # what it printed until now belongs to no picture
 
     def await_reply(self, token: Token, ticks: float, files: int = 0) -> tuple[object, tuple[int, ...]]:
-        """The next message, with up to so many descriptors. Raises `Revoked`, `TimeoutError` after so many ticks,
-        `wire.Closed` when the child died and `wire.NotOurs` when it is none.
+        """The next message, with at most `files` descriptors. Raises `Revoked`, `TimeoutError` after so many ticks,
+        `wire.Closed` when the child died and `wire.NotOurs` on anything that is no message.
         """
         with self._in_use():
             poll = select.poll()
@@ -100,13 +100,13 @@ class Child:
             return wire.take(self.socket, files)
 
     def tell(self, message: object, held: Sequence[Held] = ()) -> None:
-        """Send it a message, and what that is about. Raises `wire.Closed` where it has died."""
+        """Send it a message and the files that it is about. Raises `wire.Closed` if the child has died."""
         with self._in_use():
             wire.tell(self.socket, message, held)
 
     @contextmanager
     def _in_use(self) -> Iterator[None]:
-        """Around every use of the socket: should another thread end the child meanwhile, it is closed afterwards."""
+        """Around every use of the socket: if another thread ends the child meanwhile, the socket is closed after."""
         with self._lock:
             if self.code is not None:
                 raise wire.Closed
@@ -120,7 +120,7 @@ class Child:
                     self.socket.close()
 
     def chatter(self) -> tuple[str, ...]:
-        """The lines written to its standard error since the last call, as far as they were kept; safe to print."""
+        """The lines on its standard error since the last call, as far as they were kept; safe to print."""
         with self._lock:
             if self.code is not None:
                 return ()
@@ -141,15 +141,15 @@ class Child:
             return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
     def look(self) -> None:
-        """Kill it if it takes more than it may: its socket closes then. `beyond` says what its request took too much
-        of; a child without a request is killed and nothing is blamed. Any thread; never waits for another one.
+        """Kill it if it exceeds its allowance, which closes its socket. `beyond` is then the limit that its request
+        exceeded; without a request nothing is blamed. Any thread; never waits for another one.
         """
         if self.allowance is None or not self._lock.acquire(blocking=False):
             return
         try:
-            if not self.is_alive():  # a socket that was closed by a death is no message
+            if not self.is_alive():  # a socket closed by a death is no message
                 return
-            waits = self.allowance.waits  # asked first: a request that comes meanwhile is not to blame
+            waits = self.allowance.waits  # read first: a request that comes meanwhile is not to blame
             poll = select.poll()
             poll.register(self.socket, select.POLLIN)
             why = self.allowance.beyond(spoke=bool(poll.poll(0)))
@@ -161,8 +161,8 @@ class Child:
             self._lock.release()
 
     def end(self, *, closed: bool = False) -> None:
-        """Kill what is left of it and reap it; `how_it_ended`, `last_words`, `code` and `peak` say what became of it.
-        `closed`: it has closed its socket, so it is about to end by itself and may say why. Idempotent.
+        """Kill and reap it; `how_it_ended`, `last_words`, `code` and `peak` then say how it ended. `closed`: it has
+        closed its socket, so it is about to end by itself and may print why. Idempotent.
         """
         if closed:
             self._await_exit()
@@ -171,7 +171,7 @@ class Child:
                 self._end(closed=closed)
 
     def _await_exit(self) -> None:
-        """Give it a moment to end by itself. Without the lock, so that it is watched meanwhile."""
+        """Give it a moment to end by itself, without the lock, so that it is still watched."""
         with self._lock:
             if self.code is not None or not hasattr(os, "pidfd_open"):
                 return
@@ -188,7 +188,7 @@ class Child:
 
     def _end(self, *, closed: bool) -> None:
         with suppress(OSError):  # the other side has closed it
-            self.socket.shutdown(socket.SHUT_RDWR)  # for a thread that listens
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes a thread that reads it
         if not self._listening:
             self.socket.close()
         for kill in (os.killpg, os.kill):  # it may have left its group
@@ -200,7 +200,7 @@ class Child:
         os.close(self._chatter)
         self.code = os.waitstatus_to_exitcode(status)
         if self._started is not None:
-            self._started.returncode = self.code  # it need not be looked after
+            self._started.returncode = self.code  # it is reaped already
         how = f"killed by {_signal_name(-self.code)}" if self.code < 0 else f"ended with status {self.code}"
         if closed and self.code == -signal.SIGKILL and oom_kills() > self._oom_kills:
             how += ", perhaps out of memory"
@@ -208,7 +208,7 @@ class Child:
 
 
 class Zygote(Child):
-    """A child that is warm and spawns others; see `workers.zygote`. Used by the thread that starts children."""
+    """A warm child that spawns others; see `workers.zygote`. Used by the thread that starts children."""
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(replace(setup, spawns=True))
@@ -221,29 +221,29 @@ class Zygote(Child):
         wire.close_all(descriptors)
         if said != Spawned(0):
             raise wire.Closed
-        self.chatter()  # nor is it why it may end later
+        self.chatter()  # what it printed until now is not why it may end later
         self.is_ready = True
 
     def give_up(self) -> None:
-        """A thread that waits for it hears that it is gone; it ends by itself, or is ended. Any thread."""
+        """Shut its socket down: a waiting thread gets `wire.Closed`, and the zygote ends by itself. Any thread."""
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
 
     def spawn(self, sock: int, chatter: int, setup: Setup) -> None:
-        """Ask it for a process with that socket and standard error. Raises `wire.Closed` where it has died."""
+        """Ask it for a process with that socket and standard error. Raises `wire.Closed` if it has died."""
         wire.tell(self.socket, setup, (Held(sock, 0), Held(chatter, 0)))
 
     def spawned(self, sock: socket.socket) -> int:
-        """The number of the process that has the other end of `sock`. Raises `OSError` where there can be none,
-        `wire.Closed` where the zygote has died, and as `wire.take` does.
+        """The id of the process that has the other end of `sock`. Raises `OSError` if it could not be spawned,
+        `wire.Closed` if the zygote has died, and as `wire.take` does.
         """
         poll = select.poll()
         poll.register(sock, select.POLLIN)
-        poll.register(self.socket, 0)  # poll always tells that it is gone
+        poll.register(self.socket, 0)  # poll always reports a hang-up
         ticks = _START
         while not (answered := poll.poll(TICK * 1000)) and ticks:
             ticks -= 1
-        if sock.fileno() not in dict(answered):  # what it spawned before it died has a moment to answer
+        if sock.fileno() not in dict(answered):  # a process spawned before it died has a moment to answer
             poll.unregister(self.socket)
             if not poll.poll(_EXIT):
                 raise wire.Closed
@@ -257,7 +257,7 @@ class Zygote(Child):
 
 
 def _environment() -> dict[str, str]:
-    """What libraries need of this process's environment. All else stays here: it may hold secrets."""
+    """The variables that libraries need. A child gets no others, because they may hold secrets."""
     return {name: text for name, text in os.environ.items() if name in _PASSED or name.startswith("LC_")}
 
 

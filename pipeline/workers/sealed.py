@@ -1,4 +1,4 @@
-"""Files that live in memory, and are sealed once they are written: what passes between a thread and a child."""
+"""Files in memory that are sealed once they are written. Threads and children exchange them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _NOEXEC_SEAL = 0x8  # MFD_NOEXEC_SEAL, Linux 6.3: without it the kernel logs a w
 
 
 def create(name: str) -> int:
-    """A new empty file, as a descriptor that is not inherited and is the caller's to close. Raises `OSError`.
+    """A new empty file, as a descriptor that is not inherited and that the caller closes. Raises `OSError`.
 
-    `name` is seen in /proc only. Where the kernel has no files in memory, it is a temporary file without a name.
+    `name` appears in /proc only. Where the kernel has no files in memory, it is a temporary file without a name.
     """
     if not hasattr(os, "memfd_create"):
         import tempfile  # noqa: PLC0415 - 3 ms, and not needed on Linux
@@ -29,7 +29,7 @@ def create(name: str) -> int:
 
 
 def seal(descriptor: int) -> int:
-    """Ends the writing: rewinds, forbids any change of the content where the kernel can; returns the size in bytes."""
+    """End the writing: rewind, and seal the content where the kernel can. Returns the size in bytes."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     if hasattr(os, "memfd_create") and hasattr(fcntl, "F_ADD_SEALS"):
         seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL

@@ -1,7 +1,7 @@
 """A filter on system calls: what needs a name, an address or another process is refused with EPERM.
 
-It is a deny list, so that a library's next release still runs; what it may do with the descriptors and the memory it
-has is left alone. Refused calls fail, they do not kill: a library that asks for something it can do without goes on.
+It is a deny list, so that a library's next release still runs. Calls on the descriptors and the memory that the process
+has are not restricted. Refused calls fail and do not kill: a library that can do without one goes on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LOAD, _EQUAL, _GREATER, _AND, _RETURN = 0x20, 0x15, 0x25, 0x54, 0x06
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 
 _A_THREAD = 0x10000 | 0x400  # CLONE_THREAD and CLONE_FILES: what it opens is seen among the process's descriptors
-_F_SETOWN, _F_SETSIG, _F_SETOWN_EX, _F_NOTIFY = 8, 10, 15, 1026  # make the kernel send signals to whom one likes
+_F_SETOWN, _F_SETSIG, _F_SETOWN_EX, _F_NOTIFY = 8, 10, 15, 1026  # make the kernel send signals to any process
 _TIOCSTI = 0x5412  # typing into a terminal
 _OF_SOCKETS = (0x8900, 0x8B00)  # the same as above (FIOSETOWN, SIOCSPGRP), interfaces, addresses and routes; by 256
 _SHARED_WITHOUT_A_FILE = 0x21  # MAP_SHARED and MAP_ANONYMOUS: memory that may be held without being resident
@@ -39,13 +39,13 @@ class _Program(ctypes.Structure):
 
 
 def machine() -> str | None:
-    """The machine's name where its system calls are known here, else None."""
+    """The machine's name if its system calls are known here, else None."""
     known = sys.platform == "linux" and sys.byteorder == "little" and sys.maxsize > 2**32
     return platform.machine() if known and platform.machine() in _COLUMN else None
 
 
 def install(libc: ctypes.CDLL) -> str:
-    """Put the filter on all threads of this process, for good; needs no_new_privs. Says why it could not, or ""."""
+    """Put the filter on all threads of this process, for good; needs no_new_privs. Returns why it failed, or ""."""
     name = machine()
     if name is None:
         return f"no table of system calls for {sys.platform} on {platform.machine()}"
@@ -79,7 +79,7 @@ def program(name: str, pid: int) -> list[_Instruction]:
 
 
 def _rules(pid: int) -> dict[str, list[_Instruction]]:
-    """What follows once a call is recognised; each ends with an answer."""
+    """The checks that follow once a call is recognised; each ends with an answer."""
     refused, unknown, allowed = _answer(errno.EPERM), _answer(errno.ENOSYS), (_RETURN, 0, 0, _ALLOW)
     to_myself = [_argument(0), (_EQUAL, 1, 0, pid), refused, allowed]
     return {
@@ -97,7 +97,7 @@ def _rules(pid: int) -> dict[str, list[_Instruction]]:
 
 
 def _unless(position: int | None, *values: int) -> list[_Instruction]:
-    """Allowed unless the argument there (None: what is loaded already) is one of `values`."""
+    """Allowed unless the argument there (None: the one already loaded) is one of `values`."""
     steps = [] if position is None else [_argument(position)]
     for value in values:
         steps += [(_EQUAL, 0, 1, value), _answer(errno.EPERM)]
@@ -105,7 +105,7 @@ def _unless(position: int | None, *values: int) -> list[_Instruction]:
 
 
 def _argument(position: int) -> _Instruction:
-    """Loads the low half of an argument; those looked at are ints."""
+    """Loads the low half of an argument; those that are checked are ints."""
     return (_LOAD, 0, 0, _ARGUMENTS + 8 * position)
 
 

@@ -1,7 +1,7 @@
 """System calls that a rendering child has no use for, and their numbers: `name: (x86_64, aarch64)`, None: none there.
 
-Numbers never change once given; these are of Linux' `unistd.h` up to `LAST`. What came after is unknown here, and the
-filter answers it as a kernel would that does not have it.
+Numbers never change once given; these are of Linux' `unistd.h` up to `LAST`. Later calls are unknown here, and the
+filter answers them as a kernel without them would.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ FORBIDDEN: _Numbers = {
     "lookup_dcookie": (212, 18),
     "nfsservctl": (180, 42),
 }
-"""Refused whatever their arguments."""
+"""Refused with any arguments."""
 
 EXAMINED: _Numbers = {
     "clone": (56, 220),

@@ -12,7 +12,7 @@ a sleeping machine or a stepped clock then costs one tick and never a picture.""
 
 
 class Revoked(Exception):
-    """The token was taken away. What the work made is dropped; what it was about stays pending."""
+    """The token was revoked. The work's result is dropped, and its item stays pending."""
 
 
 class Token:
@@ -45,8 +45,8 @@ class Token:
         """For its holder, around a call `about` something that may never return: it may take so many ticks of the
         supervisor.
 
-        After that the token is revoked and the item given up, whether the block ends or not. If it does end, it raises
-        `Revoked`, whatever else it would have raised: of block and deadline exactly one has the last word.
+        After that the token is revoked and the item given up, whether the block ends or not. If it ends later, it
+        raises `Revoked` in place of any other exception: exactly one of block and deadline decides.
         """
         with self._lock:
             self._left, self.about = ticks, about

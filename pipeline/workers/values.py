@@ -1,8 +1,8 @@
-"""The values of this program as JSON and back, checked field by field: how a child that is not trusted answers.
+"""The values of this program as JSON and back, checked field by field: the answers of a child that is not trusted.
 
-A pickle can make its reader run code, or take gigabytes with a few bytes; this can make values and nothing else, of the
-types that their classes declare, with texts on one line and without control characters. Plain values are themselves, a
-tuple is a list, and anything else is an object with one key, the name of its class.
+A pickle can make its reader run code, or take gigabytes with a few bytes. This format yields only values of the types
+that their classes declare, with texts on one line and without control characters. Plain values are themselves, a tuple
+is a list, and anything else is an object with one key, the name of its class.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MOST = 2**63  # numbers beyond it fit no column of the manifest
 
 
 class NotAValue(Exception):
-    """What came is no value of this program."""
+    """The bytes received are no value of this program."""
 
 
 def dumped(value: object) -> bytes:
@@ -38,7 +38,7 @@ def dumped(value: object) -> bytes:
 
 
 def loaded(text: bytes) -> object:
-    """The value that `dumped` gave. Raises `NotAValue`, whatever was sent."""
+    """The value of a `dumped` text. Raises `NotAValue`, and nothing else, on any other bytes."""
     try:
         return _made(json.loads(text))
     except (ValueError, TypeError, KeyError, RecursionError, MemoryError, OverflowError) as error:
@@ -56,7 +56,7 @@ def _each_plain(values: Iterable[object]) -> list[object]:
 
 @functools.cache
 def _dumper(kind: type) -> Callable[[typing.Any], object]:
-    """What says a value of that class in plain ones. Raises TypeError where it is none of this program's."""
+    """The function that turns a value of that class into plain ones. Raises TypeError for a class of no value."""
     name = kind.__name__
     if issubclass(kind, enum.Enum):
         return lambda value: {name: value.value}
@@ -108,7 +108,7 @@ def _object(plain: dict[str, typing.Any]) -> object:
 
 @functools.cache
 def _maker(name: str) -> Callable[[typing.Any], object]:
-    """What makes an object of that name of its content. Raises KeyError where there is no such class."""
+    """The function that makes an object of the named class from its content. Raises KeyError without such a class."""
     if name == "bytes":
         return bytes.fromhex
     if name == "PictureError":
@@ -154,7 +154,7 @@ def _filled(class_: type, fields: _Fields, content: list[object]) -> object:
 
 
 def _check(hint: typing.Any) -> Callable[[object], bool]:
-    """What tells whether a value is of the type that `hint` declares."""
+    """The function that checks whether a value is of the type that `hint` declares."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return _either([_check(one) for one in inner])
@@ -205,7 +205,7 @@ def _is_value(class_: type) -> bool:
 
 
 def _types(hint: typing.Any) -> frozenset[type]:
-    """Of those whose values are of the type that `hint` declares, the ones that need no closer look."""
+    """The classes whose values fit the type that `hint` declares without a further check."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return frozenset().union(*map(_types, typing.get_args(hint)))
     if hint is float:

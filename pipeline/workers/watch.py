@@ -1,8 +1,8 @@
-"""What children take, looked at from outside every tick, whether they work, wait or are in the middle of a message.
+"""Checks from outside, every tick, what CPU time and memory each child uses, whether it works or waits.
 
-It holds against a child that a picture has taken over, which could lift the limits it has set itself. Memory of every
-kind counts: what is resident or swapped out, and the files in memory that its descriptors hold, mapped or not. Linux
-only: elsewhere a child is held by its own limits. A look takes 70 us for each child, and once a second 0.8 ms.
+This holds even if a picture has taken over the child, which could then lift its own limits. All memory counts: resident
+and swapped pages, and the files in memory that its descriptors hold, mapped or not. Linux only: elsewhere only a
+child's own limits hold. A check takes 70 us for each child, and once a second 0.8 ms.
 """
 
 from __future__ import annotations
@@ -23,47 +23,47 @@ from pipeline.workers.limits import size_in
 from pipeline.workers.token import TICK
 
 _GROWTH = 64 * 2**20  # bytes that a child may grow by once it works: pages of libraries, common to all children
-_WAITING = 1.0  # seconds of CPU for a child that has nothing to do: what it cleared up after its last answer
-_HIDDEN = 10  # looks of which one goes through the mappings, which takes ten times as long as the rest
+_WAITING = 1.0  # seconds of CPU for a child without a request, to clear up after its last answer
+_HIDDEN = 10  # one in so many checks reads the mappings, which takes ten times as long as the rest
 
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    until: float  # seconds of CPU in its life
-    seconds: float  # of these, for this
-    memory: int  # bytes beyond footing and what it may keep
-    silent: bool = False  # nothing is to come from it now
-    waits: bool = False  # for a request
+    until: float  # seconds of CPU since the child started
+    seconds: float  # of these, for the request
+    memory: int  # bytes beyond the allowance's `base`
+    silent: bool = False  # no message is due from the child
+    waits: bool = False  # the child has no request
 
 
 class Allowance:
-    """What one child may take. Its terms are changed by the thread that has the child, and looked at by the watch.
+    """What one child may use. The thread that holds the child sets its terms, and the watch checks them.
 
-    Its footing is taken once, while no picture has reached it: what earlier pictures left behind counts as what later
-    ones take, but for the `kept` bytes.
+    The base is measured once, before any picture: memory left by earlier pictures counts against later ones, beyond
+    the `kept` bytes.
     """
 
     def __init__(self, pid: int, kept: int) -> None:
         self._pid = pid
-        self.base = _taken(pid) + kept + _GROWTH  # bytes that it may hold without work
+        self.base = _taken(pid) + kept + _GROWTH  # bytes that it may hold without a request
         self._looks = 0
         self._warned: _Terms | None = None
         self._terms = self._waiting()
 
     def work(self, seconds: float, memory: int) -> None:
-        """From now on it may take so much CPU time for the request that it is given, and so many bytes."""
+        """Set the CPU time and the bytes that the request may use, counted from now."""
         self._terms = _Terms(_cpu(self._pid) + seconds, seconds, memory)
 
     def go_on(self, memory: int) -> None:
-        """So many bytes for the rest of the request."""
+        """Set the bytes that the rest of the request may use."""
         self._terms = _Terms(self._terms.until, self._terms.seconds, memory)
 
     def pause(self) -> None:
-        """It has said what it needs, and is to wait for leave to go on."""
+        """The child has sent its first reply, and must wait for leave to go on."""
         self._terms = replace(self._terms, silent=True)
 
     def rest(self) -> None:
-        """It has answered, and is to wait for the next request."""
+        """The child has answered, and must wait for the next request."""
         self._terms = self._waiting()
 
     def _waiting(self) -> _Terms:
@@ -71,12 +71,12 @@ class Allowance:
 
     @property
     def waits(self) -> bool:
-        """Whether it has no request now, and so no picture to blame."""
+        """Whether the child has no request now, and so no picture to blame."""
         return self._terms.waits
 
     def beyond(self, *, spoke: bool) -> PictureError | None:
-        """What it has done too much of. One that is to wait may still be clearing up: it is looked at twice. `spoke`:
-        whether there is a message from it.
+        """The limit that the child exceeds, as an error. One that must wait may still be clearing up, so it is checked
+        twice. `spoke`: whether a message from it is waiting.
         """
         terms, why = self._terms, None
         if _cpu(self._pid) > terms.until:
@@ -84,7 +84,7 @@ class Allowance:
         elif _taken(self._pid) > self.base + terms.memory:
             why = PictureError(ErrorKind.MEMORY_LIMIT, f"{terms.memory / 2**20:.0f} MiB")
         elif spoke and terms.silent:
-            why = Misbehaved("a message out of turn")  # with descriptors of whatever it wants to hold
+            why = Misbehaved("a message out of turn")  # it could hold any descriptors
         else:
             self._looks += 1
             if self._looks % _HIDDEN == 0 and _hides(self._pid):
@@ -101,11 +101,11 @@ class Watched(Protocol):
     """A child, for the watch."""
 
     def look(self) -> None:
-        """End it if it takes more than it may."""
+        """Kill it if it exceeds its allowance."""
 
 
 class Watch:
-    """A thread that looks at all children every tick, from `begin` to `end`. `children` may be called in it."""
+    """A thread that checks all children every tick, from `begin` to `end`. It calls `children`."""
 
     def __init__(self, children: Callable[[], Iterable[Watched]]) -> None:
         self._children = children
@@ -118,7 +118,7 @@ class Watch:
             self._thread.start()
 
     def end(self) -> None:
-        """Nobody is looked at any more. Idempotent."""
+        """Stop the checks. Idempotent."""
         self._over.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -130,7 +130,7 @@ class Watch:
 
 
 def _cpu(pid: int) -> float:
-    """Seconds that all threads of a process have taken; 0 where that cannot be told, or it has ended."""
+    """Seconds of CPU of all threads of a process; 0 where that is unknown, or it has ended."""
     if sys.platform != "linux":
         return 0.0
     try:
@@ -140,7 +140,7 @@ def _cpu(pid: int) -> float:
 
 
 def _taken(pid: int) -> int:
-    """Bytes of memory that a process holds; 0 where that cannot be told."""
+    """Bytes of memory that a process holds; 0 where that is unknown."""
     try:
         with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
             text = file.read(8192)
@@ -150,7 +150,7 @@ def _taken(pid: int) -> int:
 
 
 def _files(pid: int) -> dict[int, int]:
-    """Bytes of each file without a name that it has open, by inode."""
+    """Bytes of each unnamed file that the process has open, by inode."""
     found = {}
     with suppress(OSError):
         for name in os.listdir(f"/proc/{pid}/fd"):
@@ -162,9 +162,9 @@ def _files(pid: int) -> dict[int, int]:
 
 
 def _hides(pid: int) -> bool:
-    """Whether it has mapped files in memory that none of its descriptors is of: how much they hold cannot be told."""
+    """Whether it has mapped files in memory without keeping a descriptor of them: their size is then unknown."""
     hidden = _mapped(pid) - _files(pid).keys()
-    return bool(hidden and hidden & _mapped(pid))  # and not only been about to unmap and close one
+    return bool(hidden and hidden & _mapped(pid))  # looked up again: it may have been about to unmap one
 
 
 def _mapped(pid: int) -> set[int]:

@@ -1,8 +1,8 @@
-"""Messages with descriptors over a Unix stream socket: a length, then the message; descriptors ride on the length.
+"""Messages with descriptors over a Unix stream socket: a length with the descriptors, then the message.
 
-What a parent sends is a pickle, because its child trusts it. What a child sends is JSON of this program's values (see
-`values`): a child that a hostile picture has taken over must not be able to make its parent run anything, take memory
-without end, or wait for ever.
+A parent sends pickles, because its child trusts it. A child sends JSON of this program's values (see `values`): a child
+that a hostile picture has taken over must not be able to make its parent run code, take memory without end, or wait for
+ever.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FDS_OF_A_PARENT = 4096  # one a picture
 _INT = array.array("i").itemsize
 _MID_MESSAGE = 30.0  # seconds within which a message that has begun must be complete
 
-# Nearly every request of a run is the same, and what it is made of is never changed.
+# Nearly every request of a run is the same, and its parts never change.
 _unpickled = functools.lru_cache(maxsize=4)(pickle.loads)
 _pickled = functools.lru_cache(maxsize=4)(functools.partial(pickle.dumps, protocol=5))
 _REMEMBERED = 2**16  # bytes; one that is longer holds pictures for watermarks, and is not kept
@@ -38,11 +38,11 @@ class Closed(Exception):
 
 
 class NotOurs(Exception):
-    """What came is no message of this program."""
+    """The bytes received are no message of this program."""
 
 
 def tell(sock: socket.socket, payload: object, held: Sequence[Held] = ()) -> None:
-    """Parent to child: send anything, and what it is about. Raises `Closed` when nobody is there to read it."""
+    """Parent to child: send anything, with the files it is about. Raises `Closed` if the child is gone."""
     sizes = struct.pack(f"!{len(held)}Q", *(one.size for one in held))
     try:
         pickled = _pickled(payload)
@@ -54,22 +54,22 @@ def tell(sock: socket.socket, payload: object, held: Sequence[Held] = ()) -> Non
 
 
 def hear(sock: socket.socket) -> tuple[object, tuple[Held, ...]]:
-    """Child from parent: the next message, however long it takes to come. The descriptors are the caller's."""
+    """Child from parent: wait for the next message without a time limit. The descriptors are the caller's."""
     body, descriptors = _receive(sock, most=2**32, files=_FDS_OF_A_PARENT, seconds=None)
     sizes = struct.unpack_from(f"!{len(descriptors)}Q", body)
     return _unpickled(body[8 * len(sizes) :]), tuple(map(Held, descriptors, sizes))
 
 
 def answer(sock: socket.socket, payload: object, descriptors: tuple[int, ...] = ()) -> None:
-    """Child to parent: send values of this program. Raises `Closed`, and TypeError for what is no value."""
+    """Child to parent: send values of this program. Raises `Closed`, and TypeError for anything else."""
     _send(sock, values.dumped(payload), descriptors)
 
 
 def take(sock: socket.socket, files: int = 0) -> tuple[object, tuple[int, ...]]:
-    """Parent from child: the message that has begun to come. With it come up to so many descriptors, which are
-    close-on-exec and the caller's.
+    """Parent from child: the message that has begun to come, with at most `files` descriptors, which are close-on-exec
+    and the caller's.
 
-    Raises `Closed` at the end, `NotOurs` on anything that is no value of this program, or does not come to an end.
+    Raises `Closed` at the end, `NotOurs` on anything that is no value of this program or does not end.
     """
     try:
         body, descriptors = _receive(sock, most=_MOST, files=files, seconds=_MID_MESSAGE)
@@ -102,14 +102,14 @@ def _send(sock: socket.socket, body: bytes, descriptors: tuple[int, ...]) -> Non
 
 
 class _Patience:
-    """How long a message may still take, whatever number of pieces it comes in."""
+    """How long a message may still take, in any number of pieces."""
 
     def __init__(self, sock: socket.socket, seconds: float | None) -> None:
         self._sock = sock
         self._end = None if seconds is None else time.monotonic() + seconds
 
     def spend(self) -> None:
-        """Before each piece. Raises TimeoutError when there is none left."""
+        """Call it before each piece. Raises TimeoutError when the time is over."""
         left = None if self._end is None else self._end - time.monotonic()
         if left is not None and left <= 0:
             raise TimeoutError
@@ -179,6 +179,6 @@ def _exactly(sock: socket.socket, size: int, patience: _Patience) -> bytes:
 
 
 def close_all(descriptors: Iterable[int]) -> None:
-    """Close what came with a message and is not wanted."""
+    """Close the descriptors of a message that are not wanted."""
     for descriptor in descriptors:
         os.close(descriptor)

@@ -1,9 +1,8 @@
 """The zygote: a process that has loaded all it needs, and clones itself in milliseconds, sharing memory until written.
 
-It is a child of the run that is warm, touches no picture, and is never sent anything but what is to be spawned. What it
-spawns is not its own child: the kernel makes it a child of the run (CLONE_PARENT), which
-therefore watches, limits, kills and buries it like one that it has started itself. Measured: 0.14 s of CPU to start a
-child, 0.004 to spawn one.
+It is a warm child of the run that touches no picture and gets no messages but orders to spawn. The kernel makes a
+spawned process a child of the run, not of the zygote (CLONE_PARENT), so the run watches, limits, kills and reaps it
+like one that it has started itself. Measured: 0.14 s of CPU to start a child, 0.004 to spawn one.
 """
 
 from __future__ import annotations
@@ -28,23 +27,23 @@ _CLONE = {"x86_64": 56, "aarch64": 220}  # its number
 
 
 def is_possible() -> bool:
-    """Whether this system can do it, as far as can be told without trying."""
+    """Whether this system can do it, as far as is known without trying."""
     return sys.platform == "linux" and platform.machine() in _CLONE
 
 
 def serve_spawns(sock: socket.socket, begin: Callable[[], None]) -> tuple[socket.socket, object]:
-    """Answers that it is ready, and spawns a process for each message, which brings its socket and standard error.
+    """Report that it is ready, and spawn a process for each message, which brings its socket and standard error.
 
-    A new process says so itself, by its own socket, after `begin`: should the zygote be killed in between, the run
-    still knows what to reap. Returns in the new process, with its socket and what the message said. Raises
-    `wire.Closed` when nobody asks any more.
+    A new process reports its id itself, by its own socket, after `begin`: if the zygote is killed in between, the run
+    still knows what to reap. Returns in the new process, with its socket and the message. Raises `wire.Closed` when the
+    run has closed the socket.
     """
     offer_to_the_killer()
     wire.answer(sock, Spawned(0))
     while True:
         message, held = wire.hear(sock)
         own, errors = socket.socket(fileno=held[0].descriptor), held[1].descriptor
-        made = _clone() if _is_alone() else -errno.EAGAIN  # what other threads held would never be let go of
+        made = _clone() if _is_alone() else -errno.EAGAIN  # locks that other threads held would never be released
         if made == 0:
             sock.close()
             os.dup2(errors, 2)

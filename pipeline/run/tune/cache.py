@@ -1,4 +1,4 @@
-"""The page cache: how the sample is read from its storage each time, although it was read a second ago."""
+"""The page cache: drops the sample's pages, so that each trial reads from the storage."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NOCTT
 class Warmth(enum.StrEnum):
     """Where the bytes of the sample came from while it was measured."""
 
-    COLD = "cold"  # the storage: the kernel did forget them
-    WARM = "warm"  # memory: it did not
-    UNKNOWN = "unknown"  # this file system cannot tell
+    COLD = "cold"  # the storage: the kernel dropped the pages
+    WARM = "warm"  # memory: it kept them
+    UNKNOWN = "unknown"  # this file system does not say
 
 
 def forget(root: Path, sources: Iterable[str]) -> None:
-    """Ask the kernel to drop the cached pages of these files. It may not: others have them mapped, or no such call."""
+    """Ask the kernel to drop the cached pages of these files. It may not: others map them, or it lacks the call."""
     if not hasattr(os, "posix_fadvise"):
         return
     for source in sources:
@@ -41,7 +41,7 @@ def warmth(root: Path, sources: Iterable[str]) -> Warmth:
 
 
 def _cached(path: Path) -> bool | None:
-    """Whether a byte can be read without waiting; None where that cannot be asked."""
+    """Whether a byte can be read without waiting; None where that is unknown."""
     if not hasattr(os, "RWF_NOWAIT"):
         return None
     try:

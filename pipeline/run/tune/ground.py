@@ -1,7 +1,7 @@
-"""Where trials are made: the target is locked, children are warm, a sample is chosen, and folders are thrown away.
+"""The setting of trials: a locked target, warm children, a sample of pictures, and temporary folders.
 
-Nothing is rendered to keep: trials write into a folder of their own on the target's file system, which is removed
-however it ends. The target is locked meanwhile, as in a run, so that neither disturbs the other's figures.
+No rendition is kept: trials write into a folder of their own on the target's file system, which is removed in any case.
+The target is locked meanwhile, as in a run, so that a run and a tuning do not disturb each other's figures.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ from pipeline.targets.local import LocalTarget
 from pipeline.workers.exchange import Pool
 
 _SAMPLE = 512  # pictures at the most; a trial takes as many of them as its time allows
-_WARMING = 20.0  # seconds at the most, for children that start and take their first pictures
-_LOOKED_AT = 50  # files whose pages are looked for in the cache
+_WARMING = 20.0  # seconds at the most, for children to start and render their first pictures
+_LOOKED_AT = 50  # files whose pages are looked up in the cache
 _PREFIX = "tune-"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which pictures are measured with, and what may be tried on them."""
+    """Which pictures to measure with, and which settings to try."""
 
     seed: int = 0
     only: tuple[str, ...] = ()
     in_threads: bool = False  # settings without children, too
-    processes: int = 0  # that many children at least
+    processes: int = 0  # children at the least
 
 
 @contextlib.contextmanager
 def prepared(config: Config, choice: Choice, source: Source | None = None) -> Iterator[Ground]:
     """Everything that trials need, within the block. Raises `PipelineError`: `Stopped`, `Locked`, troubles.
 
-    `source` stands in for the config's own folder, for measuring what another storage would do.
+    `source` replaces the config's own folder, to measure another storage.
     """
     stop = Stop()
     identity = uuid.uuid4().hex
@@ -83,12 +83,12 @@ def prepared(config: Config, choice: Choice, source: Source | None = None) -> It
 
 
 class Ground:
-    """Makes trials on the sample, each with its pages out of the cache as far as they can be had out."""
+    """Makes trials on the sample, whose pages are dropped from the cache before each, as far as possible."""
 
     def __init__(
         self, config: Config, bench: Bench, strata: Strata, settings: tuple[Setting, Setting], most: Workers, stop: Stop
     ) -> None:
-        """`settings`: what would be without tuning, and what the config says. `most`: with all children there are."""
+        """`settings`: those without tuning, and those of the config. `most`: the workers with all children."""
         self._root = config.source.path
         self._bench = bench
         self._sample: Sequence[Job] = strata.chosen(_SAMPLE)
@@ -111,7 +111,7 @@ class Ground:
         return self._most.memory
 
     def warm_up(self, setting: Setting) -> None:
-        """Let the children start and take their first pictures. Raises `SourceTrouble` where there is none to take."""
+        """Let the children start and render their first pictures. Raises `SourceTrouble` if there are none."""
         self._carry(setting, 2 * setting.threads, _WARMING)
         self.used.clear()
 
@@ -126,7 +126,7 @@ class Ground:
         self.warmth = warmth(self._root, sources[:_LOOKED_AT])
         done = self._bench.trial(_workers(setting, self._most), jobs, seconds, self._stop.check)
         self.used = (self.used | set(sources)) - done.unfit
-        if done.unfit:  # it would cost the others a child again and again
+        if done.unfit:  # these would fail or end a child in each trial
             self._sample = [job for job in self._sample if job.source not in done.unfit]
         if not self._sample:
             raise SourceTrouble(f"there is no picture to measure with in {self._root}")
@@ -134,7 +134,7 @@ class Ground:
 
 
 def _settings(config: Config) -> tuple[Setting, Setting]:
-    """What `auto` would be, and what the config says."""
+    """The setting that `auto` gives, and that of the config."""
     without = replace(config, workers=replace(config.workers, threads=None, processes=None))
     found = [workers(one, RunOptions()) for one in (without, config)]
     auto, present = (Setting(one.processes, one.threads, one.queue, one.most_threads > one.threads) for one in found)
@@ -152,7 +152,7 @@ def _workers(setting: Setting, most: Workers) -> Workers:
 
 
 def _strata(config: Config, choice: Choice) -> Strata:
-    """Every picture of the source, by kinds."""
+    """Every picture of the source, by kind."""
     strata = Strata(_SAMPLE, choice.seed)
     with planned(config, PlanOptions(force=True, adopt=True, only=choice.only)) as planner:
         for decision in planner.decisions():
@@ -162,14 +162,14 @@ def _strata(config: Config, choice: Choice) -> Strata:
 
 
 def _places(config: Config) -> list[Path]:
-    """Where a run writes: the folder of ours in the target, and the one of the manifest if that is another."""
+    """Where a run writes: our folder in the target, and the manifest's folder if that is another."""
     places = [config.target.path / ".pipeline", config.manifest.parent]
     return places if os.path.realpath(places[0]) != os.path.realpath(places[1]) else places[:1]
 
 
 @contextlib.contextmanager
 def _folder(place: Path, identity: str) -> Iterator[Path]:
-    """A new folder in `place`, removed at the end, as are those that a tuning left that was killed."""
+    """A new folder in `place`, removed at the end. Folders left by a killed tuning are removed first."""
     for left in place.glob(f"{_PREFIX}*"):
         shutil.rmtree(left, ignore_errors=True)
     folder = place / f"{_PREFIX}{identity}"

@@ -1,8 +1,8 @@
-"""The race: which settings are tried, how often, and when the answer is clear. Knows nothing of how a trial is made.
+"""The race: which settings are tried, how often, and when the result is clear. It does not depend on how trials run.
 
-Settings are measured in rounds, one trial of each, so that whatever else the machine does hits all of them alike; what
-counts is a setting's rate as a multiple of the rate of `auto` in the same round. After each round those that are
-clearly slower drop out.
+Settings are measured in rounds, one trial of each, so that other load on the machine affects all of them alike. A
+setting's score is its rate as a multiple of the rate of `auto` in the same round. After each round, clearly slower
+settings drop out.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from dataclasses import dataclass, replace
 from pipeline.run.tune.setting import Bound, Setting, Verdict, verdict
 from pipeline.run.tune.trial import Trial
 
-EQUAL = 0.03  # so much slower than the best is as good: the simpler one is taken
-_TRUST = 0.1  # by which figures that differ from round to round may speak against `auto` before it is given up
-_DROP = (0.6, 0.75, 0.85, 0.9)  # of the best: what is below after the first, second ... and every later round drops out
-_ENOUGH = 3  # rounds, before anything is called clear
+EQUAL = 0.03  # a setting slower than the best by less than this is as good, and the simpler one is chosen
+_TRUST = 0.1  # the doubt of figures that vary between rounds, up to which `auto` is kept
+_DROP = (0.6, 0.75, 0.85, 0.9)  # of the best: slower settings drop out after the first, second ... and each later round
+_ENOUGH = 3  # rounds, before the result can be clear
 _MOST_ROUNDS = 20
 _STUDENT = (2.92, 2.35, 2.13, 2.02, 1.94, 1.9, 1.86, 1.83)  # Student's t for 3, 4 ... rounds, 9 of 10 times
-_GROWTH = 1.05  # one of two doublings of the threads must bring that much for the next one to be tried
+_GROWTH = 1.05  # one of two doublings of the threads must gain this for the next one to be tried
 _MOST_THREADS = 256
-_TRIALS = 45  # that the time is to suffice for
+_TRIALS = 45  # that should fit into the time
 _PATIENCE = 1.6  # a trial is cut short when it takes so many times as long as the best would
 _LEAST_SECONDS, _MOST_SECONDS = 0.4, 3.0  # of a trial
 _MOST_PICTURES = 5000  # in a trial
-_QUEUES = (16, 256)  # tried with the best setting, beside the one there is
+_QUEUES = (16, 256)  # tried with the best setting, beside its own
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What a race is held on."""
+    """The terms of a race."""
 
-    auto: Setting  # what would be without tuning
+    auto: Setting  # without tuning
     cpus: int
     seconds: float  # that the race may take, about
-    present: Setting | None = None  # what the config says now, where that is not `auto`
+    present: Setting | None = None  # of the config, if not `auto`
     in_threads: bool = False  # whether settings without children are tried, too
 
 
@@ -49,12 +49,12 @@ class Outcome:
     chosen: Setting
     best: Setting
     verdicts: tuple[Verdict, ...]  # the fastest first
-    clear: bool  # whether more trials would hardly change it
+    clear: bool  # whether more trials would hardly change the result
     rounds: int
 
 
 def _nobody(best: Setting, share: float) -> None:
-    """Stands for `watch` where nobody looks."""
+    """The default `watch`: does nothing."""
 
 
 class Race:
@@ -67,8 +67,8 @@ class Race:
         watch: Callable[[Setting, float], None] = _nobody,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`trial(setting, pictures, seconds)` carries so many pictures, for no longer than about so long. `watch` is
-        told the best setting and the share of the time that has gone, after each trial.
+        """`trial(setting, pictures, seconds)` carries so many pictures, for about so many seconds at the most. `watch`
+        is called after each trial with the best setting and the share of the time that has passed.
         """
         self._course = course
         self._trial = trial
@@ -99,17 +99,17 @@ class Race:
     # -- which settings
 
     def _first_round(self) -> None:
-        """Threads first, with all children: a few around `auto`, or ever more if the children lack work; then fewer
-        children.
+        """Try numbers of threads first, with all children: a few around `auto`, or ever more if the children lack work.
+        Then try fewer children.
         """
         auto, cpus = self._course.auto, self._course.cpus
         full = auto.processes
         self._measure(auto)
         if self._lacks_work(auto):
-            self._measure(replace(auto, hires=False))  # what hiring brings
+            self._measure(replace(auto, hires=False))  # what hiring gains
         else:
             for threads in (full, full + 1, full + 2, full + 4, 2 * auto.threads):
-                if self._remaining() > 0 and threads != auto.threads:  # that many begin in `auto`
+                if self._remaining() > 0 and threads != auto.threads:  # `auto` begins with that many
                     self._measure(Setting(full, threads, auto.queue))
         self._climb()
         best = max(self._rounds[-1], key=self._score)
@@ -128,7 +128,7 @@ class Race:
             self._measure(self._course.present)
 
     def _climb(self) -> None:
-        """Try ever twice as many threads: while children lack work and it helps, and once more, as a trial may err."""
+        """Double the threads while children lack work and it helps, and once more, because a trial may err."""
         start = max(self._rounds[-1], key=lambda one: self._rounds[-1][one].threads)
         most = replace(start, hires=False, threads=max(1, self._rounds[-1][start].threads // 2))
         fastest, fruitless = 0.0, 0
@@ -141,12 +141,12 @@ class Race:
             more, lacks_work = lacks_work, self._lacks_work(most)
 
     def _lacks_work(self, setting: Setting) -> bool:
-        """Whether its children waited for pictures, and not for a CPU or for memory."""
+        """Whether the setting's children waited for pictures, and not for a CPU or for memory."""
         found = verdict(setting, [self._rounds[-1][setting]], 1.0, self._course.cpus)
         return found.bound in (Bound.READ, Bound.WRITE, Bound.THREADS)
 
     def _left_over(self) -> list[Setting]:
-        """Those that may still win, the fastest first. All have been in the last round."""
+        """The settings that may still win, the fastest first. All were in the last round."""
         current = self._rounds[-1]
         often = max(len(self._ratios(one, self._course.auto)) for one in current)
         leader = max((one for one in current if len(self._ratios(one, self._course.auto)) == often), key=self._score)
@@ -157,7 +157,7 @@ class Race:
     # -- trials
 
     def _measure(self, setting: Setting) -> None:
-        """Make the trial of `setting` in this round, if it was not made yet."""
+        """Make the trial of `setting` in this round, unless it was made already."""
         if setting in self._rounds[-1]:
             return
         pictures = self._pictures(setting)
@@ -168,21 +168,21 @@ class Race:
         self._watch(max(self._rounds[-1], key=self._score), 1 - self._remaining() / self._course.seconds)
 
     def _pictures(self, setting: Setting) -> int:
-        """How many pictures make a trial: as many as take its time, but enough for every thread to be in use."""
+        """The number of pictures in a trial: as many as fill its time, but enough to use every thread."""
         wanted = max(_LEAST_SECONDS, min(_MOST_SECONDS, self._course.seconds / _TRIALS))
         return max(2 * setting.threads, min(_MOST_PICTURES, round(self._best_rate * wanted)))
 
     def _seconds_of(self, settings: Sequence[Setting]) -> float:
-        """How long a round of these takes."""
+        """Seconds that a round of these settings takes."""
         return sum(self._rounds[-1][setting].seconds for setting in settings)
 
     def _remaining(self) -> float:
         return self._course.seconds - (self._clock() - self._started)
 
-    # -- what they say
+    # -- results
 
     def _ratios(self, setting: Setting, to: Setting) -> list[float]:
-        """How many times as fast as the other it was, in each round that both were in."""
+        """How many times as fast as `to` the setting was, in each round with both."""
         both = [trials for trials in self._rounds if setting in trials and to in trials]
         return [trials[setting].rate / max(trials[to].rate, 1e-9) for trials in both]
 
@@ -190,7 +190,7 @@ class Race:
         return statistics.median(self._ratios(setting, self._course.auto) or [0.0])
 
     def _is_clear(self) -> bool:
-        """Whether each one left was measured often enough to be called slower than the best, or as good."""
+        """Whether there are enough trials to call each setting left slower than the best, or as good."""
         left = self._left_over()
         return len(self._rounds) >= _ENOUGH and all(self._is_judged(left[0], other) for other in left[1:])
 
@@ -199,17 +199,17 @@ class Race:
         return middle + doubt < 1 - EQUAL or doubt < EQUAL
 
     def _compared(self, one: Setting, other: Setting) -> tuple[float, float]:
-        """How many times as fast as the other it is, and how far off that may be."""
+        """How many times as fast as `other` the setting `one` is, and the error of that."""
         ratios = self._ratios(one, other)
         middle = statistics.median(ratios or [0.0])
         if len(ratios) < _ENOUGH:
             return middle, 1.0
-        deviation = 1.25 * statistics.mean(abs(ratio - middle) for ratio in ratios)  # as if they were normal
+        deviation = 1.25 * statistics.mean(abs(ratio - middle) for ratio in ratios)  # for a normal distribution
         student = _STUDENT[min(len(ratios) - _ENOUGH, len(_STUDENT) - 1)]
         return middle, student * deviation / math.sqrt(len(ratios))
 
     def _is_as_good(self, one: Setting, best: Setting, most: float = EQUAL) -> bool:
-        """Whether it is not slower, or so little that it may as well be chance: `most` is what is put down to that."""
+        """Whether `one` is not slower than `best`, or only by what may be chance, `most` at the most."""
         middle, doubt = self._compared(one, best)
         return one == best or middle + min(doubt, most) >= 1 - EQUAL
 
@@ -221,7 +221,7 @@ class Race:
         chosen = min((one for one in usual if self._is_as_good(one, best)), key=lambda one: (one.processes == 0, one))
         if self._is_as_good(auto, best, _TRUST):
             chosen = auto
-        for other in left:  # the queue is changed where that is faster without doubt
+        for other in left:  # change the queue only if that is faster beyond doubt
             middle, doubt = self._compared(other, best)
             sure = len(self._ratios(other, best)) > _ENOUGH and middle - doubt > 1 + EQUAL
             if other.queue != best.queue and sure:
@@ -238,7 +238,7 @@ class Race:
 
 
 def _fewer(processes: int) -> list[int]:
-    """Numbers of children below the full one that are worth a trial: each of a few, else fractions."""
+    """Numbers of children below the full one that are worth a trial: all if few, else fractions."""
     if processes <= 4:
         return list(range(processes - 1, 0, -1))
     return sorted({processes * 3 // 4, processes // 2}, reverse=True)

@@ -1,4 +1,4 @@
-"""The sample that settings are measured on: the user's own pictures, in their own proportions of kinds and sizes."""
+"""The sample that settings are measured on: the user's own pictures, in their proportions of kinds and sizes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pipeline.model.job import Job
 from pipeline.model.record import Reason
 from pipeline.sources.magic import extension
 
-_TAIL = 4  # a 4th of the jobs ends a trial, the big ones first: no thread sits on a big one while all others are done
+_TAIL = 4  # the last quarter of a trial's jobs is sorted, big ones first: no thread ends late with a big one
 _WEIGHTY = 0.02  # a kind with this share of all bytes is in the sample, however few its pictures are
 
 
 @dataclass(slots=True)
 class _Stratum:
-    """Pictures of one kind: how many there are, and those of them that come first by their hash."""
+    """Pictures of one kind: their number, and the first ones by hash."""
 
     pictures: int = 0
     bytes: int = 0
@@ -27,7 +27,7 @@ class _Stratum:
 
 
 class Strata:
-    """Takes all jobs, keeps a few of each kind. Which ones depends on their names and the seed, not on their order."""
+    """Takes all jobs and keeps a few of each kind, chosen by their names and the seed, not by their order."""
 
     def __init__(self, most: int, seed: int) -> None:
         """`most` pictures are kept of each kind."""
@@ -39,7 +39,7 @@ class Strata:
         self._strata: dict[tuple[str, int], _Stratum] = {}
 
     def add(self, job: Job) -> None:
-        """Count one picture. A kind is an extension and a size, in steps of four times as much."""
+        """Count one picture. A kind is an extension and a size, in steps of a factor of four."""
         kind = extension(job.source), job.stat.size.bit_length() // 2
         stratum = self._strata.setdefault(kind, _Stratum())
         stratum.pictures += 1
@@ -63,10 +63,10 @@ class Strata:
 
 
 def repeated(jobs: Sequence[Job], count: int, seed: int) -> list[Job]:
-    """`count` jobs in a shuffled order: each of `jobs` as often as any other, give or take one, under its own names.
+    """`count` jobs in a shuffled order: each of `jobs` as often as any other, give or take one, with its own targets.
 
-    All are forced, because a run would only copy what it has made of the same content before; and the same picture
-    comes back after all others, because the line carries only one of the same content at a time.
+    All are forced, because a run would only copy renditions of the same content. A picture comes back after all
+    others, because the line carries only one of the same content at a time.
     """
     order = sorted(jobs, key=lambda job: os.fsencode(job.source))
     random.Random(seed).shuffle(order)  # noqa: S311 - an order that is the same each time, no secret

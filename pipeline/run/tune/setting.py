@@ -1,4 +1,4 @@
-"""A way to divide the work, and what trials said of it."""
+"""A setting of the workers, and the verdict of its trials."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ from dataclasses import dataclass
 
 from pipeline.run.tune.trial import Trial
 
-_BUSY = 0.8  # of its time: more than that nobody gets out of a CPU that others use, too
+_BUSY = 0.8  # of its time: the most that can be had of a CPU that other programs use, too
 _MUCH = 0.25  # of the threads' time
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Setting:
-    """How many work at once. Those with fewer of everything come first."""
+    """Numbers of children and threads. Settings with fewer of everything come first."""
 
     processes: int  # 0: the threads render
     threads: int
     queue: int = 64
-    hires: bool = False  # whether `threads` is only where it begins: `auto` hires more when the children have no work
+    hires: bool = False  # whether `threads` is only the start: `auto` hires more while the children lack work
 
 
 class Bound(enum.StrEnum):
-    """What keeps a setting from being faster."""
+    """What limits the rate of a setting."""
 
     CPU = "CPU"
     CHILDREN = "children"  # all are busy, and CPUs are idle
     READ = "read"
     WRITE = "write"
     MEMORY = "memory"
-    THREADS = "threads"  # none of the above: there is too little in flight
+    THREADS = "threads"  # none of the above: too few pictures are in flight
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What several trials of one setting say."""
+    """The result of several trials of one setting."""
 
     setting: Setting
     rate: float  # pictures a second, the median
-    low: float  # the quartiles; of less than four trials the extremes
+    low: float  # low and high: the quartiles, or of fewer than four trials the extremes
     high: float
     trials: int
     ratio: float  # of its rate to that of `auto` in the same round, the median
     bound: Bound
     shares: dict[str, float]  # of the threads' time: read, child, render, memory, write
-    own_cpu: float  # share of one CPU that this process took
-    children_busy: float  # share of the time that a child worked, of those it had
+    own_cpu: float  # share of one CPU that this process used
+    children_busy: float  # share of the time that a child of the setting worked
 
 
 def verdict(setting: Setting, trials: Sequence[Trial], ratio: float, cpus: int) -> Verdict:
-    """What the trials of `setting` say together; there is one at least."""
+    """The verdict of all `trials` of `setting`, of which there is one at least."""
     rates = sorted(trial.rate for trial in trials)
     low, _, high = (
         statistics.quantiles(rates, n=4, method="inclusive") if len(rates) > 3 else (rates[0], 0.0, rates[-1])

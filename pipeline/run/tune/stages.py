@@ -1,4 +1,4 @@
-"""Where the threads of a trial spend their time: rooms that are those of a run, and tell how long they took."""
+"""Where the threads of a trial spend their time: the parts of a run, with measurements."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Asked = TypeVar("Asked")
 
 
 class Notes:
-    """What the threads of a trial tell. Thread-safe."""
+    """The measurements of a trial. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -29,12 +29,12 @@ class Notes:
         self.unfit: set[str] = set()
 
     def spent(self, stage: str, seconds: float) -> None:
-        """A thread has spent so long with it."""
+        """A thread has spent so many seconds in `stage`."""
         with self._lock:
             self.stages[stage] += seconds
 
     def take(self, record: Record) -> None:
-        """A picture has come to its end."""
+        """A picture has ended."""
         with self._lock:
             self.pictures += 1
             self.last = time.perf_counter()
@@ -50,7 +50,7 @@ class Notes:
 
 
 class Few:
-    """A `Pool` that has only so many children busy at once, of all there are; tells how long threads waited."""
+    """A `Pool` that uses only `count` of its children at once, and notes how long threads waited."""
 
     def __init__(self, renderer: Pool, count: int, notes: Notes) -> None:
         self._renderer = renderer
@@ -96,7 +96,7 @@ class Few:
 
 
 class Watched(Budget):
-    """A budget that tells how long pictures waited for room: before they were read, and while a child had them."""
+    """A budget that notes how long pictures waited for room: before they were read, and while a child had them."""
 
     def __init__(self, total: int, notes: Notes) -> None:
         super().__init__(total)

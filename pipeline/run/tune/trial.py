@@ -1,7 +1,7 @@
-"""One trial: a list of jobs carried by the run's own line with given workers, into a folder that is thrown away.
+"""One trial: the run's own line carries a list of jobs with given workers, into a temporary folder.
 
-All that a run does for a picture is done: claims, fsync, directory syncs, a manifest with its commits. Only the plan
-is left out, and the start of the children: they are started once, for all trials.
+A trial does all that a run does for a picture: claims, fsync, directory syncs, a manifest with its commits. Only the
+plan is left out, and the start of the children, which start once for all trials.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ class _Enough(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of one trial. Seconds of `stages` are those of threads: `threads` x `seconds` of them together."""
+    """The result of one trial. Seconds of `stages` are thread seconds: `threads` x `seconds` in all."""
 
     pictures: int  # carried to their end
     seconds: float
-    whole: bool  # all jobs were carried; else it was cut short and the rate is a rough one
+    whole: bool  # all jobs were carried; else the trial was cut short and its rate is a rough one
     stages: Mapping[str, float]  # read, child (waiting for one), render, memory (waiting for it), write
     own_cpu: float  # CPU seconds of this process, all threads
-    threads: int  # in the end: `auto` may have hired
+    threads: int  # at the end: `auto` may have hired some
     unfit: frozenset[str] = frozenset()  # sources that were not rendered
 
     @property
@@ -79,8 +79,8 @@ class Bench:
     def __init__(
         self, config: Config, source: Source, renderers: Mapping[bool, Pool], files: Path, records: Path
     ) -> None:
-        """`renderers`: True has enough children for every trial, False works in the threads. Trials write below the
-        folders `files` and `records`, which are there.
+        """`renderers`: True has enough children for every trial, False renders in the threads. Trials write below the
+        existing folders `files` and `records`.
         """
         self._config = config
         self._source = source
@@ -150,7 +150,7 @@ class Bench:
         return Trial(notes.pictures, taken, whole, dict(notes.stages), used, lane.threads, frozenset(notes.unfit))
 
     def _lane(self, workers: Workers, rooms: _Rooms, look: Callable[[], None]) -> LocalLane:
-        """The run's own, with parts that take the time."""
+        """The run's own lane, with parts that measure time."""
         config = self._config
         return LocalLane(
             Terms(config.limits, config.placeholder, config.specs),
@@ -171,7 +171,7 @@ def _take(lane: Lane, rooms: _Rooms, batching: Batching, left: deque[Job]) -> No
             rooms.notes.take(record)
             batching.took(record)
         for one in outcome.left:
-            if one.child_died:  # a trial measures what goes smoothly
+            if one.child_died:  # a trial measures only pictures that render
                 rooms.notes.lose(one.job)
             else:
                 left.append(one.job)

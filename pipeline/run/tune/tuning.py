@@ -1,4 +1,4 @@
-"""Tuning: the user's own pictures, the run's own line, and the question how many should work at once."""
+"""Tuning: finds the fastest numbers of threads and children, with the user's own pictures and the run's own line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.workers import cpus
 
 @dataclass(frozen=True, slots=True)
 class TuneOptions:
-    """What the command line may say."""
+    """The options of the command line."""
 
     seconds: float = 40.0
     seed: int = 0
@@ -26,20 +26,20 @@ class TuneOptions:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What tuning came to."""
+    """The result of tuning."""
 
     outcome: Outcome
     auto: Setting
-    present: Setting  # what the config says now
-    pictures: int  # that the config is about
-    sample: int  # of them, that were measured
+    present: Setting  # of the config as it is
+    pictures: int  # of the config
+    sample: int  # of these, how many were measured
     warmth: Warmth
     cpus: int
     memory: int  # bytes, the budget
     seconds: float
 
     def settings(self, now: WorkerSettings) -> WorkerSettings:
-        """What is to stand in the config: `auto` where that is as good as anything."""
+        """The worker settings for the config: `auto` if no setting is better."""
         chosen = self.outcome.chosen
         automatic = chosen.hires and chosen.processes == self.auto.processes
         return replace(
@@ -53,7 +53,7 @@ class Tuning:
 def tune(config: Config, options: TuneOptions, watch: Callable[[Setting, float], None]) -> Tuning:
     """Measure, in this thread and those it starts. Raises `PipelineError`: `Stopped`, `Locked`, troubles.
 
-    `watch` is told the best setting so far and the share of the time that has gone.
+    `watch` is called with the best setting so far and the share of the time that has passed.
     """
     started = time.monotonic()
     with prepared(config, Choice(options.seed, options.only, options.in_threads)) as ground:
@@ -72,7 +72,7 @@ def tune(config: Config, options: TuneOptions, watch: Callable[[Setting, float],
 
 
 def race(ground: Ground, seconds: float, watch: Callable[[Setting, float], None]) -> Outcome:
-    """Find the setting that is fastest there."""
+    """Find the fastest setting on `ground`."""
     course = Course(
         ground.auto,
         cpus.available(),
