@@ -3,7 +3,7 @@
 - `done`, `kept`, `failed`, `skipped`, `unsupported`: the source and the renditions in the record are written; its other
   renditions keep their rows.
 - `touched`, `unchanged` (it was read again): only the source's stat and whether it is settled are written.
-- `vanished`, `deferred`, `pending`, `known failure`: nothing is written. This holds for sources and renditions alike.
+- `vanished`, `deferred`, `pending`, `known failure`: nothing is written. This holds for both sources and renditions.
 
 A rendition that failed keeps what is known of the file that an earlier run made at the same path: it is still there.
 """

@@ -42,7 +42,7 @@ class ChildPool:
 
     Children start in the background: all when the pool opens (`at_once`), as many as `expect` says, or when one is
     needed and none is idle. A dead child is replaced when one is next needed. `kept`: bytes each child may keep between
-    two requests. `confinement` is what the first child that was lent out reported.
+    two requests. `confinement` is what the first child that was asked reported.
     """
 
     def __init__(

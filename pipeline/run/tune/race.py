@@ -1,6 +1,6 @@
 """The race: which settings are tried, how often, and when the result is clear. It does not depend on how trials run.
 
-Settings are measured in rounds, one trial of each, so that other load on the machine affects all of them alike. A
+Settings are measured in rounds, one trial of each, so that other load on the machine affects all of them equally. A
 setting's score is its rate as a multiple of the rate of `auto` in the same round. After each round, clearly slower
 settings drop out.
 """
