@@ -230,13 +230,13 @@ def _dedup(limits: Limits | None = None) -> Dedup:
 
 
 def test_what_several_pictures_of_one_content_had_made_is_remembered_together() -> None:
-    alike = _dedup()
-    alike.remember(_record("thumb", "large"))
-    alike.remember(_record("thumb"))
-    (known,) = alike.known(b"c", ())
+    dedup = _dedup()
+    dedup.remember(_record("thumb", "large"))
+    dedup.remember(_record("thumb"))
+    (known,) = dedup.known(b"c", ())
     assert {one.name for one in known.renditions} == {"thumb", "large"}
     assert {one.libraries for one in known.renditions} == {"l=1"}
-    assert alike.known(b"other", ()) == ()
+    assert dedup.known(b"other", ()) == ()
 
 
 def test_the_manifest_is_asked_only_for_what_this_run_has_not_made() -> None:
@@ -246,11 +246,11 @@ def test_the_manifest_is_asked_only_for_what_this_run_has_not_made() -> None:
         asked.append(set(recipes))
         return []
 
-    alike = Dedup(look_up, None, Limits())  # type: ignore[arg-type]
-    alike.remember(_record("thumb"))
-    assert alike.known(b"c", {"recipe of thumb"})
+    dedup = Dedup(look_up, None, Limits())  # type: ignore[arg-type]
+    dedup.remember(_record("thumb"))
+    assert dedup.known(b"c", {"recipe of thumb"})
     assert asked == []
-    assert alike.known(b"c", {"recipe of thumb", "recipe of large"})
+    assert dedup.known(b"c", {"recipe of thumb", "recipe of large"})
     assert asked == [{"recipe of thumb", "recipe of large"}]
 
 
@@ -282,17 +282,17 @@ def test_of_many_copies_the_manifest_is_asked_for_the_first(world: World, monkey
     ],
 )
 def test_what_the_limits_would_refuse_is_not_known(header: Header, limits: Limits, there: bool) -> None:
-    alike = _dedup(limits)
-    alike.remember(replace(_record("thumb"), header=header))
-    assert bool(alike.known(b"c", ())) is there
+    dedup = _dedup(limits)
+    dedup.remember(replace(_record("thumb"), header=header))
+    assert bool(dedup.known(b"c", ())) is there
 
 
 def test_who_waits_for_its_turn_hears_when_its_token_is_taken_away() -> None:
-    alike, token = _dedup(), Token()
+    dedup, token = _dedup(), Token()
     held, through = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with alike.turn(b"c", Token()):
+        with dedup.turn(b"c", Token()):
             held.set()
             through.wait(60)
 
@@ -300,17 +300,17 @@ def test_who_waits_for_its_turn_hears_when_its_token_is_taken_away() -> None:
     thread.start()
     held.wait(60)
     token.revoke()
-    with pytest.raises(Revoked), alike.turn(b"c", token):
+    with pytest.raises(Revoked), dedup.turn(b"c", token):
         pass
     through.set()
     thread.join(60)
-    with alike.turn(b"c", Token()):
+    with dedup.turn(b"c", Token()):
         pass
 
 
 def test_a_turn_ends_also_when_its_work_fails() -> None:
-    alike = _dedup()
-    with pytest.raises(ZeroDivisionError), alike.turn(b"c", Token()):
+    dedup = _dedup()
+    with pytest.raises(ZeroDivisionError), dedup.turn(b"c", Token()):
         raise ZeroDivisionError
-    with alike.turn(b"c", Token()):
+    with dedup.turn(b"c", Token()):
         pass

@@ -131,7 +131,7 @@ BOXES = [(0, 0, *SIZE), (4, 2, 12, 8), (10, 6, 12, 8), (2, 8, 8, 6)]
 
 
 def timeline(seen: list[tuple[Image.Image, int]], wanted: list[Pixels], durations: list[int]) -> list[object]:
-    """What is wrong of a animation: encoders may join frames that look alike, and show them for as long as both."""
+    """What is wrong with an animation: encoders may join equal frames, and show them for as long as both."""
     ends = list(itertools.accumulate(durations))
     wrong: list[object] = []
     if sum(duration for _, duration in seen) != ends[-1]:
