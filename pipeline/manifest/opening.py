@@ -36,7 +36,8 @@ def open_for_run(path: Path, owner: str, *, adopt: bool, former: Sequence[Path] 
         with _closed_where_it_fails(connection, path):
             if not adopt:
                 check_owner(connection, path, owner)
-            connection.execute("UPDATE about SET value = ?1 WHERE key = 'owner' AND value <> ?1", (to_bytes(owner),))
+            name = to_bytes(owner)
+            connection.execute("UPDATE about SET value = ? WHERE key = 'owner' AND value <> ?", (name, name))
     except sqlite3.Error as error:
         raise trouble(path, error) from error
     except OSError as error:
