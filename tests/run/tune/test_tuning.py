@@ -13,7 +13,6 @@ from pipeline.config.settings import Config
 from pipeline.errors import ExitStatus, Locked, SourceTrouble, Stopped, TargetTrouble
 from pipeline.manifest.lock import RunLock
 from pipeline.run.tune import ground
-from pipeline.run.tune.cache import Warmth, forget, warmth
 from pipeline.run.tune.setting import Setting
 from pipeline.run.tune.tuning import TuneOptions, tune
 from pipeline.targets.local import LocalTarget
@@ -140,16 +139,3 @@ def test_a_manifest_elsewhere_has_its_records_written_there(world: World, monkey
     tune(world.config, QUICK, nobody)
     assert places == [[world.target / ".pipeline", world.root / "state"]]
     assert not list((world.root / "state").glob("tune-*"))
-
-
-def test_pages_leave_the_cache_where_the_file_system_lets_them(tmp_path: Path) -> None:
-    path = tmp_path / "a.jpg"
-    path.write_bytes(b"x" * 8192)
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
-        file.read()
-    if warmth(tmp_path, ["a.jpg"]) is not Warmth.WARM:
-        pytest.skip("this file system does not tell")
-    forget(tmp_path, ["a.jpg", "is not there.jpg"])
-    assert warmth(tmp_path, ["a.jpg", "is not there.jpg"]) is Warmth.COLD
-    assert warmth(tmp_path, ["is not there.jpg"]) is Warmth.UNKNOWN
