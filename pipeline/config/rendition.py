@@ -103,11 +103,15 @@ class Rendition(Section):
     extract: Extract | None = field_of(
         Spec, "extract", "Only this part of the upright picture: left, top, width, height in pixels or per cent."
     )
-    rotate: Annotated[int, Turn()] = field_of(Spec, "rotate", "Degrees clockwise, beyond what the camera said.")
+    rotate: Annotated[int, Turn()] = field_of(
+        Spec,
+        "rotate",
+        "Degrees clockwise, beyond what the camera said. Other angles are not on offer: they would need a background.",
+    )
     trim: Annotated[int | None, Tolerance()] = field_of(
         Spec,
         "trim",
-        "Cuts off a border of one colour. true, or by how many levels (of 255) it may differ from its top left pixel. "
+        "Cuts off a border of one colour. true (10), or by how many levels it may differ from its top left pixel. "
         "The picture is decoded at full size for that.",
     )
     aspect: Annotated[tuple[int, int] | None, Ratio()] = field_of(
@@ -132,7 +136,10 @@ class Rendition(Section):
         "picture's sidecar goes before.",
     )
     linear: Flag = field_of(
-        Spec, "linear", "Whether pixels are averaged as light. Slower: pictures are decoded at full size for that."
+        Spec,
+        "linear",
+        "Whether pixels are averaged as light (16 bits or floats): right for fine bright patterns, and in sRGB only. "
+        "Slower: pictures are decoded at full size for that.",
     )
     resampler: Resampler = field_of(
         Spec,
@@ -141,7 +148,9 @@ class Rendition(Section):
         "is installed.",
     )
     shrink_on_load: Flag = field_of(
-        Spec, "shrink_on_load", "Whether a JPEG may be decoded at a half, a quarter or an eighth of its size."
+        Spec,
+        "shrink_on_load",
+        "Whether a JPEG is decoded at 1/2, 1/4 or 1/8 while that leaves 1.2 times the pixels needed.",
     )
     steps: list[OneStep] = field_of(
         Spec, "steps", "What is done to the resized pixels, in this order: sharpen, blur, greyscale, watermark."
@@ -163,7 +172,9 @@ class Rendition(Section):
         "background around; fill: stretched; outside: as small as covers it. All but inside need width and height, or "
         "one of them and aspect.",
     )
-    enlarge: Flag = field_of(Spec, "enlarge", "Whether pictures that are smaller than their box are enlarged.")
+    enlarge: Flag = field_of(
+        Spec, "enlarge", "Whether pictures that are smaller than their box are enlarged; else they stay as they are."
+    )
     quality: Annotated[int, Field(strict=True, ge=1, le=100)] | None = field_of(
         Spec,
         "quality",
@@ -183,13 +194,16 @@ class Rendition(Section):
         "How finely colour is stored, of jpeg and avif; left out: 4:2:0 for jpeg below quality 90, else 4:4:4.",
     )
     progressive: Flag | None = field_of(
-        Spec, "progressive", "JPEG in several passes; left out: where the picture is large enough for it to pay."
+        Spec, "progressive", "JPEG in several passes; left out: from 150,000 pixels on, where it pays."
     )
     colors: Annotated[int, Field(strict=True, ge=2, le=256)] | None = field_of(
         Spec, "colors", "A palette of that many at the most, of png (left out: none) and gif (256)."
     )
     max_bytes: Annotated[int | None, Amount(BYTES, LIKE_BYTES, 100, 2**40)] = field_of(
-        Spec, "max_bytes", "The file is made no larger: with the best quality that fits, up to `quality`."
+        Spec,
+        "max_bytes",
+        "Of jpeg, webp, avif: the file is made no larger, with the best quality that fits, up to `quality`; the "
+        "rendition fails where even quality 1 does not.",
     )
     optimize: Flag = field_of(
         Spec, "optimize", "JPEG: made smaller without loss by mozjpeg, which takes longer. Needs the extra `optimize`."
@@ -197,22 +211,27 @@ class Rendition(Section):
     keep_smaller: Flag = field_of(
         Spec,
         "keep_smaller",
-        "Whether the source's own bytes are kept where they are no larger and are as asked in every way.",
+        "Of jpeg, png, webp: whether the source's own bytes are kept (status `kept`) where nothing smaller could be "
+        "made and they are as asked in every way: format, size, orientation, profile, metadata, nothing else in them.",
     )
     background: Annotated[str, Colour(alpha=True)] = field_of(
         Spec,
         "background",
-        'Under transparency where the format has none, around contain, as pad: "#rrggbb", white, black, transparent.',
+        'Under transparency where the format has none, around contain, as pad: "#rrggbb", a name such as white; where '
+        'the format can, "#rrggbbaa" or transparent.',
     )
 
     profile: Profile = field_of(
-        Spec, "profile", "srgb: colours are converted to it. keep: they stay as they are, with the source's profile."
+        Spec,
+        "profile",
+        "srgb: colours are converted to it. keep: they stay as they are (at 8 bits), with the source's profile; not "
+        "for gif.",
     )
     metadata: Metadata = field_of(
         Spec,
         "metadata",
         "What goes along. strip: copyright, artist, credit; rights: also terms of use, licence, contact; "
-        "keep: all but what `private` names.",
+        "keep: all that stays true (no face regions of what was cropped or turned) but what `private` names.",
     )
     private: Annotated[tuple[Private, ...], SomeOf(Private)] = Field(
         default=Spec("").private, description="What goes along beyond that and never does otherwise."
@@ -220,13 +239,20 @@ class Rendition(Section):
     density: Annotated[int | None, WholeOr(1, "keep", AS_SOURCE)] = field_of(
         Spec,
         "density",
-        "Dots per inch that the file says, or keep: what the source says; left out: that with metadata: keep.",
+        "Dots per inch that the file says, or keep: what the source says. Left out: that with metadata: keep, else "
+        "none. Not for gif.",
     )
-    animation: Animation = field_of(Spec, "animation", "first: only the first frame of an animation.")
+    animation: Animation = field_of(
+        Spec,
+        "animation",
+        "first: only the first frame of an animation; the others count to no limit and are not warned of, and a file "
+        "that is cut off behind it is a warning.",
+    )
     page: Annotated[int | None, WholeOr(0, "largest", LARGEST)] = field_of(
         Spec,
         "page",
-        "Of sources that hold several pictures, from 0, or `largest`; left out: the first, of an icon the largest.",
+        "Of a TIFF, MPO or icon, or a frame of an animation: from 0, or `largest`; left out: the first, of an icon the "
+        "largest.",
     )
     verify: Verify = field_of(
         Spec,

@@ -73,17 +73,20 @@ class Source(Folder):
         SourceSettings, "include", "Globs for paths relative to the folder; empty: every file that is a picture."
     )
     exclude: list[Annotated[str, Glob()]] = field_of(
-        SourceSettings, "exclude", "Globs for what is left out, beside dot files and the like that always are."
+        SourceSettings,
+        "exclude",
+        "Globs for what is left out, beside hidden files, uploads in progress and the like that always are.",
     )
     follow_symlinks: Annotated[bool | Literal["anywhere"], SwitchOr("anywhere")] = field_of(
         SourceSettings,
         "follow_symlinks",
-        "Whether links to files and folders are followed; true: within the source. Never into /proc, /sys, /dev.",
+        "Whether links are followed. true: to what is inside the source; anywhere: also to what is outside, but never "
+        "into /proc, /sys, /dev. Other links are skipped, with the reason.",
     )
     settle: Annotated[float, Seconds(0, 7 * 86_400)] = field_of(
         SourceSettings,
         "settle",
-        "A file that was changed less than this ago is left for the next run; seconds, or 10m.",
+        "A file that was changed less than this ago is deferred to the next run.",
     )
 
 
@@ -91,18 +94,25 @@ class Target(Folder):
     """Where files are written to, and how they are named."""
 
     path: Annotated[str, LocalPath()] = Field(
-        description="The folder, relative to this file. It is made if it is missing."
+        description="The folder, relative to this file. It is made if it is missing; inside the source is fine, it is "
+        "never an input."
     )
     name: Annotated[str, TargetName()] = field_of(
-        TargetSettings, "name", f"How targets are named. Fields: {' '.join(f'{{{name}}}' for name in FIELDS)}."
+        TargetSettings,
+        "name",
+        f"How targets are named; ends with an extension. Fields: {' '.join(f'{{{name}}}' for name in FIELDS)}.",
     )
     on_collision: OnCollision = field_of(
         TargetSettings,
         "on_collision",
-        "When two sources would make one target: fail them, or keep_extension (photo.jpg-thumb.webp) for all.",
+        "When two sources would make one target: both fail, or keep_extension (photo.jpg-thumb.webp) for all. A "
+        "picture of a format that is not decoded here (HEIC without the extra) does not make its twin fail.",
     )
     durability: Durability = field_of(
-        TargetSettings, "durability", "sync: safe against power cuts. none: safe against kills only, and faster."
+        TargetSettings,
+        "durability",
+        "sync: safe against power cuts. none: safe against kills only, and faster. Where a file system cannot sync "
+        "folders (WSL drives, some CIFS, SMB and FUSE) a run reports it once and goes on.",
     )
 
 
@@ -113,18 +123,28 @@ class Workers(Section):
     """How many threads and children work at once. Nothing here changes a byte of the renditions."""
 
     threads: Annotated[int | None, WholeOrAuto(1, 1024)] = field_of(
-        WorkerSettings, "threads", "I/O threads: pictures in flight at once."
+        WorkerSettings,
+        "threads",
+        "I/O threads: pictures in flight at once. auto: twice the processes and four, and up to 64 while slow storage "
+        "leaves the processes without work.",
     )
     processes: Annotated[int | None, WholeOrAuto(0, 1024)] = field_of(
         WorkerSettings,
         "processes",
-        "Pictures are rendered in that many children; 0: in the I/O threads, without limits.",
+        "Children that render. auto: one for each CPU that this process may use (affinity and cgroup quota); from "
+        "eight on, runs with much to do divide them among processes that read and write for four each. 0: pictures "
+        "are rendered in the I/O threads, with the same bytes and fewer promises: no limit on time and memory, no "
+        "blame for a crash, no confinement.",
     )
     queue: Annotated[int, Field(strict=True, ge=1, le=65_536)] = field_of(
-        WorkerSettings, "queue", "Batches of jobs that may wait between the scan and the threads."
+        WorkerSettings,
+        "queue",
+        "Batches of jobs that may wait between the scan and the threads: one picture each, or many cheap ones.",
     )
     memory: Annotated[int | None, Amount(BYTES, LIKE_BYTES, 2**24, 2**50, auto=True)] = field_of(
-        WorkerSettings, "memory", "For all pictures in flight together."
+        WorkerSettings,
+        "memory",
+        "For all pictures in flight together. auto: 60 % of that of the machine or the control group.",
     )
     nice: Annotated[int, Field(strict=True, ge=0, le=19)] = field_of(
         WorkerSettings, "nice", "How much other programs go first on the CPUs: 19 is only what nobody else wants."
@@ -151,12 +171,19 @@ class PictureLimits(Section):
     """Bounds on one picture. A picture beyond them fails alone."""
 
     pixels: Annotated[int, Amount(PIXELS, 'a count such as "100 Mpx" or a number of pixels', 1, 10**12)] = field_of(
-        Limits, "pixels", "Of all its frames together."
+        Limits, "pixels", "Of all its frames together; refused from the header."
     )
     frames: Annotated[int, Field(strict=True, ge=1, le=10**6)] = field_of(Limits, "frames", "Of an animation.")
     scans: Annotated[int, Field(strict=True, ge=1, le=10**6)] = field_of(Limits, "scans", "Of a progressive JPEG.")
-    seconds: Annotated[float, Seconds(0.1, 86_400)] = field_of(Limits, "seconds", "CPU seconds.")
-    read: Annotated[float, Seconds(0.1, 86_400)] = field_of(Limits, "read", "What reading the source may take.")
+    seconds: Annotated[float, Seconds(0.1, 86_400)] = field_of(
+        Limits, "seconds", "CPU seconds; ten times that by the clock."
+    )
+    read: Annotated[float, Seconds(0.1, 86_400)] = field_of(
+        Limits,
+        "read",
+        "Seconds that reading the source may take; then it is `read timed out`, and its thread is replaced. Ten in a "
+        "row, or twice the threads, end the run with status 3.",
+    )
     memory: Annotated[int, Amount(BYTES, LIKE_BYTES, 2**24, 2**50)] = field_of(
         Limits, "memory", "That a child may allocate for it."
     )
@@ -225,7 +252,7 @@ class Failures(Section):
     stop_after: Annotated[float | int | None, StopAfter()] = Field(
         default=None,
         description='A share of the pictures tried ("5 %", of twenty at least) or a number: when so many newly failed, '
-        "the run stops and leaves the rest to the next one. Left out: it never does.",
+        "the run stops with status 3 and leaves the rest to the next one. Left out: it never does.",
     )
 
 
@@ -242,7 +269,8 @@ class Document(Section):
     order: Order = field_of(
         Config,
         "order",
-        "Which pictures come first. auto: by path, last what only a new config asks for; or path, newest, smallest.",
+        "Which pictures come first. auto: by path, and last what only a changed config asks for, so that new pictures "
+        "never wait behind it; path; newest: added or changed last; smallest.",
     )
     placeholder: Flag = field_of(
         Config,
@@ -253,29 +281,34 @@ class Document(Section):
     limits: PictureLimits = Field(default_factory=PictureLimits)
     manifest: Annotated[str, LocalPath()] | None = Field(
         default=None,
-        description="The file that records what was made; left out: .pipeline/manifest.sqlite in the target.",
+        description="The file that records what was made; left out: .pipeline/manifest.sqlite in the target. When it "
+        "changes, the next run moves the records.",
     )
     lock: Annotated[str, LocalPath()] | None = Field(
         default=None,
         description="The file that keeps two runs apart, for targets whose file system has no locks: on a local disk. "
-        "Left out: beside the manifest, and in the target.",
+        "It keeps apart the runs that name it. Left out: beside the manifest, and in the target.",
     )
     shared: Flag = field_of(
         Config,
         "shared",
-        "Whether the manifest may belong to another user or be writable by others: a group that runs this together.",
+        "Whether the manifest may belong to another user or be writable by others: a group that runs this together "
+        "(`chmod g+ws`, and umask 002 for everybody). Otherwise such a manifest is refused.",
     )
     notify: Notify = Field(default_factory=Notify)
     report: Annotated[str, LocalPath()] | None = Field(
-        default=None, description="An HTML page about the pictures and the runs, written after each run."
+        default=None,
+        description="An HTML page about the pictures and the runs, not in the target; written after each run that no "
+        "signal stopped.",
     )
     failures: Failures = Field(default_factory=Failures)
     max_runtime: Annotated[float | None, Seconds(0.1, 366 * 86_400)] = Field(
         default=None,
-        description="How long a run may take, such as 50m; the rest is for the next run. Left out: without end.",
+        description="How long a run may take, such as 50m: no picture is begun that would not be done by then, judging "
+        "by earlier ones; the rest is for the next run (status 4). Left out: without end.",
     )
     until: Annotated[datetime.time | None, TimeOfDay()] = Field(
-        default=None, description='The time of day at which a run must have ended, such as "06:00".'
+        default=None, description='The time of day at which a run must have ended, such as "06:00"; as max_runtime.'
     )
 
     @field_validator("resampler")
