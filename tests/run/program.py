@@ -1,6 +1,7 @@
 """The command line with a fault in it, as a process of its own: python -m tests.run.program FAULT run CONFIG ...
 
 `MARK` is a pipe with a name: a byte in it says that the fault has come. `GATE` is another: a byte from it ends a wait.
+With `PATIENT` a stopped run that is in no haste waits for a quarter of an hour, so that haste shows on a busy machine.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cli.main import main
-from pipeline.run import rendering
+from pipeline.run import rendering, stop
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Folder, Picture
-from pipeline.workers import process
+from pipeline.workers import crew, process
 
 _read = LocalSource.read
 
@@ -50,6 +51,9 @@ def _hung_scan(self: LocalSource, apart: Sequence[Path]) -> Iterator[Folder]:
 
 if __name__ == "__main__":
     fault = sys.argv.pop(1)
+    if "PATIENT" in os.environ:
+        stop._PATIENCE = crew._PATIENCE = 9000
+        crew.Crew.__init__.__kwdefaults__["grace"] = 9000  # type: ignore[index]
     if fault == "spin":
         rendering._RENDER = "tests.run.renderers:misbehaving"
         process._PASSED |= {"MARK", "VICTIM", "MISCHIEF"}

@@ -108,7 +108,7 @@ def test_a_source_that_answers_nobody_any_more_ends_the_run_and_the_rest_stays_p
 
 
 def test_reads_that_time_out_between_others_that_do_not_end_no_run(world: World, released: threading.Event) -> None:
-    world.configure(world.text + "limits: {read: 0.1}\n")
+    world.configure(world.text + "limits: {read: 0.2}\n")
     for number in range(24):
         world.put(f"{number:02}{'ab'[number % 2]}.jpg")
     world.settle()

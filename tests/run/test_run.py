@@ -17,6 +17,7 @@ from pipeline.manifest.lock import RunLock
 from pipeline.plan.options import PlanOptions
 from pipeline.run.options import Progress, RunOptions
 from pipeline.run.run import run
+from pipeline.run.stop import Stop
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture
 from pipeline.targets import output
@@ -182,17 +183,22 @@ def test_a_signal_ends_the_run_cleanly_and_the_next_one_goes_on(
     world: World, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.fill(30)
-    read = LocalSource.read
-    seen = threading.Semaphore(0)
+    read, request = LocalSource.read, Stop.request
+    seen = threading.Event()
     count = iter(range(1000))
+
+    def requested(self: Stop, status: ExitStatus) -> None:
+        request(self, status)
+        seen.set()
 
     def signalling(self: LocalSource, *arguments: Any) -> Picture:
         if next(count) == 5:
             os.kill(os.getpid(), number)
-            seen.acquire(timeout=0.3)
+            assert seen.wait(60)
         return read(self, *arguments)
 
     monkeypatch.setattr(LocalSource, "read", signalling)
+    monkeypatch.setattr(Stop, "request", requested)
     world.configure(world.text + "workers: {queue: 1}\n")
     summary = world.run(threads=1)
     assert summary.status == 128 + number

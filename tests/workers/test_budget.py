@@ -44,9 +44,14 @@ def waits(kind: Kind, budget: Budget, size: int) -> bool:
     return False
 
 
+def number_waiting(budget: Budget) -> int:
+    with budget._turns:
+        return len(budget._sources.waiting) + len(budget._work.waiting)
+
+
 def queued(budget: Budget) -> None:
     """Wait until somebody waits."""
-    while not (budget._sources.waiting or budget._work.waiting):
+    while not number_waiting(budget):
         threading.Event().wait(0.001)
 
 
@@ -145,28 +150,33 @@ def test_a_big_one_is_not_overtaken_for_ever(of: Kind, budget: Budget) -> None:
             held.set()
             release.wait(10)
 
-    first, first_release = threading.Event(), threading.Event()
-    threads = [threading.Thread(target=small, args=(first, first_release))]
-    threads[0].start()
-    first.wait(10)
-    threads.append(threading.Thread(target=big))
-    threads[1].start()
+    def started(*release: threading.Event) -> threading.Thread:
+        thread = threading.Thread(target=small if release else big, args=release)
+        thread.start()
+        return thread
+
+    held, release = threading.Event(), threading.Event()
+    holds = started(held, release)
+    held.wait(60)
+    waiting = started()
     queued(budget)
     overtakes = 0
-    while True:  # a chain of small ones, each admitted while the one before still holds
-        held, release = threading.Event(), threading.Event()
-        threads.append(threading.Thread(target=small, args=(held, release)))
-        threads[-1].start()
-        if not held.wait(0.5):
-            release.set()
+    while overtakes < 1000:  # a chain of small ones, each admitted while the one before still holds
+        held, following = threading.Event(), threading.Event()
+        after = started(held, following)
+        while not held.wait(0.001) and number_waiting(budget) < 2:
+            pass
+        if not held.is_set():  # it waits behind the big one
             break
+        release.set()
+        holds.join(60)
+        holds, release = after, following
         overtakes += 1
-        first_release.set()
-        first_release = release
-        assert overtakes < 1000
-    first_release.set()
-    for thread in threads:
-        thread.join(10)
+    assert overtakes < 1000
+    release.set()
+    following.set()
+    for thread in (holds, waiting, after):
+        thread.join(60)
     assert turn.index("big") == len(turn) - 2
 
 
