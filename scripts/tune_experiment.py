@@ -102,7 +102,7 @@ def examine(load_: Load, folder: Path, *, seconds: float, rounds: int) -> Found:
     path = folder / f"{load_.name}.yaml"
     path.write_text(f"source: {load_.source}\ntarget: {folder / load_.name}\n{load_.config}")
     config = load(path)
-    source = Slow(config.source)
+    source = Slow(config.sources[0])
     source.delay = load_.delay
     children = cpus.available()
     with prepared(config, Choice(), source) as ground:

@@ -105,7 +105,7 @@ def command(
     # A run without work starts no child. A first run nearly always has work, so its children start ahead.
     wanted = (force or seen.is_new) and if_locked != "wait" and not seen.gentle
     children = seen.processes if processes is None else processes
-    with ahead(wanted=wanted, processes=children, source=seen.source) as started:
+    with ahead(wanted=wanted, processes=children, sources=seen.sources) as started:
         from pipeline.cli.telling import Telling
         from pipeline.config.load import load
         from pipeline.plan.options import PlanOptions

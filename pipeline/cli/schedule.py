@@ -69,7 +69,12 @@ def _check(settings: Config, words: tuple[str, ...], user: str | None) -> None:
     """Refuse what neither a crontab nor a unit can hold."""
     from pipeline.errors import UsageError, printable
 
-    for text in (*words, str(settings.source.path), str(settings.target.path), str(settings.manifest)):
+    for text in (
+        *words,
+        *(str(one.path) for one in settings.sources),
+        str(settings.target.path),
+        str(settings.manifest),
+    ):
         if not text.isprintable():
             raise UsageError(f"{printable(text)}: no schedule can hold such a name; rename it")
     if user is not None and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", user):

@@ -36,7 +36,7 @@ def units(config: Config, words: Sequence[str], when: Timing, user: str | None) 
     service = [
         "[Unit]",
         f"Description={title}",
-        f"RequiresMountsFor={_paths((config.path, config.source.path, config.target.path, config.manifest))}",
+        f"RequiresMountsFor={_paths(_places(config))}",
         *(("Wants=network-online.target", "After=network-online.target") if config.notify.ping else ()),
         "",
         "[Service]",
@@ -63,11 +63,16 @@ def units(config: Config, words: Sequence[str], when: Timing, user: str | None) 
     return Units(f"{name}.service", f"{name}.timer", files)
 
 
+def _places(config: Config) -> tuple[Path, ...]:
+    """All files and folders that a run uses."""
+    return (config.path, *(one.path for one in config.sources), config.target.path, config.manifest)
+
+
 def _service(config: Config, name: str, user: str | None) -> Iterator[tuple[str, bool]]:
     """The lines that limit the service, each with whether it applies."""
     notify = config.notify
     speaks = bool(notify.ping or notify.command)
-    everything = (config.path, config.source.path, config.target.path, config.manifest)
+    everything = _places(config)
     yield f"User={user}", user is not None
     yield "# Whoever may read the source and write the target; root is not needed.\n#User=", user is None
     yield f"# {notify.ping}=https://...\nEnvironmentFile=-/etc/pipeline/{name}.env", bool(notify.ping)

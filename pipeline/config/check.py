@@ -18,10 +18,10 @@ from pydantic import ValidationError
 from pipeline import extras
 from pipeline.config.families import Member, expanded, in_the_file
 from pipeline.config.messages import problem_of
-from pipeline.config.node import KeyPath, Node, Plain, Problem, key_path
-from pipeline.config.places import folder_problems, manifest_problems, written_problems
+from pipeline.config.node import KeyPath, Node, Plain, Position, Problem, key_path
+from pipeline.config.places import folder_problems, manifest_problems, source_problems, written_problems
 from pipeline.config.rendition import Rendition
-from pipeline.config.schema import Document, Failures, Notify, Source, Target
+from pipeline.config.schema import Document, Failures, Notify, PrefixedSource, Source, Target
 from pipeline.config.section import Reading, Section
 from pipeline.config.settings import (
     CommandSettings,
@@ -51,18 +51,31 @@ def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
         document = Document.model_validate(plain, context=reading)
     except ValidationError as error:
         problems += [problem_of(dict(detail), root, Document) for detail in error.errors(include_url=False)]
-    source, target = (next(iter(reading.sections[key]), None) for key in ("source", "target"))
+    problems += _which_source(root)
+    target = next(iter(reading.sections["target"]), None)
+    sources = [*reading.sections["source"], *reading.sections["sources"]]
     specs = _specs(plain, reading.sections["renditions"], members)
     if isinstance(target, Target):
         problems += _name_problems(root, target, specs)
-        if isinstance(source, Source):
-            problems += folder_problems(root, source.path, target.path, folder)
+        paths = [source.path for source in sources if isinstance(source, Source)]
+        problems += folder_problems(root, paths, target.path, folder)
+    named = [(one.path, one.prefix) if isinstance(one, PrefixedSource) else None for one in reading.sections["sources"]]
+    problems += source_problems(root, named, folder)
     problems += _extra_problems(root, specs)
     if document is None or problems:
         return None, [in_the_file(problem, members) for problem in problems]
     config = _config(document, tuple(specs.values()), file, folder)
     problems = manifest_problems(root, config) + written_problems(root, config)
     return (None, problems) if problems else (config, [])
+
+
+def _which_source(root: Node) -> list[Problem]:
+    """Exactly one of `source` and `sources` is needed."""
+    if root.child("sources") is None:
+        return [] if root.child("source") else [Problem(Position(1, 1), "source", "is missing")]
+    if root.child("source") is None:
+        return []
+    return [Problem(root.keys["sources"], "sources", "stands in the place of source; leave one of them out")]
 
 
 def _specs(plain: Plain, renditions: Sequence[Section | None], members: Mapping[str, Member]) -> dict[str, Spec]:
@@ -119,17 +132,12 @@ def _at_key(root: Node, path: KeyPath, text: str) -> Problem:
 
 
 def _config(document: Document, specs: tuple[Spec, ...], file: Path, folder: str) -> Config:
-    source, target = document.source, document.target
+    target = document.target
+    sources = [document.source] if document.source else document.sources or []
     target_path = _absolute(folder, target.path)
     return Config(
         path=Path(os.path.abspath(file)),
-        source=SourceSettings(
-            path=_absolute(folder, source.path),
-            include=tuple(source.include),
-            exclude=tuple(source.exclude),
-            follow_symlinks=source.follow_symlinks,
-            settle=source.settle,
-        ),
+        sources=tuple(_source(source, folder) for source in sources),
         target=TargetSettings(
             path=target_path,
             name=target.name,
@@ -149,6 +157,17 @@ def _config(document: Document, specs: tuple[Spec, ...], file: Path, folder: str
         max_runtime=document.max_runtime,
         until=document.until,
         report=_absolute(folder, document.report) if document.report else None,
+    )
+
+
+def _source(source: Source, folder: str) -> SourceSettings:
+    return SourceSettings(
+        path=_absolute(folder, source.path),
+        include=tuple(source.include),
+        exclude=tuple(source.exclude),
+        follow_symlinks=source.follow_symlinks,
+        settle=source.settle,
+        prefix=source.prefix if isinstance(source, PrefixedSource) else "",
     )
 
 

@@ -38,7 +38,9 @@ def explained(file: Path) -> tuple[Config, list[Explained]]:
 
 
 def _all(config: Config, root: Node) -> Iterator[Explained]:
-    yield from _section(root, ("source",), config.source)
+    for number, source in enumerate(config.sources):
+        written: KeyPath = ("sources", number) if source.prefix else ("source",)
+        yield from _section(root, ("sources", source.prefix) if source.prefix else ("source",), source, written)
     yield from _section(root, ("target",), config.target)
     for spec in config.specs:
         yield from _rendition(root, spec)
@@ -51,12 +53,17 @@ def _all(config: Config, root: Node) -> Iterator[Explained]:
             yield Explained((section,), node.plain(), node.position.line)
 
 
-def _section(root: Node, path: tuple[str, ...], settings: object) -> Iterator[Explained]:
-    """A section, which may be written as its path alone."""
-    node = root.child(path[0])
-    short = node is not None and not isinstance(node.value, dict)
+def _section(
+    root: Node, path: tuple[str, ...], settings: object, written: KeyPath | None = None
+) -> Iterator[Explained]:
+    """A section, which may be written as its path alone. `written`: where it is in the file, if not at `path`."""
+    written = written or path
+    node, _ = root.deepest(written)
+    short = not isinstance(node.value, dict)
     for field in fields(settings):  # type: ignore[arg-type]
-        at = path if short and field.name == "path" else (*path, field.name)
+        if field.name == "prefix":
+            continue  # it is in the path
+        at = written if short and field.name == "path" else (*written, field.name)
         yield Explained((*path, field.name), plain(getattr(settings, field.name)), _line(root, at))
 
 

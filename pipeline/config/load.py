@@ -119,7 +119,7 @@ class Peek:
 
     is_new: bool = False  # whether there is no manifest yet
     processes: int | None = None
-    source: Path | None = None
+    sources: tuple[Path, ...] = ()
     gentle: bool = False  # whether others go first: what is started before the check would not know it
 
 
@@ -142,11 +142,12 @@ def peek(file: Path) -> Peek:
     workers = plain.get("workers")
     gentle = workers == "gentle" or (isinstance(workers, Mapping) and bool({"nice", "ionice"} & workers.keys()))
     is_new = manifest is not None and not os.path.lexists(os.path.join(os.path.dirname(file), manifest))
-    source = _of(plain, "source", "path")
+    several = plain.get("sources")
+    paths = (_of({"": one}, "", "path") for one in (several if isinstance(several, list) else [plain.get("source")]))
     return Peek(
         is_new,
         processes if isinstance(processes, int) else None,
-        file.parent / source if isinstance(source, str) else None,
+        tuple(file.parent / path for path in paths if isinstance(path, str)),
         gentle,
     )
 

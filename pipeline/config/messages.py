@@ -16,6 +16,7 @@ _LISTS = {  # by key, what its list holds
     "include": 'patterns such as ["*.jpg"]',
     "exclude": 'patterns such as ["*.jpg"]',
     "widths": "whole numbers such as [320, 640, 1280]",
+    "sources": "folders such as [{path: photos, prefix: photos}]",
     "formats": "formats such as [avif, webp, jpeg]",
 }
 
@@ -31,6 +32,7 @@ _CONCEPTS = {  # by the word of other programs: the key or setting here
     "greyscale": "steps: [greyscale]",
     "icc": "profile",
     "input": "source",
+    "inputs": "sources",
     "interpolation": "resampler",
     "max_height": "height",
     "max_width": "width",
@@ -93,6 +95,10 @@ def _allowed(kind: str, path: KeyPath, choices: list[str], document: type[BaseMo
 
 def _is_float(annotation: object) -> bool:
     return annotation is float or any(map(_is_float, typing.get_args(annotation)))
+
+
+def _is_list(annotation: object) -> bool:
+    return typing.get_origin(annotation) is list or any(map(_is_list, typing.get_args(annotation)))
 
 
 def _bounds(described: object) -> Iterator[tuple[str, float]]:
@@ -170,6 +176,8 @@ def _everywhere(document: type[BaseModel]) -> list[tuple[str, ...]]:
     paths: list[tuple[str, ...]] = []
     for name, field in document.model_fields.items():
         paths.append((name,))
+        if _is_list(field.annotation):  # what is in them has its home elsewhere, too
+            continue
         section, _field = _described(document, (name,))
         between = ("NAME",) if typing.get_origin(field.annotation) is dict else ()
         if section is not document:

@@ -4,24 +4,57 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
 from pipeline.config.node import Node, Problem, key_path
 from pipeline.config.settings import Config, manifest_in
 
 
-def folder_problems(root: Node, source_path: str, target_path: str, folder: str) -> list[Problem]:
+def folder_problems(root: Node, source_paths: Iterable[str], target_path: str, folder: str) -> list[Problem]:
     """A target that would overwrite its source or be read as one. Links are resolved; neither folder need exist."""
-    source = os.path.realpath(os.path.join(folder, source_path))
     target = os.path.realpath(os.path.join(folder, target_path))
     node, path = root.deepest(("target", "path"))
-    if source == target:
-        text = "must be another folder than source: originals are never written over"
-    elif os.path.commonpath([source, target]) == target:
-        text = "must not hold the source folder; a folder inside or beside source is fine"
-    else:
-        return []
-    return [Problem(node.position, key_path(path), text)]
+    for source in (os.path.realpath(os.path.join(folder, one)) for one in source_paths):
+        if source == target:
+            text = "must be another folder than source: originals are never written over"
+        elif os.path.commonpath([source, target]) == target:
+            text = "must not hold the source folder; a folder inside or beside source is fine"
+        else:
+            continue
+        return [Problem(node.position, key_path(path), text)]
+    return []
+
+
+def source_problems(root: Node, sources: Sequence[tuple[str, str] | None], folder: str) -> list[Problem]:
+    """Prefixes that are there twice, and folders that overlap. `sources`: path and prefix of each that is valid.
+
+    Prefixes differ only if they do where capitals and the form of accents do not count, as targets must.
+    """
+    problems = []
+    prefixes: dict[str, int] = {}
+    paths: dict[str, int] = {}
+    for number, one in enumerate(sources):
+        if one is None:
+            continue
+        path, prefix = os.path.realpath(os.path.join(folder, one[0])), one[1]
+        twin = prefixes.setdefault(unicodedata.normalize("NFC", prefix).casefold(), number)
+        if twin != number:
+            text = f"must be another than that of sources[{twin}]; capitals do not count"
+            problems.append(_in_source(root, number, "prefix", text))
+        for other, at in paths.items():
+            if os.path.commonpath([path, other]) in (path, other):
+                text = f"must not overlap with that of sources[{at}], because pictures in both would come twice"
+                problems.append(_in_source(root, number, "path", text))
+                break
+        paths[path] = number
+    return problems
+
+
+def _in_source(root: Node, number: int, key: str, text: str) -> Problem:
+    node, path = root.deepest(("sources", number, key))
+    return Problem(node.position, key_path(path), text)
 
 
 def manifest_problems(root: Node, config: Config) -> list[Problem]:
@@ -48,7 +81,7 @@ def _obstacle(path: Path, config: Config) -> str:
     if mode is not None and not stat.S_ISREG(mode):
         return "must be a regular file, and this is none"
     real = os.path.realpath(path)
-    if real in {os.path.realpath(config.path), os.path.realpath(config.source.path)}:
+    if real in set(map(os.path.realpath, (config.path, *(one.path for one in config.sources)))):
         return "must be a file of its own"
     if real.startswith(("/dev/", "/proc/", "/sys/")):
         return "must be on a disk: what is there is gone after a restart"
@@ -74,7 +107,7 @@ def written_problems(root: Node, config: Config) -> list[Problem]:
         ("report",): config.report,
     }
     target = os.path.realpath(config.target.path)
-    places = (config.path, config.manifest, config.lock or config.manifest, config.source.path)
+    places = (config.path, config.manifest, config.lock or config.manifest, *(one.path for one in config.sources))
     taken = {os.path.realpath(path) for path in places}
     problems = []
     for key, path in files.items():

@@ -10,7 +10,7 @@ import datetime
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, GetJsonSchemaHandler, WrapValidator, field_validator, model_validator
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler, WrapValidator, field_validator, model_validator
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
@@ -40,7 +40,7 @@ from pipeline.config.settings import (
     WorkerSettings,
 )
 from pipeline.config.template import FIELDS
-from pipeline.config.texts import Glob, LocalPath, MetricsPath, TargetName, VariableName, Words
+from pipeline.config.texts import Glob, LocalPath, MetricsPath, Prefix, TargetName, VariableName, Words
 from pipeline.model.shape import Length, Resampler
 from pipeline.model.spec import Limits, Spec
 
@@ -88,6 +88,25 @@ class Source(Folder):
         "settle",
         "A file that was changed less than this ago is deferred to the next run.",
     )
+
+
+class PrefixedSource(Source):
+    """One of several sources, each with keys as in source."""
+
+    prefix: Annotated[str, Prefix()] = Field(
+        description="The folder that the names of its pictures begin with, in targets, the manifest and globs of rules."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_path(cls, value: object) -> object:
+        if isinstance(value, dict):
+            return value
+        raise wrong("must be a mapping with the keys path and prefix")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        return handler.resolve_ref_schema(handler(schema))
 
 
 class Target(Folder):
@@ -259,7 +278,15 @@ class Failures(Section):
 class Document(Section):
     """What every picture in a folder should become."""
 
-    source: Annotated[Source, WrapValidator(noted)]
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["source"]}, {"required": ["sources"]}]})
+
+    source: Annotated[Source, WrapValidator(noted)] | None = Field(
+        default=None, description="Where pictures are read from. Required, unless sources is there."
+    )
+    sources: Annotated[list[Annotated[PrefixedSource, WrapValidator(noted)]], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Several folders in the place of source, each with a prefix for the names of its pictures.",
+    )
     target: Annotated[Target, WrapValidator(noted)]
     renditions: Annotated[
         dict[Annotated[str, Field(pattern=f"^{NAME}$")], Annotated[Rendition, WrapValidator(noted)]],

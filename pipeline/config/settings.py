@@ -49,6 +49,11 @@ class SourceSettings:
     exclude: tuple[str, ...] = ()  # beside those that are always excluded
     follow_symlinks: bool | Literal["anywhere"] = False  # True: within the source
     settle: float = 0.0  # seconds; a file younger than this is deferred
+    prefix: str = ""  # the folder that the names of its pictures begin with, if there are several sources
+
+    def file(self, source: str) -> Path:
+        """Where the picture `source` of this source is."""
+        return self.path / source.removeprefix(f"{self.prefix}/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ class Config:
     """One YAML file, read and checked."""
 
     path: Path
-    source: SourceSettings
+    sources: tuple[SourceSettings, ...]  # one without a prefix, or each with another
     target: TargetSettings
     specs: tuple[Spec, ...]  # in the order of the file
     workers: WorkerSettings
@@ -135,6 +140,16 @@ class Config:
     max_runtime: float | None = None  # seconds from the start of a run
     until: datetime.time | None = None  # of the local clock; the next time it shows that
     report: Path | None = None  # a page that is written after each run
+
+    def source_of(self, picture: str) -> SourceSettings | None:
+        """The source that the picture of this name is of; None where the config no longer has it."""
+        prefix = picture.partition("/")[0]
+        return next((one for one in self.sources if one.prefix in ("", prefix)), None)
+
+    @property
+    def source_paths(self) -> str:
+        """The folders of all sources, for messages."""
+        return " and ".join(str(one.path) for one in self.sources)
 
     @property
     def families(self) -> dict[str, tuple[Spec, ...]]:

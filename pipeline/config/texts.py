@@ -31,6 +31,9 @@ COLOURS = {
 """The basic colours of CSS."""
 
 
+_FOLDER_NAME = r"[^./][^/]{0,63}"
+
+
 @dataclass(frozen=True, slots=True)
 class Colour(Kind):
     """`"#rgb"`, `"#rrggbb"` or a basic colour's name. Becomes `#rrggbb` in lower case.
@@ -150,6 +153,22 @@ class TargetName(Kind):
     def json(self) -> Json:
         """See `Kind`."""
         return {"type": "string"}
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix(Kind):
+    """The name of a folder: what the names of a source's pictures begin with. Never one that no source would list."""
+
+    def parse(self, value: object) -> str:
+        """See `Kind`."""
+        text = value if isinstance(value, str) else ""
+        if not re.fullmatch(_FOLDER_NAME, text) or not text.isprintable() or text != text.strip():
+            raise wrong("must be the name of a folder such as scans, without slashes and a dot in front")
+        return text
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        return {"type": "string", "pattern": f"^{_FOLDER_NAME}$"}
 
 
 @dataclass(frozen=True, slots=True)

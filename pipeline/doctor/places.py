@@ -20,8 +20,12 @@ from pipeline.notify.ping import UnusableUrl, check
 
 
 def source(config: Config) -> Iterator[Finding]:
-    """Whether the source is there and can be read."""
-    folder = config.source.path
+    """Whether each source is there and can be read."""
+    for one in config.sources:
+        yield _folder(one.path)
+
+
+def _folder(folder: Path) -> Finding:
     try:
         with os.scandir(folder) as listing:
             first = next((entry for entry in listing if entry.is_file(follow_symlinks=False)), None)
@@ -29,10 +33,9 @@ def source(config: Config) -> Iterator[Finding]:
             with open(first, "rb") as file:
                 file.read(1)
     except OSError as error:
-        yield fail("source", f"{error.filename or folder}: {error.strerror}", "mount it, or let this user read it")
-        return
+        return fail("source", f"{error.filename or folder}: {error.strerror}", "mount it, or let this user read it")
     mount = mount_of(folder)
-    yield ok("source", f"{folder} can be read" + (f" ({mount.kind})" if mount else ""))
+    return ok("source", f"{folder} can be read" + (f" ({mount.kind})" if mount else ""))
 
 
 def target(config: Config) -> Iterator[Finding]:

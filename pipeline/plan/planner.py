@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from pipeline.config.settings import Config, Order
+from pipeline.config.settings import Config, Order, SourceSettings
 from pipeline.errors import PictureError, SourceTrouble
 from pipeline.manifest.failures import KnownFailure
 from pipeline.manifest.others import claimed as others_claims
@@ -34,7 +34,15 @@ from pipeline.plan.order import Aside
 from pipeline.plan.orphans import Leftovers, Orphan
 from pipeline.plan.reasons import nothing_to_do, reasons
 from pipeline.plan.recipe import recipe_id
-from pipeline.plan.survey import Survey, nothing_asked, nothing_chosen, still_skipped, still_unsupported
+from pipeline.plan.survey import (
+    Survey,
+    holds_nothing,
+    is_below,
+    nothing_asked,
+    nothing_chosen,
+    still_skipped,
+    still_unsupported,
+)
 from pipeline.sources.globs import Globs
 from pipeline.sources.magic import has_picture_name
 from pipeline.sources.source import Folder, Grown, Source, Unsupported, Vanished
@@ -120,7 +128,7 @@ class Planner:
     @property
     def empty(self) -> bool:
         """Whether the source holds no files, or has not been listed."""
-        return self._survey is None or self._survey.holds_nothing()
+        return self._survey is None or holds_nothing(self._survey.folders.values())
 
     def wanted(self, targets: Iterable[str]) -> set[str]:
         """Those of `targets` that some picture of the source makes. To be called after `decisions`."""
@@ -141,15 +149,7 @@ class Planner:
         self._survey = survey = Survey(
             self._source, (self._config.target.path,), self._memory, self._naming, self.counts, self._on_tick
         )
-        unchosen = nothing_chosen(self._config.source, survey.folders.values())
-        if survey.holds_nothing() and self._remembers():
-            known = "although the manifest knows pictures of it"
-            raise SourceTrouble(
-                f"{unchosen}, {known}"
-                if unchosen
-                else f"the source {self._config.source.path} holds no files, {known} (is its disk mounted?)"
-            )
-        self.warnings = [unchosen] if unchosen else []
+        self.warnings = list(filter(None, (self._unchosen(survey, one) for one in self._config.sources)))
         self._collisions = survey.collisions()
         limit = self._options.limit
         if limit is not None and limit <= 0:
@@ -162,9 +162,8 @@ class Planner:
             if limit is not None and self.counts.jobs >= limit:
                 return
         if self._only and self._not_asked == self.counts.sources:
-            self.warnings += filter(
-                None, [nothing_asked(self._config.source, self._options.only, survey.folders.values())]
-            )
+            unasked = nothing_asked(self._config.source_paths, self._options.only, survey.folders.values())
+            self.warnings += filter(None, [unasked])
         self._leftovers.settle(survey.index, survey.makers)
         self.counts.orphans = len(self.orphans)
         self.complete = True
@@ -173,6 +172,22 @@ class Planner:
     def _key(self) -> str:
         """The key that failures depend on, computed when the first one is met: it takes 50 ms."""
         return failure_key(self._config.limits)
+
+    def _unchosen(self, survey: Survey, settings: SourceSettings) -> str:
+        """One line where the config's patterns leave nothing of one source; "" otherwise.
+
+        Raises `SourceTrouble` where that source holds nothing although the manifest knows pictures of it.
+        """
+        folders = survey.of(settings.prefix)
+        unchosen = nothing_chosen(settings, folders)
+        if holds_nothing(folders) and self._remembers(settings.prefix):
+            known = "although the manifest knows pictures of it"
+            raise SourceTrouble(
+                f"{unchosen}, {known}"
+                if unchosen
+                else f"the source {settings.path} holds no files, {known} (is its disk mounted?)"
+            )
+        return unchosen
 
     # -- the second pass
 
@@ -229,7 +244,10 @@ class Planner:
                 self.counts.skipped["a picture whose sidecar says so"] += 1
                 self._leftovers.of(remembered, "skipped by its sidecar")
             elif (
-                self._survey and self._options.look and not self._is_young(stat) and not self._survey.is_picture(source)
+                self._survey
+                and self._options.look
+                and not self._settling(source, stat)
+                and not self._survey.is_picture(source)
             ):
                 self._no_picture(source, stat, remembered, early)
             else:
@@ -314,19 +332,18 @@ class Planner:
                 yield early[source]
             elif source in due:
                 facts = due[source]
-                if self._is_young(facts.stat):
-                    yield self._deferred(source, facts.stat)
+                if settle := self._settling(source, facts.stat):
+                    why = f"it was changed within the last {settle:g} s"
+                    yield Record(source, facts.stat, Status.DEFERRED, warnings=(why,))
                     continue
                 self.counts.reasons.update(facts.reasons)
                 yield decide(facts, self._config.specs, self._recipes, foreign, others, adopt=self._options.adopt)
 
-    def _is_young(self, stat: Stat) -> bool:
-        settle = self._config.source.settle
-        return settle > 0 and abs(time.time() - stat.changed_ns / 1e9) < settle
-
-    def _deferred(self, source: str, stat: Stat) -> Record:
-        why = f"it was changed within the last {self._config.source.settle:g} s"
-        return Record(source, stat, Status.DEFERRED, warnings=(why,))
+    def _settling(self, source: str, stat: Stat) -> float:
+        """The `settle` of its source, in seconds, if the file is younger than that; else 0."""
+        settings = self._config.source_of(source)
+        settle = settings.settle if settings else 0.0
+        return settle if abs(time.time() - stat.changed_ns / 1e9) < settle else 0.0
 
     def _skip(self, source: str, kind: str, remembered: KnownSource | None, early: dict[str, Record]) -> None:
         """Count an entry that is not a regular file. It is recorded once, and again when its kind changes."""
@@ -356,9 +373,11 @@ class Planner:
             self._leftovers.of_missing(remembered)
         self.counts.orphans = len(self.orphans)
 
-    def _remembers(self) -> bool:
+    def _remembers(self, prefix: str) -> bool:
+        """Whether the manifest knows pictures of the source with this prefix."""
         return any(
             source.renditions
             for folder in self._memory.folders()
+            if is_below(folder, prefix)
             for source in self._memory.known_sources(folder).values()
         )

@@ -23,6 +23,16 @@ from pipeline.sources.source import Folder, Source
 _CHUNK = 1000  # names whose targets are computed at once
 
 
+def is_below(folder: str, prefix: str) -> bool:
+    """Whether the folder is of the source with this prefix; "" is that of the only source."""
+    return not prefix or folder == prefix or folder.startswith(f"{prefix}/")
+
+
+def holds_nothing(folders: Iterable[Folder]) -> bool:
+    """Whether all of these could be listed and hold no file."""
+    return not any(folder.error or folder.count > len(folder.skipped) for folder in folders)
+
+
 def still_unsupported(known: KnownSource, stat: Stat) -> bool:
     """Whether the file was recorded as not being a picture, and is unchanged."""
     return known.status is Status.UNSUPPORTED and known.settled and known.stat.same_content(stat)
@@ -63,9 +73,9 @@ class Survey:
                 for targets in naming.columns(folder.path, names):
                     self.index.add(targets)
 
-    def holds_nothing(self) -> bool:
-        """Whether the source could be listed and holds no file."""
-        return not any(folder.error or folder.count > len(folder.skipped) for folder in self.folders.values())
+    def of(self, prefix: str) -> list[Folder]:
+        """The folders of the source with this prefix; all, if there is only one source."""
+        return [folder for path, folder in self.folders.items() if is_below(path, prefix)]
 
     def unlistable(self) -> tuple[str, ...]:
         """The folders that could not be listed, each with a slash at its end."""
@@ -125,21 +135,22 @@ def nothing_chosen(settings: SourceSettings, folders: Iterable[Folder]) -> str:
     if not passed or any(folder.count for folder in seen):
         return ""
     keys = [key for key in ("include", "exclude") if getattr(settings, key)]
-    by = " and ".join(f"source.{key}" for key in keys) or "what .pipelineignore says"
+    of = f" of the source {printable(settings.prefix)}" if settings.prefix else ""
+    by = " and ".join(f"{key}{of}" if of else f"source.{key}" for key in keys) or "what .pipelineignore says"
     count = sum(folder.unmatched for folder in passed)
-    return _none(settings, f"passes {by}", count, passed[0].source(passed[0].example))
+    return _none(str(settings.path), f"passes {by}", count, passed[0].source(passed[0].example))
 
 
-def nothing_asked(settings: SourceSettings, only: Sequence[str], folders: Iterable[Folder]) -> str:
+def nothing_asked(paths: str, only: Sequence[str], folders: Iterable[Folder]) -> str:
     """One line for a command line whose patterns `only` match nothing of what is there."""
     filled = [folder for folder in folders if folder.count]
     if not filled:
         return ""
     by = " ".join(f"'{printable(pattern)}'" for pattern in only)
     count = sum(folder.count for folder in filled)
-    return _none(settings, f"matches --only {by}", count, filled[0].source(filled[0].names()[0]))
+    return _none(paths, f"matches --only {by}", count, filled[0].source(filled[0].names()[0]))
 
 
-def _none(settings: SourceSettings, does: str, count: int, example: str) -> str:
+def _none(paths: str, does: str, count: int, example: str) -> str:
     there = f"there are {count:,}, such as" if count > 1 else "there is"
-    return f"none of the files in {printable(str(settings.path))} {does}; {there} '{printable(example)}'"
+    return f"none of the files in {printable(paths)} {does}; {there} '{printable(example)}'"

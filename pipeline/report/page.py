@@ -112,7 +112,7 @@ def _page(config: Config, reader: Reader, folder: Path, privacy: Privacy) -> str
     environment.globals["count"] = amounts.count
     style = (_FOLDER / "style.css").read_text(encoding="utf-8")
     script = "".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS)
-    shown = gallery.plain() | {"target": addresses.target, "source": addresses.source}
+    shown = gallery.plain() | {"target": addresses.target, "places": addresses.sources}
     return environment.get_template("page.html").render(
         mark=environment.filters["safe"](_MARK),
         policy=f"default-src 'none'; img-src 'self' file:; style-src {_hash(style)}; script-src {_hash(script)}; "
@@ -144,7 +144,7 @@ class _Addresses:
 
     def __init__(self, config: Config, folder: Path, failed: set[str]) -> None:
         self.target = _relative(config.target.path, folder)
-        self.source = _relative(config.source.path, folder)
+        self.sources = [(f"{one.prefix}/" if one.prefix else "", _relative(one.path, folder)) for one in config.sources]
         self._failed = failed
         self._made: dict[str, str] = {}
 
@@ -155,12 +155,16 @@ class _Addresses:
                 self._made.setdefault(row.source, self.target + percent(row.target))
             yield row
 
+    def _source(self, name: str) -> str:
+        prefix, folder = next((pair for pair in self.sources if name.startswith(pair[0])), ("", ""))
+        return folder + percent(name.removeprefix(prefix))
+
     def failed(self, one: Listed) -> advice.Failed:
         """One failure with the addresses of pictures that may show it."""
         failure = one.failure
         pictures = [self._made[failure.source]] if failure.source in self._made else []
         if failure.kind is not ErrorKind.NOT_A_PICTURE and failure.source.lower().endswith(_EXTENSIONS):
-            pictures.append(self.source + percent(failure.source))
+            pictures.append(self._source(failure.source))
         return advice.Failed(
             printable(failure.source), failure.rendition, failure.detail, known=one.known, pictures=tuple(pictures)
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +33,12 @@ def lane_processes(processes: int) -> int:
 class LanesAhead:
     """Lane processes that wait for their setup.
 
-    The thread that starts them lives until `close`, because they die with it. It lists the source first, which may
+    The thread that starts them lives until `close`, because they die with it. It lists the sources first, which may
     never return.
     """
 
-    def __init__(self, source: Path, count: int) -> None:
-        self._source = source
+    def __init__(self, sources: Sequence[Path], count: int) -> None:
+        self._sources = sources
         self._count = count
         self._lock = threading.Lock()
         self._peers: list[Peer] = []
@@ -65,7 +65,7 @@ class LanesAhead:
 
     def _start(self) -> None:
         with contextlib.suppress(OSError):  # the run will say what is wrong, if it needs them
-            if _holds_many(self._source):
+            if _hold_many(self._sources):
                 while self._one_more():
                     pass
         self._over.wait()
@@ -87,10 +87,10 @@ class Ahead:
 
 
 @contextmanager
-def ahead(*, wanted: bool, processes: int | None, source: Path | None) -> Iterator[Ahead]:
-    """Start the processes that a run of `source` is likely to need, if `wanted`."""
+def ahead(*, wanted: bool, processes: int | None, sources: Sequence[Path]) -> Iterator[Ahead]:
+    """Start the processes that a run of `sources` is likely to need, if `wanted`."""
     count = lane_processes(cpus.available() if processes is None else processes)
-    lanes = LanesAhead(source, count) if wanted and source is not None and count else None
+    lanes = LanesAhead(sources, count) if wanted and sources and count else None
     with rendering.ahead(wanted=wanted, processes=processes) as children:
         try:
             if lanes is not None:
@@ -102,9 +102,9 @@ def ahead(*, wanted: bool, processes: int | None, source: Path | None) -> Iterat
                 lanes.close()
 
 
-def _holds_many(folder: Path) -> bool:
-    """Whether there are at least `_MANY` entries in `folder` and below it."""
-    waiting, seen = [os.fspath(folder)], 0
+def _hold_many(folders: Iterable[Path]) -> bool:
+    """Whether there are at least `_MANY` entries in `folders` and below them."""
+    waiting, seen = list(map(os.fspath, folders)), 0
     while waiting and seen < _MANY:
         with os.scandir(waiting.pop()) as listing:
             for entry in listing:

@@ -35,7 +35,7 @@ from pipeline.run.stop import TICK, Stop
 from pipeline.run.tally import PassedOver, Summary, Tally
 from pipeline.run.tidy import Tidied, tidy
 from pipeline.run.trouble import silent, vanishing, wholesale
-from pipeline.sources.local import LocalSource
+from pipeline.sources.source import Source
 from pipeline.targets.local import LocalTarget
 
 _FIRST_CLAIMS, _MOST_CLAIMS = 8, 256  # jobs claimed in one commit: few at first, so that the first target comes soon
@@ -64,7 +64,7 @@ class Driver:
         config: Config,
         options: RunOptions,
         manifest: Manifest,
-        source: LocalSource,
+        source: Source,
         target: LocalTarget,
         stop: Stop,
         around: Around,
@@ -138,7 +138,7 @@ class Driver:
             self._manifest.amend_run({"confinement": str(lane.confinement), "seconds_of_driver": busy})
         self._source.check()
         self._target.check()
-        if why := vanishing(self._config.source.path, self._tally.vanished, self._tally.dealt_with):
+        if why := vanishing(self._config.source_paths, self._tally.vanished, self._tally.dealt_with):
             raise SourceTrouble(why)
         self._cut = self._out_of_time > 0
         if self._planner.complete and not self._cut:
@@ -293,9 +293,9 @@ class Driver:
         """Raise `Stopped` or `SourceTrouble` if the run must not go on."""
         self._stop.check()
         threads = self._lane.threads if self._lane is not None else self.workers.threads
-        if why := silent(self._config.source.path, self._unanswered, threads):
+        if why := silent(self._config.source_paths, self._unanswered, threads):
             raise SourceTrouble(why)
-        if vanishing(self._config.source.path, self._tally.vanished, self._tally.dealt_with):
+        if vanishing(self._config.source_paths, self._tally.vanished, self._tally.dealt_with):
             self._source.check()
         if why := wholesale(self._config.failures, self._tally.failed, self._tally.carried):
             raise Stopped(why, ExitStatus.UNFINISHED)

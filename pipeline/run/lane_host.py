@@ -20,7 +20,7 @@ from pipeline.run.clock import Pace
 from pipeline.run.lane import Control, LocalLane, renderers
 from pipeline.run.line import Terms
 from pipeline.run.options import Workers
-from pipeline.sources.local import LocalSource
+from pipeline.sources.opening import source_of
 from pipeline.targets.local import LocalTarget
 from pipeline.workers import memory
 from pipeline.workers.budget import Budget
@@ -41,7 +41,7 @@ class LaneSetup:
     run: str  # its id
     terms: Terms
     workers: Workers  # this lane's share
-    source: SourceSettings
+    sources: tuple[SourceSettings, ...]
     target: TargetSettings
     manifest: Path
     deadline: float | None  # by the monotonic clock, which all processes share
@@ -124,7 +124,7 @@ class _Host:
 
     def serve(self, children: ChildPool | None) -> None:
         setup = self._setup
-        source = LocalSource(setup.source)
+        source = source_of(setup.sources)
         source.check()
         target = LocalTarget(setup.target, setup.run, process=setup.number)
         budget = Budget(memory.for_pictures(setup.workers.memory, setup.workers.processes))

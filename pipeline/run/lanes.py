@@ -20,7 +20,7 @@ from pipeline.run.lane_host import LaneSetup
 from pipeline.run.lane_processes import LaneProcesses, NoLane
 from pipeline.run.line import Terms
 from pipeline.run.options import Workers
-from pipeline.sources.local import LocalSource
+from pipeline.sources.source import Source
 from pipeline.targets.local import LocalTarget
 from pipeline.workers import memory
 from pipeline.workers.budget import Budget
@@ -39,7 +39,7 @@ class Rooms:
     workers: Workers
     terms: Terms
     manifest: Manifest
-    source: LocalSource
+    source: Source
     target: LocalTarget
     run: str  # its id
     locks: tuple[int, ...]  # descriptors of its locks, which are held as long as a lane lives
@@ -80,7 +80,7 @@ def _setups(rooms: Rooms, processes: int) -> list[LaneSetup]:
             rooms.run,
             rooms.terms,
             share,
-            config.source,
+            config.sources,
             config.target,
             config.manifest,
             rooms.deadline,

@@ -78,7 +78,7 @@ class Ends:
         except Vanished as vanished:
             self.records.append(Record(job.source, job.stat, Status.VANISHED, warnings=(str(vanished),)))
         except Unsupported as unsupported:
-            settled = self._source.settled(unsupported.stat, time.time())
+            settled = self._source.settled(job.source, unsupported.stat, time.time())
             self.records.append(Record(job.source, unsupported.stat, Status.UNSUPPORTED, settled=settled))
         except PictureError as error:
             if record is not None or error.kind is ErrorKind.NOT_A_PICTURE:

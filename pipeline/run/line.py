@@ -135,7 +135,7 @@ class Line:
             picture.stat,
             Status.TOUCHED if job.stat_is_new else Status.UNCHANGED,
             sha256=picture.sha256,
-            settled=self._source.settled(picture.stat, time.time()),
+            settled=self._source.settled(job.source, picture.stat, time.time()),
             seconds_read=picture.seconds,
             content=picture.content,
         )

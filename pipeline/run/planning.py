@@ -15,7 +15,7 @@ from pipeline.model.record import KnownSource
 from pipeline.plan.memory import Memory
 from pipeline.plan.options import PlanOptions
 from pipeline.plan.planner import Planner
-from pipeline.sources.local import LocalSource
+from pipeline.sources.opening import source_of
 from pipeline.targets.local import LocalTarget
 
 
@@ -62,5 +62,5 @@ def planned(config: Config, options: PlanOptions) -> Iterator[Planner]:
         if mending:  # as the run does then
             options = replace(options, adopt=True)
         options = replace(options, look=True)  # as the run does when it reads
-        planner = Planner(config, memory, options, LocalSource(config.source), LocalTarget(config.target, "plan"))
+        planner = Planner(config, memory, options, source_of(config.sources), LocalTarget(config.target, "plan"))
         yield planner

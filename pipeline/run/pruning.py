@@ -18,7 +18,7 @@ from pipeline.plan.planner import Planner
 from pipeline.run.locking import held
 from pipeline.run.prune import Fate, Verdict, find, obstacles, refusal, remove
 from pipeline.run.stop import Stop, on_signals
-from pipeline.sources.local import LocalSource
+from pipeline.sources.opening import source_of
 from pipeline.targets.local import LocalTarget
 from pipeline.targets.removal import Removal
 
@@ -70,7 +70,7 @@ def _opened(config: Config) -> Iterator[Manifest]:
 def _planned(config: Config, memory: Manifest | Reader, check: Callable[[], None]) -> Planner:
     """A complete plan."""
     target = LocalTarget(config.target, "prune")
-    planner = Planner(config, memory, PlanOptions(), LocalSource(config.source), target, check)
+    planner = Planner(config, memory, PlanOptions(), source_of(config.sources), target, check)
     for _ in planner.decisions():
         check()
     return planner

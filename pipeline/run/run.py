@@ -31,7 +31,7 @@ from pipeline.run.options import Begun, Change, Progress, RunOptions, Workers
 from pipeline.run.ownership import check_rival
 from pipeline.run.stop import Stop, on_signals
 from pipeline.run.tally import Summary
-from pipeline.sources.local import LocalSource
+from pipeline.sources.opening import source_of
 from pipeline.targets.local import LocalTarget
 from pipeline.workers import priority
 
@@ -64,7 +64,7 @@ def run(
     limits = (options.max_runtime or config.max_runtime, options.until or config.until)
     stop = Stop(clock.deadline(*limits), options.cancelled)
     identity = uuid.uuid4().hex
-    source = LocalSource(config.source)
+    source = source_of(config.sources)
     source.check()  # a missing source is reported before anything is made
     make_parents(config)
     target = LocalTarget(config.target, identity)

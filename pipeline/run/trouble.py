@@ -6,8 +6,6 @@ when a disk is unmounted in the middle of a run, all its files vanish, not only 
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pipeline.config.settings import FailureSettings
 
 _FEWEST = 20  # pictures, before a share of them means anything
@@ -25,7 +23,7 @@ def wholesale(settings: FailureSettings, failed: int, carried: int) -> str:
     return ""
 
 
-def silent(source: Path, unanswered: int, threads: int) -> str:
+def silent(source: str, unanswered: int, threads: int) -> str:
     """Why the run must be given up after so many reads in a row that timed out: twice as many as `threads`, so that
     each has waited twice. "" if it need not.
     """
@@ -34,7 +32,7 @@ def silent(source: Path, unanswered: int, threads: int) -> str:
     return f"no answer from the source {source}: {unanswered} reads in a row timed out (is its disk or server there?)"
 
 
-def vanishing(source: Path, vanished: int, dealt_with: int) -> str:
+def vanishing(source: str, vanished: int, dealt_with: int) -> str:
     """Why the run fails when so many of its pictures have vanished; "" if it does not."""
     if vanished < _FEWEST or vanished <= _VANISHED * dealt_with:
         return ""

@@ -168,7 +168,7 @@ class LocalSource:
         finally:
             os.close(descriptor)
 
-    def settled(self, stat: Stat, now: float) -> bool:
+    def settled(self, source: str, stat: Stat, now: float) -> bool:  # noqa: ARG002 - the stat is enough
         """False for a file read within two seconds of its ctime: a write in the same tick would leave no trace."""
         return now - stat.changed_ns / 1e9 >= _GRAIN
 

@@ -1,7 +1,7 @@
 """What every source of pictures offers, and the values it returns.
 
-A source lists names (`folders`), takes the stat of each without opening it (`stats`), and reads bytes (`read`). `local`
-is the first of them.
+A source lists names (`folders`), takes the stat of each without opening it (`stats`), and reads bytes (`read`).
+`opening.source_of` makes that of a config.
 """
 
 from __future__ import annotations
@@ -179,6 +179,6 @@ class Source(Protocol):
         """
         ...
 
-    def settled(self, stat: Stat, now: float) -> bool:
-        """Whether any later write must change `stat`, for a file that was read at `now` (seconds since 1970)."""
+    def settled(self, source: str, stat: Stat, now: float) -> bool:
+        """Whether any later write must change `stat`, for `source` that was read at `now` (seconds since 1970)."""
         ...

@@ -40,6 +40,12 @@ def test_every_value_has_the_line_that_says_it_or_none(
     assert explained["limits.seconds"] == (300.0, None)
 
 
+def test_each_of_several_sources_is_under_its_prefix(world: World) -> None:
+    world.configure(CONFIG.replace("source: photos", "sources: [{path: photos, prefix: a}]"))
+    lines = world.command("explain", "--json", str(world.config_path)).stdout.splitlines()
+    assert json.loads(lines[0]) == {"key": "sources.a.path", "value": str(world.source), "line": 1}
+
+
 def test_it_reads_as_a_config_does(world: World) -> None:
     world.configure(CONFIG)
     said = world.command("explain", "--set", str(world.config_path)).stdout.splitlines()

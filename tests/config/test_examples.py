@@ -15,7 +15,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_each_reads_the_sample_data_and_writes_below_build(path: Path) -> None:
     config = load(path)
-    assert config.source.path == CONFIGS.parent / "sample_data"
+    assert config.sources[0].path == CONFIGS.parent / "sample_data"
     assert config.target.path == CONFIGS.parent / "build" / path.stem
     assert path.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=./pipeline.schema.json\n")
 

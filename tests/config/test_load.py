@@ -69,7 +69,7 @@ def refused(path: Path) -> str:
 def test_a_short_config_has_every_default(tmp_path: Path) -> None:
     assert load(written(tmp_path, SHORT)) == Config(
         path=tmp_path / "it.yaml",
-        source=SourceSettings(tmp_path / "photos"),
+        sources=(SourceSettings(tmp_path / "photos"),),
         target=TargetSettings(tmp_path / "made"),
         specs=(Spec("thumb", width=320),),
         workers=WorkerSettings(),
@@ -82,7 +82,9 @@ def test_a_long_config_is_read_whole(tmp_path: Path) -> None:
     config = load(written(tmp_path, LONG))
     assert config == Config(
         path=tmp_path / "it.yaml",
-        source=SourceSettings(tmp_path / "photos", ("*.jpg", "b/**"), ("drafts",), follow_symlinks=True, settle=2.0),
+        sources=(
+            SourceSettings(tmp_path / "photos", ("*.jpg", "b/**"), ("drafts",), follow_symlinks=True, settle=2.0),
+        ),
         target=TargetSettings(
             tmp_path.parent / "made",
             "{rendition}/{dir}/{stem}.{ext}",
@@ -105,7 +107,7 @@ def test_a_long_config_is_read_whole(tmp_path: Path) -> None:
         ),
     )
     assert type(config.specs[0].fit) is Fit
-    assert type(config.source.settle) is float
+    assert type(config.sources[0].settle) is float
 
 
 def test_the_short_form_of_a_command_is_called_after_failures(tmp_path: Path) -> None:
@@ -134,7 +136,7 @@ def test_paths_are_relative_to_the_config_wherever_the_program_runs(
     written(tmp_path / "configs", "source: ../photos\ntarget: /abs/made\nrenditions: {a: {}}\n")
     monkeypatch.chdir(tmp_path)
     config = load(Path("configs/it.yaml"))
-    assert (config.path, config.source.path, config.target.path) == (
+    assert (config.path, config.sources[0].path, config.target.path) == (
         tmp_path / "configs" / "it.yaml",
         tmp_path / "photos",
         Path("/abs/made"),
@@ -145,7 +147,7 @@ def test_a_path_through_a_link_means_what_the_kernel_means(tmp_path: Path) -> No
     (tmp_path / "far" / "deep").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "far" / "deep")
     config = load(written(tmp_path, "source: link/../photos\ntarget: link\nrenditions: {a: {}}\n"))
-    assert os.path.realpath(config.source.path) == str(tmp_path / "far" / "photos")
+    assert os.path.realpath(config.sources[0].path) == str(tmp_path / "far" / "photos")
     assert config.target.path == tmp_path / "link"
 
 
@@ -318,6 +320,11 @@ def test_seconds_and_durations_are_the_same_everywhere(tmp_path: Path) -> None:
         "max_runtime: 3600\nlimits: {seconds: 1m30s, read: '90'}\nnotify: {command: {run: [ls], timeout: 1m}}\n"
     )
     config = load(tmp_path / "it.yaml")
-    assert (config.source.settle, config.max_runtime, config.limits.seconds, config.limits.read) == (600, 3600, 90, 90)
+    assert (config.sources[0].settle, config.max_runtime, config.limits.seconds, config.limits.read) == (
+        600,
+        3600,
+        90,
+        90,
+    )
     assert config.notify.command is not None
     assert config.notify.command.timeout == 60

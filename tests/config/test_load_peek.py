@@ -25,11 +25,17 @@ def test_a_config_is_new_until_its_manifest_is_there(places: str, tmp_path: Path
     config = tmp_path / "in/thumbs.yaml"
     config.write_text(places + RENDITIONS)
     source = config.parent / "photos"
-    assert peek(config) == Peek(is_new=True, source=source)
+    assert peek(config) == Peek(is_new=True, sources=(source,))
     manifest = load(config).manifest
     manifest.parent.mkdir(parents=True, exist_ok=True)
     manifest.touch()
-    assert peek(config) == Peek(is_new=False, source=source)
+    assert peek(config) == Peek(is_new=False, sources=(source,))
+
+
+def test_all_sources_are_seen(tmp_path: Path) -> None:
+    config = tmp_path / "thumbs.yaml"
+    config.write_text("sources: [{path: a, prefix: a}, {path: b, prefix: b}, c]\ntarget: out\n" + RENDITIONS)
+    assert peek(config).sources == (tmp_path / "a", tmp_path / "b", tmp_path / "c")
 
 
 @pytest.mark.parametrize(
@@ -38,7 +44,7 @@ def test_a_config_is_new_until_its_manifest_is_there(places: str, tmp_path: Path
 def test_processes_are_seen_where_they_are_a_number(workers: str, processes: int | None, tmp_path: Path) -> None:
     config = tmp_path / "thumbs.yaml"
     config.write_text(f"source: photos\ntarget: out\nworkers: {workers}\n{RENDITIONS}")
-    assert peek(config) == Peek(is_new=True, processes=processes, source=tmp_path / "photos")
+    assert peek(config) == Peek(is_new=True, processes=processes, sources=(tmp_path / "photos",))
 
 
 @pytest.mark.parametrize(

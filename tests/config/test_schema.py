@@ -37,7 +37,20 @@ KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
-KNOWN = {"$schema", "$defs", "$ref", "title", "description", "default", "anyOf", "const", "enum", "type", "items"}
+KNOWN = {
+    "$schema",
+    "$defs",
+    "$ref",
+    "title",
+    "description",
+    "default",
+    "anyOf",
+    "oneOf",
+    "const",
+    "enum",
+    "type",
+    "items",
+}
 KNOWN |= {"pattern", "minItems", "minLength", "minimum", "maximum", "properties", "required", "minProperties"}
 KNOWN |= {"additionalProperties", "propertyNames", "patternProperties"}
 
@@ -48,6 +61,7 @@ def accepts(schema: dict[str, Any], value: Any) -> bool:
     return (
         ("$ref" not in schema or accepts(SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]], value))
         and ("anyOf" not in schema or any(accepts(one, value) for one in schema["anyOf"]))
+        and ("oneOf" not in schema or sum(accepts(one, value) for one in schema["oneOf"]) == 1)
         and ("const" not in schema or value == schema["const"])
         and ("enum" not in schema or value in schema["enum"])
         and ("type" not in schema or is_a(schema["type"], value))
@@ -119,7 +133,7 @@ max_bytes for PNG|max_bytes without loss|keep_smaller for TIFF|a profile in a GI
 memory that is too little|a name whose last part has no extension at its end|a manifest that is the root
 a lock that is the manifest
 a manifest that is a folder|a manifest that is a device|a lock among the devices|a status file among the targets
-a report among the targets|a report over the manifest|a status file over the config
+a report among the targets|a report over the manifest|a status file over the config|a target that is one of the sources
 """
 
 

@@ -21,7 +21,7 @@ def loaded(folder: Path, text: str) -> Config:
 
 def test_the_starter_loads(tmp_path: Path) -> None:
     config = loaded(tmp_path, starter("photos", "../made"))
-    assert (config.source.path, config.target.path) == (tmp_path / "photos", tmp_path.parent / "made")
+    assert (config.sources[0].path, config.target.path) == (tmp_path / "photos", tmp_path.parent / "made")
     assert config.specs == (Spec("thumb", width=320, height=320),)
 
 
@@ -47,13 +47,13 @@ def test_the_starter_loads(tmp_path: Path) -> None:
 )
 def test_any_folder_can_be_named(folder: str, tmp_path: Path) -> None:
     config = loaded(tmp_path, starter("./" + folder, "made"))
-    assert config.source.path == tmp_path / folder
+    assert config.sources[0].path == tmp_path / folder
     assert config.target.path == tmp_path / "made"
 
 
 @pytest.mark.parametrize("folder", ["no", "010", "true", "null", ".inf", "1.5", "0x10", ".", "-"])
 def test_a_folder_is_text_whatever_it_looks_like(folder: str, tmp_path: Path) -> None:
-    assert loaded(tmp_path, starter(folder, "elsewhere/made")).source.path == tmp_path / folder
+    assert loaded(tmp_path, starter(folder, "elsewhere/made")).sources[0].path == tmp_path / folder
 
 
 def test_a_folder_whose_name_is_not_utf8_is_refused() -> None:
@@ -67,7 +67,7 @@ def test_what_is_commented_out_shows_the_defaults(tmp_path: Path) -> None:
     text = re.sub(r"(?m)^( *)# ( *[a-z_]+:)", r"\1\2", text)
     assert text.count("\n#") == 4, "only the head is still a comment"
     config = loaded(tmp_path, text)
-    assert config.source == SourceSettings(tmp_path / "photos", include=("*.{jpg,png}",), exclude=("drafts/**",))
+    assert config.sources[0] == SourceSettings(tmp_path / "photos", include=("*.{jpg,png}",), exclude=("drafts/**",))
     assert config.target == TargetSettings(tmp_path / "made")
     assert (config.workers, config.limits) == (WorkerSettings(), Limits())
     assert config.specs == (Spec("thumb", width=320, height=320, quality=82),)

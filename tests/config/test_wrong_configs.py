@@ -21,10 +21,13 @@ PATTERNS = 'must be a list of patterns such as ["*.jpg"]'
 BYTES = 'must be a size such as "2 GiB", "500 MB" or a number of bytes'
 FIELDS = "{dir} {stem} {name} {source_ext} {rendition} {ext} {width} {height}"
 NAME = "must be a name of letters, digits, dot, _ and - that starts with a letter or digit (64 at most)"
+REST = "target: made\nrenditions: {a: {}}\n"  # after sources
+OVERLAP = "must not overlap with that of sources[0], because pictures in both would come twice"
+PREFIX = "must be the name of a folder such as scans, without slashes and a dot in front"
 EMPTY = "has no value; remove the key to have its default"
 TOP = (
-    "known here: source, target, renditions, resampler, order, placeholder, workers, limits, manifest, lock, shared, "
-    "notify, report, failures, max_runtime, until"
+    "known here: source, sources, target, renditions, resampler, order, placeholder, workers, limits, manifest, lock, "
+    "shared, notify, report, failures, max_runtime, until"
 )
 
 
@@ -620,6 +623,50 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         GOOD + "shared: group\n",
         [':5:9: shared: must be true or false (got "group")'],
     ),
+    # Several sources
+    "sources beside a source": (
+        GOOD + "sources: [{path: scans, prefix: scans}]\n",
+        [":5:1: sources: stands in the place of source; leave one of them out"],
+    ),
+    "sources without a prefix": (
+        "sources:\n  - photos\n  - {path: scans}\n  - {prefix: c}\ntarget: made\nrenditions: {a: {}}\n",
+        [
+            ':2:5: sources[0]: must be a mapping with the keys path and prefix (got "photos")',
+            ":3:5: sources[1].prefix: is missing",
+            ":4:5: sources[2].path: is missing",
+        ],
+    ),
+    "no sources": (
+        "sources: []\ntarget: made\nrenditions: {a: {}}\n",
+        [":1:10: sources: must be a list of folders such as [{path: photos, prefix: photos}] (got a list)"],
+    ),
+    "prefixes that are no folders": (
+        "sources:\n  - {path: a, prefix: b/c}\n  - {path: d, prefix: .hidden}\n  - {path: e, prefix: 7}\n" + REST,
+        [
+            f':2:23: sources[0].prefix: {PREFIX} (got "b/c")',
+            f':3:23: sources[1].prefix: {PREFIX} (got ".hidden")',
+            f":4:23: sources[2].prefix: {PREFIX} (got 7)",
+        ],
+    ),
+    "two sources with one prefix": (
+        "sources:\n  - {path: a, prefix: Scans}\n  - {path: b, prefix: scans}\ntarget: made\nrenditions: {a: {}}\n",
+        [":3:23: sources[1].prefix: must be another than that of sources[0]; capitals do not count"],
+    ),
+    "sources that overlap": (
+        "sources:\n  - {path: a/b, prefix: b}\n  - {path: ./a, prefix: a}\n  - {path: c/../a/b, prefix: c}\n" + REST,
+        [
+            f":3:12: sources[1].path: {OVERLAP}",
+            f":4:12: sources[2].path: {OVERLAP}",
+        ],
+    ),
+    "a target that is one of the sources": (
+        "sources:\n  - {path: a, prefix: a}\n  - {path: made/b, prefix: b}\ntarget: made\nrenditions: {a: {}}\n",
+        [":4:9: target: must not hold the source folder; a folder inside or beside source is fine"],
+    ),
+    "a typing error in the second source": (
+        "sources:\n  - {path: a, prefix: a}\n  - {path: b, prefix: b, inclde: []}\ntarget: made\nrenditions: {a: {}}\n",
+        [':3:26: sources[1].inclde: is no key that is known; did you mean "include"?'],
+    ),
     # Everything at once
     "many errors, in the order of the file": (
         (
@@ -627,8 +674,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
             "  b: {width: 2}\n  c: {height: 2}\nlimits: {frames: 0}\nlimits: {}\n"
         ),
         [
-            ":1:1: source: is missing",
-            ':1:1: sources: is no key that is known; did you mean "source"?',
+            ':1:10: sources: must be a list of folders such as [{path: photos, prefix: photos}] (got "photos")',
             ':4:22: renditions.a.fit: must be one of inside, cover, contain, fill, outside (got "crop")',
             ':6:3: renditions.c: would make the same files as "b"; put {rendition} into target.name',
             ":7:18: limits.frames: must be a whole number from 1 to 1000000 (got 0)",

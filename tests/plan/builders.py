@@ -124,7 +124,7 @@ class House:
     def planner(self, **options: object) -> Planner:
         config = Config(
             self.source.parent / "config.yaml",
-            self.source_settings,
+            (self.source_settings,),
             self.target_settings,
             self.specs,
             WorkerSettings(),

@@ -35,6 +35,17 @@ def test_a_report_is_written_beside_the_config_unless_told_otherwise(world: Worl
     assert place(world.config, world.root / "x.html") == world.root / "x.html"
 
 
+def test_sources_are_looked_up_in_the_folder_of_their_prefix(world: World) -> None:
+    world.configure(world.text.replace("source: photos", "sources: [{path: photos, prefix: my photos}]"))
+    world.put("bad.jpg", b"\xff\xd8\xff\xe0")
+    world.run()
+    path = place(world.config)
+    write(world.config, path)
+    text = path.read_text()
+    assert payload(text)["places"] == [["my photos/", "./photos/"]]
+    assert '<img src="./photos/bad.jpg"' in text
+
+
 def test_a_file_that_is_no_report_is_never_written_over(world: World) -> None:
     path = world.root / "index.html"
     path.write_text("<!doctype html><title>mine</title>")

@@ -16,4 +16,4 @@ def world(tmp_path: Path) -> World:
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every source counts as old: a ctime cannot be set, and waiting two seconds in each test would cost minutes."""
-    monkeypatch.setattr(LocalSource, "settled", lambda self, stat, now: True)
+    monkeypatch.setattr(LocalSource, "settled", lambda self, source, stat, now: True)

@@ -86,7 +86,7 @@ def _unsynced(self: LocalTarget) -> None:
 
 def serve(messages: Messages) -> None:
     """Be a lane with that fault."""
-    LocalSource.settled = lambda self, stat, now: True  # type: ignore[method-assign]
+    LocalSource.settled = lambda self, source, stat, now: True  # type: ignore[method-assign]
     fault = os.environ.get("FAULT", "")
     if "all but one" in fault and _come() == 1:
         fault = ""

@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def test_lanes_that_were_started_ahead_carry_the_run_and_are_gone_with_it(
 ) -> None:
     monkeypatch.setattr(module, "_MANY", 6)
     world.fill(6)
-    with ahead(wanted=True, processes=8, source=world.source) as before:
+    with ahead(wanted=True, processes=8, sources=[world.source]) as before:
         _until(started, 2)
         summary = run(world.config, RunOptions(processes=2, lanes=1), ahead=before)
     assert (summary.status, summary.pictures) == (ExitStatus.OK, {"done": 6})
@@ -65,7 +66,7 @@ def test_lanes_that_nobody_needs_are_gone_at_the_end(
 ) -> None:
     monkeypatch.setattr(module, "_MANY", 6)
     world.fill(6)
-    with ahead(wanted=True, processes=8, source=world.source):
+    with ahead(wanted=True, processes=8, sources=[world.source]):
         _until(started, 2)
     assert not any(_is_there(peer.pid) for peer in started)
 
@@ -77,15 +78,15 @@ def test_no_lane_is_started_ahead_where_little_is_to_be_done(
     monkeypatch.setattr(module, "_MANY", 6 if files == 6 else 10)
     world.fill(files)
     looked = threading.Event()
-    glance = module._holds_many
+    glance = module._hold_many
 
-    def noted(folder: Path) -> bool:
-        many = glance(folder)
+    def noted(folders: Sequence[Path]) -> bool:
+        many = glance(folders)
         looked.set()
         return many
 
-    monkeypatch.setattr(module, "_holds_many", noted)
-    with ahead(wanted=wanted, processes=processes, source=world.source) as before:
+    monkeypatch.setattr(module, "_hold_many", noted)
+    with ahead(wanted=wanted, processes=processes, sources=[world.source]) as before:
         assert before.lanes is None or looked.wait(60)
     assert started == []
 
@@ -94,8 +95,8 @@ def test_a_source_that_does_not_answer_holds_nothing_up(
     world: World, started: list[Peer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = threading.Event()
-    monkeypatch.setattr(module, "_holds_many", lambda folder: answer.wait())
-    with ahead(wanted=True, processes=8, source=world.source) as before:
+    monkeypatch.setattr(module, "_hold_many", lambda folder: answer.wait())
+    with ahead(wanted=True, processes=8, sources=[world.source]) as before:
         assert before.lanes is not None
         assert before.lanes.take() == []
     answer.set()

@@ -290,7 +290,7 @@ def test_a_picture_that_does_not_stop_changing_fails_and_is_made_once_it_rests(
     assert told(world)["b.jpg"][0] == "failed"
     assert any(kind in told(world)["b.jpg"][1] for kind in ("changed while read", "too many bytes"))
     monkeypatch.undo()
-    monkeypatch.setattr(LocalSource, "settled", lambda self, stat, now: True)
+    monkeypatch.setattr(LocalSource, "settled", lambda self, source, stat, now: True)
     world.put("b.jpg")
     assert world.run().pictures == {"done": 1, "unchanged": 1}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,4 +119,4 @@ def test_reads_that_time_out_between_others_that_do_not_end_no_run(world: World,
     ("unanswered", "threads", "ends"), [(9, 1, False), (10, 1, True), (19, 10, False), (20, 10, True)]
 )
 def test_each_thread_waits_twice_before_a_source_counts_as_dead(unanswered: int, threads: int, ends: bool) -> None:
-    assert bool(silent(Path("/photos"), unanswered, threads)) is ends
+    assert bool(silent("/photos", unanswered, threads)) is ends

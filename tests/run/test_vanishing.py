@@ -101,4 +101,4 @@ def test_a_few_deleted_pictures_are_harmless(world: World, monkeypatch: pytest.M
     [(1244, 1260, True), (20, 99, True), (20, 100, False), (19, 19, False), (0, 0, False), (300, 10000, False)],
 )
 def test_much_is_twenty_pictures_and_a_fifth(vanished: int, dealt_with: int, much: bool) -> None:
-    assert bool(vanishing(Path("/photos"), vanished, dealt_with)) is much
+    assert bool(vanishing("/photos", vanished, dealt_with)) is much

@@ -399,7 +399,7 @@ def test_a_file_read_within_two_seconds_of_its_ctime_is_unsettled(root: Path) ->
     source = local(root)
     stat = at(source)
     ctime = stat.ctime_ns / 1e9
-    assert not source.settled(stat, ctime)
-    assert not source.settled(stat, ctime + 1.9)
-    assert source.settled(stat, ctime + 2.1)
-    assert not source.settled(stat, ctime - 100)  # the clock went back
+    assert not source.settled("a/x.jpg", stat, ctime)
+    assert not source.settled("a/x.jpg", stat, ctime + 1.9)
+    assert source.settled("a/x.jpg", stat, ctime + 2.1)
+    assert not source.settled("a/x.jpg", stat, ctime - 100)  # the clock went back

@@ -263,8 +263,8 @@ def test_a_change_of_the_sidecar_alone_unsettles_its_picture(root: Path) -> None
     stat = _stat(root)
     assert stat.sidecar is not None
     old = Stat(stat.size, stat.mtime_ns, stat.ctime_ns - 10 * 10**9, sidecar=stat.sidecar)
-    assert not LocalSource(SourceSettings(root)).settled(old, stat.sidecar.ctime_ns / 1e9 + 1)
-    assert LocalSource(SourceSettings(root)).settled(old, stat.sidecar.ctime_ns / 1e9 + 3)
+    assert not LocalSource(SourceSettings(root)).settled("a.jpg", old, stat.sidecar.ctime_ns / 1e9 + 1)
+    assert LocalSource(SourceSettings(root)).settled("a.jpg", old, stat.sidecar.ctime_ns / 1e9 + 3)
 
 
 @pytest.mark.parametrize(("text", "skips"), [("skip: true", True), ("alt: x", False), ("skip: [", False)])

@@ -19,11 +19,17 @@ function rendition(number) {
     format: page.formats[format],
     sourceFormat: page.formats[sourceFormat],
     targetUrl: target && width ? page.target + (rawTarget || escaped(target)) : "",
-    sourceUrl: page.source + (rawSource || escaped(path)),
+    sourceUrl: sourceUrl(path, rawSource || escaped(path)),
     targetShows: page.shown[format] === 1,
     sourceShows: page.shown[sourceFormat] === 1,
     aspect: width && height ? width / height : sourceWidth && sourceHeight ? sourceWidth / sourceHeight : 1,
   };
+}
+
+// The address of a source in the folder that its name's first part stands for, or in the only one.
+function sourceUrl(path, address) {
+  const [prefix, folder] = page.places.find(([prefix]) => path.startsWith(prefix)) || ["", ""];
+  return folder + (prefix ? address.slice(address.indexOf("/") + 1) : address);
 }
 
 const escaped = (path) => path.split("/").map(encodeURIComponent).join("/");

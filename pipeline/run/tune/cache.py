@@ -19,22 +19,22 @@ class Warmth(enum.StrEnum):
     UNKNOWN = "unknown"  # this file system does not say
 
 
-def forget(root: Path, sources: Iterable[str]) -> None:
+def forget(files: Iterable[Path]) -> None:
     """Ask the kernel to drop the cached pages of these files. It may not: others map them, or it lacks the call."""
     if not hasattr(os, "posix_fadvise"):
         return
-    for source in sources:
+    for file in files:
         with suppress(OSError):
-            descriptor = os.open(root / source, _FLAGS)
+            descriptor = os.open(file, _FLAGS)
             try:
                 os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             finally:
                 os.close(descriptor)
 
 
-def warmth(root: Path, sources: Iterable[str]) -> Warmth:
+def warmth(files: Iterable[Path]) -> Warmth:
     """Whether the first pages of most of these files are in the cache."""
-    found = [cached for source in sources if (cached := _cached(root / source)) is not None]
+    found = [cached for file in files if (cached := _cached(file)) is not None]
     if not found:
         return Warmth.UNKNOWN
     return Warmth.WARM if sum(found) * 2 > len(found) else Warmth.COLD

@@ -31,7 +31,7 @@ from pipeline.run.tune.cache import Warmth, forget, warmth
 from pipeline.run.tune.sample import Strata, repeated
 from pipeline.run.tune.setting import Setting
 from pipeline.run.tune.trial import Bench, Trial
-from pipeline.sources.local import LocalSource
+from pipeline.sources.opening import source_of
 from pipeline.sources.source import Source
 from pipeline.targets.local import LocalTarget
 from pipeline.workers.exchange import Pool
@@ -56,11 +56,11 @@ class Choice:
 def prepared(config: Config, choice: Choice, source: Source | None = None) -> Iterator[Ground]:
     """Everything that trials need, within the block. Raises `PipelineError`: `Stopped`, `Locked`, troubles.
 
-    `source` replaces the config's own folder, to measure another storage.
+    `source` replaces that of the config, to measure another storage.
     """
     stop = Stop()
     identity = uuid.uuid4().hex
-    source = source or LocalSource(config.source)
+    source = source or source_of(config.sources)
     source.check()
     if is_there(config.manifest):
         Manifest.reader(config).close()  # it is this config's
@@ -89,7 +89,7 @@ class Ground:
         self, config: Config, bench: Bench, strata: Strata, settings: tuple[Setting, Setting], most: Workers, stop: Stop
     ) -> None:
         """`settings`: those without tuning, and those of the config. `most`: the workers with all children."""
-        self._root = config.source.path
+        self._config = config
         self._bench = bench
         self._sample: Sequence[Job] = strata.chosen(_SAMPLE)
         self._most = most
@@ -122,14 +122,15 @@ class Ground:
     def _carry(self, setting: Setting, pictures: int, seconds: float) -> Trial:
         jobs = repeated(self._sample, pictures, self._seed)
         sources = sorted({job.source for job in jobs})
-        forget(self._root, sources)
-        self.warmth = warmth(self._root, sources[:_LOOKED_AT])
+        files = [of.file(source) for source in sources if (of := self._config.source_of(source))]
+        forget(files)
+        self.warmth = warmth(files[:_LOOKED_AT])
         done = self._bench.trial(_workers(setting, self._most), jobs, seconds, self._stop.check)
         self.used = (self.used | set(sources)) - done.unfit
         if done.unfit:  # these would fail or end a child in each trial
             self._sample = [job for job in self._sample if job.source not in done.unfit]
         if not self._sample:
-            raise SourceTrouble(f"there is no picture to measure with in {self._root}")
+            raise SourceTrouble(f"there is no picture to measure with in {self._config.source_paths}")
         return done
 
 

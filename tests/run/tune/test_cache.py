@@ -41,41 +41,41 @@ def cache(monkeypatch: pytest.MonkeyPatch) -> PageCache:
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> list[str]:
-    names = ["a.jpg", "b.jpg", "c.jpg"]
-    for name in names:
-        (tmp_path / name).write_bytes(b"x")
-    return names
+def files(tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / name for name in ("a.jpg", "b.jpg", "c.jpg")]
+    for path in paths:
+        path.write_bytes(b"x")
+    return paths
 
 
 def test_the_pages_of_each_file_are_dropped_and_what_is_not_there_is_passed_over(
-    tmp_path: Path, files: list[str], cache: PageCache
+    tmp_path: Path, files: list[Path], cache: PageCache
 ) -> None:
-    assert warmth(tmp_path, files) is Warmth.WARM
+    assert warmth(files) is Warmth.WARM
     before = os.listdir("/proc/self/fd")
-    forget(tmp_path, ["is not there.jpg", *files])
-    assert cache.dropped == {(tmp_path / name).stat().st_ino for name in files}
-    assert warmth(tmp_path, ["is not there.jpg", *files]) is Warmth.COLD
+    forget([tmp_path / "is not there.jpg", *files])
+    assert cache.dropped == {path.stat().st_ino for path in files}
+    assert warmth([tmp_path / "is not there.jpg", *files]) is Warmth.COLD
     assert os.listdir("/proc/self/fd") == before
 
 
 def test_pages_that_the_kernel_has_kept_of_most_files_are_told(
-    tmp_path: Path, files: list[str], cache: PageCache
+    tmp_path: Path, files: list[Path], cache: PageCache
 ) -> None:
-    forget(tmp_path, files[:1])
-    assert warmth(tmp_path, files) is Warmth.WARM
-    forget(tmp_path, files[:2])
-    assert warmth(tmp_path, files) is Warmth.COLD
+    forget(files[:1])
+    assert warmth(files) is Warmth.WARM
+    forget(files[:2])
+    assert warmth(files) is Warmth.COLD
 
 
 def test_where_nothing_is_there_or_the_file_system_does_not_tell_it_is_unknown(
-    tmp_path: Path, files: list[str], cache: PageCache
+    tmp_path: Path, files: list[Path], cache: PageCache
 ) -> None:
-    assert warmth(tmp_path, ["is not there.jpg"]) is Warmth.UNKNOWN
+    assert warmth([tmp_path / "is not there.jpg"]) is Warmth.UNKNOWN
     cache.tells = False
-    assert warmth(tmp_path, files) is Warmth.UNKNOWN
+    assert warmth(files) is Warmth.UNKNOWN
 
 
-def test_the_real_cache_is_asked_without_a_complaint(tmp_path: Path, files: list[str]) -> None:
-    forget(tmp_path, files)
-    assert warmth(tmp_path, files) in Warmth
+def test_the_real_cache_is_asked_without_a_complaint(tmp_path: Path, files: list[Path]) -> None:
+    forget(files)
+    assert warmth(files) in Warmth

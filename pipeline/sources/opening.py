@@ -1,0 +1,21 @@
+"""The `Source` of a config: one folder, or several whose pictures have a prefix each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.config.settings import SourceSettings
+from pipeline.sources.local import LocalSource
+from pipeline.sources.several import SeveralSources
+from pipeline.sources.source import Source
+
+
+def source_of(sources: Sequence[SourceSettings]) -> Source:
+    """The source that `sources` describe. Nothing is opened yet."""
+    if len(sources) == 1 and not sources[0].prefix:
+        return _single(sources[0])
+    return SeveralSources({one.prefix: _single(one) for one in sources})
+
+
+def _single(settings: SourceSettings) -> Source:
+    return LocalSource(settings)

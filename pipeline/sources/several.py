@@ -1,0 +1,65 @@
+"""Several sources as one: the names of each begin with a folder of their own, its prefix."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.model.source import Stat
+from pipeline.model.spec import Limits
+from pipeline.sources.source import Folder, Picture, RawStat, Source
+
+
+class SeveralSources:
+    """A `Source` that passes each call on to the source with the name's prefix. What these raise passes through."""
+
+    def __init__(self, sources: Mapping[str, Source]) -> None:
+        """`sources` by prefix, which is one part of a path. Nothing else is in the root."""
+        self._sources = dict(sources)
+
+    def check(self) -> None:
+        """Check each of them; see `Source`."""
+        for source in self._sources.values():
+            source.check()
+
+    def folders(self, apart: Sequence[Path]) -> Iterator[Folder]:
+        """The folders of all of them; see `Source`."""
+        for prefix, source in self._sources.items():
+            for folder in source.folders(apart):
+                yield replace(folder, path=f"{prefix}/{folder.path}" if folder.path else prefix)
+
+    def stats(self, folder: str, names: Sequence[str], sidecars: Container[str] = frozenset()) -> list[Stat | None]:
+        """See `Source`."""
+        source, rest = self._at(folder)
+        return source.stats(rest, names, sidecars)
+
+    def raw_stats(self, folder: str, names: Sequence[str]) -> list[RawStat]:
+        """See `Source`."""
+        source, rest = self._at(folder)
+        return source.raw_stats(rest, names)
+
+    def sniff(self, source: str) -> str | None:
+        """See `Source`."""
+        of, rest = self._at(source)
+        return of.sniff(rest)
+
+    def skips(self, source: str) -> bool:
+        """See `Source`."""
+        of, rest = self._at(source)
+        return of.skips(rest)
+
+    def read(self, source: str, stat: Stat, limits: Limits) -> Picture:
+        """See `Source`."""
+        of, rest = self._at(source)
+        return of.read(rest, stat, limits)
+
+    def settled(self, source: str, stat: Stat, now: float) -> bool:
+        """See `Source`."""
+        of, rest = self._at(source)
+        return of.settled(rest, stat, now)
+
+    def _at(self, path: str) -> tuple[Source, str]:
+        """The source of a listed folder or file, and the path that it has there."""
+        prefix, _, rest = path.partition("/")
+        return self._sources[prefix], rest
