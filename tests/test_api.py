@@ -92,9 +92,9 @@ def test_importing_the_package_alone_imports_none_of_its_rooms() -> None:
     assert (Path(pipeline.__file__).parent / "py.typed").exists()
 
 
-def test_the_example_of_the_readme_runs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = (Path(pipeline.__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+def test_the_example_of_its_page_runs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(pipeline.__file__).parent.parent / "docs" / "api.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     world.config_path.rename(world.root / "pipeline.yaml")
     monkeypatch.chdir(world.root)
     exec(example, {})

@@ -10,9 +10,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 DECISIONS = ROOT / "docs" / "decisions"
 RECORDS = sorted(path for path in DECISIONS.glob("*.md") if path.name != "README.md")
-DOCUMENTS = [ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *RECORDS]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md")), *RECORDS]
 
-_PATH = re.compile(r"`((?:[\w.-]+/)+(?:[\w-]+\.\w+)?)`")
+_PATH = re.compile(r"`((?:[\w-]+/)+(?:[\w-]+\.\w+)?)`")
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[\w-]+)?\)")
 
 

@@ -1,32 +1,46 @@
-"""What README shows is what there is: its examples are run in a copy of the repository, and what comes is compared."""
+"""What README and docs/ show is what there is.
+
+Their examples are run in a copy of the repository, and what comes is compared: a block marked `console` is a session,
+one marked `yaml` is a config or a part of one. Every command that they name is known, with the options that they name.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from pipeline.cli.main import cli
 from pipeline.config.load import load
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")))}
+
+NONE = click.Context(cli)
 
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _TIMES = re.compile(r"\d[\d,.]* (?:s|min|pictures a second)\b")
 _TOLERANCE = 0.03  # of sizes, which follow from the versions of the encoders; a number of 28 pictures has to be right
 
 
-def examples(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def examples(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGES[page], re.MULTILINE | re.DOTALL)
+
+
+def pages_with(language: str) -> list[str]:
+    return [page for page in PAGES if examples(page, language)]
 
 
 def steps(console: str) -> Iterator[tuple[str, list[str]]]:
@@ -73,30 +87,79 @@ def ran(command: str, folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
-def test_the_examples_show_what_comes(copy: Path) -> None:
-    consoles = examples("console")
-    assert len(consoles) == 2
-    for console in consoles:
+@pytest.mark.parametrize("page", pages_with("console"))
+def test_the_examples_show_what_comes(page: str, copy: Path) -> None:
+    for console in examples(page, "console"):
         for command, shown in steps(console):
             if command.startswith("cat "):
                 (copy / command.removeprefix("cat ")).write_text("\n".join(shown) + "\n")
             assert_alike("\n".join([command, *shown]), "\n".join([command, *ran(command, copy)]))
 
 
-def test_the_steps_that_are_shown_can_be_written_so(tmp_path: Path) -> None:
-    (example,) = [one for one in examples("yaml") if one.startswith("steps:")]
+@pytest.mark.slow
+def test_the_examples_of_data_sets_run(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those whose libraries are installed; none of them belongs to this program."""
+    for command in ("run configs/dataset.yaml", "manifest export configs/dataset.yaml --output rows.jsonl"):
+        assert ran(f"scripts/pipeline {command}", copy) == []
+    monkeypatch.chdir(copy)
+    for example in examples("datasets.md", "python"):
+        if all(importlib.util.find_spec(name) for name in re.findall(r"^import (\w+)", example, re.MULTILINE)):
+            exec(example, {})
+    metadata = [json.loads(line) for line in (copy / "build/dataset/train-224/metadata.jsonl").read_text().splitlines()]
+    assert all((copy / "build/dataset/train-224" / row["file_name"]).exists() for row in metadata)
+    with tarfile.open(copy / "train-000000.tar") as shard:
+        assert len(shard.getnames()) == len(metadata) == 28
+
+
+@pytest.mark.parametrize("page", pages_with("yaml"))
+def test_configs_and_parts_of_them_are_right(page: str, tmp_path: Path) -> None:
     for name in ("logo.png", "fonts/sans.ttf"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
-    text = "source: photos\ntarget: made\nrenditions:\n  web:\n" + textwrap.indent(example, "    ")
-    (tmp_path / "it.yaml").write_text(text)
-    (spec,) = load(tmp_path / "it.yaml").specs
-    assert len(spec.steps) == len(re.findall("^  - ", example, re.MULTILINE))
+    for shown in examples(page, "yaml"):
+        parts = {"source": "source: photos\n", "target": "target: made\n", "renditions": "renditions:\n  web:\n"}
+        own = parts.pop("renditions") + textwrap.indent(shown, "    ") if shown.startswith("steps:") else shown
+        missing = [part for key, part in parts.items() if not re.search(rf"^{key}:", own, re.MULTILINE)]
+        (tmp_path / "it.yaml").write_text("".join(missing).replace("web:\n", "web: {}\n") + own)
+        assert load(tmp_path / "it.yaml").specs
+
+
+def commands_named(text: str) -> Iterator[list[str]]:
+    """The words behind `pipeline`, wherever code says it."""
+    for block in re.findall(r"^```(?:console|sh)?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        for line in re.findall(r"^(?:\$ )?(?:\S*/)?pipeline (.*)$", block, re.MULTILINE):
+            yield line.split()
+    for span in re.findall(r"(?<!`)`(?:scripts/)?pipeline ([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+        yield span.split()
+    for row in re.findall(r"^\| `(\w.*)$", text, re.MULTILINE) if "| command |" in text else ():
+        yield re.sub(r"[`,;()=\[]", " ", row).split()
+
+
+def unknown(words: list[str]) -> Iterator[str]:
+    """Those of the words of a command line that are neither commands nor options of theirs."""
+    command: click.Command = cli
+    options = {"--help", "--version", "--with"}  # the last is scripts/pipeline's own
+    for word in words:
+        found = command.get_command(NONE, word) if isinstance(command, click.Group) else None
+        if found is not None:
+            command = found
+            parts = getattr(command, "commands", {}).values()
+            options |= {name for part in (command, *parts) for option in part.params for name in option.opts}
+        elif word.startswith("-") and word.split("=")[0] not in options:
+            yield f"{command.name} {word}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_and_options_that_a_page_names_are_there(page: str) -> None:
+    named = list(commands_named(PAGES[page]))
+    assert [word for words in named for word in unknown(words)] == []
+    known = set(cli.list_commands(NONE))
+    assert [words for words in named if not known & set(words) and not {"--help", "--version"} & set(words)] == []
 
 
 @pytest.mark.slow
 def test_what_pages_are_told_is_what_is_shown(copy: Path) -> None:
-    (example,) = map(json.loads, examples("json"))
+    (example,) = map(json.loads, examples("families.md", "json"))
     ((source, shown),) = example.items()
     (copy / "sample_data" / f"{source}.yaml").write_text(f"alt: {shown['alt']}\n")
     (copy / "it.yaml").write_text(
