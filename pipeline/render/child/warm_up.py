@@ -70,9 +70,8 @@ def _pictures() -> Iterator[int]:
     yield _saved(picture.convert("CMYK"), "TIFF", {"compression": "tiff_lzw"})
     if libvips.available():
         yield _written(tiff_by_libvips.sample())
-    foreign = heif.sample(picture) if heif.plugin() is not None else None
-    if foreign is not None:
-        yield foreign
+    if heif.is_installed():
+        yield _written(heif.sample())
 
 
 def _written(content: bytes) -> int:
