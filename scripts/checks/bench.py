@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -144,30 +144,53 @@ def _ahead(bench: Bench) -> list[str]:
 
     A file that replaced an earlier one may be newer than its row, never older.
     """
-    with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
-        for path in (bench.target / ".pipeline").glob("manifest.sqlite*"):
-            if not path.name.endswith("-shm"):  # an index of the log, made anew from it
-                shutil.copy(path, folder)
-        copy = Path(folder, "manifest.sqlite")
-        if not copy.exists():
-            return []
-        try:
-            with contextlib.closing(sqlite3.connect(copy)) as connection:
-                sound = connection.execute("PRAGMA integrity_check").fetchall()
-                rows = connection.execute("SELECT target, sha256 FROM rendition WHERE status = 'done'").fetchall()
-        except sqlite3.Error as error:
-            return [f"manifest: {error}"]
+    try:
+        with _copy_of_manifest(bench) as connection:
+            sound = connection.execute("PRAGMA integrity_check").fetchall()
+            rows = _recorded(connection)
+    except sqlite3.Error as error:
+        return [f"manifest: {error}"]
     found = [] if sound == [("ok",)] else [f"manifest: {sound}"]
-    for target, sha256 in rows:
-        path = bench.target / os.fsdecode(target)
+    for target, sha256 in rows.items():
+        path = bench.target / target
         if not path.is_file():
             found.append(f"the manifest is ahead of the disk: {path.name} is missing")
             continue
         there = hashlib.sha256(path.read_bytes()).hexdigest()
-        newer = sha256.hex() == bench.earlier.get(os.fsdecode(target)) and there == bench.tree.get(os.fsdecode(target))
-        if there != sha256.hex() and not newer:
+        newer = sha256 == bench.earlier.get(target) and there == bench.tree.get(target)
+        if there != sha256 and not newer:
             found.append(f"the manifest is ahead of the disk: {path.name} is not what was recorded")
     return found
+
+
+def unrecorded(bench: Bench) -> int:
+    """How many pictures have a file in its place that is not recorded: the next run renders them again."""
+    try:
+        with _copy_of_manifest(bench) as connection:
+            rows = _recorded(connection)
+    except sqlite3.Error:
+        rows = {}
+    made = {path for path, sha256 in tree(bench.target).items() if sha256 == bench.tree.get(path)}
+    return len({path.rpartition("-")[0] for path in made if rows.get(path) != bench.tree[path]})
+
+
+@contextlib.contextmanager
+def _copy_of_manifest(bench: Bench) -> Iterator[sqlite3.Connection]:
+    """An empty database where there is none."""
+    with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
+        for path in (bench.target / ".pipeline").glob("manifest.sqlite*"):
+            if not path.name.endswith("-shm"):  # an index of the log, made anew from it
+                shutil.copy(path, folder)
+        with contextlib.closing(sqlite3.connect(Path(folder, "manifest.sqlite"))) as connection:
+            yield connection
+
+
+def _recorded(connection: sqlite3.Connection) -> Tree:
+    """What the manifest calls done."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'rendition'").fetchall():
+        return {}
+    rows = connection.execute("SELECT target, sha256 FROM rendition WHERE status = 'done'")
+    return {os.fsdecode(target): sha256.hex() for target, sha256 in rows}
 
 
 def lock_is_free(bench: Bench) -> bool:

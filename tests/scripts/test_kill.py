@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from scripts.benchmarks.folders import photos, repeated
-from scripts.checks.bench import Bench, breaches_after_next_run, breaches_at_once, undisturbed
+from scripts.checks.bench import Bench, breaches_after_next_run, breaches_at_once, undisturbed, unrecorded
 
 _SCRIPT = Path(__file__).parents[2] / "scripts" / "kill_test.py"
 
@@ -77,6 +77,14 @@ def test_it_sees_what_must_not_be(made: Bench, harm: Callable[[Path], None], com
     assert breaches_at_once(made) == []
     harm(made.target)
     assert any(complaint in breach for breach in breaches_at_once(made))
+
+
+def test_it_counts_pictures_whose_files_are_not_recorded(made: Bench) -> None:
+    shutil.rmtree(made.target, ignore_errors=True)
+    shutil.copytree(made.folder / "undisturbed", made.target)
+    assert unrecorded(made) == 0
+    (made.target / ".pipeline" / "manifest.sqlite").unlink()
+    assert unrecorded(made) == 3
 
 
 def test_it_sees_temporary_files_that_stay(made: Bench) -> None:
