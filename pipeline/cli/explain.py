@@ -29,21 +29,21 @@ def command(config: Path, only_set: bool, as_json: bool) -> None:
     chosen = workers(settings, RunOptions())
     here = {("workers", name): getattr(chosen, name) for name in ("threads", "processes", "memory")}
     before: tuple[str, ...] = ()
-    for one in values:
-        if only_set and one.line is None:
+    for key in values:
+        if only_set and key.line is None:
             continue
         if as_json:
-            tell(json.dumps({"key": ".".join(one.path), "value": one.value, "line": one.line}, ensure_ascii=True))
+            tell(json.dumps({"key": ".".join(key.path), "value": key.value, "line": key.line}, ensure_ascii=True))
             continue
-        for depth, part in enumerate(one.path[:-1]):
-            if one.path[: depth + 1] != before[: depth + 1]:
+        for depth, part in enumerate(key.path[:-1]):
+            if key.path[: depth + 1] != before[: depth + 1]:
                 tell(f"{'  ' * depth}{part}:")
-        before = one.path
-        origin = "default" if one.line is None else f"{config.name}:{one.line}"
-        value = _said(one.value)
-        if one.value is None and one.path in here:
-            value, origin = "auto", f"{origin}, {here[one.path]:,} here"
-        tell(f"{'  ' * (len(one.path) - 1)}{one.path[-1]}: {value}".ljust(_COLUMN) + f"  # {origin}")
+        before = key.path
+        origin = "default" if key.line is None else f"{config.name}:{key.line}"
+        value = _said(key.value)
+        if key.value is None and key.path in here:
+            value, origin = "auto", f"{origin}, {here[key.path]:,} here"
+        tell(f"{'  ' * (len(key.path) - 1)}{key.path[-1]}: {value}".ljust(_COLUMN) + f"  # {origin}")
 
 
 def _said(value: object) -> str:

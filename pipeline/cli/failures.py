@@ -49,12 +49,12 @@ def listing(config: Path, as_json: bool) -> None:
     from pipeline.config.load import load
     from pipeline.run.failing import failures
 
-    found = failures(load(config))
-    for one in found:
-        tell(_json(one) if as_json else _line(one))
+    listing = failures(load(config))
+    for listed in listing:
+        tell(_json(listed) if as_json else _line(listed))
     if not as_json:
-        new = sum(not one.known for one in found)
-        words = f"{count(len(found), 'failure')}" if found else "no failures"
+        new = sum(not listed.known for listed in listing)
+        words = f"{count(len(listing), 'failure')}" if listing else "no failures"
         complain(f"{config.stem}: {words}" + (f", {new} of them not reported yet" if new else ""))
 
 
@@ -70,25 +70,24 @@ def retry(words: tuple[str, ...]) -> None:
     complain(f"{config.stem}: the next run tries {count(number, 'picture')} again")
 
 
-def _line(one: Listed) -> str:
+def _line(listed: Listed) -> str:
     from pipeline.errors import printable
 
-    failure = one.failure
+    failure = listed.failure
     since = datetime.datetime.fromtimestamp(failure.since).astimezone().strftime("%Y-%m-%d %H:%M")
     rendition = f" ({failure.rendition})" if failure.rendition else ""
-    return (
-        f"{'known' if one.known else 'new':<5} since {since}  {printable(failure.source)}{rendition}: {failure.error}"
-    )
+    state = "known" if listed.known else "new"
+    return f"{state:<5} since {since}  {printable(failure.source)}{rendition}: {failure.error}"
 
 
-def _json(one: Listed) -> str:
-    failure = one.failure
+def _json(listed: Listed) -> str:
+    failure = listed.failure
     fields = {
         "source": failure.source,
         "rendition": failure.rendition or None,
         "error": failure.kind.value,
         "detail": failure.detail,
         "since": failure.since,
-        "known": one.known,
+        "known": listed.known,
     }
     return json.dumps(fields, ensure_ascii=True)

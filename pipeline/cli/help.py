@@ -20,15 +20,17 @@ def command(context: click.Context, name: str | None, man: bool) -> None:
     if name is not None and man:
         raise click.UsageError("the man page is one of all commands: leave COMMAND out")
     every = list(_commands(root))
-    chosen = [one for one in every if name is None or one.command_path.split()[1:2] == [name]]
+    chosen = [context for context in every if name is None or context.command_path.split()[1:2] == [name]]
     if not chosen:
-        raise click.UsageError(f"no command {name!r}; there are {', '.join(one.info_name or '' for one in every)}")
+        raise click.UsageError(
+            f"no command {name!r}; there are {', '.join(context.info_name or '' for context in every)}"
+        )
     if man:
         tell("\n".join(_page(root, every)))
     elif name is None:
-        tell("\n\n".join(one.get_help() for one in (root, *every)))
+        tell("\n\n".join(context.get_help() for context in (root, *every)))
     else:
-        tell("\n\n".join(one.get_help() for one in chosen))
+        tell("\n\n".join(context.get_help() for context in chosen))
 
 
 def _commands(above: click.Context) -> Iterator[click.Context]:
@@ -54,11 +56,11 @@ def _page(root: click.Context, every: list[click.Context]) -> Iterator[str]:
     yield from (".SH SYNOPSIS", ".B pipeline", "COMMAND [OPTIONS] [ARGS]...", ".SH DESCRIPTION")
     yield from _set(about[1:])
     yield ".SH COMMANDS"
-    for one in every:
-        yield f'.SS "{_roff(" ".join((one.command_path, *one.command.collect_usage_pieces(one))))}"'
-        yield from _set(_paragraphs(one.command))
-        for parameter in one.command.get_params(one):
-            record = parameter.get_help_record(one)
+    for context in every:
+        yield f'.SS "{_roff(" ".join((context.command_path, *context.command.collect_usage_pieces(context))))}"'
+        yield from _set(_paragraphs(context.command))
+        for parameter in context.command.get_params(context):
+            record = parameter.get_help_record(context)
             if record and record[1]:
                 yield from (".TP", f".B {_roff(record[0])}", _roff(record[1]))
 

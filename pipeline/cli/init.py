@@ -44,11 +44,11 @@ def command(config: Path, purpose: str, source: str, target: str | None) -> None
 
     chosen = Purpose(purpose)
     target = chosen.folder if target is None else target
-    found = "" if os.path.lexists(config) else _found(config.parent / source, config.parent / target)
+    contents = "" if os.path.lexists(config) else _contents(config.parent / source, config.parent / target)
     if not _write(config, starter(source, target, config.stem, chosen)):
         raise click.ClickException(f"{config} is there already; name another file")
     also = f" and {_SCHEMA}" if _write(config.with_name(_SCHEMA), schema_text()) else ""
-    complain(found)
+    complain(contents)
     given = () if str(config) == CONFIG else (str(config),)
     complain(f"wrote {config}{also}; look it over, then: {to_copy('plan', *given)}")
 
@@ -65,7 +65,7 @@ def _write(file: Path, text: str) -> bool:
     return True
 
 
-def _found(source: Path, target: Path) -> str:
+def _contents(source: Path, target: Path) -> str:
     """What the source holds, in a sentence."""
     from pipeline.config.settings import SourceSettings
     from pipeline.errors import PipelineError, printable
@@ -76,27 +76,27 @@ def _found(source: Path, target: Path) -> str:
     if not absolute.is_dir():
         return f"there is no folder {printable(str(source))} yet: put your pictures there, or name theirs with --source"
     try:
-        found = census(LocalSource(SourceSettings(absolute)), [Path(os.path.abspath(target))], _LOOKING)
+        counts = census(LocalSource(SourceSettings(absolute)), [Path(os.path.abspath(target))], _LOOKING)
     except PipelineError as error:
         return printable(str(error))
-    return f"{printable(str(source))}: {_counted(found)}"
+    return f"{printable(str(source))}: {_counted(counts)}"
 
 
-def _counted(found: Census) -> str:
+def _counted(counts: Census) -> str:
     """`812 pictures, 3 formats (790 jpeg, 20 png, 2 heif), 41 not pictures`, and what the formats need."""
     from pipeline.amounts import count
     from pipeline.extras import how_to_have
     from pipeline.sources.magic import not_decoded
 
-    least = "" if found.complete else "at least "
-    parts = [f"{least}{count(found.pictures, 'picture')}"]
-    if found.formats:
-        each = ", ".join(f"{number:,} {name}" for name, number in found.formats.items())
-        parts.append(f"{count(len(found.formats), 'format')} ({each})")
-    if found.others:
-        parts.append(f"{found.others:,} not {'a picture' if found.others == 1 else 'pictures'}")
+    least = "" if counts.complete else "at least "
+    parts = [f"{least}{count(counts.pictures, 'picture')}"]
+    if counts.formats:
+        each = ", ".join(f"{number:,} {name}" for name, number in counts.formats.items())
+        parts.append(f"{count(len(counts.formats), 'format')} ({each})")
+    if counts.others:
+        parts.append(f"{counts.others:,} not {'a picture' if counts.others == 1 else 'pictures'}")
     text = ", ".join(parts)
-    if lacking := sorted(not_decoded() & found.formats.keys()):
+    if lacking := sorted(not_decoded() & counts.formats.keys()):
         remedy = f"; {how_to_have('heif')}" if "heif" in lacking else ""
         text += f"\n{' and '.join(lacking)} cannot be read here and are passed over{remedy}"
     return text

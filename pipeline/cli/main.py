@@ -158,7 +158,7 @@ def _wrong_usage(usage: click.UsageError) -> str:
         return usage.format_message()
     from pipeline.cli.concepts import meant
 
-    known = [name for one in usage.ctx.command.params for name in one.opts] if usage.ctx else []
+    known = [name for parameter in usage.ctx.command.params for name in parameter.opts] if usage.ctx else []
     words = usage.ctx.command_path.split()[1:] if usage.ctx else []
     hint = meant(usage.option_name, [name for name in known if name not in _NEVER_MEANT], words)
     return f"{usage.message} {hint}" if hint else usage.message

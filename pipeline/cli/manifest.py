@@ -54,8 +54,8 @@ def export(config: Path, form: str, output: Path | None, measured: bool) -> None
             if form == "srcset":
                 write_srcset(pictures(reader, settings.families), to)
             else:
-                found = rows(reader, measured=measured)
-                write_csv(found, to, measured=measured) if form == "csv" else write_jsonl(found, to)
+                listed = rows(reader, measured=measured)
+                write_csv(listed, to, measured=measured) if form == "csv" else write_jsonl(listed, to)
         except BrokenPipeError:
             raise
         except OSError as error:

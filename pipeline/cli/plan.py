@@ -89,8 +89,8 @@ def _nothing(_found: object) -> None:
 def _job(job: Job) -> None:
     from pipeline.errors import printable
 
-    for one in job.planned:
-        tell(f"{one.reason:<15} {printable(job.source)} -> {printable(one.target)}")
+    for planned in job.planned:
+        tell(f"{planned.reason:<15} {printable(job.source)} -> {printable(planned.target)}")
     for refused in job.refused:
         tell(f"{'refused':<15} {printable(job.source)} -> {printable(refused.target)} ({refused.error})")
 
@@ -98,7 +98,7 @@ def _job(job: Job) -> None:
 def _record(record: Record) -> None:
     from pipeline.errors import printable
 
-    reasons = [record.error, *(one.error for one in record.renditions), *record.warnings]
+    reasons = [record.error, *(rendition.error for rendition in record.renditions), *record.warnings]
     why = next((str(reason) for reason in reasons if reason), "")
     tell(f"{record.status:<15} {printable(record.source)}" + (f" ({why})" if why else ""))
 
@@ -110,8 +110,8 @@ def _orphan(orphan: Orphan) -> None:
 
 
 def _json_job(job: Job) -> None:
-    for one in job.planned:
-        _json(source=job.source, rendition=one.spec.name, target=one.target, reason=one.reason)
+    for planned in job.planned:
+        _json(source=job.source, rendition=planned.spec.name, target=planned.target, reason=planned.reason)
     for refused in job.refused:
         _json(source=job.source, rendition=refused.name, target=refused.target, status="failed", why=str(refused.error))
 
@@ -119,8 +119,14 @@ def _json_job(job: Job) -> None:
 def _json_record(record: Record) -> None:
     why = str(record.error) if record.error else "; ".join(record.warnings)
     _json(source=record.source, status=record.status, why=why)
-    for one in record.renditions:
-        _json(source=record.source, rendition=one.name, target=one.target, status=one.status, why=str(one.error))
+    for rendition in record.renditions:
+        _json(
+            source=record.source,
+            rendition=rendition.name,
+            target=rendition.target,
+            status=rendition.status,
+            why=str(rendition.error),
+        )
 
 
 def _json_orphan(orphan: Orphan) -> None:

@@ -33,8 +33,8 @@ def program() -> tuple[str, ...]:
 def to_copy(*words: str) -> str:
     """A command for a person to copy into the shell that the program was started from, ready for that shell."""
     first, *rest = program()
-    found = shutil.which("pipeline")
-    if not rest and found and os.path.realpath(found) == os.path.realpath(first):
+    installed = shutil.which("pipeline")
+    if not rest and installed and os.path.realpath(installed) == os.path.realpath(first):
         first = "pipeline"
     elif first.startswith(here := os.path.join(os.getcwd(), "")):
         first = first.removeprefix(here)

@@ -40,8 +40,8 @@ def command(config: Path, delete: bool, force: bool, as_json: bool) -> None:
         complain(f"pipeline: nothing would be deleted: {pruned.refused}", Colour.WARNING)
     if not as_json:
         fate = Fate.REMOVED if delete else Fate.DUE
-        gone = [one.orphan for one in pruned.verdicts if one.fate is fate]
-        words = f"{count(len(gone), 'file')} ({size(sum(one.size for one in gone))}) {fate}"
+        gone = [verdict.orphan for verdict in pruned.verdicts if verdict.fate is fate]
+        words = f"{count(len(gone), 'file')} ({size(sum(orphan.size for orphan in gone))}) {fate}"
         left = len(pruned.verdicts) - len(gone)
         complain(f"{config.stem}: {words}" + (f", {count(left, 'other orphan')}" if left else ""))
 

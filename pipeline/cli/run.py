@@ -147,8 +147,8 @@ def _made(
     from pipeline.cli.progress import ProgressBar
     from pipeline.run.run import run
 
-    def begun(one: Begun) -> None:
-        telling.begun(one)
+    def begun(started: Begun) -> None:
+        telling.begun(started)
         for file in changes:
             file.begin()
 

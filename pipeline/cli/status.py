@@ -74,7 +74,7 @@ def _totals(totals: Totals) -> str:
     sources = count(sum(totals.sources.values()), "source")
     failed = sum(totals.errors.values())
     failures = {"new failure": failed - totals.known, "known failure": totals.known}
-    of_them = of_each({str(one): totals.sources.get(one, 0) for one in (Status.UNSUPPORTED, Status.SKIPPED)})
+    of_them = of_each({str(status): totals.sources.get(status, 0) for status in (Status.UNSUPPORTED, Status.SKIPPED)})
     parts = [
         f"{sources} ({size(totals.source_bytes)}{f'; {of_them}' if of_them else ''})",
         f"{count(totals.made, 'rendition')} made ({size(totals.target_bytes)})",

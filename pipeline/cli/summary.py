@@ -71,8 +71,8 @@ def failure_lines(config: Path, summary: Summary, most: int | None = None) -> li
     """One line for each failure, `photos/a.jpg: truncated: ...`; the first `most` of them (None: a screenful)."""
     most = _MOST_FAILURES if most is None else most
     lines = [
-        f"{printable(one.source)}{f' ({one.rendition})' if one.rendition else ''}: {one.error}"
-        for one in summary.failures[:most]
+        f"{printable(failure.source)}{f' ({failure.rendition})' if failure.rendition else ''}: {failure.error}"
+        for failure in summary.failures[:most]
     ]
     if (more := len(summary.failures) - most) > 0:
         lines.append(f"... and {more:,} more: {to_copy('manifest', 'query', str(config), 'status=failed')}")
@@ -81,4 +81,6 @@ def failure_lines(config: Path, summary: Summary, most: int | None = None) -> li
 
 def passed_over_lines(summary: Summary) -> list[str]:
     """One line for each source that was passed over without a failure, `photos/a.jpg: skipped: a symbolic link`."""
-    return [f"{printable(one.source)}: {one.status}: {printable(one.reason)}" for one in summary.passed_over]
+    return [
+        f"{printable(passed.source)}: {passed.status}: {printable(passed.reason)}" for passed in summary.passed_over
+    ]

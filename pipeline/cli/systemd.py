@@ -124,7 +124,7 @@ def _written(config: Config) -> list[Path]:
     """The folders in which a run writes, none inside another."""
     files = (config.manifest, config.notify.metrics, config.notify.status_file, config.report)
     folders = {config.target.path, *(file.parent for file in files if file)}
-    return sorted(one for one in folders if not any(other in one.parents for other in folders))
+    return sorted(folder for folder in folders if not any(other in folder.parents for other in folders))
 
 
 def _below(paths: Iterable[Path], folders: Iterable[Path]) -> bool:

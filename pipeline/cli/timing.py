@@ -55,11 +55,11 @@ class Timing:
 def timing(at: str | None, every: str) -> Timing:
     """The `Timing` that the options describe. Raises `UsageError`."""
     if every == "hour":
-        found = re.fullmatch(r":([0-5][0-9])", at or ":30")
-        if not found:
+        match = re.fullmatch(r":([0-5][0-9])", at or ":30")
+        if not match:
             raise UsageError(f"--at {printable(at or '')}: with --every hour it is a minute, such as :30")
-        return Timing(every, 0, int(found[1]))
-    found = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", at or "02:30")
-    if not found:
+        return Timing(every, 0, int(match[1]))
+    match = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", at or "02:30")
+    if not match:
         raise UsageError(f"--at {printable(at or '')}: must be a time of day such as 02:30")
-    return Timing(every, int(found[1]), int(found[2]))
+    return Timing(every, int(match[1]), int(match[2]))

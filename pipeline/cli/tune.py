@@ -131,16 +131,18 @@ def table(tuning: Tuning) -> list[str]:
     from pipeline.cli.bars import bar
 
     verdicts = tuning.outcome.verdicts
-    fastest = max((one.rate for one in verdicts), default=0.0) or 1.0
+    fastest = max((verdict.rate for verdict in verdicts), default=0.0) or 1.0
     lines = [f"{'threads':>9} {'processes':>9} {'queue':>5} {'pictures/s':>10} {'spread':>13} {'auto=1':>6}  bound by"]
-    for one in sorted(verdicts, key=lambda one: (-one.setting.processes, not one.setting.hires, one.setting)):
-        setting = one.setting
+    for verdict in sorted(
+        verdicts, key=lambda verdict: (-verdict.setting.processes, not verdict.setting.hires, verdict.setting)
+    ):
+        setting = verdict.setting
         threads = f"auto {setting.threads}+" if setting.hires else f"{setting.threads}"
-        spread = f"{one.low:.1f} - {one.high:.1f}" if one.trials > 1 else "once"
+        spread = f"{verdict.low:.1f} - {verdict.high:.1f}" if verdict.trials > 1 else "once"
         mark = "*" if setting == tuning.outcome.chosen else " "
         lines.append(
-            f"{threads:>9} {setting.processes:>9} {setting.queue:>5} {one.rate:>10.1f} {spread:>13} {one.ratio:>6.2f}  "
-            f"{one.bound:<9}{mark} {bar(one.rate / fastest, _BAR)}".rstrip()
+            f"{threads:>9} {setting.processes:>9} {setting.queue:>5} {verdict.rate:>10.1f} {spread:>13} "
+            f"{verdict.ratio:>6.2f}  {verdict.bound:<9}{mark} {bar(verdict.rate / fastest, _BAR)}".rstrip()
         )
     return lines
 
@@ -148,7 +150,7 @@ def table(tuning: Tuning) -> list[str]:
 def sentences(tuning: Tuning) -> list[str]:
     """The conclusions from the measurement, as sentences."""
     outcome = tuning.outcome
-    by_setting = {one.setting: one for one in outcome.verdicts}
+    by_setting = {verdict.setting: verdict for verdict in outcome.verdicts}
     chosen, auto, best = by_setting[outcome.chosen], by_setting[tuning.auto], by_setting[outcome.best]
     lines = [_choice(chosen, auto, best)]
     if not outcome.clear:
@@ -206,7 +208,7 @@ def _plain(tuning: Tuning, wanted: WorkerSettings, *, written: bool) -> dict[str
         "present": asdict(tuning.present),
         "clear": outcome.clear,
         "rounds": outcome.rounds,
-        "settings": [asdict(one) for one in outcome.verdicts],
+        "settings": [asdict(verdict) for verdict in outcome.verdicts],
         "pictures": tuning.pictures,
         "sample": tuning.sample,
         "page_cache": tuning.warmth,

@@ -28,8 +28,8 @@ def command(config: Path, as_json: bool, verbose: bool) -> int:
     verdict = verify(load(config), lambda _bytes: None)
     for problem in verdict.problems:
         if as_json:
-            found = {"target": problem.target, "finding": problem.finding, "detail": problem.detail}
-            tell(json.dumps(found, ensure_ascii=True))
+            fields = {"target": problem.target, "finding": problem.finding, "detail": problem.detail}
+            tell(json.dumps(fields, ensure_ascii=True))
         else:
             complain(line(problem), Colour.FAILURE)
     if verbose or verdict.problems or on_terminal():

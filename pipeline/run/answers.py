@@ -75,25 +75,29 @@ class Asked:
         header = self.header(answer.header)
         passed = time.perf_counter() - self.since
         specs, made = self.task.specs, answer.renditions
-        if [one.name for one in made] != [spec.name for spec in specs]:
+        if [rendition.name for rendition in made] != [spec.name for spec in specs]:
             raise Misbehaved("renditions that were not asked for")
         _check_seconds(answer.seconds_decode, passed)
         _check_texts(answer.warnings)
         _check_texts((answer.libraries,))
         self._check_placeholder(answer)
-        rendered = [(spec, one) for spec, one in zip(specs, made, strict=True) if not isinstance(one, NotRendered)]
-        if sorted(one.index for _, one in rendered) != list(range(len(descriptors))):
+        rendered = [
+            (spec, rendition)
+            for spec, rendition in zip(specs, made, strict=True)
+            if not isinstance(rendition, NotRendered)
+        ]
+        if sorted(rendition.index for _, rendition in rendered) != list(range(len(descriptors))):
             raise Misbehaved(f"{len(descriptors)} files for {len(rendered)} renditions")
-        if any(one.error.kind not in OF_RENDERING for one in made if isinstance(one, NotRendered)):
+        if any(rendition.error.kind not in OF_RENDERING for rendition in made if isinstance(rendition, NotRendered)):
             raise Misbehaved("an error that is not of rendering")
         total = 0
-        for spec, one in rendered:
-            _check_seconds(one.seconds_resize, passed)
-            _check_seconds(one.seconds_encode, passed)
-            _check_texts(one.warnings)
-            self._check_rendition(spec, one, header)
-            _check_file(descriptors[one.index], one)
-            total += one.size
+        for spec, rendition in rendered:
+            _check_seconds(rendition.seconds_resize, passed)
+            _check_seconds(rendition.seconds_encode, passed)
+            _check_texts(rendition.warnings)
+            self._check_rendition(spec, rendition, header)
+            _check_file(descriptors[rendition.index], rendition)
+            total += rendition.size
         if total > self.need(header) + len(rendered) * (_AROUND + self.size):
             raise Misbehaved(f"{total:,} bytes of renditions")
         return answer
@@ -109,22 +113,22 @@ class Asked:
         if upright is not None and not (min(upright) > 0 and upright[0] * upright[1] <= self.task.limits.pixels):
             raise Misbehaved(f"a picture of {upright[0]} x {upright[1]} pixels")
 
-    def _check_rendition(self, spec: Spec, one: Rendered, header: Header) -> None:
+    def _check_rendition(self, spec: Spec, rendition: Rendered, header: Header) -> None:
         if spec.page is None:
             most = most_pixels((header.width, header.height), spec)
         else:  # pages have sizes of their own
             most = most_pixels((self.task.limits.pixels, 1), spec)
-        if not (one.width > 0 < one.height and one.width * one.height <= most):
-            raise Misbehaved(f"a rendition of {one.width} x {one.height} pixels")
-        if one.format is not spec.format:
-            raise Misbehaved(f"{one.format} for {spec.format}")
-        if one.status is not Status.DONE and not (one.status is Status.KEPT and spec.keep_smaller):
-            raise Misbehaved(f"the status {one.status}")
-        if one.quality is not None and (spec.max_bytes is None or not 1 <= one.quality <= 100):
-            raise Misbehaved(f"the quality {one.quality}")
+        if not (rendition.width > 0 < rendition.height and rendition.width * rendition.height <= most):
+            raise Misbehaved(f"a rendition of {rendition.width} x {rendition.height} pixels")
+        if rendition.format is not spec.format:
+            raise Misbehaved(f"{rendition.format} for {spec.format}")
+        if rendition.status is not Status.DONE and not (rendition.status is Status.KEPT and spec.keep_smaller):
+            raise Misbehaved(f"the status {rendition.status}")
+        if rendition.quality is not None and (spec.max_bytes is None or not 1 <= rendition.quality <= 100):
+            raise Misbehaved(f"the quality {rendition.quality}")
         frames = header.frames if spec.format in ANIMATED else 1
-        if one.size > one.width * one.height * frames * _PIXEL + _AROUND + self.size:
-            raise Misbehaved(f"{one.size:,} bytes for {one.width} x {one.height} pixels")
+        if rendition.size > rendition.width * rendition.height * frames * _PIXEL + _AROUND + self.size:
+            raise Misbehaved(f"{rendition.size:,} bytes for {rendition.width} x {rendition.height} pixels")
 
 
 def answers(several: Sequence[Asked], replies: Sequence[Reply | None]) -> list[RenderAnswer | PictureError | None]:
@@ -140,7 +144,7 @@ def answers(several: Sequence[Asked], replies: Sequence[Reply | None]) -> list[R
             believed.append(error if error or reply is None else asked.answer(reply))
     except BaseException:
         rest = [*replies[: len(believed)], *replies[len(believed) + 1 :]]
-        for descriptor in (one for reply in rest if reply is not None for one in reply.descriptors):
+        for descriptor in (descriptor for reply in rest if reply is not None for descriptor in reply.descriptors):
             os.close(descriptor)
         raise
     return believed
@@ -164,9 +168,9 @@ def _check_texts(texts: tuple[str, ...]) -> None:
         raise Misbehaved("texts without end")
 
 
-def _check_file(descriptor: int, one: Rendered) -> None:
+def _check_file(descriptor: int, rendition: Rendered) -> None:
     """Raise `Misbehaved` unless the file has the reported size and format. Its content is never decoded here."""
-    if os.fstat(descriptor).st_size != one.size:
+    if os.fstat(descriptor).st_size != rendition.size:
         raise Misbehaved("a file of another size")
-    if magic.sniff(os.pread(descriptor, magic.HEAD, 0)) != one.format:
-        raise Misbehaved(f"a file that is no {one.format}")
+    if magic.sniff(os.pread(descriptor, magic.HEAD, 0)) != rendition.format:
+        raise Misbehaved(f"a file that is no {rendition.format}")

@@ -104,7 +104,7 @@ class Batching:
         header = record.header
         if header is None or not record.renditions:
             return
-        work = sum(one.seconds_resize + one.seconds_encode for one in record.renditions)
+        work = sum(rendition.seconds_resize + rendition.seconds_encode for rendition in record.renditions)
         seconds = record.seconds_read + record.seconds_decode + work
         kind = self._kinds.setdefault(_kind(record.source, record.stat.size), _Kind())
         kind.seen += 1
@@ -137,4 +137,4 @@ def _kind(source: str, size: int) -> tuple[str, int]:
 
 def _share_a_task(job: Job, other: Job) -> bool:
     """Whether both can be in one message to a child."""
-    return [one.spec.name for one in job.planned] == [one.spec.name for one in other.planned]
+    return [planned.spec.name for planned in job.planned] == [planned.spec.name for planned in other.planned]

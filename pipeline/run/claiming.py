@@ -15,9 +15,14 @@ def claim(manifest: Manifest, target: Target, jobs: Sequence[Job], *, adopt: boo
 
     `adopt`: a file may be in the way; it becomes ours by its record, once it has proved equal.
     """
-    claims = [Claim(one.target, job.source, one.spec.name) for job in jobs for one in job.planned if not one.ours]
+    claims = [
+        Claim(planned.target, job.source, planned.spec.name)
+        for job in jobs
+        for planned in job.planned
+        if not planned.ours
+    ]
     if claims and adopt:
-        there = target.stats([one.target for one in claims])
-        claims = [one for one, stat in zip(claims, there, strict=True) if stat is None]
+        there = target.stats([claim.target for claim in claims])
+        claims = [claim for claim, stat in zip(claims, there, strict=True) if stat is None]
     if claims:
         manifest.claim(claims)

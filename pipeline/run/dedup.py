@@ -88,9 +88,11 @@ class Dedup:
         with self._lock:
             mine = self._of_this_run.get(content)
         records = [_whole(mine)] if mine else []
-        if not again and (not mine or not {one.recipe for one in records[0].renditions}.issuperset(recipes)):
+        if not again and (
+            not mine or not {rendition.recipe for rendition in records[0].renditions}.issuperset(recipes)
+        ):
             records += self._look_up(content, recipes)
-        return tuple(one for one in records if one.header is not None and _within(self._limits, one.header))
+        return tuple(record for record in records if record.header is not None and _within(self._limits, record.header))
 
     def remember(self, record: Record) -> None:
         """Keep a record of this run for pictures of the same content that come before the manifest has it."""
@@ -107,7 +109,7 @@ class Dedup:
         """The files to copy for those of `planned` that have an equal: a file that still has its recorded size and
         mtime. They stay open until `opened` is closed. Their bytes are checked when they are copied.
         """
-        return [model for one in planned if (model := self._model(one, known, opened)) is not None]
+        return [model for rendition in planned if (model := self._model(rendition, known, opened)) is not None]
 
     def _model(self, planned: Planned, known: Sequence[Record], opened: ExitStack) -> ToStore | None:
         for record in known:
@@ -123,8 +125,8 @@ class Dedup:
             file = self._target.open_for_reading(written.path)
         except (OSError, PictureError):
             return None
-        found = os.fstat(file.fileno())
-        if (found.st_size, found.st_mtime_ns) == (written.size, written.mtime_ns):
+        stat = os.fstat(file.fileno())
+        if (stat.st_size, stat.st_mtime_ns) == (written.size, written.mtime_ns):
             return file
         file.close()
         return None
@@ -132,13 +134,17 @@ class Dedup:
 
 def _merged(before: Record, record: Record) -> Record:
     """`record`, with the renditions that only `before` has."""
-    made = {one.recipe: one for found in (before, record) for one in _whole(found).renditions}
+    made = {rendition.recipe: rendition for each in (before, record) for rendition in _whole(each).renditions}
     return replace(record, renditions=tuple(made.values()))
 
 
 def _whole(record: Record) -> Record:
     """`record` with its written renditions only, each with its own libraries."""
-    made = (replace(one, libraries=_libraries(one, record)) for one in record.renditions if one.written)
+    made = (
+        replace(rendition, libraries=_libraries(rendition, record))
+        for rendition in record.renditions
+        if rendition.written
+    )
     return replace(record, renditions=tuple(made))
 
 

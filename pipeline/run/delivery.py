@@ -42,11 +42,13 @@ def delivered(target: Target, several: Sequence[Made], token: Token) -> list[Rec
 
     Raises `TargetTrouble` and `Revoked`. The time to write all of them is divided evenly.
     """
-    parts = [_parts(one) for one in several]
-    stored = iter(store(target, [part for of_one in parts for part in of_one if isinstance(part, ToStore)], token))
+    parts = [_parts(made) for made in several]
+    stored = iter(
+        store(target, [part for of_picture in parts for part in of_picture if isinstance(part, ToStore)], token)
+    )
     return [
-        _recorded(one, tuple(next(stored) if isinstance(part, ToStore) else part for part in of_one))
-        for one, of_one in zip(several, parts, strict=True)
+        _recorded(made, tuple(next(stored) if isinstance(part, ToStore) else part for part in of_picture))
+        for made, of_picture in zip(several, parts, strict=True)
     ]
 
 
@@ -55,29 +57,29 @@ def store(target: Target, several: Sequence[ToStore], token: Token) -> list[Rend
     token.check()
     started = time.perf_counter()
     came = target.write_all(
-        [ToWrite(one.planned.target, one.descriptor, one.planned.ours, one.sha256) for one in several]
+        [ToWrite(file.planned.target, file.descriptor, file.planned.ours, file.sha256) for file in several]
     )
     seconds = (time.perf_counter() - started) / max(1, len(several))
     return [
-        verdicts.failed_rendition(one.planned, what)
+        verdicts.failed_rendition(file.planned, what)
         if isinstance(what, PictureError)
-        else verdicts.stored(one.planned, one.like, what, seconds)
-        for one, what in zip(several, came, strict=True)
+        else verdicts.stored(file.planned, file.like, what, seconds)
+        for file, what in zip(several, came, strict=True)
     ]
 
 
-def _parts(one: Made) -> list[ToStore | RenditionRecord]:
+def _parts(made: Made) -> list[ToStore | RenditionRecord]:
     """The renditions in order: the file to store, or the record of a failure."""
     return [
-        verdicts.failed_rendition(planned, made.error)
-        if isinstance(made, NotRendered)
-        else ToStore(planned, made, one.descriptors[made.index])
-        for planned, made in zip(one.planned, one.answer.renditions, strict=True)
+        verdicts.failed_rendition(planned, rendition.error)
+        if isinstance(rendition, NotRendered)
+        else ToStore(planned, rendition, made.descriptors[rendition.index])
+        for planned, rendition in zip(made.planned, made.answer.renditions, strict=True)
     ]
 
 
-def _recorded(one: Made, renditions: tuple[RenditionRecord, ...]) -> Record:
-    answer, begun = one.answer, one.record
+def _recorded(made: Made, renditions: tuple[RenditionRecord, ...]) -> Record:
+    answer, begun = made.answer, made.record
     return Record(  # `replace` would take three times as long, and this is done for every picture
         begun.source,
         begun.stat,
@@ -88,9 +90,9 @@ def _recorded(one: Made, renditions: tuple[RenditionRecord, ...]) -> Record:
         header=answer.header,
         seconds_read=begun.seconds_read,
         seconds_decode=answer.seconds_decode,
-        peak_memory=one.meter.peak_memory,
+        peak_memory=made.meter.peak_memory,
         libraries=answer.libraries,
-        warnings=answer.warnings + verdicts.chatter(one.meter.chatter.splitlines()),
+        warnings=answer.warnings + verdicts.chatter(made.meter.chatter.splitlines()),
         content=begun.content,
         upright=answer.upright,
         color=answer.color,

@@ -259,16 +259,18 @@ class Driver:
         twice = left.child_died or job.source in self._lost
         if left.lane_died:
             self._lost.add(job.source)
-            claimed = self._manifest.claimed([one.target for one in job.planned])
-            job = replace(job, planned=tuple(replace(one, ours=one.target in claimed) for one in job.planned))
+            claimed = self._manifest.claimed([planned.target for planned in job.planned])
+            job = replace(
+                job, planned=tuple(replace(planned, ours=planned.target in claimed) for planned in job.planned)
+            )
         (self._twice if twice else self._left).append(job)
 
     def _record(self, records: Sequence[Record], *, carried: bool = False) -> None:
         unclaimed = [
-            one.target
+            rendition.target
             for record in records
-            for one in record.renditions
-            if one.error and one.error.kind == ErrorKind.NOT_OURS
+            for rendition in record.renditions
+            if rendition.error and rendition.error.kind == ErrorKind.NOT_OURS
         ]
         if unclaimed:  # files appeared after their paths were claimed: the claims were wrong
             self._manifest.release(unclaimed)
@@ -276,10 +278,10 @@ class Driver:
         self._manifest.add(*records)
         for record, names in zip(records, known, strict=True):
             self._tally.add(record, names, carried=carried)
-            for one in record.renditions:
-                if one.written:
-                    how: Literal["made", "replaced"] = "made" if one.reason in _MADE else "replaced"
-                    self._around.changed(Change(how, one.target, record.source, one.name))
+            for rendition in record.renditions:
+                if rendition.written:
+                    how: Literal["made", "replaced"] = "made" if rendition.reason in _MADE else "replaced"
+                    self._around.changed(Change(how, rendition.target, record.source, rendition.name))
 
     def _removed(self, orphan: Orphan) -> None:
         self._around.changed(Change("removed", orphan.target, orphan.source, orphan.rendition))
@@ -342,7 +344,7 @@ class Driver:
         if self._cut and pending > 0:
             pictures[Status.PENDING] = pending
         tidied = self._tidied or Tidied(counts.orphans)
-        left_out = (PassedOver(one.source, one.status, one.warnings[0]) for one in self._planner.left_out)
+        left_out = (PassedOver(record.source, record.status, record.warnings[0]) for record in self._planner.left_out)
         return replace(
             summary,
             status=status,

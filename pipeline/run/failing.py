@@ -45,7 +45,7 @@ def retry(config: Config, globs: Sequence[str]) -> int:
         held(config, uuid.uuid4().hex),
         Manifest.for_config(config) as manifest,
     ):
-        sources = {one.source for one in manifest.failures.everything()}
+        sources = {failure.source for failure in manifest.failures.everything()}
         matching = sorted(source for source in sources if not globs or wanted.covers(source))
         manifest.failures.forget(matching)
     return len(matching)
@@ -55,7 +55,9 @@ def listed(config: Config, reader: Reader) -> list[Listed]:
     """As `failures`, from a manifest that is open already."""
     everything = reader.failures.everything()
     names = {spec.name for spec in config.specs}
-    whole = {one.source for one in everything if not one.rendition}
+    whole = {failure.source for failure in everything if not failure.rendition}
     return [
-        Listed(one) for one in everything if not one.rendition or (one.source not in whole and one.rendition in names)
+        Listed(failure)
+        for failure in everything
+        if not failure.rendition or (failure.source not in whole and failure.rendition in names)
     ]

@@ -46,7 +46,7 @@ class Occupancy:
     @contextmanager
     def ask_several(self, several: Sequence[Held], request: object, bounds: Bounds, token: Token) -> Iterator[Several]:
         """See `Renderer`. They count as one picture, because they have one thread and one child."""
-        size = sum(one.size for one in several)
+        size = sum(held.size for held in several)
         with self._counted(size), self._renderer.ask_several(several, request, bounds, token) as asked:
             yield asked
 

@@ -19,12 +19,14 @@ def reported_before(manifest: Manifest, record: Record, key: Callable[[], str]) 
         return frozenset(("",))
     if record.status is not Status.FAILED and not record.is_the_same:
         return frozenset()
-    before = {name: one for name, one in manifest.failures.of(record.source).items() if one.reported is not None}
+    before = {
+        name: failure for name, failure in manifest.failures.of(record.source).items() if failure.reported is not None
+    }
     if record.is_the_same:
         return frozenset(before)
-    names = {one.name for one in record.renditions if one.reason is Reason.KNOWN_FAILURE}
-    for one in of_record(record, key, time.time()):
-        earlier = before.get(one.rendition)
-        if earlier is not None and one.repeats(earlier):
-            names.add(one.rendition)
+    names = {rendition.name for rendition in record.renditions if rendition.reason is Reason.KNOWN_FAILURE}
+    for failure in of_record(record, key, time.time()):
+        earlier = before.get(failure.rendition)
+        if earlier is not None and failure.repeats(earlier):
+            names.add(failure.rendition)
     return frozenset(names)

@@ -273,7 +273,7 @@ class LaneProcesses:
         if lane.ended:
             return
         if lane.ready:
-            lost = tuple(Left(job, lane_died=True) for one in batches for job in one.jobs)
+            lost = tuple(Left(job, lane_died=True) for batch in batches for job in batch.jobs)
             self._outcomes.append(Outcome(left=lost))
             self._lost, self._calm = self._lost + 1, 0
         else:

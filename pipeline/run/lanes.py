@@ -92,7 +92,7 @@ def _setups(rooms: Rooms, processes: int) -> list[LaneSetup]:
 
 def _sweep(rooms: Rooms, process: int, batches: Sequence[Batch]) -> None:
     """Remove the temporary files of a lane process that died with `batches` in flight."""
-    targets = (one.target for batch in batches for job in batch.jobs for one in job.planned)
+    targets = (planned.target for batch in batches for job in batch.jobs for planned in job.planned)
     rooms.target.sweep({rooms.run}, {target.rpartition("/")[0] for target in targets}, process)
 
 

@@ -39,7 +39,7 @@ class Life:
         """The renditions to render: those of `planned` that were not copied."""
         if not self.copies:
             return self.planned
-        return tuple(one for one in self.planned if one.spec.name not in self.copies)
+        return tuple(planned for planned in self.planned if planned.spec.name not in self.copies)
 
 
 class Ended(Exception):

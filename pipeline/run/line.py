@@ -192,12 +192,12 @@ class Line:
         `again`: the content was looked up before.
         """
         with ExitStack() as opened:
-            found = [self._models(life, opened, again=again) for life in lives]
-            if models := [model for of_one in found for model in of_one]:
+            by_picture = [self._models(life, opened, again=again) for life in lives]
+            if models := [model for own in by_picture for model in own]:
                 stored = iter(store(self._target, models, token))
-                for life, of_one in zip(lives, found, strict=True):
-                    copies = itertools.islice(stored, len(of_one))
-                    life.copies |= {one.name: one for one in copies if one.error is None}
+                for life, own in zip(lives, by_picture, strict=True):
+                    copies = itertools.islice(stored, len(own))
+                    life.copies |= {copy.name: copy for copy in copies if copy.error is None}
         going = []
         for life in lives:
             with ends.of(life.job, life):
@@ -210,16 +210,16 @@ class Line:
 
     def _models(self, life: Life, opened: ExitStack, *, again: bool) -> list[ToStore]:
         """The files that can probably be copied for a picture; open until `opened` is closed."""
-        found = self._known(life, again=again)
-        life.known = found or life.known
-        return self._dedup.models(life.rest, found, opened)
+        known = self._known(life, again=again)
+        life.known = known or life.known
+        return self._dedup.models(life.rest, known, opened)
 
     def _known(self, life: Life, *, again: bool) -> tuple[Record, ...]:
         """Records of the same content, with a placeholder if one is wanted; none if all is to be made anew."""
-        if any(one.reason is Reason.FORCED for one in life.planned):
+        if any(planned.reason is Reason.FORCED for planned in life.planned):
             return ()
-        known = self._dedup.known(life.content, {one.recipe for one in life.planned}, again=again)
-        return tuple(one for one in known if not self._terms.placeholder or one.color is not None)
+        known = self._dedup.known(life.content, {planned.recipe for planned in life.planned}, again=again)
+        return tuple(record for record in known if not self._terms.placeholder or record.color is not None)
 
     # -- bytes -> child -> renditions
 
@@ -282,7 +282,7 @@ class Line:
 
     def _task(self, life: Life) -> RenderTask:
         """The task for a child: all renditions that were not copied."""
-        specs = tuple(one.spec for one in life.rest)
+        specs = tuple(planned.spec for planned in life.rest)
         now = {spec.name for spec in specs}
         return RenderTask(
             specs,
@@ -296,21 +296,28 @@ class Line:
 
     def _hints(self, life: Life) -> tuple[tuple[str, int], ...]:
         """The qualities found by earlier searches on the same content with the same libraries."""
-        found = {
+        qualities = {
             like.recipe: like.quality
             for record in life.known
             for like in record.renditions
             if like.quality is not None and like.libraries == self._libraries
         }
-        return tuple((one.spec.name, found[one.recipe]) for one in life.rest if one.recipe in found)
+        return tuple(
+            (planned.spec.name, qualities[planned.recipe]) for planned in life.rest if planned.recipe in qualities
+        )
 
     # -- renditions -> files -> record
 
     def _written(self, made: Sequence[tuple[Life, Made]], room: Room, token: Token, ends: Ends) -> None:
         """Write the files of all pictures together, so that they share one wait for the disk."""
-        rendered = [one for _, each in made for one in each.answer.renditions if isinstance(one, Rendered)]
-        room.shrink(sum(one.size for one in rendered))
-        records = delivered(self._target, [one for _, one in made], token)
+        rendered = [
+            rendition
+            for _, carried in made
+            for rendition in carried.answer.renditions
+            if isinstance(rendition, Rendered)
+        ]
+        room.shrink(sum(rendition.size for rendition in rendered))
+        records = delivered(self._target, [carried for _, carried in made], token)
         for (life, _), record in zip(made, records, strict=True):
             self._libraries = record.libraries
             ends.records.append(self._whole(life, record))
@@ -320,15 +327,18 @@ class Line:
         if life.known and self._terms.placeholder:
             record = replace(record, color=life.known[0].color, thumbhash=life.known[0].thumbhash)
         if life.copies:
-            made = life.copies | {one.name: one for one in record.renditions}
-            record = replace(record, renditions=tuple(made[one.spec.name] for one in life.planned))
+            made = life.copies | {rendition.name: rendition for rendition in record.renditions}
+            record = replace(record, renditions=tuple(made[planned.spec.name] for planned in life.planned))
         self._dedup.remember(record)
         return verdicts.ended(life.job, record)
 
 
 def _lacked_memory(answer: RenderAnswer) -> bool:
     """Whether a rendition ran out of memory, which other pictures of its batch may have used."""
-    return any(isinstance(one, NotRendered) and one.error.kind is ErrorKind.MEMORY_LIMIT for one in answer.renditions)
+    return any(
+        isinstance(rendition, NotRendered) and rendition.error.kind is ErrorKind.MEMORY_LIMIT
+        for rendition in answer.renditions
+    )
 
 
 def _close(reply: Reply) -> None:

@@ -51,8 +51,8 @@ class Forecast:
         """Add one job."""
         kind = _format(extension(job.source))
         self._bytes[kind] += job.stat.size
-        for one in job.planned:
-            self._renditions[one.spec.name, one.spec.format.value, kind] += 1
+        for planned in job.planned:
+            self._renditions[planned.spec.name, planned.spec.format.value, kind] += 1
 
     def prediction(self, known: Experience, runs: Iterable[RunSummary], workers: int) -> Prediction | None:
         """The prediction for the jobs so far; None without a usable earlier run.
@@ -80,9 +80,9 @@ def _like(known: Experience, name: str, made: str, source: str) -> Spent:
         lambda _: True,
     )
     for test in tests:
-        found = [spent for key, spent in known.renditions.items() if test(key)]
-        if found:
-            return _sum(found)
+        costs = [spent for key, spent in known.renditions.items() if test(key)]
+        if costs:
+            return _sum(costs)
     return Spent(1, 0, 0.0)
 
 
@@ -111,7 +111,9 @@ def _of_source(known: Experience, kind: str) -> Spent:
 
 def _sum(spent: Iterable[Spent]) -> Spent:
     listed = list(spent)
-    return Spent(sum(one.count for one in listed), sum(one.bytes for one in listed), sum(one.seconds for one in listed))
+    return Spent(
+        sum(cost.count for cost in listed), sum(cost.bytes for cost in listed), sum(cost.seconds for cost in listed)
+    )
 
 
 def _rate(spent: Spent) -> float:

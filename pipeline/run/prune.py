@@ -49,13 +49,13 @@ def find(planner: Planner, memory: Manifest | Reader) -> list[Orphan]:
     """All orphans, by path: those that the records of sources show, and claimed files without a record. Call it after
     the plan, which must be complete.
     """
-    found = {orphan.target: orphan for orphan in planner.orphans}
-    stale = [file for file in memory.orphans.stale() if file.target not in found]
+    orphans = {orphan.target: orphan for orphan in planner.orphans}
+    stale = [file for file in memory.orphans.stale() if file.target not in orphans]
     wanted = planner.wanted(file.target for file in stale)
     for file in stale:
         if file.target not in wanted:
-            found[file.target] = Orphan(file.source, file.rendition, file.target, file.size or 0, _RENAMED)
-    return sorted(found.values(), key=lambda orphan: os.fsencode(orphan.target))
+            orphans[file.target] = Orphan(file.source, file.rendition, file.target, file.size or 0, _RENAMED)
+    return sorted(orphans.values(), key=lambda orphan: os.fsencode(orphan.target))
 
 
 def refusal(planner: Planner, going: Sequence[Orphan], memory: Manifest | Reader, *, force: bool) -> tuple[str, str]:
@@ -79,10 +79,10 @@ def _doubtful(planner: Planner, going: Sequence[Orphan], memory: Manifest | Read
     """Those of `going` that may be orphans by mistake: their rendition is still in the config, and no picture has the
     same content, as there is after a source was renamed or the naming of targets changed.
     """
-    doubtful = [one for one in going if one.rendition in planner.renditions]
-    gone = {one.source for one in planner.orphans if one.why == "source gone"}
-    living = memory.orphans.living((one.source for one in doubtful), gone.union(planner.gone))
-    return [one for one in doubtful if one.source not in living]
+    doubtful = [orphan for orphan in going if orphan.rendition in planner.renditions]
+    gone = {orphan.source for orphan in planner.orphans if orphan.why == "source gone"}
+    living = memory.orphans.living((orphan.source for orphan in doubtful), gone.union(planner.gone))
+    return [orphan for orphan in doubtful if orphan.source not in living]
 
 
 def remove(
@@ -100,7 +100,7 @@ def remove(
     all_going = {orphan.target for orphan in going}
     for batch in (going[start : start + _AT_ONCE] for start in range(0, len(going), _AT_ONCE)):
         check()
-        claims = {file.target: file for file in manifest.orphans.claims(one.target for one in batch)}
+        claims = {file.target: file for file in manifest.orphans.claims(orphan.target for orphan in batch)}
         gone: list[str] = []
         for orphan in batch:
             obstacle = _removed(orphan, claims.get(orphan.target), all_going, manifest, removal)
@@ -117,7 +117,7 @@ def remove(
 
 def obstacles(going: Sequence[Orphan], memory: Manifest | Reader, removal: Removal) -> list[Verdict]:
     """What `remove` would do."""
-    claims = {file.target: file for file in memory.orphans.claims(one.target for one in going)}
+    claims = {file.target: file for file in memory.orphans.claims(orphan.target for orphan in going)}
     all_going = {orphan.target for orphan in going}
     verdicts = []
     for orphan in going:
@@ -164,8 +164,8 @@ def _forget(gone: Collection[str], orphans: Sequence[Orphan], manifest: Manifest
     """Delete the removed files from the manifest, and all rows of a source that is gone."""
     manifest.release(sorted(gone))
     manifest.orphans.forget(sorted(gone))
-    rows = [one for one in orphans if one.target in gone and one.why != _RENAMED]  # a renamed one's row is up to date
-    manifest.forget_renditions((one.source, one.rendition) for one in rows)
-    left = {one.source for one in orphans if one.target not in gone}
-    sources = {one.source for one in rows if one.why == "source gone"} - left
+    rows = [orphan for orphan in orphans if orphan.target in gone and orphan.why != _RENAMED]  # whose row is up to date
+    manifest.forget_renditions((orphan.source, orphan.rendition) for orphan in rows)
+    left = {orphan.source for orphan in orphans if orphan.target not in gone}
+    sources = {orphan.source for orphan in rows if orphan.why == "source gone"} - left
     manifest.forget(sorted(sources))

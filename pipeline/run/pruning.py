@@ -80,9 +80,11 @@ def _sorted(planner: Planner, memory: Manifest | Reader) -> tuple[list[Orphan], 
     """The orphans that may go, and those that no earlier run has seen."""
     orphans, seen = find(planner, memory), memory.orphans.seen()
     waiting = [
-        Verdict(one, Fate.WAITING, "the next run is to see it first") for one in orphans if one.target not in seen
+        Verdict(orphan, Fate.WAITING, "the next run is to see it first")
+        for orphan in orphans
+        if orphan.target not in seen
     ]
-    return [one for one in orphans if one.target in seen], waiting
+    return [orphan for orphan in orphans if orphan.target in seen], waiting
 
 
 def _refusal(config: Config, planner: Planner, memory: Manifest | Reader, going: list[Orphan], *, force: bool) -> str:
@@ -93,4 +95,4 @@ def _refusal(config: Config, planner: Planner, memory: Manifest | Reader, going:
 
 
 def _by_path(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
-    return tuple(sorted(verdicts, key=lambda one: os.fsencode(one.orphan.target)))
+    return tuple(sorted(verdicts, key=lambda verdict: os.fsencode(verdict.orphan.target)))

@@ -74,7 +74,7 @@ def run(
     drivers: list[Driver] = []
 
     def tell_in_flight() -> None:
-        asked(sum(one.in_flight for one in drivers))
+        asked(sum(driver.in_flight for driver in drivers))
 
     listening = on_signals(stop, abandon, tell_in_flight) if options.signals else nullcontext()
     with listening, held(config, identity, options.lock_wait, stop.check) as locks:

@@ -30,11 +30,11 @@ def headers(
 
     Runs in I/O threads, which hold no room for work and no child. Raises `Revoked`.
     """
-    found = {}
-    for one in planned:
-        if not one.ours and (header := _header(one.target, target, renderer, limits, token)):
-            found[one.spec.name] = header
-    return found
+    standing = {}
+    for rendition in planned:
+        if not rendition.ours and (header := _header(rendition.target, target, renderer, limits, token)):
+            standing[rendition.spec.name] = header
+    return standing
 
 
 def replacing(
@@ -43,11 +43,11 @@ def replacing(
     """`planned`, marked as ours where the child's renditions may overwrite existing files."""
     if not standing:
         return planned
-    made = {one.name: one for one in answer.renditions if isinstance(one, Rendered)}
-    names = [one.spec.name for one in planned]
+    made = {rendition.name: rendition for rendition in answer.renditions if isinstance(rendition, Rendered)}
+    names = [rendition.spec.name for rendition in planned]
     return tuple(
-        _replacing(one, made[name], standing.get(name)) if name in made else one
-        for name, one in zip(names, planned, strict=True)
+        _replacing(rendition, made[name], standing.get(name)) if name in made else rendition
+        for name, rendition in zip(names, planned, strict=True)
     )
 
 

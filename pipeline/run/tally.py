@@ -162,11 +162,11 @@ class Tally:
 
 def _failed(record: Record) -> list[str]:
     """What failed in `record`: names of renditions, and "" for the source itself."""
-    return [*([""] if record.error else []), *(one.name for one in record.renditions if one.error)]
+    return [*([""] if record.error else []), *(rendition.name for rendition in record.renditions if rendition.error)]
 
 
 def _errors(record: Record, known: Collection[str]) -> list[PictureError]:
     """One error for a source that failed itself, else one for each rendition that newly failed."""
     if record.error:
         return [record.error]
-    return [one.error for one in record.renditions if one.error and one.name not in known]
+    return [rendition.error for rendition in record.renditions if rendition.error and rendition.name not in known]

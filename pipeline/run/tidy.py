@@ -61,7 +61,7 @@ def tidy(
             )
         if going and not no:
             verdicts = remove(going, planner, manifest, Removal(config.target), check, removed)
-            gone = {one.orphan.target for one in verdicts if one.fate is Fate.REMOVED}
+            gone = {verdict.orphan.target for verdict in verdicts if verdict.fate is Fate.REMOVED}
     left = [orphan.target for orphan in orphans if orphan.target not in gone]
     manifest.orphans.note(left, run)
     return Tidied(len(left), len(gone), warnings)

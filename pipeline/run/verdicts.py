@@ -19,7 +19,7 @@ def stale(job: Job, content: bytes) -> tuple[Planned, ...]:
     """The renditions to make now that the content is known: a change of the stat alone is no reason."""
     if job.known_sha256 != content:
         return job.planned
-    return tuple(one for one in job.planned if one.reason != Reason.SOURCE_CHANGED)
+    return tuple(planned for planned in job.planned if planned.reason != Reason.SOURCE_CHANGED)
 
 
 def overrides(job: Job, picture: Picture) -> Overrides:
@@ -31,7 +31,7 @@ def overrides(job: Job, picture: Picture) -> Overrides:
 
 def failed(job: Job, error: PictureError, record: Record | None = None) -> Record:
     """A source that failed, with all its planned renditions. What libraries printed is kept as warnings."""
-    renditions = tuple(failed_rendition(one, error) for one in job.planned) + job.refused
+    renditions = tuple(failed_rendition(planned, error) for planned in job.planned) + job.refused
     record = record or Record(job.source, job.stat, Status.FAILED)
     warnings = record.warnings + chatter(getattr(error, "__notes__", ()))
     return replace(record, status=Status.FAILED, error=error, renditions=renditions, warnings=warnings)
@@ -60,7 +60,7 @@ def ended(job: Job, record: Record) -> Record:
 
 def status_of(renditions: Iterable[RenditionRecord]) -> Status:
     """The status of a source with these renditions."""
-    return Status.FAILED if any(one.error for one in renditions) else Status.DONE
+    return Status.FAILED if any(rendition.error for rendition in renditions) else Status.DONE
 
 
 def failed_rendition(planned: Planned, error: PictureError) -> RenditionRecord:

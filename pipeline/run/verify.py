@@ -60,7 +60,7 @@ def verify(config: Config, watch: Callable[[int], None]) -> Verdict:
     with Manifest.reader(config) as reader:
         check = _Check(LocalTarget(config.target, "verify"))
         crew: Crew[ClaimedFile] = Crew(
-            check.one, threads=cpus.available() + 1, queue_size=64, on_tick=lambda: watch(check.bytes_read)
+            check.check_file, threads=cpus.available() + 1, queue_size=64, on_tick=lambda: watch(check.bytes_read)
         )
         with crew:
             for file in reader.claimed_files():
@@ -72,7 +72,7 @@ def verify(config: Config, watch: Callable[[int], None]) -> Verdict:
 
 
 class _Check:
-    """Hashes files; `one` runs in the crew's threads."""
+    """Hashes files; `check_file` runs in the crew's threads."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -81,7 +81,7 @@ class _Check:
         self.files = 0
         self.bytes_read = 0
 
-    def one(self, file: ClaimedFile, token: Token) -> None:
+    def check_file(self, file: ClaimedFile, token: Token) -> None:
         try:
             size, sha256 = self._read(file.target, token)
         except FileNotFoundError:

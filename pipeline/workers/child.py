@@ -82,8 +82,8 @@ def _setup(message: object) -> Setup:
 
 def _named(name: str) -> Callable[..., Iterator[Reply]]:
     module, _colon, attribute = name.partition(":")
-    found: Callable[..., Iterator[Reply]] = getattr(importlib.import_module(module), attribute)
-    return found
+    function: Callable[..., Iterator[Reply]] = getattr(importlib.import_module(module), attribute)
+    return function
 
 
 def die_with(parent: int) -> None:
@@ -111,8 +111,8 @@ class _Host:
                 else:
                     self._answer_all(request, held, request.leave)
             finally:
-                for one in held:
-                    os.close(one.descriptor)
+                for file in held:
+                    os.close(file.descriptor)
 
     def _answer(self, request: Request, held: Held) -> None:
         self._limits.bound(request.bounds)
@@ -142,9 +142,9 @@ class _Host:
 
     def _answer_all(self, request: Request, held: tuple[Held, ...], leave: int) -> None:
         self._limits.bound(request.bounds)
-        replies = [outcome(self._function, one, request.payload, leave) for one in held]
-        told = tuple(None if one is None else (one.payload, len(one.descriptors)) for one in replies)
-        made = tuple(descriptor for one in replies if one is not None for descriptor in one.descriptors)
+        replies = [outcome(self._function, file, request.payload, leave) for file in held]
+        told = tuple(None if reply is None else (reply.payload, len(reply.descriptors)) for reply in replies)
+        made = tuple(descriptor for reply in replies if reply is not None for descriptor in reply.descriptors)
         self._say(told, self._limits.meter(), made)
         for descriptor in made:
             os.close(descriptor)

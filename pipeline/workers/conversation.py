@@ -113,7 +113,7 @@ class Conversation:
         return replies, meter
 
     def _begin(self, asked: tuple[Held, ...], memory: int) -> None:
-        self._copies = 3 * sum(one.size for one in asked)
+        self._copies = 3 * sum(held.size for held in asked)
         if self._child.allowance is not None:
             self._child.allowance.work(self._bounds.seconds, memory + self._copies)
 
@@ -188,12 +188,17 @@ def _parted(payload: object, made: tuple[int, ...], count: int) -> tuple[Reply |
         return None
     replies: list[Reply | None] = []
     at = 0
-    for one in payload:
-        if one is None:
+    for part in payload:
+        if part is None:
             replies.append(None)
             continue
-        if not isinstance(one, tuple) or len(one) != 2 or not isinstance(one[1], int) or not 0 <= one[1] <= len(made):
+        if (
+            not isinstance(part, tuple)
+            or len(part) != 2
+            or not isinstance(part[1], int)
+            or not 0 <= part[1] <= len(made)
+        ):
             return None
-        replies.append(Reply(one[0], made[at : at + one[1]]))
-        at += one[1]
+        replies.append(Reply(part[0], made[at : at + part[1]]))
+        at += part[1]
     return tuple(replies) if at == len(made) else None

@@ -210,7 +210,7 @@ class _ThreadSeveral:
 
     def all(self, leave: int) -> tuple[tuple[Reply | None, ...], Meter]:
         self._token.check()
-        return tuple(outcome(self._function, one, self._request, leave) for one in self._several), Meter()
+        return tuple(outcome(self._function, held, self._request, leave) for held in self._several), Meter()
 
 
 class _ThreadExchange:

@@ -51,7 +51,8 @@ def _plain(value: object) -> object:
 
 
 def _each_plain(values: Iterable[object]) -> list[object]:
-    return [one if type(one) in _PLAIN else _plain(one) for one in values]  # most are plain: a call each is spared
+    # Most are plain already, and a call for each of these is spared.
+    return [value if type(value) in _PLAIN else _plain(value) for value in values]
 
 
 @functools.cache
@@ -98,7 +99,7 @@ def _float(plain: float) -> object:
 
 
 def _several(plain: list[object]) -> object:
-    return tuple([_MAKERS[type(one)](one) for one in plain])
+    return tuple([_MAKERS[type(each)](each) for each in plain])
 
 
 def _object(plain: dict[str, typing.Any]) -> object:
@@ -115,7 +116,7 @@ def _maker(name: str) -> Callable[[typing.Any], object]:
         return _error
     class_ = _classes()[name]
     if issubclass(class_, enum.Enum):
-        return {one.value: one for one in class_}.__getitem__
+        return {member.value: member for member in class_}.__getitem__
     return _filler(class_)
 
 
@@ -157,11 +158,11 @@ def _check(hint: typing.Any) -> Callable[[object], bool]:
     """The function that checks whether a value is of the type that `hint` declares."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        return _either([_check(one) for one in inner])
+        return _either([_check(part) for part in inner])
     if origin is tuple and inner[1:] == (...,):
         return _all_of(_types(inner[0]), _check(inner[0]))
     if origin is tuple:
-        return _each_of([_check(one) for one in inner])
+        return _each_of([_check(part) for part in inner])
     if hint in (int, float):
         allowed = (int,) if hint is int else (int, float)
         return lambda value: isinstance(value, allowed) and not isinstance(value, bool)
@@ -192,12 +193,12 @@ def _each_of(checks: list[Callable[[object], bool]]) -> Callable[[object], bool]
 @functools.cache
 def _classes() -> dict[str, type]:
     """The value classes by name: frozen dataclasses, named tuples and enumerations of the modules that hold values."""
-    found: dict[str, type] = {}
+    classes: dict[str, type] = {}
     for module in _MODULES:
-        for name, one in vars(module).items():
-            if isinstance(one, type) and one.__module__ == module.__name__ and _is_value(one):
-                found[name] = one
-    return found
+        for name, class_ in vars(module).items():
+            if isinstance(class_, type) and class_.__module__ == module.__name__ and _is_value(class_):
+                classes[name] = class_
+    return classes
 
 
 def _is_value(class_: type) -> bool:

@@ -151,14 +151,14 @@ def _taken(pid: int) -> int:
 
 def _files(pid: int) -> dict[int, int]:
     """Bytes of each unnamed file that the process has open, by inode."""
-    found = {}
+    sizes = {}
     with suppress(OSError):
         for name in os.listdir(f"/proc/{pid}/fd"):
             with suppress(OSError):  # closed meanwhile
-                one = os.stat(f"/proc/{pid}/fd/{name}")
-                if stat.S_ISREG(one.st_mode) and one.st_nlink == 0:
-                    found[one.st_ino] = one.st_blocks * 512
-    return found
+                status = os.stat(f"/proc/{pid}/fd/{name}")
+                if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
+                    sizes[status.st_ino] = status.st_blocks * 512
+    return sizes
 
 
 def _hides(pid: int) -> bool:

@@ -43,14 +43,14 @@ class NotOurs(Exception):
 
 def tell(sock: socket.socket, payload: object, held: Sequence[Held] = ()) -> None:
     """Parent to child: send anything, with the files it is about. Raises `Closed` if the child is gone."""
-    sizes = struct.pack(f"!{len(held)}Q", *(one.size for one in held))
+    sizes = struct.pack(f"!{len(held)}Q", *(file.size for file in held))
     try:
         pickled = _pickled(payload)
         if len(pickled) > _REMEMBERED:
             _pickled.cache_clear()
     except TypeError:  # it cannot be hashed
         pickled = pickle.dumps(payload, protocol=5)
-    _send(sock, sizes + pickled, tuple(one.descriptor for one in held))
+    _send(sock, sizes + pickled, tuple(file.descriptor for file in held))
 
 
 def hear(sock: socket.socket) -> tuple[object, tuple[Held, ...]]:

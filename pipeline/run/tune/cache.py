@@ -34,10 +34,10 @@ def forget(files: Iterable[Path]) -> None:
 
 def warmth(files: Iterable[Path]) -> Warmth:
     """Whether the first pages of most of these files are in the cache."""
-    found = [cached for file in files if (cached := _cached(file)) is not None]
-    if not found:
+    shares = [cached for file in files if (cached := _cached(file)) is not None]
+    if not shares:
         return Warmth.UNKNOWN
-    return Warmth.WARM if sum(found) * 2 > len(found) else Warmth.COLD
+    return Warmth.WARM if sum(shares) * 2 > len(shares) else Warmth.COLD
 
 
 def _cached(path: Path) -> bool | None:

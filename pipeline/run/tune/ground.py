@@ -137,8 +137,10 @@ class Ground:
 def _settings(config: Config) -> tuple[Setting, Setting]:
     """The setting that `auto` gives, and that of the config."""
     without = replace(config, workers=replace(config.workers, threads=None, processes=None))
-    found = [workers(one, RunOptions()) for one in (without, config)]
-    auto, present = (Setting(one.processes, one.threads, one.queue, one.most_threads > one.threads) for one in found)
+    chosen = [workers(version, RunOptions()) for version in (without, config)]
+    auto, present = (
+        Setting(each.processes, each.threads, each.queue, each.most_threads > each.threads) for each in chosen
+    )
     return auto, present
 
 

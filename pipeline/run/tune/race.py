@@ -91,7 +91,7 @@ class Race:
             if len(self._rounds) == _ENOUGH - 1:
                 left += [replace(left[0], queue=queue) for queue in _QUEUES if queue != left[0].queue]
             self._rounds.append({})
-            left = [course.auto, *(one for one in left if one != course.auto)]
+            left = [course.auto, *(setting for setting in left if setting != course.auto)]
             for setting in left[:: 1 if len(self._rounds) % 2 else -1]:
                 self._measure(setting)
         return self._outcome(clear=clear)
@@ -129,7 +129,7 @@ class Race:
 
     def _climb(self) -> None:
         """Double the threads while children lack work and it helps, and once more, because a trial may err."""
-        start = max(self._rounds[-1], key=lambda one: self._rounds[-1][one].threads)
+        start = max(self._rounds[-1], key=lambda setting: self._rounds[-1][setting].threads)
         most = replace(start, hires=False, threads=max(1, self._rounds[-1][start].threads // 2))
         fastest, fruitless = 0.0, 0
         lacks_work = more = self._lacks_work(start)
@@ -142,17 +142,21 @@ class Race:
 
     def _lacks_work(self, setting: Setting) -> bool:
         """Whether the setting's children waited for pictures, and not for a CPU or for memory."""
-        found = verdict(setting, [self._rounds[-1][setting]], 1.0, self._course.cpus)
-        return found.bound in (Bound.READ, Bound.WRITE, Bound.THREADS)
+        judged = verdict(setting, [self._rounds[-1][setting]], 1.0, self._course.cpus)
+        return judged.bound in (Bound.READ, Bound.WRITE, Bound.THREADS)
 
     def _left_over(self) -> list[Setting]:
         """The settings that may still win, the fastest first. All were in the last round."""
         current = self._rounds[-1]
-        often = max(len(self._ratios(one, self._course.auto)) for one in current)
-        leader = max((one for one in current if len(self._ratios(one, self._course.auto)) == often), key=self._score)
+        often = max(len(self._ratios(setting, self._course.auto)) for setting in current)
+        leader = max(
+            (setting for setting in current if len(self._ratios(setting, self._course.auto)) == often), key=self._score
+        )
         least = _DROP[min(len(self._rounds), len(_DROP)) - 1]
-        to_leader = {one: self._compared(one, leader)[0] for one in current}
-        return sorted((one for one in current if to_leader[one] >= least), key=lambda one: -to_leader[one])
+        to_leader = {setting: self._compared(setting, leader)[0] for setting in current}
+        return sorted(
+            (setting for setting in current if to_leader[setting] >= least), key=lambda setting: -to_leader[setting]
+        )
 
     # -- trials
 
@@ -198,9 +202,9 @@ class Race:
         middle, doubt = self._compared(other, best)
         return middle + doubt < 1 - EQUAL or doubt < EQUAL
 
-    def _compared(self, one: Setting, other: Setting) -> tuple[float, float]:
-        """How many times as fast as `other` the setting `one` is, and the error of that."""
-        ratios = self._ratios(one, other)
+    def _compared(self, setting: Setting, other: Setting) -> tuple[float, float]:
+        """How many times as fast as `other` `setting` is, and the error of that."""
+        ratios = self._ratios(setting, other)
         middle = statistics.median(ratios or [0.0])
         if len(ratios) < _ENOUGH:
             return middle, 1.0
@@ -208,17 +212,20 @@ class Race:
         student = _STUDENT[min(len(ratios) - _ENOUGH, len(_STUDENT) - 1)]
         return middle, student * deviation / math.sqrt(len(ratios))
 
-    def _is_as_good(self, one: Setting, best: Setting, most: float = EQUAL) -> bool:
-        """Whether `one` is not slower than `best`, or only by what may be chance, `most` at the most."""
-        middle, doubt = self._compared(one, best)
-        return one == best or middle + min(doubt, most) >= 1 - EQUAL
+    def _is_as_good(self, setting: Setting, best: Setting, most: float = EQUAL) -> bool:
+        """Whether `setting` is not slower than `best`, or only by what may be chance, `most` at the most."""
+        middle, doubt = self._compared(setting, best)
+        return setting == best or middle + min(doubt, most) >= 1 - EQUAL
 
     def _outcome(self, *, clear: bool) -> Outcome:
         auto, often = self._course.auto, min(_ENOUGH, len(self._rounds))
-        left = [one for one in self._left_over() if len(self._ratios(one, auto)) >= often] or [auto]
-        usual = [one for one in left if one.queue == auto.queue] or [auto]
+        left = [setting for setting in self._left_over() if len(self._ratios(setting, auto)) >= often] or [auto]
+        usual = [setting for setting in left if setting.queue == auto.queue] or [auto]
         best = usual[0]
-        chosen = min((one for one in usual if self._is_as_good(one, best)), key=lambda one: (one.processes == 0, one))
+        chosen = min(
+            (setting for setting in usual if self._is_as_good(setting, best)),
+            key=lambda setting: (setting.processes == 0, setting),
+        )
         if self._is_as_good(auto, best, _TRUST):
             chosen = auto
         for other in left:  # change the queue only if that is faster beyond doubt
@@ -233,7 +240,7 @@ class Race:
         verdicts = [
             verdict(setting, those, self._score(setting), self._course.cpus) for setting, those in trials.items()
         ]
-        verdicts.sort(key=lambda one: (-one.ratio, one.setting))
+        verdicts.sort(key=lambda judged: (-judged.ratio, judged.setting))
         return Outcome(chosen, best, tuple(verdicts), clear, len(self._rounds))
 
 

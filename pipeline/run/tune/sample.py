@@ -70,11 +70,14 @@ def repeated(jobs: Sequence[Job], count: int, seed: int) -> list[Job]:
     """
     order = sorted(jobs, key=lambda job: os.fsencode(job.source))
     random.Random(seed).shuffle(order)  # noqa: S311 - an order that is the same each time, no secret
-    found = [_turned(order[number % len(order)], number // len(order)) for number in range(count if order else 0)]
+    taken = [_turned(order[number % len(order)], number // len(order)) for number in range(count if order else 0)]
     tail = min(count // _TAIL, len(order) // 2)
-    return found[: count - tail] + sorted(found[count - tail :], key=lambda job: -job.stat.size)
+    return taken[: count - tail] + sorted(taken[count - tail :], key=lambda job: -job.stat.size)
 
 
 def _turned(job: Job, turn: int) -> Job:
-    planned = (replace(one, target=f"{turn}/{one.target}", reason=Reason.FORCED, ours=False) for one in job.planned)
+    planned = (
+        replace(rendition, target=f"{turn}/{rendition.target}", reason=Reason.FORCED, ours=False)
+        for rendition in job.planned
+    )
     return replace(job, planned=tuple(planned), known_sha256=None, refused=())

@@ -39,7 +39,7 @@ class Notes:
             self.pictures += 1
             self.last = time.perf_counter()
             self.stages["read"] += record.seconds_read
-            self.stages["write"] += sum(one.seconds_write for one in record.renditions)
+            self.stages["write"] += sum(rendition.seconds_write for rendition in record.renditions)
             if record.status is not Status.DONE:
                 self.unfit.add(record.source)
 

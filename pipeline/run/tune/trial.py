@@ -170,11 +170,11 @@ def _take(lane: Lane, rooms: _Rooms, batching: Batching, left: deque[Job]) -> No
             rooms.manifest.add(record)
             rooms.notes.take(record)
             batching.took(record)
-        for one in outcome.left:
-            if one.child_died:  # a trial measures only pictures that render
-                rooms.notes.lose(one.job)
+        for unfinished in outcome.left:
+            if unfinished.child_died:  # a trial measures only pictures that render
+                rooms.notes.lose(unfinished.job)
             else:
-                left.append(one.job)
+                left.append(unfinished.job)
 
 
 def _put_alone(lane: Lane, left: deque[Job]) -> None:
@@ -185,7 +185,9 @@ def _put_alone(lane: Lane, left: deque[Job]) -> None:
 def _claimed(jobs: Sequence[Job], manifest: Manifest) -> Iterator[Sequence[Job]]:
     for at in range(0, len(jobs), _CLAIMS):
         batch = jobs[at : at + _CLAIMS]
-        manifest.claim([Claim(one.target, job.source, one.spec.name) for job in batch for one in job.planned])
+        manifest.claim(
+            [Claim(planned.target, job.source, planned.spec.name) for job in batch for planned in job.planned]
+        )
         yield batch
 
 
