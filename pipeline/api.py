@@ -24,7 +24,7 @@ from pipeline.model.job import Job
 from pipeline.model.record import Reason
 from pipeline.plan.options import PlanOptions
 from pipeline.run.options import Change, Progress, RunOptions
-from pipeline.run.planning import planned
+from pipeline.run.preview import planned
 from pipeline.run.run import run as run_to_its_end
 from pipeline.run.tally import Failure, Summary
 

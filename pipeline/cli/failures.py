@@ -14,7 +14,7 @@ from pipeline.cli.console import complain, tell
 from pipeline.cli.options import config_argument, globs_argument, json_option, parted
 
 if TYPE_CHECKING:
-    from pipeline.run.failing import Listed
+    from pipeline.run.failures import Listed
 
 _RETRY = "retry"
 
@@ -47,7 +47,7 @@ def command() -> None:
 def listing(config: Path, as_json: bool) -> None:
     """List the failures of CONFIG: source, rendition, error and since when."""
     from pipeline.config.load import load
-    from pipeline.run.failing import failures
+    from pipeline.run.failures import failures
 
     listing = failures(load(config))
     for listed in listing:
@@ -63,7 +63,7 @@ def listing(config: Path, as_json: bool) -> None:
 def retry(words: tuple[str, ...]) -> None:
     """Let the next run of CONFIG try the failed pictures that match again; all of them, without a GLOB."""
     from pipeline.config.load import load
-    from pipeline.run.failing import retry as forget
+    from pipeline.run.failures import retry as forget
 
     config, globs = parted(words)
     number = forget(load(config), globs)

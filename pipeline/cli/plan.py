@@ -47,8 +47,8 @@ def command(
     from pipeline.config.load import load
     from pipeline.model.job import Job
     from pipeline.plan.options import PlanOptions
-    from pipeline.run.planning import planned
     from pipeline.run.prediction import Forecast, predicted
+    from pipeline.run.preview import planned
 
     tell_job, tell_record, tell_orphan = (
         (_nothing, _nothing, _nothing)

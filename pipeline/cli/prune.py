@@ -29,8 +29,7 @@ def command(config: Path, delete: bool, force: bool, as_json: bool) -> None:
     earliest. Nothing is deleted where the source is missing, empty, or cannot be listed as a whole.
     """
     from pipeline.config.load import load
-    from pipeline.run.prune import Fate
-    from pipeline.run.pruning import look, prune
+    from pipeline.run.prune import Fate, look, prune
 
     settings = load(config)
     pruned = prune(settings, force=force) if delete else look(settings)

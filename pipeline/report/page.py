@@ -31,7 +31,7 @@ from pipeline.model.spec import Private
 from pipeline.report import advice, numbers
 from pipeline.report.gallery import BROWSERS, Gallery
 from pipeline.report.privacy import Privacy, read_again
-from pipeline.run.failing import Listed, listed
+from pipeline.run.failures import Listed, listed
 from pipeline.workers import cpus
 
 _FOLDER = Path(__file__).parent / "assets"

@@ -10,7 +10,7 @@ from pipeline.errors import PictureError
 from pipeline.model.job import Planned
 from pipeline.model.record import Record, RenditionRecord
 from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered
-from pipeline.run import verdicts
+from pipeline.run import recording
 from pipeline.targets.target import Target, ToWrite
 from pipeline.workers.exchange import Meter
 from pipeline.workers.token import Token
@@ -61,9 +61,9 @@ def store(target: Target, several: Sequence[ToStore], token: Token) -> list[Rend
     )
     seconds = (time.perf_counter() - started) / max(1, len(several))
     return [
-        verdicts.failed_rendition(file.planned, what)
+        recording.failed_rendition(file.planned, what)
         if isinstance(what, PictureError)
-        else verdicts.stored(file.planned, file.like, what, seconds)
+        else recording.stored(file.planned, file.like, what, seconds)
         for file, what in zip(several, came, strict=True)
     ]
 
@@ -71,7 +71,7 @@ def store(target: Target, several: Sequence[ToStore], token: Token) -> list[Rend
 def _parts(made: Made) -> list[ToStore | RenditionRecord]:
     """The renditions in order: the file to store, or the record of a failure."""
     return [
-        verdicts.failed_rendition(planned, rendition.error)
+        recording.failed_rendition(planned, rendition.error)
         if isinstance(rendition, NotRendered)
         else ToStore(planned, rendition, made.descriptors[rendition.index])
         for planned, rendition in zip(made.planned, made.answer.renditions, strict=True)
@@ -83,7 +83,7 @@ def _recorded(made: Made, renditions: tuple[RenditionRecord, ...]) -> Record:
     return Record(  # `replace` would take three times as long, and this is done for every picture
         begun.source,
         begun.stat,
-        verdicts.status_of(renditions),
+        recording.status_of(renditions),
         renditions,
         sha256=begun.sha256,
         settled=begun.settled,
@@ -92,7 +92,7 @@ def _recorded(made: Made, renditions: tuple[RenditionRecord, ...]) -> Record:
         seconds_decode=answer.seconds_decode,
         peak_memory=made.meter.peak_memory,
         libraries=answer.libraries,
-        warnings=answer.warnings + verdicts.chatter(made.meter.chatter.splitlines()),
+        warnings=answer.warnings + recording.chatter(made.meter.chatter.splitlines()),
         content=begun.content,
         upright=answer.upright,
         color=answer.color,

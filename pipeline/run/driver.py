@@ -16,6 +16,7 @@ from typing import Literal
 
 from pipeline.config.settings import Config
 from pipeline.errors import ErrorKind, ExitStatus, ManifestTrouble, SourceTrouble, Stopped, TargetTrouble
+from pipeline.manifest.claims import Claim
 from pipeline.manifest.store import Manifest
 from pipeline.model.job import Job
 from pipeline.model.record import Reason, Record, Status
@@ -25,15 +26,14 @@ from pipeline.plan.planner import Planner
 from pipeline.run import lanes
 from pipeline.run.ahead import Ahead
 from pipeline.run.batch import Batch, Batching, Left
-from pipeline.run.claiming import claim
 from pipeline.run.clock import Pace
-from pipeline.run.known import reported_before
+from pipeline.run.failures import reported_before
 from pipeline.run.lane import Control, Lane
 from pipeline.run.line import Terms
 from pipeline.run.options import Change, Progress, RunOptions, workers
+from pipeline.run.prune import Tidied, tidy
 from pipeline.run.stop import TICK, Stop
 from pipeline.run.tally import PassedOver, Summary, Tally
-from pipeline.run.tidy import Tidied, tidy
 from pipeline.run.trouble import silent, vanishing, wholesale
 from pipeline.sources.source import Source
 from pipeline.targets.local import LocalTarget
@@ -235,7 +235,21 @@ class Driver:
         yield self._claim(batch)
 
     def _claim(self, jobs: list[Job]) -> list[Job]:
-        claim(self._manifest, self._target, jobs, adopt=self._options.plan.adopt)
+        """Claim, durably, the targets of `jobs` that are not ours yet, before they are written.
+
+        To adopt is to find files in the way: such a file becomes ours by its record, once it has proved equal.
+        """
+        claims = [
+            Claim(planned.target, job.source, planned.spec.name)
+            for job in jobs
+            for planned in job.planned
+            if not planned.ours
+        ]
+        if claims and self._options.plan.adopt:
+            there = self._target.stats([claim.target for claim in claims])
+            claims = [claim for claim, stat in zip(claims, there, strict=True) if stat is None]
+        if claims:
+            self._manifest.claim(claims)
         return jobs
 
     def _take(self) -> None:

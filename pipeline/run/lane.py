@@ -17,7 +17,7 @@ from typing import Protocol, Self
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.job import Job
-from pipeline.run import rendering, verdicts
+from pipeline.run import recording, rendering
 from pipeline.run.batch import Batch, Left, Outcome
 from pipeline.run.clock import Pace
 from pipeline.run.dedup import Dedup, LookUp
@@ -216,4 +216,4 @@ class LocalLane:
             raise TypeError("the deadline of a batch is about a job")
         error = PictureError(ErrorKind.READ_TIMED_OUT, f"no answer within {self._limits.read:g} s")
         left = tuple(Left(job) for job in batch.jobs if job.source != about.source)
-        self._outcomes.append(Outcome((verdicts.failed(about, error),), left, unanswered=1, number=batch.number))
+        self._outcomes.append(Outcome((recording.failed(about, error),), left, unanswered=1, number=batch.number))

@@ -11,7 +11,7 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.job import Job, Planned
 from pipeline.model.record import Record, RenditionRecord, Status
 from pipeline.model.source import Overrides
-from pipeline.run import verdicts
+from pipeline.run import recording
 from pipeline.run.batch import Batch, Left
 from pipeline.sources.source import Grown, Picture, Source, Unsupported, Vanished
 from pipeline.workers.exchange import ChildDied
@@ -84,12 +84,12 @@ class Ends:
             if record is not None or error.kind is ErrorKind.NOT_A_PICTURE:
                 self._broken.append((job, error, record))
             else:
-                self.records.append(verdicts.failed(job, error, record))
+                self.records.append(recording.failed(job, error, record))
         except (Grown, Apart):
             self.left.append(Left(job))
         except ChildDied as death:
             if self._batch.last_chance and record is not None:
-                self.records.append(verdicts.crashed(job, death, record))
+                self.records.append(recording.crashed(job, death, record))
             else:
                 self.left.append(Left(job, child_died=True))
 
@@ -97,7 +97,7 @@ class Ends:
         """Record the pictures whose content was broken. To be called when no turn, child or room is held any more,
         because it stats their sources again, which may never return. Raises `Revoked`.
         """
-        self.records += [verdicts.failed(job, self._blamed(job, error), record) for job, error, record in self._broken]
+        self.records += [recording.failed(job, self._blamed(job, error), record) for job, error, record in self._broken]
 
     def _blamed(self, job: Job, error: PictureError) -> PictureError:
         """`error` if the picture is still as listed, else `CHANGED`: it was being written."""

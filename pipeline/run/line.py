@@ -22,13 +22,13 @@ from pipeline.model.record import Reason, Record, Status
 from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
 from pipeline.model.source import Header
 from pipeline.model.spec import Limits, Spec
-from pipeline.run import verdicts
+from pipeline.run import recording
+from pipeline.run.adoption import headers, replacing
 from pipeline.run.answers import Asked, answers
 from pipeline.run.batch import LEAVE, Batch, Left, Outcome
 from pipeline.run.dedup import Dedup
 from pipeline.run.delivery import Made, ToStore, delivered, store
 from pipeline.run.life import Apart, Ended, Ends, Life
-from pipeline.run.standing import headers, replacing
 from pipeline.sources.source import Grown, Picture, Source
 from pipeline.targets.target import Target
 from pipeline.workers.budget import Budget, Room
@@ -147,10 +147,10 @@ class Line:
         going = []
         for life in lives:
             with ends.of(life.job, life):
-                life.planned = verdicts.stale(life.job, life.content)
+                life.planned = recording.stale(life.job, life.content)
                 if not life.planned:
                     raise Ended(life.record)
-                life.overrides = verdicts.overrides(life.job, life.picture)
+                life.overrides = recording.overrides(life.job, life.picture)
                 if life.overrides.skip:
                     raise Ended(replace(life.record, status=Status.SKIPPED, warnings=("its sidecar says so",)))
                 if life.overrides.alt is not None:
@@ -330,7 +330,7 @@ class Line:
             made = life.copies | {rendition.name: rendition for rendition in record.renditions}
             record = replace(record, renditions=tuple(made[planned.spec.name] for planned in life.planned))
         self._dedup.remember(record)
-        return verdicts.ended(life.job, record)
+        return recording.ended(life.job, record)
 
 
 def _lacked_memory(answer: RenderAnswer) -> bool:

@@ -14,12 +14,14 @@ from contextlib import nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from pipeline.config.load import load
 from pipeline.config.places import looks_published
 from pipeline.config.settings import Config
-from pipeline.errors import ExitStatus, TargetTrouble, printable
+from pipeline.errors import ConfigError, ExitStatus, ManifestTrouble, TargetTrouble, UsageError, printable
 from pipeline.extras import how_to_have
 from pipeline.folder import make_folders
 from pipeline.manifest import others
+from pipeline.manifest.place import is_there
 from pipeline.manifest.runs import KEEP, RunStart
 from pipeline.manifest.store import Manifest
 from pipeline.model.shape import Resampler
@@ -28,7 +30,6 @@ from pipeline.run.ahead import Ahead
 from pipeline.run.driver import Around, Driver
 from pipeline.run.locking import held
 from pipeline.run.options import Begun, Change, Progress, RunOptions, Workers
-from pipeline.run.ownership import check_rival
 from pipeline.run.stop import Stop, on_signals
 from pipeline.run.tally import Summary
 from pipeline.sources.opening import source_of
@@ -79,7 +80,7 @@ def run(
     listening = on_signals(stop, abandon, tell_in_flight) if options.signals else nullcontext()
     with listening, held(config, identity, options.lock_wait, stop.check) as locks:
         if options.plan.adopt:
-            check_rival(config)
+            _check_rival(config)
         manifest = Manifest.for_config(config, adopt=options.plan.adopt)
         opened.append(manifest)
         with manifest:
@@ -181,3 +182,26 @@ def _start(identity: str, config: Config, chosen: Workers) -> RunStart:
         time.time(),
         settings=asdict(chosen),
     )
+
+
+def _check_rival(config: Config) -> None:
+    """Raise `UsageError` if the manifest belongs to a config that still uses it.
+
+    Two configs that took it from each other would remake each other's files in every run. A config that was moved or
+    renamed is no longer at its old place.
+    """
+    if not is_there(config.manifest):
+        return
+    try:
+        with Manifest.reader_at(config.manifest, shared=config.shared) as reader:
+            owner = reader.owner()
+        if owner == os.path.realpath(config.path):
+            return
+        rival = load(Path(owner))
+    except (ManifestTrouble, ConfigError):
+        return
+    if os.path.realpath(rival.manifest) == os.path.realpath(config.manifest):
+        raise UsageError(
+            f"{printable(str(config.manifest))} belongs to the config {printable(owner)}, which is still there and "
+            "uses it: give this config a target of its own (or remove the other config)"
+        )

@@ -16,7 +16,7 @@ from pipeline.manifest.store import Manifest
 from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
 from pipeline.plan.options import PlanOptions
 from pipeline.render import line
-from pipeline.run.failing import failures, retry
+from pipeline.run.failures import failures, retry
 from pipeline.run.tally import Summary
 from pipeline.sources.local import LocalSource
 from pipeline.workers.exchange import Held, Reply

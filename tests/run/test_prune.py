@@ -17,8 +17,7 @@ from pipeline.manifest.claims import Claim, ClaimedFile
 from pipeline.manifest.lock import RunLock
 from pipeline.manifest.store import Manifest
 from pipeline.plan.options import PlanOptions
-from pipeline.run.prune import Fate, find, refusal
-from pipeline.run.pruning import Pruned, PruneRefused, look, prune
+from pipeline.run.prune import Fate, Pruned, PruneRefused, find, look, prune, refusal
 from pipeline.sources.walk import Walk
 from tests.world import World
 

@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.errors import ManifestTrouble
 from pipeline.plan.options import PlanOptions
-from pipeline.run.planning import planned
-from pipeline.run.pruning import look
+from pipeline.run.preview import planned
+from pipeline.run.prune import look
 from tests.world import World
 
 Spoil = Callable[[Path], None]

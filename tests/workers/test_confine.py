@@ -16,7 +16,7 @@ import pytest
 from pipeline.workers import landlock, seccomp
 from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, Confinement, whole
-from pipeline.workers.syscalls import EXAMINED, FORBIDDEN, LAST
+from pipeline.workers.seccomp import EXAMINED, FORBIDDEN, LAST
 from pipeline.workers.token import Token
 from tests.workers.attempts import ATTEMPTS
 

@@ -24,7 +24,7 @@ from pipeline.plan.options import PlanOptions
 from pipeline.run import rendering
 from pipeline.run.locking import held
 from pipeline.run.options import RunOptions, Workers, workers
-from pipeline.run.planning import planned
+from pipeline.run.preview import planned
 from pipeline.run.run import make_parents
 from pipeline.run.stop import Stop, on_signals
 from pipeline.run.tune.cache import Warmth, forget, warmth

@@ -1,15 +1,17 @@
-"""The failures in a config's manifest, and trying them again."""
+"""The failures in a config's manifest: which are known, and trying them again."""
 
 from __future__ import annotations
 
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline.config.settings import Config
-from pipeline.manifest.failures import KnownFailure
+from pipeline.manifest.failures import KnownFailure, of_record
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.store import Manifest
+from pipeline.model.record import Reason, Record, Status
 from pipeline.run.locking import held
 from pipeline.sources.globs import Globs
 
@@ -61,3 +63,25 @@ def listed(config: Config, reader: Reader) -> list[Listed]:
         for failure in everything
         if not failure.rendition or (failure.source not in whole and failure.rendition in names)
     ]
+
+
+def reported_before(manifest: Manifest, record: Record, key: Callable[[], str]) -> frozenset[str]:
+    """The renditions of `record` whose failure is known; "" is that of the source itself. Any thread.
+
+    For a record of unchanged content: all that had failed before.
+    """
+    if record.status is Status.KNOWN_FAILURE:
+        return frozenset(("",))
+    if record.status is not Status.FAILED and not record.is_the_same:
+        return frozenset()
+    before = {
+        name: failure for name, failure in manifest.failures.of(record.source).items() if failure.reported is not None
+    }
+    if record.is_the_same:
+        return frozenset(before)
+    names = {rendition.name for rendition in record.renditions if rendition.reason is Reason.KNOWN_FAILURE}
+    for failure in of_record(record, key, time.time()):
+        earlier = before.get(failure.rendition)
+        if earlier is not None and failure.repeats(earlier):
+            names.add(failure.rendition)
+    return frozenset(names)
