@@ -38,7 +38,7 @@ def test_the_man_page_has_every_command_and_option(capsys: pytest.CaptureFixture
 
 def test_a_shell_is_told_how_to_complete(world: World) -> None:
     world.env = {"COMP_WORDS": "pipeline st", "COMP_CWORD": "1", "_PIPELINE_COMPLETE": "bash_complete"}
-    done = world.command()
+    done = world.process()
     assert (done.stdout, done.stderr, done.returncode) == ("plain,status\n", "", 0)
 
 

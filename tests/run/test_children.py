@@ -162,7 +162,7 @@ def test_children_that_were_prepared_for_nothing_are_gone_with_the_run(world: Wo
             held.enter_context(lock)
             status = ExitStatus.LOCKED
         mark = world.env["LC_MARK"] = uuid.uuid4().hex
-        done = world.command("run", str(world.config_path))
+        done = world.process("run", str(world.config_path))
     assert (done.returncode, "Traceback" in done.stderr) == (status, False)
     assert not [one for one in Path("/proc").glob("[0-9]*") if mark.encode() in environment(one)]
 

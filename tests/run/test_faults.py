@@ -89,7 +89,7 @@ def test_running_out_of_descriptors_is_told_in_a_line_and_forgotten(world: World
         def few(most: int = most) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
-        done = world.command(
+        done = world.process(
             "run", "--threads", "2", "--processes", processes, "--force", str(world.config_path), preexec_fn=few
         )
         seen.add(done.returncode)

@@ -400,14 +400,14 @@ def test_a_folder_without_permission_fails_alone_and_loses_nothing(world: World,
     (world.source / "b/y.jpg").chmod(0)
     os.utime(world.source / "b/y.jpg")
     try:
-        done = world.command("run", "-v", "--prune", str(world.config_path), preexec_fn=bound)
+        done = world.process("run", "-v", "--prune", str(world.config_path), preexec_fn=bound)
         assert done.returncode == ExitStatus.FAILED
         assert "a: unreadable: the folder cannot be listed: Permission denied" in done.stderr
         assert "b/y.jpg: unreadable: Permission denied" in done.stderr
         assert "Traceback" not in done.stderr
         assert told(world)["a/x.jpg"] == ("done", ""), "what is known of it stays known"
         assert sorted(world.tree()) == ["a/x-thumb.jpg", "b/y-thumb.jpg", "c/z-thumb.jpg"]
-        again = world.command("run", "-v", str(world.config_path), preexec_fn=bound)
+        again = world.process("run", "-v", str(world.config_path), preexec_fn=bound)
         assert again.returncode == ExitStatus.OK, "it was told once"
     finally:
         (world.source / "a").chmod(0o755)

@@ -86,5 +86,5 @@ def test_a_target_without_locks_names_the_key_that_helps_and_the_key_does(
     assert world.run().pictures == {"done": 2}
     with held(world.config, "me"), pytest.raises(Locked, match="local.lock is held by another run"):
         world.run()
-    done = world.command("doctor", str(world.config_path))
+    done = world.process("doctor", str(world.config_path))
     assert "ok   lock: locks hold" in done.stdout

@@ -61,7 +61,7 @@ def test_gentle_is_nice_to_cpus_and_disks(world: World) -> None:
 def test_a_run_lowers_itself_as_the_config_says(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.configure(world.text + "workers: {nice: 3, processes: 1, threads: 1}\n")
     world.fill(2)
-    done = world.command("run", "-v", str(world.config_path))
+    done = world.process("run", "-v", str(world.config_path))
     assert done.returncode == 0
     asked: list[tuple[int, str | None]] = []
     monkeypatch.setattr("pipeline.workers.priority.lower", lambda nice, ionice: asked.append((nice, ionice)))
