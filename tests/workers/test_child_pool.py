@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ErrorKind, PictureError, PipelineError, printable
-from pipeline.workers import child_pool as nursery_module
-from pipeline.workers import process
+from pipeline.workers import child_pool, process
 from pipeline.workers.child import Setup
 from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, ChildDied, InThread, Meter, Renderer, whole
@@ -185,15 +184,18 @@ def kills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "kills"
 
 
-def test_children_that_a_signal_ends_while_they_start_are_replaced_until_ten_in_a_row(kills: Path) -> None:
+def test_children_that_a_signal_ends_while_they_start_are_replaced_until_many_in_a_row(
+    kills: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child_pool, "_IN_A_ROW", 3)
     with ChildPool("tests.workers.functions:echo", "tests.workers.functions:killed_while_starting", 1) as pool:
-        for signals in ("KSKSKSKSK", "SSSSSSSSS", "KKKKKKKKK"):  # each child that gets ready ends a row
+        for signals in ("KS", "SS", "KK"):  # each child that gets ready ends a row
             kills.write_text(signals)
             assert ask(pool, "plain")[1] == b"cba"
             assert kills.read_text() == ""
             with pytest.raises(ChildDied):
                 ask(pool, "kill")
-        kills.write_text("SKKKKKKKKKKK")
+        kills.write_text("SKKKK")
         with pytest.raises(PipelineError, match=r"could not start \(killed by SIGKILL\)"):
             ask(pool, "plain")
         assert len(kills.read_text()) == 2
@@ -339,7 +341,7 @@ def test_nobody_waits_for_a_child_that_cannot_be_started(error: Exception, monke
         release.wait(60)
         raise error
 
-    monkeypatch.setattr(nursery_module, "Child", refused)
+    monkeypatch.setattr(child_pool, "Child", refused)
     told: list[str] = []
 
     def waiting(token: Token) -> None:

@@ -83,7 +83,7 @@ def test_kilobytes_that_need_more_memory_than_there_is_are_stopped_by_memory(poo
     assert carried(pool, GOOD)[0] == "done"
 
 
-_NOISE = Image.effect_noise((2400, 1600), 60).convert("RGB")
+_NOISE = Image.effect_noise((1600, 1100), 60).convert("RGB")
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_however_a_decoder_says_that_memory_ran_out_it_is_called_so(
     fresh: ChildPool, format_: str, options: dict[str, object]
 ) -> None:
     content = pictures.encoded(_NOISE, format_, **options)
-    came = [carried(fresh, content, Limits(memory=mib * 2**20), (Spec("a", width=2000),))[0] for mib in (1, 4, 12, 20)]
+    came = [carried(fresh, content, Limits(memory=mib * 2**20), (Spec("a", width=1400),))[0] for mib in (1, 3, 6, 9)]
     assert set(came) <= {"memory limit", "done"}
     assert came[0] == "memory limit"
 
@@ -111,8 +111,8 @@ def test_however_a_decoder_says_that_memory_ran_out_it_is_called_so(
 @pytest.mark.parametrize("format_", list(Format))
 def test_however_an_encoder_says_that_memory_ran_out_it_is_called_so(fresh: ChildPool, format_: Format) -> None:
     content = pictures.encoded(_NOISE, "JPEG")
-    specs = (Spec("a", width=2400, format=format_),)
-    came = [carried(fresh, content, Limits(memory=mib * 2**20), specs)[0] for mib in (1, 17, 22, 30, 60)]
+    specs = (Spec("a", width=1600, format=format_),)
+    came = [carried(fresh, content, Limits(memory=mib * 2**20), specs)[0] for mib in (1, 8, 11, 13, 30)]
     assert set(came) <= {"memory limit", "done"}
     assert came[0] == "memory limit"
 
