@@ -191,6 +191,8 @@ class LaneProcesses:
             self._raise_failure()
 
     def _tick(self) -> None:
+        for lane in self._lanes:
+            lane.peer.wake()
         self._control.tick()
         self._ticked = time.monotonic()
 

@@ -172,6 +172,15 @@ class Peer(Messages):
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 
+    def wake(self) -> None:
+        """Have it go on if a signal has stopped it, or this process would wait for it for ever: it stops together with
+        this process, never alone (`workers.halt`).
+        """
+        if hasattr(os, "waitid"):
+            with suppress(ChildProcessError, ProcessLookupError):  # it has ended
+                if os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None:
+                    os.kill(self.pid, signal.SIGCONT)
+
     def reap(self, seconds: float) -> bool:
         """Whether it has ended, within so many seconds; `code` says how. A process in a system call that does not
         return cannot be killed, so nothing waits for it without a limit.

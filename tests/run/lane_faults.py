@@ -48,6 +48,12 @@ def _hung_read(self: LocalSource, source: str, *rest: Any) -> Picture:
     return _read(self, source, *rest)
 
 
+def _stopped_read(self: LocalSource, source: str, *rest: Any) -> Picture:
+    if os.environ["VICTIM"] in source and _come() == 1:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return _read(self, source, *rest)
+
+
 def _defect(self: LocalSource, source: str, *rest: Any) -> Picture:
     if os.environ["VICTIM"] in source:
         raise ZeroDivisionError("as asked")
@@ -104,6 +110,8 @@ def serve(messages: Messages) -> None:
         LocalTarget.write_all = _dying_while_writing  # type: ignore[method-assign]
     if "hung read" in fault:
         LocalSource.read = _hung_read  # type: ignore[assignment, method-assign]
+    if "stopped read" in fault:
+        LocalSource.read = _stopped_read  # type: ignore[assignment, method-assign]
     if "defect" in fault:
         LocalSource.read = _defect  # type: ignore[assignment, method-assign]
     if "full" in fault:

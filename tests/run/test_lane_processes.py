@@ -159,6 +159,14 @@ def test_a_read_that_never_returns_costs_its_picture(world: World, fault: pytest
 
 
 @pytest.mark.slow
+def test_a_lane_that_somebody_stops_goes_on(world: World, fault: pytest.MonkeyPatch) -> None:
+    fault.setenv("FAULT", "stopped read")
+    world.fill(12)
+    assert world.run(lanes=2, processes=2).pictures == {"done": 12}
+    assert (world.root / "mark").read_bytes()
+
+
+@pytest.mark.slow
 def test_what_would_not_end_in_time_comes_back_from_lanes_as_pending(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +182,9 @@ class _Near(Messages):
 
     code = None
     killed = False
+
+    def wake(self) -> None:
+        pass
 
     def kill(self) -> None:
         self.killed = True

@@ -17,6 +17,7 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.source import Header
 from pipeline.workers import zygote
 from pipeline.workers.exchange import Held, Reply
+from pipeline.workers.peer import Messages
 
 ODD = "two\nlines, \x1b, \u202e, \U000e0001"
 _REMARK = b"libfoo warning: bar\n"
@@ -160,3 +161,10 @@ def about_itself(held: Held, request: object) -> Iterator[Reply]:
 
 
 _MARKS: list[int] = []
+
+
+def until_the_end(messages: Messages) -> None:
+    """Another process of this program that waits until the one that started it closes the socket."""
+    while not messages.closed:
+        messages.wait(1.0)
+        messages.receive()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.workers.peer import Messages
+from pipeline.workers.peer import Messages, Peer
 
 
 @pytest.fixture
@@ -88,3 +89,16 @@ def test_a_process_that_cannot_hold_what_it_is_to_hold_says_so() -> None:
             check=False,
         )
     assert f"OSError: [Errno {24}] {os.strerror(24)}" in done.stderr
+
+
+def test_one_that_a_signal_has_stopped_goes_on_when_it_is_woken() -> None:
+    peer = Peer("tests.workers.functions:until_the_end")
+    peer.wake()  # which does nothing to one that runs
+    os.kill(peer.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, peer.pid, os.WSTOPPED | os.WNOWAIT)
+    peer.wake()
+    os.waitid(os.P_PID, peer.pid, os.WCONTINUED)
+    peer.close()
+    assert peer.reap(60)
+    peer.wake()
+    assert peer.code == 0
