@@ -15,7 +15,6 @@ import click
 
 from pipeline import __version__
 from pipeline.cli.console import Colour, OutputTrouble, complain
-from pipeline.cli.descriptors import plug
 from pipeline.cli.progress import listen
 from pipeline.errors import LACKS, ExitStatus, PipelineError
 
@@ -82,7 +81,7 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the command line and end the process. A thread that is blocked in a dead read does not keep it alive."""
     gc.set_threshold(_GARBAGE)
-    plug()
+    open_standard_descriptors()
     listen()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # libraries' warnings about pictures that this process renders
@@ -189,3 +188,14 @@ def _forget_output() -> None:
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
     os.close(nothing)
+
+
+def open_standard_descriptors() -> None:
+    """Open those of 0, 1 and 2 that are closed, on /dev/null.
+
+    Otherwise the next file to be opened would get such a number, and a library that writes its warnings to standard
+    error would write them into the manifest.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest that is free
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)

@@ -90,7 +90,7 @@ def _profile(rendering: tuple[RunSummary, Stages] | None) -> dict[str, object] |
 
 
 def _profile_lines(rendering: tuple[RunSummary, Stages] | None) -> list[str]:
-    from pipeline.cli.bars import bar
+    from pipeline.cli.table import bar
     from pipeline.report.numbers import bound
     from pipeline.workers import cpus
 

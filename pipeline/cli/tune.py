@@ -128,7 +128,7 @@ def _said(setting: Setting) -> str:
 
 def table(tuning: Tuning) -> list[str]:
     """A line for each setting that was measured, under a header."""
-    from pipeline.cli.bars import bar
+    from pipeline.cli.table import bar
 
     verdicts = tuning.outcome.verdicts
     fastest = max((verdict.rate for verdict in verdicts), default=0.0) or 1.0

@@ -7,8 +7,11 @@ import json
 import sqlite3
 import threading
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any
 
+from pipeline.manifest import opening
+from pipeline.manifest.database import Database
 from pipeline.manifest.rows import RenditionRow, SourceRow, listed
 from pipeline.manifest.values import to_name
 from pipeline.model.record import Reason, Record, RenditionRecord, Status, Written
@@ -112,3 +115,27 @@ class Seen:
 def _places(content: bytes) -> tuple[int, int]:
     """The two bits that stand for a content, whose hash is as good as random."""
     return int.from_bytes(content[:4]) % _BITS, int.from_bytes(content[4:8]) % _BITS
+
+
+class ContentReader:
+    """Reads the manifest of a run that another process drives. Any thread may call any method.
+
+    All methods raise `ManifestTrouble`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        connection = opening.open_read_only(path)
+        self._database = Database(path, connection)
+        with self._database.reading():
+            self._seen = Seen(connection)  # of a first run: nothing was made before
+
+    def made(self, content: bytes, recipes: Collection[str]) -> list[Record]:
+        """As `Manifest.made`, of what earlier runs have recorded; of this run only where there were earlier ones."""
+        if content not in self._seen:
+            return []
+        with self._database.reading() as connection:
+            return of_content(connection, content, recipes)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipeline.config.settings import SourceSettings, TargetSettings
 from pipeline.errors import PipelineError
-from pipeline.manifest.content import ContentReader
+from pipeline.manifest.made import ContentReader
 from pipeline.run.batch import Batch, Outcome
 from pipeline.run.clock import Pace
 from pipeline.run.lane import Control, LocalLane, renderers

@@ -107,7 +107,8 @@ def test_any_descriptor_may_be_closed(world: World, closed: tuple[int, ...]) -> 
 
 
 def test_a_closed_descriptor_leads_nowhere_and_an_open_one_stays(tmp_path: Path) -> None:
-    code = "import os, sys; from pipeline.cli.descriptors import plug; plug(); os.write(1, b'out'); os.write(2, b'err')"
+    code = "import os, sys; from pipeline.cli import main; main.open_standard_descriptors(); "
+    code += "os.write(1, b'out'); os.write(2, b'err')"
     words = ["/bin/sh", "-c", '"$@" <&- 2>&-', "sh", sys.executable, "-c", code + "; open(sys.argv[1], 'x')"]
     done = subprocess.run([*words, str(tmp_path / "file")], capture_output=True, check=True)
     assert (done.stdout, (tmp_path / "file").read_bytes()) == (b"out", b"")

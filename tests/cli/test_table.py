@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.cli.table import fitted, table
+from pipeline.cli.table import bar, fitted, table
 from pipeline.manifest.query import Answer
 
 
@@ -22,3 +22,23 @@ def test_only_what_is_wanted_and_not_empty_is_shown(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out == f"source\n{'a' * 57}...\nb\n(2 rows)\n"
     table(Answer(("source", "error", "run"), iter(rows)), (), cut=False)
     assert f"{'a' * 70}  1\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("share", "encoding", "drawn"),
+    [
+        (0.0, "utf-8", ""),
+        (1.0, "utf-8", "████"),
+        (0.5, "utf-8", "██"),
+        (0.53, "utf-8", "██▏"),
+        (0.5, "ascii", "##"),
+        (0.5, "latin-1", "##"),
+        (0.5, "no such encoding", "##"),
+        (7.0, "ascii", "####"),
+        (-1.0, "ascii", ""),
+    ],
+)
+def test_a_bar_is_as_long_as_its_share_in_characters_that_the_terminal_has(
+    share: float, encoding: str, drawn: str
+) -> None:
+    assert bar(share, 4, encoding) == drawn
