@@ -127,8 +127,9 @@ def test_configs_and_parts_of_them_are_right(page: str, tmp_path: Path) -> None:
 def commands_named(text: str) -> Iterator[list[str]]:
     """The words behind `pipeline`, wherever code says it."""
     for block in re.findall(r"^```(?:console|sh)?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-        for line in re.findall(r"^(?:\$ )?(?:\S*/)?pipeline (.*)$", block, re.MULTILINE):
-            yield line.split()
+        for command in re.split(r"\n|&&|[|>]", block):
+            if named := re.match(r" *(?:\$ )?(?:\S*/)?pipeline (.*)", command):
+                yield named[1].split()
     for span in re.findall(r"(?<!`)`(?:scripts/)?pipeline ([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
         yield span.split()
     for row in re.findall(r"^\| `(\w.*)$", text, re.MULTILINE) if "| command |" in text else ():

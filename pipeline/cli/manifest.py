@@ -5,20 +5,36 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from pipeline.cli.console import OutputTrouble, tell
 from pipeline.cli.options import config_argument, parted
 
+if TYPE_CHECKING:
+    from pipeline.config.settings import Config
+    from pipeline.manifest.reader import Reader
+
 _TEN = {
     "renditions": ["source", "rendition", "target", "status", "reason", "error", "format", "width", "height", "bytes"],
     "pictures": ["source", "status", "error", "detail", "format", "width", "height", "bytes", "alt", "warnings"],
     "runs": ["id", "started", "ended", "seconds", "status", "counts", "host", "config", "pid", "libraries"],
 }
+
+
+_FOR_PAGES = ("srcset", "html")
+
+
+def _ends_with_a_slash(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001
+    """`value` with a slash at its end. Raises `BadParameter` for what would break out of a srcset."""
+    if value and not re.fullmatch(r"[!$&'()*+./:;=@~%\w\[\]-]+", value, re.ASCII):
+        raise click.BadParameter("must be an address such as /img/ or https://example.org/img/, percent-encoded")
+    return f"{value.removesuffix('/')}/" if value else value
 
 
 @click.group("manifest")
@@ -28,38 +44,71 @@ def command() -> None:
 
 @command.command("export")
 @config_argument
-@click.option("--format", "form", type=click.Choice(["jsonl", "csv", "srcset"]), default="jsonl", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["jsonl", "csv", "srcset", "html"]), default="jsonl", show_default=True
+)
 @click.option("--output", type=click.Path(path_type=Path), help="File to write, atomically; default: standard output.")
 @click.option("--measured", is_flag=True, help="Also what differs between equal runs: times, seconds, memory, reasons.")
-def export(config: Path, form: str, output: Path | None, measured: bool) -> None:
+@click.option(
+    "--base-url", callback=_ends_with_a_slash, help="Where the target is published, such as /img/ (srcset, html)."
+)
+@click.option("--sizes", help="How wide pages show a picture, as HTML says it (html).  [default: 100vw]")
+def export(
+    config: Path, form: str, output: Path | None, measured: bool, base_url: str | None, sizes: str | None
+) -> None:
     """Write a row for each rendition, in the order of the sources; the same rows from run to run.
 
     With --format srcset one JSON object for web pages: for each picture its families' sources, sizes, placeholder.
+    With --format html a page with a <picture> for each picture and family, a line each.
     """
     from pipeline.config.load import load
-    from pipeline.manifest.export import rows, write_csv, write_jsonl
-    from pipeline.manifest.srcset import pictures, write_srcset
     from pipeline.manifest.store import Manifest
 
     settings = load(config)
-    if form == "srcset" and not settings.families:
-        raise click.UsageError(f"{config.name} has no rendition with widths or formats, which srcset is made of")
-    if form == "srcset" and measured:
-        raise click.UsageError("--measured is for rows: srcset tells pages nothing that was measured")
+    _check(form, config.name if not settings.families else "", measured=measured, base_url=base_url, sizes=sizes)
     with Manifest.reader(settings) as reader:
         to = output if output is not None else sys.stdout
         if to is None:
             return  # standard output is closed: the output is dropped, as by every command
         try:
-            if form == "srcset":
-                write_srcset(pictures(reader, settings.families), to)
+            if form in _FOR_PAGES:
+                _write_pictures(reader, settings, to, form, base_url or "", sizes or "100vw")
             else:
-                listed = rows(reader, measured=measured)
-                write_csv(listed, to, measured=measured) if form == "csv" else write_jsonl(listed, to)
+                _write_rows(reader, to, form, measured=measured)
         except BrokenPipeError:
             raise
         except OSError as error:
             raise OutputTrouble(error) from error
+
+
+def _check(form: str, without_families: str, *, measured: bool, base_url: str | None, sizes: str | None) -> None:
+    """Raise `UsageError` for options that say nothing about the format. `without_families`: a config's name, or ""."""
+    if form in _FOR_PAGES and without_families:
+        raise click.UsageError(f"{without_families} has no rendition with widths or formats, which {form} is made of")
+    if form in _FOR_PAGES and measured:
+        raise click.UsageError(f"--measured is for rows: {form} tells pages nothing that was measured")
+    if form not in _FOR_PAGES and base_url is not None:
+        raise click.UsageError(f"--base-url is for {' and '.join(_FOR_PAGES)}: rows have names, no addresses")
+    if form != "html" and sizes is not None:
+        raise click.UsageError("--sizes is for html: elsewhere it is the page's to say")
+
+
+def _write_rows(reader: Reader, to: Path | TextIO, form: str, *, measured: bool) -> None:
+    from pipeline.manifest.export import rows, write_csv, write_jsonl
+
+    listed = rows(reader, measured=measured)
+    write_csv(listed, to, measured=measured) if form == "csv" else write_jsonl(listed, to)
+
+
+def _write_pictures(reader: Reader, config: Config, to: Path | TextIO, form: str, base_url: str, sizes: str) -> None:
+    from pipeline.manifest.srcset import pictures, write_srcset
+    from pipeline.report.pictures import write_html
+
+    for_pages = pictures(reader, config.families, base_url)
+    if form == "html":
+        write_html(for_pages, to, title=config.path.stem, sizes=sizes)
+    else:
+        write_srcset(for_pages, to)
 
 
 @command.command("query")

@@ -32,9 +32,10 @@ ORDER BY s.path
 """
 
 
-def pictures(reader: Reader, families: Mapping[str, Sequence[Spec]]) -> Iterator[tuple[str, Json]]:
+def pictures(reader: Reader, families: Mapping[str, Sequence[Spec]], base_url: str = "") -> Iterator[tuple[str, Json]]:
     """Every picture with its printable path. `families` has the specs of each family by name, in the config's order.
 
+    `base_url` goes before every address, as it is; without it they are relative to the target.
     Raises `ManifestTrouble`.
     """
     names = {spec.name for specs in families.values() for spec in specs}
@@ -44,7 +45,7 @@ def pictures(reader: Reader, families: Mapping[str, Sequence[Spec]]) -> Iterator
             for row in rows:
                 about = row[:6]
                 if row[6] in names:
-                    made[row[6]] = _file(*row[7:])
+                    made[row[6]] = _file(base_url, *row[7:])
             if made and about is not None:
                 yield printable(to_name(path)), _picture(about, made, families)
 
@@ -118,6 +119,7 @@ def _each_width_once(files: list[Json]) -> list[Json]:
     return [by_width[width] for width in sorted(by_width)]
 
 
-def _file(target: bytes, width: int, height: int, size: int) -> Json:
+def _file(base_url: str, target: bytes, width: int, height: int, size: int) -> Json:
     name = to_name(target)
-    return {"path": printable(name), "url": percent(name), "width": width, "height": height, "bytes": size}
+    url = base_url + percent(name)
+    return {"path": printable(name), "url": url, "width": width, "height": height, "bytes": size}

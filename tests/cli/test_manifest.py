@@ -57,3 +57,35 @@ def test_pages_are_told_nothing_that_was_measured(made: World) -> None:
     made.configure(made.text + "  hero: {widths: [8, 16]}\n")
     done = made.command("manifest", "export", str(made.config_path), "--format", "srcset", "--measured")
     assert (done.returncode, "--measured" in done.stderr) == (2, True)
+
+
+def test_pages_are_told_where_the_target_is_published(made: World) -> None:
+    made.configure(made.text + "  hero: {widths: [8, 16], formats: [webp, jpeg]}\n")
+    made.run()
+    export = ("manifest", "export", str(made.config_path))
+    for base in ("/img", "/img/"):
+        done = made.command(*export, "--format", "html", "--base-url", base, "--sizes", "(width < 9em) 100vw, 9em")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert (
+            'srcset="/img/a-hero-8.webp 8w, /img/a-hero-16.webp 16w" sizes="(width &lt; 9em) 100vw, 9em"' in done.stdout
+        )
+    done = made.command(*export, "--format", "srcset", "--base-url", "https://example.org/i")
+    assert json.loads(done.stdout)["a.jpg"]["families"]["hero"]["src"] == "https://example.org/i/a-hero-16.jpg"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--format", "html", "--base-url", "/a b/"),
+        ("--format", "html", "--base-url", '"><script>'),
+        ("--format", "html", "--base-url", "/img, x"),
+        ("--format", "html", "--measured"),
+        ("--format", "srcset", "--sizes", "9px"),
+        ("--format", "csv", "--base-url", "/img/"),
+    ],
+)
+def test_options_of_an_export_that_its_format_has_no_use_for_are_refused(made: World, options: tuple[str, ...]) -> None:
+    made.configure(made.text + "  hero: {widths: [8, 16]}\n")
+    done = made.command("manifest", "export", str(made.config_path), *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert options[2] in done.stderr

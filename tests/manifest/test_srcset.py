@@ -162,3 +162,14 @@ def test_an_export_takes_its_place_at_once_or_not_at_all(tmp_path: Path) -> None
 
 def test_without_pictures_it_is_an_empty_object(tmp_path: Path) -> None:
     assert _export(tmp_path) == {}
+
+
+def test_addresses_begin_with_the_base_url(tmp_path: Path) -> None:
+    with opened(tmp_path) as manifest:
+        manifest.add(_picture("ä/b.jpg"))
+    with Manifest.reader_at(tmp_path / "manifest.sqlite") as reader:
+        ((_, picture),) = pictures(reader, FAMILIES, "/img/")
+    (avif, _) = picture["families"]["hero"]["sources"]
+    assert avif["srcset"].startswith("/img/%C3%A4/b-hero-320.avif 320w, /img/")
+    assert picture["families"]["hero"]["src"] == "/img/%C3%A4/b-hero-1280.jpg"
+    assert avif["files"][0]["path"] == "ä/b-hero-320.avif"
