@@ -42,6 +42,8 @@ class ErrorKind(enum.StrEnum):
     READ_TIMED_OUT = "read timed out"
     CHANGED = "changed while read"
     TOO_MANY_BYTES = "too many bytes"
+    NOT_FETCHED = "not fetched"  # a URL: its server says no, or there is none
+    ADDRESS_REFUSED = "address refused"  # a URL leads to an address that is not on the public internet
     NOT_A_PICTURE = "not a picture"
     UNSUPPORTED = "unsupported"  # a picture in a form this installation cannot decode
     TRUNCATED = "truncated"

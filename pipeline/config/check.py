@@ -17,11 +17,12 @@ from pydantic import ValidationError
 
 from pipeline import extras
 from pipeline.config.families import Member, expanded, in_the_file
+from pipeline.config.fetch import is_list
 from pipeline.config.messages import problem_of
 from pipeline.config.node import KeyPath, Node, Plain, Position, Problem, key_path
 from pipeline.config.places import folder_problems, manifest_problems, source_problems, written_problems
 from pipeline.config.rendition import Rendition
-from pipeline.config.schema import Document, Failures, Notify, PrefixedSource, Source, Target
+from pipeline.config.schema import Document, Failures, Notify, Target
 from pipeline.config.section import Reading, Section
 from pipeline.config.settings import (
     CommandSettings,
@@ -30,9 +31,11 @@ from pipeline.config.settings import (
     NotifySettings,
     SourceSettings,
     TargetSettings,
+    UrlSettings,
     WorkerSettings,
     manifest_in,
 )
+from pipeline.config.source import PrefixedSource, Source
 from pipeline.config.template import Template
 from pipeline.model.shape import Resampler
 from pipeline.model.spec import Limits, Spec
@@ -167,7 +170,19 @@ def _source(source: Source, folder: str) -> SourceSettings:
         exclude=tuple(source.exclude),
         follow_symlinks=source.follow_symlinks,
         settle=source.settle,
+        urls=_urls(source) if is_list(source.path) else None,
         prefix=source.prefix if isinstance(source, PrefixedSource) else "",
+    )
+
+
+def _urls(source: Source) -> UrlSettings:
+    return UrlSettings(
+        url=source.url,
+        name=source.name,
+        naming=source.naming,
+        columns=tuple(source.columns),
+        refresh=source.refresh,
+        **source.fetch.model_dump(),
     )
 
 

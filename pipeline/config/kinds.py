@@ -114,7 +114,7 @@ class Seconds(Kind):
     def json(self) -> Json:
         """See `Kind`."""
         number = {"type": "number", "minimum": self.low, "maximum": self.high}
-        return {"anyOf": [number, {"type": "string", "pattern": "^[0-9. hmins]+$"}]}
+        return {"anyOf": [number, {"type": "string", "pattern": "^[0-9. dhmins]+$"}]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, GetJsonSchemaHandler, WrapValidator, field_validator, model_validator
 from pydantic.json_schema import GenerateJsonSchema
@@ -21,7 +21,6 @@ from pipeline.config.kinds import (
     Amount,
     Seconds,
     StopAfter,
-    SwitchOr,
     TimeOfDay,
     WholeOrAuto,
 )
@@ -35,78 +34,16 @@ from pipeline.config.settings import (
     On,
     OnCollision,
     Order,
-    SourceSettings,
     TargetSettings,
     WorkerSettings,
 )
+from pipeline.config.source import Folder, PrefixedSource, Source
 from pipeline.config.template import FIELDS
-from pipeline.config.texts import Glob, LocalPath, MetricsPath, Prefix, TargetName, VariableName, Words
+from pipeline.config.texts import LocalPath, MetricsPath, TargetName, VariableName, Words
 from pipeline.model.shape import Length, Resampler
 from pipeline.model.spec import Limits, Spec
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-
-
-class Folder(Section):
-    """A section that may be written as its path alone."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_path(cls, value: object) -> object:
-        if isinstance(value, dict):
-            return value
-        if isinstance(value, str):
-            return {"path": value}
-        raise wrong("must be a path, or a mapping with the key path")
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
-        long = handler.resolve_ref_schema(handler(schema))
-        return {"anyOf": [long["properties"]["path"], long]}
-
-
-class Source(Folder):
-    """Where pictures are read from."""
-
-    path: Annotated[str, LocalPath()] = Field(description="The folder, relative to this file.")
-    include: list[Annotated[str, Glob()]] = field_of(
-        SourceSettings, "include", "Globs for paths relative to the folder; empty: every file that is a picture."
-    )
-    exclude: list[Annotated[str, Glob()]] = field_of(
-        SourceSettings,
-        "exclude",
-        "Globs for what is left out, beside hidden files, uploads in progress and the like that always are.",
-    )
-    follow_symlinks: Annotated[bool | Literal["anywhere"], SwitchOr("anywhere")] = field_of(
-        SourceSettings,
-        "follow_symlinks",
-        "Whether links are followed. true: to what is inside the source; anywhere: also to what is outside, but never "
-        "into /proc, /sys, /dev. Other links are skipped, with the reason.",
-    )
-    settle: Annotated[float, Seconds(0, 7 * 86_400)] = field_of(
-        SourceSettings,
-        "settle",
-        "A file that was changed less than this ago is deferred to the next run.",
-    )
-
-
-class PrefixedSource(Source):
-    """One of several sources, each with keys as in source."""
-
-    prefix: Annotated[str, Prefix()] = Field(
-        description="The folder that the names of its pictures begin with, in targets, the manifest and globs of rules."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_path(cls, value: object) -> object:
-        if isinstance(value, dict):
-            return value
-        raise wrong("must be a mapping with the keys path and prefix")
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
-        return handler.resolve_ref_schema(handler(schema))
 
 
 class Target(Folder):

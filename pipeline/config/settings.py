@@ -40,6 +40,32 @@ class Durability(enum.StrEnum):
     NONE = "none"  # safe against kills, not against power cuts
 
 
+class Naming(enum.StrEnum):
+    """What the names of pictures are made of where no column of a list has them."""
+
+    PATH = "path"  # the host and path of the URL
+    HASH = "hash"  # of the whole URL
+
+
+@dataclass(frozen=True, slots=True)
+class UrlSettings:
+    """How the URLs of a list are read and fetched."""
+
+    url: str = "url"  # the column
+    name: str | None = None  # the column
+    naming: Naming = Naming.PATH
+    columns: tuple[str, ...] = ()  # that are recorded
+    refresh: float | None = None  # seconds after which a server is asked whether a picture has changed; None: never
+    per_host: int = 8  # requests at a time
+    rate: float | None = 10.0  # requests a second to each host; None: as they come
+    connect: float = 10.0  # seconds, for each address
+    silence: float = 20.0  # seconds without a byte
+    robots: bool = True  # whether robots.txt and X-Robots-Tag are heeded
+    allow_private: bool = False  # whether a URL may lead to addresses that are not on the public internet
+    proxy: bool = False  # whether the proxies of the environment are used
+    user_agent: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
     """Where pictures are read from. Globs are matched against the path relative to `path`."""
@@ -49,6 +75,7 @@ class SourceSettings:
     exclude: tuple[str, ...] = ()  # beside those that are always excluded
     follow_symlinks: bool | Literal["anywhere"] = False  # True: within the source
     settle: float = 0.0  # seconds; a file younger than this is deferred
+    urls: UrlSettings | None = None  # None: `path` is a folder, else a list of URLs
     prefix: str = ""  # the folder that the names of its pictures begin with, if there are several sources
 
     def file(self, source: str) -> Path:

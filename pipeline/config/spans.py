@@ -5,15 +5,15 @@ from __future__ import annotations
 import datetime
 import re
 
-_UNITS = {"h": 3600, "min": 60, "m": 60, "s": 1}
+_UNITS = {"d": 86_400, "h": 3600, "min": 60, "m": 60, "s": 1}
 _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,3})?")
-_PART = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?(h|min|m|s)")
+_PART = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?(d|h|min|m|s)")
 _TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?) ?%")
 
 
 def duration(text: str) -> float | None:
-    """Seconds of `90`, `90s`, `50m`, `1h30m` or `2.5 h`; None for any other text."""
+    """Seconds of `90`, `90s`, `50m`, `1h30m`, `2.5 h` or `7d`; None for any other text."""
     words = text.strip()
     if _NUMBER.fullmatch(words):
         return float(words)

@@ -119,6 +119,21 @@ class VariableName(Kind):
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderText(Kind):
+    """The value of an HTTP header: printable ASCII on one line."""
+
+    def parse(self, value: object) -> str:
+        """See `Kind`."""
+        if not isinstance(value, str) or not value.strip() or not (value.isascii() and value.isprintable()):
+            raise wrong('must be a text in ASCII such as "example-thumbs/1.0 (me@example.org)"')
+        return value.strip()
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        return {"type": "string", "pattern": "^[ -~]+$"}
+
+
+@dataclass(frozen=True, slots=True)
 class Words(Kind):
     """A program and its arguments, as a list of texts."""
 

@@ -11,18 +11,19 @@ from pathlib import Path
 from pipeline.config.settings import Config
 from pipeline.doctor import storage
 from pipeline.doctor.finding import Finding, fail, ok, warn
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, SourceTrouble
 from pipeline.manifest import trust
 from pipeline.manifest.lock import RunLock
 from pipeline.manifest.store import Manifest
 from pipeline.mounts import mount_of
 from pipeline.notify.ping import UnusableUrl, check
+from pipeline.sources.urls import rows
 
 
 def source(config: Config) -> Iterator[Finding]:
     """Whether each source is there and can be read."""
     for one in config.sources:
-        yield _folder(one.path)
+        yield _folder(one.path) if one.urls is None else _list(one.path)
 
 
 def _folder(folder: Path) -> Finding:
@@ -36,6 +37,14 @@ def _folder(folder: Path) -> Finding:
         return fail("source", f"{error.filename or folder}: {error.strerror}", "mount it, or let this user read it")
     mount = mount_of(folder)
     return ok("source", f"{folder} can be read" + (f" ({mount.kind})" if mount else ""))
+
+
+def _list(path: Path) -> Finding:
+    try:
+        rows.check(path)
+    except SourceTrouble as trouble:
+        return fail("source", str(trouble), "mount its disk, or let this user read it")
+    return ok("source", f"{path} can be read; its servers are not asked")
 
 
 def target(config: Config) -> Iterator[Finding]:

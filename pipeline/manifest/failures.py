@@ -27,6 +27,8 @@ JUDGED_ANEW = frozenset(
         ErrorKind.UNREADABLE,
         ErrorKind.READ_TIMED_OUT,
         ErrorKind.CHANGED,
+        ErrorKind.NOT_FETCHED,
+        ErrorKind.ADDRESS_REFUSED,
     }
 )
 _KINDS = {kind.value: kind for kind in ErrorKind}

@@ -28,10 +28,10 @@ _SECOND = (
     "CREATE INDEX source_by_content ON source (COALESCE(content, sha256))",
     *schema.statements(schema.TABLES_2),
 )
-_STEPS = {1: _SECOND}
+_STEPS = {1: _SECOND, 2: schema.statements(schema.TABLES_3)}
 """By version: the statements that lead to the tables of the next one. Views are made anew at the end."""
 
-_NAMES = {1: schema.NAMES_1, schema.VERSION: schema.NAMES}
+_NAMES = {1: schema.NAMES_1, 2: schema.NAMES_2, schema.VERSION: schema.NAMES}
 
 
 def fault_of(connection: sqlite3.Connection, version: int) -> str:

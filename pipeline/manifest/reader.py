@@ -18,7 +18,7 @@ from pipeline.manifest.orphans import Orphans
 from pipeline.manifest.runs import Experience, Stages
 from pipeline.manifest.values import size, to_bytes, to_name
 from pipeline.model.record import KnownRendition, KnownSource, Status
-from pipeline.model.source import Stat
+from pipeline.model.source import Remote, Stat
 
 _STATUS: Mapping[str | None, Status] = {status.value: status for status in Status}
 _ERROR: Mapping[str | None, ErrorKind | None] = {None: None} | {kind.value: kind for kind in ErrorKind}
@@ -48,6 +48,12 @@ _ROWS = (
     "s.settled AND s.status IN ('done', 'kept') AND r.status IN ('done', 'kept') AND s.sidecar_size IS NULL "
     "AND (s.sha256 IS NULL OR r.source_sha256 IS COALESCE(s.content, s.sha256)) "
     "FROM source s LEFT JOIN rendition r ON r.source = s.id WHERE s.folder = ?"
+)
+
+
+_ORIGINS = (
+    "SELECT s.path, s.size, s.mtime_ns, s.ctime_ns, o.url, o.etag, o.last_modified, o.columns "
+    "FROM source s JOIN origin o ON o.source = s.id WHERE s.folder = ?"
 )
 
 
@@ -115,6 +121,16 @@ def _within(
     return connection.execute(query + " ORDER BY s.path", values)  # renditions come by their key; sorting costs 40 %
 
 
+def origins(connection: sqlite3.Connection, folder: str, after: str | None, through: str | None) -> dict[str, Stat]:
+    """See `Manifest.origins`. Raises `sqlite3.Error`, and `ValueError` for values that no run has written."""
+    found = {}
+    for path, length, mtime_ns, ctime_ns, *said in _within(connection, _ORIGINS, folder, after, through):
+        url, etag, last_modified, columns = said
+        remote = Remote("", url, columns, None, etag, last_modified)
+        found[to_name(path)] = Stat(length, mtime_ns, ctime_ns, remote=remote)
+    return found
+
+
 def folders(connection: sqlite3.Connection) -> list[str]:
     """All folders with remembered sources, sorted by their bytes; "" is the root. Raises `sqlite3.Error`."""
     return [to_name(raw) for (raw,) in connection.execute("SELECT DISTINCT folder FROM source ORDER BY folder")]
@@ -178,6 +194,11 @@ class Reader:
         """See `Manifest.rows`."""
         with translated(self.path):
             return rows(self.connection, folder, after, through)
+
+    def origins(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, Stat]:
+        """See `Manifest.origins`."""
+        with translated(self.path):
+            return origins(self.connection, folder, after, through)
 
     def folders(self) -> Iterator[str]:
         """See `Manifest.folders`."""

@@ -118,6 +118,7 @@ _TOUCH = (
     "UPDATE source SET size = ?, mtime_ns = ?, ctime_ns = ?, sidecar_size = ?, sidecar_mtime_ns = ?, "
     "sidecar_ctime_ns = ?, settled = ? WHERE path = ?"
 )
+_ORIGIN = "INSERT OR REPLACE INTO origin VALUES ((SELECT id FROM source WHERE path = ?), ?, ?, ?, ?)"
 _OF_THE_FILE = ("size", "mtime_ns", "sha256", "format", "width", "height", "quality")
 _RENDITION = (
     f"INSERT INTO rendition (source, {listed(RenditionRow)}) "
@@ -143,10 +144,12 @@ class RowWriter:
         """Enter `records` in their order: of two for the same source the later one wins."""
         now = time.time()
         for are_the_same, group in itertools.groupby(filter(changes, records), key=lambda record: record.is_the_same):
+            of_one_kind = list(group)
             if are_the_same:
-                connection.executemany(_TOUCH, map(_touched, group))
+                connection.executemany(_TOUCH, map(_touched, of_one_kind))
             else:
-                self._enter(connection, list(group), now)
+                self._enter(connection, of_one_kind, now)
+            connection.executemany(_ORIGIN, _origins(of_one_kind))
 
     def _enter(self, connection: sqlite3.Connection, records: Sequence[Record], now: float) -> None:
         """Write the rows of sources, their renditions and the files of these, one statement for each kind of row."""
@@ -246,6 +249,13 @@ def _touched(record: Record) -> tuple[object, ...]:
     """The values of `_TOUCH`."""
     sidecar = (None,) * 3 if record.stat.sidecar is None else _stat(record.stat.sidecar)
     return (*_stat(record.stat), *sidecar, record.settled, to_bytes(record.source))
+
+
+def _origins(records: Iterable[Record]) -> Iterator[tuple[object, ...]]:
+    """The values of `_ORIGIN` for the records of URLs."""
+    for record in records:
+        if (remote := record.stat.remote) is not None:
+            yield to_bytes(record.source), remote.shown, remote.etag, remote.last_modified, remote.columns
 
 
 def _claims(made: Iterable[tuple[Record, RenditionRecord]]) -> Iterator[ClaimRow]:

@@ -15,7 +15,7 @@ import sqlite3
 from typing import NamedTuple
 
 APPLICATION_ID = 0x70697065  # "pipe", in the file's header: marks the database as one of this program
-VERSION = 2  # raised with every change of the tables below, together with a step of `migration`
+VERSION = 3  # raised with every change of the tables below, together with a step of `migration`
 
 TABLES = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -62,6 +62,12 @@ CREATE TABLE orphan (path BLOB PRIMARY KEY, run INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE folder (path BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 
+TABLES_3 = """
+CREATE TABLE origin (
+    source INTEGER PRIMARY KEY, url TEXT NOT NULL, etag TEXT, last_modified TEXT, columns TEXT NOT NULL
+);
+"""
+
 VIEWS = """
 CREATE VIEW pictures AS SELECT
     COALESCE(s.shown, CAST(s.path AS TEXT)) AS source, s.status, s.error, s.detail,
@@ -89,7 +95,8 @@ FROM run;
 NAMES_1 = frozenset(
     {"about", "run", "library", "source", "source_in_folder", "rendition", "claim", "pictures", "renditions", "runs"}
 )
-NAMES = NAMES_1 | {"source_by_content", "failure", "orphan", "folder"}
+NAMES_2 = NAMES_1 | {"source_by_content", "failure", "orphan", "folder"}
+NAMES = NAMES_2 | {"origin"}
 
 
 _TABLE = re.compile(r"CREATE TABLE (\w+) \((.*)\)", re.DOTALL)
@@ -107,7 +114,7 @@ class Column(NamedTuple):
 def tables() -> dict[str, tuple[Column, ...]]:
     """The columns of each table, in their order."""
     columns_of = {}
-    for statement in statements(TABLES + TABLES_2):
+    for statement in statements(TABLES + TABLES_2 + TABLES_3):
         if table := _TABLE.search(statement):
             columns = _COLUMN.findall(table[2])
             columns_of[table[1]] = tuple(Column(name, kind, nullable=not bound) for name, kind, bound in columns)
@@ -122,7 +129,7 @@ def statements(text: str) -> list[str]:
 def create(connection: sqlite3.Connection, about: dict[str, bytes]) -> None:
     """Create the tables and views in an empty database and mark it as a manifest, in one transaction."""
     connection.execute("BEGIN IMMEDIATE")
-    for statement in statements(TABLES + TABLES_2 + VIEWS):
+    for statement in statements(TABLES + TABLES_2 + TABLES_3 + VIEWS):
         connection.execute(statement)
     connection.executemany("INSERT INTO about VALUES (?, ?)", sorted(about.items()))
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

@@ -21,7 +21,7 @@ _SIZES = {"size", "width", "height", "frames", "peak_memory", "sidecar_size", "u
 _SECONDS = {f"seconds_{stage}" for stage in ("read", "decode", "resize", "encode", "write")}
 _COUNTED = _SIZES | _SECONDS | {"quality", "pid", "started", "ended", "at", "since"}
 _LISTS = {"status": Status, "reason": Reason, "error": ErrorKind}
-_JSON = {"argv": "array", "counts": "object", "settings": "object", "warnings": "array"}
+_JSON = {"argv": "array", "counts": "object", "settings": "object", "warnings": "array", "columns": "object"}
 _OF_VALUES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 
 

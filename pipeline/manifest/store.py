@@ -22,6 +22,7 @@ from pipeline.manifest.reader import Reader, Row
 from pipeline.manifest.rows import RowWriter, changes
 from pipeline.manifest.values import to_bytes
 from pipeline.model.record import KnownSource, Record
+from pipeline.model.source import Stat
 
 
 class Manifest:
@@ -190,6 +191,11 @@ class Manifest:
         with self._database.reading() as connection:
             return reader.rows(connection, folder, after, through)
 
+    def origins(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, Stat]:
+        """Of the same sources those that are URLs, with all but the URL itself."""
+        with self._database.reading() as connection:
+            return reader.origins(connection, folder, after, through)
+
     def folders(self) -> Iterator[str]:
         """All folders with remembered sources, sorted by their bytes; "" is the root."""
         with self._database.reading() as connection:
@@ -272,6 +278,7 @@ class Manifest:
         with self._changing() as connection:
             failures.forget(connection, gone)
             for raw in map(to_bytes, gone):
+                connection.execute("DELETE FROM origin WHERE source = (SELECT id FROM source WHERE path = ?)", (raw,))
                 connection.execute(
                     "DELETE FROM rendition WHERE source = (SELECT id FROM source WHERE path = ?)", (raw,)
                 )

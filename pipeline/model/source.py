@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+
+from pipeline.errors import PictureError
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Where a picture is that is no file, and what its server has said of it."""
+
+    url: str = field(repr=False)  # with its secrets: for requests, never stored or shown
+    shown: str  # without them
+    columns: str = "{}"  # what the list says of it beside, as JSON
+    error: PictureError | None = None  # why it cannot be asked for
+    etag: str | None = None
+    last_modified: str | None = None
+
+    def validated(self, etag: str | None, last_modified: str | None) -> Remote:
+        """The same with other validators, by which a server can tell that nothing has changed since."""
+        return replace(self, etag=etag, last_modified=last_modified)
 
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """A file's fingerprint, taken without opening it. That of a picture includes the stat of its sidecar, if any."""
+    """A file's fingerprint, taken without opening it. That of a picture includes the stat of its sidecar, if any.
+
+    Of a picture that is no file, it is made up by its source, and `remote` has where it is.
+    """
 
     size: int
     mtime_ns: int
@@ -15,6 +36,7 @@ class Stat:
     device: int = 0
     inode: int = 0
     sidecar: Stat | None = None
+    remote: Remote | None = None
 
     def same_content(self, other: Stat) -> bool:
         """Whether size and both times agree, the sidecar's too. Device and inode may differ: a remount changes them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.manifest.failures import KnownFailure
@@ -77,7 +77,10 @@ def decide(
         return _refusal(facts, tuple(refused))
     to_compare = _hash_to_compare(facts, planned, refused)
     stat_is_new = known is None or not known.stat.same_content(facts.stat)
-    return Job(facts.source, facts.stat, tuple(planned), to_compare, tuple(refused), stat_is_new)
+    stat = facts.stat
+    if stat.remote is not None and (to_compare is None or any(one.reason != Reason.SOURCE_CHANGED for one in planned)):
+        stat = replace(stat, remote=stat.remote.validated(None, None))  # its bytes are needed in any case
+    return Job(facts.source, stat, tuple(planned), to_compare, tuple(refused), stat_is_new)
 
 
 def _whose(target: str, others: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from typing import Protocol
 from pipeline.manifest.failures import KnownFailure
 from pipeline.manifest.reader import Row
 from pipeline.model.record import KnownSource
+from pipeline.model.source import Stat
 
 
 class FailureMemory(Protocol):
@@ -34,6 +35,10 @@ class Memory(Protocol):
 
     def rows(self, folder: str, after: str | None = None, through: str | None = None) -> list[Row]:
         """The same sources as plain rows, by the bytes of their paths and of the names of their renditions."""
+        ...
+
+    def origins(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, Stat]:
+        """Of the same sources those that are URLs; see `Origins`."""
         ...
 
     def folders(self) -> Iterator[str]:

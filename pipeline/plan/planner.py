@@ -146,6 +146,7 @@ class Planner:
         Raises `SourceTrouble` where the source is missing, or empty although pictures are known, and `TargetTrouble`
         where the target cannot be read.
         """
+        self._source.remember(self._memory)
         self._survey = survey = Survey(
             self._source, (self._config.target.path,), self._memory, self._naming, self.counts, self._on_tick
         )

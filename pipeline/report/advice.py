@@ -20,6 +20,8 @@ _WHAT_TO_DO = {
     ErrorKind.READ_TIMED_OUT: "See to the storage, or raise limits.read; then run again.",
     ErrorKind.CHANGED: "Run again when it is not written to any more, or set source.settle.",
     ErrorKind.TOO_MANY_BYTES: "Raise limits.file_size if the picture is trusted; then run again.",
+    ErrorKind.NOT_FETCHED: "See whether its URL is still right; the next run tries it again.",
+    ErrorKind.ADDRESS_REFUSED: "Take the URL off the list, or set fetch.allow_private if its network is meant.",
     ErrorKind.NOT_A_PICTURE: "Replace the file, or leave it out by source.exclude.",
     ErrorKind.UNSUPPORTED: "See which formats this installation reads; an extra may be missing.",
     ErrorKind.TRUNCATED: "Copy it again from where it came from; then run again.",

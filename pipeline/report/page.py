@@ -144,7 +144,11 @@ class _Addresses:
 
     def __init__(self, config: Config, folder: Path, failed: set[str]) -> None:
         self.target = _relative(config.target.path, folder)
-        self.sources = [(f"{one.prefix}/" if one.prefix else "", _relative(one.path, folder)) for one in config.sources]
+        self.sources = [
+            (f"{one.prefix}/" if one.prefix else "", _relative(one.path, folder))
+            for one in config.sources
+            if one.urls is None
+        ]
         self._failed = failed
         self._made: dict[str, str] = {}
 
@@ -156,15 +160,17 @@ class _Addresses:
             yield row
 
     def _source(self, name: str) -> str:
+        """The address of a picture in a folder; "" for any other."""
         prefix, folder = next((pair for pair in self.sources if name.startswith(pair[0])), ("", ""))
-        return folder + percent(name.removeprefix(prefix))
+        return folder and folder + percent(name.removeprefix(prefix))
 
     def failed(self, one: Listed) -> advice.Failed:
         """One failure with the addresses of pictures that may show it."""
         failure = one.failure
         pictures = [self._made[failure.source]] if failure.source in self._made else []
-        if failure.kind is not ErrorKind.NOT_A_PICTURE and failure.source.lower().endswith(_EXTENSIONS):
-            pictures.append(self._source(failure.source))
+        address = self._source(failure.source)
+        if address and failure.kind is not ErrorKind.NOT_A_PICTURE and failure.source.lower().endswith(_EXTENSIONS):
+            pictures.append(address)
         return advice.Failed(
             printable(failure.source), failure.rendition, failure.detail, known=one.known, pictures=tuple(pictures)
         )

@@ -112,8 +112,10 @@ class Batching:
         kind.needs = header.estimate
 
     def _cost(self, job: Job) -> float | None:
-        """Seconds that the job will take; None to carry it alone: its kind is costly, or not known well enough."""
-        if self._alone or job.stat.sidecar is not None:
+        """Seconds that the job will take; None to carry it alone: its kind is costly, or not known well enough, or it
+        is a URL, so that waits for servers overlap.
+        """
+        if self._alone or job.stat.sidecar is not None or job.stat.remote is not None:
             return None
         kind = self._kinds.get(_kind(job.source, job.stat.size))
         if kind is None or kind.seen < _KNOWN or kind.needs > LEAVE or kind.seconds > SECONDS / 2:

@@ -13,7 +13,7 @@ from pipeline.model.record import Record, RenditionRecord, Status
 from pipeline.model.source import Overrides
 from pipeline.run import recording
 from pipeline.run.batch import Batch, Left
-from pipeline.sources.source import Grown, Picture, Source, Unsupported, Vanished
+from pipeline.sources.source import Forbidden, Grown, Picture, Source, Unsupported, Untouched, Vanished
 from pipeline.workers.exchange import ChildDied
 
 
@@ -75,11 +75,8 @@ class Ends:
             yield
         except Ended as ended:
             self.records.append(ended.record)
-        except Vanished as vanished:
-            self.records.append(Record(job.source, job.stat, Status.VANISHED, warnings=(str(vanished),)))
-        except Unsupported as unsupported:
-            settled = self._source.settled(job.source, unsupported.stat, time.time())
-            self.records.append(Record(job.source, unsupported.stat, Status.UNSUPPORTED, settled=settled))
+        except (Vanished, Untouched, Forbidden, Unsupported) as why:
+            self.records.append(self._not_read(job, why))
         except PictureError as error:
             if record is not None or error.kind is ErrorKind.NOT_A_PICTURE:
                 self._broken.append((job, error, record))
@@ -93,6 +90,17 @@ class Ends:
             else:
                 self.left.append(Left(job, child_died=True))
 
+    def _not_read(self, job: Job, why: Vanished | Untouched | Forbidden | Unsupported) -> Record:
+        """The record of a picture that its source has not delivered, for a reason that is no failure."""
+        if isinstance(why, Untouched):
+            status = Status.TOUCHED if job.stat_is_new else Status.UNCHANGED
+            return Record(job.source, replace(job.stat, remote=why.remote), status)
+        if isinstance(why, Unsupported):
+            settled = self._source.settled(job.source, why.stat, time.time())
+            return Record(job.source, why.stat, Status.UNSUPPORTED, settled=settled)
+        status = Status.VANISHED if isinstance(why, Vanished) else Status.SKIPPED
+        return Record(job.source, job.stat, status, warnings=(str(why),))
+
     def judge(self) -> None:
         """Record the pictures whose content was broken. To be called when no turn, child or room is held any more,
         because it stats their sources again, which may never return. Raises `Revoked`.
@@ -100,7 +108,11 @@ class Ends:
         self.records += [recording.failed(job, self._blamed(job, error), record) for job, error, record in self._broken]
 
     def _blamed(self, job: Job, error: PictureError) -> PictureError:
-        """`error` if the picture is still as listed, else `CHANGED`: it was being written."""
+        """`error` if the picture is still as listed, else `CHANGED`: it was being written. A URL was not: its bytes are
+        those of one answer.
+        """
+        if job.stat.remote is not None:
+            return error
         folder, _, name = job.source.rpartition("/")
         with self._in_time(job):
             (now,) = self._source.stats(folder, (name,))

@@ -29,7 +29,7 @@ from pipeline.run.batch import LEAVE, Batch, Left, Outcome
 from pipeline.run.dedup import Dedup
 from pipeline.run.delivery import Made, ToStore, delivered, store
 from pipeline.run.life import Apart, Ended, Ends, Life
-from pipeline.sources.source import Grown, Picture, Source
+from pipeline.sources.source import Grown, Later, Picture, Source
 from pipeline.targets.target import Target
 from pipeline.workers.budget import Budget, Room
 from pipeline.workers.exchange import Bounds, Misbehaved, Renderer, Reply
@@ -111,7 +111,15 @@ class Line:
         raise PictureError(ErrorKind.CHANGED, f"it grew each of the {_GROWTHS} times it was to be read")
 
     def _bytes(self, job: Job, token: Token, ends: Ends) -> Picture:
-        """See `Source.read`."""
+        """See `Source.read`. What has to wait does so here, where no deadline runs."""
+        while True:
+            try:
+                with self._source.turn(job.source, job.stat, token):
+                    return self._bytes_now(job, token, ends)
+            except Later as later:
+                token.wait(later.seconds)
+
+    def _bytes_now(self, job: Job, token: Token, ends: Ends) -> Picture:
         picture: Picture | None = None
         try:
             with self._in_time(token, job):

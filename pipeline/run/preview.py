@@ -12,6 +12,7 @@ from pipeline.manifest.others import at_hand
 from pipeline.manifest.reader import Row
 from pipeline.manifest.store import Manifest
 from pipeline.model.record import KnownSource
+from pipeline.model.source import Stat
 from pipeline.plan.memory import Memory
 from pipeline.plan.options import PlanOptions
 from pipeline.plan.planner import Planner
@@ -39,6 +40,10 @@ class _Nothing:
     def rows(self, folder: str, after: str | None = None, through: str | None = None) -> list[Row]:
         del folder, after, through
         return []
+
+    def origins(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, Stat]:
+        del folder, after, through
+        return {}
 
     def folders(self) -> Iterator[str]:
         return iter(())

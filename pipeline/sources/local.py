@@ -7,6 +7,7 @@ import os
 import stat as modes
 import time
 from collections.abc import Container, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from pipeline.model.spec import Limits
 from pipeline.sources import exclusion, magic, reading, sidecar
 from pipeline.sources.descent import Descent, Links
 from pipeline.sources.globs import Globs
-from pipeline.sources.source import NO_FILE, Folder, Grown, Picture, RawStat, Unsupported, Vanished
+from pipeline.sources.source import NO_FILE, Folder, Grown, Origins, Picture, RawStat, Unsupported, Vanished
 from pipeline.sources.walk import Walk
 from pipeline.workers.exchange import Held
+from pipeline.workers.token import Token
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE})  # ENXIO: it is a socket now
 _LATEST = 2**63 - 1  # nanoseconds, in the year 2262; ext4 goes on to 2446
@@ -110,6 +112,13 @@ class LocalSource:
             return sidecar.overrides(text, "").skip
         except (OSError, PictureError, Vanished):
             return False
+
+    def remember(self, origins: Origins) -> None:
+        """Nothing: a file has a stat of its own."""
+
+    def turn(self, source: str, stat: Stat, token: Token) -> AbstractContextManager[None]:  # noqa: ARG002 - see `Source`
+        """At any time."""
+        return nullcontext()
 
     def read(self, source: str, stat: Stat, limits: Limits) -> Picture:
         """Copy the bytes of `source` and of its sidecar; see `Source`. Runs in an I/O thread."""

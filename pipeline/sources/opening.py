@@ -8,6 +8,7 @@ from pipeline.config.settings import SourceSettings
 from pipeline.sources.local import LocalSource
 from pipeline.sources.several import SeveralSources
 from pipeline.sources.source import Source
+from pipeline.sources.urls.source import UrlSource
 
 
 def source_of(sources: Sequence[SourceSettings]) -> Source:
@@ -18,4 +19,4 @@ def source_of(sources: Sequence[SourceSettings]) -> Source:
 
 
 def _single(settings: SourceSettings) -> Source:
-    return LocalSource(settings)
+    return LocalSource(settings) if settings.urls is None else UrlSource(settings, settings.urls)

@@ -45,7 +45,7 @@ def copy(descriptor: int, head: bytes, limit: int, expected: int | None = None) 
             if size > limit:
                 raise too_many_bytes(size, limit)
             digest.update(chunk)
-            _write(held, chunk)
+            write(held, chunk)
             if size == expected and len(chunk) < asked:
                 break
             chunk, asked = read(descriptor, CHUNK), CHUNK
@@ -98,7 +98,7 @@ def _no_memory_file(error: OSError) -> SourceTrouble:
     return SourceTrouble(f"no memory file: {error.strerror}")
 
 
-def _write(held: int, chunk: bytes) -> None:
+def write(held: int, chunk: bytes) -> None:
     """Write all of `chunk`: a signal may cut a write short. Raises `SourceTrouble`."""
     try:
         written = os.write(held, chunk)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 from pipeline.model.source import Stat
 from pipeline.model.spec import Limits
-from pipeline.sources.source import Folder, Picture, RawStat, Source
+from pipeline.sources.source import Folder, Origins, Picture, RawStat, Source
+from pipeline.workers.token import Token
 
 
 class SeveralSources:
@@ -48,6 +50,16 @@ class SeveralSources:
         """See `Source`."""
         of, rest = self._at(source)
         return of.skips(rest)
+
+    def remember(self, origins: Origins) -> None:
+        """See `Source`."""
+        for source in self._sources.values():
+            source.remember(origins)
+
+    def turn(self, source: str, stat: Stat, token: Token) -> AbstractContextManager[None]:
+        """See `Source`."""
+        of, rest = self._at(source)
+        return of.turn(rest, stat, token)
 
     def read(self, source: str, stat: Stat, limits: Limits) -> Picture:
         """See `Source`."""

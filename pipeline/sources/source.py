@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import PictureError, printable
-from pipeline.model.source import Stat
+from pipeline.model.source import Remote, Stat
 from pipeline.model.spec import Limits
 from pipeline.sources import sidecar
 from pipeline.workers.exchange import Held
+from pipeline.workers.token import Token
 
 RawStat = tuple[int, int, int]
 """Size, mtime and ctime (nanoseconds since 1970) of a file, for the plan, which compares hundreds of thousands."""
@@ -43,6 +45,26 @@ class Grown(Exception):
     def __init__(self, size: int) -> None:
         self.size = size
         super().__init__(size)
+
+
+class Later(Exception):
+    """The source is to be asked again after so many seconds, by the same thread: it goes on where it was."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(seconds)
+
+
+class Untouched(Exception):
+    """The content is still that of the last record, as the picture's server says, and has not been read."""
+
+    def __init__(self, remote: Remote) -> None:
+        self.remote = remote
+        super().__init__(remote)
+
+
+class Forbidden(Exception):
+    """The picture's owner does not want it to be used. It is left alone, and that is remembered."""
 
 
 class Unsupported(Exception):
@@ -137,11 +159,23 @@ class Picture:
         self.close()
 
 
+class Origins(Protocol):
+    """What earlier runs recorded of pictures that are no files."""
+
+    def origins(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, Stat]:
+        """Stats without URLs, by path, of those directly in `folder` with `after` < name <= `through` (None: any)."""
+        ...
+
+
 class Source(Protocol):
     """Where pictures are read from. I/O threads call `read`; any thread `stats`; the plan's thread everything else."""
 
     def check(self) -> None:
         """Raise `SourceTrouble` where the source as a whole is missing, or is no longer the one that was opened."""
+        ...
+
+    def remember(self, origins: Origins) -> None:
+        """Take what is remembered into account, if stats depend on it. Called by the plan, before all else."""
         ...
 
     def folders(self, apart: Sequence[Path]) -> Iterator[Folder]:
@@ -170,12 +204,20 @@ class Source(Protocol):
         """Read the sidecar and return whether it says `skip`; False where it cannot be read."""
         ...
 
+    def turn(self, source: str, stat: Stat, token: Token) -> AbstractContextManager[None]:
+        """For the time of one `read`: waits until that may begin, and raises `Revoked`. A disk may be read at any time.
+
+        Raises `PictureError` where nothing could be read.
+        """
+        ...
+
     def read(self, source: str, stat: Stat, limits: Limits) -> Picture:
         """Copy the bytes of `source`, which had `stat` when it was listed, and of its sidecar, if `stat` has one.
 
         At most `stat.size` bytes are copied, or a MiB, whichever is more; where the file has more now, `Grown` is
         raised. Raises `Vanished`, `Unsupported`, `PictureError` (unreadable, not a picture, too many bytes, changed
-        while read, bad sidecar), and `SourceTrouble` when this process is out of descriptors or memory.
+        while read, bad sidecar), and `SourceTrouble` when this process is out of descriptors or memory. Sources that
+        are no disks also raise `Later`, `Untouched` and `Forbidden`.
         """
         ...
 

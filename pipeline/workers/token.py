@@ -40,6 +40,11 @@ class Token:
         if self._revoked.is_set():
             raise Revoked
 
+    def wait(self, seconds: float) -> None:
+        """Let so many seconds pass. Raises `Revoked` as soon as the token is taken away."""
+        if self._revoked.wait(seconds):
+            raise Revoked
+
     @contextmanager
     def deadline(self, ticks: float, about: object = None) -> Iterator[None]:
         """For its holder, around a call `about` something that may never return: it may take so many ticks of the

@@ -17,7 +17,7 @@ def test_a_duration_is_read_in_seconds(text: str, seconds: float) -> None:
     assert duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "m", "5 d", "1h 30x", "-5", "1e3", "12345678901", "5m!"])
+@pytest.mark.parametrize("text", ["", "m", "5 w", "1h 30x", "-5", "1e3", "12345678901", "5m!"])
 def test_any_other_text_is_no_duration(text: str) -> None:
     assert duration(text) is None
 

@@ -119,3 +119,16 @@ def test_a_backup_of_an_older_version_is_restored_and_then_migrated(old: Path, t
         assert manifest.warning.endswith("it was restored from its backup")
         assert len(manifest.known_sources("")) == 2
     assert _version(old) == schema.VERSION
+
+
+def test_a_manifest_of_the_second_version_is_migrated_and_keeps_what_it_knew(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as as_it_was, closing(sqlite3.connect(old, isolation_level=None)) as connection:
+        as_it_was.setattr(schema, "VERSION", 2)
+        migration.migrate(connection, 1)
+    assert _version(old) == 2
+    with opened(tmp_path) as manifest:
+        assert manifest.warning == ""
+        assert sorted(manifest.known_sources("")["a.jpg"].renditions) == ["large", "thumb"]
+        assert manifest.origins("") == {}

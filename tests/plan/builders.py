@@ -11,6 +11,7 @@ from pipeline.manifest.failures import KnownFailure
 from pipeline.manifest.reader import Row
 from pipeline.model.job import Job
 from pipeline.model.record import KnownRendition, KnownSource, Reason, Record, Status
+from pipeline.model.source import Stat
 from pipeline.model.spec import Limits, Spec
 from pipeline.plan.naming import Naming
 from pipeline.plan.options import PlanOptions
@@ -69,6 +70,9 @@ class FakeMemory:
             if not one.renditions:
                 by_source.append((*stat, None, None, None, None, None, None))  # type: ignore[arg-type]
         return by_source
+
+    def origins(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, Stat]:
+        return {}
 
     def folders(self) -> Iterator[str]:
         return iter(sorted({path.rpartition("/")[0] for path in self.sources}, key=os.fsencode))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.config.settings import Config
-from pipeline.errors import SourceTrouble
+from pipeline.errors import SourceTrouble, UsageError
 from pipeline.manifest.place import is_there
 from pipeline.manifest.store import Manifest
 from pipeline.model.job import Job
@@ -60,6 +60,8 @@ def prepared(config: Config, choice: Choice, source: Source | None = None) -> It
     """
     stop = Stop()
     identity = uuid.uuid4().hex
+    if source is None and any(one.urls for one in config.sources):
+        raise UsageError("a list of URLs cannot be measured: its servers would have to send each picture many times")
     source = source or source_of(config.sources)
     source.check()
     if is_there(config.manifest):

@@ -1,0 +1,92 @@
+"""A web server in the test's own process, whose pages are functions that may lie, stall and break off."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Request(BaseHTTPRequestHandler):
+    """One request, for the function that answers it."""
+
+    protocol_version = "HTTP/1.1"
+    site: Site
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        self.site.asked.append((self.path, self.headers))
+        page = self.site.pages.get(path)
+        if page is None:
+            self.reply(b"", status=404)
+        elif isinstance(page, bytes):
+            self.reply(page)
+        else:
+            page(self)
+
+    def reply(self, body: bytes, *, status: int = 200, length: int | None = None, **headers: str) -> None:
+        """Answer; `length` is what the headers promise; in the names of headers `_` stands for `-`."""
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def reset(self) -> None:
+        """Break off without a word."""
+        self.close_connection = True
+        self.connection.close()
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+class Site:
+    """The server: `pages` by path, and what it was asked, in order, with the headers."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, bytes | Callable[[Request], None]] = {}
+        self.asked: list[tuple[str, Message]] = []
+        self.over = threading.Event()  # set at the end: a page that stalls waits for it
+        self._server = _Server(("127.0.0.1", 0), type("Bound", (Request,), {"site": self}))
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
+    @property
+    def root(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def paths(self) -> list[str]:
+        """What was asked for, without robots.txt."""
+        return [path for path, _ in self.asked if path != "/robots.txt"]
+
+    def close(self) -> None:
+        self.over.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass  # the other side may go at any time
+
+
+@contextmanager
+def serving() -> Iterator[Site]:
+    """A site for the time of a block."""
+    site = Site()
+    try:
+        yield site
+    finally:
+        site.close()
