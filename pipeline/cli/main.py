@@ -28,6 +28,7 @@ _COMMANDS = (
     "explain",
     "status",
     "report",
+    "compare",
     "verify",
     "failures",
     "prune",

@@ -51,3 +51,23 @@ def renditions(reader: Reader) -> Iterator[Shown]:
         for row in reader.connection.execute(_QUERY):
             target = None if row[12] is None else to_name(row[12])
             yield Shown._make((to_name(row[0]), *row[1:12], target, *row[13:]))
+
+
+class Timed(NamedTuple):
+    """What one rendition has taken, in seconds; decoding is of its source, once for all of its renditions."""
+
+    source: str
+    rendition: str
+    decode: float
+    own: float  # resizing and encoding
+
+
+def timed(reader: Reader) -> Iterator[Timed]:
+    """All renditions, in no order."""
+    query = (
+        "SELECT s.path, r.name, s.seconds_decode, r.seconds_resize + r.seconds_encode "
+        "FROM source s JOIN rendition r ON r.source = s.id"
+    )
+    with translated(reader.path):
+        for path, *rest in reader.connection.execute(query):
+            yield Timed(to_name(path), *rest)

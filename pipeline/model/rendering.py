@@ -77,3 +77,34 @@ class RenderAnswer:
     upright: tuple[int, int] | None = None  # width and height of the whole picture after its EXIF rotation
     color: str | None = None  # the dominant colour, "#rrggbb"; only where the task asks for a placeholder
     thumbhash: bytes | None = None  # likewise; 5 to 25 bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A request to look at a picture without decoding it. The answer is its `Traits`."""
+
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What the header and the metadata say of a picture. Width and height are as stored, before rotation."""
+
+    width: int
+    height: int
+    animated: bool
+    transparent: bool  # it has an alpha channel or a transparent colour, whether or not any pixel uses it
+    cmyk: bool
+    rotated: bool  # its EXIF orientation is not the usual one
+
+
+@dataclass(frozen=True, slots=True)
+class Resemblance:
+    """A request to compare two pictures of one size, one after the other in the file that comes with it.
+
+    The answer is their structural similarity, 1.0 for equal pictures.
+    """
+
+    limits: Limits
+    split: int  # bytes of the first
+    background: str  # a colour that both are put on, where they are transparent

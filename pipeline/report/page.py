@@ -1,26 +1,15 @@
-"""The page: the contents of a config's manifest as one HTML file that loads nothing but pictures.
-
-It is made of `assets/`: a template that escapes every value, one style and one script. Its own policy
-allows that style, that script and pictures, and nothing else.
-"""
+"""The report: the contents of a config's manifest as one HTML file that loads nothing but pictures."""
 
 from __future__ import annotations
 
-import base64
-import datetime
-import hashlib
-import json
 import os
-import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pipeline import amounts, atomic
 from pipeline.config.settings import Config
-from pipeline.errors import ErrorKind, TargetTrouble, UsageError, printable
+from pipeline.errors import ErrorKind, printable
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.runs import KEEP, RunSummary, last_rendering
 from pipeline.manifest.shown import Shown, renditions
@@ -28,16 +17,15 @@ from pipeline.manifest.store import Manifest
 from pipeline.manifest.values import percent
 from pipeline.model.record import Status
 from pipeline.model.spec import Private
-from pipeline.report import advice, numbers
+from pipeline.report import advice, document, numbers
 from pipeline.report.gallery import BROWSERS, Gallery
 from pipeline.report.privacy import Privacy, read_again
 from pipeline.run.failures import Listed, listed
 from pipeline.workers import cpus
 
-_FOLDER = Path(__file__).parent / "assets"
-_SCRIPTS = ("thumbhash.js", "gallery.js", "viewer.js")
-_MARK = '<meta name="generator" content="pipeline report">'  # marks a page as written by this program
-_HEAD = 400  # first bytes of a page, which hold the mark
+KIND = document.Kind(
+    "report", "report", "'self' file:", ("style.css",), ("shared.js", "thumbhash.js", "gallery.js", "viewer.js")
+)
 AFTER_RUN = 500  # targets that are read again for the page that follows a run: half a second of CPU
 _RUNS = 40  # in the chart
 _ROWS = 10  # in the table beside it
@@ -53,26 +41,9 @@ _EXTENSIONS = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif")
 
 
 def place(config: Config, output: Path | None = None) -> Path:
-    """Where the page goes: `output`, else `report` of the config, else beside the config. Raises `UsageError` where it
-    would overwrite a file that is no page of this program, or be in the target.
-    """
-    path = Path(os.path.abspath(output or config.report or config.path.with_name(f"{config.path.stem}-report.html")))
-    shown, target = printable(str(path)), os.path.realpath(config.target.path)
-    if os.path.commonpath([os.path.realpath(path), target]) == target:
-        raise UsageError(f"{shown}: a report must not be in the target, which holds what is made of pictures only")
-    try:
-        mode = os.lstat(path).st_mode
-        if not stat.S_ISREG(mode):
-            raise UsageError(f"{shown}: is there and is no file; name another place for the report (--output)")
-        with open(path, "rb") as file:
-            ours = _MARK.encode() in file.read(_HEAD)
-    except FileNotFoundError:
-        return path
-    except OSError as error:
-        raise UsageError(f"{shown}: cannot look what is there: {error.strerror}") from error
-    if not ours:
-        raise UsageError(f"{shown}: is there and is no report; name another place for the report (--output)")
-    return path
+    """Where the page goes: `output`, else `report` of the config, else beside it. Raises as `document.place`."""
+    path = output or config.report or config.path.with_name(f"{config.path.stem}-report.html")
+    return document.place(KIND, path, [config.target.path])
 
 
 def write(config: Config, path: Path, most_read: int | None = None) -> int:
@@ -82,17 +53,11 @@ def write(config: Config, path: Path, most_read: int | None = None) -> int:
     Raises `UsageError` and `PipelineError` as `Manifest.reader` does, and `TargetTrouble`.
     """
     with Manifest.reader(config) as reader:
-        text = _page(config, reader, path.parent, read_again(config, reader, most_read))
-    try:
-        atomic.write_text(path, text)
-    except OSError as error:
-        raise TargetTrouble(f"{printable(str(path))}: cannot write the report: {error.strerror}") from error
-    return len(text.encode(errors="backslashreplace"))
+        page = _page(config, reader, path.parent, read_again(config, reader, most_read))
+    return document.write(KIND, path, page)
 
 
 def _page(config: Config, reader: Reader, folder: Path, privacy: Privacy) -> str:
-    import jinja2  # noqa: PLC0415 - for a page alone, 30 ms
-
     failures = listed(config, reader)
     addresses = _Addresses(config, folder, {one.failure.source for one in failures})
     names = [spec.name for spec in config.specs]
@@ -101,26 +66,13 @@ def _page(config: Config, reader: Reader, folder: Path, privacy: Privacy) -> str
     runs = reader.runs(KEEP)
     kinds = advice.by_kind(((one.failure.kind, addresses.failed(one)) for one in failures), config.path)
     rendering = last_rendering(runs, reader.stages())
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"size": amounts.size, "duration": amounts.duration, "moment": _moment}
-    environment.globals["count"] = amounts.count
-    style = (_FOLDER / "style.css").read_text(encoding="utf-8")
-    script = "".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     shown = gallery.plain() | {"target": addresses.target, "places": addresses.sources}
-    return environment.get_template("page.html").render(
-        mark=environment.filters["safe"](_MARK),
-        policy=f"default-src 'none'; img-src 'self' file:; style-src {_hash(style)}; script-src {_hash(script)}; "
-        "base-uri 'none'; form-action 'none'",
-        style=style,
-        script=script,
-        gallery=script_safe(shown),
+    return document.text(
+        KIND,
+        "page.html",
+        gallery=document.script_safe(shown),
         gallery_left_out=gallery.left_out,
+        title=f"{printable(config.path.stem)} · pipeline report",
         name=printable(config.path.stem),
         config=printable(str(config.path)),
         now=time.time(),
@@ -201,18 +153,3 @@ def _relative(path: Path, folder: Path) -> str:
     """The address of folder `path`, as seen from `folder`, with a slash at its end; never one that has a scheme."""
     relative = percent(os.path.relpath(path, folder))
     return f"{relative}/" if relative.startswith("..") else f"./{relative}/"
-
-
-def _moment(seconds: float, form: str = "%-d %b %Y, %H:%M") -> str:
-    return datetime.datetime.fromtimestamp(seconds).astimezone().strftime(form)
-
-
-def _hash(text: str) -> str:
-    """The hash of `text`, as a content security policy writes it."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def script_safe(values: Any) -> str:
-    """JSON for a script element, in which no text can end the element, begin a comment or break a line."""
-    text = json.dumps(values, ensure_ascii=True, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.cli.main import cli, status_of
 from pipeline.errors import ExitStatus
+from tests.cli.test_compare import fine
 from tests.cli.test_tune import FINE
 from tests.world import World, jpeg
 
@@ -30,7 +31,10 @@ _VALUES: dict[str, Sequence[str]] = {  # of options that are neither flags nor c
     "--only": ["*.jpg"],
     "--output": ["{folder}/written"],
     "--processes": ["0"],
+    "--quality": ["50,60"],
+    "--rendition": ["thumb"],
     "--runs": ["2"],
+    "--sample": ["2"],
     "--seconds": ["2"],
     "--seed": ["1"],
     "--source": ["photos"],
@@ -95,6 +99,7 @@ def kept(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     gone.unlink()
     monkeypatch.chdir(world.root)
     monkeypatch.setattr("pipeline.run.tune.tuning.tune", lambda *_: FINE)  # measuring takes seconds for each pair
+    monkeypatch.setattr("pipeline.run.compare.comparing.compared", fine)  # and so does rendering a sample
     return world
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.report.page import place, script_safe, write
+from pipeline.report.document import script_safe
+from pipeline.report.page import place, write
 from tests.world import World
 
 

@@ -1,8 +1,5 @@
-"use strict";
-
 // The gallery: rows of equal height, of which only those in view are in the document.
 const page = JSON.parse(document.getElementById("renditions").textContent);
-const byId = (id) => document.getElementById(id);
 const gallery = { chosen: [], at: 0, focus: () => {} };
 
 const GAP = 6; // pixels between tiles
@@ -235,7 +232,7 @@ function nextRow(at, step) {
 
 grid.addEventListener("keydown", (event) => {
   const link = event.target.closest(".tile");
-  if (!link || event.altKey || event.ctrlKey || event.metaKey) return;
+  if (!link || !plainKey(event)) return;
   const at = Number(link.dataset.at);
   const next = {
     ArrowLeft: () => at - 1,

@@ -1,5 +1,3 @@
-"use strict";
-
 // A ThumbHash (https://evanw.github.io/thumbhash/) drawn into a canvas of some 32 x 32 pixels.
 function drawThumbHash(canvas, text) {
   const hash = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));

@@ -1,19 +1,10 @@
-"use strict";
-
 // The viewer: one rendition as large as it fits, its source over it as far as the slider says.
 const viewer = byId("viewer");
 const part = (name) => viewer.querySelector(name);
 const slider = part("input");
 const LARGEST = 2; // times its own size, that a small rendition is shown at
+const slide = sliding(part(".frame"), () => !viewer.classList.contains("single"));
 let shown = 0;
-
-const bytes = (count) => {
-  for (const unit of ["B", "kB", "MB", "GB"]) {
-    if (count < 999.5) return unit === "B" ? `${count} B` : `${count.toFixed(1)} ${unit}`;
-    count /= 1000;
-  }
-  return `${count.toFixed(1)} TB`;
-};
 
 function openViewer(at) {
   if (!viewer.open) viewer.showModal();
@@ -47,13 +38,6 @@ function show(at) {
   fit();
 }
 
-function put(image, url, alt) {
-  image.alt = alt;
-  image.hidden = !url;
-  if (url) image.src = url;
-  else image.removeAttribute("src");
-}
-
 function link(anchor, url) {
   anchor.hidden = !url;
   if (url) anchor.href = url;
@@ -70,16 +54,9 @@ function fit() {
   part(".frame").style.height = `${Math.round(height * scale)}px`;
 }
 
-function slide(share) {
-  const kept = Math.min(100, Math.max(0, share));
-  slider.value = kept;
-  part("img.source").style.clipPath = `inset(0 ${100 - kept}% 0 0)`;
-  part(".divider").style.left = `${kept}%`;
-}
-
 // Of the document: what had the focus may be hidden by now, as the slider is where there is nothing to compare.
 document.addEventListener("keydown", (event) => {
-  if (!viewer.open || event.altKey || event.ctrlKey || event.metaKey) return;
+  if (!viewer.open || !plainKey(event)) return;
   const act = {
     ArrowLeft: () => show(shown - 1),
     ArrowRight: () => show(shown + 1),
@@ -94,12 +71,6 @@ document.addEventListener("keydown", (event) => {
   else if (!viewer.classList.contains("single")) act();
 });
 
-slider.addEventListener("input", () => slide(Number(slider.value)));
-part(".frame").addEventListener("pointermove", (event) => {
-  if (event.buttons !== 1 || viewer.classList.contains("single")) return;
-  const box = part(".frame").getBoundingClientRect();
-  slide((100 * (event.clientX - box.left)) / box.width);
-});
 part(".previous").addEventListener("click", () => show(shown - 1));
 part(".next").addEventListener("click", () => show(shown + 1));
 part(".close").addEventListener("click", () => viewer.close());

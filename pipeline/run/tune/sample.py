@@ -61,6 +61,17 @@ class Strata:
             jobs += [job for _, _, job in ordered[: max(share, 1 if weighty else 0)]]
         return sorted(jobs, key=lambda job: os.fsencode(job.source))
 
+    def weighted(self, size: int) -> list[tuple[Job, float]]:
+        """About `size` jobs by source, each with the number of pictures that it stands for: every kind with its share
+        of the pictures, and with one at the least.
+        """
+        jobs: list[tuple[Job, float]] = []
+        for stratum in self._strata.values():
+            share = max(1, min(len(stratum.first), round(size * stratum.pictures / self.pictures)))
+            chosen = sorted(stratum.first, reverse=True)[:share]
+            jobs += [(job, stratum.pictures / share) for _, _, job in chosen]
+        return sorted(jobs, key=lambda one: os.fsencode(one[0].source))
+
 
 def repeated(jobs: Sequence[Job], count: int, seed: int) -> list[Job]:
     """`count` jobs in a shuffled order: each of `jobs` as often as any other, give or take one, with its own targets.

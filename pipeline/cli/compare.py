@@ -1,0 +1,219 @@
+"""`pipeline compare`: what two configs, or several qualities, make of a sample of the pictures."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.amounts import count, duration, size
+from pipeline.cli.console import Colour, complain, on_terminal, tell
+from pipeline.cli.options import CONFIG, only_option
+from pipeline.errors import printable
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from tqdm import tqdm
+
+    from pipeline.run.compare.comparing import Comparison
+    from pipeline.run.compare.recipes import Recipe
+    from pipeline.run.compare.totals import Estimate, Totals
+
+_FORMAT = "{desc} {percentage:3.0f}% {bar}"
+
+
+def _qualities(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
+    found = [] if value is None else [part.strip() for part in value.split(",")]
+    if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= 100 for part in found):
+        raise click.BadParameter(f"{value!r} is no list of whole numbers from 1 to 100 such as 60,70,80")
+    return tuple(dict.fromkeys(map(int, found)))
+
+
+@click.command("compare")
+@click.argument("configs", nargs=-1, type=click.Path(path_type=Path), metavar="[CONFIG] [OTHER]...")
+@click.option(
+    "--quality",
+    "qualities",
+    callback=_qualities,
+    metavar="N,N,...",
+    help="Compare CONFIG with these qualities of its JPEG, WebP and AVIF renditions.",
+)
+@click.option("--sample", type=click.IntRange(1, 1000), default=40, show_default=True, help="About so many pictures.")
+@click.option(
+    "--rendition", "renditions", multiple=True, metavar="NAME", help="Only this one, or this family. May be repeated."
+)
+@only_option
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Where the page goes; default: CONFIG-compare.html beside it."
+)
+@click.option("--json", "as_json", is_flag=True, help="JSON on standard output in place of the table.")
+def command(
+    configs: tuple[Path, ...],
+    qualities: tuple[int, ...],
+    sample: int,
+    renditions: tuple[str, ...],
+    only: tuple[str, ...],
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Render a sample of the pictures of CONFIG by several configs or with several qualities, and write one HTML page
+    to judge by: pictures to flip between, bytes, similarity to the source, seconds, and totals for the whole folder.
+
+    No target and no manifest is touched. All pictures are those of the first CONFIG's source.
+    """
+    from pipeline.report.comparison import place, write
+    from pipeline.run.compare.comparing import compared
+    from pipeline.run.compare.totals import totals
+
+    recipes = _recipes(configs or (Path(CONFIG),), qualities, renditions)
+    path = place(recipes[0].config, output)
+    with _Bar() as bar, compared(recipes, sample, only, bar.watch) as comparison:
+        found = totals(comparison)
+        written = write(comparison, found, path)
+    for warning in comparison.warnings:
+        complain(f"pipeline: {warning}", Colour.WARNING)
+    if as_json:
+        tell(json.dumps(_plain(comparison, found)))
+    else:
+        for line in [*_table(comparison, found), "", *_sentences(comparison)]:
+            tell(line)
+    for line in _failures(comparison):
+        complain(line, Colour.FAILURE)
+    shown = os.path.relpath(path) if path.is_relative_to(os.getcwd()) else str(path)
+    complain(f"wrote {printable(shown)} ({size(written)}); open it in a browser")
+
+
+def _recipes(configs: tuple[Path, ...], qualities: tuple[int, ...], renditions: tuple[str, ...]) -> list[Recipe]:
+    from pipeline.config.load import load
+    from pipeline.run.compare.recipes import of_configs, of_qualities
+
+    if qualities and len(configs) > 1:
+        raise click.UsageError("--quality is for one CONFIG; two are compared as they are")
+    if not qualities and len(configs) == 1:
+        raise click.UsageError(f"with what? Name a second config, or qualities: {configs[0]} --quality 60,70,80")
+    loaded = [load(config) for config in configs]
+    return of_qualities(loaded[0], qualities, renditions) if qualities else of_configs(loaded, renditions)
+
+
+class _Bar:
+    """The work so far, on a terminal."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[None] | None = None
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def watch(self, what: str, share: float) -> None:
+        if not on_terminal():
+            return
+        if self._bar is None:
+            from pipeline.cli.redrawing import redrawn
+
+            self._bar = redrawn("compare", _FORMAT, total=1.0)
+        self._bar.set_description_str(what, refresh=False)
+        self._bar.n = share
+        self._bar.refresh()
+
+
+def _table(comparison: Comparison, found: Totals) -> list[str]:
+    """A column for each recipe; under the name of each rendition a line for each figure."""
+    head = ["", *(recipe.name for recipe in comparison.recipes)]
+    rows = [head]
+    for name in comparison.renditions:
+        of_it = {one.recipe: one for one in found.renditions if one.rendition == name}
+        there = [of_it.get(number) for number in range(len(comparison.recipes))]
+        rows.append([printable(name)])
+        rows.append(["  bytes", *_against([None if one is None else one.bytes for one in there])])
+        rows.append(["  similarity", *("" if one is None else _score(one.score) for one in there)])
+        rows.append(["  worst", *("" if one is None else _score(one.worst and one.worst[0]) for one in there)])
+        if any(one and one.failed for one in there):
+            rows.append(["  failed", *("" if one is None else str(one.failed) for one in there)])
+    if len(comparison.renditions) > 1:
+        rows.append(["all, bytes", *_against(found.bytes)])
+    rows.append(["work", *(duration(one.value) for one in found.seconds)])
+    widths = [max(len(row[column]) for row in rows if column < len(row)) for column in range(len(head))]
+    return [
+        "  ".join(
+            cell.ljust(width) if not column else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=False))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _against(estimates: Sequence[Estimate | None]) -> list[str]:
+    """Each amount, the later ones with what they are of the first."""
+    first = estimates[0]
+    cells = []
+    for number, one in enumerate(estimates):
+        if one is None:
+            cells.append("")
+        elif number and first is not None and first.value:
+            cells.append(f"{size(one.value)} ({one.value / first.value - 1:+.0%})")
+        else:
+            cells.append(size(one.value))
+    return cells
+
+
+def _score(score: float | None) -> str:
+    return "unknown" if score is None else f"{score:.4f}"
+
+
+def _sentences(comparison: Comparison) -> list[str]:
+    from pipeline.report.comparison import basis
+
+    return [
+        *basis(comparison),
+        "similarity is SSIM with the source scaled to the same box: 1 is no difference",
+        "work is the time of all children together",
+    ]
+
+
+def _failures(comparison: Comparison) -> list[str]:
+    lines = [
+        f"{recipe.name}: {printable(case.picture.source)}: {case.rendition}: {one.error}"
+        for case in comparison.cases
+        for recipe, one in zip(comparison.recipes, case.made, strict=True)
+        if one is not None and one.error
+    ]
+    most = 10
+    return lines[:most] + ([f"and {count(len(lines) - most, 'more failure')}"] if len(lines) > most else [])
+
+
+def _plain(comparison: Comparison, found: Totals) -> dict[str, object]:
+    sample = comparison.sample
+    return {
+        "recipes": [recipe.name for recipe in comparison.recipes],
+        "pictures": sample.all_pictures,
+        "sample": len(sample.pictures),
+        "unreadable": sample.unreadable,
+        "strata": [asdict(one) for one in sample.strata],
+        "renditions": [asdict(one) for one in found.renditions],
+        "bytes": [asdict(one) for one in found.bytes],
+        "seconds": [asdict(one) for one in found.seconds],
+        "cases": [
+            {
+                "source": printable(case.picture.source),
+                "stratum": case.picture.stratum,
+                "rendition": case.rendition,
+                "recipe": recipe.name,
+                **{key: value for key, value in asdict(one).items() if key != "file"},
+            }
+            for case in comparison.cases
+            for recipe, one in zip(comparison.recipes, case.made, strict=True)
+            if one is not None
+        ],
+    }

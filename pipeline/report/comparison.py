@@ -1,0 +1,184 @@
+"""The page of a comparison: pictures to flip between, and figures. It holds its pictures, and so can be passed on."""
+
+from __future__ import annotations
+
+import base64
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.amounts import count
+from pipeline.config.settings import Config
+from pipeline.errors import printable
+from pipeline.report import document
+from pipeline.report.gallery import BROWSERS
+from pipeline.run.compare.comparing import Case, Comparison
+from pipeline.run.compare.recipes import QUALITY
+from pipeline.run.compare.rendering import Made
+from pipeline.run.compare.strata import WORDS
+from pipeline.run.compare.totals import Estimate, Total, Totals
+
+KIND = document.Kind("compare", "comparison", "data:", ("style.css", "compare.css"), ("shared.js", "compare.js"))
+MOST = 96 * 2**20  # bytes of pictures in a page; Chromium opens 130 MB of HTML in about two seconds
+
+
+def place(config: Config, output: Path | None = None) -> Path:
+    """Where the page goes: `output`, else beside the config. Raises as `document.place`."""
+    path = output or config.path.with_name(f"{config.path.stem}-compare.html")
+    return document.place(KIND, path, [config.target.path])
+
+
+def write(comparison: Comparison, totals: Totals, path: Path) -> int:
+    """Write the page to `path`, atomically; gives its size in bytes. Raises `TargetTrouble`."""
+    return document.write(KIND, path, _page(comparison, totals))
+
+
+def basis(comparison: Comparison) -> list[str]:
+    """What the totals rest on, in sentences."""
+    sample = comparison.sample
+    strata = ", ".join(f"{one.picked} {one.name}" for one in sample.strata)
+    rendered = len(sample.pictures)
+    if rendered == sample.all_pictures:
+        return [f"all {count(rendered, 'picture')} rendered ({strata}): the totals are exact"]
+    read = "every header was read" if sample.is_exact else f"{sample.candidates:,} headers were read"
+    lines = [
+        f"{rendered:,} of {count(sample.all_pictures, 'picture')} rendered ({strata}); {read}",
+        "totals are for the whole folder, each stratum by the mean of its pictures",
+    ]
+    if sample.unreadable:
+        lines.append(f"{count(sample.unreadable, 'picture')} could not be read and count for nothing")
+    return lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A row of the table of totals."""
+
+    total: Total
+    recipe: str
+    change: float | None  # against the first recipe of this rendition
+    share: float  # of the largest of this rendition, 0 to 1
+
+
+def _page(comparison: Comparison, totals: Totals) -> str:
+    recipes = [recipe.name for recipe in comparison.recipes]
+    pictures = _Pictures(comparison)
+    shown = pictures.plain()
+    return document.text(
+        KIND,
+        "compare.html",
+        title=f"{' / '.join(recipes)} · pipeline compare",
+        config=printable(str(comparison.recipes[0].config.path)),
+        recipes=recipes,
+        headline=_headline(recipes, totals.bytes),
+        basis=basis(comparison),
+        totals=totals,
+        tables={name: list(_lines(name, recipes, totals)) for name in comparison.renditions},
+        sample=comparison.sample,
+        words=WORDS,
+        printable=printable,
+        left_out=pictures.left_out,
+        comparison=document.script_safe(shown),
+    )
+
+
+def _headline(recipes: list[str], bytes_: tuple[Estimate, ...]) -> str:
+    first, last = bytes_[0].value, bytes_[-1].value
+    if len(recipes) != 2 or not first:
+        names = f"{', '.join(recipes[:-1])} and {recipes[-1]}, side by side."
+        return names[0].upper() + names[1:] if all(one.startswith(QUALITY) for one in recipes) else names
+    change = last / first - 1
+    how = f"{abs(change):.0%} {'smaller' if change < 0 else 'larger'} than" if abs(change) >= 0.005 else "as large as"
+    return f"{recipes[1]} is {how} {recipes[0]}."
+
+
+def _lines(name: str, recipes: list[str], totals: Totals) -> Iterator[_Line]:
+    there = [one for one in totals.renditions if one.rendition == name]
+    first, largest = there[0].bytes.value, max(one.bytes.value for one in there)
+    for one in there:
+        change = one.bytes.value / first - 1 if first and one is not there[0] else None
+        yield _Line(one, recipes[one.recipe], change, one.bytes.value / largest if largest else 0.0)
+
+
+class _Pictures:
+    """The cases as values for JSON, and their files as `data:` addresses, each once, as far as they fit."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        self._comparison = comparison
+        self._backgrounds = {
+            (number, spec.name): spec.background
+            for number, recipe in enumerate(comparison.recipes)
+            for spec in recipe.specs
+        }
+        self._files: dict[Path, int] = {}
+        self._addresses: list[str] = []
+        self.left_out = 0  # cases whose pictures would make the page too large
+
+    def plain(self) -> dict[str, Any]:
+        """What the script reads."""
+        left, fitting = MOST, set()
+        for case in _in_turns(self._comparison.cases):
+            size = sum(file.stat().st_size for file in _files(case))
+            if size <= left:
+                left -= size
+                fitting.add(id(case))
+        self.left_out = len(self._comparison.cases) - len(fitting)
+        cases = [self._case(case, embedded=id(case) in fitting) for case in self._comparison.cases]
+        return {
+            "recipes": [recipe.name for recipe in self._comparison.recipes],
+            "cases": cases,
+            "files": self._addresses,
+        }
+
+    def _case(self, case: Case, *, embedded: bool) -> dict[str, Any]:
+        traits = case.picture.traits
+        return {
+            "source": printable(case.picture.source),
+            "stratum": case.picture.stratum,
+            "rendition": case.rendition,
+            "bytes": case.picture.bytes,
+            "size": [traits.width, traits.height],
+            "sides": [self._side(number, case, embedded=embedded) for number in range(len(case.made))],
+        }
+
+    def _side(self, number: int, case: Case, *, embedded: bool) -> dict[str, Any] | None:
+        made, reference = case.made[number], case.references[number]
+        if made is None:
+            return None
+        return {
+            "format": made.format,
+            "size": [made.width, made.height],
+            "bytes": made.bytes,
+            "seconds": round(made.seconds, 3),
+            "score": made.score,
+            "error": made.error,
+            "file": self._file(made) if embedded else -1,
+            "reference": self._file(reference) if embedded and reference else -1,
+            "background": self._backgrounds[number, case.rendition],
+        }
+
+    def _file(self, made: Made) -> int:
+        """The number of the file; -1 where there is none that browsers show."""
+        if made.file is None or made.format not in BROWSERS:
+            return -1
+        if made.file not in self._files:
+            content = base64.b64encode(made.file.read_bytes()).decode("ascii")
+            self._files[made.file] = len(self._addresses)
+            self._addresses.append(f"data:image/{made.format};base64,{content}")
+        return self._files[made.file]
+
+
+def _files(case: Case) -> set[Path]:
+    return {one.file for one in (*case.made, *case.references) if one and one.file and one.format in BROWSERS}
+
+
+def _in_turns(cases: tuple[Case, ...]) -> Iterator[Case]:
+    """One case of each stratum after the other, so that every stratum is seen where not all cases are."""
+    queues: defaultdict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        queues[case.picture.stratum].append(case)
+    longest = max(map(len, queues.values()), default=0)
+    for at in range(longest):
+        yield from (queue[at] for queue in queues.values() if at < len(queue))

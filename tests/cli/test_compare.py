@@ -1,0 +1,73 @@
+"""`pipeline compare`, in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli.main import status_of
+from pipeline.run.compare.comparing import Comparison
+from pipeline.run.compare.recipes import Recipe
+from pipeline.run.compare.strata import Sample, Stratum
+from tests.world import World
+
+
+@contextmanager
+def fine(recipes: Sequence[Recipe], *_: object) -> Iterator[Comparison]:
+    """What a comparison comes to, without rendering anything."""
+    yield Comparison(tuple(recipes), Sample((), (Stratum("other", 1, 1),), 1, 1, 0), (), ())
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    world.configure(world.text + "workers: {processes: 0, threads: 2}\n")
+    world.put("a.jpg")
+    return world
+
+
+def test_qualities_come_to_a_table_and_a_page(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["compare", str(world.config_path), "--quality", "30, 90"]) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0].split() == ["quality", "30", "quality", "90"]
+    assert [line.split()[0] for line in lines[1:6]] == ["thumb", "bytes", "similarity", "worst", "work"]
+    assert "all 1 picture rendered (1 other): the totals are exact" in lines
+    assert f"wrote {world.root / 'thumbs-compare.html'}" in err
+    assert (world.root / "thumbs-compare.html").is_file()
+
+
+def test_json_has_every_figure(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["compare", str(world.config_path), "--quality", "30,90", "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["recipes"] == ["quality 30", "quality 90"]
+    assert [one["source"] for one in values["cases"]] == ["a.jpg", "a.jpg"]
+    assert values["bytes"][0]["value"] == values["cases"][0]["bytes"] < values["bytes"][1]["value"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "with what? Name a second config, or qualities"),
+        (("--quality", "0,50"), "'0,50' is no list of whole numbers from 1 to 100"),
+        (("--quality", "high"), "'high' is no list"),
+        (("thumbs.yaml", "--quality", "50,60"), "--quality is for one CONFIG"),
+        (("--quality", "50,60", "--rendition", "hero"), "--rendition hero: there is none of that name"),
+        (("--quality", "50,60", "--output", "out/x.html"), "must not be in the target"),
+    ],
+)
+def test_what_cannot_be_compared_is_a_usage_error(
+    world: World,
+    arguments: tuple[str, ...],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(world.root)
+    assert status_of(["compare", "thumbs.yaml", *arguments]) == 2
+    assert said in capsys.readouterr().err
+    assert not (world.root / "thumbs-compare.html").exists()

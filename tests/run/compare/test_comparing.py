@@ -1,0 +1,134 @@
+"""Recipes compared on a small folder, in this process: `processes: 0` is the same line without children."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.load import load
+from pipeline.errors import SourceTrouble, UsageError
+from pipeline.run.compare.comparing import compared
+from pipeline.run.compare.recipes import of_configs, of_qualities
+from pipeline.run.compare.totals import totals
+from tests.world import World, jpeg
+
+CONFIG = """
+source: photos
+target: out
+renditions:
+  thumb: {width: 24, height: 24}
+  page: {width: 40, format: webp}
+workers: {processes: 0, threads: 2}
+"""
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path, CONFIG)
+    world.put("a.jpg")
+    world.put("it's [b] {x}, \\y.JPG")
+    world.settle()
+    return world
+
+
+def quiet(what: str, share: float) -> None:
+    assert what
+    assert 0 <= share <= 1
+
+
+def everything(root: Path) -> dict[str, tuple[int, bytes]]:
+    return {
+        str(path.relative_to(root)): (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
+        for path in sorted(root.rglob("*"))
+    }
+
+
+def test_the_files_are_those_of_a_run_and_nothing_of_the_users_is_touched(world: World) -> None:
+    world.run()
+    before = everything(world.root)
+    with compared(of_configs([world.config, world.config], []), 8, (), quiet) as comparison:
+        made = {one.file.read_bytes() for case in comparison.cases for one in case.made if one and one.file}
+    assert everything(world.root) == before
+    assert {hashlib.sha256(one).digest() for one in made} == {
+        hashlib.sha256(one).digest() for one in world.tree().values()
+    }
+
+
+def test_less_quality_is_fewer_bytes_and_less_similar(world: World) -> None:
+    with compared(of_qualities(world.config, [30, 90], []), 8, (), quiet) as comparison:
+        assert [recipe.name for recipe in comparison.recipes] == ["quality 30", "quality 90"]
+        assert comparison.renditions == ("thumb", "page")
+        for case in comparison.cases:
+            low, high = case.made
+            assert low
+            assert high
+            assert low.bytes < high.bytes
+            assert low.score is not None
+            assert high.score is not None
+            assert low.score < high.score <= 1
+        found = totals(comparison)
+    assert found.bytes[0].value < found.bytes[1].value
+    assert found.bytes[0].doubt == 0
+    assert found.bytes[1].value == sum(case.made[1].bytes for case in comparison.cases if case.made[1])
+
+
+def test_one_quality_is_compared_with_the_config_as_it_is(world: World) -> None:
+    assert [one.name for one in of_qualities(world.config, [50], ["thumb"])] == ["as it is", "quality 50"]
+
+
+def test_pictures_are_those_of_the_first_config(world: World) -> None:
+    other = world.root / "other.yaml"
+    other.write_text("source: nowhere\ntarget: there\nrenditions:\n  thumb: {width: 10}\nworkers: {processes: 0}\n")
+    with compared(of_configs([world.config, load(other)], []), 8, ("a.jpg",), quiet) as comparison:
+        assert [(case.picture.source, case.rendition) for case in comparison.cases] == [
+            ("a.jpg", "thumb"),
+            ("a.jpg", "page"),
+        ]
+        thumb, page = comparison.cases
+    assert [one and one.width for one in thumb.made] == [24, 10]
+    assert page.made[1] is None
+    assert [one and one.width for one in thumb.references] == [24, 10]
+
+
+def test_a_picture_that_one_recipe_fails_to_make_counts_for_none(world: World) -> None:
+    small = replace(world.config.specs[0], max_bytes=100)
+    impossible = replace(world.config, specs=(small,))
+    with compared(of_configs([world.config, impossible], ["thumb"]), 8, (), quiet) as comparison:
+        found = totals(comparison)
+    assert [one.failed for one in found.renditions] == [0, 2]
+    assert [one.value for one in found.bytes] == [0, 0]
+    assert all(case.made[1] and case.made[1].error.startswith("not encodable") for case in comparison.cases)
+
+
+def test_a_broken_picture_is_left_out(world: World) -> None:
+    world.put("broken.jpg", b"\xff\xd8\xff\xe0 no more")
+    with compared(of_configs([world.config, world.config], []), 8, (), quiet) as comparison:
+        assert {case.picture.source for case in comparison.cases} == {"a.jpg", "it's [b] {x}, \\y.JPG"}
+        assert comparison.sample.unreadable == 1
+
+
+def test_a_target_in_the_source_is_no_source(world: World) -> None:
+    inside = replace(world.config, target=replace(world.config.target, path=world.source / "out [1]"))
+    (world.source / "out [1]").mkdir()
+    (world.source / "out [1]" / "made.jpg").write_bytes(jpeg())
+    with compared(of_configs([inside, inside], []), 8, (), quiet) as comparison:
+        assert len({case.picture.source for case in comparison.cases}) == 2
+
+
+def test_no_picture_to_compare_with_is_said(world: World) -> None:
+    with (
+        pytest.raises(SourceTrouble, match="no picture to compare"),
+        compared(of_configs([world.config, world.config], []), 8, ("none/**",), quiet),
+    ):
+        pass
+
+
+def test_recipes_with_nothing_in_common_are_refused(world: World) -> None:
+    other = replace(world.config, specs=(replace(world.config.specs[0], name="else"),))
+    with pytest.raises(UsageError, match=r"nothing to compare: .*thumbs.*thumb, page.*else"):
+        of_configs([world.config, other], [])
+    with pytest.raises(UsageError, match="--rendition hero: there is none"):
+        of_qualities(world.config, [10, 20], ["hero"])

@@ -1,0 +1,77 @@
+"""The sample of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from pipeline.model.job import Job
+from pipeline.model.rendering import Traits
+from pipeline.model.source import Stat
+from pipeline.run.compare.strata import Sample, drawn
+from pipeline.run.tune.sample import Strata
+
+PLAIN = Traits(100, 100, animated=False, transparent=False, cmyk=False, rotated=False)
+
+
+def sample(traits: dict[str, Traits], size: int, bytes_: int = 1000) -> Sample:
+    """Drawn of these pictures, all of `bytes_`."""
+    strata = Strata(10 * size, 0)
+    for name in traits:
+        strata.add(Job(name, Stat(bytes_, 0, 0), ()))
+
+    def look(names: Sequence[str]) -> dict[str, Traits]:
+        return {name: traits[name] for name in names if traits[name].width}
+
+    return drawn(strata, size, look)
+
+
+def test_every_kind_of_picture_is_in_the_sample_however_rare() -> None:
+    rare = {
+        "a.gif": Traits(9, 9, animated=True, transparent=True, cmyk=False, rotated=False),
+        "b.jpg": Traits(9, 9, animated=False, transparent=False, cmyk=True, rotated=True),
+        "c.png": Traits(9, 9, animated=False, transparent=True, cmyk=False, rotated=False),
+        "d.jpg": Traits(9, 9, animated=False, transparent=False, cmyk=False, rotated=True),
+    }
+    found = sample({f"{number:03}.jpg": PLAIN for number in range(60)} | rare, 12)
+    assert {one.source: one.stratum for one in found.pictures if one.source in rare} == {
+        "a.gif": "animated",
+        "b.jpg": "CMYK",
+        "c.png": "transparent",
+        "d.jpg": "rotated",
+    }
+    assert [one.name for one in found.strata] == [
+        "animated", "CMYK", "transparent", "rotated", "largest", "small", "noisy", "other",
+    ]  # fmt: skip
+    assert len(found.pictures) == 12
+
+
+def test_the_largest_the_smallest_and_the_noisiest_are_strata() -> None:
+    sizes = {f"{number:02}.jpg": Traits(number + 10, 100, False, False, False, False) for number in range(30)}
+    found = sample(sizes, 30)
+    strata = {
+        stratum: {one.source for one in found.pictures if one.stratum == stratum} for stratum in ("small", "largest")
+    }
+    assert strata == {"small": {"00.jpg", "01.jpg", "02.jpg"}, "largest": {"27.jpg", "28.jpg", "29.jpg"}}
+    assert {one.source for one in found.pictures if one.stratum == "noisy"} == {"03.jpg", "04.jpg", "05.jpg"}
+
+
+def test_the_sample_depends_on_the_pictures_only() -> None:
+    pictures = {f"{number:03}.jpg": PLAIN for number in range(200)}
+    assert sample(pictures, 8) == sample(dict(reversed(pictures.items())), 8)
+
+
+@pytest.mark.parametrize("count", [1, 7, 50, 900])
+def test_what_is_chosen_stands_for_the_whole_folder(count: int) -> None:
+    found = sample({f"{number:03}.jpg": PLAIN for number in range(count)}, 20)
+    assert len(found.pictures) == min(count, 20)
+    assert sum(one.stands_for for one in found.pictures) == pytest.approx(count)
+    assert found.is_exact == (count <= 200)
+
+
+def test_pictures_that_cannot_be_read_are_counted_and_stand_for_nothing() -> None:
+    broken = Traits(0, 0, False, False, False, False)
+    found = sample({"a.jpg": PLAIN, "b.jpg": broken, "c.jpg": PLAIN}, 8)
+    assert found.unreadable == 1
+    assert sum(one.stands_for for one in found.pictures) == 2
