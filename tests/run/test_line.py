@@ -56,15 +56,14 @@ def _fill(world: World) -> None:
 
 
 @pytest.mark.parametrize("processes", [0, 2])
-@pytest.mark.parametrize("more", ["", "placeholder: true\n"])
 def test_files_and_manifest_are_those_of_pictures_that_were_alone(
-    tmp_path: Path, shared: list[int], monkeypatch: pytest.MonkeyPatch, processes: int, more: str
+    tmp_path: Path, shared: list[int], monkeypatch: pytest.MonkeyPatch, processes: int
 ) -> None:
     seen = []
     for threads in (1, 4, 0):
         (tmp_path / str(threads)).mkdir()
         world = World(tmp_path / str(threads))
-        world.configure(world.text + "  small: {width: 16, format: webp}\n" + more)
+        world.configure(world.text + "  small: {width: 16, format: webp}\nplaceholder: true\n")
         _fill(world)
         if not threads:
             monkeypatch.setattr(batch, "_MOST", 1)

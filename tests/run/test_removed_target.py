@@ -47,13 +47,13 @@ def pictures(world: World) -> World:
     return world
 
 
-def fresh(world: World) -> dict[str, bytes]:
-    """The tree that a run makes that nothing comes in between."""
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What a run makes of `pictures` that nothing comes in between."""
+    world = World(tmp_path_factory.mktemp("fresh"), TEXT)
+    world.fill(60)
     world.run()
-    tree = world.tree()
-    shutil.rmtree(world.target)
-    shutil.rmtree(world.root / "records", ignore_errors=True)
-    return tree
+    return world.tree()
 
 
 def at_the_read(monkeypatch: pytest.MonkeyPatch, number: int, happens: Callable[[], None]) -> None:
@@ -80,18 +80,19 @@ def at_the_read(monkeypatch: pytest.MonkeyPatch, number: int, happens: Callable[
 )
 def test_what_is_removed_in_the_middle_of_a_run_is_said_and_made_again(
     pictures: World,
+    tree: dict[str, bytes],
     text: str,
     remove: Remove,
     said: str,
     at: int,
     known: bool,
+    *,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """`known`: a run before has made, and backed up, the first half."""
     world, config = pictures, str(pictures.config_path)
     world.configure(text)
-    tree = fresh(world)
     if known:
         world.run(plan=PlanOptions(limit=30))
     with monkeypatch.context() as patched:
