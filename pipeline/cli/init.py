@@ -39,16 +39,23 @@ def command(config: Path, purpose: str, source: str, target: str | None) -> None
     Counts the pictures that it is for. Beside it pipeline.schema.json is written, by which editors complete and check
     the keys.
     """
+    from pipeline.config.places import inside, web_root
     from pipeline.config.schema import schema_text
     from pipeline.config.starter import Purpose, starter
+    from pipeline.errors import printable
 
     chosen = Purpose(purpose)
     target = chosen.folder if target is None else target
     contents = "" if os.path.lexists(config) else _contents(config.parent / source, config.parent / target)
-    if not _write(config, starter(source, target, config.stem, chosen)):
+    folder = Path(os.path.abspath(config.parent))
+    root = web_root(Path(os.path.abspath(folder / target)))
+    beside = f"{config.stem}.manifest.sqlite" if root and not inside(root, folder) else ""
+    if not _write(config, starter(source, target, chosen, beside)):
         raise click.ClickException(f"{config} is there already; name another file")
     also = f" and {_SCHEMA}" if _write(config.with_name(_SCHEMA), schema_text()) else ""
     complain(contents)
+    if root and not beside:
+        complain(f"{printable(str(root))} looks published, with this config in it: name a place outside as `manifest:`")
     given = () if str(config) == CONFIG else (str(config),)
     complain(f"wrote {config}{also}; look it over, then: {to_copy('plan', *given)}")
 

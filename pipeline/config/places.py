@@ -6,7 +6,7 @@ import os
 import stat
 import unicodedata
 from collections.abc import Iterable, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from pipeline.config.node import Node, Problem, key_path
 from pipeline.config.settings import Config, manifest_in
@@ -124,9 +124,26 @@ def written_problems(root: Node, config: Config) -> list[Problem]:
     return problems
 
 
-_NAMES = frozenset({"static", "public", "public_html", "www", "htdocs", "_site", "dist"})
+_PUBLISHED = frozenset(
+    {"static", "public", "public_html", "www", "wwwroot", "webroot", "htdocs", "httpdocs", "html", "_site", "dist"}
+)
+_FIRST_PAGES = ("index.html", "index.htm", "index.php")
 
 
-def looks_published(target: PurePath | str) -> bool:
-    """Whether a folder in this path has a name that site generators and web servers use for published files."""
-    return any(part.lower() in _NAMES for part in PurePath(target).parts)
+def web_root(folder: Path) -> Path | None:
+    """The nearest of `folder` and its parents that looks published as it is; None where none does.
+
+    Either it has a name that site generators and web servers use for published files, or there is a first page in it.
+    Where `folder` is reached by links, the path without them is looked at, too. It is absolute, and need not exist.
+    """
+    real = Path(os.path.realpath(folder))
+    for place in (folder, *folder.parents, *((real, *real.parents) if real != folder else ())):
+        if place.name.lower() in _PUBLISHED or any(os.path.isfile(place / page) for page in _FIRST_PAGES):
+            return place
+    return None
+
+
+def inside(folder: Path, path: Path) -> bool:
+    """Whether `path` is in `folder` or is `folder` itself, wherever links lead."""
+    real = os.path.realpath(folder)
+    return os.path.commonpath([os.path.realpath(path), real]) == real

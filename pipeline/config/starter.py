@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 import re
 
-from pipeline.config.places import looks_published
 from pipeline.config.yaml12 import scalar
 from pipeline.errors import UsageError, printable
 
@@ -162,13 +161,13 @@ _PARTS = {
 }
 
 
-def starter(source: str, target: str, name: str = "pipeline", purpose: Purpose = Purpose.THUMBS) -> str:
+def starter(source: str, target: str, purpose: Purpose = Purpose.THUMBS, manifest: str = "") -> str:
     """A commented config for these two folders, given as they are to stand in the file (relative to it, or absolute).
-    `name` is that of the file, without its ending.
+    `manifest`, likewise, is for targets in a web root.
 
     Raises `UsageError` for a folder whose name is not UTF-8: a config is, and cannot name it.
     """
-    beside = _BESIDE.replace("@NAME@", _as_yaml(f"{name}.manifest.sqlite")) if looks_published(target) else ""
+    beside = _BESIDE.replace("@NAME@", _as_yaml(manifest)) if manifest else ""
     text = _TEXT
     for mark, value in {**_PARTS[purpose], "@MANIFEST@": beside}.items():
         text = text.replace(mark, value)

@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from pipeline.config.load import load
-from pipeline.config.places import looks_published
+from pipeline.config.places import inside, web_root
 from pipeline.config.settings import Config
 from pipeline.errors import ConfigError, ExitStatus, ManifestTrouble, TargetTrouble, UsageError, printable
 from pipeline.extras import how_to_have
@@ -102,12 +102,13 @@ def _notes(config: Config, manifest: Manifest) -> list[str]:
     missing.
     """
     notes = [manifest.warning] if manifest.warning else []
-    target = config.target.path
-    inside = os.path.realpath(config.manifest).startswith(os.path.realpath(target) + os.sep)
-    if inside and looks_published(target) and manifest.first_time("it may be published"):
+    root = web_root(config.target.path)
+    if root and inside(root, config.manifest) and manifest.first_time("it may be published"):
+        beside = f"`manifest: {config.path.stem}.manifest.sqlite`"
+        place = "`manifest:` and a place outside of it" if inside(root, config.path) else beside
         notes.append(
-            f"the manifest lies in {printable(str(target))}, which looks like a folder that is published: with "
-            f"`manifest: {config.path.stem}.manifest.sqlite` in the config the next run moves it beside the config"
+            f"the manifest lies in {printable(str(root))}, which looks like a folder that is published: with {place} "
+            "in the config the next run moves it there"
         )
     slow = any(spec.resampler is Resampler.AUTO for spec in config.specs) and not importlib.util.find_spec("pyvips")
     if slow and manifest.first_time("libvips is missing"):

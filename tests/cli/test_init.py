@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.options import parted
+from pipeline.config.load import load
 from tests.pictures import encoded, quarters
 from tests.world import World
 
@@ -97,3 +98,19 @@ def test_a_word_is_the_config_by_its_ending_or_if_it_is_a_file(tmp_path: Path, m
 def test_the_schema_is_printed(world: World) -> None:
     root = Path(__file__).parent.parent.parent
     assert world.command("schema").stdout == (root / "configs" / "pipeline.schema.json").read_text()
+
+
+@pytest.mark.parametrize("target", ["site/public/img", "www", "docs/img"])
+def test_the_manifest_of_a_target_in_a_web_root_is_beside_the_config(world: World, target: str) -> None:
+    (world.root / "docs").mkdir()
+    (world.root / "docs/index.html").touch()
+    done = world.command("init", "holiday.yaml", "--target", target, cwd=world.root)
+    assert "published" not in done.stderr
+    assert load(world.root / "holiday.yaml").manifest == world.root / "holiday.manifest.sqlite"
+
+
+def test_a_config_in_a_web_root_has_no_place_beside_it_for_the_manifest_and_init_says_so(world: World) -> None:
+    (world.root / "index.html").touch()
+    done = world.command("init", "holiday.yaml", "--target", "img", cwd=world.root)
+    assert f"{world.root} looks published, with this config in it: name a place outside as `manifest:`" in done.stderr
+    assert load(world.root / "holiday.yaml").manifest == world.root / "img/.pipeline/manifest.sqlite"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config.load import load
+from pipeline.config.places import web_root
 from pipeline.errors import ConfigError
 
 TEXT = "source: photos\ntarget: made\nrenditions: {a: {width: 9}}\n"
@@ -44,3 +45,22 @@ def test_it_may_be_in_the_own_target_and_in_any_other_folder(tmp_path: Path, pla
 def test_it_is_not_the_config_itself(tmp_path: Path, key: str) -> None:
     with pytest.raises(ConfigError, match=f"{key}: must be a file of its own"):
         load(written(tmp_path, f"{key}: it.yaml\n"))
+
+
+@pytest.mark.parametrize("name", ["public", "Static", "_site", "htdocs", "www"])
+def test_a_folder_is_published_by_its_name_and_all_below_it(tmp_path: Path, name: str) -> None:
+    assert web_root(tmp_path / name / "img/holiday") == tmp_path / name
+    assert web_root(tmp_path / f"{name}-of-mine" / "img") is None
+
+
+def test_a_folder_with_a_first_page_is_published(tmp_path: Path) -> None:
+    (tmp_path / "site/index.html").mkdir(parents=True)
+    assert web_root(tmp_path / "site/img") is None, "a folder is no page"
+    (tmp_path / "site/index.htm").touch()
+    assert web_root(tmp_path / "site/img") == tmp_path / "site"
+
+
+def test_a_target_that_a_link_leads_into_a_web_root_is_published(tmp_path: Path) -> None:
+    (tmp_path / "public/img").mkdir(parents=True)
+    (tmp_path / "made").symlink_to("public/img")
+    assert web_root(tmp_path / "made") == tmp_path / "public"

@@ -73,19 +73,10 @@ def test_what_is_commented_out_shows_the_defaults(tmp_path: Path) -> None:
     assert config.specs == (Spec("thumb", width=320, height=320, quality=82),)
 
 
-@pytest.mark.parametrize(
-    ("target", "manifest"),
-    [
-        ("site/public/img", "holiday.manifest.sqlite"),
-        ("www", "holiday.manifest.sqlite"),
-        ("made", "made/.pipeline/manifest.sqlite"),
-    ],
-)
-def test_the_manifest_of_a_target_that_looks_published_is_beside_the_config(
-    tmp_path: Path, target: str, manifest: str
-) -> None:
-    config = loaded(tmp_path, starter("photos", target, "holiday"))
-    assert config.manifest == tmp_path / manifest
+def test_a_manifest_of_its_own_is_written_where_one_is_asked_for(tmp_path: Path) -> None:
+    config = loaded(tmp_path, starter("photos", "www", manifest="no 1.sqlite"))
+    assert config.manifest == tmp_path / "no 1.sqlite"
+    assert loaded(tmp_path, starter("photos", "www")).manifest == tmp_path / "www/.pipeline/manifest.sqlite"
 
 
 @pytest.mark.parametrize(

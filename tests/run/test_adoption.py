@@ -232,3 +232,11 @@ def test_a_manifest_in_a_web_root_is_told_once_with_the_way_out(world: World) ->
     (warning,) = world.run().warnings
     assert "the records were moved here" in warning
     assert not list((world.root / "public").rglob("manifest.sqlite*[!k]"))
+
+
+def test_a_manifest_whose_config_is_in_the_web_root_too_is_to_be_outside_of_it(world: World) -> None:
+    world.fill(1)
+    (world.root / "index.html").touch()
+    (warning,) = world.run().warnings
+    assert f"lies in {world.root}, which looks like a folder that is published: with `manifest:` and a place" in warning
+    assert world.run().warnings == ()
