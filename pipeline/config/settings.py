@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import enum
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -77,6 +77,14 @@ class SourceSettings:
     settle: float = 0.0  # seconds; a file younger than this is deferred
     urls: UrlSettings | None = None  # None: `path` is a folder, else a list of URLs
     prefix: str = ""  # the folder that the names of its pictures begin with, if there are several sources
+
+    def shared_by(self, processes: int) -> SourceSettings:
+        """The same for one of so many processes, which together ask no more of a host than one."""
+        if self.urls is None:
+            return self
+        rate = None if self.urls.rate is None else self.urls.rate / processes
+        per_host = max(1, self.urls.per_host // processes)
+        return replace(self, urls=replace(self.urls, per_host=per_host, rate=rate))
 
     def file(self, source: str) -> Path:
         """Where the picture `source` of this source is."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -72,20 +72,35 @@ _HASHES = frozenset({"source_sha256", "sha256"})
 _FORMULA = re.compile('(^|;)(?=[ "]*[=+\\-@\uff1d\uff0b\uff0d\uff20])')
 
 
+def listed(reader: Reader) -> tuple[str, ...]:
+    """The keys that rows have beside, where pictures come from lists of URLs: `url` and `list_NAME` for each column.
+
+    Raises `ManifestTrouble`.
+    """
+    with translated(reader.path):
+        names = reader.connection.execute("SELECT DISTINCT key FROM origin, json_each(origin.columns) ORDER BY key")
+        columns = tuple(f"list_{name}" for (name,) in names)
+        (any_there,) = reader.connection.execute("SELECT EXISTS (SELECT 1 FROM origin)").fetchone()
+    return ("url", *columns) if any_there else ()
+
+
 def rows(reader: Reader, *, measured: bool = False) -> Iterator[dict[str, Value]]:
     """All rows, read from one state of the manifest, also while a run writes. Every row has every key.
 
     Raises `ManifestTrouble`.
     """
     fields = _FIELDS | (_MEASURED if measured else {})
+    more = listed(reader)
     columns = ", ".join(f"{expression} AS {name}" for name, expression in fields.items())
     query = (
-        f"SELECT {columns} FROM source s LEFT JOIN rendition r ON r.source = s.id "  # noqa: S608 - fields from above
-        "LEFT JOIN library l ON l.id = r.library ORDER BY s.path, r.name"
+        f"SELECT o.url, o.columns, {columns} "  # noqa: S608 - fields from above
+        "FROM source s LEFT JOIN rendition r ON r.source = s.id LEFT JOIN library l ON l.id = r.library "
+        "LEFT JOIN origin o ON o.source = s.id ORDER BY s.path, r.name"
     )
     with translated(reader.path):
-        for values in reader.connection.execute(query):
-            yield _row(zip(fields, values, strict=True), measured=measured)
+        for url, said, *values in reader.connection.execute(query):
+            row = _row(zip(fields, values, strict=True), measured=measured)
+            yield row | _listed(more, url, said) if more else row
 
 
 def write_jsonl(rows: Iterable[Mapping[str, Value]], to: Path | TextIO) -> int:
@@ -105,16 +120,18 @@ def write_jsonl(rows: Iterable[Mapping[str, Value]], to: Path | TextIO) -> int:
     return deliver(write, to)
 
 
-def write_csv(rows: Iterable[Mapping[str, Value]], to: Path | TextIO, *, measured: bool = False) -> int:
+def write_csv(
+    rows: Iterable[Mapping[str, Value]], to: Path | TextIO, *, measured: bool = False, listed: Sequence[str] = ()
+) -> int:
     """Write RFC 4180 CSV with a header line; warnings are joined by ` | `. Returns the number of rows.
 
     A text that a spreadsheet would take for a formula gets an apostrophe in front, because names come from anybody.
-    `measured` as in `rows`. A path is written atomically. Raises `TargetTrouble`.
+    `measured` as in `rows`, `listed` as of the function. A path is written atomically. Raises `TargetTrouble`.
     """
 
     def write(stream: TextIO) -> int:
         count = 0
-        writer = csv.DictWriter(stream, _columns(measured=measured), lineterminator="\r\n")
+        writer = csv.DictWriter(stream, [*_columns(measured=measured), *listed], lineterminator="\r\n")
         writer.writeheader()
         for row in rows:
             writer.writerow(_cells(row))
@@ -149,6 +166,21 @@ def _row(values: Iterable[tuple[str, object]], *, measured: bool) -> dict[str, V
         else:
             row[name] = value if isinstance(value, (str, int, float)) else None
     return row
+
+
+def _listed(keys: Sequence[str], url: str | None, said: str | None) -> dict[str, Value]:
+    """What a list of URLs says of a picture, printable: texts, numbers, and JSON for all else."""
+    values = json.loads(said) if said else {}
+    found: dict[str, Value] = dict.fromkeys(keys)
+    found["url"] = url
+    for name, value in values.items():
+        if isinstance(value, str):
+            found[f"list_{name}"] = printable(value)
+        elif value is None or isinstance(value, (int, float)):
+            found[f"list_{name}"] = value
+        else:
+            found[f"list_{name}"] = json.dumps(value, ensure_ascii=False)
+    return found
 
 
 def guarded(text: str) -> str:

@@ -126,7 +126,7 @@ def origins(connection: sqlite3.Connection, folder: str, after: str | None, thro
     found = {}
     for path, length, mtime_ns, ctime_ns, *said in _within(connection, _ORIGINS, folder, after, through):
         url, etag, last_modified, columns = said
-        remote = Remote("", url, columns, None, etag, last_modified)
+        remote = Remote("", url, columns, etag=etag, last_modified=last_modified)
         found[to_name(path)] = Stat(length, mtime_ns, ctime_ns, remote=remote)
     return found
 

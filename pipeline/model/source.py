@@ -14,6 +14,7 @@ class Remote:
     url: str = field(repr=False)  # with its secrets: for requests, never stored or shown
     shown: str  # without them
     columns: str = "{}"  # what the list says of it beside, as JSON
+    heeded: bool = True  # whether what its site wants is heeded
     error: PictureError | None = None  # why it cannot be asked for
     etag: str | None = None
     last_modified: str | None = None

@@ -242,8 +242,9 @@ class Planner:
                 self.counts.unsupported += 1
                 self._leftovers.of(remembered, "not a picture any more")
             elif remembered is not None and still_skipped(remembered, stat):
-                self.counts.skipped["a picture whose sidecar says so"] += 1
-                self._leftovers.of(remembered, "skipped by its sidecar")
+                owner = "sidecar" if stat.remote is None else "site"
+                self.counts.skipped[f"a picture whose {owner} says so"] += 1
+                self._leftovers.of(remembered, f"skipped by its {owner}")
             elif (
                 self._survey
                 and self._options.look

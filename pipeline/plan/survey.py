@@ -39,8 +39,9 @@ def still_unsupported(known: KnownSource, stat: Stat) -> bool:
 
 
 def still_skipped(known: KnownSource, stat: Stat) -> bool:
-    """Whether its sidecar excluded the picture, and both are unchanged."""
-    return known.status is Status.SKIPPED and known.settled and known.stat.same_content(stat)
+    """Whether its sidecar excluded the picture, or its site did, and all is unchanged."""
+    heeded = stat.remote is None or stat.remote.heeded
+    return heeded and known.status is Status.SKIPPED and known.settled and known.stat.same_content(stat)
 
 
 class Survey:

@@ -80,7 +80,7 @@ def _setups(rooms: Rooms, processes: int) -> list[LaneSetup]:
             rooms.run,
             rooms.terms,
             share,
-            config.sources,
+            tuple(one.shared_by(processes) for one in config.sources),
             config.target,
             config.manifest,
             rooms.deadline,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import threading
 from collections.abc import Iterator
 
 import pytest
 
 from pipeline.errors import SourceTrouble
+from pipeline.manifest.export import listed, rows, write_csv
+from pipeline.manifest.store import Manifest
 from pipeline.model.record import Status
 from pipeline.plan.options import PlanOptions
 from pipeline.run.preview import planned
@@ -110,6 +113,131 @@ def test_waiting_for_a_server_overlaps(world: World, site: Site) -> None:
     site.pages = {f"/{number}.jpg": page for number in range(4)}
     listing(world, *(site.root + path for path in site.pages))
     assert world.run(threads=4).pictures == {Status.DONE: 4}
+
+
+def test_a_picture_that_has_not_changed_is_asked_about_and_not_sent_again(world: World, site: Site) -> None:
+    content, tag = jpeg(), '"1"'
+
+    def page(asked: Request) -> None:
+        if asked.headers["If-None-Match"] == tag:
+            asked.reply(b"", status=304, length=0)
+        else:
+            asked.reply(content, ETag=tag)
+
+    site.pages = {"/one.jpg": page}
+    listing(world, f"{site.root}/one.jpg", refresh="always")
+    assert world.run().pictures == {Status.DONE: 1}
+    assert world.run().pictures == {Status.TOUCHED: 1}
+    assert world.run().pictures == {Status.TOUCHED: 1}
+    before = world.tree()
+    content, tag = jpeg((1, 2, 3)), '"2"'
+    assert world.run().pictures == {Status.DONE: 1}
+    assert world.tree() != before
+    asked = [headers["If-None-Match"] for path, headers in site.asked if path == "/one.jpg"]
+    assert asked == [None, '"1"', '"1"', '"1"']
+    listing(world, f"{site.root}/one.jpg")  # refresh: never
+    assert world.run().pictures == {Status.UNCHANGED: 1}
+
+
+def test_a_picture_that_is_gone_from_its_server_keeps_what_was_made_of_it(world: World, site: Site) -> None:
+    site.pages = {"/one.jpg": jpeg()}
+    listing(world, f"{site.root}/one.jpg", refresh="always")
+    world.run()
+    before = world.tree()
+    site.pages.clear()
+    assert world.run().pictures == {Status.FAILED: 1}
+    assert world.run().pictures == {Status.KNOWN_FAILURE: 1}
+    assert world.tree() == before
+    site.pages = {"/one.jpg": jpeg()}
+    assert world.run().failed == 0
+
+
+def test_a_changed_recipe_fetches_all_of_the_picture_again(world: World, site: Site) -> None:
+    site.pages = {"/one.jpg": lambda asked: asked.reply(jpeg(), ETag='"1"')}
+    listing(world, f"{site.root}/one.jpg")
+    world.run()
+    world.configure(world.text.replace("width: 32", "width: 16"))
+    assert world.run().pictures == {Status.DONE: 1}
+    assert [headers["If-None-Match"] for path, headers in site.asked if path == "/one.jpg"] == [None, None]
+
+
+def test_what_a_site_does_not_want_used_is_skipped_and_remembered(world: World, site: Site) -> None:
+    site.pages = {
+        "/one.jpg": lambda asked: asked.reply(jpeg(), X_Robots_Tag="noai"),
+        "/robots.txt": b"User-agent: *\nDisallow: /two",
+        "/two.jpg": jpeg(),
+    }
+    listing(world, f"{site.root}/one.jpg", f"{site.root}/two.jpg")
+    summary = world.run()
+    assert summary.pictures == {Status.SKIPPED: 2}
+    assert [one.reason for one in summary.passed_over] == [
+        "its site says noai (X-Robots-Tag)",
+        "the site's robots.txt forbids it",
+    ]
+    site.asked.clear()
+    assert world.run().failed == 0
+    assert site.asked == []
+    listing(world, f"{site.root}/one.jpg", f"{site.root}/two.jpg", fetch="{allow_private: true, robots: false}")
+    assert world.run().pictures == {Status.DONE: 2}
+
+
+def test_the_columns_of_a_list_name_pictures_and_go_into_exports(world: World, site: Site) -> None:
+    site.pages = {"/1": jpeg(), "/2": jpeg((1, 2, 3))}
+    table = f"link,id,caption,stars\n{site.root}/1,cats/../a,=1+1,5\n{site.root}/2,,none,\n"
+    listing(world, name="list.csv", url="link", refresh="never", columns="[caption, stars]")
+    world.configure(world.text.replace("url: link", "url: link, name: id"))
+    (world.root / "list.csv").write_text(table)
+    summary = world.run()
+    assert errors(summary) == ["bad name: line 3 of the list leaves no name"]
+    assert sorted(world.tree()) == ["cats/a-thumb.jpg"]
+    first = world.export()[0]
+    assert (first["source"], first["url"]) == ("cats/a", f"{site.root}/1")
+    assert (first["list_caption"], first["list_stars"]) == ("=1+1", "5")
+    out = world.root / "rows.csv"
+    with Manifest.reader_at(world.config.manifest) as reader:
+        write_csv(rows(reader), out, listed=listed(reader))
+    assert ",'=1+1,5" in out.read_text().splitlines()[1]
+    (world.root / "list.csv").write_text(table.replace("=1+1", "a cat"))
+    assert world.run(strict=False).pictures == {Status.TOUCHED: 1, Status.KNOWN_FAILURE: 1}
+    assert world.export()[0]["list_caption"] == "a cat"
+
+
+def test_no_secret_of_a_url_is_written_anywhere(world: World, site: Site) -> None:
+    site.pages = {
+        "/good.jpg": lambda asked: asked.reply(jpeg(), ETag='"1"'),
+        "/moved.jpg": lambda asked: asked.reply(b"", status=302, Location="/good.jpg?X-Signature=hush-there"),
+        "/busy.jpg": lambda asked: asked.reply(b"", status=503),
+        "/none.jpg": b"<html>",
+        "/torn.jpg": Request.reset,
+    }
+    host = f"user:hush-pass@127.0.0.1:{site.port}"
+    names = ("good", "moved", "busy", "none", "torn", "gone")
+    urls = [f"http://{host}/{name}.jpg?X-Signature=hush-query" for name in names]
+    urls += [f"gopher://{host}/?hush-query", f"http://{host}/good.jpg?hush-other", "http://user:hush-pass@[::bad/"]
+    listing(world, *urls)
+    done = world.command("run", "-v", "--json", str(world.config_path))
+    told = done.stdout + done.stderr
+    plan = world.command("plan", str(world.config_path))
+    told += plan.stdout + plan.stderr
+    assert done.returncode == 1, told
+    assert "hush" not in told
+    for path in world.root.rglob("*"):
+        if path.is_file() and path.name != "urls.txt":
+            assert b"hush" not in path.read_bytes(), path
+
+
+@pytest.mark.slow
+def test_lane_processes_fetch_with_a_share_of_the_requests_each(world: World, site: Site) -> None:
+    site.pages = {f"/{number}.jpg": jpeg((number, 2, 3)) for number in range(12)}
+    site.pages["/busy.jpg"] = lambda asked: asked.reply(b"", status=503)
+    listing(world, *(site.root + path for path in site.pages))
+    summary = world.run(processes=2, threads=4, lanes=2)
+    assert summary.pictures == {Status.DONE: 12, Status.FAILED: 1}
+    assert errors(summary) == [f"not fetched: 127.0.0.1:{site.port}: 503 Service Unavailable, 4 times"]
+    by_lanes = world.tree()
+    shutil.rmtree(world.target)
+    world.run()
+    assert world.tree() == by_lanes
 
 
 def test_the_plan_asks_no_server(world: World, site: Site) -> None:
