@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pipeline.config.schema import json_schema, schema_text  # noqa: E402 - found through the line above
+from pipeline.config.editors import json_schema, schema_text  # noqa: E402 - found through the line above
 from scripts.config_reference import reference  # noqa: E402 - as above
 
 

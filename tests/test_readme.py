@@ -119,7 +119,7 @@ def test_configs_and_parts_of_them_are_right(page: str, tmp_path: Path) -> None:
     for shown in examples(page, "yaml"):
         parts = {"source": "source: photos\n", "target": "target: made\n", "renditions": "renditions:\n  web:\n"}
         own = parts.pop("renditions") + textwrap.indent(shown, "    ") if shown.startswith("steps:") else shown
-        missing = [part for key, part in parts.items() if not re.search(rf"^{key}:", own, re.MULTILINE)]
+        missing = [part for key, part in parts.items() if not re.search(rf"^{key}s?:", own, re.MULTILINE)]
         (tmp_path / "it.yaml").write_text("".join(missing).replace("web:\n", "web: {}\n") + own)
         assert load(tmp_path / "it.yaml").specs
 

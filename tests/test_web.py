@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.manifest.srcset import pictures, write_srcset
 from pipeline.manifest.store import Manifest
+from pipeline.plan.rules import families_of
 from tests.world import World
 
 DOCUMENT = (Path(__file__).parent.parent / "docs" / "web.md").read_text(encoding="utf-8")
@@ -67,7 +68,7 @@ def test_a_generator_builds_its_page(
     lay_out(tmp_path, generator)
     (tmp_path / export).parent.mkdir(exist_ok=True)
     with Manifest.reader(world.config) as reader:
-        write_srcset(pictures(reader, world.config.families, "/img/"), tmp_path / export)
+        write_srcset(pictures(reader, families_of(world.config), "/img/"), tmp_path / export)
     if modules := [folder for folder in Path(found).resolve().parents if folder.name == "node_modules"]:
         (tmp_path / "node_modules").symlink_to(modules[0])
     done = subprocess.run(

@@ -21,6 +21,7 @@ from pipeline.config.settings import Config
 from pipeline.manifest.export import rows
 from pipeline.manifest.srcset import pictures
 from pipeline.manifest.store import Manifest
+from pipeline.plan.rules import families_of
 from pipeline.run.options import RunOptions
 from pipeline.run.run import run
 from pipeline.run.tally import Summary
@@ -153,7 +154,7 @@ class World:
         """What the manifest tells web pages."""
         config = self.config
         with Manifest.reader_at(config.manifest) as reader:
-            return dict(pictures(reader, config.families))
+            return dict(pictures(reader, families_of(config)))
 
     def export(self) -> list[dict[str, object]]:
         """The rows of the manifest, without what is measured."""

@@ -39,8 +39,8 @@ def command(config: Path, purpose: str, source: str, target: str | None) -> None
     Counts the pictures that it is for. Beside it pipeline.schema.json is written, by which editors complete and check
     the keys.
     """
+    from pipeline.config.editors import schema_text
     from pipeline.config.places import inside, web_root
-    from pipeline.config.schema import schema_text
     from pipeline.config.starter import Purpose, starter
     from pipeline.errors import printable
 

@@ -62,10 +62,13 @@ def export(
     With --format html a page with a <picture> for each picture and family, a line each.
     """
     from pipeline.config.load import load
+    from pipeline.config.settings import families
     from pipeline.manifest.store import Manifest
 
     settings = load(config)
-    _check(form, config.name if not settings.families else "", measured=measured, base_url=base_url, sizes=sizes)
+    _check(
+        form, config.name if not families(settings.all_specs) else "", measured=measured, base_url=base_url, sizes=sizes
+    )
     with Manifest.reader(settings) as reader:
         to = output if output is not None else sys.stdout
         if to is None:
@@ -105,9 +108,10 @@ def _write_rows(reader: Reader, to: Path | TextIO, form: str, *, measured: bool)
 
 def _write_pictures(reader: Reader, config: Config, to: Path | TextIO, form: str, base_url: str, sizes: str) -> None:
     from pipeline.manifest.srcset import pictures, write_srcset
+    from pipeline.plan.rules import families_of
     from pipeline.report.pictures import write_html
 
-    for_pages = pictures(reader, config.families, base_url)
+    for_pages = pictures(reader, families_of(config), base_url)
     if form == "html":
         write_html(for_pages, to, title=config.path.stem, sizes=sizes)
     else:

@@ -63,7 +63,7 @@ def command(
     with planned(settings, PlanOptions(force=force, only=only, limit=limit, adopt=adopt is not None)) as planner:
         for decision in planner.decisions():
             if isinstance(decision, Job):
-                tell_job(decision)
+                tell_job(decision, ", ".join(settings.rules[decision.rule - 1].match) if decision.rule else "")
                 makes = makes or bool(decision.planned)
                 forecast.add(decision)
             else:
@@ -82,15 +82,16 @@ def command(
     return ExitStatus.FAILED if check and makes else ExitStatus.OK
 
 
-def _nothing(_found: object) -> None:
+def _nothing(_found: object, _rule: str = "") -> None:
     """Print no line: with `--summary`, this takes the place of the functions that print one."""
 
 
-def _job(job: Job) -> None:
+def _job(job: Job, rule: str) -> None:
     from pipeline.errors import printable
 
+    by = f" (by the rule for {printable(rule)})" if rule else ""
     for planned in job.planned:
-        tell(f"{planned.reason:<15} {printable(job.source)} -> {printable(planned.target)}")
+        tell(f"{planned.reason:<15} {printable(job.source)} -> {printable(planned.target)}{by}")
     for refused in job.refused:
         tell(f"{'refused':<15} {printable(job.source)} -> {printable(refused.target)} ({refused.error})")
 
@@ -109,9 +110,10 @@ def _orphan(orphan: Orphan) -> None:
     tell(f"{'orphan':<15} {printable(orphan.target)} ({orphan.why})")
 
 
-def _json_job(job: Job) -> None:
+def _json_job(job: Job, rule: str) -> None:
+    by = {"rule": rule} if rule else {}
     for planned in job.planned:
-        _json(source=job.source, rendition=planned.spec.name, target=planned.target, reason=planned.reason)
+        _json(source=job.source, rendition=planned.spec.name, target=planned.target, reason=planned.reason, **by)
     for refused in job.refused:
         _json(source=job.source, rendition=refused.name, target=refused.target, status="failed", why=str(refused.error))
 

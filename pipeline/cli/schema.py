@@ -14,6 +14,6 @@ def command() -> None:
     Editors complete and check a config whose first line is `# yaml-language-server: $schema=./pipeline.schema.json`
     when what is printed lies beside it under that name; `pipeline init` writes both.
     """
-    from pipeline.config.schema import schema_text
+    from pipeline.config.editors import schema_text
 
     tell(schema_text().rstrip("\n"))

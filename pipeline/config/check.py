@@ -10,7 +10,7 @@ import importlib.util
 import os
 import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,9 +19,10 @@ from pipeline import extras
 from pipeline.config.families import Member, expanded, in_the_file
 from pipeline.config.fetch import is_list
 from pipeline.config.messages import problem_of
-from pipeline.config.node import KeyPath, Node, Plain, Position, Problem, key_path
+from pipeline.config.node import KeyPath, Node, Position, Problem, key_path
 from pipeline.config.places import folder_problems, manifest_problems, source_problems, written_problems
 from pipeline.config.rendition import Rendition
+from pipeline.config.rules import merged, rendition_paths
 from pipeline.config.schema import Document, Failures, Notify, Target
 from pipeline.config.section import Reading, Section
 from pipeline.config.settings import (
@@ -29,6 +30,7 @@ from pipeline.config.settings import (
     Config,
     FailureSettings,
     NotifySettings,
+    RuleSettings,
     SourceSettings,
     TargetSettings,
     UrlSettings,
@@ -46,7 +48,13 @@ OPTIMIZER = "mozjpeg_lossless_optimization"
 def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
     """The config that `root` describes, with paths relative to the folder of `file`; None if there is any problem."""
     folder = os.path.dirname(os.path.abspath(file))
-    root, members, problems = expanded(root)
+    root, problems = merged(root)
+    paths = rendition_paths(root)
+    members: dict[KeyPath, dict[str, Member]] = {}
+    for path in paths:
+        renditions, members[path], wrong = expanded(root.deepest(path)[0], path)
+        root = root.put(path, renditions)
+        problems += wrong
     plain = root.plain()
     document: Document | None = None
     reading = Reading(folder, defaultdict(list))
@@ -57,17 +65,20 @@ def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
     problems += _which_source(root)
     target = next(iter(reading.sections["target"]), None)
     sources = [*reading.sections["source"], *reading.sections["sources"]]
-    specs = _specs(plain, reading.sections["renditions"], members)
+    valid = iter((*reading.sections["renditions"], *reading.sections["rules"]))
+    specs = {path: _specs(root, path, valid, members[path]) for path in paths}
     if isinstance(target, Target):
         problems += _name_problems(root, target, specs)
-        paths = [source.path for source in sources if isinstance(source, Source)]
-        problems += folder_problems(root, paths, target.path, folder)
+        found = [source.path for source in sources if isinstance(source, Source)]
+        problems += folder_problems(root, found, target.path, folder)
     named = [(one.path, one.prefix) if isinstance(one, PrefixedSource) else None for one in reading.sections["sources"]]
     problems += source_problems(root, named, folder)
     problems += _extra_problems(root, specs)
     if document is None or problems:
-        return None, [in_the_file(problem, members) for problem in problems]
-    config = _config(document, tuple(specs.values()), file, folder)
+        for path in paths:
+            problems = [in_the_file(problem, members[path], path) for problem in problems]
+        return None, _each_once(problems)
+    config = _config(document, [tuple(specs[path].values()) for path in paths], file, folder)
     problems = manifest_problems(root, config) + written_problems(root, config)
     return (None, problems) if problems else (config, [])
 
@@ -81,31 +92,49 @@ def _which_source(root: Node) -> list[Problem]:
     return [Problem(root.keys["sources"], "sources", "stands in the place of source; leave one of them out")]
 
 
-def _specs(plain: Plain, renditions: Sequence[Section | None], members: Mapping[str, Member]) -> dict[str, Spec]:
-    """The specs of the renditions that are valid."""
-    named = plain.get("renditions") if isinstance(plain, dict) else None
-    if not isinstance(plain, dict) or not isinstance(named, dict):
-        return {}
-    resampler = plain.get("resampler")
-    common = {"resampler": Resampler(resampler)} if isinstance(resampler, str) and resampler in tuple(Resampler) else {}
+def _each_once(problems: list[Problem]) -> list[Problem]:
+    """Without what is wrong with a rule because it is wrong with the config's renditions, or with an earlier rule."""
+    known: set[tuple[Position, str, str]] = set()
+    once = []
+    for problem in sorted(problems, key=lambda problem: problem.path.startswith("rules[")):
+        what = (problem.position, problem.path.rpartition(".")[2], problem.text)
+        if not problem.path.startswith("rules[") or what not in known:
+            once.append(problem)
+        known.add(what)
+    return once
+
+
+def _specs(
+    root: Node, path: KeyPath, renditions: Iterator[Section | None], members: Mapping[str, Member]
+) -> dict[str, Spec]:
+    """The specs of the renditions at `path` that are valid. `renditions`: the next ones are these."""
+    chosen = root.child("resampler")
+    word = chosen.value if chosen is not None else None
+    common = {"resampler": Resampler(word)} if isinstance(word, str) and word in tuple(Resampler) else {}
     specs = {}
-    for name, rendition in zip(named, renditions, strict=True):
+    named = root.deepest(path)[0].value
+    for name in named if isinstance(named, dict) else ():
+        rendition = next(renditions)
         if isinstance(rendition, Rendition):
             family = members[name].family if name in members else None
             specs[name] = Spec(**{"name": name, "family": family} | rendition.values(common))
     return specs
 
 
-def _name_problems(root: Node, target: Target, specs: Mapping[str, Spec]) -> list[Problem]:
+def _name_problems(root: Node, target: Target, specs: Mapping[KeyPath, Mapping[str, Spec]]) -> list[Problem]:
     """Renditions whose targets cannot be named, or whose targets would have the names of another rendition's."""
     template = Template.parse(target.name)
+    return [problem for path, each in specs.items() for problem in _names_at(root, path, template, each)]
+
+
+def _names_at(root: Node, path: KeyPath, template: Template, specs: Mapping[str, Spec]) -> list[Problem]:
     problems = []
     first: dict[str, str] = {}
     for name, spec in specs.items():
         lacking = template.lacks(spec)
         if lacking:
             text = f"has no {lacking}, but target.name uses {{{lacking}}}; set it, or leave it out of target.name"
-            problems.append(_at_key(root, ("renditions", name), text))
+            problems.append(_at_key(root, (*path, name), text))
             continue
         made = unicodedata.normalize("NFC", template.target("folder/picture.source", spec)).casefold()
         twin = first.setdefault(made, name)
@@ -114,16 +143,16 @@ def _name_problems(root: Node, target: Target, specs: Mapping[str, Spec]) -> lis
             text = f'would make the same files as "{twin}"; put {{{field}}} into target.name'
             if twin.casefold() == name.casefold():
                 text = f'would make the same files as "{twin}" where capitals do not count; choose another name'
-            problems.append(_at_key(root, ("renditions", name), text))
+            problems.append(_at_key(root, (*path, name), text))
     return problems
 
 
-def _extra_problems(root: Node, specs: Mapping[str, Spec]) -> list[Problem]:
+def _extra_problems(root: Node, specs: Mapping[KeyPath, Mapping[str, Spec]]) -> list[Problem]:
     """Keys that need a library that is not installed."""
     if importlib.util.find_spec(OPTIMIZER) is not None:
         return []
     text = extras.missing("optimize")
-    asking = [("renditions", name, "optimize") for name, spec in specs.items() if spec.optimize]
+    asking = [(*path, name, "optimize") for path, each in specs.items() for name, spec in each.items() if spec.optimize]
     return [Problem(root.deepest(path)[0].position, key_path(path), text) for path in asking]
 
 
@@ -134,7 +163,8 @@ def _at_key(root: Node, path: KeyPath, text: str) -> Problem:
     return Problem(position, key_path(path), text)
 
 
-def _config(document: Document, specs: tuple[Spec, ...], file: Path, folder: str) -> Config:
+def _config(document: Document, spec_sets: Sequence[tuple[Spec, ...]], file: Path, folder: str) -> Config:
+    """The config. `spec_sets`: the specs of its own renditions, then those of each rule."""
     target = document.target
     sources = [document.source] if document.source else document.sources or []
     target_path = _absolute(folder, target.path)
@@ -147,11 +177,14 @@ def _config(document: Document, specs: tuple[Spec, ...], file: Path, folder: str
             on_collision=target.on_collision,
             durability=target.durability,
         ),
-        specs=specs,
+        specs=spec_sets[0],
+        rules=tuple(
+            RuleSettings(tuple(rule.match), specs) for rule, specs in zip(document.rules, spec_sets[1:], strict=True)
+        ),
         workers=WorkerSettings(**document.workers.model_dump()),
         limits=Limits(**document.limits.model_dump()),
         order=document.order,
-        placeholder=document.placeholder or any(spec.family for spec in specs),
+        placeholder=document.placeholder or any(spec.family for specs in spec_sets for spec in specs),
         manifest=_absolute(folder, document.manifest or manifest_in(str(target_path))),
         lock=_absolute(folder, document.lock) if document.lock else None,
         shared=document.shared,

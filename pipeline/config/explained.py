@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 
 from pipeline.config.load import checked, read_text
 from pipeline.config.node import KeyPath, Node
-from pipeline.config.settings import Config
+from pipeline.config.settings import Config, RuleSettings
 from pipeline.config.yaml12 import parse
 from pipeline.model.spec import Spec
 
@@ -43,7 +43,9 @@ def _all(config: Config, root: Node) -> Iterator[Explained]:
         yield from _section(root, ("sources", source.prefix) if source.prefix else ("source",), source, written)
     yield from _section(root, ("target",), config.target)
     for spec in config.specs:
-        yield from _rendition(root, spec)
+        yield from _rendition(root, ("renditions", spec.name), spec, [("renditions",)])
+    for number, rule in enumerate(config.rules):
+        yield from _rule(root, number, config.specs, rule)
     yield from _section(root, ("workers",), config.workers)
     yield from _section(root, ("limits",), config.limits)
     for key in _ALONE:
@@ -67,17 +69,40 @@ def _section(
         yield Explained((*path, field.name), plain(getattr(settings, field.name)), _line(root, at))
 
 
-def _rendition(root: Node, spec: Spec) -> Iterator[Explained]:
-    written = ("renditions", spec.family or spec.name)
-    for field in fields(spec):
+def _rule(root: Node, number: int, common: Sequence[Spec], rule: RuleSettings) -> Iterator[Explained]:
+    """What differs for the pictures of a rule from what the config has for all. `false`: they do not get it."""
+    here: KeyPath = ("rules", number, "renditions")
+    path = ("rules", ", ".join(rule.match))
+    for name, node in _entries(root, here):
+        if node.value is False:
+            yield Explained((*path, name), value=False, line=node.position.line)
+    before = {spec.name: spec for spec in common}
+    for spec in rule.specs:
+        at = (*path, spec.name)
+        usual = {one.path: one.value for one in _rendition(root, at, before.get(spec.name), [("renditions",)])}
+        for one in _rendition(root, at, spec, [here, ("renditions",)]):
+            if one.path not in usual or one.value != usual[one.path]:
+                yield one
+
+
+def _entries(root: Node, path: KeyPath) -> list[tuple[str, Node]]:
+    """The keys and nodes of the mapping at `path`."""
+    node, _ = root.deepest(path)
+    return list(node.value.items()) if isinstance(node.value, dict) else []
+
+
+def _rendition(root: Node, path: tuple[str, ...], spec: Spec | None, written: Sequence[KeyPath]) -> Iterator[Explained]:
+    """The keys of `spec`, which the first of the sections at `written` sets that has them."""
+    for field in fields(spec) if spec is not None else ():
         key = field.name
-        if key in _NO_KEYS:
+        if spec is None or key in _NO_KEYS:
             continue
         value = spec.effective_quality if key == "quality" else getattr(spec, key)
-        line = _line(root, (*written, key)) or _line(root, (*written, _LISTED.get(key, key)))
-        if key == "resampler":
-            line = line or _line(root, (key,))
-        yield Explained(("renditions", spec.name, key), plain(value), line)
+        words = (key, _LISTED.get(key, key))
+        places = [(*section, spec.family or spec.name, word) for section in written for word in words]
+        places += [(key,)] * (key == "resampler")
+        line = next((line for place in places if (line := _line(root, place))), None)
+        yield Explained((*path, key), plain(value), line)
 
 
 def _line(root: Node, path: KeyPath) -> int | None:

@@ -15,6 +15,8 @@ from pipeline.config.section import RULE, WRONG
 _LISTS = {  # by key, what its list holds
     "include": 'patterns such as ["*.jpg"]',
     "exclude": 'patterns such as ["*.jpg"]',
+    "match": 'patterns such as ["scans/**"]',
+    "rules": 'rules such as [{match: "scans/**", renditions: {thumb: {quality: 90}}}]',
     "widths": "whole numbers such as [320, 640, 1280]",
     "sources": "folders such as [{path: photos, prefix: photos}]",
     "formats": "formats such as [avif, webp, jpeg]",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -65,6 +65,18 @@ class Node:
                 return node, path[:done]
             node = below
         return node, path
+
+    def put(self, path: KeyPath, node: Node) -> Node:
+        """The tree with `node` at `path`, where there is one."""
+        if not path:
+            return node
+        below = self.child(path[0])
+        if below is None:
+            return self
+        changed = below.put(path[1:], node)
+        if isinstance(self.value, dict):
+            return replace(self, value={**self.value, str(path[0]): changed})
+        return replace(self, value=[changed if child is below else child for child in self.children])
 
     def plain(self) -> Plain:
         """The value without positions."""

@@ -1,4 +1,4 @@
-"""The config file as pydantic models: what may stand in it, and its JSON Schema for editors.
+"""The config file as pydantic models: what may stand in it. `editors` makes its JSON Schema of them.
 
 Each field is said once: its kind bounds it, its description serves editors, and its default is taken from the dataclass
 that the program uses (`model.spec.Spec`, `model.spec.Limits`, `settings`).
@@ -7,12 +7,10 @@ that the program uses (`model.spec.Spec`, `model.spec.Limits`, `settings`).
 from __future__ import annotations
 
 import datetime
-import json
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import ConfigDict, Field, GetJsonSchemaHandler, WrapValidator, field_validator, model_validator
-from pydantic.json_schema import GenerateJsonSchema
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema
 
 from pipeline.config.kinds import (
     BYTES,
@@ -25,7 +23,7 @@ from pipeline.config.kinds import (
     WholeOrAuto,
 )
 from pipeline.config.rendition import Rendition, check_resampler
-from pipeline.config.section import Flag, Json, Section, field_of, noted, rule, wrong
+from pipeline.config.section import Flag, Json, Section, field_of, noted, noted_of_rules, rule, wrong
 from pipeline.config.settings import (
     CommandSettings,
     Config,
@@ -39,8 +37,8 @@ from pipeline.config.settings import (
 )
 from pipeline.config.source import Folder, PrefixedSource, Source
 from pipeline.config.template import FIELDS
-from pipeline.config.texts import LocalPath, MetricsPath, TargetName, VariableName, Words
-from pipeline.model.shape import Length, Resampler
+from pipeline.config.texts import Glob, LocalPath, MetricsPath, TargetName, VariableName, Words
+from pipeline.model.shape import Resampler
 from pipeline.model.spec import Limits, Spec
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -212,6 +210,33 @@ class Failures(Section):
     )
 
 
+class Rule(Section):
+    """What is made of the pictures whose names match, in the place of what is made of all others."""
+
+    match: list[Annotated[str, Glob()]] = Field(
+        min_length=1, description="A glob for names of pictures, or a list of them."
+    )
+    renditions: dict[
+        Annotated[str, Field(pattern=f"^{NAME}$")], Annotated[Rendition, WrapValidator(noted_of_rules)]
+    ] = Field(
+        description="What differs from the renditions of the config, by name: keys with another value, or without one "
+        "for the default; a rendition that is theirs alone; false for one that they do not get."
+    )
+
+    @field_validator("match", mode="before")
+    @classmethod
+    def _from_glob(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        json = handler.resolve_ref_schema(handler(schema))
+        match = json["properties"]["match"]
+        several = {key: part for key, part in match.items() if key != "description"}
+        either = {"anyOf": [match["items"], several], "description": match["description"]}
+        return {**json, "properties": {**json["properties"], "match": either}}
+
+
 class Document(Section):
     """What every picture in a folder should become."""
 
@@ -229,6 +254,10 @@ class Document(Section):
         dict[Annotated[str, Field(pattern=f"^{NAME}$")], Annotated[Rendition, WrapValidator(noted)]],
         Field(min_length=1, description="What is made of each picture: a name, and what it is to look like."),
     ]
+    rules: list[Rule] = Field(
+        default_factory=list,
+        description="Other renditions for some pictures, by their names. The first rule that matches a picture holds.",
+    )
     resampler: Resampler = field_of(Spec, "resampler", "That of all renditions that do not choose their own.")
     order: Order = field_of(
         Config,
@@ -279,59 +308,3 @@ class Document(Section):
     @classmethod
     def _is_installed(cls, value: Resampler) -> Resampler:
         return check_resampler(value)
-
-
-class _ForEditors(GenerateJsonSchema):
-    """Leaves out titles, which repeat the keys, and null: in the models it stands for a key that is left out."""
-
-    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - pydantic's signature
-        return False
-
-    def dict_schema(self, schema: core_schema.DictSchema) -> Json:
-        json = super().dict_schema(schema)
-        if "patternProperties" in json:  # pydantic would allow any other name
-            json["additionalProperties"] = False
-        return json
-
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> Json:
-        return self.generate_inner(schema["schema"])
-
-    def encode_default(self, dft: object) -> object:
-        """A default as it is written in a config."""
-        return str(dft) if isinstance(dft, Length) else super().encode_default(dft)
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> Json:
-        if schema.get("default", ...) is None:
-            return self.generate_inner(schema["schema"])
-        return super().default_schema(schema)
-
-
-def json_schema() -> Json:
-    """The JSON Schema of a config file, complete, in a stable order."""
-    schema = Document.model_json_schema(schema_generator=_ForEditors)
-    words = {name: definition["enum"] for name, definition in schema["$defs"].items() if "enum" in definition}
-    schema["$defs"] = {name: definition for name, definition in schema["$defs"].items() if name not in words}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **_in_place(schema, words),
-        "title": "pipeline config",
-    }
-
-
-def _in_place(schema: Any, words: Json) -> Any:
-    """`schema` with the words of enums in place of references: some editors ignore a description beside a reference."""
-    if isinstance(schema, list):
-        return [_in_place(part, words) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    copy = {key: _in_place(part, words) for key, part in schema.items()}
-    name = str(copy.get("$ref", "")).rpartition("/")[2]
-    if name in words:
-        del copy["$ref"]
-        copy |= {"enum": words[name], "type": "string"}
-    return copy
-
-
-def schema_text() -> str:
-    """`json_schema` as the text of a file."""
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

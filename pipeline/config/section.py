@@ -74,7 +74,16 @@ class Reading:
 
 def noted(value: object, validate: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Section:
     """Validate a section and note it in the context, so that checks across sections can use it if others are wrong."""
-    sections = cast(Reading, info.context).sections[info.field_name or ""]
+    return _noted(info.field_name or "", value, validate, info)
+
+
+def noted_of_rules(value: object, validate: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Section:
+    """The same for a rendition of a rule, noted under `rules`."""
+    return _noted("rules", value, validate, info)
+
+
+def _noted(key: str, value: object, validate: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Section:
+    sections = cast(Reading, info.context).sections[key]
     try:
         section: Section = validate(value)
     except ValidationError:

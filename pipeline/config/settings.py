@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import enum
+import itertools
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -156,6 +158,14 @@ class FailureSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleSettings:
+    """What becomes of the pictures whose names match a glob, in the place of the config's renditions."""
+
+    match: tuple[str, ...]
+    specs: tuple[Spec, ...]  # the config's, as the rule changes them
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """One YAML file, read and checked."""
 
@@ -175,6 +185,7 @@ class Config:
     max_runtime: float | None = None  # seconds from the start of a run
     until: datetime.time | None = None  # of the local clock; the next time it shows that
     report: Path | None = None  # a page that is written after each run
+    rules: tuple[RuleSettings, ...] = ()  # the first that matches holds
 
     def source_of(self, picture: str) -> SourceSettings | None:
         """The source that the picture of this name is of; None where the config no longer has it."""
@@ -187,7 +198,25 @@ class Config:
         return " and ".join(str(one.path) for one in self.sources)
 
     @property
-    def families(self) -> dict[str, tuple[Spec, ...]]:
-        """The specs of every family, by its name; in the order of the file."""
-        names = dict.fromkeys(spec.family for spec in self.specs if spec.family is not None)
-        return {name: tuple(spec for spec in self.specs if spec.family == name) for name in names}
+    def spec_sets(self) -> tuple[tuple[Spec, ...], ...]:
+        """The specs of pictures that no rule matches, and those of each rule."""
+        return (self.specs, *(rule.specs for rule in self.rules))
+
+    @property
+    def all_specs(self) -> tuple[Spec, ...]:
+        """The specs of all pictures. Several may have one name."""
+        return tuple(itertools.chain.from_iterable(self.spec_sets))
+
+    @property
+    def rendition_names(self) -> list[str]:
+        """The names of the renditions of all pictures, each once, in the order of the file."""
+        return list(dict.fromkeys(spec.name for spec in self.all_specs))
+
+
+def families(specs: Iterable[Spec]) -> dict[str, tuple[Spec, ...]]:
+    """The specs of every family, by its name, in the order of `specs`."""
+    members: dict[str, tuple[Spec, ...]] = {}
+    for spec in specs:
+        if spec.family is not None:
+            members[spec.family] = (*members.get(spec.family, ()), spec)
+    return members

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -32,22 +32,27 @@ ORDER BY s.path
 """
 
 
-def pictures(reader: Reader, families: Mapping[str, Sequence[Spec]], base_url: str = "") -> Iterator[tuple[str, Json]]:
-    """Every picture with its printable path. `families` has the specs of each family by name, in the config's order.
+Families = Mapping[str, Sequence[Spec]]
+"""The specs of each family by its name, in the order of the config."""
+
+
+def pictures(reader: Reader, families: Callable[[str], Families], base_url: str = "") -> Iterator[tuple[str, Json]]:
+    """Every picture with its printable path. `families` gives those of a picture.
 
     `base_url` goes before every address, as it is; without it they are relative to the target.
     Raises `ManifestTrouble`.
     """
-    names = {spec.name for specs in families.values() for spec in specs}
     with translated(reader.path):
         for path, rows in itertools.groupby(reader.connection.execute(_QUERY), key=lambda row: row[0]):
             about, made = None, {}
+            its_families = families(to_name(path))
+            names = {spec.name for specs in its_families.values() for spec in specs}
             for row in rows:
                 about = row[:6]
                 if row[6] in names:
                     made[row[6]] = _file(base_url, *row[7:])
             if made and about is not None:
-                yield printable(to_name(path)), _picture(about, made, families)
+                yield printable(to_name(path)), _picture(about, made, its_families)
 
 
 def write_srcset(pictures: Iterator[tuple[str, Json]], to: Path | TextIO) -> int:
@@ -69,7 +74,7 @@ def write_srcset(pictures: Iterator[tuple[str, Json]], to: Path | TextIO) -> int
     return deliver(fill, to)
 
 
-def _picture(about: Sequence[Any], made: Mapping[str, Json], families: Mapping[str, Sequence[Spec]]) -> Json:
+def _picture(about: Sequence[Any], made: Mapping[str, Json], families: Families) -> Json:
     path, width, height, alt, color, thumbhash = about
     name = to_name(path)
     picture: Json = {} if printable(name) == name else {"source_raw": percent(name)}

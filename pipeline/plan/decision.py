@@ -11,15 +11,17 @@ from pipeline.model.job import Job, Planned
 from pipeline.model.record import KnownRendition, KnownSource, Reason, Record, RenditionRecord, Status
 from pipeline.model.source import Stat
 from pipeline.model.spec import Spec
+from pipeline.plan.rules import RenditionSet
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One source as it is and as it is remembered. The sequences are in the order of the specs."""
+    """One source as it is and as it is remembered. The sequences are in the order of the specs in `wanted`."""
 
     source: str
     stat: Stat
     known: KnownSource | None
+    wanted: RenditionSet
     targets: Sequence[str]
     files: Sequence[Stat | None]  # at those targets; None where there is none
     reasons: Sequence[Reason]
@@ -46,8 +48,6 @@ def was_made(known: KnownRendition) -> bool:
 
 def decide(
     facts: Facts,
-    specs: Sequence[Spec],
-    recipes: Sequence[str],
     foreign: Collection[str],
     others: Mapping[str, str],
     *,
@@ -62,6 +62,7 @@ def decide(
     recorded = {rendition.target for rendition in known.renditions.values() if was_made(rendition)} if known else set()
     planned: list[Planned] = []
     refused: list[RenditionRecord] = []
+    specs, recipes = facts.wanted.specs, facts.wanted.recipes
     for spec, recipe, target, file, why in zip(specs, recipes, facts.targets, facts.files, facts.reasons, strict=True):
         if why is Reason.UNCHANGED:
             continue
@@ -80,7 +81,7 @@ def decide(
     stat = facts.stat
     if stat.remote is not None and (to_compare is None or any(one.reason != Reason.SOURCE_CHANGED for one in planned)):
         stat = replace(stat, remote=stat.remote.validated(None, None))  # its bytes are needed in any case
-    return Job(facts.source, stat, tuple(planned), to_compare, tuple(refused), stat_is_new)
+    return Job(facts.source, stat, tuple(planned), to_compare, tuple(refused), stat_is_new, facts.wanted.rule)
 
 
 def _whose(target: str, others: Mapping[str, str]) -> str:

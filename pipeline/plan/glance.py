@@ -9,7 +9,7 @@ included: 4 of them for two calls of stat, 2 for SQLite.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import chain, repeat
 
@@ -18,6 +18,7 @@ from pipeline.manifest.values import to_bytes
 from pipeline.model.record import KnownSource
 from pipeline.plan.memory import Memory
 from pipeline.plan.naming import Naming
+from pipeline.plan.rules import RenditionSet
 from pipeline.sources.globs import Globs
 from pipeline.sources.source import Folder, Source
 from pipeline.targets.target import Target
@@ -38,6 +39,7 @@ class Chunk:
     known: dict[str, KnownSource]  # by source
     missing: dict[str, KnownSource]  # remembered between them, and gone from the folder
     unchanged: int  # of the neighbours: files with nothing to do
+    renditions: int  # of those files
     not_asked: int
 
 
@@ -50,25 +52,23 @@ class Glance:
         source: Source,
         target: Target,
         naming: Naming,
-        recipes: Sequence[tuple[str, str]],
         *,
         only: Globs,
         force: bool,
     ) -> None:
-        """`recipes` are those of the specs, as (name, recipe) and in their order. With `force` everything differs."""
+        """With `force` everything differs."""
         self._memory = memory
         self._source = source
         self._target = target
         self._naming = naming
-        self._recipes = recipes
-        self._order = sorted(range(len(recipes)), key=lambda number: to_bytes(recipes[number][0]))  # as rows come
+        self._most = max(len(one.specs) for one in naming.rules.sets)
         self._only = only
         self._force = force
 
     def chunks(self, folder: Folder, apart: Collection[str]) -> Iterator[Chunk]:
         """All of the folder and all that is remembered of it. The planner gets the sources in `apart` in any case."""
         after, left = None, folder.count
-        for names in folder.chunks(max(1, CHUNK // len(self._recipes))):
+        for names in folder.chunks(max(1, CHUNK // self._most)):
             left -= len(names)
             through = names[-1] if left else None
             yield self._chunk(folder, names, after, through, apart)
@@ -80,16 +80,15 @@ class Glance:
         asked = names
         if self._only:
             asked = [name for name in names if self._only.covers(folder.source(name))]
-        same: Collection[str] = ()
-        others = True
+        same, others = _Same(), True
         if not self._force:
             plain = self._plain(folder, asked, apart)
             same, others = self._unchanged(folder, names, plain, after, through)
-        due = [name for name in asked if name not in same] if len(same) < len(asked) else []
+        due = [name for name in asked if name not in same.names] if len(same.names) < len(asked) else []
         known = self._known(folder, names, due, after, through, others=others)
         listed = set(folder.sources(names)) if others else known.keys()
         missing = {source: remembered for source, remembered in known.items() if source not in listed}
-        return Chunk(due, known, missing, len(same), len(names) - len(asked))
+        return Chunk(due, known, missing, len(same.names), same.renditions, len(names) - len(asked))
 
     def _plain(self, folder: Folder, names: list[str], apart: Collection[str]) -> list[str]:
         """The names that are files without a sidecar and not in `apart`: nearly always all of them."""
@@ -99,37 +98,42 @@ class Glance:
 
     def _unchanged(
         self, folder: Folder, names: list[str], plain: list[str], after: str | None, through: str | None
-    ) -> tuple[Collection[str], bool]:
+    ) -> tuple[_Same, bool]:
         """The names in `plain` that are as remembered, and whether sources beside `names` may be remembered."""
         rows = self._memory.rows(folder.path, after, through) if plain else []
         if not rows:
-            return (), not plain
-        paths, expected = self._expected(folder, plain)
-        if rows == expected:
-            return set(plain), False
-        kept: dict[bytes, list[Row]] = {}
-        for row in rows:
-            kept.setdefault(row[0], []).append(row)
-        number = len(self._recipes)
-        same = {
-            name
-            for at, (name, path) in enumerate(zip(plain, paths, strict=True))
-            if kept.get(path) == expected[at * number : (at + 1) * number]
-        }
+            return _Same(), not plain
+        same, kept = _Same(), dict[bytes, list[Row]]()
+        for wanted, of_set in self._naming.rules.split(folder.path, plain):
+            paths, expected = self._expected(folder, of_set, wanted)
+            number = len(wanted.specs)
+            if rows == expected:
+                return _Same(set(of_set), len(of_set) * number), False
+            if not kept:
+                for row in rows:
+                    kept.setdefault(row[0], []).append(row)
+            equal = {
+                name
+                for at, (name, path) in enumerate(zip(of_set, paths, strict=True))
+                if kept.get(path) == expected[at * number : (at + 1) * number]
+            }
+            same = _Same(same.names | equal, same.renditions + len(equal) * number)
         return same, not kept.keys() <= set(_all_bytes(folder.sources(names)))
 
-    def _expected(self, folder: Folder, names: list[str]) -> tuple[list[bytes], list[Row]]:
+    def _expected(self, folder: Folder, names: Sequence[str], wanted: RenditionSet) -> tuple[list[bytes], list[Row]]:
         """The paths of `names`, and the rows that the manifest holds of them if nothing has changed."""
         paths = _all_bytes(folder.sources(names))
         sizes, modified, changed = zip(*self._source.raw_stats(folder.path, names), strict=True)
-        targets = self._naming.columns(folder.path, names)
+        targets = self._naming.columns(folder.path, names, wanted.specs)
         columns = []
-        for number in self._order:
-            name, recipe = self._recipes[number]
-            raw = _all_bytes(targets[number])
-            made_sizes, made = zip(*self._target.raw_stats(targets[number]), strict=True)
+        each = zip(wanted.specs, wanted.recipes, targets, strict=True)
+        for spec, recipe, of_spec in sorted(each, key=lambda one: to_bytes(one[0].name)):  # as rows come
+            raw = _all_bytes(of_spec)
+            made_sizes, made = zip(*self._target.raw_stats(of_spec), strict=True)
             columns.append(
-                zip(paths, sizes, modified, changed, repeat(name), raw, repeat(recipe), made_sizes, made, repeat(1))
+                zip(
+                    paths, sizes, modified, changed, repeat(spec.name), raw, repeat(recipe), made_sizes, made, repeat(1)
+                )
             )
         return paths, list(chain.from_iterable(zip(*columns, strict=True)))
 
@@ -151,6 +155,14 @@ class Glance:
         for name in due:
             known |= self._memory.known_sources(folder.path, before.get(name, after), name)
         return known
+
+
+@dataclass(frozen=True, slots=True)
+class _Same:
+    """Files with nothing to do, and the number of their renditions."""
+
+    names: Set[str] = frozenset()
+    renditions: int = 0
 
 
 def _all_bytes(names: Sequence[str]) -> list[bytes]:

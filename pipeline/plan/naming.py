@@ -17,6 +17,7 @@ from pipeline.config.template import Template
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.manifest.claims import fold, folds
 from pipeline.model.spec import Spec
+from pipeline.plan.rules import Rules
 
 _BUCKETS = 256  # sorting one of them takes little memory beside all
 
@@ -24,28 +25,35 @@ _BUCKETS = 256  # sorting one of them takes little memory beside all
 class Naming:
     """Maps a source to the target paths of its renditions."""
 
-    def __init__(self, settings: TargetSettings, specs: Iterable[Spec]) -> None:
-        self.specs = tuple(specs)
+    def __init__(self, settings: TargetSettings, rules: Rules) -> None:
+        self.rules = rules
         self._template = Template.parse(settings.name)
         self._keep_extension = settings.on_collision is OnCollision.KEEP_EXTENSION
 
     def targets(self, folder: str, names: Sequence[str]) -> list[tuple[str, ...]]:
-        """The target paths of each of the files `names` in `folder`, in the order of the specs."""
-        return self._template.targets(folder, names, self.specs, keep_extension=self._keep_extension)
+        """The target paths of each of the files `names` in `folder`, in the order of its specs."""
+        return self._targets(folder, names, keep_extension=self._keep_extension)
 
-    def columns(self, folder: str, names: Sequence[str]) -> list[list[str]]:
-        """As `targets`, but for each spec the paths of all `names`."""
-        return self._template.columns(folder, names, self.specs, keep_extension=self._keep_extension)
+    def columns(self, folder: str, names: Sequence[str], specs: Sequence[Spec]) -> list[list[str]]:
+        """The paths of all `names` for each of `specs`, which are those of the set of all of them."""
+        return self._template.columns(folder, names, specs, keep_extension=self._keep_extension)
+
+    def _targets(self, folder: str, names: Sequence[str], *, keep_extension: bool) -> list[tuple[str, ...]]:
+        parts = [
+            (of_set, self._template.targets(folder, of_set, wanted.specs, keep_extension=keep_extension))
+            for wanted, of_set in self.rules.split(folder, names)
+        ]
+        if len(parts) == 1:
+            return parts[0][1]
+        by_name = {name: targets for of_set, each in parts for name, targets in zip(of_set, each, strict=True)}
+        return [by_name[name] for name in names]
 
     def could_tell_apart(self, source: str, other: str) -> bool:
         """Whether `keep_extension`, where it was not chosen, would give the sources targets that differ."""
         if self._keep_extension:
             return False
         parts = (path.rpartition("/") for path in (source, other))
-        ours, theirs = (
-            set(folds(self._template.targets(folder, (name,), self.specs, keep_extension=True)[0]))
-            for folder, _, name in parts
-        )
+        ours, theirs = (set(folds(self._targets(folder, (name,), keep_extension=True)[0])) for folder, _, name in parts)
         return ours.isdisjoint(theirs)
 
 

@@ -13,7 +13,7 @@ import itertools
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pipeline.config.settings import Config, Order, SourceSettings
@@ -33,7 +33,7 @@ from pipeline.plan.options import PlanOptions
 from pipeline.plan.order import Aside
 from pipeline.plan.orphans import Leftovers, Orphan
 from pipeline.plan.reasons import nothing_to_do, reasons
-from pipeline.plan.recipe import recipe_id
+from pipeline.plan.rules import Rules
 from pipeline.plan.survey import (
     Survey,
     holds_nothing,
@@ -82,11 +82,9 @@ class Planner:
         self._source = source
         self._target = target
         self._only = Globs(options.only)
-        self._naming = Naming(config.target, config.specs)
-        self._spec_names = tuple(spec.name for spec in config.specs)
-        self._recipes = tuple(recipe_id(spec, config.specs) for spec in config.specs)
-        recipes = tuple(zip(self._spec_names, self._recipes, strict=True))
-        self._glance = Glance(memory, source, target, self._naming, recipes, only=self._only, force=options.force)
+        self._rules = Rules(config.specs, config.rules)
+        self._naming = Naming(config.target, self._rules)
+        self._glance = Glance(memory, source, target, self._naming, only=self._only, force=options.force)
         self._on_tick = on_tick
         self._survey: Survey | None = None
         self._collisions: dict[str, PictureError] = {}
@@ -95,9 +93,9 @@ class Planner:
         self._not_asked = 0  # sources that `only` leaves out
 
     @property
-    def renditions(self) -> tuple[str, ...]:
-        """The names of the config's renditions."""
-        return self._spec_names
+    def renditions(self) -> Collection[str]:
+        """The names of the config's renditions, those of its rules, too."""
+        return self._config.rendition_names
 
     @property
     def orphans(self) -> list[Orphan]:
@@ -207,7 +205,7 @@ class Planner:
         for chunk in self._glance.chunks(folder, self._collisions):
             self._on_tick()
             self._missing(chunk.missing, unlistable)
-            self._nothing_to_do(chunk.unchanged)
+            self._nothing_to_do(chunk.unchanged, chunk.renditions)
             self._not_asked += chunk.not_asked
             self.counts.seen += chunk.unchanged + chunk.not_asked
             if chunk.names:
@@ -270,24 +268,27 @@ class Planner:
         """
         targets = self._naming.targets(folder.path, [name for name, _, _ in waiting])
         stats = self._target.stats([target for of_source in targets for target in of_source])
-        names, recipes, specs, force = self._spec_names, self._recipes, len(self._recipes), self._options.force
+        force = self._options.force
         due: dict[str, Facts] = {}
         later: set[str] = set()
-        at = unchanged = 0
+        at = unchanged = renditions = 0
         for (_, source, stat), of_source in zip(waiting, targets, strict=True):
-            files = stats[at : at + specs]
-            at += specs
+            files = stats[at : at + len(of_source)]
+            at += len(of_source)
             remembered = self._settled(known.get(source), source, stat)
-            wanted = tuple(zip(names, of_source, recipes, strict=True))
+            its_set = self._rules.of(source)
+            names = (spec.name for spec in its_set.specs)
+            wanted = tuple(zip(names, of_source, its_set.recipes, strict=True))
             if not force and nothing_to_do(remembered, stat, wanted, files):
                 unchanged += 1
+                renditions += len(wanted)
                 continue
             why = reasons(remembered, stat, wanted, files, force=force)
             failures: Mapping[str, KnownFailure] = {}
             if remembered is not None and Reason.RETRY in why and (failures := self._memory.failures.of(source)):
                 why = without_known_failures(why, remembered, stat, wanted, files, failures, self._key)
             settled = all(reason in (Reason.UNCHANGED, Reason.KNOWN_FAILURE) for reason in why)
-            facts = Facts(source, stat, remembered, of_source, files, why, failures)
+            facts = Facts(source, stat, remembered, its_set, of_source, files, why, failures)
             if not settled and self._aside.takes(facts):
                 later.add(source)
                 continue
@@ -300,7 +301,8 @@ class Planner:
                 early[source] = known_failure(source, stat, failures)
             else:
                 unchanged += 1
-        self._nothing_to_do(unchanged)
+                renditions += len(wanted)
+        self._nothing_to_do(unchanged, renditions)
         return due, later
 
     def _settled(self, known: KnownSource | None, source: str, stat: Stat) -> KnownSource | None:
@@ -318,9 +320,9 @@ class Planner:
             return known
         return replace(known, settled=same)
 
-    def _nothing_to_do(self, sources: int) -> None:
+    def _nothing_to_do(self, sources: int, renditions: int) -> None:
         self.counts.unchanged += sources
-        self.counts.reasons[Reason.UNCHANGED] += sources * len(self._recipes)
+        self.counts.reasons[Reason.UNCHANGED] += renditions
 
     def _in_order(
         self, sources: Sequence[str], early: dict[str, Record], due: dict[str, Facts]
@@ -339,7 +341,7 @@ class Planner:
                     yield Record(source, facts.stat, Status.DEFERRED, warnings=(why,))
                     continue
                 self.counts.reasons.update(facts.reasons)
-                yield decide(facts, self._config.specs, self._recipes, foreign, others, adopt=self._options.adopt)
+                yield decide(facts, foreign, others, adopt=self._options.adopt)
 
     def _settling(self, source: str, stat: Stat) -> float:
         """The `settle` of its source, in seconds, if the file is younger than that; else 0."""

@@ -71,8 +71,9 @@ class Survey:
             counts.entries += folder.entries
             counts.sources += folder.count
             for names in _files(folder):
-                for targets in naming.columns(folder.path, names):
-                    self.index.add(targets)
+                for wanted, of_set in naming.rules.split(folder.path, names):
+                    for targets in naming.columns(folder.path, of_set, wanted.specs):
+                        self.index.add(targets)
 
     def of(self, prefix: str) -> list[Folder]:
         """The folders of the source with this prefix; all, if there is only one source."""

@@ -60,7 +60,7 @@ def write(config: Config, path: Path, most_read: int | None = None) -> int:
 def _page(config: Config, reader: Reader, folder: Path, privacy: Privacy) -> str:
     failures = listed(config, reader)
     addresses = _Addresses(config, folder, {one.failure.source for one in failures})
-    names = [spec.name for spec in config.specs]
+    names = config.rendition_names
     gallery = Gallery(names)
     totals = numbers.count(addresses.noting(renditions(reader)), names, gallery)
     runs = reader.runs(KEEP)

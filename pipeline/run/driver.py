@@ -83,7 +83,7 @@ class Driver:
         self._tally = Tally()
         self._planner = Planner(config, manifest, options.plan, source, target, self._glance)
         self._pace = Pace(stop.deadline, manifest.pace() if stop.deadline is not None else None)
-        self._batching = Batching(len(config.specs), alone=options.plan.replace)
+        self._batching = Batching(max(map(len, config.spec_sets)), alone=options.plan.replace)
         self._lane: Lane | None = None  # until there is one
         self._left: deque[Job] = deque()  # to be carried alone
         self._twice: list[Job] = []  # to be carried alone at the end: their child died, or two of their lanes
@@ -160,7 +160,7 @@ class Driver:
         rooms = lanes.Rooms(
             config,
             self.workers,
-            Terms(config.limits, config.placeholder, config.specs, self._options.plan.replace),
+            Terms(config.limits, config.placeholder, config.spec_sets, self._options.plan.replace),
             self._manifest,
             self._source,
             self._target,

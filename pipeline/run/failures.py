@@ -56,7 +56,7 @@ def retry(config: Config, globs: Sequence[str]) -> int:
 def listed(config: Config, reader: Reader) -> list[Listed]:
     """As `failures`, from a manifest that is open already."""
     everything = reader.failures.everything()
-    names = {spec.name for spec in config.specs}
+    names = set(config.rendition_names)
     whole = {failure.source for failure in everything if not failure.rendition}
     return [
         Listed(failure)

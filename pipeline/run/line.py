@@ -44,7 +44,7 @@ class Terms:
 
     limits: Limits
     placeholder: bool = False  # whether colour and ThumbHash of each picture are wanted
-    specs: tuple[Spec, ...] = ()  # of the whole config
+    specs: tuple[tuple[Spec, ...], ...] = ((),)  # of the config, and of each of its rules
     replace: bool = False  # a rendition may overwrite a file that looks like it and is not ours
 
 
@@ -60,7 +60,7 @@ class Line:
         self._target = target
         self._dedup = dedup
         self._terms = terms
-        self._bounds = Bounds(terms.limits.seconds, terms.limits.memory, max(1, len(terms.specs)))
+        self._bounds = Bounds(terms.limits.seconds, terms.limits.memory, max(1, *map(len, terms.specs)))
         self._libraries = ""  # that render for this run; set from the first answer
 
     def carry(self, batch: Batch, token: Token) -> Outcome:
@@ -299,7 +299,7 @@ class Line:
             life.overrides.crop,
             self._hints(life),
             placeholder=self._terms.placeholder and not life.known,
-            beside=tuple(spec for spec in self._terms.specs if spec.name not in now),
+            beside=tuple(spec for spec in self._terms.specs[life.job.rule] if spec.name not in now),
         )
 
     def _hints(self, life: Life) -> tuple[tuple[str, int], ...]:

@@ -84,5 +84,5 @@ def workers(config: Config, options: RunOptions) -> Workers:
         begin = most = threads
     else:
         begin = 2 * processes + 4 if processes else cpus.available() + 2  # threads that render are CPUs' work
-        most = max(begin, most_threads(len(config.specs)))
+        most = max(begin, most_threads(max(map(len, config.spec_sets))))
     return Workers(begin, processes, asked.queue, asked.memory or memory.available(), most)

@@ -110,7 +110,7 @@ def _notes(config: Config, manifest: Manifest) -> list[str]:
             f"the manifest lies in {printable(str(root))}, which looks like a folder that is published: with {place} "
             "in the config the next run moves it there"
         )
-    slow = any(spec.resampler is Resampler.AUTO for spec in config.specs) and not importlib.util.find_spec("pyvips")
+    slow = any(spec.resampler is Resampler.AUTO for spec in config.all_specs) and not importlib.util.find_spec("pyvips")
     if slow and manifest.first_time("libvips is missing"):
         notes.append(f"photographs take about twice as long without the extra fast; {how_to_have('fast')}")
     return notes

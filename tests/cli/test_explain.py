@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from pipeline.cli.main import status_of
+from pipeline.errors import ExitStatus
 from tests.world import World
 
 CONFIG = """\
@@ -40,9 +42,10 @@ def test_every_value_has_the_line_that_says_it_or_none(
     assert explained["limits.seconds"] == (300.0, None)
 
 
-def test_each_of_several_sources_is_under_its_prefix(world: World) -> None:
+def test_each_of_several_sources_is_under_its_prefix(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.configure(CONFIG.replace("source: photos", "sources: [{path: photos, prefix: a}]"))
-    lines = world.command("explain", "--json", str(world.config_path)).stdout.splitlines()
+    assert status_of(["explain", "--json", str(world.config_path)]) == ExitStatus.OK
+    lines = capsys.readouterr().out.splitlines()
     assert json.loads(lines[0]) == {"key": "sources.a.path", "value": str(world.source), "line": 1}
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ def test_what_is_written_from_the_models_is_current(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == make_schema.texts()[path], "run scripts/make_schema.py"
 
 
+NONE = type(None)
 KINDS: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
@@ -34,6 +37,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "integer": (int,),
     "number": (int, float),
+    "null": (NONE,),
 }
 
 
@@ -59,7 +63,7 @@ def accepts(schema: dict[str, Any], value: Any) -> bool:
     """As much of JSON Schema as our schema uses; an unknown keyword is an error."""
     assert set(schema) <= KNOWN, set(schema) - KNOWN
     return (
-        ("$ref" not in schema or accepts(SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]], value))
+        ("$ref" not in schema or accepts(reduce(getitem, schema["$ref"].split("/")[1:], SCHEMA), value))
         and ("anyOf" not in schema or any(accepts(one, value) for one in schema["anyOf"]))
         and ("oneOf" not in schema or sum(accepts(one, value) for one in schema["oneOf"]) == 1)
         and ("const" not in schema or value == schema["const"])

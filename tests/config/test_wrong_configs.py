@@ -22,12 +22,13 @@ BYTES = 'must be a size such as "2 GiB", "500 MB" or a number of bytes'
 FIELDS = "{dir} {stem} {name} {source_ext} {rendition} {ext} {width} {height}"
 NAME = "must be a name of letters, digits, dot, _ and - that starts with a letter or digit (64 at most)"
 REST = "target: made\nrenditions: {a: {}}\n"  # after sources
+RULES = 'must be a list of rules such as [{match: "scans/**", renditions: {thumb: {quality: 90}}}]'
 OVERLAP = "must not overlap with that of sources[0], because pictures in both would come twice"
 PREFIX = "must be the name of a folder such as scans, without slashes and a dot in front"
 EMPTY = "has no value; remove the key to have its default"
 TOP = (
-    "known here: source, sources, target, renditions, resampler, order, placeholder, workers, limits, manifest, lock, "
-    "shared, notify, report, failures, max_runtime, until"
+    "known here: source, sources, target, renditions, rules, resampler, order, placeholder, workers, limits, manifest, "
+    "lock, shared, notify, report, failures, max_runtime, until"
 )
 
 
@@ -666,6 +667,55 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     "a typing error in the second source": (
         "sources:\n  - {path: a, prefix: a}\n  - {path: b, prefix: b, inclde: []}\ntarget: made\nrenditions: {a: {}}\n",
         [':3:26: sources[1].inclde: is no key that is known; did you mean "include"?'],
+    ),
+    # Rules
+    "rules that are none": (GOOD + "rules: {match: a}\n", [f":5:8: rules: {RULES} (got a mapping)"]),
+    "a rule without its parts": (
+        GOOD + "rules: [{}, scans, {match: [], renditions: {}}]\n",
+        [
+            ":5:9: rules[0].match: is missing",
+            ":5:9: rules[0].renditions: is missing",
+            ':5:13: rules[1]: must be a mapping with keys below it (got "scans")',
+            ':5:28: rules[2].match: must be a list of patterns such as ["scans/**"] (got a list)',
+        ],
+    ),
+    "rules with mistakes": (
+        GOOD
+        + "rules:\n  - match: '!a'\n    renditions:\n      thumb: {widht: 3, quality: 200}\n      zoom: {fit: crop}\n",
+        [
+            ':6:12: rules[0].match: must be a pattern without ! in front (for the character itself: \\!) (got "!a")',
+            ':8:15: rules[0].renditions.thumb.widht: is no key that is known; did you mean "width"?',
+            ":8:34: rules[0].renditions.thumb.quality: must be a whole number from 1 to 100 (got 200)",
+            ':9:19: rules[0].renditions.zoom.fit: must be one of inside, cover, contain, fill, outside (got "crop")',
+        ],
+    ),
+    "a rule that leaves out what is not there": (
+        GOOD + "rules: [{match: a, renditions: {tumb: false}}]\n",
+        [
+            ':5:33: rules[0].renditions.tumb: is no rendition to leave out; did you mean "thumb"?',
+        ],
+    ),
+    "a rule that leaves out everything": (
+        GOOD + "rules: [{match: a, renditions: {thumb: false}}]\n",
+        [":5:32: rules[0].renditions: leaves nothing to be made; name these pictures in the exclude of their source"],
+    ),
+    "a rule that is on top of a mistake": (
+        HEAD + "  a: {width: 0}\nrules: [{match: a, renditions: {a: {height: 3}}}, {match: b, renditions: {}}]\n",
+        [f":4:14: renditions.a.width: {SIDE} (got 0)"],
+    ),
+    "a rule that makes two files of one name": (
+        name("'{stem}-{width}.{ext}'") + "rules: [{match: a, renditions: {b: {width: 9}}}]\n",
+        [
+            ':4:33: rules[0].renditions.b: would make the same files as "a"; put {rendition} into target.name',
+        ],
+    ),
+    "a rule about a member of a family": (
+        HEAD + "  page: {widths: [8, 9]}\nrules:\n  - {match: a, renditions: {page-8: {quality: 9}}}\n"
+        "  - {match: b, renditions: {page: {widths: [8, 8]}}}\n",
+        [
+            ':4:19: rules[0].renditions.page: makes a rendition "page-8", which is there already',
+            ":7:48: rules[1].renditions.page.widths[1]: is there twice",
+        ],
     ),
     # Everything at once
     "many errors, in the order of the file": (

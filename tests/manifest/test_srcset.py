@@ -50,7 +50,7 @@ def _export(folder: Path, *records: Record, families: Any = None) -> dict[str, A
             manifest.add(added)
     out = io.StringIO()
     with Manifest.reader_at(folder / "manifest.sqlite") as reader:
-        count = write_srcset(pictures(reader, families or FAMILIES), out)
+        count = write_srcset(pictures(reader, lambda source: families or FAMILIES), out)
     exported: dict[str, Any] = json.loads(out.getvalue())
     assert len(exported) == count
     return exported
@@ -150,10 +150,10 @@ def test_an_export_takes_its_place_at_once_or_not_at_all(tmp_path: Path) -> None
         manifest.add(_picture("a.jpg"))
     out = tmp_path / "srcset.json"
     with Manifest.reader_at(tmp_path / "manifest.sqlite") as reader:
-        assert write_srcset(pictures(reader, FAMILIES), out) == 1
+        assert write_srcset(pictures(reader, lambda source: FAMILIES), out) == 1
         before = out.read_bytes()
         with pytest.raises(TargetTrouble):
-            write_srcset(pictures(reader, FAMILIES), tmp_path / "nowhere" / "srcset.json")
+            write_srcset(pictures(reader, lambda source: FAMILIES), tmp_path / "nowhere" / "srcset.json")
         with pytest.raises(ZeroDivisionError):
             write_srcset(((str(1 // 0), {}) for _ in "x"), out)
     assert out.read_bytes() == before
@@ -168,7 +168,7 @@ def test_addresses_begin_with_the_base_url(tmp_path: Path) -> None:
     with opened(tmp_path) as manifest:
         manifest.add(_picture("ä/b.jpg"))
     with Manifest.reader_at(tmp_path / "manifest.sqlite") as reader:
-        ((_, picture),) = pictures(reader, FAMILIES, "/img/")
+        ((_, picture),) = pictures(reader, lambda source: FAMILIES, "/img/")
     (avif, _) = picture["families"]["hero"]["sources"]
     assert avif["srcset"].startswith("/img/%C3%A4/b-hero-320.avif 320w, /img/")
     assert picture["families"]["hero"]["src"] == "/img/%C3%A4/b-hero-1280.jpg"

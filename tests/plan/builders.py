@@ -6,7 +6,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.config.settings import Config, OnCollision, Order, SourceSettings, TargetSettings, WorkerSettings
+from pipeline.config.settings import (
+    Config,
+    OnCollision,
+    Order,
+    RuleSettings,
+    SourceSettings,
+    TargetSettings,
+    WorkerSettings,
+)
 from pipeline.manifest.failures import KnownFailure
 from pipeline.manifest.reader import Row
 from pipeline.model.job import Job
@@ -17,6 +25,7 @@ from pipeline.plan.naming import Naming
 from pipeline.plan.options import PlanOptions
 from pipeline.plan.planner import Planner
 from pipeline.plan.recipe import recipe_id
+from pipeline.plan.rules import Rules
 from pipeline.sources.local import LocalSource
 from pipeline.targets.local import LocalTarget
 
@@ -90,9 +99,14 @@ class House:
         self.target.mkdir()
         self.memory = FakeMemory()
         self.specs = specs or (THUMB,)
+        self.config_rules: tuple[RuleSettings, ...] = ()
         self.order = Order.AUTO
         self.source_settings = SourceSettings(self.source)
         self.target_settings = TargetSettings(self.target, on_collision=on_collision)
+
+    @property
+    def rules(self) -> Rules:
+        return Rules(self.specs, self.config_rules)
 
     def put(self, *names: str | bytes, content: bytes = JPEG) -> None:
         for name in names:
@@ -103,7 +117,7 @@ class House:
 
     def targets(self, source: str) -> tuple[str, ...]:
         folder, _, name = source.rpartition("/")
-        return Naming(self.target_settings, self.specs).targets(folder, [name])[0]
+        return Naming(self.target_settings, self.rules).targets(folder, [name])[0]
 
     def make(self, *sources: str, settled: bool = True) -> None:
         """As if a run had made all renditions of these."""
@@ -112,13 +126,14 @@ class House:
             (stat,) = LocalSource(self.source_settings).stats(folder, [name])
             assert stat is not None
             renditions = {}
-            for spec, target in zip(self.specs, self.targets(source), strict=True):
+            specs = self.rules.of(source).specs
+            for spec, target in zip(specs, self.targets(source), strict=True):
                 path = self.target / target
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(b"made")
                 mtime = os.stat(path).st_mtime_ns
                 renditions[spec.name] = KnownRendition(
-                    target, recipe_id(spec, self.specs), Status.DONE, None, 4, mtime, b"hash of target"
+                    target, recipe_id(spec, specs), Status.DONE, None, 4, mtime, b"hash of target"
                 )
                 self.memory.claims.add(target)
             self.memory.sources[source] = KnownSource(
@@ -135,6 +150,7 @@ class House:
             Limits(),
             self.target / ".pipeline/manifest.sqlite",
             order=self.order,
+            rules=self.config_rules,
         )
         return Planner(
             config,

@@ -13,12 +13,13 @@ from pipeline.errors import ErrorKind
 from pipeline.manifest.claims import fold
 from pipeline.model.spec import Spec
 from pipeline.plan.naming import NameIndex, Naming, collisions, makers, name_hash
+from pipeline.plan.rules import Rules
 
 SPECS = (Spec("thumb"), Spec("large"))
 
 
 def naming(on_collision: OnCollision = OnCollision.FAIL, name: str = "{dir}/{stem}-{rendition}.{ext}") -> Naming:
-    return Naming(TargetSettings(Path("/t"), name, on_collision), SPECS)
+    return Naming(TargetSettings(Path("/t"), name, on_collision), Rules(SPECS))
 
 
 def of(names: Naming, source: str) -> tuple[str, ...]:
@@ -78,7 +79,7 @@ def test_the_way_out_of_a_collision_is_one_that_leads_out() -> None:
 
 
 def test_two_renditions_may_collide_across_sources() -> None:
-    names = Naming(TargetSettings(Path("/t")), (Spec("b-c"), Spec("c")))
+    names = Naming(TargetSettings(Path("/t")), Rules((Spec("b-c"), Spec("c"))))
     assert sorted(found(["a.jpg", "a-b.jpg"], names)) == ["a-b.jpg", "a.jpg"]
 
 

@@ -513,7 +513,7 @@ class Wide:
 
 
 def test_a_million_names_would_cost_less_than_300_bytes_each(house: House) -> None:
-    naming = Naming(house.target_settings, house.specs)
+    naming = Naming(house.target_settings, house.rules)
     tracemalloc.start()
     try:
         survey = Survey(Wide(20, 1000), (), FakeMemory(), naming, Counts())  # type: ignore[arg-type]

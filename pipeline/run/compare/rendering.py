@@ -49,7 +49,10 @@ Results = dict[tuple[str, str], Made]
 
 
 def in_scratch(config: Config, specs: Sequence[Spec], folder: Path) -> Config:
-    """`config` with nothing left of its target, manifest, locks and notices: a run of it touches `folder` only."""
+    """`config` with nothing left of its target, manifest, locks and notices: a run of it touches `folder` only.
+
+    Every picture gets `specs`, whatever the rules of `config` say.
+    """
     return replace(
         config,
         sources=tuple(
@@ -57,6 +60,7 @@ def in_scratch(config: Config, specs: Sequence[Spec], folder: Path) -> Config:
         ),
         target=TargetSettings(folder, "{dir}/{name}-{rendition}.{ext}", OnCollision.KEEP_EXTENSION, Durability.NONE),
         specs=tuple(specs),
+        rules=(),
         manifest=Path(manifest_in(str(folder))),
         lock=None,
         shared=False,

@@ -117,7 +117,7 @@ class Bench:
         hires = workers.most_threads > workers.threads
         if hires:
             workers = replace(workers, threads=max(workers.threads, self._hired.get(workers.processes, 0)))
-        batching = Batching(len(self._config.specs))
+        batching = Batching(max(map(len, self._config.spec_sets)))
         left: deque[Job] = deque()  # to be carried alone
 
         def look() -> None:
@@ -153,7 +153,7 @@ class Bench:
         """The run's own lane, with parts that measure time."""
         config = self._config
         return LocalLane(
-            Terms(config.limits, config.placeholder, config.specs),
+            Terms(config.limits, config.placeholder, config.spec_sets),
             workers,
             self._source,
             rooms.target,
