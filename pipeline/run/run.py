@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def run(
         asked(sum(driver.in_flight for driver in drivers))
 
     listening = on_signals(stop, abandon, tell_in_flight) if options.signals else nullcontext()
-    with listening, held(config, identity, options.lock_wait, stop.check) as locks:
+    with closing(source), listening, held(config, identity, options.lock_wait, stop.check) as locks:
         if options.plan.adopt:
             _check_rival(config)
         manifest = Manifest.for_config(config, adopt=options.plan.adopt)

@@ -113,6 +113,9 @@ class LocalSource:
         except (OSError, PictureError, Vanished):
             return False
 
+    def close(self) -> None:
+        """Nothing: folders are closed with their last reference."""
+
     def remember(self, origins: Origins) -> None:
         """Nothing: a file has a stat of its own."""
 

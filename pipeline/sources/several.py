@@ -51,6 +51,11 @@ class SeveralSources:
         of, rest = self._at(source)
         return of.skips(rest)
 
+    def close(self) -> None:
+        """Close each of them; see `Source`."""
+        for source in self._sources.values():
+            source.close()
+
     def remember(self, origins: Origins) -> None:
         """See `Source`."""
         for source in self._sources.values():

@@ -178,6 +178,10 @@ class Source(Protocol):
         """Take what is remembered into account, if stats depend on it. Called by the plan, before all else."""
         ...
 
+    def close(self) -> None:
+        """Close what is kept open for further reads. The run's thread calls it when no thread reads any more."""
+        ...
+
     def folders(self, apart: Sequence[Path]) -> Iterator[Folder]:
         """List all names, folder by folder in any order, without the folders `apart` (the target).
 

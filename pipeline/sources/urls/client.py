@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import http.client
 import re
 import socket
@@ -11,7 +10,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import unquote
 
 from pipeline import __version__
@@ -59,11 +58,12 @@ class Exchange:
         self._connection.clock.until = until
 
     def finish(self) -> None:
-        """Keep the connection, if what is left of the body is little; else close it. Raises as reading does."""
+        """Keep the connection, if what is left of the body is little and comes; else close it."""
         answer = self.answer
         little = answer.length is None or 0 < answer.length <= _PUT_UP_WITH
         if little and not answer.will_close and not answer.isclosed():
-            answer.read(_PUT_UP_WITH)
+            with suppress(OSError, http.client.HTTPException):
+                answer.read(_PUT_UP_WITH)
         whole = answer.isclosed() or answer.length == 0
         answer.close()
         if whole and not answer.will_close:
@@ -180,7 +180,7 @@ class Client:
         url = self._proxies.get(origin.scheme) or self._proxies.get("all")
         if url is None or urllib.request.proxy_bypass(str(origin)):
             return None
-        with contextlib.suppress(ValueError):
+        with suppress(ValueError):
             return place(url if "://" in url else f"http://{url}")
         return None
 

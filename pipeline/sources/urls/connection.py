@@ -51,10 +51,6 @@ class Connection(http.client.HTTPConnection):
         """See `HTTPConnection`."""
         self.sock = cast(socket.socket, _InTime(self._opened(self.origin, self.clock.left()), self.clock))
 
-    def __del__(self) -> None:
-        """Closed with its last reference: nothing else knows when an idle connection is not needed any more."""
-        self.close()
-
     def ask(self, target: str, headers: Mapping[str, str], until: float) -> http.client.HTTPResponse:
         """Send a GET request; returns the answer with its headers read. Raises `OSError` and `HTTPException`."""
         self.clock.until = until

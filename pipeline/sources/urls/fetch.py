@@ -120,6 +120,9 @@ class Fetch:
                     self._judge(exchange.answer)
                     return exchange
                 exchange.finish()
+            except (Status, Untouched, Forbidden):
+                exchange.finish()
+                raise
             except BaseException:
                 exchange.close()
                 raise

@@ -89,6 +89,14 @@ class Hosts:
                 connection.close()
         return new()
 
+    def close(self) -> None:
+        """Close all idle connections."""
+        with self._turns:
+            while self._kept:
+                connection, host = self._kept.popitem()
+                host.idle.clear()
+                connection.close()
+
     def keep(self, connection: Connection) -> None:
         """Keep a connection whose answer has been read to its end for the next request."""
         with self._turns:

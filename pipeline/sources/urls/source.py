@@ -45,6 +45,10 @@ class UrlSource:
         """Raise `SourceTrouble` where the list is missing."""
         rows.check(self._settings.path)
 
+    def close(self) -> None:
+        """Close idle connections; see `Source`."""
+        self._client.hosts.close()
+
     def remember(self, origins: Origins) -> None:
         """See `Source`."""
         self._origins = origins

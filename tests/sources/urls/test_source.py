@@ -8,7 +8,7 @@ import itertools
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -65,11 +65,16 @@ class Reader:
 
 
 @pytest.fixture
-def reader(tmp_path: Path, site: Site) -> Callable[..., Reader]:
-    def make(path: str = "/p.jpg", **settings: object) -> Reader:
-        return Reader(tmp_path, path if "//" in path else site.root + path, **settings)
+def reader(tmp_path: Path, site: Site) -> Iterator[Callable[..., Reader]]:
+    made: list[Reader] = []
 
-    return make
+    def make(path: str = "/p.jpg", **settings: object) -> Reader:
+        made.append(Reader(tmp_path, path if "//" in path else site.root + path, **settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.source.close()
 
 
 Make = Callable[..., Reader]
@@ -369,7 +374,7 @@ def test_a_picture_whose_site_says_noai_is_left_alone(site: Site, reader: Make) 
     assert reader(robots=False).read() == jpeg()
 
 
-def test_a_host_has_a_number_of_requests_at_a_time(site: Site, tmp_path: Path) -> None:
+def test_a_host_has_a_number_of_requests_at_a_time(site: Site, reader: Make) -> None:
     at_once: list[int] = []
     lock, now = threading.Lock(), 0
     two = threading.Barrier(2, timeout=60)
@@ -385,7 +390,7 @@ def test_a_host_has_a_number_of_requests_at_a_time(site: Site, tmp_path: Path) -
         asked.reply(jpeg())
 
     site.pages["/p.jpg"] = page
-    one = Reader(tmp_path, f"{site.root}/p.jpg", per_host=2)
+    one = reader(per_host=2)
 
     def fetch() -> None:
         with one.source.turn(one.name, one.stat, Token()), one.source.read(one.name, one.stat, LIMITS):
