@@ -69,7 +69,7 @@ def _in_threads(count: int, work: Callable[[int], object]) -> None:
 @pytest.mark.usefixtures("_switching_everywhere")
 def test_eight_threads_lose_and_tear_no_record(tmp_path: Path) -> None:
     """Each thread's records stand in the manifest once, whole, and with the content of their last version."""
-    threads, each = 8, 10_000
+    threads, each = 8, 2_000
     manifest = opened(tmp_path)
 
     def work(number: int) -> None:

@@ -1,7 +1,7 @@
 """The command line with a fault in it, as a process of its own: python -m tests.run.program FAULT run CONFIG ...
 
 `MARK` is a pipe with a name: a byte in it says that the fault has come. `GATE` is another: a byte from it ends a wait.
-With `PATIENT` a stopped run that is in no haste waits for a quarter of an hour, so that haste shows on a busy machine.
+`PATIENCE`: ticks that a stopped run which is in no haste waits for pictures in flight, and for threads that hang.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def _hung_scan(self: LocalSource, apart: Sequence[Path]) -> Iterator[Folder]:
 
 if __name__ == "__main__":
     fault = sys.argv.pop(1)
-    if "PATIENT" in os.environ:
-        stop._PATIENCE = crew._PATIENCE = 9000
-        crew.Crew.__init__.__kwdefaults__["grace"] = 9000  # type: ignore[index]
+    if ticks := int(os.environ.get("PATIENCE", "0")):
+        stop._PATIENCE = 3 * ticks
+        crew._PATIENCE = crew.Crew.__init__.__kwdefaults__["grace"] = ticks  # type: ignore[index]
     if fault == "spin":
         rendering._RENDER = "tests.run.renderers:misbehaving"
         process._PASSED |= {"MARK", "VICTIM", "MISCHIEF"}

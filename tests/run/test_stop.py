@@ -25,7 +25,7 @@ IN_TIME = 100  # seconds: it takes eight, on a machine that has time for it; a h
 
 @contextmanager
 def running(
-    world: World, fault: str, *, ignore_hangup: bool = False, patient: bool = False
+    world: World, fault: str, *, ignore_hangup: bool = False, patience: str = "0"
 ) -> Iterator[subprocess.Popen[str]]:
     """A run in a session of its own, in which the fault has come; `open_gate` lets it go on."""
     mark, gate = world.root / "mark", world.root / "gate"
@@ -41,7 +41,7 @@ def running(
         "GATE": str(gate),
         "MISCHIEF": "spin always",
         "VICTIM": hashlib.sha256(content).hexdigest(),
-        **({"PATIENT": ""} if patient else {}),
+        "PATIENCE": patience,
     }
     held = os.open(gate, os.O_RDWR)  # so that a byte waits for its reader
     process = subprocess.Popen(
@@ -85,18 +85,18 @@ def assert_left_in_order(world: World, status: int, left: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "number"),
+    ("fault", "number", "patience"),
     [
-        ("spin", signal.SIGTERM),
-        pytest.param("hung read", signal.SIGHUP, marks=pytest.mark.slow),
-        pytest.param("hung scan", signal.SIGTERM, marks=pytest.mark.slow),
+        ("spin", signal.SIGTERM, "5"),
+        pytest.param("hung read", signal.SIGHUP, "0", marks=pytest.mark.slow),
+        pytest.param("hung scan", signal.SIGTERM, "0", marks=pytest.mark.slow),
     ],
 )
 def test_a_signal_ends_a_run_in_time_although_something_never_does(
-    world: World, fault: str, number: signal.Signals
+    world: World, fault: str, number: signal.Signals, patience: str
 ) -> None:
     small(world, "spin.jpg", "hang.jpg")
-    with running(world, fault) as process:
+    with running(world, fault, patience=patience) as process:
         process.send_signal(number)
         _, said = process.communicate(timeout=IN_TIME)
     assert process.returncode == 128 + number
@@ -107,7 +107,7 @@ def test_a_signal_ends_a_run_in_time_although_something_never_does(
 @pytest.mark.parametrize("fault", ["spin", "hung read", "hung scan"])
 def test_a_second_ctrl_c_ends_it_at_once_and_nothing_has_failed(world: World, fault: str) -> None:
     small(world, "spin.jpg", "hang.jpg")
-    with running(world, fault, patient=True) as process:
+    with running(world, fault, patience="9000") as process:
         os.killpg(process.pid, signal.SIGINT)
         time.sleep(0.2)  # a person's fingers
         os.killpg(process.pid, signal.SIGINT)
