@@ -79,7 +79,8 @@ def plan(config: Config, *, only: Sequence[str] = (), limit: int | None = None, 
         for decision in planner.decisions():
             if isinstance(decision, Job):
                 files += (
-                    PlannedFile(decision.source, one.spec.name, one.target, one.reason) for one in decision.planned
+                    PlannedFile(decision.source, rendition.spec.name, rendition.target, rendition.reason)
+                    for rendition in decision.planned
                 )
         counts = planner.counts
     return Plan(tuple(files), counts.jobs, counts.unchanged, counts.bytes)

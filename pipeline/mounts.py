@@ -66,13 +66,13 @@ def mount_of(path: Path, mounts: Path = _MOUNTS) -> Mount | None:
         lines = mounts.read_text(errors="surrogateescape").splitlines()
     except OSError:
         return None
-    found: Mount | None = None
+    nearest: Mount | None = None
     for line in lines:
         mount = _parsed(line)
         # a later line of an equally long point hides the earlier one
-        if mount and _holds(mount.point, real) and (found is None or len(mount.point) >= len(found.point)):
-            found = mount
-    return found
+        if mount and _holds(mount.point, real) and (nearest is None or len(mount.point) >= len(nearest.point)):
+            nearest = mount
+    return nearest
 
 
 def _holds(point: str, path: str) -> bool:
@@ -89,4 +89,4 @@ def _parsed(line: str) -> Mount | None:
 
 
 def _unescaped(text: str) -> str:
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
+    return re.sub(r"\\([0-7]{3})", lambda escape: chr(int(escape[1], 8)), text)

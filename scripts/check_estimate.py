@@ -124,7 +124,7 @@ def cases(*, quick: bool) -> Iterator[Case]:
 def _families(size: tuple[int, int]) -> Iterator[Case]:
     for resampler in (Resampler.AUTO, Resampler.PILLOW):
         family = tuple(Spec(f"{share} %", size[0] * share // 100, resampler=resampler) for share in (95, 90, 40, 10))
-        worked = tuple(replace(one, pad=(Length(20),) * 4, steps=(Sharpen(),)) for one in family)
+        worked = tuple(replace(spec, pad=(Length(20),) * 4, steps=(Sharpen(),)) for spec in family)
         for mode in ("RGB", "RGBA", "I;16"):
             make, name = _still("PNG", mode, size), f"{mode} {size[0]}x{size[1]} family by {resampler}:"
             yield Case(f"{name} all", make, family)

@@ -83,8 +83,8 @@ class _Page:
         else:
             yield "## The whole\n"
         yield "| key | allowed | default | means |\n|---|---|---|---|"
-        for key, found in schema["properties"].items():
-            value = self._resolved(found)
+        for key, described in schema["properties"].items():
+            value = self._resolved(described)
             section = self._section_in(value)
             inner = f"{path}.{key}" if path else key
             if section is not None:
@@ -92,12 +92,12 @@ class _Page:
                 place = self._places.setdefault(section["title"], inner)
                 below += [(inner, section)] * (place == inner)
             default = "*required*" if key in schema.get("required", ()) else self._default(value)
-            told = found.get("description") or value.get("description") or (section or {}).get("description", "")
+            told = described.get("description") or value.get("description") or (section or {}).get("description", "")
             link = "" if section is None else f" See [{place}](#{_anchor(place)})."
             yield f"| `{key}` | {self._allowed(value)} | {default} | {_cell(told)}{link} |"
         yield ""
-        for inner, found in below:
-            yield from self.section(inner, found)
+        for inner, nested in below:
+            yield from self.section(inner, nested)
 
     def _resolved(self, schema: Json) -> Json:
         name = str(schema.get("$ref", "")).rpartition("/")[2]
@@ -109,8 +109,8 @@ class _Page:
             return schema
         parts = [*schema.get("anyOf", ()), *schema.get("patternProperties", {}).values()]
         parts += [schema["items"]] if "items" in schema else []
-        found = (self._section_in(self._resolved(part)) for part in parts)
-        return next((section for section in found if section is not None), None)
+        sections = (self._section_in(self._resolved(part)) for part in parts)
+        return next((section for section in sections if section is not None), None)
 
     def _allowed(self, schema: Json) -> str:
         """The forms of a value, in words."""

@@ -121,13 +121,15 @@ def _rendered(content: bytes) -> list[Image.Image | str]:
     finally:
         os.close(descriptor)
     files = []
-    for one in made:
-        with os.fdopen(one, "rb") as file:
+    for descriptor in made:
+        with os.fdopen(descriptor, "rb") as file:
             files.append(file.read())
     assert isinstance(answer, RenderAnswer)
     return [
-        str(one.error) if isinstance(one, NotRendered) else Image.open(io.BytesIO(files[one.index])).convert("RGBA")
-        for one in answer.renditions
+        str(rendition.error)
+        if isinstance(rendition, NotRendered)
+        else Image.open(io.BytesIO(files[rendition.index])).convert("RGBA")
+        for rendition in answer.renditions
     ]
 
 

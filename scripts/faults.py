@@ -74,10 +74,10 @@ def _after_next_run(bench: Bench) -> list[str]:
         problems = verify(config, lambda count: None).problems
     except PipelineError as error:
         return [f"the next run: {error}"]
-    found = [] if summary.status == 0 else [f"the next run ended with status {summary.status}"]
-    found += [f"the next run: {warning}" for warning in summary.warnings]
-    found += [f"verify: {problem.target} is {problem.finding}" for problem in problems]
-    return found + differences(bench)
+    wrong = [] if summary.status == 0 else [f"the next run ended with status {summary.status}"]
+    wrong += [f"the next run: {warning}" for warning in summary.warnings]
+    wrong += [f"verify: {problem.target} is {problem.finding}" for problem in problems]
+    return wrong + differences(bench)
 
 
 def _table(bench: Bench, most: int, chosen: Callable[[Fault], bool], *, verbose: bool) -> tuple[int, int]:
@@ -93,18 +93,18 @@ def _table(bench: Bench, most: int, chosen: Callable[[Fault], bool], *, verbose:
                 print(f"    {fault}: status {row[-1].status} {row[-1].said[:300]}", flush=True)
     if rows:
         _print_row(list(rows.values())[-1])
-    outcomes = [one for row in rows.values() for one in row if one.happened]
-    return len(outcomes), sum(bool(one.breaches) for one in outcomes)
+    outcomes = [outcome for row in rows.values() for outcome in row if outcome.happened]
+    return len(outcomes), sum(bool(outcome.breaches) for outcome in outcomes)
 
 
 def _print_row(row: list[Outcome]) -> None:
-    statuses = Counter("killed" if one.status == -9 else f"{one.status}" for one in row if one.happened)
+    statuses = Counter("killed" if outcome.status == -9 else f"{outcome.status}" for outcome in row if outcome.happened)
     ended = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
-    bad = [one for one in row if one.breaches]
+    bad = [outcome for outcome in row if outcome.breaches]
     print(
-        f"{row[0].fault.call:13} {row[0].fault.error:7} {sum(one.happened for one in row):3} faults: "
+        f"{row[0].fault.call:13} {row[0].fault.error:7} {sum(outcome.happened for outcome in row):3} faults: "
         f"{ended or 'none happened'}; {f'{len(bad)} BREACHES' if bad else 'all held'}",
-        *(f"{one.fault}: {'; '.join(one.breaches[:4])} [{one.said[-600:]}]" for one in bad),
+        *(f"{outcome.fault}: {'; '.join(outcome.breaches[:4])} [{outcome.said[-600:]}]" for outcome in bad),
         sep="\n    ",
         flush=True,
     )

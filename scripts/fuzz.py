@@ -43,7 +43,7 @@ class Tally:
     """What came of all pictures so far. Used under its lock."""
 
     verdicts: Counter[str] = field(default_factory=Counter)
-    found: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -70,9 +70,9 @@ def main() -> int:
     for verdict, count in tally.verdicts.most_common():
         print(f"{count:>9,}  {verdict}")
     print(f"{tally.verdicts.total():>9,}  pictures")
-    for line in (*tally.remarks[:20], *tally.found):
+    for line in (*tally.remarks[:20], *tally.faults):
         print(line)
-    return 1 if tally.found else 0
+    return 1 if tally.faults else 0
 
 
 def _options() -> argparse.Namespace:
@@ -107,8 +107,8 @@ def _judge(pool: ChildPool, content: bytes, name: str, tally: Tally, random: Ran
             tally.remarks.append(f"to look at: {name}: {seconds:.1f} s{more}: {verdict}: {detail}")
             _keep(keep, name, content)
         if verdict in _BAD:
-            tally.found.append(f"FOUND {verdict}: {name}: {detail}")
-            print(tally.found[-1], flush=True)
+            tally.faults.append(f"FOUND {verdict}: {name}: {detail}")
+            print(tally.faults[-1], flush=True)
             _keep(keep, name, content)
 
 
@@ -122,7 +122,8 @@ def _verdict(pool: ChildPool, content: bytes, random: Random) -> tuple[str, str,
     """Verdict, detail, and the bytes by which the peak was above the estimate."""
     formats = random.sample(list(Format), 2)
     specs = tuple(
-        Spec(one.value, width=random.choice((16, 40)), height=random.choice((None, 20)), format=one) for one in formats
+        Spec(format_.value, width=random.choice((16, 40)), height=random.choice((None, 20)), format=format_)
+        for format_ in formats
     )
     descriptor = os.memfd_create("bent")
     try:
@@ -133,7 +134,7 @@ def _verdict(pool: ChildPool, content: bytes, random: Random) -> tuple[str, str,
             reply, meter = exchange.last()
         for made in reply.descriptors:
             os.close(made)
-        failed = [one.error for one in _renditions(reply.payload) if isinstance(one, NotRendered)]
+        failed = [rendition.error for rendition in _renditions(reply.payload) if isinstance(rendition, NotRendered)]
         verdict, detail = _named(failed[0], "not rendered: ") if failed else ("done", "")
         return verdict, detail, _beyond_estimate(header, meter, len(content))
     except PictureError as error:

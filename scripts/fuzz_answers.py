@@ -45,7 +45,9 @@ from scripts.fuzzing.lies import files, lie
 from scripts.fuzzing.seeds import seeds
 
 _LIMITS = Limits(pixels=20_000_000, seconds=10.0, memory=2**30)
-_SPECS = tuple(Spec(one.value, width=40, height=None if one is Format.PNG else 20, format=one) for one in Format)
+_SPECS = tuple(
+    Spec(format_.value, width=40, height=None if format_ is Format.PNG else 20, format=format_) for format_ in Format
+)
 _TASK = RenderTask(_SPECS, _LIMITS, placeholder=True)
 _BOUNDS = Bounds(_LIMITS.seconds, _LIMITS.memory, len(_SPECS))
 _AGO = 60.0  # seconds: when each is said to have been asked
@@ -136,7 +138,7 @@ class Judge:
                     if isinstance(value, int | float) and name not in _TIMES and not 0 <= value <= most:
                         return f"{name} is {value}"
             known = reader.experience()
-            spent = sum(one.seconds for one in (*known.sources.values(), *known.renditions.values()))
+            spent = sum(costs.seconds for costs in (*known.sources.values(), *known.renditions.values()))
             return "" if spent < float("inf") else "seconds without bounds"
 
 
@@ -147,7 +149,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     tally: Counter[str] = Counter()
-    found: list[str] = []
+    wrongs: list[str] = []
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile(buffering=0) as file:
         file.write(seeds()[0][1])
         judge = Judge(Path(folder), whole(file.fileno()))
@@ -159,19 +161,19 @@ def main() -> int:
                 tally[judge.verdict(number, Random(f"{options.seed} {number}"))] += 1
             except Exception:  # noqa: BLE001 - whatever it is, it is found
                 tally["found"] += 1
-                found.append(f"FOUND {options.seed}-{number}: {traceback.format_exc()}")
+                wrongs.append(f"FOUND {options.seed}-{number}: {traceback.format_exc()}")
             if len(left := os.listdir("/proc/self/fd")) > opened + _SPARE:
-                found.append(f"FOUND {options.seed}-{number}: {len(left)} descriptors, {opened} at first")
+                wrongs.append(f"FOUND {options.seed}-{number}: {len(left)} descriptors, {opened} at first")
                 break
         if wrong := judge.shown():
-            found.append(f"FOUND {wrong}")
+            wrongs.append(f"FOUND {wrong}")
         judge.manifest.close()
     for verdict, count in tally.most_common():
         print(f"{count:>9,}  {verdict}")
     print(f"{tally.total():>9,}  answers")
-    for line in found[:20]:
+    for line in wrongs[:20]:
         print(line)
-    return 1 if found else 0
+    return 1 if wrongs else 0
 
 
 if __name__ == "__main__":

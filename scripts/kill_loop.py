@@ -105,13 +105,16 @@ def main(words: list[str] | None = None) -> int:
     end = time.monotonic() + 60 * chosen.minutes
     while time.monotonic() < end:
         hits, done = beaten(bench)
-        found = [*wrong(done), *breaches_at_once(bench)]
+        breaches = [*wrong(done), *breaches_at_once(bench)]
         if done is not None and done.returncode != 1:  # a picture that has failed waits for another recipe
-            found += breaches_after_next_run(bench)
+            breaches += breaches_after_next_run(bench)
         status = None if done is None else done.returncode
-        kills, bad, statuses = kills + hits, bad + bool(found), statuses + Counter([status])
+        kills, bad, statuses = kills + hits, bad + bool(breaches), statuses + Counter([status])
         print(
-            f"{hits} kills, status {status}: {'BREACH' if found else 'all held'}", *found[:5], sep="\n    ", flush=True
+            f"{hits} kills, status {status}: {'BREACH' if breaches else 'all held'}",
+            *breaches[:5],
+            sep="\n    ",
+            flush=True,
         )
         shutil.rmtree(bench.target, ignore_errors=True)
     ended = ", ".join(f"{count} x {status}" for status, count in statuses.items())

@@ -103,9 +103,9 @@ def _cut_run(bench: Bench, shelf: Shelf, number: int) -> Cut:
         if not continued:
             (shelf.earlier if number % 4 == 0 else shelf.empty).copy(shelf.current.image)
         moment = drawn(bench)
-        found = _cut(bench, shelf, moment, killed=number % 2 == 0)
-        if found is not None:
-            return Cut(moment, start, found)
+        breaches = _cut(bench, shelf, moment, killed=number % 2 == 0)
+        if breaches is not None:
+            return Cut(moment, start, breaches)
         continued = False
     raise SystemExit(f"{_TRIES} runs ended before the power was cut: are there enough pictures?")
 

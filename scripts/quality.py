@@ -37,9 +37,9 @@ _LUMA = (0.299, 0.587, 0.114)
 Scores = dict[str, dict[str, float]]  # who made it -> source -> SSIM
 
 
-def ssim(one: Image.Image, other: Image.Image) -> float:
+def ssim(first: Image.Image, other: Image.Image) -> float:
     """The mean structural similarity of the lumas of two pictures of one size, both RGB and at least 11x11."""
-    x, y = _luma(one), _luma(other)
+    x, y = _luma(first), _luma(other)
     mean_x, mean_y = _window(x), _window(y)
     square_x, square_y, product = mean_x * mean_x, mean_y * mean_y, mean_x * mean_y
     variance_x, variance_y = _window(x * x) - square_x, _window(y * y) - square_y
@@ -86,22 +86,22 @@ def _make(work: Work, variants: dict[str, str]) -> dict[str, Path]:
     made = {}
     for name, lines in {"pipeline": "", **variants}.items():
         config = work.config.with_name(f"{name}.yaml")
-        one = replace(work, target=_empty(work.target / name), config=config)
+        own = replace(work, target=_empty(work.target / name), config=config)
         config.write_text(
-            f"source: {work.source}\ntarget: {{path: {one.target}, name: '{{stem}}.{{ext}}'}}\nrenditions:\n  one:\n"
+            f"source: {work.source}\ntarget: {{path: {own.target}, name: '{{stem}}.{{ext}}'}}\nrenditions:\n  one:\n"
             f"    width: {work.sides[0]}\n    height: {work.sides[0]}\n    format: jpeg\n    quality: {QUALITY}\n"
             + "".join(f"    {line.strip()}\n" for line in lines.split(";") if line.strip())
         )
-        command = ALL["pipeline"](one)
+        command = ALL["pipeline"](own)
         assert command is not None
         run(command.argv)
-        made[name] = one.target
+        made[name] = own.target
     for name in _PEERS:
-        one = replace(work, target=_empty(work.target / name))
-        command = ALL[name](one)
+        own = replace(work, target=_empty(work.target / name))
+        command = ALL[name](own)
         if command is not None:
             run(command.argv, stdin=command.stdin, environment=command.environment)
-            made[name] = one.target
+            made[name] = own.target
     return made
 
 
@@ -143,13 +143,13 @@ def main(words: list[str] | None = None) -> int:
     place = _empty(cache / "work" / "quality")
     source = folders.repeated(chosen.folder or folders.photos(cache), place / "source", 1)
     variants = dict(variant.split("=", 1) for variant in chosen.variant)
-    found: dict[str, Scores] = {}
+    scores: dict[str, Scores] = {}
     for side in chosen.sizes:
         work = Work(source, place / f"target-{side}", (side,), peers, place / "config", encoder=Encoder())
-        found[str(side)] = _scores(source, _make(work, variants))
-        _print(side, found[str(side)], chosen.each)
+        scores[str(side)] = _scores(source, _make(work, variants))
+        _print(side, scores[str(side)], chosen.each)
     if chosen.json:
-        chosen.json.write_text(json.dumps({"peers": peers.versions, "ssim": found}, indent=1) + "\n")
+        chosen.json.write_text(json.dumps({"peers": peers.versions, "ssim": scores}, indent=1) + "\n")
     shutil.rmtree(place)
     return 0
 

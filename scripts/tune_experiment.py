@@ -111,9 +111,9 @@ def examine(load_: Load, folder: Path, *, seconds: float, rounds: int) -> Found:
         took = time.monotonic() - began
         grid = [Setting(count, threads) for count in range(1, children + 1) for threads in _THREADS]
         first, _ = _rounds(ground, grid, _GRID_ROUNDS)
-        ahead = sorted(first, key=lambda one: -first[one])[:_AHEAD]
+        ahead = sorted(first, key=lambda setting: -first[setting])[:_AHEAD]
         scores, rates = _rounds(ground, [ground.auto, outcome.chosen, *ahead], rounds)
-    best = max(scores, key=lambda one: scores[one])
+    best = max(scores, key=lambda setting: scores[setting])
     return Found(
         load_.name,
         best,
@@ -123,8 +123,11 @@ def examine(load_: Load, folder: Path, *, seconds: float, rounds: int) -> Found:
         scores[ground.auto] / scores[best],
         took,
         outcome.clear,
-        {_said(one): round(first[one], 3) for one in sorted(first, key=lambda one: -first[one])},
-        {_said(one): round(scores[one] / scores[best], 3) for one in sorted(scores, key=lambda one: -scores[one])},
+        {_said(setting): round(first[setting], 3) for setting in sorted(first, key=lambda setting: -first[setting])},
+        {
+            _said(setting): round(scores[setting] / scores[best], 3)
+            for setting in sorted(scores, key=lambda setting: -scores[setting])
+        },
     )
 
 
@@ -133,8 +136,8 @@ def _rounds(
 ) -> tuple[dict[Setting, float], dict[Setting, float]]:
     """Of each setting the median of its rates, each as a multiple of the round's mean; and of the rates themselves."""
     wanted = list(dict.fromkeys(settings))
-    shares: dict[Setting, list[float]] = {one: [] for one in wanted}
-    rates: dict[Setting, list[float]] = {one: [] for one in wanted}
+    shares: dict[Setting, list[float]] = {setting: [] for setting in wanted}
+    rates: dict[Setting, list[float]] = {setting: [] for setting in wanted}
     best = ground.trial(ground.auto, 4 * ground.auto.threads, 20.0).rate
     for number in range(rounds):
         made = {}
@@ -145,7 +148,9 @@ def _rounds(
         for setting, rate in made.items():
             shares[setting].append(rate / geometric_mean(made.values()))
             rates[setting].append(rate)
-    return {one: median(found) for one, found in shares.items()}, {one: median(found) for one, found in rates.items()}
+    return {setting: median(measured) for setting, measured in shares.items()}, {
+        setting: median(measured) for setting, measured in rates.items()
+    }
 
 
 def _said(setting: Setting) -> str:
@@ -163,23 +168,23 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, default=_ROOT / "build" / "tune", help="where pictures are made and kept")
     parser.add_argument("--json", type=Path, help="write everything there")
     options = parser.parse_args()
-    found: list[Found] = []
+    results: list[Found] = []
     print(
         f"{'load':<8} {'best':<14} {'pictures/s':>10}  {'tune chose':<22} {'of best':>7} {'auto':>6} {'tune took':>9}"
     )
-    for one in loads(options.cache, options.photos):
-        if options.only and one.name not in options.only:
+    for load_ in loads(options.cache, options.photos):
+        if options.only and load_.name not in options.only:
             continue
         with tempfile.TemporaryDirectory(dir=options.cache) as folder:
-            came = examine(one, Path(folder), seconds=options.seconds, rounds=options.rounds)
-        found.append(came)
+            came = examine(load_, Path(folder), seconds=options.seconds, rounds=options.rounds)
+        results.append(came)
         print(
             f"{came.load:<8} {_said(came.best):<14} {came.best_rate:>10.1f}  {_said(came.chosen):<22} "
             f"{came.chosen_ratio:>7.2f} {came.auto_ratio:>6.2f} {came.tune_seconds:>8.0f}s",
             flush=True,
         )
     if options.json:
-        options.json.write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n")
+        options.json.write_text(json.dumps([asdict(result) for result in results], indent=1) + "\n")
     return 0
 
 

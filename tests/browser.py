@@ -71,7 +71,7 @@ class Page:
         self.requests.clear()
         self.complaints.clear()
         self.call("Page.navigate", url=url)
-        while not any(one.get("method") == "Page.loadEventFired" for one in self._seen):
+        while not any(event.get("method") == "Page.loadEventFired" for event in self._seen):
             self._next()
 
     def run(self, code: str) -> Any:
@@ -99,9 +99,9 @@ class Page:
 
     def click(self, selector: str) -> None:
         """Click into the middle of the first element that matches."""
-        one = f"const one = document.querySelector({json.dumps(selector)})"
+        chosen = f"const one = document.querySelector({json.dumps(selector)})"
         middle = "const box = one.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]"
-        x, y = self.run(f"(() => {{ {one}; one.scrollIntoView({{block: 'center'}}); {middle} }})()")
+        x, y = self.run(f"(() => {{ {chosen}; one.scrollIntoView({{block: 'center'}}); {middle} }})()")
         self.drag((x, y))
 
     def drag(self, start: tuple[float, float], end: tuple[float, float] | None = None) -> None:

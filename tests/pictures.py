@@ -151,7 +151,7 @@ def deep_png(size: tuple[int, int], left: Sequence[int], right: Sequence[int]) -
     header = struct.pack(">LLBBBBB", *size, 16, 2, 0, 0, 0)
     row = b"\0" + struct.pack(">3H", *left) * (size[0] // 2) + struct.pack(">3H", *right) * (size[0] - size[0] // 2)
     chunks = ((b"IHDR", header), (b"tRNS", struct.pack(">3H", *left)), (b"IDAT", zlib.compress(row * size[1])))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*one) for one in chunks) + _chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*chunk) for chunk in chunks) + _chunk(b"IEND", b"")
 
 
 def giant_gif(width: int, height: int) -> bytes:

@@ -34,7 +34,7 @@ def test_a_plan_and_its_run_agree(world: World, capfd: pytest.CaptureFixture[str
     progress: list[Progress] = []
     summary = run(config, on_change=changes.append, on_progress=progress.append)
     assert (summary.status, summary.done, summary.failed) == (ExitStatus.OK, 2, 0)
-    assert sorted(one.target for one in changes) == ["a-thumb.jpg", "b-thumb.jpg"]
+    assert sorted(change.target for change in changes) == ["a-thumb.jpg", "b-thumb.jpg"]
     assert progress
     assert plan(config).files == ()
     assert plan(config, force=True).pictures == 2
@@ -58,9 +58,12 @@ def test_no_signal_handler_is_installed_while_it_runs(world: World) -> None:
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.getsignal(number) for number in numbers]
     during: list[list[object]] = []
-    run(load_config(world.config_path), on_progress=lambda _: during.append([signal.getsignal(one) for one in numbers]))
+    run(
+        load_config(world.config_path),
+        on_progress=lambda _: during.append([signal.getsignal(number) for number in numbers]),
+    )
     assert during
-    assert all(found == before for found in during)
+    assert all(handlers == before for handlers in during)
 
 
 def test_it_works_in_the_thread_of_a_scheduler(world: World) -> None:

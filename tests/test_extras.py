@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 def test_the_packages_are_those_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     named = {
-        extra: tuple(re.split("[><=]", one)[0] for one in packages)
+        extra: tuple(re.split("[><=]", package)[0] for package in packages)
         for extra, packages in project["optional-dependencies"].items()
     }
     assert named == extras.PACKAGES

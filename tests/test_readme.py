@@ -54,8 +54,8 @@ def assert_alike(shown: str, came: str) -> None:
     """The same words, and the same numbers but for times."""
     shown, came = (_TIMES.sub("(a time)", text) for text in (shown, came))
     assert _NUMBER.sub("0", re.sub(" +", " ", came)) == _NUMBER.sub("0", re.sub(" +", " ", shown))
-    for one, other in zip(_NUMBER.findall(came), _NUMBER.findall(shown), strict=True):
-        number = float(one.replace(",", ""))
+    for text, other in zip(_NUMBER.findall(came), _NUMBER.findall(shown), strict=True):
+        number = float(text.replace(",", ""))
         assert number == pytest.approx(float(other.replace(",", "")), rel=_TOLERANCE), (came, shown)
 
 
@@ -141,9 +141,9 @@ def unknown(words: list[str]) -> Iterator[str]:
     command: click.Command = cli
     options = {"--help", "--version", "--with"}  # the last is scripts/pipeline's own
     for word in words:
-        found = command.get_command(NONE, word) if isinstance(command, click.Group) else None
-        if found is not None:
-            command = found
+        inner = command.get_command(NONE, word) if isinstance(command, click.Group) else None
+        if inner is not None:
+            command = inner
             parts = getattr(command, "commands", {}).values()
             options |= {name for part in (command, *parts) for option in part.params for name in option.opts}
         elif word.startswith("-") and word.split("=")[0] not in options:
@@ -182,8 +182,8 @@ def assert_shown(shown: Any, came: Any) -> None:
         for key, value in shown.items():
             assert_shown(value, came[key])
     elif isinstance(shown, list):
-        for one, other in zip(shown, came, strict=False):
-            assert_shown(one, other)
+        for line, other in zip(shown, came, strict=False):
+            assert_shown(line, other)
     elif isinstance(shown, str) and shown.endswith("..."):
         assert came.startswith(shown.removesuffix("..."))
     else:

@@ -53,7 +53,7 @@ def pages(*all_: tuple[Rows, Layout]) -> bytes:
 def _page(content: bytearray, pointer: int, rows: Rows, layout: Layout) -> int:
     """Adds a page, points to it from `pointer`, and says where a pointer to the next one goes."""
     order, samples = layout.order, len(rows[0][0])
-    planes = [[[[one[at]] for one in row] for row in rows] for at in range(samples)] if layout.planar else [rows]
+    planes = [[[[pixel[at]] for pixel in row] for row in rows] for at in range(samples)] if layout.planar else [rows]
     offsets, sizes = [], []
     for block in (block for plane in planes for block in _blocks(plane, tiled=layout.tiled)):
         packed = [_packed([number for pixel in row for number in pixel], layout) for row in block]

@@ -71,7 +71,7 @@ def _check(settings: Config, words: tuple[str, ...], user: str | None) -> None:
 
     for text in (
         *words,
-        *(str(one.path) for one in settings.sources),
+        *(str(source.path) for source in settings.sources),
         str(settings.target.path),
         str(settings.manifest),
     ):

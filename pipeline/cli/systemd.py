@@ -65,7 +65,7 @@ def units(config: Config, words: Sequence[str], when: Timing, user: str | None) 
 
 def _places(config: Config) -> tuple[Path, ...]:
     """All files and folders that a run uses."""
-    return (config.path, *(one.path for one in config.sources), config.target.path, config.manifest)
+    return (config.path, *(source.path for source in config.sources), config.target.path, config.manifest)
 
 
 def _service(config: Config, name: str, user: str | None) -> Iterator[tuple[str, bool]]:

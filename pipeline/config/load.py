@@ -143,7 +143,9 @@ def peek(file: Path) -> Peek:
     gentle = workers == "gentle" or (isinstance(workers, Mapping) and bool({"nice", "ionice"} & workers.keys()))
     is_new = manifest is not None and not os.path.lexists(os.path.join(os.path.dirname(file), manifest))
     several = plain.get("sources")
-    paths = (_of({"": one}, "", "path") for one in (several if isinstance(several, list) else [plain.get("source")]))
+    paths = (
+        _of({"": source}, "", "path") for source in (several if isinstance(several, list) else [plain.get("source")])
+    )
     return Peek(
         is_new,
         processes if isinstance(processes, int) else None,

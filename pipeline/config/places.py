@@ -16,7 +16,7 @@ def folder_problems(root: Node, source_paths: Iterable[str], target_path: str, f
     """A target that would overwrite its source or be read as one. Links are resolved; neither folder need exist."""
     target = os.path.realpath(os.path.join(folder, target_path))
     node, path = root.deepest(("target", "path"))
-    for source in (os.path.realpath(os.path.join(folder, one)) for one in source_paths):
+    for source in (os.path.realpath(os.path.join(folder, written)) for written in source_paths):
         if source == target:
             text = "must be another folder than source: originals are never written over"
         elif os.path.commonpath([source, target]) == target:
@@ -35,10 +35,10 @@ def source_problems(root: Node, sources: Sequence[tuple[str, str] | None], folde
     problems = []
     prefixes: dict[str, int] = {}
     paths: dict[str, int] = {}
-    for number, one in enumerate(sources):
-        if one is None:
+    for number, source in enumerate(sources):
+        if source is None:
             continue
-        path, prefix = os.path.realpath(os.path.join(folder, one[0])), one[1]
+        path, prefix = os.path.realpath(os.path.join(folder, source[0])), source[1]
         twin = prefixes.setdefault(unicodedata.normalize("NFC", prefix).casefold(), number)
         if twin != number:
             text = f"must be another than that of sources[{twin}]; capitals do not count"
@@ -81,7 +81,7 @@ def _obstacle(path: Path, config: Config) -> str:
     if mode is not None and not stat.S_ISREG(mode):
         return "must be a regular file, and this is none"
     real = os.path.realpath(path)
-    if real in set(map(os.path.realpath, (config.path, *(one.path for one in config.sources)))):
+    if real in set(map(os.path.realpath, (config.path, *(source.path for source in config.sources)))):
         return "must be a file of its own"
     if real.startswith(("/dev/", "/proc/", "/sys/")):
         return "must be on a disk: what is there is gone after a restart"
@@ -107,7 +107,7 @@ def written_problems(root: Node, config: Config) -> list[Problem]:
         ("report",): config.report,
     }
     target = os.path.realpath(config.target.path)
-    places = (config.path, config.manifest, config.lock or config.manifest, *(one.path for one in config.sources))
+    places = (config.path, config.manifest, config.lock or config.manifest, *(source.path for source in config.sources))
     taken = {os.path.realpath(path) for path in places}
     problems = []
     for key, path in files.items():

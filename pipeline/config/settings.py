@@ -190,12 +190,12 @@ class Config:
     def source_of(self, picture: str) -> SourceSettings | None:
         """The source that the picture of this name is of; None where the config no longer has it."""
         prefix = picture.partition("/")[0]
-        return next((one for one in self.sources if one.prefix in ("", prefix)), None)
+        return next((source for source in self.sources if source.prefix in ("", prefix)), None)
 
     @property
     def source_paths(self) -> str:
         """The folders of all sources, for messages."""
-        return " and ".join(str(one.path) for one in self.sources)
+        return " and ".join(str(source.path) for source in self.sources)
 
     @property
     def spec_sets(self) -> tuple[tuple[Spec, ...], ...]:

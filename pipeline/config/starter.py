@@ -172,7 +172,7 @@ def starter(source: str, target: str, purpose: Purpose = Purpose.THUMBS, manifes
     for mark, value in {**_PARTS[purpose], "@MANIFEST@": beside}.items():
         text = text.replace(mark, value)
     written = {"@SOURCE@": _as_yaml(source), "@TARGET@": _as_yaml(target)}
-    return re.sub("|".join(written), lambda found: written[found[0]], text)
+    return re.sub("|".join(written), lambda word: written[word[0]], text)
 
 
 def _as_yaml(path: str) -> str:

@@ -29,7 +29,7 @@ def installation() -> Iterator[Finding]:
     else:
         yield ok("python", f"{version} at {sys.executable}")
     packages = ("click", "pydantic", "pyyaml", "tqdm")
-    versions = [f"{name} {found}" for name in packages if (found := _version(name))]
+    versions = [f"{name} {its}" for name in packages if (its := _version(name))]
     yield ok("libraries", ", ".join([*versions, f"SQLite {sqlite3.sqlite_version}"]))
     if os.geteuid() == 0:
         advice = "a user who may read the source and write the target is enough"

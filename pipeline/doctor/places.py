@@ -22,8 +22,8 @@ from pipeline.sources.urls import rows
 
 def source(config: Config) -> Iterator[Finding]:
     """Whether each source is there and can be read."""
-    for one in config.sources:
-        yield _folder(one.path) if one.urls is None else _list(one.path)
+    for source in config.sources:
+        yield _folder(source.path) if source.urls is None else _list(source.path)
 
 
 def _folder(folder: Path) -> Finding:
@@ -121,8 +121,8 @@ def notices(config: Config) -> Iterator[Finding]:
 
 
 def _program(word: str, folder: Path) -> Finding:
-    found = shutil.which(os.path.join(folder, word) if "/" in word else word)
-    if found:
-        return ok("notify.command", found)
+    program = shutil.which(os.path.join(folder, word) if "/" in word else word)
+    if program:
+        return ok("notify.command", program)
     advice = "cron's PATH is short: give its whole path"
     return fail("notify.command", f"{word} is not there or cannot be started", advice)

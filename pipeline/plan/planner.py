@@ -148,7 +148,7 @@ class Planner:
         self._survey = survey = Survey(
             self._source, (self._config.target.path,), self._memory, self._naming, self.counts, self._on_tick
         )
-        self.warnings = list(filter(None, (self._unchosen(survey, one) for one in self._config.sources)))
+        self.warnings = list(filter(None, (self._unchosen(survey, source) for source in self._config.sources)))
         self._collisions = survey.collisions()
         limit = self._options.limit
         if limit is not None and limit <= 0:

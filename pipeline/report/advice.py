@@ -63,19 +63,19 @@ class OfKind:
 
 def by_kind(failures: Iterable[tuple[ErrorKind, Failed]], config: Path) -> list[OfKind]:
     """Failures by kind, the most frequent kind first; the commands name `config`."""
-    found: dict[ErrorKind, list[Failed]] = {}
+    several_of: dict[ErrorKind, list[Failed]] = {}
     for kind, failed in failures:
-        found.setdefault(kind, []).append(failed)
+        several_of.setdefault(kind, []).append(failed)
     return [
         OfKind(
             kind,
             len(several),
-            sum(not one.known for one in several),
+            sum(not failure.known for failure in several),
             _WHAT_TO_DO[kind],
             command(kind, config),
             tuple(several[:_EXAMPLES]),
         )
-        for kind, several in sorted(found.items(), key=lambda one: (-len(one[1]), one[0]))
+        for kind, several in sorted(several_of.items(), key=lambda pair: (-len(pair[1]), pair[0]))
     ]
 
 

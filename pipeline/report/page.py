@@ -64,7 +64,7 @@ def _page(config: Config, reader: Reader, folder: Path, privacy: Privacy) -> str
     gallery = Gallery(names)
     totals = numbers.count(addresses.noting(renditions(reader)), names, gallery)
     runs = reader.runs(KEEP)
-    kinds = advice.by_kind(((one.failure.kind, addresses.failed(one)) for one in failures), config.path)
+    kinds = advice.by_kind(((failed.failure.kind, addresses.failed(failed)) for failed in failures), config.path)
     rendering = last_rendering(runs, reader.stages())
     shown = gallery.plain() | {"target": addresses.target, "places": addresses.sources}
     return document.text(
@@ -77,7 +77,7 @@ def _page(config: Config, reader: Reader, folder: Path, privacy: Privacy) -> str
         config=printable(str(config.path)),
         now=time.time(),
         totals=totals,
-        failed=len({one.failure.source for one in failures}),
+        failed=len({failed.failure.source for failed in failures}),
         last=runs[0] if runs else None,
         rendering=rendering,
         bound=numbers.bound(*rendering, cpus.available()) if rendering else "",
@@ -97,9 +97,9 @@ class _Addresses:
     def __init__(self, config: Config, folder: Path, failed: set[str]) -> None:
         self.target = _relative(config.target.path, folder)
         self.sources = [
-            (f"{one.prefix}/" if one.prefix else "", _relative(one.path, folder))
-            for one in config.sources
-            if one.urls is None
+            (f"{source.prefix}/" if source.prefix else "", _relative(source.path, folder))
+            for source in config.sources
+            if source.urls is None
         ]
         self._failed = failed
         self._made: dict[str, str] = {}
@@ -116,15 +116,15 @@ class _Addresses:
         prefix, folder = next((pair for pair in self.sources if name.startswith(pair[0])), ("", ""))
         return folder and folder + percent(name.removeprefix(prefix))
 
-    def failed(self, one: Listed) -> advice.Failed:
+    def failed(self, failed: Listed) -> advice.Failed:
         """One failure with the addresses of pictures that may show it."""
-        failure = one.failure
+        failure = failed.failure
         pictures = [self._made[failure.source]] if failure.source in self._made else []
         address = self._source(failure.source)
         if address and failure.kind is not ErrorKind.NOT_A_PICTURE and failure.source.lower().endswith(_EXTENSIONS):
             pictures.append(address)
         return advice.Failed(
-            printable(failure.source), failure.rendition, failure.detail, known=one.known, pictures=tuple(pictures)
+            printable(failure.source), failure.rendition, failure.detail, known=failed.known, pictures=tuple(pictures)
         )
 
 

@@ -73,12 +73,12 @@ class _Check:
             for path in paths:
                 with contextlib.suppress(OSError, PictureError):
                     several.append(whole(stack.enter_context(self._target.open_for_reading(path)).fileno()))
-            found = self._found(several, token)
+            kinds_of = self._found(several, token)
         with self._lock:
-            self.privacy.files += len(found)
-            self.privacy.unread += len(paths) - len(found)
-            self.privacy.holding += sum(map(bool, found))
-            self.privacy.kinds.update(kind for kinds in found for kind in kinds)
+            self.privacy.files += len(kinds_of)
+            self.privacy.unread += len(paths) - len(kinds_of)
+            self.privacy.holding += sum(map(bool, kinds_of))
+            self.privacy.kinds.update(kind for kinds in kinds_of for kind in kinds)
 
     def _found(self, several: Sequence[Held], token: Token) -> list[list[Private]]:
         """What each of `several` holds that could be opened."""
@@ -90,7 +90,7 @@ class _Check:
             self._alone(held, token) if reply is None else reply.payload
             for held, reply in zip(several, replies, strict=True)
         ]
-        return [[kind for kind in Private if kind in one] for one in payloads if isinstance(one, tuple)]
+        return [[kind for kind in Private if kind in payload] for payload in payloads if isinstance(payload, tuple)]
 
     def _alone(self, held: Held, token: Token) -> object:
         try:

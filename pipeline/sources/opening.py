@@ -15,7 +15,7 @@ def source_of(sources: Sequence[SourceSettings]) -> Source:
     """The source that `sources` describe. Nothing is opened yet."""
     if len(sources) == 1 and not sources[0].prefix:
         return _single(sources[0])
-    return SeveralSources({one.prefix: _single(one) for one in sources})
+    return SeveralSources({source.prefix: _single(source) for source in sources})
 
 
 def _single(settings: SourceSettings) -> Source:

@@ -15,9 +15,9 @@ _OURS, _THEIRS, _SPREAD = "#1f7a4d", "#8a94a0", "#333b44"
 def svg(measured: Json) -> str:
     """An SVG of all scenarios with peers. A bar is the median of the ratios in each round; the line, their range."""
     groups = [
-        (found["title"], found["pictures"], _bars(found["ratios"]))
-        for name, found in measured["scenarios"].items()
-        if "pipeline" in found["competitors"] and found["ratios"] and name != "startup"
+        (scenario["title"], scenario["pictures"], _bars(scenario["ratios"]))
+        for name, scenario in measured["scenarios"].items()
+        if "pipeline" in scenario["competitors"] and scenario["ratios"] and name != "startup"
     ]
     longest = max((high for _, _, bars in groups for _, _, _, high in bars), default=1.0)
     lines, y = [], _TOP
@@ -39,11 +39,11 @@ def svg(measured: Json) -> str:
 
 def _bars(ratios: Json) -> list[tuple[str, float, float, float]]:
     """Name, middle, low, high of each one's time over that of `pipeline`, the quickest first."""
-    found = [("pipeline", 1.0, 1.0, 1.0)]
+    bars = [("pipeline", 1.0, 1.0, 1.0)]
     for name, kinds in ratios.items():
         wall = kinds["wall"]  # pipeline's over theirs
-        found.append((name, 1 / wall["middle"], 1 / wall["high"], 1 / wall["low"]))
-    return sorted(found, key=lambda one: one[1])
+        bars.append((name, 1 / wall["middle"], 1 / wall["high"], 1 / wall["low"]))
+    return sorted(bars, key=lambda bar: bar[1])
 
 
 def _bar(y: int, name: str, middle: float, low: float, high: float, scale: float) -> Iterator[str]:

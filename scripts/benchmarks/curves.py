@@ -21,14 +21,14 @@ def svg(measured: Json) -> str:
     """An SVG with a panel for each scaling scenario: pictures a second over CPUs by `pipeline` with its lanes, by the
     same with one process for all children, and by a pool of processes.
     """
-    found = [(name, each) for name, each in measured["scenarios"].items() if name.startswith("scaling-")]
+    scenarios = [(name, each) for name, each in measured["scenarios"].items() if name.startswith("scaling-")]
     lines = []
-    for number, (_name, scenario) in enumerate(found):
+    for number, (_name, scenario) in enumerate(scenarios):
         x = _LEFT + number % 2 * (_PANEL + _LEFT)
         y = _TOP + number // 2 * (_HEIGHT + _GAP)
         lines += _panel(x, y, scenario)
     width = 2 * (_PANEL + _LEFT) + 30
-    height = _TOP + (len(found) + 1) // 2 * (_HEIGHT + _GAP)
+    height = _TOP + (len(scenarios) + 1) // 2 * (_HEIGHT + _GAP)
     note = "pictures a second over CPUs; green: pipeline, pale: one process for all children, grey: ten lines in a pool"
     lines.append(text(_LEFT, height - 10, note, size=11))
     return (

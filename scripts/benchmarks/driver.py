@@ -66,7 +66,7 @@ _LOOK = 16  # batches: what comes in a tenth of a second at about 3,000 small pi
 
 
 def _recorded(job: Job) -> Record:
-    renditions = tuple(_made(one, job) for one in job.planned)
+    renditions = tuple(_made(planned, job) for planned in job.planned)
     content = job.source.encode().ljust(32, b"\0")[-32:]
     return Record(job.source, job.stat, Status.DONE, renditions, sha256=content, header=_HEADER, seconds_read=1e-4)
 

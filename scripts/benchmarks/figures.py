@@ -47,18 +47,18 @@ class Result:
     @property
     def ratios(self) -> dict[str, dict[str, Spread]]:
         """`wall` and `cpu` by competitor. A ratio is taken within each round, so that a slow minute hits both sides."""
-        one = self.base or "pipeline"
+        ours = self.base or "pipeline"
         return {
             other: {
-                kind: self._ratio(other, one, kind) if self.base else self._ratio(one, other, kind) for kind in KINDS
+                kind: self._ratio(other, ours, kind) if self.base else self._ratio(ours, other, kind) for kind in KINDS
             }
             for other in self.costs
-            if other != one and one in self.costs
+            if other != ours and ours in self.costs
         }
 
     def _ratio(self, over: str, under: str, kind: str) -> Spread:
         pairs = zip(self.costs[over], self.costs[under], strict=True)
-        return Spread.of([getattr(one, kind) / max(getattr(other, kind), 1e-3) for one, other in pairs])
+        return Spread.of([getattr(cost, kind) / max(getattr(other, kind), 1e-3) for cost, other in pairs])
 
 
 def table(result: Result) -> str:
@@ -129,15 +129,15 @@ def compared(old: Json, new: Json) -> tuple[str, bool]:
     The spread of a ratio is from its lowest to its highest round, in the file where that is wider.
     """
     rows, worse = [("scenario", "against", "", "before", "now", "")], False
-    for scenario, found in sorted(new["scenarios"].items()):
+    for scenario, result in sorted(new["scenarios"].items()):
         before = old["scenarios"].get(scenario, {}).get("ratios", {})
-        for peer, kinds in found["ratios"].items():
+        for peer, kinds in result["ratios"].items():
             for kind, now in kinds.items():
                 then = before.get(peer, {}).get(kind)
                 if then is None:
                     continue
                 change = now["middle"] - then["middle"]
-                spread = max(one["high"] - one["low"] for one in (then, now))
+                spread = max(ratio["high"] - ratio["low"] for ratio in (then, now))
                 verdict = "" if abs(change) <= spread else "worse" if change > 0 else "better"
                 worse = worse or verdict == "worse"
                 rows.append((

@@ -77,10 +77,10 @@ def repeated(folder: Path, into: Path, at_least: int) -> Path:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
-    if not found:
+    pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
+    if not pictures:
         raise FileNotFoundError(f"{folder} holds no pictures (.jpg, .png, .webp)")
-    return found
+    return pictures
 
 
 def _unfinished(folder: Path) -> Path:

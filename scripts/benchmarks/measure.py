@@ -110,7 +110,7 @@ def _sampled(pid: int) -> Iterator[_Peak]:
 
     def watch() -> None:
         while not ended.wait(0.05):
-            peak.bytes = max(peak.bytes, sum(_memory(one) for one in _tree(pid)))
+            peak.bytes = max(peak.bytes, sum(_memory(process) for process in _tree(pid)))
 
     watcher = threading.Thread(target=watch)
     watcher.start()

@@ -81,24 +81,24 @@ def measure(name: str, setup: Setup) -> Result:
     scenario = SCENARIOS[name]
     work = _work(name, scenario, setup)
     pictures = len(os.listdir(work.source))
-    wanted = [one for one in setup.only or scenario.competitors if one in ALL]
+    wanted = [peer for peer in setup.only or scenario.competitors if peer in ALL]
     if scenario.again:
         time.sleep(_SETTLED)
         _once(ALL["pipeline"](work), work, pictures)
     work = _encoder_of_pipeline(work, pictures) if "pipeline" in wanted and not scenario.again else work
-    commands = {one: command for one in wanted if (command := ALL[one](work))}
-    costs: dict[str, list[Cost]] = {one: [] for one in commands}
+    commands = {peer: command for peer in wanted if (command := ALL[peer](work))}
+    costs: dict[str, list[Cost]] = {peer: [] for peer in commands}
     for number in range(int(setup.smoke), setup.rounds + 1):  # round 0 is the warm-up
-        for one in _turned(list(commands), number):
-            setup.say(f"{name}: round {number} of {setup.rounds}: {one}")
-            cost = _once(commands[one], work, pictures, fresh=not scenario.again)
+        for peer in _turned(list(commands), number):
+            setup.say(f"{name}: round {number} of {setup.rounds}: {peer}")
+            cost = _once(commands[peer], work, pictures, fresh=not scenario.again)
             if number:
-                costs[one].append(cost)
+                costs[peer].append(cost)
     if setup.memory:
-        for one, command in commands.items():
-            setup.say(f"{name}: memory of {one}")
+        for peer, command in commands.items():
+            setup.say(f"{name}: memory of {peer}")
             sampled = _once(command, work, pictures, fresh=not scenario.again, sample_memory=True)
-            costs[one][0] = replace(costs[one][0], memory=sampled.memory)
+            costs[peer][0] = replace(costs[peer][0], memory=sampled.memory)
     shutil.rmtree(work.source.parent)
     return Result(name, scenario.title, pictures, costs)
 
@@ -190,21 +190,21 @@ def _startup(setup: Setup) -> Result:
         config = place / f"{count}.yaml"
         config.write_text(_config(source, place / f"target-{count}", (48,)))
         works[count] = Work(source, place / f"target-{count}", (48,), setup.peers, config, options=setup.options)
-    one, ten = (ALL["pipeline"](works[count]) for count in (1, 10))
-    assert one is not None
+    single, ten = (ALL["pipeline"](works[count]) for count in (1, 10))
+    assert single is not None
     assert ten is not None
     time.sleep(_SETTLED)
     run(ten.argv)
     commands = {
         "python -c pass": _PASS,
         "pipeline --help": (*PIPELINE, "--help"),
-        "pipeline run, 1 new": one.argv,
+        "pipeline run, 1 new": single.argv,
         "pipeline run, 10 unchanged": ten.argv,
     }
     costs: dict[str, list[Cost]] = {name: [] for name in commands}
     for number in range(int(setup.smoke), 2 * setup.rounds + 1):
         for name, argv in commands.items():
-            if argv is one.argv:
+            if argv is single.argv:
                 shutil.rmtree(works[1].target)
                 works[1].target.mkdir()
             cost = run(argv)
@@ -246,7 +246,7 @@ def _waiting(setup: Setup) -> Result:
         options = (*setup.options, "--threads", str(count))
         works[name] = Work(source, target, (48,), setup.peers, config, options=options)
         commands[name] = ALL["pipeline"](works[name])
-    one = next(iter(works))
+    first = next(iter(works))
     costs: dict[str, list[Cost]] = {name: [] for name in works}
     for number in range(int(setup.smoke), setup.rounds + 1):
         for name in _turned(list(works), number):
@@ -258,4 +258,4 @@ def _waiting(setup: Setup) -> Result:
             if number:
                 costs[name].append(Cost(wall, cost.cpu))
     shutil.rmtree(place)
-    return Result("waiting", f"sources that take {_ANSWER:g} s to be opened, from the first", 1, costs, base=one)
+    return Result("waiting", f"sources that take {_ANSWER:g} s to be opened, from the first", 1, costs, base=first)

@@ -150,17 +150,17 @@ def _ahead(bench: Bench) -> list[str]:
             rows = _recorded(connection)
     except sqlite3.Error as error:
         return [f"manifest: {error}"]
-    found = [] if sound == [("ok",)] else [f"manifest: {sound}"]
+    wrong = [] if sound == [("ok",)] else [f"manifest: {sound}"]
     for target, sha256 in rows.items():
         path = bench.target / target
         if not path.is_file():
-            found.append(f"the manifest is ahead of the disk: {path.name} is missing")
+            wrong.append(f"the manifest is ahead of the disk: {path.name} is missing")
             continue
         there = hashlib.sha256(path.read_bytes()).hexdigest()
         newer = sha256 == bench.earlier.get(target) and there == bench.tree.get(target)
         if there != sha256 and not newer:
-            found.append(f"the manifest is ahead of the disk: {path.name} is not what was recorded")
-    return found
+            wrong.append(f"the manifest is ahead of the disk: {path.name} is not what was recorded")
+    return wrong
 
 
 def unrecorded(bench: Bench) -> int:
@@ -213,29 +213,29 @@ def lock_is_free(bench: Bench) -> bool:
 
 def breaches_after_next_run(bench: Bench) -> list[str]:
     """What must not be and is, once the next run has ended."""
-    found = []
+    wrong = []
     done = subprocess.run(bench.command, capture_output=True, check=False)
     if done.returncode != 0:
-        found.append(f"the next run ended with status {done.returncode}: {said(done)}")
+        wrong.append(f"the next run ended with status {done.returncode}: {said(done)}")
     elif done.stderr:
-        found.append(f"the next run had something to say: {said(done)}")
-    found += differences(bench)
+        wrong.append(f"the next run had something to say: {said(done)}")
+    wrong += differences(bench)
     checked = subprocess.run([*PIPELINE, "verify", str(bench.config)], capture_output=True, check=False)
     if checked.returncode != 0:
-        found.append(f"verify ended with status {checked.returncode}: {said(checked)}")
+        wrong.append(f"verify ended with status {checked.returncode}: {said(checked)}")
     if export(bench.config) != bench.export:
-        found.append("the export differs from that of the undisturbed run")
-    return found
+        wrong.append("the export differs from that of the undisturbed run")
+    return wrong
 
 
 def judged(bench: Bench, what: str, breaches: Sequence[str], *, followed: bool) -> bool:
     """Whether a run that was broken has broken a promise: `breaches` that were seen already, what there is at once, and
     (`followed`) what the next run comes to. Says so in a line that begins with `what`, and in one for each breach.
     """
-    found = len(tree(bench.target)), len(temporary(bench.target))
+    counts = len(tree(bench.target)), len(temporary(bench.target))
     breaches = [*breaches, *breaches_at_once(bench), *(breaches_after_next_run(bench) if followed else ())]
     print(
-        f"{what}: {found[0]} targets, {found[1]} temporary files; {'BREACH' if breaches else 'all held'}",
+        f"{what}: {counts[0]} targets, {counts[1]} temporary files; {'BREACH' if breaches else 'all held'}",
         *breaches[:10],
         sep="\n    ",
         flush=True,
@@ -245,12 +245,12 @@ def judged(bench: Bench, what: str, breaches: Sequence[str], *, followed: bool) 
 
 def differences(bench: Bench) -> list[str]:
     """Where the target is not as the undisturbed run left its own."""
-    found = tree(bench.target)
+    now = tree(bench.target)
     return [
         *(
             f"differs from the undisturbed run: {path}"
-            for path in sorted(found.keys() | bench.tree.keys())
-            if found.get(path) != bench.tree.get(path)
+            for path in sorted(now.keys() | bench.tree.keys())
+            if now.get(path) != bench.tree.get(path)
         ),
         *(f"temporary file left: {path}" for path in temporary(bench.target)),
     ]

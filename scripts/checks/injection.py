@@ -90,7 +90,7 @@ def begin(bench: Bench, *, replacing: bool) -> None:
 
 def counted(bench: Bench, calls: Collection[str], *, replacing: bool) -> dict[str, int]:
     """How often one thread of an undisturbed run makes each of `calls` at the most."""
-    found: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for of_files in (True, False):
         chosen = sorted(call for call in calls if (call in _OF_ITS_FILES) == of_files)
         if not chosen:
@@ -100,8 +100,8 @@ def counted(bench: Bench, calls: Collection[str], *, replacing: bool) -> dict[st
         _strace(bench, log, ["-e", f"trace={','.join(chosen)}", *(_paths(bench) if of_files else ())])
         by_thread = Counter(_LINE.findall(log.read_bytes()))
         for (_thread, call), number in by_thread.items():
-            found[call.decode()] = max(found.get(call.decode(), 0), number)
-    return found
+            numbers[call.decode()] = max(numbers.get(call.decode(), 0), number)
+    return numbers
 
 
 def numbers(count: int, most: int) -> list[int]:
@@ -131,20 +131,20 @@ def struck(bench: Bench, fault: Fault) -> Outcome:
 def _wrong_end(bench: Bench, fault: Fault, status: int, said: str) -> list[str]:
     if fault.error == KILL and status == -signal.SIGKILL:
         return []
-    found = []
+    wrong = []
     if "Traceback" in said or "defect" in said:
-        found.append("a traceback")
+        wrong.append("a traceback")
     if status not in (0, 1, 3):
-        found.append(f"status {status}")
+        wrong.append(f"status {status}")
     if status == 0 and (unlike := differences(bench)):
-        found.append(f"status 0, but {unlike[0]}")
+        wrong.append(f"status 0, but {unlike[0]}")
     if status == 1 and not said:
-        found.append("status 1 without a word")
+        wrong.append("status 1 without a word")
     if status == 3 and len(said.splitlines()) != 1:
-        found.append(f"{len(said.splitlines())} lines instead of one")
+        wrong.append(f"{len(said.splitlines())} lines instead of one")
     if status == 3 and not fault.call.startswith("unlink") and bench.target.exists():
-        found += [f"temporary file left: {path}" for path in temporary(bench.target)]
-    return found
+        wrong += [f"temporary file left: {path}" for path in temporary(bench.target)]
+    return wrong
 
 
 def _strace(bench: Bench, log: Path, options: Sequence[str]) -> subprocess.CompletedProcess[bytes] | None:

@@ -49,10 +49,10 @@ def reached(moment: Moment, bench: Bench, run: subprocess.Popen[bytes]) -> bool:
 
 def _made(target: Path, since: int) -> int:
     """How many files have had their names since then. Targets here are in one folder."""
-    found = 0
+    count = 0
     with contextlib.suppress(OSError), os.scandir(target) as listing:
         for entry in listing:
             with contextlib.suppress(FileNotFoundError):
                 named = not entry.name.startswith(".pipeline")
-                found += named and entry.stat(follow_symlinks=False).st_ctime_ns >= since - 10_000_000
-    return found
+                count += named and entry.stat(follow_symlinks=False).st_ctime_ns >= since - 10_000_000
+    return count

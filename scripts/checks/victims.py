@@ -49,8 +49,8 @@ def await_the_end() -> bool:
 def below(pid: int) -> list[int]:
     """The processes that `pid` has started, and those that they have; all are in process groups of their own."""
     family = [pid]
-    for one in family:
-        for thread in Path("/proc", str(one), "task").glob("*/children"):
+    for parent in family:
+        for thread in Path("/proc", str(parent), "task").glob("*/children"):
             with contextlib.suppress(OSError):
                 family += map(int, thread.read_text().split())
     return family[1:]

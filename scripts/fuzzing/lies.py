@@ -48,17 +48,17 @@ def _bent(value: object, random: Random) -> object:
     whole = [value]
 
     def walk(within: list[object] | dict[str, object]) -> None:
-        for key, one in list(enumerate(within) if isinstance(within, list) else within.items()):
-            places.append((within, key, one))
-            if isinstance(one, list | dict):
-                walk(one)
+        for key, value in list(enumerate(within) if isinstance(within, list) else within.items()):
+            places.append((within, key, value))
+            if isinstance(value, list | dict):
+                walk(value)
 
     walk(whole)
-    within, key, one = random.choice(places)
-    if isinstance(one, list) and random.random() < 0.5:
-        one.insert(random.randrange(len(one) + 1), copy.deepcopy(random.choice(one or [0])))
+    within, key, value = random.choice(places)
+    if isinstance(value, list) and random.random() < 0.5:
+        value.insert(random.randrange(len(value) + 1), copy.deepcopy(random.choice(value or [0])))
         return whole[0]
-    like = [odd for odd in _ODD if type(odd) is type(one)]
+    like = [odd for odd in _ODD if type(odd) is type(value)]
     other = random.choice(like if like and random.random() < 0.8 else _ODD)
     within[key] = copy.deepcopy(other)
     return whole[0]
@@ -66,14 +66,14 @@ def _bent(value: object, random: Random) -> object:
 
 def files(honest: tuple[int, ...], random: Random) -> list[int]:
     """Descriptors in place of `honest`, all of them new and the caller's: mostly copies, now and then other files."""
-    sent = [os.dup(one) for one in honest]
+    sent = [os.dup(descriptor) for descriptor in honest]
     if random.random() < 0.3:
         if sent and random.random() < 0.5:
             os.close(sent.pop(random.randrange(len(sent))))
         for _ in range(random.choice((0, 1, 1, 2, 40, 253))):
             sent.insert(random.randrange(len(sent) + 1), random.choice(_FILES)(random))
-    for one in sent[_MOST:]:
-        os.close(one)
+    for descriptor in sent[_MOST:]:
+        os.close(descriptor)
     return sent[:_MOST]
 
 

@@ -34,22 +34,22 @@ _MOVING = ("PNG", "WEBP", "GIF", "AVIF")
 def seeds() -> list[tuple[str, bytes]]:
     """(name, content), always the same ones in the same order."""
     picture = _picture()
-    found = [
+    seeds = [
         (f"{name} {mode}", _saved(_in_mode(picture, mode), name)) for name in _MODES for mode in _MODES[name].split()
     ]
     for name, several in _MORE.items():
         for options in several:
             mode = "1" if str(options.get("compression", "")).startswith("group") else "RGB"
-            found.append((f"{name} {options}", _saved(_in_mode(picture, mode), name, **options)))
+            seeds.append((f"{name} {options}", _saved(_in_mode(picture, mode), name, **options)))
     exif = Image.Exif()
     exif.update({0x0112: 6, 0x013B: "Ada", 0x8298: "(c) Ada"})
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     for name in ("JPEG", "PNG", "WEBP", "AVIF", "TIFF"):
-        found.append((f"{name} with metadata", _saved(picture, name, exif=exif.tobytes(), icc_profile=profile)))
+        seeds.append((f"{name} with metadata", _saved(picture, name, exif=exif.tobytes(), icc_profile=profile)))
     turning = [picture.rotate(90 * turn) for turn in range(1, 4)]
     for name in _MOVING:
-        found.append((f"{name} moving", _saved(picture, name, save_all=True, append_images=turning, duration=70)))
-    return found
+        seeds.append((f"{name} moving", _saved(picture, name, save_all=True, append_images=turning, duration=70)))
+    return seeds
 
 
 def _picture() -> Image.Image:

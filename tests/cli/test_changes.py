@@ -22,7 +22,7 @@ def changed(world: World, *more: str) -> list[dict[str, str]]:
 def test_what_is_made_replaced_and_removed_is_listed(world: World) -> None:
     world.put("a.jpg")
     world.put("b.jpg")
-    assert sorted((one["change"], one["target"]) for one in changed(world)) == [
+    assert sorted((change["change"], change["target"]) for change in changed(world)) == [
         ("made", "a-thumb.jpg"),
         ("made", "b-thumb.jpg"),
     ]
@@ -31,8 +31,10 @@ def test_what_is_made_replaced_and_removed_is_listed(world: World) -> None:
     (world.source / "b.jpg").unlink()
     listed = changed(world)
     assert {"change": "replaced", "target": "a-thumb.jpg", "source": "a.jpg", "rendition": "thumb"} in listed
-    assert sorted(one["change"] for one in listed) == ["made", "replaced"]
-    assert [(one["change"], one["target"]) for one in changed(world, "--prune")] == [("removed", "b-thumb.jpg")]
+    assert sorted(change["change"] for change in listed) == ["made", "replaced"]
+    assert [(change["change"], change["target"]) for change in changed(world, "--prune")] == [
+        ("removed", "b-thumb.jpg")
+    ]
 
 
 def test_names_are_separated_by_nul_bytes(world: World) -> None:

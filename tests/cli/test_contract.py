@@ -62,25 +62,25 @@ COMMANDS = dict(commands())
 
 def ways(command: click.Command) -> list[list[Words]]:
     """For each option, the ways to give it."""
-    found: list[list[Words]] = []
+    choices: list[list[Words]] = []
     for option in command.params:
         if not isinstance(option, click.Option):
             continue
         name = option.opts[0]
         if option.is_flag:
-            found.append([(name,)])
+            choices.append([(name,)])
         elif isinstance(option.type, click.Choice):
-            found.append([(name, str(choice)) for choice in option.type.choices])
+            choices.append([(name, str(choice)) for choice in option.type.choices])
         else:
-            found.append([(name, value) for value in _VALUES[name]])
-    return found
+            choices.append([(name, value) for value in _VALUES[name]])
+    return choices
 
 
 def lines(name: str) -> Iterator[Words]:
     """The options alone and in pairs, each with every argument."""
     options = ways(COMMANDS[name])
     alone = [(), *itertools.chain.from_iterable(options)]
-    pairs = [one + other for these, those in itertools.combinations(options, 2) for one in these for other in those]
+    pairs = [first + other for these, those in itertools.combinations(options, 2) for first in these for other in those]
     for arguments in _ARGUMENTS.get(name, [()]):
         yield from (words + arguments for words in [*alone, *pairs])
 

@@ -25,7 +25,9 @@ def look(world: World, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[di
 
 
 def said(findings: list[dict[str, Any]], what: str, level: Level = Level.OK) -> str:
-    return "\n".join(one["detail"] for one in findings if (one["what"], one["level"]) == (what, level.value))
+    return "\n".join(
+        finding["detail"] for finding in findings if (finding["what"], finding["level"]) == (what, level.value)
+    )
 
 
 def test_a_good_set_up_is_good_before_and_after_its_first_run(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -138,7 +140,7 @@ def test_limits_that_a_run_would_meet_are_found(monkeypatch: pytest.MonkeyPatch,
     }
     monkeypatch.setattr(resource, "getrlimit", lambda which: (low.get(which, -1),) * 2)
     findings = list(machine.limits(world.config))
-    assert [one.level for one in findings] == [Level.WARN] * 4
+    assert [finding.level for finding in findings] == [Level.WARN] * 4
 
 
 def test_a_child_that_cannot_start_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,5 +153,5 @@ def test_a_child_that_cannot_start_is_a_failure(monkeypatch: pytest.MonkeyPatch)
 def test_a_codec_that_does_not_work_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "_png", lambda: b"\x89PNG\r\n\x1a\n nothing")
     findings = list(rendering.children())
-    broken = [one for one in findings if one.what.startswith("codec ")]
-    assert [one.level for one in broken] == [Level.FAIL] * 6
+    broken = [finding for finding in findings if finding.what.startswith("codec ")]
+    assert [finding.level for finding in broken] == [Level.FAIL] * 6

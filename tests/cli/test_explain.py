@@ -25,7 +25,7 @@ workers: {threads: 3}
 def explained(world: World) -> dict[str, tuple[object, int | None]]:
     world.configure(CONFIG)
     lines = world.command("explain", "--json", str(world.config_path)).stdout.splitlines()
-    return {one["key"]: (one["value"], one["line"]) for one in map(json.loads, lines)}
+    return {value["key"]: (value["value"], value["line"]) for value in map(json.loads, lines)}
 
 
 def test_every_value_has_the_line_that_says_it_or_none(

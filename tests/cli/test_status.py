@@ -20,15 +20,15 @@ def noted(world: World, progress: Progress) -> RunSummary:
 
 
 def test_a_run_at_work_says_how_far_it_is(world: World) -> None:
-    one = noted(world, Progress(45, 2, 10_000_000, 40_000_000, jobs_done=43, jobs_expected=172))
-    line = _line(one, running=True)
+    run = noted(world, Progress(45, 2, 10_000_000, 40_000_000, jobs_done=43, jobs_expected=172))
+    line = _line(run, running=True)
     assert "running, 25%, 43 of about 172 pictures, 2 failed, about " in line
     assert line.endswith(" left")
 
 
 def test_a_run_that_died_says_how_far_it_came(world: World) -> None:
-    one = noted(world, Progress(45, 0, 10_000_000, 40_000_000, jobs_done=43, jobs_expected=172))
-    assert _line(one, running=False).endswith(
+    run = noted(world, Progress(45, 0, 10_000_000, 40_000_000, jobs_done=43, jobs_expected=172))
+    assert _line(run, running=False).endswith(
         "died without a word (killed, a power cut, or a full disk), after 43 pictures"
     )
 

@@ -41,15 +41,15 @@ def told(world: World) -> World:
 
 
 def status(world: World) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((world.root / "status.json").read_text())
-    return found
+    written: dict[str, Any] = json.loads((world.root / "status.json").read_text())
+    return written
 
 
 def metric(world: World, name: str) -> float:
     text = (world.root / "thumbs.prom").read_text()
-    found = re.search(rf"^pipeline_{name}\S* (\S+)$", text, re.MULTILINE)
-    assert found, text
-    return float(found[1])
+    match = re.search(rf"^pipeline_{name}\S* (\S+)$", text, re.MULTILINE)
+    assert match, text
+    return float(match[1])
 
 
 def run(world: World, monkeypatch: pytest.MonkeyPatch, url: str, *options: str) -> int:

@@ -113,11 +113,11 @@ def test_the_choice_goes_into_the_config(
 
 def test_json_has_every_figure(measured: World, capsys: pytest.CaptureFixture[str]) -> None:
     out, _ = run(measured, capsys, "--json", "--write", "--force")
-    found = json.loads(out)
-    assert found["workers"] == {"threads": 32, "processes": 2, "queue": 64}
-    assert found["written"] is True
-    assert found["settings"][0]["rate"] == 64
-    assert found["clear"] is False
+    answer = json.loads(out)
+    assert answer["workers"] == {"threads": 32, "processes": 2, "queue": 64}
+    assert answer["written"] is True
+    assert answer["settings"][0]["rate"] == 64
+    assert answer["clear"] is False
 
 
 def test_a_whole_tuning_from_the_command_line(world: World) -> None:

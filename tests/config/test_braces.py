@@ -24,7 +24,7 @@ from pipeline.config.braces import alternatives
 )
 def test_each_alternative_makes_a_pattern(pattern: str, expected: list[str]) -> None:
     assert alternatives(pattern) == expected
-    assert [one for pattern in expected for one in alternatives(pattern)] == expected
+    assert [path for pattern in expected for path in alternatives(pattern)] == expected
 
 
 @pytest.mark.parametrize(

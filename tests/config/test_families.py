@@ -28,7 +28,7 @@ def _specs(folder: Path, text: str) -> tuple[Spec, ...]:
 
 def test_a_family_makes_a_rendition_of_each_width_and_format_in_the_order_of_the_lists(tmp_path: Path) -> None:
     specs = _specs(tmp_path, "  hero: {widths: [320, 1280], formats: [avif, jpeg]}\n  thumb: {width: 90}\n")
-    assert [(one.name, one.family, one.width, one.format) for one in specs] == [
+    assert [(spec.name, spec.family, spec.width, spec.format) for spec in specs] == [
         ("hero-320-avif", "hero", 320, Format.AVIF),
         ("hero-320-jpeg", "hero", 320, Format.JPEG),
         ("hero-1280-avif", "hero", 1280, Format.AVIF),
@@ -61,7 +61,7 @@ def test_a_member_of_a_family_has_the_recipe_of_the_same_rendition_alone(tmp_pat
 
 def test_what_only_some_formats_know_is_for_those(tmp_path: Path) -> None:
     specs = _specs(tmp_path, "  hero: {formats: [webp, png, jpeg], quality: 70, progressive: true}\n")
-    assert [(one.quality, one.progressive) for one in specs] == [(70, None), (None, None), (70, True)]
+    assert [(spec.quality, spec.progressive) for spec in specs] == [(70, None), (None, None), (70, True)]
 
 
 def test_a_family_of_several_widths_has_one_shape(tmp_path: Path) -> None:

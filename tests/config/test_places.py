@@ -29,7 +29,7 @@ def test_it_is_not_inside_the_target_of_another_config(tmp_path: Path, key: str,
         ConfigError, match=f"{key}: must not be inside {tmp_path}/other, which is the target of another"
     ):
         load(path)
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["it.yaml", "other"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["it.yaml", "other"]
 
 
 @pytest.mark.parametrize("place", ["made/.pipeline/other.sqlite", "made/m.sqlite", "m.sqlite", "not/there/m.sqlite"])

@@ -64,8 +64,8 @@ def px(*values: float) -> tuple[Length, ...]:
     ],
 )
 def test_each_way_to_write_a_value_is_read(tmp_path: Path, written: str, wanted: dict[str, object]) -> None:
-    (one,) = specs(tmp_path, f"{{{written}}}")
-    assert {name: getattr(one, name) for name in wanted} == wanted
+    (spec,) = specs(tmp_path, f"{{{written}}}")
+    assert {name: getattr(spec, name) for name in wanted} == wanted
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_each_wrong_value_is_told_at_its_place(tmp_path: Path, written: str, sai
 
 def test_the_resampler_at_the_top_is_that_of_those_who_choose_none(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(f"{HEAD}  a: {{}}\n  b: {{resampler: auto}}\nresampler: pillow\n")
-    assert [one.resampler for one in load(tmp_path / "c.yaml").specs] == [Resampler.PILLOW, Resampler.AUTO]
+    assert [spec.resampler for spec in load(tmp_path / "c.yaml").specs] == [Resampler.PILLOW, Resampler.AUTO]
 
 
 @pytest.mark.parametrize("where", ["rendition", "top"])
@@ -161,24 +161,24 @@ def test_libvips_without_its_extra_is_an_error_that_names_it(
 def test_a_marks_content_is_part_of_the_recipe_and_its_name_is_not(tmp_path: Path) -> None:
     def recipe(name: str, content: bytes) -> str:
         (tmp_path / name).write_bytes(content)
-        (one,) = specs(tmp_path, f"{{steps: [{{watermark: {{picture: {name}}}}}]}}")
-        (step,) = one.steps
+        (spec,) = specs(tmp_path, f"{{steps: [{{watermark: {{picture: {name}}}}}]}}")
+        (step,) = spec.steps
         assert step == Watermark(picture=Asset.of("other name", content))
-        return recipe_id(one)
+        return recipe_id(spec)
 
     assert recipe("one.png", b"1") == recipe("two.png", b"1") != recipe("one.png", b"2")
 
 
 def test_a_recipe_names_steps_and_leaves_out_what_is_as_ever(tmp_path: Path) -> None:
-    (one,) = specs(tmp_path, "{width: 9, pad: 1%, steps: [sharpen, blur: 2, watermark: {text: x}]}")
-    assert recipe_text(one) == (
+    (spec,) = specs(tmp_path, "{width: 9, pad: 1%, steps: [sharpen, blur: 2, watermark: {text: x}]}")
+    assert recipe_text(spec) == (
         '{"pad":[' + ",".join(['{"length":{"percent":true,"value":1.0}}'] * 4) + "],"
         '"steps":[{"sharpen":{}},{"blur":{"radius":2.0}},{"watermark":{"text":"x"}}],"version":2,"width":9}'
     )
 
 
 def test_two_ways_to_write_the_same_are_one_recipe(tmp_path: Path) -> None:
-    for one, other in (
+    for first, other in (
         ("{extract: {left: 5%}}", "{extract: {left: 5.0%, width: 100%, top: 0}}"),
         ("{dpr: 2}", "{dpr: 2.0}"),
         ("{aspect: 4:2, width: 3}", '{aspect: "2/1", width: 3}'),
@@ -186,4 +186,4 @@ def test_two_ways_to_write_the_same_are_one_recipe(tmp_path: Path) -> None:
         ("{steps: [blur]}", "{steps: [{blur: {radius: 3}}]}"),
         ("{gravity: center}", "{}"),
     ):
-        assert recipe_id(specs(tmp_path, one)[0]) == recipe_id(specs(tmp_path, other)[0])
+        assert recipe_id(specs(tmp_path, first)[0]) == recipe_id(specs(tmp_path, other)[0])

@@ -83,7 +83,9 @@ def in_bounds(schema: dict[str, Any], value: Any) -> bool:
     if isinstance(value, int | float):
         return bool(schema.get("minimum", value) <= value <= schema.get("maximum", value))
     if isinstance(value, list):
-        return len(value) >= schema.get("minItems", 0) and all(accepts(schema.get("items", {}), one) for one in value)
+        return len(value) >= schema.get("minItems", 0) and all(
+            accepts(schema.get("items", {}), element) for element in value
+        )
     return not isinstance(value, dict) or accepts_mapping(schema, value)
 
 
@@ -96,7 +98,7 @@ def accepts_mapping(schema: dict[str, Any], value: dict[str, Any]) -> bool:
         else:
             patterns = schema.get("patternProperties", {})
             fitting = next(
-                (one for pattern, one in patterns.items() if re.search(pattern, key)),
+                (inner for pattern, inner in patterns.items() if re.search(pattern, key)),
                 schema.get("additionalProperties", {}),
             )
         if fitting is False or not accepts(schema.get("propertyNames", {}), key):

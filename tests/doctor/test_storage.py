@@ -26,7 +26,7 @@ def refusing(wanted: Callable[[int], bool]) -> Callable[[int], None]:
     return fsync
 
 
-def found(folder: Path) -> dict[Level, list[str]]:
+def details(folder: Path) -> dict[Level, list[str]]:
     by_level: dict[Level, list[str]] = {}
     for finding in storage.abilities("target", folder):
         by_level.setdefault(finding.level, []).append(finding.detail)
@@ -35,22 +35,22 @@ def found(folder: Path) -> dict[Level, list[str]]:
 
 
 def test_a_good_folder_is_good_and_left_as_it_was(tmp_path: Path) -> None:
-    assert set(found(tmp_path)) == {Level.OK}
+    assert set(details(tmp_path)) == {Level.OK}
 
 
 def test_files_that_cannot_be_synced_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", refusing(stat.S_ISREG))
-    assert "files cannot be synced" in found(tmp_path)[Level.FAIL][0]
+    assert "files cannot be synced" in details(tmp_path)[Level.FAIL][0]
 
 
 def test_folders_that_cannot_be_synced_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", refusing(stat.S_ISDIR))
-    assert "folders cannot be synced" in found(tmp_path)[Level.WARN][0]
+    assert "folders cannot be synced" in details(tmp_path)[Level.WARN][0]
 
 
 def test_locks_that_do_not_lock_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "flock", lambda file, how: None)
-    assert "do not keep others out" in found(tmp_path)[Level.FAIL][0]
+    assert "do not keep others out" in details(tmp_path)[Level.FAIL][0]
 
 
 def test_no_locks_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,12 +58,12 @@ def test_no_locks_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", none)
-    assert "gives no locks: No locks available" in found(tmp_path)[Level.FAIL][0]
+    assert "gives no locks: No locks available" in details(tmp_path)[Level.FAIL][0]
 
 
 def test_a_clock_that_is_off_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.doctor.storage.time", SimpleNamespace(time=lambda: 0.0, perf_counter=lambda: 0.0))
-    assert "clock" in found(tmp_path)[Level.WARN][0]
+    assert "clock" in details(tmp_path)[Level.WARN][0]
 
 
 def test_a_folder_that_cannot_be_written_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

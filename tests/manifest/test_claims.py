@@ -14,7 +14,7 @@ from tests.manifest.builders import opened, record, rendition
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("name", "other", "same"),
     [
         ("A.jpg", "a.jpg", True),
         ("caf\u00e9.jpg", "cafe\u0301.jpg", True),
@@ -28,8 +28,8 @@ from tests.manifest.builders import opened, record, rendition
         (os.fsdecode(b"\xe9.jpg"), os.fsdecode(b"\xc9.jpg"), False),
     ],
 )
-def test_names_meet_that_some_file_system_takes_for_one(one: str, other: str, same: bool) -> None:
-    assert (fold(one) == fold(other)) is same
+def test_names_meet_that_some_file_system_takes_for_one(name: str, other: str, same: bool) -> None:
+    assert (fold(name) == fold(other)) is same
 
 
 @given(st.binary(min_size=1, max_size=40))

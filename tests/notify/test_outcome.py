@@ -23,15 +23,15 @@ def test_the_text_is_the_sentence_and_the_failures_within_its_bytes() -> None:
 
 def test_the_json_holds_everything_and_is_ascii() -> None:
     text = as_json(replace(BAD, failures=("é.jpg: truncated",) * 30))
-    found = json.loads(text)
+    sent = json.loads(text)
     assert text.isascii()
-    assert (found["status"], found["succeeded"], found["seconds"], found["errors"]) == (
+    assert (sent["status"], sent["succeeded"], sent["seconds"], sent["errors"]) == (
         1,
         False,
         12.5,
         {"truncated": 1},
     )
-    assert len(found["failures"]) == 20
+    assert len(sent["failures"]) == 20
 
 
 def test_a_clock_that_was_set_back_makes_no_negative_time() -> None:

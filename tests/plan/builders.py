@@ -69,14 +69,14 @@ class FakeMemory:
 
     def rows(self, folder: str, after: str | None = None, through: str | None = None) -> list[Row]:
         by_source: list[Row] = []
-        for path, one in self.known_sources(folder, after, through).items():
-            stat = (os.fsencode(path), one.stat.size, one.stat.mtime_ns, one.stat.ctime_ns)
-            made = one.settled and one.status in (Status.DONE, Status.KEPT) and one.stat.sidecar is None
-            for name, file in sorted(one.renditions.items()):
+        for path, known in self.known_sources(folder, after, through).items():
+            stat = (os.fsencode(path), known.stat.size, known.stat.mtime_ns, known.stat.ctime_ns)
+            made = known.settled and known.status in (Status.DONE, Status.KEPT) and known.stat.sidecar is None
+            for name, file in sorted(known.renditions.items()):
                 plain = made and file.status in (Status.DONE, Status.KEPT)
                 row = (name, os.fsencode(file.target), file.recipe, file.size or 0, file.mtime_ns or 0, int(plain))
                 by_source.append((*stat, *row))
-            if not one.renditions:
+            if not known.renditions:
                 by_source.append((*stat, None, None, None, None, None, None))  # type: ignore[arg-type]
         return by_source
 

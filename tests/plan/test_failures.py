@@ -31,10 +31,10 @@ def judged(
     known = KnownSource(
         "a.jpg", STAT, b"c", True, Status.FAILED, ErrorKind.TIME_LIMIT, {"thumb": MADE, "large": FAILED}
     )
-    found = [thumb, None]
-    why = reasons(known, stat, WANTED, found)
+    stats = [thumb, None]
+    why = reasons(known, stat, WANTED, stats)
     assert why == [Reason.RETRY, Reason.RETRY]
-    return without_known_failures(why, known, stat, WANTED, found, failures, key)
+    return without_known_failures(why, known, stat, WANTED, stats, failures, key)
 
 
 def test_what_was_made_before_the_source_failed_is_not_made_again() -> None:
@@ -53,9 +53,9 @@ def test_with_another_stat_the_content_decides() -> None:
     "failures",
     [
         {},
-        {name: replace(one, reported=None) for name, one in BOTH.items()},
-        {name: replace(one, kind=ErrorKind.UNREADABLE) for name, one in BOTH.items()},
-        {name: replace(one, key="other") for name, one in BOTH.items()},
+        {name: replace(failure, reported=None) for name, failure in BOTH.items()},
+        {name: replace(failure, kind=ErrorKind.UNREADABLE) for name, failure in BOTH.items()},
+        {name: replace(failure, key="other") for name, failure in BOTH.items()},
     ],
     ids=["forgotten", "not told", "judged anew", "other limits"],
 )

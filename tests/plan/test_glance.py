@@ -51,13 +51,15 @@ def _stored(memory: Manifest, house: House) -> None:
         renditions = tuple(
             RenditionRecord(
                 name,
-                one.target,
-                one.recipe,
-                one.status,
+                rendition.target,
+                rendition.recipe,
+                rendition.status,
                 Reason.NEW,
-                written=None if one.size is None else Written(one.target, one.size, one.mtime_ns or 0, b"hash"),
+                written=None
+                if rendition.size is None
+                else Written(rendition.target, rendition.size, rendition.mtime_ns or 0, b"hash"),
             )
-            for name, one in known.renditions.items()
+            for name, rendition in known.renditions.items()
         )
         error = PictureError(known.error) if known.error else None
         memory.add(

@@ -27,7 +27,7 @@ def of(names: Naming, source: str) -> tuple[str, ...]:
     return names.targets(folder, [name])[0]
 
 
-def found(sources: list[str], names: Naming) -> dict[str, str]:
+def colliding_names(sources: list[str], names: Naming) -> dict[str, str]:
     index = NameIndex()
     for source in sources:
         index.add(of(names, source))
@@ -55,11 +55,11 @@ def found(sources: list[str], names: Naming) -> dict[str, str]:
 )
 def test_sources_that_would_make_one_target_are_found(sources: list[str], colliding: list[str]) -> None:
     for order in (sources, sources[::-1]):
-        assert sorted(found(order, naming())) == sorted(colliding)
+        assert sorted(colliding_names(order, naming())) == sorted(colliding)
 
 
 def test_both_names_and_the_target_are_told() -> None:
-    errors = found(["a.jpg", "a.png", "a.webp"], naming())
+    errors = colliding_names(["a.jpg", "a.png", "a.webp"], naming())
     assert errors == {
         "a.jpg": "it and 'a.png' would make 'a-thumb.jpg'; target.on_collision: keep_extension keeps both",
         "a.png": "it and 'a.jpg' would make 'a-thumb.jpg'; target.on_collision: keep_extension keeps both",
@@ -68,32 +68,32 @@ def test_both_names_and_the_target_are_told() -> None:
 
 
 def test_the_way_out_of_a_collision_is_one_that_leads_out() -> None:
-    errors = found(["A.png", "a.jpg"], naming())
+    errors = colliding_names(["A.png", "a.jpg"], naming())
     assert errors["a.jpg"] == (
         "it would make 'a-thumb.jpg', and 'A.png' 'A-thumb.jpg': one file where capitals or accents do not count;"
         " target.on_collision: keep_extension keeps both"
     )
-    assert found(["A.JPG", "a.jpg"], naming())["a.jpg"].endswith("do not count; rename one of them")
+    assert colliding_names(["A.JPG", "a.jpg"], naming())["a.jpg"].endswith("do not count; rename one of them")
     kept = naming(OnCollision.KEEP_EXTENSION)
-    assert found(["A.JPG", "a.jpg"], kept)["a.jpg"].endswith("do not count; rename one of them")
+    assert colliding_names(["A.JPG", "a.jpg"], kept)["a.jpg"].endswith("do not count; rename one of them")
 
 
 def test_two_renditions_may_collide_across_sources() -> None:
     names = Naming(TargetSettings(Path("/t")), Rules((Spec("b-c"), Spec("c"))))
-    assert sorted(found(["a.jpg", "a-b.jpg"], names)) == ["a-b.jpg", "a.jpg"]
+    assert sorted(colliding_names(["a.jpg", "a-b.jpg"], names)) == ["a-b.jpg", "a.jpg"]
 
 
 def test_two_renditions_of_one_source_that_share_a_name_collide_too() -> None:
-    assert found(["a.jpg"], naming(name="{stem}.{ext}")) == {
+    assert colliding_names(["a.jpg"], naming(name="{stem}.{ext}")) == {
         "a.jpg": "two of its renditions would make 'a.jpg'; put more fields into target.name"
     }
 
 
 def test_kept_extensions_make_names_distinct_and_they_never_flip() -> None:
     names = naming(OnCollision.KEEP_EXTENSION)
-    assert found(["a.jpg", "a.png"], names) == {}
+    assert colliding_names(["a.jpg", "a.png"], names) == {}
     assert of(names, "a.jpg") == ("a.jpg-thumb.jpg", "a.jpg-large.jpg")  # whether there is an a.png or not
-    assert sorted(found(["a.jpg", "A.JPG"], names)) == ["A.JPG", "a.jpg"]
+    assert sorted(colliding_names(["a.jpg", "A.JPG"], names)) == ["A.JPG", "a.jpg"]
 
 
 _NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=8)
@@ -117,7 +117,7 @@ def test_names_that_differ_by_case_or_form_alone_collide_where_they_fold_alike(n
     alike = fold(targets[0]) == fold(targets[1])
     if change in ("NFD", "NFC"):
         assert alike
-    assert bool(found(sources, naming())) == alike
+    assert bool(colliding_names(sources, naming())) == alike
 
 
 @pytest.mark.parametrize("other", ["d/Ä.jpg", "d/x.jpg"])

@@ -53,7 +53,7 @@ def test_what_a_new_rendition_asks_for_comes_after_what_has_gone_or_changed(hous
         *("c.jpg", "z.jpg", "b/damaged.jpg", "b/failed.jpg", "b/missing.jpg", "b/new.jpg"),
         *("a.jpg", "d.jpg"),
     ]
-    jobs = [one for one in decisions if isinstance(one, Job)]
+    jobs = [job for job in decisions if isinstance(job, Job)]
     assert planner.counts.seen == planner.counts.sources == 8
     assert sum(planner.counts.reasons.values()) == 2 * 8
     assert sum(len(job.planned) for job in jobs) == 2 * 8 - planner.counts.reasons[Reason.UNCHANGED]

@@ -82,7 +82,7 @@ def test_a_changed_stat_plans_all_renditions_with_the_hash_to_compare(two: House
     os.utime(two.source / "a.jpg", ns=(0, 1))
     (job,) = two.planner().decisions()
     assert isinstance(job, Job)
-    assert [(one.reason, one.ours) for one in job.planned] == [(Reason.SOURCE_CHANGED, True)] * 2
+    assert [(planned.reason, planned.ours) for planned in job.planned] == [(Reason.SOURCE_CHANGED, True)] * 2
     assert job.known_sha256 == b"hash of source"
 
 
@@ -91,7 +91,10 @@ def test_an_unsettled_source_is_hashed_once_more(house: House) -> None:
     house.make("a.jpg", settled=False)
     (job,) = house.planner().decisions()
     assert isinstance(job, Job)
-    assert ([one.reason for one in job.planned], job.known_sha256) == ([Reason.SOURCE_CHANGED], b"hash of source")
+    assert ([planned.reason for planned in job.planned], job.known_sha256) == (
+        [Reason.SOURCE_CHANGED],
+        b"hash of source",
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,7 +156,7 @@ def test_a_file_at_an_unclaimed_path_is_refused_without_reading(house: House) ->
     (record,) = house.planner().decisions()
     assert isinstance(record, Record)
     assert record.status is Status.FAILED
-    assert [one.error and one.error.kind for one in record.renditions] == [ErrorKind.NOT_OURS]
+    assert [rendition.error and rendition.error.kind for rendition in record.renditions] == [ErrorKind.NOT_OURS]
 
 
 def test_the_other_renditions_of_a_refused_one_are_made(two: House) -> None:
@@ -161,8 +164,8 @@ def test_the_other_renditions_of_a_refused_one_are_made(two: House) -> None:
     (two.target / "a-thumb.jpg").write_bytes(b"mine")
     (job,) = two.planner().decisions()
     assert isinstance(job, Job)
-    assert [one.spec.name for one in job.planned] == ["large"]
-    assert [(one.name, one.status) for one in job.refused] == [("thumb", Status.FAILED)]
+    assert [planned.spec.name for planned in job.planned] == ["large"]
+    assert [(rendition.name, rendition.status) for rendition in job.refused] == [("thumb", Status.FAILED)]
 
 
 def test_a_touched_source_with_a_refused_rendition_still_makes_a_record(two: House) -> None:
@@ -183,7 +186,7 @@ def test_a_new_rendition_of_a_touched_source_is_the_only_one_to_be_made(two: Hou
     two.specs = (*two.specs, Spec("square", 100, 100))
     (job,) = two.planner().decisions()
     assert isinstance(job, Job)
-    assert [one.reason for one in job.planned] == [Reason.SOURCE_CHANGED, Reason.SOURCE_CHANGED, Reason.NEW]
+    assert [planned.reason for planned in job.planned] == [Reason.SOURCE_CHANGED, Reason.SOURCE_CHANGED, Reason.NEW]
     assert job.known_sha256 == b"hash of source"
 
 
@@ -201,7 +204,7 @@ def test_a_refusal_keeps_what_is_known_of_the_source(two: House) -> None:
     (two.target / "a-square.jpg").write_bytes(b"mine")
     (record,) = two.planner().decisions()
     assert isinstance(record, Record)
-    assert (record.sha256, [one.name for one in record.renditions]) == (b"hash of source", ["square"])
+    assert (record.sha256, [rendition.name for rendition in record.renditions]) == (b"hash of source", ["square"])
 
 
 def test_an_adopted_file_is_planned_but_not_ours(house: House) -> None:
@@ -209,7 +212,7 @@ def test_an_adopted_file_is_planned_but_not_ours(house: House) -> None:
     (house.target / "a-thumb.jpg").write_bytes(b"mine")
     (job,) = house.planner(adopt=True).decisions()
     assert isinstance(job, Job)
-    assert [(one.reason, one.ours) for one in job.planned] == [(Reason.NEW, False)]
+    assert [(planned.reason, planned.ours) for planned in job.planned] == [(Reason.NEW, False)]
 
 
 def test_a_claimed_file_without_a_record_is_ours(house: House) -> None:
@@ -217,7 +220,7 @@ def test_a_claimed_file_without_a_record_is_ours(house: House) -> None:
     (house.target / "a-thumb.jpg").write_bytes(b"written, and killed before the record")
     house.memory.claims = {"a-thumb.jpg", "b-thumb.jpg"}
     jobs = list(house.planner().decisions())
-    assert [one.ours for job in jobs if isinstance(job, Job) for one in job.planned] == [True, False]
+    assert [planned.ours for job in jobs if isinstance(job, Job) for planned in job.planned] == [True, False]
 
 
 # -- collisions
@@ -295,7 +298,7 @@ def test_targets_of_removed_sources_and_dropped_renditions_are_orphans(two: Hous
     (two.source / "e/c.jpg").unlink()
     two.specs = (THUMB,)
     planner = done(two.planner())
-    assert [(one.source, one.rendition, one.target, one.why) for one in planner.orphans] == [
+    assert [(orphan.source, orphan.rendition, orphan.target, orphan.why) for orphan in planner.orphans] == [
         ("a.jpg", "large", "a-large.jpg", "rendition gone"),
         ("d/b.jpg", "large", "d/b-large.jpg", "source gone"),
         ("d/b.jpg", "thumb", "d/b-thumb.jpg", "source gone"),
@@ -313,8 +316,8 @@ def test_a_new_name_template_orphans_the_old_names(house: House) -> None:
     planner = house.planner()
     (job,) = planner.decisions()
     assert isinstance(job, Job)
-    assert [(one.target, one.reason) for one in job.planned] == [("a.jpg", Reason.NEW)]
-    assert [(one.target, one.why) for one in planner.orphans] == [("a-thumb.jpg", "renamed")]
+    assert [(planned.target, planned.reason) for planned in job.planned] == [("a.jpg", Reason.NEW)]
+    assert [(orphan.target, orphan.why) for orphan in planner.orphans] == [("a-thumb.jpg", "renamed")]
 
 
 def test_a_target_taken_over_by_another_source_is_no_orphan(house: House) -> None:
@@ -325,9 +328,9 @@ def test_a_target_taken_over_by_another_source_is_no_orphan(house: House) -> Non
     (house.source / "b.jpeg").unlink()
     house.put("b.xmp", content=b"<x:xmpmeta")  # would have b's name, but makes nothing
     planner = house.planner()
-    jobs = {one.source: one for one in planner.decisions() if isinstance(one, Job)}
+    jobs = {job.source: job for job in planner.decisions() if isinstance(job, Job)}
     assert jobs["a.png"].planned[0].ours
-    assert [one.target for one in planner.orphans] == ["b-thumb.jpg"]
+    assert [orphan.target for orphan in planner.orphans] == ["b-thumb.jpg"]
 
 
 def test_a_removed_source_that_left_no_files_can_be_forgotten(house: House) -> None:
@@ -346,11 +349,11 @@ def test_part_of_a_plan_counts_no_orphans_wrongly(house: House) -> None:
     (house.source / "d/c.jpg").unlink()
     house.put("d/n.jpg")
     assert done(house.planner(only=("d/b.jpg",))).orphans == []
-    assert [one.source for one in done(house.planner(only=("d/",))).orphans] == ["d/c.jpg"]
+    assert [orphan.source for orphan in done(house.planner(only=("d/",))).orphans] == ["d/c.jpg"]
     planner = house.planner(limit=1)
     assert len(list(planner.decisions())) == 1
     assert not planner.complete
-    assert [one.source for one in planner.orphans] == ["d/c.jpg"]
+    assert [orphan.source for orphan in planner.orphans] == ["d/c.jpg"]
     assert list(house.planner(limit=0).decisions()) == []
 
 
@@ -377,17 +380,19 @@ def test_what_is_no_file_is_recorded_once_with_its_reason(house: House) -> None:
     house.put("a.jpg")
     os.mkfifo(house.source / "x.jpg")
     planner = house.planner()
-    records = [one for one in planner.decisions() if isinstance(one, Record)]
-    assert [(one.source, one.status, one.warnings) for one in records] == [("x.jpg", Status.SKIPPED, ("a FIFO",))]
+    records = [record for record in planner.decisions() if isinstance(record, Record)]
+    assert [(record.source, record.status, record.warnings) for record in records] == [
+        ("x.jpg", Status.SKIPPED, ("a FIFO",))
+    ]
     house.memory.sources["x.jpg"] = KnownSource("x.jpg", records[0].stat, None, True, Status.SKIPPED, None, {})
     planner = house.planner()
-    assert [one.source for one in planner.decisions()] == ["a.jpg"]
+    assert [decision.source for decision in planner.decisions()] == ["a.jpg"]
     assert planner.counts.skipped == {"a FIFO": 1}
     assert planner.gone == []
     (house.source / "x.jpg").unlink()
     (house.source / "x.jpg").symlink_to("nowhere")
-    records = [one for one in house.planner().decisions() if isinstance(one, Record)]
-    assert [one.warnings for one in records] == [("a symbolic link",)]
+    records = [record for record in house.planner().decisions() if isinstance(record, Record)]
+    assert [record.warnings for record in records] == [("a symbolic link",)]
 
 
 def test_what_goes_between_listing_and_looking_has_vanished(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -400,8 +405,8 @@ def test_what_goes_between_listing_and_looking_has_vanished(house: House, monkey
         return stats(self, folder, names, *rest)
 
     monkeypatch.setattr(LocalSource, "stats", late)
-    records = [one for one in house.planner().decisions() if isinstance(one, Record)]
-    assert [(one.source, one.status) for one in records] == [("b.jpg", Status.VANISHED)]
+    records = [record for record in house.planner().decisions() if isinstance(record, Record)]
+    assert [(record.source, record.status) for record in records] == [("b.jpg", Status.VANISHED)]
     assert "since it was listed" in records[0].warnings[0]
 
 
@@ -495,8 +500,8 @@ def test_chunks_of_any_size_make_the_same_plan(two: House, monkeypatch: pytest.M
         (two.source / name).unlink()
     (two.target / "d-thumb.jpg").unlink()
     planner = two.planner()
-    assert [one.source for one in planner.decisions()] == ["c.jpg", "d.jpg", "z/y.jpg"]
-    assert [one.source for one in planner.orphans] == ["b.jpg", "b.jpg", "e.jpg", "e.jpg"]
+    assert [decision.source for decision in planner.decisions()] == ["c.jpg", "d.jpg", "z/y.jpg"]
+    assert [orphan.source for orphan in planner.orphans] == ["b.jpg", "b.jpg", "e.jpg", "e.jpg"]
     assert planner.counts.unchanged == 1
 
 
@@ -543,17 +548,19 @@ def test_a_plan_from_the_manifest_of_a_run_that_made_everything_is_empty(two: Ho
     try:
         memory: Memory = manifest
         for known in two.memory.sources.values():
-            manifest.claim([Claim(one.target, known.source, name) for name, one in known.renditions.items()])
+            manifest.claim(
+                [Claim(rendition.target, known.source, name) for name, rendition in known.renditions.items()]
+            )
             renditions = tuple(
                 RenditionRecord(
                     name,
-                    one.target,
-                    one.recipe,
+                    rendition.target,
+                    rendition.recipe,
                     Status.DONE,
                     Reason.NEW,
-                    written=Written(one.target, one.size or 0, one.mtime_ns or 0, b"hash"),
+                    written=Written(rendition.target, rendition.size or 0, rendition.mtime_ns or 0, b"hash"),
                 )
-                for name, one in known.renditions.items()
+                for name, rendition in known.renditions.items()
             )
             manifest.add(Record(known.source, known.stat, Status.DONE, renditions, sha256=b"hash"))
         manifest.flush()
@@ -566,10 +573,10 @@ def test_a_plan_from_the_manifest_of_a_run_that_made_everything_is_empty(two: Ho
         planner = two.planner()
         (job,) = planner.decisions()
         assert isinstance(job, Job)
-        assert [(one.target, one.reason, one.ours) for one in job.planned] == [
+        assert [(planned.target, planned.reason, planned.ours) for planned in job.planned] == [
             ("d/b\udcff-large.jpg", Reason.MISSING, True)
         ]
-        assert [one.source for one in planner.orphans] == ["a.jpg", "a.jpg"]
+        assert [orphan.source for orphan in planner.orphans] == ["a.jpg", "a.jpg"]
     finally:
         manifest.close()
 

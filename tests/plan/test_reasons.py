@@ -18,7 +18,7 @@ WANTED = [("thumb", "t.jpg", "recipe")]
 
 
 @pytest.mark.parametrize(
-    ("known", "found", "expected"),
+    ("known", "there", "expected"),
     [
         (None, None, Reason.NEW),
         (None, THERE, Reason.NEW),
@@ -36,13 +36,13 @@ WANTED = [("thumb", "t.jpg", "recipe")]
     ],
 )
 def test_a_rendition_has_the_first_reason_that_holds(
-    known: KnownRendition | None, found: Stat | None, expected: Reason
+    known: KnownRendition | None, there: Stat | None, expected: Reason
 ) -> None:
-    assert reason(known, "t.jpg", "recipe", found) is expected
+    assert reason(known, "t.jpg", "recipe", there) is expected
 
 
 @pytest.mark.parametrize(
-    ("known", "stat", "found", "expected"),
+    ("known", "stat", "there", "expected"),
     [
         (None, Stat(1, 2, 3), THERE, Reason.NEW),
         (SOURCE, Stat(1, 2, 3), THERE, Reason.UNCHANGED),
@@ -62,9 +62,9 @@ def test_a_rendition_has_the_first_reason_that_holds(
     ],
 )
 def test_a_source_changes_the_reasons_of_its_renditions(
-    known: KnownSource | None, stat: Stat, found: Stat | None, expected: Reason
+    known: KnownSource | None, stat: Stat, there: Stat | None, expected: Reason
 ) -> None:
-    assert reasons(known, stat, WANTED, [found]) == [expected]
+    assert reasons(known, stat, WANTED, [there]) == [expected]
 
 
 def test_force_outranks_everything() -> None:
@@ -98,11 +98,11 @@ _SOURCES = st.builds(
 
 @given(_SOURCES, _STATS, st.tuples(st.none() | _STATS, st.none() | _STATS))
 def test_the_quick_way_says_what_the_long_one_does(
-    known: KnownSource, stat: Stat, found: tuple[Stat | None, Stat | None]
+    known: KnownSource, stat: Stat, there: tuple[Stat | None, Stat | None]
 ) -> None:
     wanted = [("a", "a.jpg", "r"), ("b", "b.jpg", "r")]
-    if nothing_to_do(known, stat, wanted, found):
-        assert reasons(known, stat, wanted, found) == [Reason.UNCHANGED] * 2
+    if nothing_to_do(known, stat, wanted, there):
+        assert reasons(known, stat, wanted, there) == [Reason.UNCHANGED] * 2
         assert set(known.renditions) == {"a", "b"}
     elif known.status in (Status.DONE, Status.KEPT) and set(known.renditions) == {"a", "b"}:
-        assert reasons(known, stat, wanted, found) != [Reason.UNCHANGED] * 2
+        assert reasons(known, stat, wanted, there) != [Reason.UNCHANGED] * 2

@@ -66,12 +66,12 @@ def test_the_version_of_our_pixels_is_part_of_it(monkeypatch: pytest.MonkeyPatch
     assert recipe_id(Spec("a")) != before
 
 
-@given(one=specs, other=specs)
-def test_ids_are_equal_exactly_when_all_that_can_change_bytes_is_equal(one: Spec, other: Spec) -> None:
+@given(spec=specs, other=specs)
+def test_ids_are_equal_exactly_when_all_that_can_change_bytes_is_equal(spec: Spec, other: Spec) -> None:
     def bytes_of(spec: Spec) -> Spec:
         return dataclasses.replace(spec, name="", quality=spec.effective_quality)
 
-    assert (recipe_id(one) == recipe_id(other)) == (bytes_of(one) == bytes_of(other))
+    assert (recipe_id(spec) == recipe_id(other)) == (bytes_of(spec) == bytes_of(other))
 
 
 @given(spec=specs)
@@ -82,13 +82,13 @@ def test_the_text_is_json_for_people(spec: Spec) -> None:
 
 
 def test_what_cannot_change_bytes_changes_no_id(tmp_path: Path) -> None:
-    one = "source: photos\ntarget: made\nrenditions: {a: {width: 320, quality: 82}, b: {format: png}}\n"
+    first = "source: photos\ntarget: made\nrenditions: {a: {width: 320, quality: 82}, b: {format: png}}\n"
     two = (
         "# moved\nlimits: {seconds: 3}\nworkers: {threads: 1, queue: 2}\ntarget: {path: elsewhere}\nsource: photos\n"
         "renditions:\n  b:\n    format: png  # as before\n  a: {format: jpeg, width: 320}\n"
     )
     ids = []
-    for text in (one, two):
+    for text in (first, two):
         (tmp_path / "it.yaml").write_text(text)
         ids.append({spec.name: recipe_id(spec) for spec in load(tmp_path / "it.yaml").specs})
     assert ids[0] == ids[1]

@@ -26,9 +26,9 @@ def lab_of_srgb(colour: Sequence[float]) -> Lab:
     return lab_of_xyz([sum(row[i] * light[i] for i in range(3)) for row in SRGB])
 
 
-def distance(one: Lab, other: Lab) -> float:
+def distance(first: Lab, other: Lab) -> float:
     """dE2000."""
-    (l1, a1, b1), (l2, a2, b2) = one, other
+    (l1, a1, b1), (l2, a2, b2) = first, other
     c = (math.hypot(a1, b1) + math.hypot(a2, b2)) / 2
     g = 0.5 * (1 - math.sqrt(c**7 / (c**7 + 25**7)))
     a1, a2 = a1 * (1 + g), a2 * (1 + g)

@@ -31,18 +31,20 @@ def answer_to(
     finally:
         os.close(descriptor)
     contents = []
-    for one in descriptors:
-        with os.fdopen(one, "rb") as file:
+    for descriptor in descriptors:
+        with os.fdopen(descriptor, "rb") as file:
             contents.append(file.read())
-    return answer, {one.name: contents[one.index] for one in answer.renditions if isinstance(one, Rendered)}
+    return answer, {
+        rendition.name: contents[rendition.index] for rendition in answer.renditions if isinstance(rendition, Rendered)
+    }
 
 
 def rendition(content: bytes, spec: Spec) -> Image.Image:
     """The one rendition of `content` under `spec`, opened."""
     answer, files = answer_to(content, spec)
-    (one,) = answer.renditions
-    assert isinstance(one, Rendered), one
+    (made,) = answer.renditions
+    assert isinstance(made, Rendered), made
     image = Image.open(io.BytesIO(files[spec.name]))
-    assert image.size == (one.width, one.height)
-    assert one.size == len(files[spec.name])
+    assert image.size == (made.width, made.height)
+    assert made.size == len(files[spec.name])
     return image

@@ -115,14 +115,14 @@ def test_shrinking_on_load_lowers_the_estimate_and_a_progressive_jpeg_raises_it(
     small, large = ((Spec("a", side),) for side in (100, 2000))
     assert header_of(plain, specs=small).estimate < header_of(plain, specs=large).estimate / 2
     progressive = encoded(picture, "JPEG", progressive=True)
-    without_files = [header_of(one, specs=small).estimate - len(one) for one in (plain, progressive)]
+    without_files = [header_of(content, specs=small).estimate - len(content) for content in (plain, progressive)]
     assert without_files[1] > without_files[0] + 2000 * 1500 * 3 - 1
 
 
 def test_an_estimate_grows_with_pixels_renditions_and_frames() -> None:
-    one = header_of(encoded(quarters((500, 500)), "PNG"))
-    assert one.estimate > 500 * 500 * 4
-    assert header_of(encoded(quarters((1000, 500)), "PNG")).estimate > one.estimate
+    smaller = header_of(encoded(quarters((500, 500)), "PNG"))
+    assert smaller.estimate > 500 * 500 * 4
+    assert header_of(encoded(quarters((1000, 500)), "PNG")).estimate > smaller.estimate
     webp = (Spec("a", 8, format=Format.WEBP),)
     assert header_of(gif(9), specs=webp).estimate > header_of(gif(2), specs=webp).estimate
 

@@ -18,7 +18,9 @@ from pipeline.workers.exchange import whole
 from tests.pictures import DISPLAY_P3, descriptor_of, encoded, exif, matrix_profile, quarters
 from tests.render.drawing import answer_to
 
-ALL = tuple(Spec(one.value, 60, 50, fit, format=one) for one, fit in zip(Format, [*Fit, Fit.COVER], strict=True))
+ALL = tuple(
+    Spec(format_.value, 60, 50, fit, format=format_) for format_, fit in zip(Format, [*Fit, Fit.COVER], strict=True)
+)
 
 
 def open_descriptors() -> set[str]:
@@ -40,9 +42,12 @@ def sources() -> list[bytes]:
 
 def test_one_decode_serves_all_renditions_in_the_order_of_the_specs() -> None:
     answer, files = answer_to(encoded(quarters(), "PNG"), *ALL)
-    assert [one.name for one in answer.renditions] == [spec.name for spec in ALL]
+    assert [rendition.name for rendition in answer.renditions] == [spec.name for spec in ALL]
     assert list(files) == [spec.name for spec in ALL]
-    assert all(isinstance(one, Rendered) and one.size == len(files[one.name]) for one in answer.renditions)
+    assert all(
+        isinstance(rendition, Rendered) and rendition.size == len(files[rendition.name])
+        for rendition in answer.renditions
+    )
     assert answer.seconds_decode > 0
     assert answer.libraries.startswith("pillow=")
 
@@ -79,13 +84,13 @@ def test_bytes_depend_on_neither_process_nor_locale_nor_time_zone() -> None:
 def test_renditions_can_be_read_from_their_beginning_and_not_be_changed() -> None:
     descriptor = descriptor_of(encoded(quarters(), "PNG"))
     *_, (_, descriptors) = render(whole(descriptor), RenderTask(ALL, Limits()))
-    for one in descriptors:
-        assert os.read(one, 4) != b""
-        assert not os.get_inheritable(one)
-        assert fcntl.fcntl(one, fcntl.F_GET_SEALS) & fcntl.F_SEAL_WRITE
+    for made in descriptors:
+        assert os.read(made, 4) != b""
+        assert not os.get_inheritable(made)
+        assert fcntl.fcntl(made, fcntl.F_GET_SEALS) & fcntl.F_SEAL_WRITE
         with pytest.raises(OSError, match="not permitted"):
-            os.write(one, b"x")
-        os.close(one)
+            os.write(made, b"x")
+        os.close(made)
     os.close(descriptor)
 
 

@@ -155,8 +155,8 @@ def run(
     pairs = list(itertools.product(fits, targets))
     specs = [Spec(f"{fit}-{target}", *BOX, fit, format=target) for fit, target in pairs]
     answer, files = answer_to(source(kind, mode, size, orientation), *specs)
-    for spec, one in zip(specs, answer.renditions, strict=True):
-        assert isinstance(one, Rendered), one
+    for spec, rendition in zip(specs, answer.renditions, strict=True):
+        assert isinstance(rendition, Rendered), rendition
         with Image.open(io.BytesIO(files[spec.name])) as made:
             assert made.format == spec.format.name
             tolerance = 6 if spec.format in (Format.PNG, Format.TIFF) else 12

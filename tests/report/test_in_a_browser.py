@@ -55,13 +55,13 @@ def page(world: World, chromium: Page) -> Iterator[Page]:
     yield chromium
     assert chromium.complaints == []
     ours = (place(world.config).as_uri(), world.target.as_uri(), world.source.as_uri())
-    assert [one for one in chromium.requests if not one.startswith(ours)] == []
+    assert [request for request in chromium.requests if not request.startswith(ours)] == []
 
 
 def tiles(page: Page) -> list[str]:
     """What the tiles in view are called."""
-    found: list[str] = page.run("[...document.querySelectorAll('#rows .tile')].map((one) => one.title)")
-    return found
+    titles: list[str] = page.run("[...document.querySelectorAll('#rows .tile')].map((one) => one.title)")
+    return titles
 
 
 def test_what_failed_is_shown_as_far_as_it_can_be_with_the_command_to_type(page: Page, world: World) -> None:
@@ -98,7 +98,7 @@ def test_a_hostile_name_is_text(page: Page) -> None:
     page.click("#by-name")
     page.type("onerror")
     page.until("document.querySelector('#found').value === '3 of 120'")
-    assert {one.rpartition(" · ")[0] for one in tiles(page)} == {HOSTILE}
+    assert {tile.rpartition(" · ")[0] for tile in tiles(page)} == {HOSTILE}
     page.until(
         "document.querySelectorAll('#rows .tile.loaded').length === 2"
     )  # of the third, a TIFF, the placeholder is seen
@@ -111,7 +111,7 @@ def test_a_hostile_name_is_text(page: Page) -> None:
 
 
 def test_filters_narrow_each_other_and_can_be_taken_back(page: Page) -> None:
-    for selector, value, found in (
+    for selector, value, count in (
         ("#by-folder", "b", "42 of 120"),
         ("#by-status", "failed", "3 of 120"),
         ("#by-rendition", "page", "1 of 120"),
@@ -121,7 +121,7 @@ def test_filters_narrow_each_other_and_can_be_taken_back(page: Page) -> None:
             f"one.value = [...one.options].find((option) => option.text === '{value}').value;"
             "one.dispatchEvent(new Event('input')) })()"
         )
-        assert page.run("document.querySelector('#found').value") == found
+        assert page.run("document.querySelector('#found').value") == count
     assert tiles(page)[0].startswith("b/broken.jpg · page\ntruncated: ")
     page.click("#by-name")
     page.type("nothing is called so")

@@ -73,7 +73,7 @@ def test_the_gallery_has_every_rendition_with_its_source(tmp_path: Path) -> None
     assert (width, height, size, alt) == (80, 40, (world.source / "a/1.jpg").stat().st_size, "")
     assert color.startswith("#")
     assert thumbhash
-    assert [one[4:8] for one in gallery["renditions"]] == [
+    assert [rendition[4:8] for rendition in gallery["renditions"]] == [
         [32, 16, len(world.tree()["a/1-thumb.jpg"]), "a/1-thumb.jpg"],
         [40, 20, len(world.tree()["a/1-wide.webp"]), "a/1-wide.webp"],
     ]

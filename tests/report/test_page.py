@@ -24,9 +24,9 @@ def world(tmp_path: Path) -> World:
 
 def payload(text: str) -> dict[str, object]:
     """What the page's script reads."""
-    found = re.search(r'<script type="application/json" id="renditions">(.*?)</script>', text)
-    assert found
-    values: dict[str, object] = json.loads(found[1])
+    match = re.search(r'<script type="application/json" id="renditions">(.*?)</script>', text)
+    assert match
+    values: dict[str, object] = json.loads(match[1])
     return values
 
 
@@ -67,7 +67,7 @@ def test_a_report_takes_the_place_of_an_earlier_one(world: World) -> None:
     assert place(world.config) == path
     write(world.config, path)
     assert len(payload(path.read_text())["renditions"]) == 2  # type: ignore[arg-type]
-    assert sorted(one.name for one in world.root.iterdir()) == ["out", "photos", "thumbs-report.html", "thumbs.yaml"]
+    assert sorted(path.name for path in world.root.iterdir()) == ["out", "photos", "thumbs-report.html", "thumbs.yaml"]
 
 
 def test_a_report_is_not_written_among_the_targets(world: World) -> None:
@@ -80,9 +80,9 @@ def test_the_policy_names_the_page_s_own_style_and_script_and_nothing_else(world
     path = place(world.config)
     write(world.config, path)
     text = path.read_text()
-    found = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
-    assert found
-    policy = found[1].replace("&#39;", "'")
+    match = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+    assert match
+    policy = match[1].replace("&#39;", "'")
     assert re.fullmatch(
         r"default-src 'none'; img-src 'self' file:; style-src 'sha256-[\w+/]{43}='; script-src 'sha256-[\w+/]{43}='; "
         r"base-uri 'none'; form-action 'none'",

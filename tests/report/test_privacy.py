@@ -49,9 +49,9 @@ def world(tmp_path: Path) -> World:
 
 
 def test_what_targets_hold_is_read_from_the_files(world: World) -> None:
-    found = read(world)
-    assert (found.there, found.files, found.unread, found.holding) == (6, 6, 0, 2)
-    assert found.kinds == {Private.GPS: 2, Private.SERIALS: 1}
+    privacy = read(world)
+    assert (privacy.there, privacy.files, privacy.unread, privacy.holding) == (6, 6, 0, 2)
+    assert privacy.kinds == {Private.GPS: 2, Private.SERIALS: 1}
     (world.target / "plain-thumb.jpg").write_bytes(with_position())  # the manifest does not know
     assert read(world).kinds[Private.GPS] == 3
     write(world.config, place(world.config))
@@ -64,13 +64,13 @@ def test_files_that_are_gone_or_no_pictures_any_more_are_counted(world: World) -
     (world.target / "plain-thumb.jpg").write_bytes(b"\xff\xd8\xff not much of a JPEG")
     (world.target / "there-full.jpg").unlink()
     (world.target / "there-full.jpg").symlink_to("/etc/passwd")
-    found = read(world)
-    assert (found.files, found.unread, found.holding) == (3, 3, 1)
+    privacy = read(world)
+    assert (privacy.files, privacy.unread, privacy.holding) == (3, 3, 1)
 
 
 def test_only_so_many_are_read_as_asked_for(world: World) -> None:
-    found = read(world, 2)
-    assert (found.there, found.files) == (6, 2)
+    privacy = read(world, 2)
+    assert (privacy.there, privacy.files) == (6, 2)
 
 
 def test_a_target_without_files_needs_no_child(tmp_path: Path) -> None:

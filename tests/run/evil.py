@@ -56,7 +56,7 @@ def _lied(what: str, answer: RenderAnswer, descriptors: tuple[int, ...]) -> Repl
     header = _changed(answer.header, _HEADERS.get(what, {}))
     first = answer.renditions[0]
     if isinstance(first, Rendered) and what in _FILES:
-        descriptors = tuple(_FILES[what](one) for one in descriptors)
+        descriptors = tuple(_FILES[what](descriptor) for descriptor in descriptors)
         first = replace(first, size=os.fstat(descriptors[0]).st_size)
     if what in _ERRORS:
         first, descriptors = NotRendered(first.name, _ERRORS[what]), descriptors[1:]
@@ -121,11 +121,11 @@ def _made(size: int, head: bytes = b"") -> int:
 
 
 _FILES: dict[str, Callable[[int], int]] = {
-    "zeros": lambda one: _made(2 * 2**20),
-    "an empty file": lambda one: _made(0),
-    "markup as a file": lambda one: _made(5000, b"<html><script>alert(1)</script>"),
-    "half a gibibyte": lambda one: _made(2**29, os.pread(one, 64, 0)),
-    "a pipe": lambda one: os.pipe()[0],
+    "zeros": lambda descriptor: _made(2 * 2**20),
+    "an empty file": lambda descriptor: _made(0),
+    "markup as a file": lambda descriptor: _made(5000, b"<html><script>alert(1)</script>"),
+    "half a gibibyte": lambda descriptor: _made(2**29, os.pread(descriptor, 64, 0)),
+    "a pipe": lambda descriptor: os.pipe()[0],
 }
 
 
@@ -137,7 +137,7 @@ def _unlimited() -> None:
 
 def _socket() -> socket.socket:
     """The one to the parent."""
-    return next(one for one in gc.get_objects() if isinstance(one, socket.socket) and one.fileno() >= 0)
+    return next(object_ for object_ in gc.get_objects() if isinstance(object_, socket.socket) and object_.fileno() >= 0)
 
 
 def _many_descriptors() -> None:

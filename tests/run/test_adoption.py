@@ -85,7 +85,7 @@ def test_whatever_was_done_to_a_config_its_target_ends_as_a_fresh_one(
 @pytest.mark.parametrize("runs", [True, False], ids=["a run after each", "one run"])
 @pytest.mark.parametrize("first", OPERATIONS)
 def test_every_sequence_of_operations_ends_in_a_fresh_target(tmp_path: Path, first: str, runs: bool) -> None:
-    others = [one for one in OPERATIONS if one != first]
+    others = [operation for operation in OPERATIONS if operation != first]
     for number, rest in enumerate(itertools.permutations(others)):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -168,16 +168,16 @@ def test_the_manifest_of_a_config_that_is_still_there_is_not_adopted(world: Worl
 def test_what_another_manifest_claims_is_not_adopted(world: World, first: str) -> None:
     second = other_config(world, "manifest: elsewhere.sqlite\n")
     world.fill(2)
-    one, two = (world, second) if first == "default" else (second, world)
-    one.run()
+    owner, other = (world, second) if first == "default" else (second, world)
+    owner.run()
     for options in (PlanOptions(), ADOPT, REPLACE):
-        summary = two.run(plan=options)
+        summary = other.run(plan=options)
         assert sum(summary.pictures.values()) == 2
         assert "done" not in summary.pictures
         assert "unchanged" not in summary.pictures
-    shown = two.command("failures", str(two.config_path)).stdout
-    assert f"belongs to the config {one.config_path}" in shown
-    assert one.run().pictures == {"unchanged": 2}
+    shown = other.command("failures", str(other.config_path)).stdout
+    assert f"belongs to the config {owner.config_path}" in shown
+    assert owner.run().pictures == {"unchanged": 2}
 
 
 @pytest.mark.parametrize("words", [["plan"], ["status"], ["verify"], ["tune"], ["failures"], ["failures", "retry"]])

@@ -76,8 +76,8 @@ def test_noise_at_the_best_quality_is_believed_in_every_format(moving: bool) -> 
         first, last = render(whole(descriptor), task)
         assert asked.need(asked.header(first.payload)) > 0
         assert len(asked.answer(last).renditions) == len(_BEST)
-        for one in last.descriptors:
-            os.close(one)
+        for made in last.descriptors:
+            os.close(made)
     finally:
         os.close(descriptor)
 
@@ -87,9 +87,9 @@ def test_where_one_of_several_cannot_be_true_none_is_believed_and_every_file_is_
     opened = [os.open(tmp_path, os.O_RDONLY) for _ in range(3)]
     with pytest.raises(Misbehaved, match="no answer"):
         answers([asked, asked, asked], [None, Reply("x", tuple(opened[:2])), Reply("y", (opened[2],))])
-    for one in opened:
+    for descriptor in opened:
         with pytest.raises(OSError, match="Bad file"):
-            os.close(one)
+            os.close(descriptor)
 
 
 def test_one_of_several_may_have_come_to_an_error_of_rendering() -> None:

@@ -21,7 +21,7 @@ def _job(number: int, size: int = 1000, sidecar: Stat | None = None, specs: Sequ
 
 
 def _sizes(batching: Batching, jobs: Sequence[Job], threads: int = 4) -> list[int]:
-    return [len(one.jobs) for one in batching.batches(jobs, threads)]
+    return [len(batch.jobs) for batch in batching.batches(jobs, threads)]
 
 
 def _taking(
@@ -61,7 +61,7 @@ def test_as_long_as_little_is_known_of_a_kind_its_pictures_are_alone(pictures: i
 def test_a_kind_is_pictures_of_one_extension_and_about_one_size() -> None:
     batching = _taking(0.001, size=1000)
     jobs = [_job(0), _job(1, size=10**6), _job(2), Job("3.jpg", Stat(1000, 0, 0), _job(3).planned), _job(4, size=600)]
-    assert [[job.source for job in one.jobs] for one in batching.batches(jobs, 4)] == [
+    assert [[job.source for job in batch.jobs] for batch in batching.batches(jobs, 4)] == [
         ["1.png"],
         ["3.jpg"],
         ["0.png", "2.png", "4.png"],
@@ -79,7 +79,7 @@ def test_pictures_that_need_more_than_they_would_have_leave_for_are_alone() -> N
 
 def test_a_picture_with_a_sidecar_is_alone_and_others_share_with_those_of_which_the_same_is_made() -> None:
     jobs = [_job(0), _job(1, sidecar=Stat(9, 0, 0)), _job(2), _job(3, specs=("other",)), _job(4, specs=("other",))]
-    assert [[job.source for job in one.jobs] for one in _taking(0.001).batches(jobs, 4)] == [
+    assert [[job.source for job in batch.jobs] for batch in _taking(0.001).batches(jobs, 4)] == [
         ["1.png"],
         ["0.png", "2.png"],
         ["3.png", "4.png"],

@@ -164,7 +164,7 @@ def test_children_that_were_prepared_for_nothing_are_gone_with_the_run(world: Wo
         mark = world.env["LC_MARK"] = uuid.uuid4().hex
         done = world.process("run", str(world.config_path))
     assert (done.returncode, "Traceback" in done.stderr) == (status, False)
-    assert not [one for one in Path("/proc").glob("[0-9]*") if mark.encode() in environment(one)]
+    assert not [process for process in Path("/proc").glob("[0-9]*") if mark.encode() in environment(process)]
 
 
 def test_where_no_thread_can_be_had_nobody_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -188,8 +188,8 @@ def test_a_quality_that_was_found_is_a_hint_for_the_same_content_recipe_and_libr
         reply = next(steps)
         answer = reply.payload
         assert isinstance(answer, RenderAnswer)
-        found = tuple(_found(one) for one in answer.renditions if isinstance(one, Rendered))
-        yield Reply(RenderAnswer(answer.header, found, answer.seconds_decode, libraries), reply.descriptors)
+        renditions = tuple(_found(rendition) for rendition in answer.renditions if isinstance(rendition, Rendered))
+        yield Reply(RenderAnswer(answer.header, renditions, answer.seconds_decode, libraries), reply.descriptors)
 
     monkeypatch.setattr("pipeline.render.line.render", searching)
     world.configure(world.text.replace("height: 32", "height: 32, max_bytes: 60000"))
@@ -234,8 +234,8 @@ def test_what_several_pictures_of_one_content_had_made_is_remembered_together() 
     dedup.remember(_record("thumb", "large"))
     dedup.remember(_record("thumb"))
     (known,) = dedup.known(b"c", ())
-    assert {one.name for one in known.renditions} == {"thumb", "large"}
-    assert {one.libraries for one in known.renditions} == {"l=1"}
+    assert {rendition.name for rendition in known.renditions} == {"thumb", "large"}
+    assert {rendition.libraries for rendition in known.renditions} == {"l=1"}
     assert dedup.known(b"other", ()) == ()
 
 

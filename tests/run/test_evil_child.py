@@ -55,7 +55,7 @@ def test_each_way_to_lie_costs_its_own_picture_without_a_second_try(prepared: Wo
     summary = prepared.run(processes=2, threads=2)
     gc.collect()
     assert len(os.listdir("/proc/self/fd")) == before
-    errors = {kinds[int(one.source[5:-4])]: one.error.partition(":")[0] for one in summary.failures}
+    errors = {kinds[int(failure.source[5:-4])]: failure.error.partition(":")[0] for failure in summary.failures}
     assert errors == dict.fromkeys(kinds.values(), "crashed")
     assert (summary.pictures, summary.status) == ({"done": 6, "failed": len(kinds)}, ExitStatus.FAILED)
     assert len(prepared.tree()) == 12

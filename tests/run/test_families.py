@@ -45,7 +45,7 @@ def test_every_member_is_made_from_one_decode_and_its_file_is_what_srcset_says(f
     family.put("a/b c.jpg", encoded(quarters((320, 240)), "JPEG"))
     assert family.run().renditions == {"done": 10}
     hero = _srcset(family)["a/b c.jpg"]["families"]["hero"]
-    assert [one["format"] for one in hero["sources"]] == ["avif", "webp", "jpeg"]
+    assert [source["format"] for source in hero["sources"]] == ["avif", "webp", "jpeg"]
     for source in hero["sources"]:
         said = [part.split(" ") for part in source["srcset"].split(", ")]
         assert [width for _, width in said] == ["40w", "80w", "160w"]
@@ -61,7 +61,7 @@ def test_a_small_picture_has_all_files_and_each_width_once(family: World) -> Non
     family.put("small.jpg", encoded(quarters((100, 50)), "JPEG"))
     family.run()
     picture = _srcset(family)["small.jpg"]
-    assert [one["width"] for one in picture["families"]["hero"]["sources"][0]["files"]] == [40, 80, 100]
+    assert [file["width"] for file in picture["families"]["hero"]["sources"][0]["files"]] == [40, 80, 100]
     assert sum("hero" in name for name in family.tree()) == 9
 
 

@@ -42,11 +42,11 @@ def told(world: World) -> dict[str, tuple[str, str]]:
     """Status of every source in the manifest, and its error or first warning."""
     with Manifest.reader_at(world.config.manifest) as reader:
         rows = reader.connection.execute("SELECT path, status, error, detail, warnings FROM source").fetchall()
-        found = {}
+        statuses = {}
         for path, status, error, detail, warnings in rows:
             reason = " ".join(filter(None, (error, detail))) or " ".join(json.loads(warnings))
-            found[os.fsdecode(path)] = (str(status), reason)
-        return found
+            statuses[os.fsdecode(path)] = (str(status), reason)
+        return statuses
 
 
 # -- what is no file
@@ -111,10 +111,10 @@ def test_links_lead_nowhere_unless_they_are_asked_for(world: World, settled: Non
     shutil.rmtree(world.target)
     world.configure(world.text.replace("follow_symlinks: true", "follow_symlinks: anywhere"))
     assert world.run().status == ExitStatus.OK
-    found = told(world)
-    assert found["out.jpg"] == found["folder/secret.jpg"] == ("done", "")
-    assert found["loop.jpg"] == found["gone.jpg"] == ("skipped", "a broken symbolic link")
-    assert [name for name in found if name.endswith("x.jpg")] == ["a/x.jpg"], "a loop leads to a picture once"
+    statuses = told(world)
+    assert statuses["out.jpg"] == statuses["folder/secret.jpg"] == ("done", "")
+    assert statuses["loop.jpg"] == statuses["gone.jpg"] == ("skipped", "a broken symbolic link")
+    assert [name for name in statuses if name.endswith("x.jpg")] == ["a/x.jpg"], "a loop leads to a picture once"
     made = sorted(world.tree())
     assert {"a/x-thumb.jpg", "folder/secret-thumb.jpg", "out-thumb.jpg"} <= set(made)
     assert not any(name.startswith("up/photos") for name in made)
@@ -313,7 +313,7 @@ def test_a_picture_that_is_written_anew_in_its_place_is_changed_and_not_broken(
     monkeypatch.setattr(LocalSource, "read", read)
     summary = world.run(threads=1, processes=processes)
     assert summary.pictures == {"done": 3, "failed": 1}
-    assert [one.error.split(":")[0] for one in summary.failures] == ["changed while read"]
+    assert [failure.error.split(":")[0] for failure in summary.failures] == ["changed while read"]
     monkeypatch.setattr(LocalSource, "read", really)
     (world.source / "1.jpg").write_bytes(whole)
     assert world.run().pictures == {"done": 1, "unchanged": 3}
@@ -327,7 +327,7 @@ def test_young_files_are_deferred_until_they_have_settled(world: World) -> None:
             os.utime(path, (when, when))  # an mtime is what its owner likes: the ctime tells
     summary = world.run()
     assert (summary.status, summary.pictures) == (ExitStatus.OK, {"deferred": 3})
-    assert {one.reason for one in summary.passed_over} == {"it was changed within the last 3600 s"}
+    assert {passed.reason for passed in summary.passed_over} == {"it was changed within the last 3600 s"}
     assert world.tree() == {}
     world.configure(world.text.replace("settle: 3600", "settle: 0"))
     assert world.run().pictures == {"done": 3}

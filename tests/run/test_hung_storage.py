@@ -42,7 +42,7 @@ def test_a_read_that_never_returns_costs_its_picture_even_when_it_hits_every_thr
     world.fill(9)
     summary = world.run(threads=threads)
     assert (summary.pictures, summary.status) == ({"done": 6, "failed": 3}, ExitStatus.FAILED)
-    assert {one.error for one in summary.failures} == {"read timed out: no answer within 0.3 s"}
+    assert {failure.error for failure in summary.failures} == {"read timed out: no answer within 0.3 s"}
     assert len(world.tree()) == 6
 
 
@@ -67,7 +67,7 @@ def test_a_look_at_a_broken_picture_that_never_returns_costs_that_picture(
     summary = world.run(threads=threads)
     event.set()
     assert (summary.pictures, summary.status) == ({"done": 4, "failed": 1}, ExitStatus.FAILED)
-    assert [one.error for one in summary.failures] == ["read timed out: no answer within 0.3 s"]
+    assert [failure.error for failure in summary.failures] == ["read timed out: no answer within 0.3 s"]
 
 
 def test_the_late_bytes_of_a_read_that_timed_out_are_dropped(world: World, released: threading.Event) -> None:

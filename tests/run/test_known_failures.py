@@ -107,7 +107,7 @@ def test_a_failure_stays_known_when_its_files_are_touched_whatever_the_error(wor
     files = [world.put("bad.jpg", picture)]
     if sidecar is not None:
         files.append(world.put("bad.jpg.yaml", sidecar))
-    assert [one.error.startswith(error) for one in world.run().failures] == [True]
+    assert [failure.error.startswith(error) for failure in world.run().failures] == [True]
     for file in files:
         os.utime(file, (5, 5))
         assert world.run().pictures == {"known failure": 1}
@@ -136,9 +136,9 @@ def test_a_failure_that_no_run_has_told_of_is_new(world: World, monkeypatch: pyt
         patch.setattr(Manifest, "end_run", killed)
         with pytest.raises(MemoryError):
             world.run()
-    assert [one.known for one in failures(world.config)] == [False]
+    assert [listed.known for listed in failures(world.config)] == [False]
     assert world.run().status == ExitStatus.FAILED
-    assert [one.known for one in failures(world.config)] == [True]
+    assert [listed.known for listed in failures(world.config)] == [True]
 
 
 def test_collisions_and_files_of_others_are_told_once_and_judged_by_every_run(world: World) -> None:
@@ -176,19 +176,19 @@ def test_one_failed_rendition_keeps_nobody_from_making_the_others(
         error = PictureError(ErrorKind.NOT_ENCODABLE, "no")
         renditions: list[Rendered | NotRendered] = []
         files: list[int] = []
-        for one, file in zip(reply.payload.renditions, reply.descriptors, strict=True):
-            if one.name == "small":
+        for rendition, file in zip(reply.payload.renditions, reply.descriptors, strict=True):
+            if rendition.name == "small":
                 os.close(file)
-                renditions.append(NotRendered(one.name, error))
+                renditions.append(NotRendered(rendition.name, error))
             else:
                 files.append(file)
-                renditions.append(one)
+                renditions.append(rendition)
         yield Reply(replace(reply.payload, renditions=tuple(renditions)), tuple(files))
 
     monkeypatch.setattr(line, "render", refusing)
     world.put("a.jpg")
     world.configure(world.text + "  small: {width: 8}\n")
-    assert [(one.source, one.rendition) for one in world.run().failures] == [("a.jpg", "small")]
+    assert [(failure.source, failure.rendition) for failure in world.run().failures] == [("a.jpg", "small")]
     world.configure(world.text + "  tiny: {width: 4, height: 4}\n")  # which changes nothing about the others
     summary = world.run()
     assert asked == [["thumb", "small"], ["tiny"]]
@@ -200,7 +200,7 @@ def test_one_failed_rendition_keeps_nobody_from_making_the_others(
     (world.target / "a-thumb.jpg").unlink()
     assert world.run().renditions == {"done": 1, "failed": 1}
     assert asked[2:] == [["thumb"]]
-    assert [one.failure.rendition for one in failures(world.config)] == ["small"]
+    assert [listed.failure.rendition for listed in failures(world.config)] == ["small"]
 
 
 MANY = 300  # more than what is in hand when the last bad picture is met: some batches of small ones

@@ -164,6 +164,6 @@ def test_a_read_that_never_returns_costs_none_of_those_that_shared_its_batch(
     world.fill(24)
     summary = world.run(threads=1, processes=processes)
     assert (summary.pictures, summary.status) == ({"done": 23, "failed": 1}, ExitStatus.FAILED)
-    assert [(one.source, one.error[:14]) for one in summary.failures] == [("b/004.jpg", "read timed out")]
+    assert [(failure.source, failure.error[:14]) for failure in summary.failures] == [("b/004.jpg", "read timed out")]
     assert len(world.tree()) == 23
     assert shared

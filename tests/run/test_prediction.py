@@ -12,11 +12,11 @@ from tests.world import World
 
 
 def forecast(*sources: tuple[str, int], spec: Spec | None = None) -> Forecast:
-    found = Forecast()
+    sums = Forecast()
     for name, size in sources:
         planned = (Planned(spec or Spec("thumb"), f"{name}.out", "r", Reason.NEW),)
-        found.add(Job(name, Stat(size, 0, 0), planned))
-    return found
+        sums.add(Job(name, Stat(size, 0, 0), planned))
+    return sums
 
 
 def run(number: int, seconds: float, done: int) -> RunSummary:
@@ -36,11 +36,11 @@ KNOWN = Experience(
 
 
 def test_seconds_follow_bytes_and_kinds() -> None:
-    found = forecast(("a.jpg", 10_000_000), ("b.JPG", 10_000_000)).prediction(KNOWN, (), workers=1)
-    assert found is not None
-    assert found.seconds == pytest.approx(0.4 + 20_000_000 * 1e-7 + 2 * 0.2)
-    assert found.bytes == 10_000
-    assert found.pictures == 110
+    prediction = forecast(("a.jpg", 10_000_000), ("b.JPG", 10_000_000)).prediction(KNOWN, (), workers=1)
+    assert prediction is not None
+    assert prediction.seconds == pytest.approx(0.4 + 20_000_000 * 1e-7 + 2 * 0.2)
+    assert prediction.bytes == 10_000
+    assert prediction.pictures == 110
 
 
 def test_how_much_goes_on_at_once_is_told_by_the_runs_that_still_can() -> None:
@@ -63,15 +63,15 @@ def test_how_much_goes_on_at_once_is_told_by_the_runs_that_still_can() -> None:
     ],
 )
 def test_a_rendition_is_judged_by_what_comes_next_to_it(spec: Spec, bytes_: int) -> None:
-    found = forecast(("a.jpg", 1), spec=spec).prediction(KNOWN, (), workers=1)
-    assert found is not None
-    assert found.bytes == bytes_
+    prediction = forecast(("a.jpg", 1), spec=spec).prediction(KNOWN, (), workers=1)
+    assert prediction is not None
+    assert prediction.bytes == bytes_
 
 
 def test_a_kind_of_source_that_is_new_is_judged_by_all() -> None:
-    found = forecast(("a.tif", 101_000_000)).prediction(KNOWN, (), workers=1)
-    assert found is not None
-    assert found.seconds == pytest.approx(0.4 + 11.0 + 21 / 110)
+    prediction = forecast(("a.tif", 101_000_000)).prediction(KNOWN, (), workers=1)
+    assert prediction is not None
+    assert prediction.seconds == pytest.approx(0.4 + 11.0 + 21 / 110)
 
 
 def test_without_an_earlier_run_nothing_is_claimed(world: World) -> None:

@@ -26,7 +26,7 @@ ORPHAN = "a/000-thumb.jpg"
 
 
 def fates(pruned: Pruned) -> dict[str, Fate]:
-    return {one.orphan.target: one.fate for one in pruned.verdicts}
+    return {verdict.orphan.target: verdict.fate for verdict in pruned.verdicts}
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_what_was_made_of_a_renamed_folder_is_pruned_however_large_it_was(world:
     world.run()
     (world.source / "a").rename(world.source / "renamed")
     summaries = [world.run(prune=True) for _ in range(2)]
-    assert [(one.removed, one.warnings) for one in summaries] == [(0, ()), (12, ())]
+    assert [(summary.removed, summary.warnings) for summary in summaries] == [(0, ()), (12, ())]
     assert [len(list((world.target / name).glob("*"))) for name in ("renamed", "b", "c")] == [12, 12, 12]
 
 
@@ -190,7 +190,7 @@ def test_one_of_two_is_pruned_and_two_of_two_are_not(world: World) -> None:
     (world.source / "b.jpg").unlink()
     world.put("notes.txt", b"what stays where a disk is not mounted")
     summaries = [world.run(prune=True) for _ in range(2)]
-    assert [one.removed for one in summaries] == [0, 0]
+    assert [summary.removed for summary in summaries] == [0, 0]
     assert "1 of 1 files would go" in summaries[1].warnings[0]
 
 
@@ -328,4 +328,4 @@ def test_a_claimed_file_that_another_picture_is_to_make_is_no_orphan() -> None:
     files = [ClaimedFile(name, "gone.jpg", "thumb", 1, 2, b"hash", current=False) for name in ("theirs.jpg", "x.jpg")]
     planner = SimpleNamespace(orphans=[], wanted=lambda targets: {"theirs.jpg"} & set(targets))
     memory = SimpleNamespace(orphans=SimpleNamespace(stale=lambda: files))
-    assert [one.target for one in find(planner, memory)] == ["x.jpg"]  # type: ignore[arg-type]
+    assert [orphan.target for orphan in find(planner, memory)] == ["x.jpg"]  # type: ignore[arg-type]

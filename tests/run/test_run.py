@@ -63,10 +63,10 @@ def test_two_sources_of_one_target_fail_both_names_shown_and_the_rest_goes_on(wo
     world.put("b.jpg")
     summary = world.run()
     assert summary.pictures == {"done": 1, "failed": 3}
-    assert [one.source for one in summary.failures] == ["A.png", "a.JPG", "a.jpg"]
-    for one, other in zip(summary.failures, ("a.JPG", "A.png", "A.png"), strict=True):
-        assert one.error.startswith("collision: it ")
-        assert f"'{other}'" in one.error
+    assert [failure.source for failure in summary.failures] == ["A.png", "a.JPG", "a.jpg"]
+    for failure, other in zip(summary.failures, ("a.JPG", "A.png", "A.png"), strict=True):
+        assert failure.error.startswith("collision: it ")
+        assert f"'{other}'" in failure.error
     assert list(world.tree()) == ["b-thumb.jpg"]
 
 
@@ -77,17 +77,17 @@ def test_configs_with_targets_inside_one_source_never_make_pictures_of_each_othe
         worlds.append(World(tmp_path / name))
     photos = worlds[0].source
     worlds[0].fill(2)
-    for name, one in zip("ab", worlds, strict=True):
-        one.configure(f"source: {photos}\ntarget: {photos}/small-{name}\nrenditions:\n  {name}: {{width: 32}}\n")
+    for name, world in zip("ab", worlds, strict=True):
+        world.configure(f"source: {photos}\ntarget: {photos}/small-{name}\nrenditions:\n  {name}: {{width: 32}}\n")
     for _ in range(3):
-        for one in worlds:
-            one.run()
+        for world in worlds:
+            world.run()
     made = [path.relative_to(photos) for path in photos.rglob("*-?.jpg")]
     assert sorted(map(str, made)) == [
         f"small-{name}/{place}-{name}.jpg" for name in "ab" for place in ("a/000", "b/001")
     ]
     summary = worlds[0].run()
-    assert [(one.source, one.reason) for one in summary.passed_over] == [
+    assert [(passed.source, passed.reason) for passed in summary.passed_over] == [
         ("small-b/", "it is the target of another config")
     ]
     plan = worlds[1].command("plan", str(worlds[1].config_path))
@@ -135,7 +135,7 @@ def test_a_file_that_is_not_ours_is_never_overwritten_and_adopt_takes_it_only_if
     (world.target / "a/000-thumb.jpg").write_bytes(b"somebody else's")
     summary = world.run()  # a new manifest takes equal files over by itself until a run has gone through everything
     assert summary.pictures == {"done": 1, "failed": 1}
-    assert all("not ours" in one.error for one in summary.failures)
+    assert all("not ours" in failure.error for failure in summary.failures)
     world.root.joinpath("later.jpg").rename(world.source / "b/001.jpg")
     assert world.run().pictures == {"failed": 1, "known failure": 1, "unchanged": 1}
     adopted = world.run(plan=PlanOptions(adopt=True))
@@ -249,7 +249,7 @@ def test_progress_is_told_in_bytes_and_ends_where_it_was_expected_to(
     world.fill(10)
     told: list[Progress] = []
     run(world.config, RunOptions(threads=1, processes=0), told.append)
-    assert all(one.bytes_done <= one.bytes_expected for one in told)
+    assert all(progress.bytes_done <= progress.bytes_expected for progress in told)
 
 
 def test_a_defect_in_a_thread_ends_the_run_and_is_not_swallowed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

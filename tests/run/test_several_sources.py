@@ -46,12 +46,12 @@ def test_manifest_and_targets_follow_the_prefixes(several: World) -> None:
 def test_the_second_run_makes_only_what_changed_in_one_of_them(several: World) -> None:
     several.run()
     several.put("../more/a.jpg", jpeg((1, 2, 3)))
-    assert [(one.source, one.reason) for one in plan(several.config).files] == [("scans/a.jpg", "source changed")]
+    assert [(file.source, file.reason) for file in plan(several.config).files] == [("scans/a.jpg", "source changed")]
     assert several.run().done == 1
 
 
 def test_only_takes_names_with_their_prefix(several: World) -> None:
-    assert [one.source for one in plan(several.config, only=["scans/*.jpg"]).files] == ["scans/a.jpg"]
+    assert [file.source for file in plan(several.config, only=["scans/*.jpg"]).files] == ["scans/a.jpg"]
 
 
 @pytest.mark.parametrize("emptied", [True, False])

@@ -238,7 +238,9 @@ def test_what_was_made_after_the_backup_is_taken_over_again_where_it_is_equal(re
 def test_a_file_of_somebody_else_is_not_taken_over(restored: World) -> None:
     (restored.target / "a/003-thumb.jpg").write_bytes(b"mine")
     summary = restored.run()
-    assert [(one.source, one.error.split(":")[0]) for one in summary.failures] == [("a/003.jpg", "not ours")]
+    assert [(failure.source, failure.error.split(":")[0]) for failure in summary.failures] == [
+        ("a/003.jpg", "not ours")
+    ]
     assert (restored.target / "a/003-thumb.jpg").read_bytes() == b"mine"
     (restored.target / "b/004-thumb.jpg").unlink()
     with closing(sqlite3.connect(restored.config.manifest)) as connection:

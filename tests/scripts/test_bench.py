@@ -29,8 +29,8 @@ def _result(mine: list[float], theirs: list[float], base: str | None = None) -> 
 
 
 def _file(result: Result) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(json.dumps(as_json([result], {})))
-    return found
+    measured: dict[str, Any] = json.loads(json.dumps(as_json([result], {})))
+    return measured
 
 
 def test_a_ratio_is_taken_within_each_round_so_that_a_slow_minute_hits_both_sides() -> None:
@@ -62,8 +62,8 @@ def test_a_ratio_is_worse_when_it_grew_by_more_than_its_spread(
     before: list[float], now: list[float], verdict: str, worse: bool
 ) -> None:
     peer = [1.0, 1.0, 1.0]
-    text, found = compared(_file(_result(before, peer)), _file(_result(now, peer)))
-    assert found is worse
+    text, said = compared(_file(_result(before, peer)), _file(_result(now, peer)))
+    assert said is worse
     assert (text.splitlines()[1].split()[-1] == verdict) is bool(verdict)
 
 
@@ -106,9 +106,9 @@ def test_every_scenario_still_runs(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(report.read_text())["scenarios"]
-    assert set(found) == {"startup", "scaling-300", "300", "family", "dataset", "tiny", "driver", "nothing-to-do"}
-    assert found["300"]["ratios"]["pillow"]["wall"]["middle"] > 0
+    scenarios = json.loads(report.read_text())["scenarios"]
+    assert set(scenarios) == {"startup", "scaling-300", "300", "family", "dataset", "tiny", "driver", "nothing-to-do"}
+    assert scenarios["300"]["ratios"]["pillow"]["wall"]["middle"] > 0
     assert not list((tmp_path / "cache" / "work").iterdir())  # nothing is left behind
     assert ElementTree.parse(picture).getroot().tag.endswith("svg")
 
@@ -122,7 +122,7 @@ def test_a_regression_since_an_old_file_is_seen_and_is_the_status(tmp_path: Path
     for kind, status in (("worse", 1), ("better", 0)):
         value = 1e-6 if kind == "worse" else 1e6
         old["scenarios"]["300"]["ratios"]["pillow"] = {
-            one: {"middle": value, "low": value, "high": value} for one in ("wall", "cpu")
+            kind: {"middle": value, "low": value, "high": value} for kind in ("wall", "cpu")
         }
         report.write_text(json.dumps(old))
         done = subprocess.run([*quick, "--compare", str(report)], capture_output=True, text=True, check=False)

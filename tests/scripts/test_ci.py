@@ -36,9 +36,9 @@ def checkout(tmp_path: Path) -> Path:
     )
     tools.mkdir()
     for name in _TOOLS:
-        found = shutil.which(name)
-        assert found
-        (tools / name).symlink_to(found)
+        program = shutil.which(name)
+        assert program
+        (tools / name).symlink_to(program)
     for name in _STAND_INS:
         _script(tools / name, "exit 1")
     return root

@@ -26,9 +26,9 @@ def test_a_blurred_picture_is_less_like_it_the_more_it_is_blurred() -> None:
 
 
 def test_two_plain_greys_differ_by_the_luminance_term_alone() -> None:
-    one, other = (Image.new("RGB", (32, 32), (level,) * 3) for level in (100, 120))
+    first, other = (Image.new("RGB", (32, 32), (level,) * 3) for level in (100, 120))
     c1 = (0.01 * 255) ** 2
-    assert ssim(one, other) == pytest.approx((2 * 100 * 120 + c1) / (100**2 + 120**2 + c1), abs=1e-6)
+    assert ssim(first, other) == pytest.approx((2 * 100 * 120 + c1) / (100**2 + 120**2 + c1), abs=1e-6)
 
 
 def test_the_reference_is_upright(tmp_path: Path) -> None:

@@ -41,9 +41,9 @@ def _datagram(family: int, address: _Address) -> None:
 
 def _pair(address: _Address) -> None:
     """A pair of datagram sockets can be made without `socket`, and send to anybody."""
-    one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    with one, other:
-        one.sendto(b"hello", address)
+    near, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with near, other:
+        near.sendto(b"hello", address)
 
 
 def _fork(then: Callable[[], object]) -> None:

@@ -19,7 +19,7 @@ from pipeline.workers.exchange import Held, Reply
 
 def _socket() -> socket.socket:
     """The one to the parent."""
-    return next(one for one in gc.get_objects() if isinstance(one, socket.socket) and one.fileno() >= 0)
+    return next(object_ for object_ in gc.get_objects() if isinstance(object_, socket.socket) and object_.fileno() >= 0)
 
 
 def _message(body: bytes, descriptors: int = 0) -> bytes:

@@ -240,12 +240,12 @@ def test_many_threads_with_sizes_of_every_kind_all_come_through_and_stay_within_
     tokens = [Token() for _ in range(400)]
     jobs = [job(token) for token in tokens]
     threads = [threading.Thread(target=thread, args=(jobs[at::16],), daemon=True) for at in range(16)]
-    for one in threads:
-        one.start()
+    for started in threads:
+        started.start()
     for at in range(0, 400, 7):
         tokens[at].revoke()
-    for one in threads:
-        one.join(60)
+    for started in threads:
+        started.join(60)
     assert len(came) == 400
     assert peak.excess == []
     with budget.for_source(Token()) as room, budget.for_work(Token()) as other:

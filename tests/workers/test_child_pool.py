@@ -308,10 +308,10 @@ def test_whoever_waits_for_a_child_that_is_on_its_way_orders_no_other(
     release = threading.Event()
     new = ChildPool._new
 
-    def held_back(one: ChildPool) -> Child:
-        started.append(one)
+    def held_back(child_pool: ChildPool) -> Child:
+        started.append(child_pool)
         release.wait(60)
-        return new(one)
+        return new(child_pool)
 
     monkeypatch.setattr(ChildPool, "_new", held_back)
     made: list[bytes] = []

@@ -191,5 +191,5 @@ def test_the_numbers_of_system_calls_are_the_kernel_s() -> None:
 
 def test_no_system_call_stands_in_the_table_twice() -> None:
     for column in (0, 1):
-        numbers = [one[column] for one in (FORBIDDEN | EXAMINED).values() if one[column] is not None]
+        numbers = [row[column] for row in (FORBIDDEN | EXAMINED).values() if row[column] is not None]
         assert len(numbers) == len(set(numbers))

@@ -97,8 +97,12 @@ def carried(renderer: Renderer, content: bytes, specs: tuple[Spec, ...] = SPECS)
             reply, _meter = exchange.last()
         assert isinstance(reply.payload, RenderAnswer)
         came.append(reply.payload.warnings)
-        for one in reply.payload.renditions:
-            came.append((one.name, one.format, one.width, one.height) if isinstance(one, Rendered) else str(one.error))
+        for rendition in reply.payload.renditions:
+            came.append(
+                (rendition.name, rendition.format, rendition.width, rendition.height)
+                if isinstance(rendition, Rendered)
+                else str(rendition.error)
+            )
         for made in reply.descriptors:
             came.append(os.pread(made, 2**20, 0))
             os.close(made)
@@ -187,6 +191,6 @@ def test_whatever_can_be_asked_for_can_be_had_of_a_confined_child(pool: ChildPoo
     exif = pictures.exif({0x0112: 6, 0x013B: "Ada", 0x8298: "(c) Ada"})
     profile = pictures.matrix_profile(pictures.DISPLAY_P3)
     content = pictures.encoded(_LARGE, "JPEG", exif=exif, icc_profile=profile)
-    shut_in, free = (carried(one, content, (EVERYTHING[name],)) for one in (pool, InThread(render)))
+    shut_in, free = (carried(renderer, content, (EVERYTHING[name],)) for renderer in (pool, InThread(render)))
     assert shut_in == free
     assert len(shut_in) == 4

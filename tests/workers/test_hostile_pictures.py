@@ -53,7 +53,9 @@ def carried(
         for made in reply.descriptors:
             os.close(made)
         assert isinstance(reply.payload, RenderAnswer)
-        failed = [str(one.error.kind) for one in reply.payload.renditions if isinstance(one, NotRendered)]
+        failed = [
+            str(rendition.error.kind) for rendition in reply.payload.renditions if isinstance(rendition, NotRendered)
+        ]
         return (failed or ["done"])[0], meter
     except PictureError as error:
         return str(error.kind), Meter()

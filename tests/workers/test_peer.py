@@ -18,55 +18,55 @@ from pipeline.workers.peer import Messages, Peer
 @pytest.fixture
 def pair() -> Iterator[tuple[Messages, Messages]]:
     """Both ends of one socket."""
-    one, other = map(Messages, socket.socketpair())
-    yield one, other
-    one.close()
+    near, other = map(Messages, socket.socketpair())
+    yield near, other
+    near.close()
     other.close()
 
 
 def test_a_message_may_be_larger_than_what_the_socket_holds(pair: tuple[Messages, Messages]) -> None:
-    one, other = pair
+    near, other = pair
     sent = ["x" * 5_000_000, "\udcff" * 1000, 3]
     for message in sent:
-        one.send(message)
-    assert one.unsent
+        near.send(message)
+    assert near.unsent
     received: list[object] = []
     while len(received) < 3:
         received += other.receive()
-        one.flush()
+        near.flush()
     assert received == sent
 
 
 def test_what_waits_to_be_sent_waits_for_room_and_not_for_what_has_come(pair: tuple[Messages, Messages]) -> None:
-    one, other = pair
+    near, other = pair
     other.send("unread")
-    one.send(b"x" * 5_000_000)
-    assert not one.push(0.01)
+    near.send(b"x" * 5_000_000)
+    assert not near.push(0.01)
     assert other.receive() == []
-    assert one.push(10)
-    assert one.receive() == ["unread"]
+    assert near.push(10)
+    assert near.receive() == ["unread"]
 
 
 def test_what_was_sent_before_the_end_is_received(pair: tuple[Messages, Messages]) -> None:
-    one, other = pair
+    near, other = pair
     other.send("unread by one")
-    one.send("the last word")
-    one.close()
+    near.send("the last word")
+    near.close()
     assert other.receive() == ["the last word"]
     other.receive()
     assert other.closed
 
 
 def test_nothing_is_kept_for_one_that_is_gone(pair: tuple[Messages, Messages]) -> None:
-    one, other = pair
-    one.send(b"x" * 5_000_000)
+    near, other = pair
+    near.send(b"x" * 5_000_000)
     other.close()
-    assert one.push(10)
-    assert not one.unsent
+    assert near.push(10)
+    assert not near.unsent
 
 
 def test_a_process_that_cannot_hold_what_it_is_to_hold_says_so() -> None:
-    one, other = socket.socketpair()
+    near, other = socket.socketpair()
 
     def few() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (other.fileno() + 1, other.fileno() + 1))
@@ -78,8 +78,8 @@ def test_a_process_that_cannot_hold_what_it_is_to_hold_says_so() -> None:
         "    except OSError: break\n"
         "Messages(socket.socket(fileno=int(sys.argv[1]))).await_begin()"
     )
-    with one, other:
-        socket.send_fds(one, [b"!"], [0, 1])
+    with near, other:
+        socket.send_fds(near, [b"!"], [0, 1])
         done = subprocess.run(
             [sys.executable, "-c", code, str(other.fileno())],
             pass_fds=(other.fileno(),),

@@ -36,13 +36,13 @@ def io_class(pid: int) -> int:
     return int(ctypes.CDLL(None).syscall(number, 1, pid)) >> 13
 
 
-@pytest.mark.parametrize(("ionice", "found"), [("idle", 3), ("best-effort", 2)])
-def test_both_priorities_are_lowered(ionice: str, found: int) -> None:
+@pytest.mark.parametrize(("ionice", "expected"), [("idle", 3), ("best-effort", 2)])
+def test_both_priorities_are_lowered(ionice: str, expected: int) -> None:
     command = [sys.executable, "-c", LOWERED, "19", ionice]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "19\n"
-        assert io_class(process.pid) == found
+        assert io_class(process.pid) == expected
         process.communicate()
 
 

@@ -19,13 +19,13 @@ def start() -> Iterator[Start]:
     """Starts children; the parent-death signal follows this thread."""
     started = []
 
-    def one() -> Child:
+    def child() -> Child:
         started.append(Child(Setup("tests.workers.functions:echo", None, os.getpid(), memory.KEPT)))
         return started[-1]
 
-    yield one
-    for child in started:
-        child.end()
+    yield child
+    for old in started:
+        old.end()
 
 
 def together(count: int, act: Callable[[], None]) -> list[BaseException]:

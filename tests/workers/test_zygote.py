@@ -66,10 +66,10 @@ def test_all_are_the_runs_own_children_alike_and_apart(tmp_path: Path, monkeypat
     monkeypatch.setenv("WARMED", str(tmp_path / "warmed"))
     with opened("counted_warm_up") as pool:
         said = all_of(pool, 3)
-        assert len({one.pid for one in said} | {mother_of(pool)}) == 4
-        assert all((one.parent, one.group) == (os.getpid(), one.pid) for one in said)
-        assert {one.marks for one in said} == {1}  # what one writes into its memory no other sees
-        assert len({one.open_files for one in said}) == 1  # none has the socket of another
+        assert len({child.pid for child in said} | {mother_of(pool)}) == 4
+        assert all((child.parent, child.group) == (os.getpid(), child.pid) for child in said)
+        assert {child.marks for child in said} == {1}  # what one writes into its memory no other sees
+        assert len({child.open_files for child in said}) == 1  # none has the socket of another
         assert pool.confinement is not None
         assert pool.confinement.complete
         assert (tmp_path / "warmed").read_bytes() == b"x"
@@ -77,7 +77,7 @@ def test_all_are_the_runs_own_children_alike_and_apart(tmp_path: Path, monkeypat
 
 def test_none_of_them_outlives_the_pool() -> None:
     with opened() as pool:
-        pids = [*(one.pid for one in all_of(pool, 3)), mother_of(pool)]
+        pids = [*(child.pid for child in all_of(pool, 3)), mother_of(pool)]
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
@@ -93,10 +93,10 @@ def test_a_mother_that_is_killed_is_replaced_when_she_is_needed_and_her_children
                 os.kill(pid, signal.SIGKILL)
                 os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # has ended, and is still to be buried
             after = all_of(pool, 2)
-            assert survivor.pid in {one.pid for one in after}
-            assert victim.pid not in {one.pid for one in after}
+            assert survivor.pid in {child.pid for child in after}
+            assert victim.pid not in {child.pid for child in after}
             assert mother_of(pool) != gone
-            before = sorted(after, key=lambda one: one.pid == survivor.pid)
+            before = sorted(after, key=lambda child: child.pid == survivor.pid)
 
 
 def test_only_one_child_is_started_and_not_born() -> None:
@@ -112,8 +112,8 @@ def test_only_one_child_is_started_and_not_born() -> None:
 def test_where_none_can_be_born_children_are_started_one_by_one(why: str) -> None:
     with opened(why) as pool:
         said = all_of(pool, 3)
-        assert len({one.pid for one in said}) == 3
-        assert all((one.parent, one.group) == (os.getpid(), one.pid) for one in said)
+        assert len({child.pid for child in said}) == 3
+        assert all((child.parent, child.group) == (os.getpid(), child.pid) for child in said)
 
 
 @pytest.mark.parametrize(("kills", "works"), [(9, True), (30, False)])
@@ -164,7 +164,7 @@ def test_a_mother_gets_ready_before_anybody_knows_how_many_children_there_are_to
     pool.serve(2, 2**24)
     with pool:
         said = all_of(pool, 2)
-        assert len({one.pid for one in said} | {mother_of(pool)}) == 3
+        assert len({child.pid for child in said} | {mother_of(pool)}) == 3
 
 
 def prepared(pool: ChildPool) -> Zygote:
@@ -184,7 +184,7 @@ def test_a_mother_that_died_before_she_was_needed_is_replaced(children: int, whe
         os.kill(zygote.pid, signal.SIGKILL)
         os.waitid(os.P_PID, zygote.pid, os.WEXITED | os.WNOWAIT)
         pool.serve(children, 2**24)
-        assert len({one.pid for one in all_of(pool, children)}) == children
+        assert len({child.pid for child in all_of(pool, children)}) == children
         assert pool._zygote is not None
         assert pool._zygote.has_spawned
 
@@ -211,4 +211,4 @@ def test_where_none_can_be_prepared_children_come_when_they_are_needed(
     pool.prepare()
     pool.serve(2, 2**24)
     with pool:
-        assert len({one.pid for one in all_of(pool, 2)}) == 2
+        assert len({child.pid for child in all_of(pool, 2)}) == 2

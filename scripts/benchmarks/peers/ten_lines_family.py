@@ -16,10 +16,10 @@ def family(path: Path) -> None:
     with Image.open(path) as image:
         image.draft("RGB", (1280, 1280))
         for side in (1280, 640, 320):
-            one = image.convert("RGB")
-            one.thumbnail((side, side), Image.Resampling.LANCZOS)
-            one.save(target / f"{path.stem}-{side}.jpg", quality=80, **options)
-            one.save(target / f"{path.stem}-{side}.webp", quality=80)
+            small = image.convert("RGB")
+            small.thumbnail((side, side), Image.Resampling.LANCZOS)
+            small.save(target / f"{path.stem}-{side}.jpg", quality=80, **options)
+            small.save(target / f"{path.stem}-{side}.webp", quality=80)
 
 
 with ThreadPoolExecutor(threads) as pool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 
-def one(path: Path, how: str, target: Path, side: int, options: dict[str, bool]) -> None:
+def make(path: Path, how: str, target: Path, side: int, options: dict[str, bool]) -> None:
     """One picture."""
     with Image.open(path) as image:
         if how == "cut":
@@ -21,6 +21,6 @@ def one(path: Path, how: str, target: Path, side: int, options: dict[str, bool])
 
 if __name__ == "__main__":
     how, source, target, side, processes = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), *map(int, sys.argv[4:6])
-    work = partial(one, how=how, target=target, side=side, options=dict.fromkeys(sys.argv[6:], True))
+    work = partial(make, how=how, target=target, side=side, options=dict.fromkeys(sys.argv[6:], True))
     with ProcessPoolExecutor(processes) as pool:
         list(pool.map(work, sorted(source.iterdir()), chunksize=16 if how == "cut" else 4))

@@ -64,12 +64,12 @@ def test_wide_spaces_come_out_within_two_of_the_reference(space: str, kind: str,
 
 def test_the_measure_itself_is_right() -> None:
     """Three of the published pairs (Sharma et al., table 1)."""
-    for one, other, wanted in (
+    for first, other, wanted in (
         ((50.0, 2.6772, -79.7751), (50.0, 0.0, -82.7485), 2.0425),
         ((50.0, 2.5, 0.0), (73.0, 25.0, -18.0), 27.1492),
         ((2.0776, 0.0795, -1.135), (0.9033, -0.0636, -0.5514), 0.9082),
     ):
-        assert abs(distance(one, other) - wanted) < 1e-4
+        assert abs(distance(first, other) - wanted) < 1e-4
 
 
 def test_deep_colour_goes_through_its_profile() -> None:
@@ -97,7 +97,7 @@ NODES |= {(0, 1, 0, 0): (60, 45, 5), (0, 0, 1, 0): (85, 0, 60), (1, 1, 0, 0): (3
 def cmyk_profile(intent: int = 0) -> bytes:
     """A table of 8 bits from CMYK to Lab."""
     grid = [(c, m, y, k) for c in (0, 1) for m in (0, 1) for y in (0, 1) for k in (0, 1)]
-    nodes = [NODES.get(one, (0.0, 0.0, 0.0) if one[3] else (40.0, 0.0, 0.0)) for one in grid]
+    nodes = [NODES.get(node, (0.0, 0.0, 0.0) if node[3] else (40.0, 0.0, 0.0)) for node in grid]
     table = b"".join(bytes((round(light * 2.55), round(a + 128), round(b + 128))) for light, a, b in nodes)
     straight = bytes(range(256))
     lut = struct.pack(">4s4xBBBx9l", b"mft1", 4, 3, 2, *(65536 if i % 4 == 0 else 0 for i in range(9)))

@@ -29,7 +29,7 @@ def size(spec: Spec, source: bytes = SOURCE) -> int:
     return len(answer_to(source, spec)[1][spec.name])
 
 
-def one(source: bytes, spec: Spec) -> tuple[Rendered, bytes]:
+def delivered(source: bytes, spec: Spec) -> tuple[Rendered, bytes]:
     answer, files = answer_to(source, spec)
     (made,) = answer.renditions
     assert isinstance(made, Rendered), made
@@ -64,7 +64,7 @@ def test_lossless_webp_is_that_and_transparency_too() -> None:
 
 @pytest.mark.parametrize(("target", "low", "high"), [(Format.PNG, 0, 9), (Format.WEBP, 0, 6), (Format.AVIF, 0, 8)])
 def test_more_effort_makes_other_files_and_smaller_ones(target: Format, low: int, high: int) -> None:
-    more, less = (answer_to(SOURCE, Spec("a", format=target, effort=one))[1]["a"] for one in (high, low))
+    more, less = (answer_to(SOURCE, Spec("a", format=target, effort=effort))[1]["a"] for effort in (high, low))
     assert more != less
     if target is not Format.AVIF:  # its quality changes with the effort, too, and noise is noise
         assert len(more) < len(less)
@@ -87,7 +87,7 @@ def test_a_palette_has_no_more_colours_than_asked_for(target: Format, colors: in
 
 def test_an_animated_png_has_no_palette_and_says_so() -> None:
     animation = encoded(quarters(), "GIF", save_all=True, append_images=[NOISE.resize((320, 240))], duration=50)
-    made, content = one(animation, Spec("a", format=Format.PNG, colors=16))
+    made, content = delivered(animation, Spec("a", format=Format.PNG, colors=16))
     assert any("animated png has no palette" in warning for warning in made.warnings)
     assert inspect(content).frames == 2
 
@@ -97,12 +97,12 @@ def test_max_bytes_takes_the_best_quality_that_fits(target: Format) -> None:
     spec = Spec("a", 80, format=target)
     whole = size(spec)
     most = whole * 2 // 3
-    made, content = one(SOURCE, Spec("a", 80, format=target, max_bytes=most))
+    made, content = delivered(SOURCE, Spec("a", 80, format=target, max_bytes=most))
     assert made.quality is not None
     assert len(content) <= most
     assert size(Spec("a", 80, format=target, quality=made.quality)) == len(content)
     assert size(Spec("a", 80, format=target, quality=made.quality + 1)) > most
-    easy, same = one(SOURCE, Spec("a", 80, format=target, max_bytes=whole))
+    easy, same = delivered(SOURCE, Spec("a", 80, format=target, max_bytes=whole))
     assert (easy.quality, len(same)) == (spec.effective_quality, whole)
 
 
@@ -128,8 +128,8 @@ def asked(spec: Spec, hint: int) -> Rendered | NotRendered:
 
 def test_a_hint_spares_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = Spec("a", 80, max_bytes=3_000)
-    found, _ = one(SOURCE, spec)
-    assert found.quality is not None
+    made, _ = delivered(SOURCE, spec)
+    assert made.quality is not None
     tried: list[int | None] = []
 
     def counted(encode_input: EncodeInput, spec: Spec, quality: int | None) -> tuple[int, int]:
@@ -137,12 +137,12 @@ def test_a_hint_spares_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
         return encode(encode_input, spec, quality)
 
     monkeypatch.setattr(delivery, "encode", counted)
-    again = asked(spec, found.quality)
+    again = asked(spec, made.quality)
     assert isinstance(again, Rendered)
-    assert (again.quality, again.size, tried) == (found.quality, found.size, [found.quality])
-    wrong = asked(spec, found.quality + 5)
+    assert (again.quality, again.size, tried) == (made.quality, made.size, [made.quality])
+    wrong = asked(spec, made.quality + 5)
     assert isinstance(wrong, Rendered)
-    assert (wrong.quality, wrong.size) == (found.quality, found.size)
+    assert (wrong.quality, wrong.size) == (made.quality, made.size)
 
 
 @pytest.mark.skipif(not mozjpeg.is_installed(), reason="needs the extra optimize")
@@ -150,8 +150,8 @@ def test_the_second_pass_keeps_every_pixel_and_what_was_to_be_kept() -> None:
     content = encoded(
         quarters((400, 300)), "PNG", exif=exif({0x8298: "(c) Ada"}), icc_profile=matrix_profile(DISPLAY_P3)
     )
-    plain = one(content, Spec("a", profile=Profile.KEEP))[1]
-    better = one(content, Spec("a", profile=Profile.KEEP, optimize=True))[1]
+    plain = delivered(content, Spec("a", profile=Profile.KEEP))[1]
+    better = delivered(content, Spec("a", profile=Profile.KEEP, optimize=True))[1]
     assert len(better) < len(plain)
     with Image.open(io.BytesIO(plain)) as first, Image.open(io.BytesIO(better)) as second:
         assert first.tobytes() == second.tobytes()
@@ -164,7 +164,7 @@ def test_a_second_pass_that_makes_it_larger_is_not_taken(monkeypatch: pytest.Mon
     library.optimize = lambda content, copy: content + b"more"  # type: ignore[attr-defined]
     library.COPY_MARKERS = type("Markers", (), {"ALL": 2})  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "mozjpeg_lossless_optimization", library)
-    assert one(SOURCE, Spec("a", 80, optimize=True))[1] == one(SOURCE, Spec("a", 80))[1]
+    assert delivered(SOURCE, Spec("a", 80, optimize=True))[1] == delivered(SOURCE, Spec("a", 80))[1]
 
 
 # keep_smaller: sources of low quality, which nothing makes smaller, and what keeps them from being kept.
@@ -182,14 +182,14 @@ def keeping(target: Format, **changes: object) -> Spec:
 
 @pytest.mark.parametrize("target", list(LOW))
 def test_the_sources_bytes_are_kept_where_nothing_is_smaller(target: Format) -> None:
-    made, content = one(LOW[target], keeping(target, width=160, height=120))
+    made, content = delivered(LOW[target], keeping(target, width=160, height=120))
     assert made.status is Status.KEPT
     assert content == LOW[target]
-    assert one(LOW[target], Spec("a", format=target))[0].status is Status.DONE
+    assert delivered(LOW[target], Spec("a", format=target))[0].status is Status.DONE
 
 
 def test_something_smaller_is_made_where_it_can_be() -> None:
-    made, content = one(encoded(NOISE, "JPEG", quality=98), keeping(Format.JPEG))
+    made, content = delivered(encoded(NOISE, "JPEG", quality=98), keeping(Format.JPEG))
     assert made.status is Status.DONE
     assert len(content) < len(encoded(NOISE, "JPEG", quality=98))
 
@@ -222,17 +222,17 @@ def test_a_source_that_is_not_as_asked_in_every_way_is_not_kept(source: bytes, s
 
 def test_what_the_policy_allows_does_not_hinder() -> None:
     rights = encoded(NOISE, "JPEG", quality=5, exif=exif({0x8298: "(c) Ada", 0x0112: 1}))
-    assert one(rights, keeping(Format.JPEG))[0].status is Status.KEPT
+    assert delivered(rights, keeping(Format.JPEG))[0].status is Status.KEPT
     camera = encoded(NOISE, "JPEG", quality=5, exif=PRIVATE, icc_profile=matrix_profile(DISPLAY_P3))
     spec = keeping(Format.JPEG, metadata=Metadata.KEEP, profile=Profile.KEEP)
-    assert one(camera, spec)[0].status is Status.KEPT
+    assert delivered(camera, spec)[0].status is Status.KEPT
     said = encoded(NOISE, "JPEG", quality=5, comment=b"x")
-    assert one(said, keeping(Format.JPEG, private=(Private.COMMENTS,)))[0].status is Status.KEPT
+    assert delivered(said, keeping(Format.JPEG, private=(Private.COMMENTS,)))[0].status is Status.KEPT
 
 
 # The look at what was encoded.
 @pytest.mark.parametrize(
-    ("found", "word"),
+    ("inspection", "word"),
     [
         (Inspection("png", 160, 120, "L", 1, False, ()), "format png"),
         (Inspection("jpeg", 120, 160, "L", 1, False, ()), "size 120 x 160"),
@@ -243,9 +243,9 @@ def test_what_the_policy_allows_does_not_hinder() -> None:
     ],
 )
 def test_a_file_that_is_not_what_was_to_be_made_is_not_delivered(
-    found: Inspection, word: str, monkeypatch: pytest.MonkeyPatch
+    inspection: Inspection, word: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "inspect", lambda descriptor, decode: found)
+    monkeypatch.setattr(delivery, "inspect", lambda descriptor, decode: inspection)
     before = set(os.listdir("/dev/fd"))
     answer, files = answer_to(SOURCE, Spec("a"))
     (failed,) = answer.renditions

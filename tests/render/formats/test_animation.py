@@ -33,12 +33,12 @@ def animation(kind: str, *, clear: bool = False, **options: object) -> bytes:
 
 
 def frames_of(image: Image.Image) -> list[tuple[Image.Image, int]]:
-    found = []
+    frames = []
     for number in range(image.n_frames):  # type: ignore[attr-defined]
         image.seek(number)
         image.load()
-        found.append((image.convert("RGBA"), round(image.info["duration"])))
-    return found
+        frames.append((image.convert("RGBA"), round(image.info["duration"])))
+    return frames
 
 
 @pytest.mark.parametrize("kind", MOVING)
@@ -70,9 +70,9 @@ def test_what_turns_transparent_again_is_transparent(kind: str, target: Format) 
 @pytest.mark.parametrize("target", [Format.JPEG, Format.TIFF])
 def test_a_still_target_gets_the_first_frame_and_a_warning(target: Format) -> None:
     answer, _ = answer_to(animation("GIF"), Spec("a", 45, format=target))
-    (one,) = answer.renditions
-    assert isinstance(one, Rendered)
-    assert "first of 3 frames" in one.warnings[0]
+    (made,) = answer.renditions
+    assert isinstance(made, Rendered)
+    assert "first of 3 frames" in made.warnings[0]
     assert near(pixel(rendition(animation("GIF"), Spec("a", 45, format=target)).convert("RGB"), (20, 15)), RED, 8)
 
 

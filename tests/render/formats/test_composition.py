@@ -139,7 +139,7 @@ def timeline(seen: list[tuple[Image.Image, int]], wanted: list[Pixels], duration
     at = 0
     for image, duration in seen:
         shown = [number for number, end in enumerate(ends) if at < end <= at + duration]
-        wrong += [(number, found) for number in shown if (found := differs(image, wanted[number]))]
+        wrong += [(number, difference) for number in shown if (difference := differs(image, wanted[number]))]
         at += duration
     return wrong
 
@@ -220,7 +220,7 @@ def of_modes(colour: int, depth: int, first: bytes, second: bytes, *between: byt
         whole = (left, top) == (0, 0)
         pixels = (b"IDAT", rows) if whole else (b"fdAT", struct.pack(">L", next(numbers)) + rows)
         chunks += [(b"fcTL", control), pixels]
-    extra = [(one[4:8], one[8:-4]) for one in between]
+    extra = [(chunk[4:8], chunk[8:-4]) for chunk in between]
     return png(*chunks[:2], *extra, *chunks[2:])
 
 

@@ -101,8 +101,8 @@ def grey(*between: bytes, behind: tuple[bytes, ...] = ()) -> bytes:
     return file((1, 1), (8, 0, 0, 0, 0), *between, chunk(b"IDAT", zlib.compress(b"\0\x80")), *behind)
 
 
-def spoiled(one: bytes) -> bytes:
-    return one[:-1] + bytes((one[-1] ^ 1,))
+def spoiled(chunk: bytes) -> bytes:
+    return chunk[:-1] + bytes((chunk[-1] ^ 1,))
 
 
 def answer(content: bytes, spec: Spec = PNG) -> RenderAnswer:
@@ -170,10 +170,10 @@ XMP = (
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("name", ["exif", "APP1"])
 def test_exif_in_a_text_is_metadata_and_turns_the_picture(name: str, *, packed: bool) -> None:
-    found = raw(name, exif({0x0112: 6, 0x013B: "Ada", 0x010E: "SECRET"}), packed)
+    chunks = raw(name, exif({0x0112: 6, 0x013B: "Ada", 0x010E: "SECRET"}), packed)
     content = encoded(quarters((40, 30)), "PNG")
     spec = Spec("a", format=Format.PNG, private=(Private.COMMENTS,))
-    for whole in (content[:33] + found + content[33:], content[:-12] + found + content[-12:]):
+    for whole in (content[:33] + chunks + content[33:], content[:-12] + chunks + content[-12:]):
         got, files = answer_to(whole, spec)
         assert got.upright == (30, 40)
         assert corners(rendition(whole, spec)) == corners(rendition(content, PNG).transpose(Image.Transpose.ROTATE_270))

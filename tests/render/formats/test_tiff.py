@@ -41,7 +41,7 @@ def samples(layout: Layout) -> Rows:
     most: int = 2**layout.bits - 1
     beyond = (64, 256) if 1 in layout.extras else (-64, 320)
 
-    def one(at: int) -> Number:
+    def sample(at: int) -> Number:
         if layout.kind == FLOAT:
             return float(chance.randrange(*beyond)) / 256  # which halves hold exactly
         if layout.kind == SIGNED:
@@ -50,7 +50,7 @@ def samples(layout: Layout) -> Rows:
             return round(chance.uniform(-20, 20) * (1 if layout.bits == 8 else 256)) % (most + 1)
         return chance.randrange(70_000 if layout.bits == 32 else most + 1)
 
-    rows: Rows = [[[one(at) for at in range(count)] for _ in range(WIDTH)] for _ in range(HEIGHT)]
+    rows: Rows = [[[sample(at) for at in range(count)] for _ in range(WIDTH)] for _ in range(HEIGHT)]
     if layout.kind == UNSIGNED and layout.photometric != LAB:
         rows[0][0], rows[0][1] = [0] * count, [most] * count
     if 1 in layout.extras:
@@ -66,37 +66,37 @@ def level(sample: Number, layout: Layout) -> float:
     return min(max(sample / white, 0.0), 1.0) * 255
 
 
-def colour(one: list[Number], layout: Layout, palette: list[int]) -> tuple[int, ...]:
+def colour(pixel: list[Number], layout: Layout, palette: list[int]) -> tuple[int, ...]:
     """What a pixel should come out as, in RGBA."""
     count = COLOURS[layout.photometric]
-    levels = [level(sample, layout) for sample in one]
+    levels = [level(sample, layout) for sample in pixel]
     alpha = levels[count] if layout.extras[:1] in ((1,), (2,)) else 255.0
     match layout.photometric:
         case 0:
-            found = [255 - levels[0]] * 3
+            channels = [255 - levels[0]] * 3
         case 1:
-            found = levels[:1] * 3
+            channels = levels[:1] * 3
         case 3:
-            found = [palette[int(one[0]) + 2**layout.bits * at] / 257 for at in range(3)]
+            channels = [palette[int(pixel[0]) + 2**layout.bits * at] / 257 for at in range(3)]
         case 5:
-            found = [(255 - ink) * (255 - levels[3]) / 255 for ink in levels[:3]]
+            channels = [(255 - ink) * (255 - levels[3]) / 255 for ink in levels[:3]]
         case 6:
             y, blue, red = levels[0], levels[1] - 128, levels[2] - 128
-            found = [y + 1.402 * red, y - 0.344136 * blue - 0.714136 * red, y + 1.772 * blue]
+            channels = [y + 1.402 * red, y - 0.344136 * blue - 0.714136 * red, y + 1.772 * blue]
         case 8:
-            found = of_lab(one, layout)
+            channels = of_lab(pixel, layout)
         case _:
-            found = levels[:3]
+            channels = levels[:3]
     if layout.extras[:1] == (1,):
-        found = [channel * 255 / max(alpha, 1) for channel in found]
-    return tuple(round(min(max(channel, 0), 255)) for channel in (*found, alpha))
+        channels = [channel * 255 / max(alpha, 1) for channel in channels]
+    return tuple(round(min(max(channel, 0), 255)) for channel in (*channels, alpha))
 
 
-def of_lab(one: list[Number], layout: Layout) -> list[float]:
+def of_lab(pixel: list[Number], layout: Layout) -> list[float]:
     """CIE Lab of D50 as sRGB, by the published formulas."""
     most = 2**layout.bits
-    a, b = ((int(sample) ^ most // 2) - most // 2 for sample in one[1:3])
-    y = (one[0] / (most - 1) * 100 + 16) / 116
+    a, b = ((int(sample) ^ most // 2) - most // 2 for sample in pixel[1:3])
+    y = (pixel[0] / (most - 1) * 100 + 16) / 116
     scale = most // 256
     x, z = y + a / scale / 500, y - b / scale / 200
     white = (0.9642, 1.0, 0.8249)
@@ -124,7 +124,8 @@ def layouts(photometric: int) -> Iterator[Layout]:
 
 
 @pytest.mark.parametrize(
-    "compression", [NONE, *(pytest.param(one, marks=pytest.mark.slow) for one in (LZW, DEFLATE, PACKBITS))]
+    "compression",
+    [NONE, *(pytest.param(compression, marks=pytest.mark.slow) for compression in (LZW, DEFLATE, PACKBITS))],
 )
 @pytest.mark.parametrize("photometric", COLOURS)
 def test_a_layout_is_right_to_the_level_or_refused_by_name(photometric: int, compression: int) -> None:
@@ -138,7 +139,7 @@ def check(layout: Layout) -> None:
     tags: tuple[tiffs.Entry, ...] = ((320, "H", tuple(palette)),) if palette else ()
     tags += ((530, "H", (1, 1)),) if layout.photometric == YCBCR else ()
     rows = samples(layout)
-    wanted = [[colour(one, layout, palette) for one in row] for row in rows]
+    wanted = [[colour(pixel, layout, palette) for pixel in row] for row in rows]
     for order, planar, tiled in itertools.product("<>", (False, True), (False, True)):
         stored = replace(layout, order=order, planar=planar, tiled=tiled, tags=tags)
         if planar and len(rows[0][0]) == 1:

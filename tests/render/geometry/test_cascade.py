@@ -33,7 +33,7 @@ def at(box: tuple[float, float, float, float], size: Size) -> Placement:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "others", "found"),
+    ("wanted", "others", "index"),
     [
         (at(WHOLE, (100, 75)), [at(WHOLE, (150, 113)), at(WHOLE, (200, 150)), at(WHOLE, (400, 300))], 1),
         (at(WHOLE, (100, 75)), [at(WHOLE, (100, 75)), at(WHOLE, (199, 150))], None),
@@ -45,10 +45,10 @@ def at(box: tuple[float, float, float, float], size: Size) -> Placement:
     ids=["smallest sufficient", "none sufficient", "a part", "not all of it", "beside it", "enlarged itself"],
 )
 def test_the_smallest_that_shows_enough_of_it_in_enough_pixels_is_taken(
-    wanted: Placement, others: Sequence[Placement], found: int | None
+    wanted: Placement, others: Sequence[Placement], index: int | None
 ) -> None:
     got = larger(wanted, others)
-    assert (got and got.placement) == (None if found is None else others[found])
+    assert (got and got.placement) == (None if index is None else others[index])
 
 
 def test_a_part_is_found_again_in_the_larger_ones_pixels() -> None:
@@ -70,7 +70,7 @@ def test_what_is_made_alone_is_made_as_with_all_others(orientation: int) -> None
     _answer, together = answer_to(content, *specs)
     assert len(together) == len(specs)
     for spec in specs:
-        others = tuple(one for one in specs if one is not spec)
+        others = tuple(other for other in specs if other is not spec)
         assert answer_to(content, spec, beside=others)[1][spec.name] == together[spec.name], spec.name
     assert answer_to(content, *reversed(specs))[1] == together
 
@@ -85,7 +85,7 @@ def test_what_was_measured_and_comes_to_the_same_part_is_made_alike_alone(change
     for specs in ((LARGE, other, SMALL), (SMALL, other, LARGE)):
         _answer, together = answer_to(content, *specs)
         for spec in specs:
-            others = tuple(one for one in specs if one is not spec)
+            others = tuple(each for each in specs if each is not spec)
             assert answer_to(content, spec, beside=others)[1][spec.name] == together[spec.name], spec.name
 
 
@@ -109,7 +109,7 @@ def test_it_is_as_good_as_what_is_made_of_the_whole_picture() -> None:
     content = encoded(image, "PNG")
     made = [answer_to(content, SMALL, beside=beside)[1]["100"] for beside in ((), (LARGE, HALF))]
     best = image.resize((100, 75), Image.Resampling.LANCZOS)
-    alone, from_others = (ssim(best, Image.open(io.BytesIO(one)).convert("RGB")) for one in made)
+    alone, from_others = (ssim(best, Image.open(io.BytesIO(file)).convert("RGB")) for file in made)
     assert made[0] != made[1]
     assert from_others > alone - 0.002
 
@@ -163,8 +163,13 @@ def test_renditions_of_one_recipe_are_equal_whatever_is_made_beside_them(size: S
     content = encoded(scene(size), "JPEG", quality=95)
     for spec in POOL:
         made: dict[str, set[bytes]] = {}
-        others = [one for one in POOL if one is not spec]
-        for beside in ((), *((one,) for one in others), *list(itertools.combinations(others, 2))[::5], tuple(others)):
-            found = answer_to(content, spec, beside=beside)[1][spec.name]
-            made.setdefault(recipe_id(spec, beside), set()).add(found)
+        others = [other for other in POOL if other is not spec]
+        for beside in (
+            (),
+            *((other,) for other in others),
+            *list(itertools.combinations(others, 2))[::5],
+            tuple(others),
+        ):
+            file = answer_to(content, spec, beside=beside)[1][spec.name]
+            made.setdefault(recipe_id(spec, beside), set()).add(file)
         assert [len(contents) for contents in made.values()] == [1] * len(made), spec.name

@@ -153,8 +153,8 @@ def test_gravity_says_where_a_picture_stands_on_its_canvas(gravity: Gravity, off
 def test_a_crop_has_its_focus_in_the_middle_or_as_near_as_the_picture_allows(
     focus: tuple[float, float], left: float
 ) -> None:
-    found = place((500, 200), spec((100, 100), Fit.COVER), focus).box
-    assert found == pytest.approx((left, 0, left + 200, 200))
+    box = place((500, 200), spec((100, 100), Fit.COVER), focus).box
+    assert box == pytest.approx((left, 0, left + 200, 200))
 
 
 @pytest.mark.parametrize(
@@ -191,8 +191,8 @@ def test_aspect_gives_the_free_side_and_dpr_multiplies_both(
 def test_a_side_that_follows_from_the_aspect_is_off_by_half_a_pixel_at_most(
     source: tuple[int, int], side: int, aspect: tuple[int, int], dpr: float, down: bool
 ) -> None:
-    one = Spec("a", None if down else side, side if down else None, Fit.COVER, enlarge=True, aspect=aspect, dpr=dpr)
-    width, height = place(source, one).canvas
+    cover = Spec("a", None if down else side, side if down else None, Fit.COVER, enlarge=True, aspect=aspect, dpr=dpr)
+    width, height = place(source, cover).canvas
     exact = (
         (side * dpr * aspect[0] / aspect[1], side * dpr) if down else (side * dpr, side * dpr * aspect[1] / aspect[0])
     )
@@ -212,14 +212,14 @@ def test_padding_goes_around_the_box(
     pad: tuple[int, int, int, int], dpr: float, canvas: tuple[int, int], offset: tuple[int, int]
 ) -> None:
     top, right, bottom, left = map(Length, pad)
-    one = replace(spec((100, 50), Fit.COVER), pad=(top, right, bottom, left), dpr=dpr)
-    placement = place((400, 200), one)
+    padded = replace(spec((100, 50), Fit.COVER), pad=(top, right, bottom, left), dpr=dpr)
+    placement = place((400, 200), padded)
     assert (placement.canvas, placement.offset) == (canvas, offset)
 
 
 def test_padding_in_per_cent_is_of_the_shorter_side() -> None:
-    one = Length(10, percent=True)
-    assert place((400, 200), replace(spec((100, 50), Fit.COVER), pad=(one, one, one, one))).canvas == (110, 60)
+    tenth = Length(10, percent=True)
+    assert place((400, 200), replace(spec((100, 50), Fit.COVER), pad=(tenth, tenth, tenth, tenth))).canvas == (110, 60)
 
 
 @given(

@@ -52,7 +52,7 @@ def test_two_turns_are_one(orientation: int, turn: int) -> None:
 def test_rotate_turns_the_upright_picture_clockwise(orientation: int, rotate: int, wanted: list[int]) -> None:
     image = rendition(stored(orientation), replace(PNG, width=120, height=120, rotate=rotate))
     assert image.size == ((90, 120) if rotate in (90, 270) else (120, 90))
-    assert [near(got, QUARTERS[one], 3) for got, one in zip(corners(image), wanted, strict=True)] == [True] * 4
+    assert [near(got, QUARTERS[quarter], 3) for got, quarter in zip(corners(image), wanted, strict=True)] == [True] * 4
 
 
 @pytest.mark.parametrize(("orientation", "rotate"), list(itertools.product(range(1, 9), (0, 90, 180, 270))))
@@ -73,15 +73,15 @@ def test_the_focal_point_is_one_of_the_upright_picture(
 ) -> None:
     # Two crops, each free along one side, leave the quarter that holds the point.
     for box in ((20, 60), (60, 20)):
-        one = replace(PNG, width=box[0], height=box[1], fit=Fit.COVER, focal_point=focal, rotate=rotate)
-        assert any(near(got, colour, 3) for got in corners(rendition(stored(orientation), one)))
+        cropped = replace(PNG, width=box[0], height=box[1], fit=Fit.COVER, focal_point=focal, rotate=rotate)
+        assert any(near(got, colour, 3) for got in corners(rendition(stored(orientation), cropped)))
 
 
 def test_what_the_picture_says_of_itself_goes_before_what_the_rendition_says() -> None:
     task = RenderTask((), Limits(), focal_point=(0.0, 0.0), crop=(0.5, 0.0, 0.5, 1.0))
-    found = framing((400, 300), 1, replace(PNG, focal_point=(1.0, 1.0)), task)
-    assert found.region == (200, 0, 400, 300)
-    assert found.focus == (0.0, 0.0)  # outside of what is left: the nearest point
+    framed = framing((400, 300), 1, replace(PNG, focal_point=(1.0, 1.0)), task)
+    assert framed.region == (200, 0, 400, 300)
+    assert framed.focus == (0.0, 0.0)  # outside of what is left: the nearest point
     part = Extract(Length(0), Length(0), Length(50, percent=True), Length(100, percent=True))
     assert framing((400, 300), 1, replace(PNG, extract=part), task).region == (200, 0, 300, 300)
 
@@ -114,15 +114,15 @@ def test_an_extract_outside_of_the_picture_is_the_failure_of_its_rendition() -> 
     ],
 )
 def test_the_decoder_leaves_enough_pixels_for_what_is_shown(changes: dict[str, object], most: float) -> None:
-    one = replace(Spec("a", 200, 200), **({"width": 100, "height": 100} | changes))  # type: ignore[arg-type]
+    cropped = replace(Spec("a", 200, 200), **({"width": 100, "height": 100} | changes))  # type: ignore[arg-type]
     if "extract" in changes:
-        one = replace(one, width=200, height=200)
-    assert max_shrink((1000, 1000), 1, one, RenderTask((one,), Limits())) == pytest.approx(most)
+        cropped = replace(cropped, width=200, height=200)
+    assert max_shrink((1000, 1000), 1, cropped, RenderTask((cropped,), Limits())) == pytest.approx(most)
 
 
 def test_measured_gravity_sees_enough_pixels_of_a_large_picture_for_a_tiny_rendition() -> None:
-    one = Spec("a", 10, 20, Fit.COVER, gravity=Gravity.ATTENTION)
-    assert max_shrink((4000, 3000), 1, one, RenderTask((one,), Limits())) == pytest.approx(4000 / 192)
+    cropped = Spec("a", 10, 20, Fit.COVER, gravity=Gravity.ATTENTION)
+    assert max_shrink((4000, 3000), 1, cropped, RenderTask((cropped,), Limits())) == pytest.approx(4000 / 192)
 
 
 def test_padding_has_the_background_and_the_picture_is_where_it_should_be() -> None:

@@ -21,8 +21,8 @@ def said(content: bytes) -> tuple[int, int] | None:
     """The density in a file, in its own way or in EXIF."""
     with Image.open(io.BytesIO(content)) as image:
         dpi = image.info.get("dpi") if image.format != "WEBP" else None
-    found = dpi or stated(None, block(content))
-    return None if found is None else (round(found[0]), round(found[1]))
+    density = dpi or stated(None, block(content))
+    return None if density is None else (round(density[0]), round(density[1]))
 
 
 def in_exif(across: int, down: int, unit: int = 2, orientation: int = 1) -> bytes:

@@ -91,7 +91,7 @@ def made(content: bytes, spec: Spec) -> bytes:
 def properties(content: bytes) -> dict[str, str]:
     with Image.open(io.BytesIO(content)) as image:
         packet = image.info.get("xmp") or getattr(image, "tag_v2", {}).get(700, b"")
-    return {one.name.rpartition("}")[2]: one.text for one in xmp.read(packet)} if packet else {}
+    return {element.name.rpartition("}")[2]: element.text for element in xmp.read(packet)} if packet else {}
 
 
 def block(content: bytes) -> exif.Exif:
@@ -202,16 +202,16 @@ def test_a_damaged_packet_costs_a_warning(packet: bytes) -> None:
     texts = PngImagePlugin.PngInfo()
     texts.add_itxt("XML:com.adobe.xmp", packet.decode("utf-8", "replace"))
     answer, files = answer_to(encoded(quarters(), "PNG", pnginfo=texts), Spec("a", 96, metadata=Metadata.KEEP))
-    (one,) = answer.renditions
-    assert isinstance(one, Rendered)
-    assert "damaged XMP ignored" in one.warnings[0]
+    (rendition,) = answer.renditions
+    assert isinstance(rendition, Rendered)
+    assert "damaged XMP ignored" in rendition.warnings[0]
     assert inspect(files["a"]).private == ()
 
 
 def test_deep_properties_are_left_out() -> None:
     deep = "<d:x xmlns:d='d'>" * 40 + "</d:x>" * 40
     packet = PACKET.replace(b"<dc:creator>", deep.encode() + b"<dc:creator>")
-    assert "x" not in {one.name.rpartition("}")[2] for one in xmp.read(packet)}
+    assert "x" not in {element.name.rpartition("}")[2] for element in xmp.read(packet)}
     assert len(xmp.read(packet)) == len(xmp.read(PACKET))
 
 
@@ -237,8 +237,8 @@ def test_damage_anywhere_in_a_block_never_fails(data: st.DataObject) -> None:
 
 
 def test_a_block_is_read_back_as_it_was_written_in_either_byte_order() -> None:
-    found = exif.read(BLOCK)
-    assert exif.write(found) == BLOCK
+    exif_block = exif.read(BLOCK)
+    assert exif.write(exif_block) == BLOCK
     for order in ("<", ">"):
         mark = b"II*\0" if order == "<" else b"MM\0*"
         block_ = mark + struct.pack(order + "LHHHLLL", 8, 1, 0x829A, 5, 1, 26, 0) + struct.pack(order + "LL", 1, 250)

@@ -49,7 +49,7 @@ def test_the_page_that_is_asked_for_in_its_own_size(content: bytes) -> None:
     specs = [Spec("first", format=PNG), Spec("large", format=PNG, page=LARGEST)]
     specs += [Spec(str(number), format=PNG, page=number) for number in range(3)]
     answer, files = answer_to(content, *specs)
-    assert [one.name for one in answer.renditions] == [spec.name for spec in specs]
+    assert [rendition.name for rendition in answer.renditions] == [spec.name for spec in specs]
     for name, number in (("first", 0), ("large", 1), ("0", 0), ("1", 1), ("2", 2)):
         with Image.open(io.BytesIO(files[name])) as image:
             assert image.size == SIZES[number]
@@ -117,9 +117,9 @@ def test_a_page_of_an_animation_is_a_still_of_it(kind: str, page: int) -> None:
 @pytest.mark.parametrize("target", [Format.JPEG, Format.WEBP])
 def test_a_first_frame_that_was_asked_for_is_no_warning(target: Format) -> None:
     answer, files = answer_to(animation("GIF"), Spec("a", format=target, animation=Animation.FIRST))
-    (one,) = answer.renditions
-    assert isinstance(one, Rendered)
-    assert one.warnings == ()
+    (rendition,) = answer.renditions
+    assert isinstance(rendition, Rendered)
+    assert rendition.warnings == ()
     with Image.open(io.BytesIO(files["a"])) as image:
         assert getattr(image, "n_frames", 1) == 1
 
@@ -143,8 +143,8 @@ def test_a_page_beyond_the_limit_of_pixels_is_refused_from_its_header() -> None:
 def test_each_page_has_its_own_profile() -> None:
     both = [Image.new("L", (20, 20), 128) for _ in range(2)]
     plain, coloured = (
-        encoded(one, "TIFF", **options)
-        for one, options in zip(both, ({}, {"icc_profile": grey_profile(1.0)}), strict=True)
+        encoded(page, "TIFF", **options)
+        for page, options in zip(both, ({}, {"icc_profile": grey_profile(1.0)}), strict=True)
     )
     assert pixel(rendition(plain, Spec("a", format=PNG, page=0)), (9, 9))[0] == 128
     assert pixel(rendition(coloured, Spec("a", format=PNG, page=0)), (9, 9))[0] > 180

@@ -28,9 +28,9 @@ pytestmark = pytest.mark.skipif(not libvips.available(), reason="needs the extra
 LANCZOS = Image.Resampling.LANCZOS
 
 
-def difference(one: Image.Image, other: Image.Image) -> float:
+def difference(first: Image.Image, other: Image.Image) -> float:
     """The mean difference of the channel that differs most, in levels."""
-    return max(ImageStat.Stat(ImageChops.difference(one, other)).mean)
+    return max(ImageStat.Stat(ImageChops.difference(first, other)).mean)
 
 
 @pytest.mark.parametrize("mode", ["L", "La", "RGB", "RGBa", "CMYK"])

@@ -17,9 +17,9 @@ BOTH = [Resampler.PILLOW] + [Resampler.LIBVIPS] * libvips.available()
 HALF = round(255 * nonlinear(0.5))  # 188: what a screen of white and black dots looks like from afar
 
 
-def dots(mode: str, one: int | tuple[int, ...], other: int | tuple[int, ...]) -> Image.Image:
+def dots(mode: str, first: int | tuple[int, ...], other: int | tuple[int, ...]) -> Image.Image:
     """A fine chess board."""
-    image = Image.new(mode, (2, 2), one)
+    image = Image.new(mode, (2, 2), first)
     image.putpixel((0, 1), other)
     image.putpixel((1, 0), other)
     board = Image.new(mode, (320, 320))
@@ -61,10 +61,10 @@ def test_both_resamplers_make_the_same_within_a_bound(mode: str) -> None:
     if mode == "RGBA":
         image.putalpha(Image.radial_gradient("L").resize(image.size))
     content = encoded(image.convert(mode), "PNG")
-    one, other = (rendition(content, replace(SPEC, resampler=resampler)) for resampler in BOTH)
+    first, other = (rendition(content, replace(SPEC, resampler=resampler)) for resampler in BOTH)
     if mode == "RGBA":
-        one, other = one.convert("RGBa"), other.convert("RGBa")
-    assert max(ImageStat.Stat(ImageChops.difference(one, other)).mean) < 1.0
+        first, other = first.convert("RGBa"), other.convert("RGBa")
+    assert max(ImageStat.Stat(ImageChops.difference(first, other)).mean) < 1.0
 
 
 @pytest.mark.parametrize("resampler", BOTH)

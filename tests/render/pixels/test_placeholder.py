@@ -38,8 +38,8 @@ def _mostly(colour: tuple[int, int, int], size: tuple[int, int] = (300, 200)) ->
 
 def _near(text: str | None, colour: tuple[int, int, int], tolerance: int = 6) -> bool:
     assert text is not None
-    found = bytes.fromhex(text.removeprefix("#"))
-    return all(abs(one - other) <= tolerance for one, other in zip(found, colour, strict=True))
+    channels = bytes.fromhex(text.removeprefix("#"))
+    return all(abs(channel - other) <= tolerance for channel, other in zip(channels, colour, strict=True))
 
 
 @pytest.mark.parametrize("colour", [RED, BLUE, (255, 255, 255), (0, 0, 0)])
@@ -58,7 +58,7 @@ def test_it_costs_nothing_where_it_is_not_wanted() -> None:
 
 
 def test_it_is_no_rendition() -> None:
-    assert [one.name for one in _answer(encoded(_mostly(RED), "PNG")).renditions] == ["thumb"]
+    assert [rendition.name for rendition in _answer(encoded(_mostly(RED), "PNG")).renditions] == ["thumb"]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -82,8 +82,8 @@ def test_a_plain_picture_is_cropped_in_its_middle(gravity: Gravity) -> None:
 @pytest.mark.parametrize("gravity", MEASURED)
 def test_neither_shrinking_on_load_nor_the_resampler_moves_a_crop_far(gravity: Gravity) -> None:
     content = encoded(with_subject((2400, 600), (1700, 200)), "JPEG", quality=92)
-    one = replace(SPEC, gravity=gravity)
-    alone = [one, replace(one, shrink_on_load=False), replace(one, resampler=Resampler.PILLOW)]
+    cover = replace(SPEC, gravity=gravity)
+    alone = [cover, replace(cover, shrink_on_load=False), replace(cover, resampler=Resampler.PILLOW)]
     small = [rendition(content, spec).convert("L").filter(ImageFilter.GaussianBlur(8)) for spec in alone]
     for other in small[1:]:
         pairs = zip(small[0].tobytes(), other.tobytes(), strict=True)
@@ -97,8 +97,8 @@ def test_it_is_measured_upright(gravity: Gravity, orientation: int) -> None:
 
     image = with_subject((1200, 300), (900, 60))
     turned = encoded(as_stored(image, orientation), "PNG", exif=exif({0x0112: orientation}))
-    one = replace(SPEC, gravity=gravity)
-    pairs = zip(rendition(encoded(image, "PNG"), one).tobytes(), rendition(turned, one).tobytes(), strict=True)
+    cover = replace(SPEC, gravity=gravity)
+    pairs = zip(rendition(encoded(image, "PNG"), cover).tobytes(), rendition(turned, cover).tobytes(), strict=True)
     assert max(abs(a - b) for a, b in pairs) <= 12
 
 
@@ -115,8 +115,8 @@ def test_what_is_hidden_draws_no_attention() -> None:
 def test_a_film_is_cropped_in_one_place_throughout() -> None:
     frames = [with_subject((600, 150), (430, 0)), with_subject((600, 150), (10, 0))]
     content = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=100, lossless=True)
-    one = Spec("a", 150, 150, Fit.COVER, format=Format.WEBP, gravity=Gravity.ATTENTION)
-    answer, files = answer_to(content, one)
+    cover = Spec("a", 150, 150, Fit.COVER, format=Format.WEBP, gravity=Gravity.ATTENTION)
+    answer, files = answer_to(content, cover)
     assert isinstance(answer.renditions[0], Rendered)
     with Image.open(io.BytesIO(files["a"])) as animation:
         seen = []

@@ -43,8 +43,8 @@ def test_a_hash_is_that_of_the_reference(case: str) -> None:
     assert len(made) == len(wanted)
     assert made[:head] == wanted[:head]
     differences = [
-        abs((one >> shift & 15) - (other >> shift & 15))
-        for one, other in zip(made[head:], wanted[head:], strict=True)
+        abs((byte >> shift & 15) - (other >> shift & 15))
+        for byte, other in zip(made[head:], wanted[head:], strict=True)
         for shift in (0, 4)
     ]
     assert max(differences) <= 1
@@ -69,7 +69,7 @@ def _average(hashed: bytes) -> tuple[int, int, int]:
 @pytest.mark.parametrize("size", [(1, 1), (100, 1), (3, 100), (64, 48)])
 def test_the_average_colour_is_in_the_hash(colour: tuple[int, int, int], size: tuple[int, int]) -> None:
     made = _average(thumbhash(size, bytes((*colour, 255)) * (size[0] * size[1])))
-    assert all(abs(one - other) <= 8 for one, other in zip(made, colour, strict=True))
+    assert all(abs(byte - other) <= 8 for byte, other in zip(made, colour, strict=True))
 
 
 @pytest.mark.parametrize("size", [(0, 5), (101, 5), (5, 101), (5, 6)])

@@ -13,7 +13,7 @@ EVERY: tuple[Step, ...] = (Sharpen(), Blur(), Greyscale(), Watermark(text="ours"
 
 
 def test_every_step_has_its_module() -> None:
-    assert set(_STEPS) == set(typing.get_args(Step)) == {type(one) for one in EVERY}
+    assert set(_STEPS) == set(typing.get_args(Step)) == {type(step) for step in EVERY}
 
 
 @pytest.mark.parametrize("step", EVERY)

@@ -90,7 +90,9 @@ def test_a_grey_mark_leaves_a_grey_picture_grey_and_a_coloured_one_does_not() ->
 def test_a_mark_is_upright_and_in_srgb_as_any_picture() -> None:
     turned = asset(as_stored(quarters((80, 40)), 6), "PNG", exif=exif({0x0112: 6}))
     upright = asset(quarters((80, 40)))
-    both = [through((replace(MARK, picture=one, scale=0.4),), ground(), 1.0).tobytes() for one in (turned, upright)]
+    both = [
+        through((replace(MARK, picture=picture, scale=0.4),), ground(), 1.0).tobytes() for picture in (turned, upright)
+    ]
     assert both[0] == both[1]
     wide = asset(Image.new("RGB", (40, 20), (200, 90, 60)), "PNG", icc_profile=matrix_profile(DISPLAY_P3))
     got = pixel(through((replace(MARK, picture=wide),), ground(), 1.0), (170, 180))
@@ -100,9 +102,9 @@ def test_a_mark_is_upright_and_in_srgb_as_any_picture() -> None:
 @pytest.mark.parametrize("text", ["© Ada", "two\nlines", "ÄÖÜ"])
 def test_a_text_fits_into_its_share_and_is_as_large_as_that(text: str) -> None:
     mark = Watermark(text=text, scale=0.5, color="#102030", margin=Length(10))
-    found = box(through((mark,), ground(), 1.0), ground())
-    assert found is not None
-    left, top, right, bottom = found
+    place = box(through((mark,), ground(), 1.0), ground())
+    assert place is not None
+    left, top, right, bottom = place
     assert 90 <= max(right - left, bottom - top) <= 102
     assert abs(right - 190) <= 2
     assert abs(bottom - 190) <= 2
@@ -120,7 +122,7 @@ def test_its_own_font_is_used() -> None:
     assert isinstance(carried, ImageFont.FreeTypeFont)
     font = Asset.of("font.ttf", carried.font_bytes)
     mark = Watermark(text="same", scale=0.5)
-    same = [through((replace(mark, font=one),), ground(), 1.0).tobytes() for one in (None, font)]
+    same = [through((replace(mark, font=typeface),), ground(), 1.0).tobytes() for typeface in (None, font)]
     assert same[0] == same[1]
 
 

@@ -110,7 +110,7 @@ def test_what_is_clearly_slower_is_not_measured_again_and_again() -> None:
     machine = Machine(noise=0.05, rng=random.Random(3))
     machine.race()
     trials = machine.trials
-    assert 1 <= sum(one.processes == 1 for one in trials) <= 4
+    assert 1 <= sum(setting.processes == 1 for setting in trials) <= 4
     assert trials.count(AUTO) >= 3
 
 
@@ -125,12 +125,12 @@ def test_rendering_in_the_threads_is_tried_only_where_that_was_asked_for() -> No
 def test_what_the_config_says_now_is_measured_too() -> None:
     present = Setting(2, 9, 128)
     outcome = Machine().race(present=present)
-    assert present in [one.setting for one in outcome.verdicts]
+    assert present in [verdict.setting for verdict in outcome.verdicts]
 
 
 def test_verdicts_say_what_bounds() -> None:
-    bounds = {one.setting: one.bound for one in Machine(render=0.02, read=0.2).race().verdicts}
+    bounds = {verdict.setting: verdict.bound for verdict in Machine(render=0.02, read=0.2).race().verdicts}
     assert bounds[AUTO] is Bound.READ
-    bounds = {one.setting: one.bound for one in Machine().race().verdicts}
-    assert {bound for one, bound in bounds.items() if one.processes == 1} == {Bound.CHILDREN}
+    bounds = {verdict.setting: verdict.bound for verdict in Machine().race().verdicts}
+    assert {bound for setting, bound in bounds.items() if setting.processes == 1} == {Bound.CHILDREN}
     assert bounds[AUTO] is Bound.CPU

@@ -28,13 +28,13 @@ def chosen(size: int, seed: int = 0, order: int = 0) -> list[Job]:
     strata = Strata(most=size, seed=seed)
     everything = jobs()
     random.Random(order).shuffle(everything)
-    for one in everything:
-        strata.add(one)
+    for job in everything:
+        strata.add(job)
     return strata.chosen(size)
 
 
 def test_each_kind_has_its_share_and_the_few_big_ones_are_not_forgotten() -> None:
-    kinds = Counter(extension(one.source) for one in chosen(90))
+    kinds = Counter(extension(job.source) for job in chosen(90))
     assert kinds == {"png": 60, "jpg": 30, "tif": 1}
 
 
@@ -49,8 +49,8 @@ def test_a_small_source_is_taken_whole() -> None:
 
 def test_no_more_is_kept_in_memory_than_may_be_chosen() -> None:
     strata = Strata(most=5, seed=0)
-    for one in jobs():
-        strata.add(one)
+    for job in jobs():
+        strata.add(job)
     assert len(strata.chosen(10_000)) <= 5 * 4
     assert strata.pictures == 903
 
@@ -59,19 +59,19 @@ def test_a_repeated_picture_is_rendered_again_under_another_name() -> None:
     sample = chosen(10)
     many = repeated(sample, 35, seed=0)
     assert len(many) == 35
-    targets = [one.target for job in many for one in job.planned]
+    targets = [planned.target for job in many for planned in job.planned]
     assert len(set(targets)) == 35
     counts = Counter(job.source for job in many)
     assert max(counts.values()) - min(counts.values()) <= 1
-    assert {one.reason for job in many for one in job.planned} == {Reason.FORCED}
-    assert not any(one.ours for job in many for one in job.planned)
+    assert {planned.reason for job in many for planned in job.planned} == {Reason.FORCED}
+    assert not any(planned.ours for job in many for planned in job.planned)
 
 
 def test_the_order_is_mixed_the_same_each_time_and_ends_with_small_ones() -> None:
     many = repeated(chosen(40), 40, seed=3)
     assert many == repeated(chosen(40)[::-1], 40, seed=3)
-    assert [one.source for one in many] != sorted(one.source for one in many)
-    tail = [one.stat.size for one in many[-10:]]
+    assert [job.source for job in many] != sorted(job.source for job in many)
+    tail = [job.stat.size for job in many[-10:]]
     assert tail == sorted(tail, reverse=True)
 
 

@@ -27,21 +27,21 @@ def nobody(best: Setting, share: float) -> None:
 
 def left_behind(world: World) -> list[str]:
     """What tuning has left, beside the lock that a run would leave as well."""
-    found = [path for path in world.target.rglob("*") if path.is_file() and not path.name.endswith(".lock")]
+    files = [path for path in world.target.rglob("*") if path.is_file() and not path.name.endswith(".lock")]
     folders = world.target.rglob("tune-*")
-    return [str(path) for path in [*found, *folders]]
+    return [str(path) for path in [*files, *folders]]
 
 
 def test_every_kind_of_setting_is_measured_and_nothing_is_left(world: World) -> None:
     world.fill(12)
     world.put("broken.jpg", b"\xff\xd8\xff nothing more")
     seen: list[Setting] = []
-    found = tune(world.config, QUICK, lambda best, share: seen.append(best))
-    assert found.outcome.chosen in [one.setting for one in found.outcome.verdicts]
-    assert all(one.rate > 0 for one in found.outcome.verdicts)
-    assert found.auto in [one.setting for one in found.outcome.verdicts]
-    assert found.pictures == 13
-    assert found.sample <= 12  # what cannot be rendered is not measured
+    tuning = tune(world.config, QUICK, lambda best, share: seen.append(best))
+    assert tuning.outcome.chosen in [verdict.setting for verdict in tuning.outcome.verdicts]
+    assert all(verdict.rate > 0 for verdict in tuning.outcome.verdicts)
+    assert tuning.auto in [verdict.setting for verdict in tuning.outcome.verdicts]
+    assert tuning.pictures == 13
+    assert tuning.sample <= 12  # what cannot be rendered is not measured
     assert seen
     assert left_behind(world) == []
 
@@ -59,9 +59,9 @@ def test_tuning_changes_nothing_that_a_run_has_made(world: World) -> None:
 def test_the_setting_of_the_config_is_measured_as_it_is(world: World) -> None:
     world.fill(4)
     world.configure(f"{world.text}workers: {{threads: 3, processes: 0, queue: 7}}\n")
-    found = tune(world.config, QUICK, nobody)
-    assert found.present == Setting(0, 3, 7)
-    assert found.present in [one.setting for one in found.outcome.verdicts]
+    tuning = tune(world.config, QUICK, nobody)
+    assert tuning.present == Setting(0, 3, 7)
+    assert tuning.present in [verdict.setting for verdict in tuning.outcome.verdicts]
 
 
 def test_a_run_at_work_is_not_disturbed(world: World) -> None:
@@ -129,10 +129,10 @@ def test_a_manifest_elsewhere_has_its_records_written_there(world: World, monkey
     world.fill(2)
     world.configure(f"{world.text}manifest: state/m.sqlite\n")
     places: list[list[Path]] = []
-    found = ground._places
+    places_of = ground._places
 
     def spy(config: Config) -> list[Path]:
-        places.append(found(config))
+        places.append(places_of(config))
         return places[-1]
 
     monkeypatch.setattr(ground, "_places", spy)
