@@ -13,7 +13,9 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import struct
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -23,7 +25,7 @@ from pipeline.errors import PictureError
 from pipeline.model.rendering import RenderTask
 from pipeline.model.shape import Length, Resampler
 from pipeline.model.source import Header
-from pipeline.model.spec import Format, Limits, Spec
+from pipeline.model.spec import AS_SOURCE, Format, Limits, Spec
 from pipeline.model.steps import Sharpen
 from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, whole
@@ -118,7 +120,33 @@ def cases(*, quick: bool) -> Iterator[Case]:
             for count in (4,) if quick else (2, 20, 60):
                 spec = Spec("moving", width=500, format=format_)
                 yield Case(f"{name} of {count} frames to {format_}", _moving(name, (600, 400), count), (spec,))
+    yield from _deep((2000, 1500) if quick else (4000, 3000))
     yield from _families((3000, 2000) if quick else (6000, 4000))
+
+
+def _deep(size: tuple[int, int]) -> Iterator[Case]:
+    kept = tuple(Spec(f"kept {one}", size[0], format=one, depth=AS_SOURCE) for one in (Format.PNG, Format.TIFF))
+    small = (Spec("thumb", 320, 320), Spec("half", size[0] // 2, format=Format.AVIF, depth=AS_SOURCE))
+    for channels in (1, 3, 4):
+        make, name = _sixteen(channels, size), f"PNG of 16 bits, {channels} channels {size[0]}x{size[1]}"
+        for spec in (*kept, *small):
+            yield Case(f"{name} to {spec.name}", make, (spec,))
+        yield Case(f"{name} to all", make, (*kept, *small))
+
+
+def _sixteen(channels: int, size: tuple[int, int]) -> Callable[[], bytes]:
+    def make() -> bytes:
+        row = 2 * channels * size[0]
+        pixels = _noise((size[0], 2 * size[1])).convert("L").resize((row, size[1])).tobytes()
+        rows = b"".join(b"\0" + pixels[at : at + row] for at in range(0, len(pixels), row))
+        header = struct.pack(">LLBBBBB", *size, 16, {1: 0, 3: 2, 4: 6}[channels], 0, 0, 0)
+        parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
+        chunks = (
+            struct.pack(">L", len(one)) + kind + one + struct.pack(">L", zlib.crc32(kind + one)) for kind, one in parts
+        )
+        return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+    return make
 
 
 def _families(size: tuple[int, int]) -> Iterator[Case]:

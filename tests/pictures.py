@@ -154,6 +154,16 @@ def deep_png(size: tuple[int, int], left: Sequence[int], right: Sequence[int]) -
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*chunk) for chunk in chunks) + _chunk(b"IEND", b"")
 
 
+def png16(size: tuple[int, int], mode: str, levels: Sequence[int], *chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG of 16 bits a channel in `L`, `LA`, `RGB` or `RGBA`; `chunks`: kind and content of those before pixels."""
+    colour = {"L": 0, "RGB": 2, "LA": 4, "RGBA": 6}[mode]
+    row = len(levels) // size[1]
+    rows = (b"\0" + struct.pack(f">{row}H", *levels[at : at + row]) for at in range(0, len(levels), row))
+    header = struct.pack(">LLBBBBB", *size, 16, colour, 0, 0, 0)
+    parts = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(b"".join(rows))), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in parts)
+
+
 def giant_gif(width: int, height: int) -> bytes:
     """A GIF whose screen promises that size, with one pixel."""
     small = encoded(Image.new("P", (1, 1)), "GIF")

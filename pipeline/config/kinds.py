@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pipeline.config.section import Json, Kind, wrong
 from pipeline.config.spans import duration, share, shown, time_of_day
 from pipeline.model.shape import Gravity, Length
+from pipeline.model.spec import AS_SOURCE
 
 _PERCENT = r"(?:[0-9]{1,3}(?:\.[0-9]{1,4})?) ?%"
 _SYNONYMS = {"center": Gravity.CENTRE}
@@ -57,6 +58,23 @@ class WholeOr(Kind):
     def json(self) -> Json:
         """See `Kind`."""
         return {"anyOf": [{"const": self.word}, {"type": "integer", "minimum": self.least, "maximum": self.most}]}
+
+
+@dataclass(frozen=True, slots=True)
+class EightOrKeep(Kind):
+    """The number 8, or the word `keep`, which becomes `AS_SOURCE`."""
+
+    def parse(self, value: object) -> int:
+        """See `Kind`."""
+        if value == "keep":
+            return AS_SOURCE
+        if type(value) is not int or value != 8:
+            raise wrong("must be 8 or keep", "keep")
+        return value
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        return {"enum": [8, "keep"]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from pipeline.config.kinds import (
     BYTES,
     LIKE_BYTES,
     Amount,
+    EightOrKeep,
     GravityOf,
     LengthOf,
     Point,
@@ -62,6 +63,7 @@ ONLY_FOR = {
     "max_bytes": tuple(DEFAULT_QUALITY),
     "optimize": (Format.JPEG,),
     "keep_smaller": (Format.JPEG, Format.PNG, Format.WEBP),  # their readers tell everything that is in a file
+    "depth": (Format.PNG, Format.TIFF, Format.AVIF),
     "density": tuple(known for known in Format if known is not Format.GIF),
 }
 """For keys that not all formats know: the formats that do."""
@@ -224,8 +226,7 @@ class Rendition(Section):
     profile: Profile = field_of(
         Spec,
         "profile",
-        "srgb: colours are converted to it. keep: they stay as they are (at 8 bits), with the source's profile; not "
-        "for gif.",
+        "srgb: colours are converted to it. keep: they stay as they are, with the source's profile; not for gif.",
     )
     metadata: Metadata = field_of(
         Spec,
@@ -235,6 +236,11 @@ class Rendition(Section):
     )
     private: Annotated[tuple[Private, ...], SomeOf(Private)] = Field(
         default=Spec("").private, description="What goes along beyond that and never does otherwise."
+    )
+    depth: Annotated[int, EightOrKeep()] = field_of(
+        Spec,
+        "depth",
+        "Bits a channel: 8, or keep: a source of more is written with 16 (png, tiff) or 12 (avif); needs pyvips.",
     )
     density: Annotated[int | None, WholeOr(1, "keep", AS_SOURCE)] = field_of(
         Spec,
@@ -366,6 +372,18 @@ class Rendition(Section):
             raise rule("a gif holds no profile; only srgb is possible")
         if value is Profile.KEEP and info.data.get("linear"):
             raise rule("does not go with linear, which works in srgb")
+        return value
+
+    @field_validator("depth")
+    @classmethod
+    def _can_be_kept(cls, value: int, info: ValidationInfo) -> int:
+        if value == AS_SOURCE and importlib.util.find_spec(LIBVIPS) is None:
+            raise rule(f"keep {extras.missing('fast')}")
+        for other, why in (("steps", "are done at 8 bits"), ("colors", "makes a palette of 8 bits")):
+            if value == AS_SOURCE and info.data.get(other):
+                raise rule(f"keep does not go with {other}, which {why}")
+        if value == AS_SOURCE and info.data.get("subsampling") is Subsampling.HALF:
+            raise rule("keep goes with the subsamplings 4:4:4 and 4:2:0 only")
         return value
 
     @field_validator("background")

@@ -53,6 +53,7 @@ class Inspection:
     frames: int  # of an animation, else 1
     has_profile: bool
     private: tuple[Private, ...]  # the private metadata in it, in canonical order
+    bits: int = 8  # of a channel
 
 
 @dataclass(frozen=True, slots=True)

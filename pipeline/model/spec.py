@@ -89,7 +89,7 @@ class Verify(enum.StrEnum):
     DECODE = "decode"  # and all pixels are decoded
 
 
-AS_SOURCE = 0  # as a `Spec.density`: that of the source
+AS_SOURCE = 0  # as a `Spec.density` or a `Spec.depth`: that of the source
 
 LARGEST = -1  # as a `Spec.page`: that with the most pixels
 
@@ -117,6 +117,7 @@ class Spec:
     profile: Profile = Profile.SRGB
     metadata: Metadata = Metadata.STRIP
     private: tuple[Private, ...] = ()  # in canonical order
+    depth: int = 8  # bits of a channel, or AS_SOURCE: 16 (PNG, TIFF) or 12 (AVIF) of a source that has more than 8
     density: int | None = None  # dots per inch, or AS_SOURCE, which None means where metadata is kept, too
     animation: Animation = Animation.KEEP
     page: int | None = None  # from 0, of sources that hold several pictures; None: the main one

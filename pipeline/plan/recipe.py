@@ -37,6 +37,7 @@ _OWN = _NOT_BYTES | {  # fields that change nothing about the renditions beside 
     "metadata",
     "private",
     "density",
+    "depth",
     "animation",
     "pad",
     "steps",

@@ -30,7 +30,7 @@ from PIL import JpegImagePlugin
 from pipeline.errors import PictureError
 from pipeline.model.rendering import RenderTask
 from pipeline.model.shape import Resampler
-from pipeline.model.spec import ANIMATED, Format, Spec
+from pipeline.model.spec import ANIMATED, AS_SOURCE, Format, Spec
 from pipeline.render.geometry.cascade import is_plain
 from pipeline.render.geometry.fit import Placement, Size
 from pipeline.render.geometry.framing import framing
@@ -38,6 +38,7 @@ from pipeline.render.geometry.orientation import upright_size
 from pipeline.render.opening.decode import facts_of, shrink_on_load
 from pipeline.render.opening.source import Source
 from pipeline.render.pixels.canvas import WITHOUT_ALPHA
+from pipeline.render.pixels.deep import PILLOWS
 from pipeline.render.pixels.resize import LIBVIPS_TO
 
 _BASE = 4 * 2**20  # buffers, transforms, the file's header
@@ -67,6 +68,7 @@ _ENCODER = {
     Format.GIF: 12.0,
     Format.TIFF: 6.0,
 }
+_DEEP_AVIF = 130.0  # the same for 12 bits a channel
 _COLOURS, _STEPPED = 16.0, 28.0  # bytes a target pixel: colours beside an alpha; sharpening with one
 _WEBP_ALPHA, _WEBP_LOSSLESS = 64.0, 32.0  # the same for WebP, whose alpha is never lossy; more than the rest of it
 _WEBP_TABLES = 10 * 2**20  # bytes, for either, however small
@@ -76,6 +78,8 @@ _AVIF_BLOCK, _AVIF_MOVING = 64, 520.0
 _FRAME = {Format.PNG: 13, Format.GIF: 10, Format.WEBP: 9}
 _PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # bytes; all other modes take 4
 _SIXTEEN_TRANSPARENT = 12  # bytes a pixel: 16-bit colour with a transparent one is decoded once more, band by band
+_ROWS = 1_400  # that libvips holds of a file it reads from top to bottom
+_BY_PILLOW = 8  # bytes a pixel: grey that Pillow has decoded, and its copy
 _WITH_ALPHA = ("P", "PA", "LA", "La", "RGBA", "RGBa")
 _CONVERTED = ("1", "P", "PA", "LA", "La", "RGBA", "RGBa", "RGBX", "YCbCr", "I;16B", "I;16N", "F")
 
@@ -92,6 +96,8 @@ class _Shape(NamedTuple):
     animated: bool
     shrink: int
     layers: tuple[tuple[int, int], ...]  # the sampling of a progressive JPEG's components
+    deep: bool  # worked on at 16 bits a channel
+    interlaced: bool
 
 
 def estimate(source: Source, task: RenderTask, frames: int) -> int:
@@ -110,8 +116,11 @@ def estimate(source: Source, task: RenderTask, frames: int) -> int:
         source.animated,
         shrink_on_load(source, task),
         tuple((layer[1], layer[2]) for layer in progressive),
+        source.is_deep,
+        bool(image.info.get("interlace")),
     )
-    file = len(source.view) * ((source.format in _HOLDS_FILE) + isinstance(source.view, bytes))
+    holds = source.format in _HOLDS_FILE or source.is_deep
+    file = len(source.view) * (holds + isinstance(source.view, bytes))
     return _by_shape(task)(shape) + _metadata(source) + file
 
 
@@ -128,20 +137,24 @@ def _of_shape(task: RenderTask, shape: _Shape) -> int:
     total = _BASE + _decoder(shape, pixels) + _picture(shape, pixels)
     steps = [0.0]
     transparent = shape.mode in _WITH_ALPHA or shape.names_transparent
+    drawn = 4 + (_deep_pixel(shape) if shape.deep else 0)  # bytes a pixel
     for spec in task.specs:
         placed = _placed(upright, spec, task)
         (across, down), canvas = placed.size, placed.canvas
         area, shown = canvas[0] * canvas[1], frames if spec.format in ANIMATED else 1
-        total += area * shown * (4 if shown == 1 else _FRAME.get(spec.format, 4))
+        total += area * shown * (drawn if shown == 1 else _FRAME.get(spec.format, 4))
         if spec.steps or canvas != placed.size or (transparent and spec.format in WITHOUT_ALPHA):
-            total += 4 * across * down
-        steps.append(4.0 * max(across * height, down * width) / shrink + _looked_at(spec, pixels))
+            total += drawn * across * down
+        steps.append(4.0 * max(across * height, down * width) / shrink + _looked_at(spec, pixels, deep=shape.deep))
         steps.append(area * (_STEPPED if spec.steps else _COLOURS))
-        steps.append(_encoder(spec, canvas, shown, transparent=transparent))
+        if shape.deep and spec.depth == AS_SOURCE:
+            steps.append(area * (_DEEP_AVIF if spec.format is Format.AVIF else 3 * _deep_pixel(shape)))
+        else:
+            steps.append(_encoder(spec, canvas, shown, transparent=transparent))
     if frames == 1 and any(map(is_plain, task.specs)):
         others = [_placed(upright, spec, task) for spec in task.beside if is_plain(spec)]
         for across, down in {one.size for one in others if one.shrink >= 1}:  # an enlarged rendition is no source
-            total += 4 * across * down
+            total += drawn * across * down
             steps.append(4.0 * max(across * height, down * width) / shrink)
             steps.append(across * down * _COLOURS)
     return int(total + max(steps))
@@ -165,8 +178,11 @@ def _placed(upright: Size, spec: Spec, task: RenderTask) -> Placement:
         return Placement((0, 0, 1, 1), (1, 1), (1, 1), (0, 0))
 
 
-def _looked_at(spec: Spec, pixels: int) -> float:
+def _looked_at(spec: Spec, pixels: int, *, deep: bool) -> float:
     """The bytes of copies of the decoded picture that a rendition makes, one rendition after the other."""
+    if deep:  # whole only for what is measured or averaged as light
+        looks = spec.trim is not None or spec.gravity.measured
+        return pixels * (16.0 * looks + 8.0 * spec.linear)
     total = 0.0
     if spec.resampler is not Resampler.PILLOW and (spec.resampler is Resampler.LIBVIPS or pixels <= LIBVIPS_TO):
         total = pixels * 8.0  # at most four channels, twice while they are handed over
@@ -189,7 +205,17 @@ def _decoder(shape: _Shape, pixels: int) -> float:
     return total + sum(shape.size[0] * shape.size[1] * x * y * 2 / across for x, y in shape.layers)
 
 
+def _deep_pixel(shape: _Shape) -> int:
+    """The bytes of a pixel of 16 bits a channel."""
+    alpha = shape.names_transparent or shape.mode in _WITH_ALPHA
+    return 2 * ((3 if shape.mode.startswith("RGB") else 1) + alpha)
+
+
 def _picture(shape: _Shape, pixels: int) -> float:
+    if shape.deep:
+        by_pillow = _BY_PILLOW if shape.format != "PNG" and shape.mode in PILLOWS else 0
+        buffered = pixels if shape.interlaced else min(pixels, _ROWS * shape.size[0])
+        return (pixels + buffered) * _deep_pixel(shape) + pixels * by_pillow
     copies = 4 if shape.mode in _CONVERTED or shape.names_transparent else 0
     if shape.format == "PNG" and shape.names_transparent and shape.mode in ("RGB", "I;16"):
         copies = _SIXTEEN_TRANSPARENT

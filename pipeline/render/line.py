@@ -11,6 +11,7 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
 from pipeline.model.shape import Resampler
 from pipeline.model.source import Header
+from pipeline.model.spec import AS_SOURCE
 from pipeline.render.child.libraries import libraries
 from pipeline.render.child.warm_up import render_samples, set_switches
 from pipeline.render.header import read_header
@@ -23,6 +24,8 @@ from pipeline.render.pixels.placeholder import REDUCED, placeholder
 from pipeline.render.pixels.shared import SharedPixels
 from pipeline.render.rendition import Rendition
 from pipeline.workers.exchange import Held, Reply
+
+_DEEPEST = 16  # bits a channel that a rendition can have
 
 # What these libraries log about a picture is in its error as well: without a handler it would go to the terminal.
 for _library in ("PIL", "pyvips"):
@@ -74,6 +77,7 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
     try:
         encoded = tuple(_named(rendition.encoded(descriptors), header, task) for rendition in renditions)
         told = (
+            *_depth_lost(source, task),
             *(warning for about in abouts for warning in about.warnings),
             *(warning for rendition in renditions for warning in rendition.source_warnings),
         )
@@ -91,6 +95,15 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
         close_all(descriptors)
         raise
     return answer, tuple(descriptors)
+
+
+def _depth_lost(source: Source, task: RenderTask) -> tuple[str, ...]:
+    """A warning where the source has more bits a channel than any rendition of the config keeps."""
+    left = _DEEPEST if source.is_deep and any(spec.depth == AS_SOURCE for spec in (*task.specs, *task.beside)) else 8
+    if source.bits <= left:
+        return ()
+    way = "; depth: keep would keep 16" if source.is_deep and left < _DEEPEST else ""
+    return (f"{source.bits} bits a channel become {left}{way}",)
 
 
 def _may_resample(task: RenderTask) -> bool:

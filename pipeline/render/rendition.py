@@ -14,8 +14,7 @@ from PIL import Image
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.record import Status
 from pipeline.model.rendering import NotRendered, Rendered, RenderTask
-from pipeline.model.spec import ANIMATED, Animation, Profile, Spec
-from pipeline.render.colour.srgb import kept, to_srgb
+from pipeline.model.spec import ANIMATED, AS_SOURCE, Animation, Profile, Spec
 from pipeline.render.encoding.delivery import Delivered, deliver
 from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.encoding.passthrough import can_pass_through, copy_source
@@ -26,8 +25,9 @@ from pipeline.render.metadata.density import wanted
 from pipeline.render.metadata.policy import written
 from pipeline.render.opening.decode import Picture
 from pipeline.render.opening.failures import render_failure
-from pipeline.render.pixels.canvas import finished
-from pipeline.render.pixels.frame import Frame
+from pipeline.render.pixels.canvas import finished, finished_deep
+from pipeline.render.pixels.deep import Deep
+from pipeline.render.pixels.frame import Frame, Pixels, in_srgb, kept_colours
 from pipeline.render.pixels.resize import resample
 from pipeline.render.pixels.saliency import focus
 from pipeline.render.pixels.shared import SharedPixels
@@ -50,7 +50,7 @@ class Rendition:
         self.source_warnings: tuple[str, ...] = ()  # about colours of the source, found in its pixels
         self._picture: Picture | None = None
         self._placement: Placement | None = None
-        self._images: list[Image.Image] = []
+        self._images: list[Pixels] = []
         self._durations: list[int] = []
         self._icc: bytes | None = None  # the profile of its pixels; None: sRGB
         self._seconds_resize = 0.0
@@ -58,8 +58,9 @@ class Rendition:
 
     @property
     def first(self) -> Image.Image | None:
-        """The first frame as drawn, before encoding; None if drawing failed."""
-        return self._images[0] if self._images else None
+        """The first frame as drawn at 8 bits, before encoding; None if drawing failed."""
+        first = self._images[0] if self._images else None
+        return first.rounded() if isinstance(first, Deep) else first
 
     def draw(self, pixels: SharedPixels, picture: Picture) -> None:
         """Draws the next frame, unless there are enough or an earlier one failed. Never raises."""
@@ -74,32 +75,38 @@ class Rendition:
             self._failure = render_failure(error)
         self._seconds_resize += time.perf_counter() - started
 
-    def _made(self, pixels: SharedPixels, picture: Picture) -> Image.Image:
+    def _made(self, pixels: SharedPixels, picture: Picture) -> Pixels:
         """Everything that is done to the pixels of a frame before the encoder, in order."""
         spec, frame = self.spec, pixels.frame
         if spec.profile is Profile.SRGB and not spec.linear:
             return self._finished(self._shared(pixels, picture))
         if spec.linear:  # linear light needs known colours
-            image, self.source_warnings = to_srgb(frame.image, picture.icc)
+            image, self.source_warnings = in_srgb(frame.image, picture.icc)
             frame, picture = replace(frame, image=image), replace(picture, icc=None)
         shown = self._framing = self._framing or self._framed(frame, picture)
         placement = self._placement = shown.place(spec)
         image = resample(frame, placement, shown.turned, shown.orientation, spec)
         if not spec.linear:
             plain = not spec.steps and placement.canvas == placement.size
-            image, self._icc = kept(image, picture.icc, spec.format, plain=plain)
+            image, self._icc = kept_colours(image, picture.icc, spec.format, plain=plain)
         return self._finished(image)
 
-    def _shared(self, pixels: SharedPixels, picture: Picture) -> Image.Image:
+    def _shared(self, pixels: SharedPixels, picture: Picture) -> Pixels:
         """The frame resampled and in sRGB, shared with other renditions of the same placement."""
         shown = self._framing = self._framing or self._framed(pixels.frame, picture)
         placement = self._placement = shown.place(self.spec)
         image, self.source_warnings = pixels.of(self.spec, shown, placement)
-        return image.copy() if self.spec.steps else image  # a step may change its input
+        if self.spec.steps and isinstance(image, Image.Image):
+            return image.copy()  # a step may change its input
+        return image
 
-    def _finished(self, image: Image.Image) -> Image.Image:
+    def _finished(self, image: Pixels) -> Pixels:
         if self._placement is None:
             raise PictureError(ErrorKind.INTERNAL, "no placement")
+        if isinstance(image, Deep):
+            if self.spec.depth == AS_SOURCE:
+                return finished_deep(image, self._placement, self.spec)
+            image = image.rounded()
         return finished(through(self.spec.steps, image, self.spec.dpr), self._placement, self.spec)
 
     def _framed(self, frame: Frame, picture: Picture) -> Framing:

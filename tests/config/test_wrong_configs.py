@@ -408,6 +408,26 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         HEAD + "  a: {format: png, colors: 1}\n",
         [":4:28: renditions.a.colors: must be a whole number from 2 to 256 (got 1)"],
     ),
+    "depth for JPEG": (
+        HEAD + "  a: {depth: keep}\n",
+        [":4:14: renditions.a.depth: is only for png, avif, tiff; the format is jpeg"],
+    ),
+    "another depth": (
+        HEAD + "  a: {format: png, depth: 16}\n",
+        [':4:27: renditions.a.depth: must be 8 or keep (got 16; did you mean "keep"?)'],
+    ),
+    "a depth that steps do not have": (
+        HEAD + "  a: {format: png, depth: keep, steps: [sharpen]}\n",
+        [":4:27: renditions.a.depth: keep does not go with steps, which are done at 8 bits"],
+    ),
+    "a depth that a palette does not have": (
+        HEAD + "  a: {format: png, depth: keep, colors: 16}\n",
+        [":4:27: renditions.a.depth: keep does not go with colors, which makes a palette of 8 bits"],
+    ),
+    "a depth with chroma between": (
+        HEAD + '  a: {format: avif, depth: keep, subsampling: "4:2:2"}\n',
+        [":4:28: renditions.a.depth: keep goes with the subsamplings 4:4:4 and 4:2:0 only"],
+    ),
     "max_bytes for PNG": (
         HEAD + "  a: {format: png, max_bytes: 9 kB}\n",
         [":4:31: renditions.a.max_bytes: is only for jpeg, webp, avif; the format is png"],

@@ -8,6 +8,7 @@ from PIL import Image
 from pipeline.model.spec import Fit, Format, Profile, Spec
 from pipeline.model.steps import Blur, Greyscale
 from pipeline.render.pixels import shared
+from pipeline.render.pixels.frame import Pixels
 from pipeline.render.pixels.resize import resample
 from tests.pictures import DISPLAY_P3, encoded, matrix_profile, quarters
 from tests.render.drawing import answer_to
@@ -38,7 +39,7 @@ def test_renditions_of_one_placement_share_its_pixels_and_none_sees_what_another
 def test_one_size_in_several_formats_is_resampled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Spec] = []
 
-    def counted(*arguments: Any) -> Image.Image:
+    def counted(*arguments: Any) -> Pixels:
         calls.append(arguments[-1])
         return resample(*arguments)
 

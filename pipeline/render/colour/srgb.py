@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import io
+from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageCms
 
@@ -19,6 +20,11 @@ _TARGETS = {"L": "RGB", "RGB": "RGB", "CMYK": "RGB", "LAB": "RGB"}
 _CACHED = 32  # profiles; a CMYK one takes about a megabyte
 _ABSOLUTE = ImageCms.Intent.ABSOLUTE_COLORIMETRIC
 _CHOSEN_INTENTS = (ImageCms.Intent.SATURATION, _ABSOLUTE)
+_NAMES = {
+    ImageCms.Intent.RELATIVE_COLORIMETRIC: "relative",
+    ImageCms.Intent.SATURATION: "saturation",
+    _ABSOLUTE: "absolute",
+}  # of intents, in libvips
 _HOLDS_CMYK = (Format.JPEG, Format.TIFF)
 
 
@@ -30,18 +36,22 @@ def kept(image: Image.Image, icc: bytes | None, target: Format, *, plain: bool) 
     `plain`, which means that something in RGB is put beside or over it.
     """
     image = eight_bits(image)
-    fits = icc is not None and not isinstance(_transform(icc, _base(image.mode)), str)
+    keeps, profile_ = keeping(image.mode, icc, target, plain=plain)
+    return (image, profile_) if keeps else (to_srgb(image, icc)[0], None)
+
+
+def keeping(mode: str, icc: bytes | None, target: Format, *, plain: bool) -> tuple[bool, bytes | None]:
+    """Whether a picture in `mode` stays in its own colours, and the profile to write with it. See `kept`."""
+    fits = icc is not None and not isinstance(_transform(icc, _base(mode)), str)
     holds = True
-    match _base(image.mode):
+    match _base(mode):
         case "LAB":
             holds = False
         case "CMYK":
             holds = plain and target in _HOLDS_CMYK
         case "L":
             holds = not fits or (plain and target is not Format.WEBP)
-    if not holds:
-        return to_srgb(image, icc)[0], None
-    return image, icc if fits else None
+    return holds, icc if holds and fits else None
 
 
 def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, tuple[str, ...]]:
@@ -65,6 +75,31 @@ def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, tuple[s
     if image.mode == "CMYK":
         return image.convert("RGB"), (*trouble, "CMYK without a usable profile: colours are approximate")
     return image, trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How LittleCMS is to use a profile: the intent by libvips' name, and whether black points are compensated."""
+
+    intent: str
+    black_point: bool
+
+
+def usable(icc: bytes, mode: str) -> Use | str | None:
+    """How pixels in `mode` go through `icc` to sRGB at more than 8 bits; None if that changes nothing, else a warning
+    that says why the profile is unusable.
+    """
+    transform = _transform(icc, _base(mode))
+    if not isinstance(transform, ImageCms.ImageCmsTransform):
+        return transform
+    chosen = _intent(ImageCms.ImageCmsProfile(io.BytesIO(icc)))
+    return Use(_NAMES[chosen], chosen != _ABSOLUTE)
+
+
+@functools.cache
+def profile() -> bytes:
+    """LittleCMS' own sRGB, which every conversion ends at."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
@@ -110,14 +145,18 @@ def _transform(icc: bytes, mode: str) -> ImageCms.ImageCmsTransform | str | None
     return None if mode in ("L", "RGB") and _changes_nothing(transform, mode) else transform
 
 
+def _intent(profile: ImageCms.ImageCmsProfile) -> ImageCms.Intent:
+    said = profile.profile.rendering_intent
+    return ImageCms.Intent(said if said in _CHOSEN_INTENTS else ImageCms.Intent.RELATIVE_COLORIMETRIC)
+
+
 @functools.cache
 def _from_lab() -> ImageCms.ImageCmsTransform:
     return _build(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "LAB")
 
 
 def _build(profile: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCmsTransform:
-    said = profile.profile.rendering_intent
-    chosen = said if said in _CHOSEN_INTENTS else ImageCms.Intent.RELATIVE_COLORIMETRIC
+    chosen = _intent(profile)
     flags = ImageCms.Flags.NONE if chosen == _ABSOLUTE else ImageCms.Flags.BLACKPOINTCOMPENSATION
     if mode == "LAB":  # a precomputed table of LittleCMS is off by up to 21 levels
         flags |= ImageCms.Flags.NOOPTIMIZE
@@ -126,7 +165,7 @@ def _build(profile: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCmsTra
         ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")),
         mode,
         _TARGETS[mode],
-        intent=ImageCms.Intent(chosen),
+        intent=chosen,
         flags=flags,
     )
 

@@ -52,10 +52,11 @@ class Spliced(io.RawIOBase):
             return 0
         view, start, end = self._parts[number]
         start += self._at - self._starts[number]
-        piece = view[start : min(end, start + len(target))]
-        target[: len(piece)] = piece
-        self._at += len(piece)
-        return len(piece)
+        size = min(end - start, len(target))
+        with memoryview(view) as whole:  # a slice of a mapped file would be a copy
+            target[:size] = whole[start : start + size]
+        self._at += size
+        return size
 
 
 def spliced(parts: Iterable[Part]) -> IO[bytes]:

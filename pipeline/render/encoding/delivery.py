@@ -16,6 +16,8 @@ from pipeline.model.spec import Format, Profile, Spec, Verify
 from pipeline.render.encoding.encode import encode, prepared
 from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.encoding.inspect import inspect
+from pipeline.render.opening.source import DEEP
+from pipeline.render.pixels.deep import Deep
 
 _LEAST_QUALITY = 1
 
@@ -103,6 +105,8 @@ def prove(descriptor: int, encode_input: EncodeInput, spec: Spec) -> None:
         wrong.append("a colour profile")
     if not _same_channels(found, first.mode, spec.format):
         wrong.append(f"mode {found.mode}")
+    if isinstance(first, Deep) and found.bits <= DEEP:
+        wrong.append(f"{found.bits} bits a channel")
     wrong += [f"private metadata ({kind})" for kind in found.private if kind not in spec.private]
     if wrong:
         raise PictureError(ErrorKind.INTERNAL, f"what was encoded has {', '.join(wrong)}")
@@ -114,4 +118,6 @@ def _same_channels(found: Inspection, made: str, format_: Format) -> bool:
         return mode in ("P", "L", "RGB", "RGBA", "1")
     if format_ is Format.PNG and found.frames > 1:  # an animation always decodes with alpha
         return mode.removesuffix("A") == made.removesuffix("A")
+    if found.bits > DEEP:  # Pillow opens grey as one of these
+        return mode in {"L": ("L", "I;16", "RGB"), "LA": ("LA", "RGBA")}.get(made, (made,))
     return mode == made or (format_ is Format.WEBP and {mode, made} <= {"RGB", "RGBA", "RGBX"})

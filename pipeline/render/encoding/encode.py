@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.spec import Format, Spec
 from pipeline.render import memory
+from pipeline.render.encoding import deep
 from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.encoding.mozjpeg import second_pass
 from pipeline.render.encoding.options import options
 from pipeline.render.encoding.palette import with_palette, with_soft_palette
 from pipeline.render.encoding.strip_timestamps import strip_timestamps
 from pipeline.render.encoding.webp_alpha import say_alpha
+from pipeline.render.pixels.deep import WITH_ALPHA, Deep
 from pipeline.workers import sealed
 
 _MODES = {
@@ -43,8 +46,12 @@ def prepared(encode_input: EncodeInput, spec: Spec) -> tuple[EncodeInput, tuple[
     width, height = encode_input.images[0].size
     if max(width, height) > (most := _LONGEST_SIDE.get(spec.format, max(width, height))):
         raise PictureError(ErrorKind.NOT_ENCODABLE, f"{width} x {height}: {spec.format} has at most {most:,} a side")
-    images = _in_one_mode(encode_input.images, spec.format)
     warnings: tuple[str, ...] = ()
+    first = encode_input.images[0]
+    if isinstance(first, Deep):
+        hides_nothing = first.mode in WITH_ALPHA and not first.is_transparent
+        return replace(encode_input, images=(first.opaque() if hides_nothing else first,)), warnings
+    images = _in_one_mode(encode_input.of_pillow, spec.format)
     if spec.format is Format.GIF:
         images = tuple(with_palette(image, spec.colors) for image in images)
     elif spec.format is Format.PNG and spec.colors is not None:
@@ -65,7 +72,12 @@ def encode(encode_input: EncodeInput, spec: Spec, quality: int | None) -> tuple[
     """
     descriptor = memory.create()
     try:
-        _save(encode_input.images[0], descriptor, spec.format, options(encode_input, spec, quality))
+        first = encode_input.images[0]
+        if isinstance(first, Deep):
+            with open(descriptor, "wb", closefd=False) as file:
+                deep.save(file, encode_input, first, spec, quality)
+            return descriptor, sealed.seal(descriptor)
+        _save(first, descriptor, spec.format, options(encode_input, spec, quality))
         if spec.format is Format.AVIF and len(encode_input.images) > 1:
             strip_timestamps(descriptor)
         if spec.format is Format.WEBP and len(encode_input.images) > 1 and encode_input.images[0].mode == "RGBA":

@@ -61,6 +61,7 @@ def _inspect(descriptor: int, decode: bool) -> Inspection:
             width=width,
             height=height,
             mode=mode,
+            bits=source.bits,
             frames=frames,
             has_profile=bool(source.image.info.get("icc_profile")),
             private=private_in(blocks),

@@ -25,7 +25,7 @@ def options(encode_input: EncodeInput, spec: Spec, quality: int | None) -> dict[
 
     `quality` is on the format's own scale.
     """
-    image = encode_input.images[0]
+    image = encode_input.of_pillow[0]
     named: dict[str, object] = {"icc_profile": encode_input.icc} if encode_input.icc else {}
     if encode_input.density is not None and spec.format in (Format.JPEG, Format.PNG, Format.TIFF):
         named["dpi"] = encode_input.density
@@ -33,13 +33,13 @@ def options(encode_input: EncodeInput, spec: Spec, quality: int | None) -> dict[
         case Format.JPEG:
             named |= _of_jpeg(image, spec, 82 if quality is None else quality)
         case Format.PNG:
-            named |= {"compress_level": _effort(spec), "pnginfo": _png_texts(encode_input)}
+            named |= {"compress_level": effort_of(spec), "pnginfo": _png_texts(encode_input)}
         case Format.WEBP:
-            named |= {"quality": _LOSSLESS_QUALITY if spec.lossless else quality, "method": _effort(spec)}
+            named |= {"quality": _LOSSLESS_QUALITY if spec.lossless else quality, "method": effort_of(spec)}
             named |= {"lossless": True} if spec.lossless else {}
         case Format.AVIF:
             subsampling = "4:0:0" if image.mode == "L" else (spec.subsampling or Subsampling.FULL).value
-            named |= {"quality": quality, "speed": 10 - _effort(spec), "subsampling": subsampling, "max_threads": 1}
+            named |= {"quality": quality, "speed": 10 - effort_of(spec), "subsampling": subsampling, "max_threads": 1}
         case Format.GIF:
             clear = image.info.get("transparency")
             named |= {} if clear is None else {"transparency": clear}
@@ -63,7 +63,8 @@ def _of_jpeg(image: Image.Image, spec: Spec, quality: int) -> dict[str, object]:
     }
 
 
-def _effort(spec: Spec) -> int:
+def effort_of(spec: Spec) -> int:
+    """The effort on the format's own scale."""
     return EFFORT[spec.format][2] if spec.effort is None else spec.effort
 
 
@@ -105,9 +106,9 @@ def _tiff_tags(encode_input: EncodeInput) -> TiffImagePlugin.ImageFileDirectory_
 def _animated(encode_input: EncodeInput, format_: Format) -> dict[str, object]:
     longest = min(_LONGEST.get(format_, _LONGEST_OTHERWISE), (2**31 - 1) // len(encode_input.durations))
     durations = [min(max(1, duration), longest) for duration in encode_input.durations]
-    named: dict[str, object] = {"save_all": True, "append_images": encode_input.images[1:], "duration": durations}
+    named: dict[str, object] = {"save_all": True, "append_images": encode_input.of_pillow[1:], "duration": durations}
     plays = min(encode_input.plays, _MOST_PLAYS)
-    transparent = any(image.mode == "RGBA" or "transparency" in image.info for image in encode_input.images)
+    transparent = any(image.mode == "RGBA" or "transparency" in image.info for image in encode_input.of_pillow)
     match format_:
         case Format.GIF:
             # A GIF counts repetitions after the first time, and has no count if there are none.

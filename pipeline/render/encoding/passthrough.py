@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from pipeline.model.spec import Animation, Metadata, Private, Profile, Spec
+from pipeline.model.spec import AS_SOURCE, Animation, Metadata, Private, Profile, Spec
 from pipeline.render import memory
 from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.geometry.fit import Placement
@@ -34,6 +34,7 @@ def can_pass_through(
         source.format.lower() == spec.format
         and spec.page is None
         and spec.colors is None
+        and (source.bits <= spec.depth or spec.depth == AS_SOURCE)
         and not spec.steps
         and place_of(picture.size, picture.orientation, picture.blocks.exif, placement, spec) is Place.SAME
         and (spec.density is None or wanted(spec, picture.density, 1) == picture.density)

@@ -19,6 +19,7 @@ _META = 4  # bytes of version and flags before the boxes within a meta box
 _TRACK = ((b"moov", 0), (b"trak", 0), (b"mdia", 0), (b"minf", 0), (b"stbl", 0), (b"stsd", 8), (b"av01", 78))
 
 Span = tuple[int, int]
+Property = tuple[bytes, int, int]  # its kind, and where its content starts and ends
 Box = tuple[int, int, int, int]
 
 
@@ -27,10 +28,13 @@ class Avif(AvifImagePlugin.AvifImageFile):
 
     remarks: tuple[str, ...] = ()
     whole: tuple[int, int] | None = None
+    bits = 8  # of a channel
 
     def __init__(self, file: IO[bytes], view: View) -> None:
         super().__init__(file)
-        said = _said_of_track(view) if self.is_animated else _said_of_item(view)
+        known = () if self.is_animated else tuple(_properties_of_item(view))
+        said = _said_of_track(view) if self.is_animated else _clap(view, iter(known))
+        self.bits = _bits(view, known)
         shown = _box(said, self.size) if said is not None else (0, 0, *self.size)
         if shown is None:
             self.remarks = ("clean aperture ignored: it is not within the picture",)
@@ -79,24 +83,34 @@ def _said_of_track(view: View) -> bytes | None:
     return _clap(view, boxes(view, *span)) if span else None
 
 
-def _said_of_item(view: View) -> bytes | None:
-    """The clap box of the primary item."""
+def _properties_of_item(view: View) -> Iterator[Property]:
+    """The properties of the primary item."""
     meta = _within(view, (0, len(view)), b"meta")
     if meta is None:
-        return None
+        return
     meta = (meta[0] + _META, meta[1])
     main, properties = _within(view, meta, b"pitm"), _within(view, meta, b"iprp")
     if main is None or properties is None:
-        return None
+        return
     container, links = _within(view, properties, b"ipco"), _within(view, properties, b"ipma")
     if container is None or links is None:
-        return None
+        return
     known = list(islice(boxes(view, *container), _PROPERTIES))
     numbers = _linked(view[links[0] : links[1]], int.from_bytes(view[main[0] + 4 : main[1]]))
-    return _clap(view, (known[number - 1] for number in numbers if 0 < number <= len(known)))
+    yield from (known[number - 1] for number in numbers if 0 < number <= len(known))
 
 
-def _clap(view: View, found: Iterator[tuple[bytes, int, int]]) -> bytes | None:
+def _bits(view: View, known: tuple[Property, ...]) -> int:
+    """The bits of a channel, as the codec's configuration or, of a grid, the item says; 8 if nothing does."""
+    for kind, start, end in known:
+        if kind == b"av1C" and end - start > 2:
+            return {0: 8, 0x20: 8, 0x40: 10, 0x60: 12}[view[start + 2] & 0x60]
+        if kind == b"pixi" and end - start > 5:
+            return view[start + 5]
+    return 8
+
+
+def _clap(view: View, found: Iterator[Property]) -> bytes | None:
     return next((view[start:end] for kind, start, end in found if kind == b"clap" and end - start == 32), None)
 
 

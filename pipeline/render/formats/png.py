@@ -8,6 +8,7 @@ warning, as libpng does.
 from __future__ import annotations
 
 import functools
+import io
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,8 +20,10 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.render.container.png import png_chunks
 from pipeline.render.container.splice import spliced
 from pipeline.render.container.view import View
+from pipeline.render.formats import png_by_libvips
 from pipeline.render.formats.animation import CUT_OFF
 from pipeline.render.formats.png_texts import READ, Clear, Texts, clear_colour, profile
+from pipeline.render.pixels.deep import Deep
 
 SIGNATURE = 8  # bytes
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
@@ -37,6 +40,7 @@ class Png(PngImagePlugin.PngImageFile):
     """A still picture, or one frame of an animation. `clear`: the levels that are transparent."""
 
     remarks: tuple[str, ...] = ()
+    bits = 8  # of a channel
 
     def __init__(self, file: IO[bytes], clear: Clear) -> None:
         super().__init__(file)
@@ -58,6 +62,13 @@ class Png(PngImagePlugin.PngImageFile):
             bands += [(band, level & 0xFF) for band, level in zip(self._lower().split(), clear, strict=True)]
             return self._with_alpha("RGBA", self, bands)
         return found
+
+    def deep(self) -> Deep:
+        """Decodes by libvips to 16 bits a channel. Raises OSError if the pixels are damaged or cut off."""
+        content = bytearray(self._file.seek(0, io.SEEK_END))
+        self._file.seek(0)
+        self._file.readinto(content)  # type: ignore[attr-defined]  # `read` would hold it twice
+        return png_by_libvips.decoded(content, self.size, self.info.pop("transparency", None))
 
     def _lower(self) -> Image.Image:
         """Decodes the lower bytes of a picture in 16-bit colour; its pixels are the upper ones."""
@@ -110,6 +121,7 @@ class Sheet:
     def opened(self, view: View) -> Png:
         """Opens the still picture. Raises whatever Pillow raises."""
         image = Png(spliced((view, start, end) for start, end in self.spans), self.clear)
+        image.bits = self.depth
         image.info.update(self.info)
         image.remarks = self.remarks
         return image

@@ -10,10 +10,12 @@ from PIL import Image, ImageFile, ImageMath, ImagePalette, TiffImagePlugin
 from pipeline import extras
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.render.formats import tiff_by_libvips
-from pipeline.render.formats.tiff_layout import LAB, UNSIGNED, WHITE_IS_ZERO, YCBCR, Decoder, decoder, layout
+from pipeline.render.formats.tiff_layout import LAB, UNSIGNED, WHITE_IS_ZERO, YCBCR, Decoder, decoder, is_deep, layout
 from pipeline.render.pixels import libvips
+from pipeline.render.pixels.deep import PILLOWS, Deep, of_pillow
 
 _SUBFILE_TYPE, _OLD_SUBFILE_TYPE, _SUB_DIRECTORIES, _DNG_VERSION = 254, 255, 330, 0xC612
+_ORIENTATION = 0x0112
 _REDUCED, _MASK, _OLD_REDUCED = 1, 4, 2
 _LOOKED_THROUGH = 100  # pages, in search of one that is neither a preview nor a mask
 _BIG_ENDIAN_BIG = b"MM\0+"
@@ -26,10 +28,48 @@ class Tiff(TiffImagePlugin.TiffImageFile):
     Opening and `seek` raise PictureError (`unsupported`) if no decoder reads the page right.
     """
 
+    remarks: tuple[str, ...] = ()
+
     @property
     def by_libvips(self) -> bool:
         """Whether libvips decodes the page."""
         return self._decoder is Decoder.LIBVIPS
+
+    @property
+    def bits(self) -> int:
+        """The bits of a channel, as stored."""
+        return self._layout.bits
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether the page can be decoded to 16 bits a channel, where libvips is installed."""
+        return is_deep(self._layout) or self.mode in PILLOWS
+
+    def deep(self) -> Deep | None:
+        """Decodes to 16 bits a channel, upright. Raises whatever Pillow or libvips raises.
+
+        libvips refuses wrong tags that do not matter. Pillow then decodes: grey at its full depth, colour at 8 bits,
+        for which the answer is None.
+        """
+        found = self._by_libvips() if is_deep(self._layout) else None
+        if found is None:
+            self.load()
+            if self.mode in PILLOWS:
+                return of_pillow(self)
+            self.remarks = (f"{self.bits} bits a channel are read as 8: its tags are damaged",)
+        return found
+
+    def _by_libvips(self) -> Deep | None:
+        try:
+            found = tiff_by_libvips.decoded_deep(self._fp.fileno(), self.tell(), self._layout)
+        except OSError:
+            if self._decoder is Decoder.PILLOW:
+                return None
+            raise
+        if found.size != self._tile_size:
+            raise SyntaxError("page is not of the size it claims")
+        orientation = self.tag_v2.get(_ORIENTATION)
+        return found.turned(orientation) if isinstance(orientation, int) else found
 
     def _open(self) -> None:
         assert self.fp is not None  # noqa: S101 -- always so in _open; Pillow's type allows None for closed files
@@ -110,7 +150,7 @@ class Tiff(TiffImagePlugin.TiffImageFile):
             raise SyntaxError("invalid dimensions")
         self._mode = tiff_by_libvips.mode(self._layout)
         self._tile_size = (width, height)
-        turned = self.tag_v2.get(0x0112) in (5, 6, 7, 8)
+        turned = self.tag_v2.get(_ORIENTATION) in (5, 6, 7, 8)
         self._size = (height, width) if turned else (width, height)
         self.palette = None
         self.use_load_libtiff = False

@@ -1,4 +1,4 @@
-"""Decodes TIFF pages that Pillow misreads or refuses, through libvips, to 8 bits a sample in a working mode.
+"""Decodes TIFF pages through libvips: those that Pillow misreads or refuses, and those of more than 8 bits a sample.
 
 The calling thread fetches rows from a descriptor, so libvips starts no thread and opens no file.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from PIL import Image
@@ -22,9 +24,9 @@ from pipeline.render.formats.tiff_layout import (
     WHITE_IS_ZERO,
     Layout,
 )
-from pipeline.render.pixels import libvips
+from pipeline.render.pixels import deep, libvips
+from pipeline.render.pixels.deep import WHITE, Deep
 
-_STRIP = 64  # rows fetched at once
 _WHITE = {
     "uchar": 255.0,
     "ushort": 65535.0,
@@ -43,17 +45,30 @@ def mode(stored: Layout) -> str:
 
 
 def decoded(descriptor: int, page: int, stored: Layout) -> Image.Image:
-    """Decodes page number `page` of the TIFF in `descriptor`, as stored, not turned. The file offset is restored.
+    """Decodes page number `page` of the TIFF in `descriptor` to 8 bits a sample, as stored, not turned.
 
-    Raises OSError if libvips fails. Call only where `libvips.available()`.
+    The file offset is restored. Raises OSError if libvips fails. Call only where `libvips.available()`.
     """
+    with _loaded(descriptor, page) as loaded:
+        found = _samples(loaded, stored, 255.0)
+        return Image.frombytes(mode(stored), (found.width, found.height), libvips.fetched(found))
+
+
+def decoded_deep(descriptor: int, page: int, stored: Layout) -> Deep:
+    """The same to 16 bits a sample, of the layouts that are `tiff_layout.is_deep`."""
+    with _loaded(descriptor, page) as loaded:
+        return deep.of(_samples(loaded, stored, float(WHITE)), mode(stored))
+
+
+@contextmanager
+def _loaded(descriptor: int, page: int) -> Iterator[Any]:
     vips: Any = libvips.module()
     offset = os.lseek(descriptor, 0, os.SEEK_CUR)
     loaded = None
     try:
         source = vips.Source.new_from_descriptor(descriptor)
         loaded = vips.Image.tiffload_source(source, page=page, access="sequential", fail_on="error")
-        return _fetched(vips, _eight_bits(loaded, stored), mode(stored))
+        yield loaded
     except vips.Error as error:
         raise OSError(" ".join(str(error).split())) from error
     finally:
@@ -74,43 +89,35 @@ def _has_alpha(stored: Layout) -> bool:
     return stored.extras[:1] in (PREMULTIPLIED, STRAIGHT)
 
 
-def _eight_bits(loaded: Any, stored: Layout) -> Any:
-    """`loaded` with the bands of its working mode, at 8 bits each."""
+def _samples(loaded: Any, stored: Layout, white: float) -> Any:
+    """`loaded` with the bands of its working mode, from 0 to `white`: 255 or, of grey and RGB, 65,535."""
     if stored.photometric == PALETTE:
         first = loaded.extract_band(0)
         colours = loaded if loaded.bands == COLOURS[RGB] else first.bandjoin([first, first])  # greys: one band
-        return _levels(colours, 255.0 / _WHITE[colours.format])
+        return _levels(colours, white, 1 / _WHITE[colours.format])
     found = loaded.extract_band(0, n=COLOURS[stored.photometric] + _has_alpha(stored))
     if stored.photometric == LAB:
         found = found.copy(interpretation="labs" if found.format == "short" else "lab")
         return found.icc_export(output_profile="srgb", intent="relative", black_point_compensation=True, depth=8)
     if stored.kind == FLOAT:
-        return _of_floats(found, stored)
+        return _of_floats(found, stored, white)
     if stored.bits == 16:
         black = (
             _WHITE["ushort"] - stored.most if stored.photometric == WHITE_IS_ZERO else 0.0
         )  # libvips has inverted it
-        return _levels(found, 255.0 / stored.most, -black * 255.0 / stored.most)
-    return _levels(found, 255.0 / _WHITE[found.format])
+        return _levels(found, white, 1 / stored.most, -black / stored.most)
+    return _levels(found, white, 1 / _WHITE[found.format])
 
 
-def _of_floats(found: Any, stored: Layout) -> Any:
-    """Floats of 0 to 1 at 8 bits. Values outside are clipped, NaN becomes 0."""
+def _of_floats(found: Any, stored: Layout, white: float) -> Any:
+    """Floats of 0 to 1 as levels. Values outside are clipped, NaN becomes 0."""
     found = (found == found).ifthenelse(found, 0.0)  # noqa: PLR0124 -- a NaN is not equal to itself
     if stored.photometric != WHITE_IS_ZERO:
-        return _levels(found, 255.0)
-    inverted = _levels(found.extract_band(0), -255.0, 255.0)
-    return inverted.bandjoin(_levels(found.extract_band(1), 255.0)) if found.bands > 1 else inverted
+        return _levels(found, white)
+    inverted = _levels(found.extract_band(0), white, -1.0, 1.0)
+    return inverted.bandjoin(_levels(found.extract_band(1), white)) if found.bands > 1 else inverted
 
 
-def _levels(found: Any, scale: float, offset: float = 0.0) -> Any:
-    return found.linear(scale, offset + 0.5).cast("uchar")
-
-
-def _fetched(vips: Any, found: Any, mode_: str) -> Image.Image:
-    image = Image.new(mode_, (found.width, found.height))
-    region = vips.Region.new(found)
-    for y in range(0, found.height, _STRIP):
-        rows = min(_STRIP, found.height - y)
-        image.paste(Image.frombytes(mode_, (found.width, rows), region.fetch(0, y, found.width, rows)), (0, y))
-    return image
+def _levels(found: Any, white: float, scale: float = 1.0, offset: float = 0.0) -> Any:
+    """Samples times `scale` plus `offset`, 0 to 1 then, as whole levels of 0 to `white`."""
+    return found.linear(scale * white, offset * white + 0.5).cast("uchar" if white == 255 else "ushort")

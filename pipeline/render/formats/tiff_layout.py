@@ -234,10 +234,19 @@ def decoder(stored: Layout) -> Decoder:
         scaled = stored.photometric == RGB and stored.bits == 16 and stored.most != 2**16 - 1
         if not scaled:  # Pillow keeps only the top bytes
             return Decoder.PILLOW
+    return Decoder.LIBVIPS if _libvips_reads(stored) else Decoder.NONE
+
+
+def is_deep(stored: Layout) -> bool:
+    """Whether libvips reads the layout right at 16 bits: grey and RGB with more than 8."""
+    colours = stored.photometric in (*_GREYS, RGB)
+    return stored.bits > 8 and colours and _makes_sense(stored) and _libvips_reads(stored)
+
+
+def _libvips_reads(stored: Layout) -> bool:
     apart = stored.planar and stored.tiled  # libvips does not read it
-    if stored.compression in _LIBVIPS_DECOMPRESSES and not apart and any(rule.holds(stored) for rule in _BY_LIBVIPS):
-        return Decoder.LIBVIPS
-    return Decoder.NONE
+    known = stored.compression in _LIBVIPS_DECOMPRESSES and any(rule.holds(stored) for rule in _BY_LIBVIPS)
+    return known and not apart
 
 
 def _makes_sense(stored: Layout) -> bool:

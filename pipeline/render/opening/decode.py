@@ -13,6 +13,8 @@ from PIL import Image, ImageChops, ImageMath
 
 from pipeline.model.rendering import RenderTask
 from pipeline.render.colour.cicp import profile_of
+from pipeline.render.formats.png import Png
+from pipeline.render.formats.tiff import Tiff
 from pipeline.render.geometry.fit import Size
 from pipeline.render.geometry.framing import max_shrink
 from pipeline.render.geometry.orientation import upright_size
@@ -22,6 +24,7 @@ from pipeline.render.metadata.policy import Facts, read_exif
 from pipeline.render.opening.failures import decode_failure
 from pipeline.render.opening.metadata import read_blocks
 from pipeline.render.opening.source import Source
+from pipeline.render.pixels.deep import Deep, of_pillow
 from pipeline.render.pixels.frame import Frame
 
 _OF_PAGES = ("TIFF", "JPEG", "HEIF")  # not icons: their pictures are one picture in several sizes
@@ -94,6 +97,10 @@ def frames(source: Source, task: RenderTask, count: int) -> Iterator[Frame]:
         shrink = shrink_on_load(source, task)
         if shrink > 1:
             image.draft(None, (image.width // shrink, image.height // shrink))
+        deep = _deep(source) if count == 1 else None
+        if deep is not None:
+            yield Frame(deep, 1)
+            return
         for number in range(count):
             if number or count > 1:
                 image.seek(number)
@@ -102,6 +109,17 @@ def frames(source: Source, task: RenderTask, count: int) -> Iterator[Frame]:
             yield Frame(_working(source), shrink, duration)
     except Exception as error:
         raise decode_failure(error, source.view, source.format) from error
+
+
+def _deep(source: Source) -> Deep | None:
+    """The picture at 16 bits a channel, where it has more than 8, is grey or RGB, and libvips is installed."""
+    image = source.image
+    if not source.is_deep:
+        return None
+    if isinstance(image, Png | Tiff):
+        return image.deep()
+    image.load()
+    return of_pillow(image)
 
 
 def _shown_for(said: object) -> int:

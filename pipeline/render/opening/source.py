@@ -33,9 +33,11 @@ from pipeline.render.formats.avif import Avif
 from pipeline.render.formats.bmp import Bmp
 from pipeline.render.formats.icon import Icon
 from pipeline.render.formats.jpeg import Jpeg
+from pipeline.render.formats.png import Png
 from pipeline.render.formats.tiff import Tiff
 from pipeline.render.metadata.policy import Facts
 from pipeline.render.opening.failures import decode_failure
+from pipeline.render.pixels import libvips
 from pipeline.workers.exchange import Held
 
 # The most frequent first. JPEG's class is used instead of its factory, which would turn a file of several pictures
@@ -82,6 +84,7 @@ _FOREIGN: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
         ("Radiance", rb"#\?RADIANCE"),
     )
 )
+DEEP = 8  # bits: with more, a channel is deep
 _SMALL = 64 * 2**10  # bytes: up to this size, reading the whole file costs less than mapping it
 _CAN_BE_CUT = ("GIF", "WEBP", "AVIF")  # decoded as far as they go; PNG has its own check
 
@@ -115,9 +118,23 @@ class Source:
         return (*getattr(self.image, "remarks", ()), *((CUT_OFF,) if cut else ()))
 
     @property
+    def bits(self) -> int:
+        """The bits of a channel, as stored."""
+        return int(getattr(self.image, "bits", 16 if self.image.mode in ("I", "F") else 8))
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether its pixels are worked on at 16 bits a channel."""
+        image = self.image
+        known = image.is_deep if isinstance(image, Tiff) else isinstance(image, Png) or image.mode in ("I", "F")
+        return self.bits > DEEP and known and libvips.available()
+
+    @property
     def by_libvips(self) -> bool:
-        """Whether libvips decodes the pixels instead of Pillow."""
-        return isinstance(self.image, Tiff) and self.image.by_libvips
+        """Whether libvips decodes the pixels, or works on them because they have more than 8 bits a channel."""
+        if isinstance(self.image, Tiff) and self.image.by_libvips:
+            return True
+        return self.is_deep
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from PIL import Image, ImageColor
 
 from pipeline.model.spec import Format, Spec
 from pipeline.render.geometry.fit import Placement
+from pipeline.render.pixels.deep import WITH_ALPHA, Deep
 
 WITHOUT_ALPHA = (Format.JPEG,)
 
@@ -22,6 +23,16 @@ def finished(image: Image.Image, placement: Placement, spec: Spec) -> Image.Imag
         image = _padded(image, placement, colour, transparency=spec.format not in WITHOUT_ALPHA)
     image.info = {}  # from which Pillow's encoders would copy profiles, comments and resolutions
     return image
+
+
+def finished_deep(image: Deep, placement: Placement, spec: Spec) -> Deep:
+    """The same for pixels of 16 bits a channel, in a format that holds alpha."""
+    if placement.canvas == placement.size:
+        return image
+    colour = _colour(spec.background)
+    grey = image.mode in ("L", "LA") and _is_grey(colour)
+    mode = ("L" if grey else "RGB") + ("A" if image.mode in WITH_ALPHA or colour[3] < 255 else "")
+    return image.padded(placement, mode, colour)
 
 
 def _colour(text: str) -> tuple[int, int, int, int]:

@@ -8,6 +8,7 @@ pyvips is an extra: `available` says whether it is installed.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from types import ModuleType
 from typing import Any
@@ -31,7 +32,7 @@ BANDS = {
 }  # of the modes it takes, 8 bits each
 _PIECE = 2**24  # pixels copied at once: Pillow needs twice their bytes meanwhile; each seam costs milliseconds
 _STRIP = 64  # rows fetched at once, so that data between the two passes stays in the CPU cache
-_GAP = 3.0  # above this ratio to the target's size, blocks are averaged first, as in Pillow
+GAP = 3.0  # above this ratio to the target's size, blocks are averaged first, as in Pillow
 
 
 @functools.cache
@@ -73,7 +74,7 @@ def shrunk(image: Image.Image, box: Box, size: Size, *, linear: bool = False) ->
     resampled in linear light at 16 bits; otherwise alpha has to be premultiplied. Raises PictureError if libvips is not
     installed.
     """
-    across, down = _window(box[0], box[2], image.width, size[0]), _window(box[1], box[3], image.height, size[1])
+    across, down = window(box[0], box[2], image.width, size[0]), window(box[1], box[3], image.height, size[1])
     vips = module()
     if vips is None:
         raise PictureError(ErrorKind.NOT_ENCODABLE, f"resampler: libvips {extras.missing('fast')}")
@@ -86,16 +87,30 @@ def shrunk(image: Image.Image, box: Box, size: Size, *, linear: bool = False) ->
             source = source.crop(edges[0], edges[1], edges[2] - edges[0], edges[3] - edges[1])
         if linear:
             source = linear_light.from_encoded(vips, source.extract_band(0, n=BANDS[image.mode]), image.mode)
-        found = source.reduce(across[2], down[2], kernel="lanczos3", gap=_GAP)
+        found = source.reduce(across[2], down[2], kernel="lanczos3", gap=GAP)
         if linear:
             found = linear_light.to_encoded(vips, found, image.mode)
-        region = vips.Region.new(found)
-        strips = [region.fetch(0, y, size[0], min(_STRIP, size[1] - y)) for y in range(0, size[1], _STRIP)]
         layout = "RGBX" if image.mode == "RGB" and found.bands == 4 else image.mode
-        return Image.frombytes(image.mode, size, b"".join(strips), "raw", layout)
+        return Image.frombytes(image.mode, size, fetched(found), "raw", layout)
     finally:
         for piece in pieces:
             piece.invalidate()
+
+
+def fetched(image: Any) -> bytearray:
+    """The samples of a libvips image, computed in the calling thread strip by strip. Raises whatever libvips raises."""
+    vips: Any = module()
+    region = vips.Region.new(image)
+    strips = (region.fetch(0, y, image.width, min(_STRIP, image.height - y)) for y in range(0, image.height, _STRIP))
+    first = next(strips)
+    rows = min(_STRIP, image.height)
+    found = bytearray(len(first) // rows * image.height)
+    place = memoryview(found)
+    at = 0
+    for strip in itertools.chain([first], strips):
+        place[at : at + len(strip)] = strip
+        at += len(strip)
+    return found
 
 
 def _arrow_image(vips: ModuleType, image: Image.Image) -> Any:
@@ -122,7 +137,7 @@ def _pieces(vips: ModuleType, image: Image.Image, edges: tuple[int, int, int, in
     return found
 
 
-def _window(low: float, high: float, length: int, count: int) -> tuple[int, int, float]:
+def window(low: float, high: float, length: int, count: int) -> tuple[int, int, float]:
     """Start and end, in whole pixels, and the factor that come nearest to resampling `low`..`high` to `count` pixels.
 
     libvips resamples whole pixels and centres the result on them. Of all windows that yield `count` pixels at the exact

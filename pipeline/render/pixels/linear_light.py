@@ -86,3 +86,20 @@ def to_encoded(vips: ModuleType, image: Any, mode: str) -> Any:
     colour, alpha = image[: image.bands - 1], image[image.bands - 1]
     colour = (colour * 65535 / alpha).rint().cast("ushort").maplut(lut)
     return colour.bandjoin((alpha * (1 / 257)).rint().cast("uchar"))
+
+
+def of_deep(image: Any, *, alpha: bool) -> Any:
+    """A libvips image in 16-bit sRGB as linear light, in floats of 0 to 65535. Alpha is left as it is."""
+    light = image[: image.bands - 1] if alpha else image
+    light = light.linear(1 / 65535, 0)
+    light = (light <= 0.04045).ifthenelse(light / 12.92, ((light + 0.055) / 1.055) ** 2.4) * 65535
+    return light.bandjoin(image[image.bands - 1]) if alpha else light
+
+
+def to_deep(image: Any, *, alpha: bool) -> Any:
+    """The inverse of `of_deep`, not rounded."""
+    light = image[: image.bands - 1] if alpha else image
+    light = light.linear(1 / 65535, 0)
+    light = (light > 0).ifthenelse(light, 0.0)
+    light = (light <= 0.0031308).ifthenelse(light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055) * 65535
+    return light.bandjoin(image[image.bands - 1]) if alpha else light

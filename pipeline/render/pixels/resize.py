@@ -9,7 +9,8 @@ from pipeline.model.spec import Spec
 from pipeline.render.geometry.fit import Box, Placement, Size
 from pipeline.render.geometry.orientation import stored_box, turned, upright_size
 from pipeline.render.pixels import libvips, linear_light
-from pipeline.render.pixels.frame import Frame
+from pipeline.render.pixels.deep import Deep
+from pipeline.render.pixels.frame import Frame, Pixels
 
 # Above this ratio to the target's size (along a side), whole blocks are averaged first. Measured together with
 # SHRINK_MARGIN; it matters for PNG, TIFF and other formats without shrink on load.
@@ -25,16 +26,20 @@ _PREMULTIPLIED = {"LA": "La", "RGBA": "RGBa"}
 _LIGHT_MODES = ("L", "LA", "RGB", "RGBA")
 
 
-def resample(frame: Frame, placement: Placement, whole: Size, orientation: int, spec: Spec) -> Image.Image:
+def resample(frame: Frame, placement: Placement, whole: Size, orientation: int, spec: Spec) -> Pixels:
     """Resamples `placement.box` of `frame` to a new image of `placement.size`, turned by `orientation`.
 
     `whole` is the size of the whole picture, turned and not shrunk. The kernel is Lanczos if a side gets smaller, else
     bicubic. Alpha is premultiplied meanwhile, so that hidden colours do not bleed. With linear light `frame` is sRGB.
+    Pixels of 16 bits a channel stay so, and libvips resamples them whatever `spec` says.
     """
     image = frame.image
     left, top, right, bottom = (edge / frame.shrink for edge in stored_box(placement.box, whole, orientation))
     box = (max(0.0, left), max(0.0, top), min(right, float(image.width)), min(bottom, float(image.height)))
     size = upright_size(placement.size, orientation)
+    if isinstance(image, Deep):
+        same = size == image.size and box == (0, 0, *size)
+        return (image if same else image.resampled(box, size, linear=spec.linear)).turned(orientation)
     if size == image.size and box == (0, 0, *size):
         return _own(turned(image, orientation), image)
     linear = spec.linear and image.mode in _LIGHT_MODES

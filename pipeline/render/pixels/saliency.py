@@ -46,14 +46,15 @@ def focus(frame: Frame, whole: Framing, spec: Spec, icc: bytes | None) -> Point 
 
 def _reduced(frame: Frame, whole: Framing, icc: bytes | None) -> Image.Image:
     """The region, upright, reduced, in sRGB: `RGB`, or `RGBA` with hidden parts in the mean colour of the rest."""
+    image = frame.eight_bits
     left, top, right, bottom = (
         edge / frame.shrink for edge in stored_box(whole.region, whole.turned, whole.orientation)
     )
-    box = (left, top, min(right, frame.image.width), min(bottom, frame.image.height))
+    box = (left, top, min(right, image.width), min(bottom, image.height))
     scale = min(1.0, LOOKED_AT / max(whole.size))
     size = upright_size((max(1, round(whole.size[0] * scale)), max(1, round(whole.size[1] * scale))), whole.orientation)
-    gap = None if frame.image.mode.startswith("I;16") else 2.0
-    small = frame.image.resize(size, Image.Resampling.BOX, box=box, reducing_gap=gap)
+    gap = None if image.mode.startswith("I;16") else 2.0
+    small = image.resize(size, Image.Resampling.BOX, box=box, reducing_gap=gap)
     srgb, _warnings = to_srgb(turned(small, whole.orientation), icc)
     if srgb.mode not in ("LA", "RGBA"):
         return srgb.convert("RGB")

@@ -6,19 +6,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PIL import Image
-
 from pipeline.model.rendering import RenderTask
 from pipeline.model.shape import Resampler
 from pipeline.model.spec import Spec
-from pipeline.render.colour.srgb import to_srgb
 from pipeline.render.geometry.cascade import Larger, Others, is_plain, larger, placements
 from pipeline.render.geometry.fit import Box, Placement, Size
 from pipeline.render.geometry.framing import Framing
-from pipeline.render.pixels.frame import Frame
+from pipeline.render.pixels.frame import Frame, Pixels, in_srgb
 from pipeline.render.pixels.resize import resample
 
-Pixels = tuple[Image.Image, tuple[str, ...]]  # in sRGB and shared, so not to be changed; with warnings about colours
+Coloured = tuple[Pixels, tuple[str, ...]]  # in sRGB and shared, so not to be changed; with warnings about colours
 
 
 class SharedPixels:
@@ -30,11 +27,11 @@ class SharedPixels:
         self.frame = frame
         self._size, self._orientation, self._icc = size, orientation, icc
         self._task = task
-        self._made: dict[tuple[Box, Size, Size, int, Resampler, Larger | None], Pixels] = {}
+        self._made: dict[tuple[Box, Size, Size, int, Resampler, Larger | None], Coloured] = {}
         alone = len(task.specs) + len(task.beside) + task.placeholder < 2  # a placeholder is one more rendition
         self._others: Others | None = None if still and not alone else {}  # computed on first use
 
-    def of(self, spec: Spec, shown: Framing, placement: Placement) -> Pixels:
+    def of(self, spec: Spec, shown: Framing, placement: Placement) -> Coloured:
         """The pixels of `placement`, resampled and in sRGB. Raises whatever resampling or colour conversion raises."""
         others: tuple[Placement, ...] = ()
         if is_plain(spec):
@@ -43,14 +40,14 @@ class SharedPixels:
             others = self._others.get((spec.page, spec.resampler, shown.orientation, shown.turned), ())
         return self._resampled(spec, shown, placement, others)
 
-    def _resampled(self, spec: Spec, shown: Framing, placement: Placement, others: tuple[Placement, ...]) -> Pixels:
+    def _resampled(self, spec: Spec, shown: Framing, placement: Placement, others: tuple[Placement, ...]) -> Coloured:
         source = larger(placement, others)
         # The source is part of the key: a trimmed or measured crop may have the same box but no larger source.
         key = (placement.box, placement.size, shown.turned, shown.orientation, spec.resampler, source)
         if key not in self._made:
             if source is None:
                 image = resample(self.frame, placement, shown.turned, shown.orientation, spec)
-                self._made[key] = to_srgb(image, self._icc)
+                self._made[key] = in_srgb(image, self._icc)
             else:
                 image, told = self._resampled(spec, shown, source.placement, others)
                 part = replace(placement, box=source.box)

@@ -24,7 +24,7 @@ def trimmed(frame: Frame, whole: Framing, tolerance: int, icc: bytes | None) -> 
     """
     stored = upright_size(whole.turned, whole.orientation)
     left, top, right, bottom = map(round, stored_box(whole.region, whole.turned, whole.orientation))
-    part = frame.image.crop((left, top, right, bottom))
+    part = frame.eight_bits.crop((left, top, right, bottom))
     part = part.convert(_PREMULTIPLIED[part.mode]) if part.mode in _PREMULTIPLIED else to_srgb(part, icc)[0]
     corner = _corner(whole)
     pixel = part.getpixel((round(corner[0]) - left, round(corner[1]) - top))

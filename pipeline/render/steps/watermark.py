@@ -79,7 +79,7 @@ def _decoded(asset: Asset) -> Image.Image:
                 raise PictureError(ErrorKind.TOO_MANY_PIXELS, f"limit {_LARGEST:,}")
             frame = next(frames(source, RenderTask((), Limits()), 1))
             about = picture(source, frame.image.size, 1)
-            srgb, _warnings = to_srgb(frame.image, about.icc)
+            srgb, _warnings = to_srgb(frame.eight_bits, about.icc)
             return turned(srgb, about.orientation).convert("RGBA")
     except PictureError as error:
         raise PictureError(ErrorKind.NOT_ENCODABLE, f"watermark {asset.name}: {error}") from error

@@ -17,7 +17,7 @@ from pipeline.plan.recipe import recipe_id
 from pipeline.render.geometry.cascade import Larger, larger
 from pipeline.render.geometry.fit import Placement, Size
 from pipeline.render.pixels import shared
-from pipeline.render.pixels.frame import Frame
+from pipeline.render.pixels.frame import Frame, Pixels
 from pipeline.render.pixels.resize import resample
 from scripts.quality import ssim
 from tests.pictures import as_stored, encoded, exif
@@ -95,7 +95,7 @@ def test_each_size_is_made_from_the_next_larger(
 ) -> None:
     sizes: list[Size] = []
 
-    def counted(frame: Frame, *arguments: object) -> Image.Image:
+    def counted(frame: Frame, *arguments: object) -> Pixels:
         sizes.append(frame.image.size)
         return resample(frame, *arguments)  # type: ignore[arg-type]
 

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from pipeline.model.spec import Format, Spec
+from pipeline.render.pixels import libvips
 from tests.pictures import BLUE, GREEN, RED, WHITE, corners, deep_png, encoded, near, pixel, quarters
 from tests.render.drawing import answer_to, rendition
 
@@ -64,10 +65,13 @@ def test_sixteen_bit_grey_with_a_transparent_grey() -> None:
     got = rendition(encoded(image, "PNG", transparency=0x1234), PNG)
     assert got.mode == "LA"
     assert pixel(got, (5, 15))[1] == 0
-    assert pixel(got, (35, 15)) == (0x12, 255)
+    assert pixel(got, (35, 15)) == (0x13, 255)
 
 
-def test_sixteen_bit_colour_is_read_at_eight_with_its_transparent_colour() -> None:
+@pytest.mark.parametrize("by_libvips", [True, False])
+def test_sixteen_bit_colour_has_its_transparent_colour(by_libvips: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not by_libvips:
+        monkeypatch.setattr(libvips, "available", lambda: False)
     got = rendition(deep_png((40, 30), (0x1180, 0x22C0, 0x3340), (0x8080, 0x4040, 0xC0C0)), PNG)
     assert pixel(got, (5, 15))[3] == 0
     assert pixel(got, (35, 15)) == (0x80, 0x40, 0xC0, 255)

@@ -17,7 +17,7 @@ from pipeline.render.geometry.fit import Size, place
 from pipeline.render.pixels import libvips
 from pipeline.render.pixels.arrow_view import arrow_view
 from pipeline.render.pixels.frame import Frame
-from pipeline.render.pixels.libvips import _window
+from pipeline.render.pixels.libvips import window
 from pipeline.render.pixels.resize import resample
 from tests.pictures import ADOBE_RGB, encoded, matrix_profile
 from tests.render.drawing import answer_to, rendition
@@ -74,7 +74,7 @@ def test_a_window_yields_the_size_asked_for_and_lies_within(
     count = max(1, int((high - low) * part))
     if high - low < count:
         return
-    start, end, factor = _window(low, high, length, count)
+    start, end, factor = window(low, high, length, count)
     assert 0 <= start < end <= length
     assert int((end - start) / factor + 0.5) == count
     assert factor >= 1
