@@ -31,6 +31,7 @@ from pipeline.errors import PictureError
 from pipeline.model.rendering import RenderTask
 from pipeline.model.shape import Resampler
 from pipeline.model.spec import ANIMATED, AS_SOURCE, Format, Spec
+from pipeline.render.formats.tiff import Tiff
 from pipeline.render.geometry.cascade import is_plain
 from pipeline.render.geometry.fit import Placement, Size
 from pipeline.render.geometry.framing import framing
@@ -38,7 +39,6 @@ from pipeline.render.geometry.orientation import upright_size
 from pipeline.render.opening.decode import facts_of, shrink_on_load
 from pipeline.render.opening.source import Source
 from pipeline.render.pixels.canvas import WITHOUT_ALPHA
-from pipeline.render.pixels.deep import PILLOWS
 from pipeline.render.pixels.resize import LIBVIPS_TO
 
 _BASE = 4 * 2**20  # buffers, transforms, the file's header
@@ -71,7 +71,7 @@ _ENCODER = {
 _DEEP_AVIF = 130.0  # the same for 12 bits a channel
 _COLOURS, _STEPPED = 16.0, 28.0  # bytes a target pixel: colours beside an alpha; sharpening with one
 _WEBP_ALPHA, _WEBP_LOSSLESS = 64.0, 32.0  # the same for WebP, whose alpha is never lossy; more than the rest of it
-_WEBP_TABLES = 10 * 2**20  # bytes, for either, however small
+_WEBP_TABLES = 13 * 2**20  # bytes, for either, however small
 # AVIF's encoder works on whole blocks with a margin, and for an animation looks ahead, however few frames there are.
 _AVIF_BLOCK, _AVIF_MOVING = 64, 520.0
 # Bytes a pixel of each frame of a moving target: drawn, then held by the encoder beside its copy or what came of it.
@@ -97,6 +97,7 @@ class _Shape(NamedTuple):
     shrink: int
     layers: tuple[tuple[int, int], ...]  # the sampling of a progressive JPEG's components
     deep: bool  # worked on at 16 bits a channel
+    deep_by_pillow: bool  # and decoded by Pillow
     interlaced: bool
 
 
@@ -117,6 +118,7 @@ def estimate(source: Source, task: RenderTask, frames: int) -> int:
         shrink_on_load(source, task),
         tuple((layer[1], layer[2]) for layer in progressive),
         source.is_deep,
+        source.is_deep and not (source.format == "PNG" or (isinstance(image, Tiff) and image.is_deep_by_libvips)),
         bool(image.info.get("interlace")),
     )
     holds = source.format in _HOLDS_FILE or source.is_deep
@@ -198,7 +200,7 @@ def _metadata(source: Source) -> int:
 
 
 def _decoder(shape: _Shape, pixels: int) -> float:
-    total = pixels * _DECODER[shape.format]
+    total = 0.0 if shape.deep and not shape.deep_by_pillow else pixels * _DECODER[shape.format]
     if shape.animated:
         total += pixels * _FRAME_BEFORE
     across = max((x * y for x, y in shape.layers), default=1) or 1
@@ -213,9 +215,9 @@ def _deep_pixel(shape: _Shape) -> int:
 
 def _picture(shape: _Shape, pixels: int) -> float:
     if shape.deep:
-        by_pillow = _BY_PILLOW if shape.format != "PNG" and shape.mode in PILLOWS else 0
         buffered = pixels if shape.interlaced else min(pixels, _ROWS * shape.size[0])
-        return (pixels + buffered) * _deep_pixel(shape) + pixels * by_pillow
+        by_pillow = pixels * _BY_PILLOW if shape.deep_by_pillow else 0
+        return (pixels + buffered) * _deep_pixel(shape) + by_pillow
     copies = 4 if shape.mode in _CONVERTED or shape.names_transparent else 0
     if shape.format == "PNG" and shape.names_transparent and shape.mode in ("RGB", "I;16"):
         copies = _SIXTEEN_TRANSPARENT

@@ -43,7 +43,12 @@ class Tiff(TiffImagePlugin.TiffImageFile):
     @property
     def is_deep(self) -> bool:
         """Whether the page can be decoded to 16 bits a channel, where libvips is installed."""
-        return is_deep(self._layout) or self.mode in PILLOWS
+        return self.is_deep_by_libvips or self.mode in PILLOWS
+
+    @property
+    def is_deep_by_libvips(self) -> bool:
+        """Whether libvips decodes it to 16 bits a channel, rather than Pillow."""
+        return is_deep(self._layout)
 
     def deep(self) -> Deep | None:
         """Decodes to 16 bits a channel, upright. Raises whatever Pillow or libvips raises.
@@ -51,7 +56,7 @@ class Tiff(TiffImagePlugin.TiffImageFile):
         libvips refuses wrong tags that do not matter. Pillow then decodes: grey at its full depth, colour at 8 bits,
         for which the answer is None.
         """
-        found = self._by_libvips() if is_deep(self._layout) else None
+        found = self._by_libvips() if self.is_deep_by_libvips else None
         if found is None:
             self.load()
             if self.mode in PILLOWS:
