@@ -72,7 +72,7 @@ def _decoded(content: bytes, task: Resemblance) -> Image.Image:
             read_header(source, everything)
             stored = source.image.size
             (frame,) = frames(source, everything, 1)
-            image, _ = to_srgb(frame.image, picture(source, stored, 1).icc)
+            image, _ = to_srgb(frame.eight_bits, picture(source, stored, 1).icc)
             image = image.convert("RGBA" if image.mode in ("LA", "RGBA") else "RGB")
             if image.mode == "RGBA":
                 ground = Image.new("RGBA", image.size, (*ImageColor.getrgb(task.background)[:3], 255))
