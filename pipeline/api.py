@@ -4,7 +4,7 @@ Nothing here prints, installs a signal handler, or sends the notices of `notify`
 `PipelineError`; failures of single pictures are in the summary. One run of a target at a time: another one raises
 `Locked`. From several threads or processes call them for different targets.
 
-    from pipeline.api import load_config, run
+    from pipeline import load_config, run
 
     summary = run(load_config("pipeline.yaml"), on_progress=print)
     assert summary.failed == 0, summary.failures

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import signal
 import subprocess
 import sys
+import types
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,11 +19,22 @@ from pipeline.manifest.lock import RunLock
 from tests.world import World
 
 
+def python_in(page: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     world = World(tmp_path, "source: photos\ntarget: out\nworkers: {threads: 1}\nrenditions: {thumb: {width: 32}}\n")
     world.put("a.jpg")
     world.put("b.jpg")
+    return world
+
+
+@pytest.fixture
+def quick(world: World) -> World:
+    """The same without children."""
+    world.configure(world.text.replace("threads: 1", "threads: 1, processes: 0"))
     return world
 
 
@@ -95,10 +108,83 @@ def test_importing_the_package_alone_imports_none_of_its_rooms() -> None:
     assert (Path(pipeline.__file__).parent / "py.typed").exists()
 
 
-def test_the_example_of_its_page_runs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = (Path(pipeline.__file__).parent.parent / "docs" / "api.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    world.config_path.rename(world.root / "pipeline.yaml")
-    monkeypatch.chdir(world.root)
-    exec(example, {})
+def test_the_package_gives_the_functions_in_any_order_of_imports(quick: World) -> None:
+    code = f"""
+import pipeline.run.options, pipeline.plan
+from pipeline import load_config, plan, run
+import inspect
+from pipeline import api
+config = load_config({str(quick.config_path)!r})
+print(plan(config).pictures, run(config, limit=1).done, pipeline.run.options.__name__)
+print(inspect.signature(run) == inspect.signature(api.run), inspect.signature(plan) == inspect.signature(api.plan))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "2 1 pipeline.run.options\nTrue True\n"
+    with pytest.raises(AttributeError, match="has no attribute 'runs'"):
+        pipeline.runs  # noqa: B018
+
+
+def test_a_cancelled_run_finishes_what_is_in_flight_and_begins_nothing_more(quick: World) -> None:
+    for number in range(6):
+        quick.put(f"{number}.jpg")
+    changes: list[Change] = []
+    summary = run(load_config(quick.config_path), on_change=changes.append, cancelled=lambda: bool(changes))
+    assert summary.status == ExitStatus.INTERRUPTED
+    assert 1 <= len(changes) == summary.done == len(quick.tree()) < 8
+    assert not quick.leftovers()
+
+
+def test_progress_grows_to_all_that_was_expected(quick: World) -> None:
+    seen: list[Progress] = []
+    run(load_config(quick.config_path), on_progress=seen.append)
+    assert [one.jobs_done for one in seen] == sorted(one.jobs_done for one in seen)
+    assert (seen[-1].jobs_done, seen[-1].jobs_expected, seen[-1].pictures_done, seen[-1].failed) == (2, 2, 2, 0)
+    assert seen[-1].bytes_done == seen[-1].bytes_expected
+
+
+def _as_it_is(*given: object, **_options: object) -> object:
+    """Stands for the decorators of schedulers, with options or without: the function is called as it is."""
+    return given[0] if given and callable(given[0]) else _as_it_is
+
+
+@pytest.fixture
+def schedulers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the examples import of Airflow and Prefect, which are large and not needed."""
+    parts: dict[str, dict[str, object]] = {
+        "airflow": {},
+        "airflow.exceptions": {"AirflowFailException": type("AirflowFailException", (Exception,), {})},
+        "airflow.sdk": {"dag": _as_it_is, "task": _as_it_is},
+        "prefect": {"flow": _as_it_is, "task": _as_it_is, "get_run_logger": logging.getLogger},
+    }
+    for name, parts_of_it in parts.items():
+        module = types.ModuleType(name)
+        module.__dict__.update(parts_of_it)
+        monkeypatch.setitem(sys.modules, name, module)
+
+
+PAGE = (Path(pipeline.__file__).parent.parent / "docs" / "api.md").read_text(encoding="utf-8")
+EXAMPLES = dict(zip(("plain", "notebook", "airflow", "prefect"), python_in(PAGE), strict=True))
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_examples_of_its_page_run(
+    name: str, quick: World, monkeypatch: pytest.MonkeyPatch, schedulers: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    quick.config_path.rename(quick.root / "pipeline.yaml")
+    monkeypatch.chdir(quick.root)
+    exec(EXAMPLES[name], {})
     assert plan(load_config("pipeline.yaml")).unchanged == 2
+    if name == "prefect":
+        assert sorted(caplog.messages) == ["made a-thumb.jpg", "made b-thumb.jpg"]
+
+
+@pytest.mark.parametrize(("name", "said"), [("plain", SystemExit), ("airflow", Exception)])
+def test_the_examples_tell_of_failures(
+    name: str, said: type[BaseException], quick: World, monkeypatch: pytest.MonkeyPatch, schedulers: None
+) -> None:
+    quick.config_path.rename(quick.root / "pipeline.yaml")
+    quick.put("c.jpg", b"no picture")
+    monkeypatch.chdir(quick.root)
+    with pytest.raises(said, match=r"c\.jpg: not a picture"):
+        exec(EXAMPLES[name], {})

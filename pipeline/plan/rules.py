@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.config.settings import Config, RuleSettings, families
@@ -49,6 +49,13 @@ def families_of(config: Config) -> Callable[[str], Mapping[str, Sequence[Spec]]]
     """A function that gives the families of a picture, each with its specs in the order of the config."""
     rules = Rules(config.specs, config.rules)
     each = [families(one.specs) for one in rules.sets]
+    return lambda source: each[rules.of(source).rule]
+
+
+def names_of(config: Config) -> Callable[[str], Collection[str]]:
+    """A function that gives the names of the renditions that a picture gets."""
+    rules = Rules(config.specs, config.rules)
+    each = [frozenset(spec.name for spec in one.specs) for one in rules.sets]
     return lambda source: each[rules.of(source).rule]
 
 

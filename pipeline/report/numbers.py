@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.manifest.runs import RunSummary, Stages
@@ -65,19 +65,20 @@ class Totals:
         return _bars(self.kilobytes, _KILOBYTES, "over 1 MB")
 
 
-def count(rows: Iterable[Shown], names: Sequence[str], gallery: Gallery) -> Totals:
+def count(rows: Iterable[Shown], names: Callable[[str], Collection[str]], gallery: Gallery) -> Totals:
     """Count `rows`, which come by source, and fill `gallery` on the way.
 
-    A row is passed over unless its rendition is in `names` (those of the config) or its source failed.
+    A row is passed over unless its rendition is in `names` (those that its picture gets) or its source failed.
     """
-    totals, wanted = Totals(), frozenset(names)
+    totals = Totals()
+    wanted: Collection[str] = ()
     last, made = "", 0
     for row in rows:
         if row.source_status in (Status.UNSUPPORTED, Status.SKIPPED):
             continue
         if row.source != last:
-            totals.whole += made == len(wanted)
-            last, made = row.source, 0
+            totals.whole += bool(last) and made == len(wanted)
+            last, made, wanted = row.source, 0, names(row.source)
             _add_source(totals, row)
         if row.rendition is None or row.rendition in wanted:
             gallery.add(row)

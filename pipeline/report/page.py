@@ -17,6 +17,7 @@ from pipeline.manifest.store import Manifest
 from pipeline.manifest.values import percent
 from pipeline.model.record import Status
 from pipeline.model.spec import Private
+from pipeline.plan.rules import names_of
 from pipeline.report import advice, document, numbers
 from pipeline.report.gallery import BROWSERS, Gallery
 from pipeline.report.privacy import Privacy, read_again
@@ -60,9 +61,8 @@ def write(config: Config, path: Path, most_read: int | None = None) -> int:
 def _page(config: Config, reader: Reader, folder: Path, privacy: Privacy) -> str:
     failures = listed(config, reader)
     addresses = _Addresses(config, folder, {one.failure.source for one in failures})
-    names = config.rendition_names
-    gallery = Gallery(names)
-    totals = numbers.count(addresses.noting(renditions(reader)), names, gallery)
+    gallery = Gallery(config.rendition_names)
+    totals = numbers.count(addresses.noting(renditions(reader)), names_of(config), gallery)
     runs = reader.runs(KEEP)
     kinds = advice.by_kind(((failed.failure.kind, addresses.failed(failed)) for failed in failures), config.path)
     rendering = last_rendering(runs, reader.stages())

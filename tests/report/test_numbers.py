@@ -11,6 +11,7 @@ import pytest
 from pipeline.manifest.runs import RunSummary, Stages
 from pipeline.manifest.shown import renditions
 from pipeline.manifest.store import Manifest
+from pipeline.plan.rules import names_of
 from pipeline.report.gallery import Gallery
 from pipeline.report.numbers import Bar, Totals, bound, count
 from tests.world import World, jpeg
@@ -20,10 +21,9 @@ TWO = "source: photos\ntarget: out\nrenditions:\n  thumb: {width: 32, height: 32
 
 def counted(world: World) -> tuple[Totals, dict[str, Any]]:
     config = world.config
-    names = [spec.name for spec in config.specs]
-    gallery = Gallery(names)
+    gallery = Gallery(config.rendition_names)
     with Manifest.reader(config) as reader:
-        return count(renditions(reader), names, gallery), gallery.plain()
+        return count(renditions(reader), names_of(config), gallery), gallery.plain()
 
 
 def test_totals_are_those_of_the_files(tmp_path: Path) -> None:
@@ -42,6 +42,15 @@ def test_totals_are_those_of_the_files(tmp_path: Path) -> None:
     assert totals.classes() == [Bar("a", 3), Bar("b", 2), Bar("c", 1)]
     assert totals.rendition_sizes() == [Bar("under 4 kB", 10)]
     assert totals.source_sizes() == [Bar("under ¼ Mpx", 5)]
+
+
+def test_a_picture_is_whole_with_what_its_rule_asks_for(tmp_path: Path) -> None:
+    world = World(tmp_path, TWO + "rules:\n  - {match: a.jpg, renditions: {wide: false}}\n")
+    world.put("a.jpg")
+    world.put("b.jpg")
+    world.run()
+    totals, _ = counted(world)
+    assert (totals.sources, totals.whole, totals.renditions) == (2, 2, 3)
 
 
 def test_what_the_config_asks_for_no_more_does_not_count(tmp_path: Path) -> None:
@@ -128,5 +137,5 @@ def test_a_gallery_has_an_end_and_counts_what_is_left_out(tmp_path: Path, monkey
     world.run()
     gallery = Gallery(["thumb"])
     with Manifest.reader(world.config) as reader:
-        totals = count(renditions(reader), ["thumb"], gallery)
+        totals = count(renditions(reader), lambda source: ["thumb"], gallery)
     assert (len(gallery.plain()["renditions"]), gallery.left_out, totals.renditions) == (3, 2, 5)
