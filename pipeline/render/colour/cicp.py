@@ -63,14 +63,14 @@ def profile_of(image: Image.Image, format_: str, view: View) -> tuple[bytes | No
 def _coded(image: Image.Image, format_: str, view: View, icc: bytes | None) -> tuple[int, int] | None:
     """The codes of primaries and transfer function, None if not stated. Only in PNG do they precede a profile."""
     if format_ == "PNG":
-        found = image.info.get("cicp", b"")
+        codes = image.info.get("cicp", b"")
     elif format_ in ("AVIF", "HEIF") and icc is None:
-        found = next(_nclx(view, 0, len(view)), b"")
+        codes = next(_nclx(view, 0, len(view)), b"")
     else:
         return None
-    if len(found) < 2 or found[0] == _UNSAID:
+    if len(codes) < 2 or codes[0] == _UNSAID:
         return None
-    return found[0], found[1]
+    return codes[0], codes[1]
 
 
 def _nclx(view: View, at: int, end: int) -> Iterator[bytes]:
@@ -102,7 +102,7 @@ def _of_gamma(image: Image.Image) -> bytes | None:
 @functools.lru_cache(maxsize=32)
 def _built(primaries: Primaries, gamma: float | None, *, grey: bool) -> bytes | None:
     """A profile of `primaries` and a power curve (`gamma` None: sRGB's curve); None if the result is sRGB itself."""
-    same = all(abs(a - b) < _NEAR for one, other in zip(primaries, _SRGB, strict=True) for a, b in zip(one, other))  # noqa: B905
+    same = all(abs(a - b) < _NEAR for point, other in zip(primaries, _SRGB, strict=True) for a, b in zip(point, other))  # noqa: B905
     if gamma is None and (grey or same):
         return None
     numbers = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
@@ -134,8 +134,8 @@ def _times(matrix: Matrix, vector: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(sum(a * b for a, b in zip(row, vector, strict=True)) for row in matrix)
 
 
-def _product(one: Matrix, other: Matrix) -> Matrix:
-    return tuple(zip(*(_times(one, column) for column in zip(*other, strict=True)), strict=True))
+def _product(matrix: Matrix, other: Matrix) -> Matrix:
+    return tuple(zip(*(_times(matrix, column) for column in zip(*other, strict=True)), strict=True))
 
 
 def _inverse(matrix: Matrix) -> Matrix:

@@ -124,7 +124,7 @@ def _is_one_row(mask: int) -> bool:
 
 
 def _levels(numbers: Image.Image, field: _Field) -> Image.Image:
-    found: Image.Image = ImageMath.lambda_eval(
+    levels: Image.Image = ImageMath.lambda_eval(
         lambda bands: (bands["numbers"] >> field.shift) & field.most, numbers=numbers
     )
-    return found.point(lambda value: value * (255 / field.most) + 0.5).convert("L")
+    return levels.point(lambda value: value * (255 / field.most) + 0.5).convert("L")

@@ -81,8 +81,8 @@ def _decoded(view: View, at: int, end: int, clear: int | None, shown: tuple[int,
     image = b"," + bytes(4) + size + bytes((flags & 0x40,))
     pixels = (view, at + 10 + palette_size(view[at + 9]), end)
     parts = [(screen, 0, len(screen)), (view, *palette), (image, 0, len(image)), pixels, (b";", 0, 1)]
-    with GifImagePlugin.GifImageFile(spliced(parts)) as one:
-        one.load()
+    with GifImagePlugin.GifImageFile(spliced(parts)) as frame:
+        frame.load()
         if clear is not None:
-            one.info["transparency"] = clear
-        return one.convert("RGBA").crop((0, 0, *shown))
+            frame.info["transparency"] = clear
+        return frame.convert("RGBA").crop((0, 0, *shown))

@@ -34,8 +34,8 @@ def plugin() -> type[ImageFile.ImageFile] | None:
     """
     if not is_installed():
         return None
-    found: type[ImageFile.ImageFile] = importlib.import_module(f"{_LIBRARY}.as_plugin").HeifImageFile
-    return found
+    class_: type[ImageFile.ImageFile] = importlib.import_module(f"{_LIBRARY}.as_plugin").HeifImageFile
+    return class_
 
 
 def use_one_thread() -> None:

@@ -101,16 +101,16 @@ def profile(content: bytes) -> bytes | None:
 
 def inflate(packed: bytes, most: int, kind: bytes) -> bytes | None:
     """Inflates `packed`; None if it is damaged. Raises PictureError if the result exceeds `most` bytes."""
-    found = b""
+    inflated = b""
     if len(packed) <= most:
         try:
-            found = zlib.decompressobj().decompress(packed, most + 1)
+            inflated = zlib.decompressobj().decompress(packed, most + 1)
         except zlib.error:
             return None
-    if max(len(found), len(packed)) > most:
+    if max(len(inflated), len(packed)) > most:
         text = f"PNG: {kind.decode('ascii')} inflates to more than {MOST // 2**20} MiB"
         raise PictureError(ErrorKind.TOO_MANY_BYTES, text)
-    return found
+    return inflated
 
 
 def clear_colour(content: bytes, depth: int, colour: int) -> Clear:

@@ -38,15 +38,18 @@ class Larger:
 
 def placements(task: RenderTask, size: Size, orientation: int) -> Others:
     """The placements of all specs of the config that can share pixels, by kind, from the smallest up."""
-    found: dict[Kind, set[Placement]] = {}
+    by_kind: dict[Kind, set[Placement]] = {}
     for spec in (*task.specs, *task.beside):
         if is_plain(spec):
             with suppress(PictureError):  # reported when the rendition is made
                 shown = framing(size, orientation, spec, task)
-                found.setdefault((spec.page, spec.resampler, shown.orientation, shown.turned), set()).add(
+                by_kind.setdefault((spec.page, spec.resampler, shown.orientation, shown.turned), set()).add(
                     shown.place(spec)
                 )
-    return {kind: tuple(sorted(those, key=lambda one: (one.size, one.box))) for kind, those in found.items()}
+    return {
+        kind: tuple(sorted(those, key=lambda placement: (placement.size, placement.box)))
+        for kind, those in by_kind.items()
+    }
 
 
 def larger(placement: Placement, others: Iterable[Placement]) -> Larger | None:

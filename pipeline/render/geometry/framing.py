@@ -65,8 +65,8 @@ def framing(upright: Size, orientation: int, spec: Spec, task: RenderTask) -> Fr
     turn = _TURN[spec.rotate]
     turned = upright_size(upright, turn)
     left, top, right, bottom = map(round, stored_box(region, upright, _BACK[turn]))
-    found = Framing(rotated(orientation, turn), turned, (left, top, right, bottom))
-    return found if focal is None else replace(found, focus=_within(found, focal, upright, _BACK[turn]))
+    framed = Framing(rotated(orientation, turn), turned, (left, top, right, bottom))
+    return framed if focal is None else replace(framed, focus=_within(framed, focal, upright, _BACK[turn]))
 
 
 def max_shrink(upright: Size, orientation: int, spec: Spec, task: RenderTask) -> float:
@@ -78,11 +78,11 @@ def max_shrink(upright: Size, orientation: int, spec: Spec, task: RenderTask) ->
     if spec.trim is not None or spec.linear or not spec.shrink_on_load:
         return 1.0
     try:
-        found = framing(upright, orientation, spec, task)
+        framed = framing(upright, orientation, spec, task)
     except PictureError:
         return math.inf  # reported when the rendition is made
-    most = found.place(spec).shrink / SHRINK_MARGIN
-    return min(most, max(found.size) / (2 * LOOKED_AT)) if spec.gravity.measured else most
+    most = framed.place(spec).shrink / SHRINK_MARGIN
+    return min(most, max(framed.size) / (2 * LOOKED_AT)) if spec.gravity.measured else most
 
 
 def _extracted(region: tuple[int, int, int, int], spec: Spec) -> tuple[int, int, int, int]:
@@ -90,12 +90,17 @@ def _extracted(region: tuple[int, int, int, int], spec: Spec) -> tuple[int, int,
         return region
     left, top, right, bottom = region
     width, height = right - left, bottom - top
-    one = spec.extract
-    x, y = left + one.left.of(width), top + one.top.of(height)
-    found = (x, y, min(right, x + max(1, one.width.of(width))), min(bottom, y + max(1, one.height.of(height))))
-    if found[0] >= found[2] or found[1] >= found[3]:
+    extract = spec.extract
+    x, y = left + extract.left.of(width), top + extract.top.of(height)
+    extracted = (
+        x,
+        y,
+        min(right, x + max(1, extract.width.of(width))),
+        min(bottom, y + max(1, extract.height.of(height))),
+    )
+    if extracted[0] >= extracted[2] or extracted[1] >= extracted[3]:
         raise PictureError(ErrorKind.NOT_ENCODABLE, f"extract lies outside of the picture, {width} x {height}")
-    return found
+    return extracted
 
 
 def _whole_pixels(region: tuple[int, int, int, int], crop: Box) -> tuple[int, int, int, int]:
@@ -112,11 +117,11 @@ def _whole_pixels(region: tuple[int, int, int, int], crop: Box) -> tuple[int, in
     )
 
 
-def _within(found: Framing, focal: Point, upright: Size, back: int) -> Point:
+def _within(framed: Framing, focal: Point, upright: Size, back: int) -> Point:
     """The point `focal` of the whole upright picture as a point of the region, moved to its edge if it lies outside."""
     x, y = focal[0] * upright[0], focal[1] * upright[1]
     across, down, _right, _bottom = stored_box((x, y, x, y), upright, back)
-    left, top, right, bottom = found.region
+    left, top, right, bottom = framed.region
     return (
         min(1.0, max(0.0, (across - left) / (right - left))),
         min(1.0, max(0.0, (down - top) / (bottom - top))),

@@ -17,12 +17,12 @@ _RATIONAL, _SHORT = 5, 3  # EXIF types
 _MOST = 65_535
 
 
-def stated(dpi: object, found: exif.Exif) -> Density | None:
+def stated(dpi: object, block: exif.Exif) -> Density | None:
     """The density that a source states: `dpi` from Pillow, else its EXIF. None if there is none or it is absurd."""
     if not isinstance(dpi, tuple) or len(dpi) != 2:
-        dpi = _of_exif(found)
-    pair = tuple(float(one) for one in dpi if isinstance(one, Real)) if dpi else ()
-    if len(pair) != 2 or not all(math.isfinite(one) and 1 <= one <= _MOST for one in pair):
+        dpi = _of_exif(block)
+    pair = tuple(float(side) for side in dpi if isinstance(side, Real)) if dpi else ()
+    if len(pair) != 2 or not all(math.isfinite(side) and 1 <= side <= _MOST for side in pair):
         return None
     return pair[0], pair[1]
 
@@ -38,20 +38,20 @@ def wanted(spec: Spec, source: Density | None, orientation: int) -> Density | No
 
 def entries(density: Density) -> dict[int, exif.Entry]:
     """`density` as EXIF entries of the main directory."""
-    found = {_UNIT: exif.Entry(_SHORT, _INCH.to_bytes(2))}
-    for tag, one in zip((_ACROSS, _DOWN), density, strict=True):
-        parts = Fraction(one).limit_denominator(1000)
-        found[tag] = exif.Entry(_RATIONAL, parts.numerator.to_bytes(4) + parts.denominator.to_bytes(4))
-    return found
+    written = {_UNIT: exif.Entry(_SHORT, _INCH.to_bytes(2))}
+    for tag, side in zip((_ACROSS, _DOWN), density, strict=True):
+        parts = Fraction(side).limit_denominator(1000)
+        written[tag] = exif.Entry(_RATIONAL, parts.numerator.to_bytes(4) + parts.denominator.to_bytes(4))
+    return written
 
 
-def _of_exif(found: exif.Exif) -> Density | None:
-    sides = [found.main.get(tag) for tag in (_ACROSS, _DOWN)]
-    unit = found.main.get(_UNIT)
+def _of_exif(block: exif.Exif) -> Density | None:
+    sides = [block.main.get(tag) for tag in (_ACROSS, _DOWN)]
+    unit = block.main.get(_UNIT)
     numbers = [
-        int.from_bytes(one.value[:4]) / int.from_bytes(one.value[4:])
-        for one in sides
-        if one is not None and one.kind == _RATIONAL and len(one.value) == 8 and any(one.value[4:])
+        int.from_bytes(entry.value[:4]) / int.from_bytes(entry.value[4:])
+        for entry in sides
+        if entry is not None and entry.kind == _RATIONAL and len(entry.value) == 8 and any(entry.value[4:])
     ]
     if len(numbers) != 2:
         return None

@@ -115,13 +115,13 @@ def write(exif: Exif) -> bytes:
     if not (exif.main or exif.photo or exif.gps or exif.thumbnail):
         return b""
     main = dict(exif.main)
-    pointers = [(pointer, one) for pointer, one in ((PHOTO, exif.photo), (GPS, exif.gps)) if one]
+    pointers = [(pointer, entries) for pointer, entries in ((PHOTO, exif.photo), (GPS, exif.gps)) if entries]
     main |= {pointer: Entry(4, bytes(4)) for pointer, _ in pointers}
     at = 8 + len(_written(main, 8))
     parts = b""
-    for pointer, one in pointers:
+    for pointer, entries in pointers:
         main[pointer] = Entry(4, struct.pack(">L", at + len(parts)))
-        parts += _written(one, at + len(parts))
+        parts += _written(entries, at + len(parts))
     second = 0
     if exif.thumbnail:
         second = at + len(parts)

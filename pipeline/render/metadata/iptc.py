@@ -15,7 +15,7 @@ RESOURCE = 0x0404  # its number among Photoshop's resources
 
 def read(iim: bytes) -> dict[int, tuple[str, ...]]:
     """The values of the application record, by number. Never raises; stops at the first invalid field."""
-    found: dict[int, list[bytes]] = {}
+    by_number: dict[int, list[bytes]] = {}
     charset = b""
     at = 0
     for _ in range(_MOST):
@@ -28,9 +28,9 @@ def read(iim: bytes) -> dict[int, tuple[str, ...]]:
         if (record, number) == _CHARSET:
             charset = value
         elif record == _RECORD and size <= _VALUE:
-            found.setdefault(number, []).append(value)
+            by_number.setdefault(number, []).append(value)
         at += 5 + size
-    return {number: tuple(_text(value, charset) for value in values) for number, values in found.items()}
+    return {number: tuple(_text(value, charset) for value in values) for number, values in by_number.items()}
 
 
 def in_resources(block: bytes) -> bytes:

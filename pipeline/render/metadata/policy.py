@@ -109,12 +109,12 @@ def read_exif(block: bytes) -> Facts:
     if not block.removeprefix(b"Exif\0\0"):
         return Facts()
     try:
-        found = exif.read_main(block, (exif.ORIENTATION, exif.ARTIST, exif.COPYRIGHT))
+        entries = exif.read_main(block, (exif.ORIENTATION, exif.ARTIST, exif.COPYRIGHT))
     except (struct.error, ValueError):
         return Facts(damaged=True)
-    orientation = found[exif.ORIENTATION].number if exif.ORIENTATION in found else None
+    orientation = entries[exif.ORIENTATION].number if exif.ORIENTATION in entries else None
     upright = orientation if orientation is not None and 1 <= orientation <= 8 else 1
-    return Facts(upright, _text(found.get(exif.ARTIST)), _text(found.get(exif.COPYRIGHT)))
+    return Facts(upright, _text(entries.get(exif.ARTIST)), _text(entries.get(exif.COPYRIGHT)))
 
 
 def written(
@@ -167,19 +167,19 @@ def passes(property_: xmp.Property, spec: Spec) -> bool:
     return _POLICIES[spec.metadata](property_) and not (is_private(property_) - set(spec.private))
 
 
-def _exif(found: exif.Exif, spec: Spec, place: Place, named: dict[int, exif.Entry]) -> exif.Exif:
+def _exif(stated: exif.Exif, spec: Spec, place: Place, named: dict[int, exif.Entry]) -> exif.Exif:
     keep = spec.metadata is Metadata.KEEP
-    main = {tag: entry for tag, entry in found.main.items() if keep and tag in MAIN}
-    photo = {tag: entry for tag, entry in found.photo.items() if keep and tag in PHOTO and tag_is_true(tag, place)}
+    main = {tag: entry for tag, entry in stated.main.items() if keep and tag in MAIN}
+    photo = {tag: entry for tag, entry in stated.photo.items() if keep and tag in PHOTO and tag_is_true(tag, place)}
     for private in spec.private:
         tags = PRIVATE_TAGS[private]
-        main |= {tag: entry for tag, entry in found.main.items() if tag in tags}
-        photo |= {tag: entry for tag, entry in found.photo.items() if tag in tags}
+        main |= {tag: entry for tag, entry in stated.main.items() if tag in tags}
+        photo |= {tag: entry for tag, entry in stated.photo.items() if tag in tags}
     return exif.Exif(
         main | named,
         photo,
-        found.gps if Private.GPS in spec.private else {},
-        found.thumbnail if Private.THUMBNAILS in spec.private else b"",
+        stated.gps if Private.GPS in spec.private else {},
+        stated.thumbnail if Private.THUMBNAILS in spec.private else b"",
     )
 
 
@@ -190,7 +190,7 @@ def _named(artist: bytes, rights: bytes) -> dict[int, exif.Entry]:
 def _from_iptc(older: dict[int, tuple[str, ...]]) -> list[xmp.Property]:
     made = []
     for number, (space, name, kind) in _IPTC_TEXTS.items():
-        said = [one for one in older.get(number, ()) if one]
+        said = [text for text in older.get(number, ()) if text]
         if said:
             made.append(xmp.listed(space, name, kind, said) if kind else xmp.plain(space, name, ", ".join(said)))
     return made

@@ -50,7 +50,7 @@ class Property:
         items = [item for item in self.element.iter(f"{{{RDF}}}li") if item.text]
         default = [item for item in items if item.get(f"{{{_XML}}}lang") == "x-default"]
         said = [str(item.text) for item in default or items] or [self.element.text or ""]
-        return ", ".join(one.strip() for one in said)
+        return ", ".join(text.strip() for text in said)
 
     @property
     def names(self) -> frozenset[str]:
@@ -71,21 +71,23 @@ def read(packet: bytes) -> tuple[Property, ...]:
         root = ElementTree.fromstring(said)  # noqa: S314 -- see above; a text is read as UTF-8, whatever it declares
     except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise ValueError(f"XMP: {error}") from None
-    found = []
-    for description in (one for rdf in root.iter(f"{{{RDF}}}RDF") for one in rdf if one.tag == f"{{{RDF}}}Description"):
+    properties = []
+    for description in (
+        child for rdf in root.iter(f"{{{RDF}}}RDF") for child in rdf if child.tag == f"{{{RDF}}}Description"
+    ):
         for name, value in description.attrib.items():
             if name.startswith("{") and not name.startswith((f"{{{RDF}}}", f"{{{_XML}}}")):
                 element = ElementTree.Element(name)
                 element.text = value
-                found.append(Property(name, element))
-        found += [Property(child.tag, child) for child in description if child.tag.startswith("{")]
-    return tuple(one for one in found if not _is_deep(one.element))
+                properties.append(Property(name, element))
+        properties += [Property(child.tag, child) for child in description if child.tag.startswith("{")]
+    return tuple(property_ for property_ in properties if not _is_deep(property_.element))
 
 
 def write(properties: Iterable[Property]) -> bytes:
     """A packet of `properties`; empty if there are none."""
     prefixes: dict[str, str] = {RDF: "rdf"}
-    inner = "".join(_written(one.element, prefixes) for one in properties)
+    inner = "".join(_written(property_.element, prefixes) for property_ in properties)
     if not inner:
         return b""
     spaces = "".join(f" xmlns:{prefix}={_quoted(space)}" for space, prefix in prefixes.items() if space != _XML)
@@ -104,16 +106,16 @@ def listed(space: str, name: str, kind: str, said: Iterable[str]) -> Property:
     """A property that is a list of `kind` (Seq, Bag, Alt); the items of an Alt are in the default language."""
     element = ElementTree.Element(f"{{{space}}}{name}")
     items = ElementTree.SubElement(element, f"{{{RDF}}}{kind}")
-    for one in said:
+    for text in said:
         item = ElementTree.SubElement(items, f"{{{RDF}}}li", {f"{{{_XML}}}lang": "x-default"} if kind == "Alt" else {})
-        item.text = one
+        item.text = text
     return Property(element.tag, element)
 
 
 def _is_deep(element: ElementTree.Element) -> bool:
     level = [element]
     for _ in range(_DEEPEST):
-        level = [child for one in level for child in one]
+        level = [child for parent in level for child in parent]
     return bool(level)
 
 

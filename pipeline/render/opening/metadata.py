@@ -32,7 +32,7 @@ _WEBP_KNOWN = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b
 def read_blocks(source: Source) -> Blocks:
     """Reads the blocks of `source`, of which the first frame is decoded. Never raises."""
     stated = source.image.info
-    found = exif.read(_bytes(stated.get("exif")))
+    block = exif.read(_bytes(stated.get("exif")))
     xmp = _bytes(stated.get("xmp"))
     match source.format:
         case "JPEG":
@@ -42,16 +42,16 @@ def read_blocks(source: Source) -> Blocks:
             comments = tuple(content for name, content in segments if name == "COM")
             small = any(name == "APP0" and _holds_thumbnail(content) for name, content in segments)
             small = small or any(code in resources for code in _THUMBNAIL_RESOURCES)
-            return Blocks(found, xmp, _bytes(resources.get(iptc.RESOURCE)), comments, small)
+            return Blocks(block, xmp, _bytes(resources.get(iptc.RESOURCE)), comments, small)
         case "PNG":
             said = _bytes(stated.get("comment"))
-            return Blocks(found, xmp, _bytes(stated.get("iptc")), (said,) if said else ())
+            return Blocks(block, xmp, _bytes(stated.get("iptc")), (said,) if said else ())
         case "TIFF":
             return _of_tiff(source)
         case "GIF":
             said = _bytes(stated.get("comment"))
-            return Blocks(found, xmp, comments=(said,) if said else ())
-    return Blocks(found, xmp)
+            return Blocks(block, xmp, comments=(said,) if said else ())
+    return Blocks(block, xmp)
 
 
 def holds_more(source: Source) -> bool:
@@ -68,9 +68,9 @@ def holds_more(source: Source) -> bool:
             end = view.find(b"\xff\xd9", view.find(b"\xff\xda"))
             return not known or bool(resources) or "mp" in source.image.info or end + 2 != len(view)
         case "PNG":
-            found = list(png_chunks(view))
-            known = all(kind in _PNG_KNOWN or kind in TEXTS for kind, _, _ in found)
-            return not known or bool(source.remarks) or found[-1][1] + 4 != len(view)
+            chunks = list(png_chunks(view))
+            known = all(kind in _PNG_KNOWN or kind in TEXTS for kind, _, _ in chunks)
+            return not known or bool(source.remarks) or chunks[-1][1] + 4 != len(view)
         case "WEBP":
             return riff_end(view) != len(view) or not all(kind in _WEBP_KNOWN for kind, _, _ in riff_chunks(view))
     return True
@@ -96,6 +96,6 @@ def _holds_thumbnail(jfif: bytes) -> bool:
 def _bytes(value: object) -> bytes:
     if isinstance(value, str):
         return value.encode("utf-8", "replace")
-    if isinstance(value, tuple) and all(isinstance(one, bytes) for one in value):
+    if isinstance(value, tuple) and all(isinstance(comment, bytes) for comment in value):
         return b"".join(value)
     return value if isinstance(value, bytes) else b""

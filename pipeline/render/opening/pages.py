@@ -49,10 +49,10 @@ def count(source: Source, most: int) -> int:
         case "TIFF":
             return page_count(source.view, most)
         case "JPEG":
-            found = len(_pictures(source))
+            count = len(_pictures(source))
         case _:
-            found = int(getattr(source.image, "n_frames", 1))
-    return min(max(1, found), most + 1)
+            count = int(getattr(source.image, "n_frames", 1))
+    return min(max(1, count), most + 1)
 
 
 def by_page(specs: Iterable[Spec], pages: int) -> list[tuple[int | None, tuple[Spec, ...]]]:
@@ -60,11 +60,11 @@ def by_page(specs: Iterable[Spec], pages: int) -> list[tuple[int | None, tuple[S
 
     The only page of a file counts as None, so that it is decoded once: a JPEG cannot shrink on load a second time.
     """
-    found: dict[int | None, list[Spec]] = {}
+    of_page: dict[int | None, list[Spec]] = {}
     for spec in specs:
         page = None if pages == 1 and spec.page in (0, LARGEST) else spec.page
-        found.setdefault(page, []).append(spec)
-    return [(page, tuple(found[page])) for page in sorted(found, key=lambda page: (page is not None, page or 0))]
+        of_page.setdefault(page, []).append(spec)
+    return [(page, tuple(of_page[page])) for page in sorted(of_page, key=lambda page: (page is not None, page or 0))]
 
 
 @contextmanager
@@ -81,8 +81,8 @@ def turned_to(source: Source, page: int | None, pages: int) -> Iterator[Source]:
     if page >= pages:
         raise PictureError(ErrorKind.NOT_ENCODABLE, f"page {page} is asked for, and the last one is {pages - 1}")
     if source.format == "JPEG":
-        with _picture(source, _pictures(source)[page]) as one:
-            yield one
+        with _picture(source, _pictures(source)[page]) as picture:
+            yield picture
         return
     before = source.image.tell()
     _seek(source, page)
@@ -104,8 +104,8 @@ def _largest(source: Source, pages: int) -> int:
         return 0  # all frames have one size
     areas = []
     for page in range(min(pages, _LOOKED_THROUGH)):
-        with turned_to(source, page, pages) as one:
-            areas.append(one.image.width * one.image.height)
+        with turned_to(source, page, pages) as shown:
+            areas.append(shown.image.width * shown.image.height)
     return areas.index(max(areas))
 
 
@@ -119,15 +119,15 @@ def _pictures(source: Source) -> list[tuple[int, int]]:
     except (struct.error, ValueError):
         return []
     order = "<" if block.startswith(b"II") else ">"
-    found = []
+    pictures = []
     for at in range(0, len(entry.value) - 15 if entry else 0, 16):
         kind, size, offset = struct.unpack_from(order + "LLL", entry.value, at) if entry else (0, 0, 0)
         start = offset + base if offset else 0
         if (kind >> 16 & 0xFF) in _WHOLE_PICTURES and size and start < len(source.view):
-            found.append(
+            pictures.append(
                 (start, min(size, len(source.view) - start))
             )  # some writers get the size of the last one wrong
-    return found
+    return pictures
 
 
 @contextmanager

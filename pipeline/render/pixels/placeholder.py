@@ -42,5 +42,5 @@ def _colour(pixels: bytes) -> str:
     if not weights:
         return _WHITE
     most = max(weights.values())
-    bucket = min(one for one, weight in weights.items() if weight == most)
+    bucket = min(bucket for bucket, weight in weights.items() if weight == most)
     return "#" + "".join(f"{(2 * total + most) // (2 * most):02x}" for total in sums[bucket])

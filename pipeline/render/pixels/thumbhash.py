@@ -66,17 +66,17 @@ class _Waves:
         """
         count = len(channel) * len(channel[0])
         by_row = [[sum(map(mul, row, wave)) for row in channel] for wave in self._across[:across]]
-        found = [
+        waves = [
             sum(map(mul, by_row[x], self._down[y])) / count
             for y in range(down)
             for x in range(across)
             if x * down < across * (down - y)
         ]
-        average, strengths = found[0], found[1:]
+        average, strengths = waves[0], waves[1:]
         scale = max(map(abs, strengths), default=0.0)
         if scale < _NOTHING:
             return average, 0.0, [0.0] * len(strengths)
-        return average, scale, [0.5 + 0.5 / scale * one for one in strengths]
+        return average, scale, [0.5 + 0.5 / scale * strength for strength in strengths]
 
 
 def _over_their_average(channels: Iterable[bytes], alpha: Sequence[int]) -> list[list[float]]:
