@@ -7,15 +7,19 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import types
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import pipeline
 from pipeline.api import Change, ConfigError, ExitStatus, Locked, PlannedFile, Progress, Reason, load_config, plan, run
 from pipeline.manifest.lock import RunLock
+from pipeline.sources.local import LocalSource
+from pipeline.sources.source import Picture
 from tests.world import World
 
 
@@ -124,14 +128,31 @@ print(inspect.signature(run) == inspect.signature(api.run), inspect.signature(pl
         pipeline.runs  # noqa: B018
 
 
-def test_a_cancelled_run_finishes_what_is_in_flight_and_begins_nothing_more(quick: World) -> None:
-    for number in range(6):
-        quick.put(f"{number}.jpg")
+def test_a_cancelled_run_finishes_what_is_in_flight_and_the_next_makes_the_rest(
+    quick: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, told, read = threading.Event(), threading.Event(), LocalSource.read
+
+    def gated(self: LocalSource, source: str, *rest: Any) -> Picture:
+        if source == "b.jpg":
+            begun.set()
+            assert told.wait(60)
+        return read(self, source, *rest)
+
+    def cancelled() -> bool:
+        if begun.is_set():
+            told.set()
+        return begun.is_set()
+
+    monkeypatch.setattr(LocalSource, "read", gated)
+    quick.put("c.jpg")
     changes: list[Change] = []
-    summary = run(load_config(quick.config_path), on_change=changes.append, cancelled=lambda: bool(changes))
+    summary = run(load_config(quick.config_path), on_change=changes.append, cancelled=cancelled)
     assert summary.status == ExitStatus.INTERRUPTED
-    assert 1 <= len(changes) == summary.done == len(quick.tree()) < 8
+    assert sorted(one.target for one in changes) == list(quick.tree())
+    assert {"a-thumb.jpg", "b-thumb.jpg"} <= {one.target for one in changes}
     assert not quick.leftovers()
+    assert run(load_config(quick.config_path)).done == 3 - len(changes)
 
 
 def test_progress_grows_to_all_that_was_expected(quick: World) -> None:
