@@ -30,17 +30,6 @@ def make_folders(folder: Path) -> None:
         path.mkdir(FOLDER_MODE, exist_ok=True)
 
 
-def is_gone(path: Path) -> bool:
-    """Whether nothing is left where `path` leads. A path that cannot be examined counts as there."""
-    try:
-        path.stat()
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
 class Descriptor:
     """Closed with its last reference: a cache may drop one while other threads still open files through it."""
 
@@ -51,6 +40,22 @@ class Descriptor:
 
     def __del__(self) -> None:
         os.close(self.number)
+
+
+def opened_folder(path: Path) -> Descriptor:
+    """The folder at `path`, open; links in the path are followed. Raises `OSError`."""
+    return Descriptor(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+
+
+def is_gone(path: Path, opened: Descriptor) -> bool:
+    """Whether `path` no longer leads to the folder that was opened there: it was removed or moved, and perhaps another
+    was made in its place. A path that cannot be examined counts as there. While the folder is open, no other gets its
+    number.
+    """
+    try:
+        return not os.path.samestat(path.stat(), os.fstat(opened.number))
+    except OSError as error:
+        return error.errno in (errno.ENOENT, errno.ESTALE)
 
 
 def sync_folder(number: int) -> str:

@@ -149,6 +149,8 @@ def table(tuning: Tuning) -> list[str]:
 
 def sentences(tuning: Tuning) -> list[str]:
     """The conclusions from the measurement, as sentences."""
+    from pipeline.run.ahead import lane_processes
+
     outcome = tuning.outcome
     by_setting = {verdict.setting: verdict for verdict in outcome.verdicts}
     chosen, auto, best = by_setting[outcome.chosen], by_setting[tuning.auto], by_setting[outcome.best]
@@ -158,6 +160,12 @@ def sentences(tuning: Tuning) -> list[str]:
     sample = f"{tuning.sample:,} of {count(tuning.pictures, 'picture')}, {outcome.rounds} rounds"
     machine = f"{count(tuning.cpus, 'CPU')}, {size(tuning.memory)} for pictures in flight"
     lines.append(f"Measured on {sample}, {_WARMTH[tuning.warmth]}; {machine}.")
+    children = chosen.setting.processes
+    if lanes := lane_processes(children):
+        lines.append(
+            f"A trial is one process with its children. A large run shares {children} children among {lanes} lane "
+            "processes and is faster than this where pictures are small."
+        )
     return lines
 
 

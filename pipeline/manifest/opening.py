@@ -13,7 +13,7 @@ from pipeline import atomic
 from pipeline.errors import ManifestTrouble, UsageError, printable
 from pipeline.manifest import migration, schema, soundness
 from pipeline.manifest.database import Damaged, connect, in_memory, trouble
-from pipeline.manifest.place import beside, check_folder, ensure_folder, file_mode, is_there
+from pipeline.manifest.place import beside, ensure_folder, file_mode, is_there
 from pipeline.manifest.values import to_bytes, to_name
 
 BACKUP = ".backup"
@@ -93,7 +93,6 @@ def _migrated_copy(connection: sqlite3.Connection, version: int) -> sqlite3.Conn
 
 def back_up(connection: sqlite3.Connection, path: Path, suffix: str = BACKUP) -> None:
     """Copy the open database to a backup beside it, atomically. Raises `ManifestTrouble`."""
-    check_folder(path)
     new, backup = beside(path, suffix + _NEW), beside(path, suffix)
     try:
         _empty_file(new)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.atomic import sync_path
 from pipeline.errors import ManifestTrouble, printable
-from pipeline.folder import is_gone, make_folders
+from pipeline.folder import Descriptor, is_gone, make_folders
 
 
 def ensure_folder(folder: Path) -> None:
@@ -31,13 +31,12 @@ def file_mode(folder: Path) -> int:
     return 0o660 if folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH) == stat.S_IWGRP else 0o600
 
 
-def check_folder(manifest: Path) -> None:
-    """Raise `ManifestTrouble` where the folder of an open manifest is gone.
+def check_folder(folder: Path, opened: Descriptor) -> None:
+    """Raise `ManifestTrouble` where the folder of an open manifest is gone (see `is_gone`).
 
     From then on records would be lost, and the lock would lock out no other run.
     """
-    folder = manifest.parent
-    if is_gone(folder):
+    if is_gone(folder, opened):
         raise ManifestTrouble(
             f"{printable(str(folder))}, the manifest's folder, has been removed or moved in the meantime: run again, "
             "and a new manifest is begun: pictures are rendered again and equal files kept"

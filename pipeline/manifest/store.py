@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline.config.settings import Config
 from pipeline.errors import ManifestTrouble
+from pipeline.folder import opened_folder
 from pipeline.manifest import claims, failures, made, opening, orphans, others, reader, runs, soundness, trust
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.database import Damaged, Database, Defect
@@ -38,6 +39,7 @@ class Manifest:
         self.path = path
         self.warning = warning
         self._database = Database(path, connection)
+        self._folder = opened_folder(path.parent)
         self.failures = failures.Failures(self._database.reading, self._database.transaction)
         self.orphans = orphans.Orphans(self._database.reading, self._database.transaction)
         self._rows = RowWriter()
@@ -169,6 +171,7 @@ class Manifest:
     def backup(self) -> None:
         """Copy the database to its backup if records or claims have changed. Called after a run that has ended well."""
         if self._changed or not beside(self.path, opening.BACKUP).exists():
+            check_folder(self.path.parent, self._folder)
             with self._database.reading() as connection:
                 opening.back_up(connection, self.path)
             self._changed = False
@@ -260,7 +263,7 @@ class Manifest:
 
         Raises `ManifestTrouble` where the manifest's folder is gone, too.
         """
-        check_folder(self.path)
+        check_folder(self.path.parent, self._folder)
         self._records.tick()
 
     def flush(self, wait: float = -1.0) -> bool:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from pipeline.config.settings import Durability, TargetSettings
 from pipeline.errors import ErrorKind, PictureError, TargetTrouble
-from pipeline.folder import FOLDER_MODE, Descriptor, is_gone
+from pipeline.folder import FOLDER_MODE, Descriptor, is_gone, opened_folder
 from pipeline.model.record import Written
 from pipeline.model.source import Stat
 from pipeline.targets.folders import Folders
@@ -56,8 +56,7 @@ class LocalTarget:
             made = self._make_root()
             folders = self._opened()
             if made:
-                parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                folders.changed("..", Descriptor(parent))
+                folders.changed("..", opened_folder(path.parent))
             try_out(folders.root.number)
         except NotADirectoryError as error:
             raise TargetTrouble(f"the target {path} is not a folder") from error
@@ -66,7 +65,7 @@ class LocalTarget:
 
     def check(self) -> None:
         """Raise `TargetTrouble` where the folder is gone: files written through its descriptor would be lost."""
-        if is_gone(self._root):
+        if is_gone(self._root, self._opened().root):
             raise trouble(self._root, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
 
     def stat(self, path: str) -> Stat | None:
@@ -273,8 +272,7 @@ class LocalTarget:
         """The folders below the root, which is opened at the first call. Links in the root's own path are followed."""
         with self._opening:
             if self._folders is None:
-                number = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                self._folders = Folders(Descriptor(number), durable=self._durable)
+                self._folders = Folders(opened_folder(self._root), durable=self._durable)
             return self._folders
 
     def _cause(self, folder: str, error: OSError) -> PictureError | TargetTrouble:

@@ -57,6 +57,16 @@ def test_the_choice_is_explained_and_doubt_is_told() -> None:
     assert MORE.settings(WorkerSettings()) == WorkerSettings(threads=32, processes=2)
 
 
+@pytest.mark.parametrize(("processes", "lanes"), [(7, ""), (8, "8 children among 2 lane processes")])
+def test_lane_processes_that_a_run_would_have_are_told(processes: int, lanes: str) -> None:
+    (verdict,) = (one for one in FINE.outcome.verdicts if one.setting == FINE.outcome.chosen)
+    setting = replace(verdict.setting, processes=processes)
+    outcome = replace(FINE.outcome, verdicts=(replace(verdict, setting=setting),), chosen=setting, best=setting)
+    said = tune.sentences(replace(FINE, outcome=outcome, auto=setting))
+    assert ("lane processes" in said[-1]) == bool(lanes)
+    assert lanes in said[-1]
+
+
 def test_the_table_marks_the_choice_and_draws_the_rates() -> None:
     lines = tune.table(MORE)
     assert [line.split()[0] for line in lines] == ["threads", "auto", "32", "64"]

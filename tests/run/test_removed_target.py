@@ -40,6 +40,16 @@ def the_records(world: World) -> None:
     shutil.rmtree(world.root / "records")
 
 
+def _again(remove: Remove, folder: str) -> Remove:
+    """Remove, and make the folder again, empty."""
+
+    def remake(world: World) -> None:
+        remove(world)
+        (world.root / folder).mkdir(mode=0o700)
+
+    return remake
+
+
 @pytest.fixture
 def pictures(world: World) -> World:
     world.configure(TEXT)
@@ -105,6 +115,27 @@ def test_what_is_removed_in_the_middle_of_a_run_is_said_and_made_again(
     assert status_of(["run", config]) == ExitStatus.OK
     assert world.tree() == tree
     assert world.run().pictures == {"unchanged": 60}
+
+
+@pytest.mark.parametrize(
+    ("text", "remove", "error"),
+    [
+        (TEXT, _again(the_state, "out/.pipeline"), ManifestTrouble),
+        (ELSEWHERE, _again(the_records, "records"), ManifestTrouble),
+        (ELSEWHERE, _again(the_target, "out"), TargetTrouble),
+    ],
+)
+def test_another_folder_in_the_place_of_one_that_was_removed_is_not_taken_for_it(
+    pictures: World, text: str, remove: Remove, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written is not in it, nor is the lock."""
+    pictures.configure(text)
+    with monkeypatch.context() as patched:
+        at_the_read(patched, 20, lambda: remove(pictures))
+        with pytest.raises(error, match="has been removed or moved"):
+            pictures.run(threads=1)
+    assert pictures.run().status == ExitStatus.OK
+    assert len(pictures.tree()) == 60
 
 
 def test_a_manifest_file_that_is_removed_during_a_run_is_had_again_from_its_backup(
