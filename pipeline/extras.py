@@ -11,8 +11,9 @@ PACKAGES = {  # by extra, as in pyproject.toml
     "fast": ("pyvips", "pyvips-binary"),
     "heif": ("pillow-heif",),
     "optimize": ("mozjpeg-lossless-optimization",),
+    "watch": ("watchfiles",),
 }
-WITH = ("heif", "optimize")  # that `scripts/pipeline --with` adds to a checkout's environment; it has `fast` anyway
+WITH = ("heif", "optimize")  # that `scripts/pipeline --with` adds to a checkout's environment; it has the others anyway
 
 # Evaluated on import, because a confined child has no access to files.
 _CHECKOUT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))

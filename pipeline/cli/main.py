@@ -24,6 +24,7 @@ _NEVER_MEANT = frozenset({"--adopt", "--delete", "--force", "--prune"})  # they 
 _COMMANDS = (
     "init",
     "run",
+    "watch",
     "plan",
     "explain",
     "status",

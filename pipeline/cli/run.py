@@ -17,6 +17,7 @@ import click
 from pipeline.cli.console import Colour, complain, on_terminal, tell
 from pipeline.cli.options import (
     Adopting,
+    Duration,
     adopt_option,
     config_argument,
     duration_option,
@@ -57,6 +58,13 @@ if TYPE_CHECKING:
 )
 @click.option("--lanes", type=click.IntRange(0, 64), hidden=True, help="Processes that share out the children.")
 @click.option(
+    "--settle",
+    type=Duration(0, 7 * 86_400),
+    default=0.0,
+    metavar="TIME",
+    help="Leave files that have changed within that time to the next run; longer if the config says so.",
+)
+@click.option(
     "--changes",
     type=click.Path(path_type=Path, dir_okay=False),
     multiple=True,
@@ -87,6 +95,7 @@ def command(
     threads: int | None,
     processes: int | None,
     lanes: int | None,
+    settle: float,
     changes: tuple[Path, ...],
     no_progress: bool,
     verbose: bool,
@@ -123,7 +132,7 @@ def command(
             lock_wait=None if if_locked == "wait" else 0.0,
             lanes=lanes,
         )
-        settings = load(config)
+        settings = load(config).settling(settle)
         files = [ChangesFile(path) for path in changes]
         try:
             with Telling(settings) as telling:

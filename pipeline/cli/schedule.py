@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 
 @click.command("schedule")
 @config_argument
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="A service of systemd that runs `pipeline watch` all the time, in place of a schedule.",
+)
 @click.option("--at", metavar="TIME", help="HH:MM by the local clock, or :MM with --every hour.  [default: 02:30]")
-@click.option("--every", type=click.Choice(EVERY, case_sensitive=False), default="day", show_default=True)
+@click.option("--every", type=click.Choice(EVERY, case_sensitive=False), help="[default: day]")
 @click.option(
     "--format",
     "form",
@@ -36,7 +41,9 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Write the units into this folder instead of printing them.",
 )
-def command(config: Path, at: str | None, every: str, form: str, user: str | None, output: Path | None) -> None:
+def command(
+    config: Path, watch: bool, at: str | None, every: str | None, form: str, user: str | None, output: Path | None
+) -> None:
     """Print what makes cron or systemd run CONFIG: a line for a crontab, a service and its timer.
 
     Nothing is installed. No lock is needed around it: a second run at the same time ends by itself, with status 75.
@@ -47,14 +54,16 @@ def command(config: Path, at: str | None, every: str, form: str, user: str | Non
     from pipeline.config.load import load
 
     settings = load(config)
-    words = (*program(), "run", str(settings.path))
+    words = (*program(), "watch" if watch else "run", str(settings.path))
     _check(settings, words, user)
-    when = timing(at, every.lower())
+    if watch and (at is not None or every is not None or form == "cron"):
+        raise click.UsageError("--watch is a service that is always at work: it has no --at, --every or crontab line")
+    when = None if watch else timing(at, (every or "day").lower())
     if output is not None and form == "cron":
         raise click.UsageError("--output writes units of systemd; a crontab is edited with `crontab -e`")
-    if output is None and form != "systemd":
+    if output is None and form != "systemd" and when is not None:
         tell(crontab.text(settings.path.stem, words, when, settings.notify.ping).rstrip())
-    if output is None and form == "both":
+    if output is None and form == "both" and when is not None:
         tell("")
     if form != "cron":
         made = systemd.units(settings, words, when, user or _me())
@@ -94,7 +103,7 @@ def _me() -> str | None:
 def _print(made: Units) -> None:
     for name, text in made.files.items():
         tell(f"# /etc/systemd/system/{name}\n{text}")
-    tell(f"# then: systemctl daemon-reload && systemctl enable --now {made.timer}")
+    tell(f"# then: systemctl daemon-reload && systemctl enable --now {made.enabled}")
 
 
 def _write(made: Units, folder: Path) -> None:
@@ -105,5 +114,5 @@ def _write(made: Units, folder: Path) -> None:
             write_text(folder / name, text, 0o644)
         except OSError as error:
             raise click.ClickException(f"cannot write {folder / name}: {error.strerror}") from None
-    complain(f"wrote {made.service} and {made.timer} to {folder}; when they are in /etc/systemd/system:")
-    complain(f"systemctl daemon-reload && systemctl enable --now {made.timer}")
+    complain(f"wrote {' and '.join(made.files)} to {folder}; in /etc/systemd/system, then:")
+    complain(f"systemctl daemon-reload && systemctl enable --now {made.enabled}")

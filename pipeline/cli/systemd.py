@@ -1,4 +1,4 @@
-"""A service and a timer for systemd: the run has only the rights that it needs."""
+"""A service for systemd, with a timer or for `watch`: it has only the rights that a run needs."""
 
 from __future__ import annotations
 
@@ -15,23 +15,29 @@ _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./$-]+")
 _HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 _TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - where paths may be, not where files are written
 _FINE = (ExitStatus.TIME_UP, ExitStatus.LOCKED, ExitStatus.TERMINATED)  # statuses that are no failure of the unit
+_KEPT_UP = (
+    "# Not after a wrong config: it has to be mended first, and then started again.",
+    "Restart=on-failure",
+    "RestartSec=30",
+    f"RestartPreventExitStatus={ExitStatus.USAGE.value}",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """The two files, by name."""
+    """The files by name, and the one to enable: the timer, or the service of a watch."""
 
-    service: str
-    timer: str
+    enabled: str
     files: dict[str, str]
 
 
-def units(config: Config, words: Sequence[str], when: Timing, user: str | None) -> Units:
-    """The units that run the command `words` for `config`. `user` None: `User=` is left to be filled in.
+def units(config: Config, words: Sequence[str], when: Timing | None, user: str | None) -> Units:
+    """The units that run the command `words` for `config`, at times or (`when` None) all the time. `user` None:
+    `User=` is left to be filled in.
 
     Raises `UsageError` for a path that a unit cannot hold.
     """
-    name = "pipeline-" + re.sub(r"[^A-Za-z0-9_.-]+", "-", config.path.stem)
+    name = "pipeline-" + re.sub(r"[^A-Za-z0-9_.-]+", "-", config.path.stem) + ("" if when else "-watch")
     title = f"pipeline: {printable(config.path.stem)}".replace("%", "%%")
     service = [
         "[Unit]",
@@ -40,10 +46,14 @@ def units(config: Config, words: Sequence[str], when: Timing, user: str | None) 
         *(("Wants=network-online.target", "After=network-online.target") if config.notify.ping else ()),
         "",
         "[Service]",
-        "Type=oneshot",
+        "Type=oneshot" if when else "Type=exec",
         f"ExecStart={command_line(words)}",
+        *([] if when else _KEPT_UP),
         *(line for line, wanted in _service(config, name, user) if wanted),
+        *([] if when else ["", "[Install]", "WantedBy=multi-user.target"]),
     ]
+    if when is None:
+        return Units(f"{name}.service", {f"{name}.service": "\n".join(service) + "\n"})
     timer = [
         "[Unit]",
         f"Description={title}, {when.words}",
@@ -60,7 +70,7 @@ def units(config: Config, words: Sequence[str], when: Timing, user: str | None) 
         "WantedBy=timers.target",
     ]
     files = {f"{name}.service": "\n".join(service) + "\n", f"{name}.timer": "\n".join(timer) + "\n"}
-    return Units(f"{name}.service", f"{name}.timer", files)
+    return Units(f"{name}.timer", files)
 
 
 def _places(config: Config) -> tuple[Path, ...]:

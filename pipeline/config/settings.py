@@ -192,6 +192,10 @@ class Config:
         prefix = picture.partition("/")[0]
         return next((source for source in self.sources if source.prefix in ("", prefix)), None)
 
+    def settling(self, seconds: float) -> Config:
+        """The same, where no file is taken that is younger than so many seconds."""
+        return replace(self, sources=tuple(replace(one, settle=max(one.settle, seconds)) for one in self.sources))
+
     @property
     def source_paths(self) -> str:
         """The folders of all sources, for messages."""

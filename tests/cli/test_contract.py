@@ -25,11 +25,13 @@ _ARGUMENTS: dict[str, Sequence[Words]] = {  # after the config
 _VALUES: dict[str, Sequence[str]] = {  # of options that are neither flags nor choices; {folder} is one of its own
     "--at": ["02:30"],
     "--changes": ["{folder}/changes.jsonl", "{folder}/changes"],
+    "--interval": ["1h"],
     "--lanes": ["0"],
     "--limit": ["1"],
     "--max-runtime": ["60"],
     "--only": ["*.jpg"],
     "--output": ["{folder}/written"],
+    "--poll": ["1s"],
     "--processes": ["0"],
     "--quality": ["50,60"],
     "--rendition": ["thumb"],
@@ -37,6 +39,7 @@ _VALUES: dict[str, Sequence[str]] = {  # of options that are neither flags nor c
     "--sample": ["2"],
     "--seconds": ["2"],
     "--seed": ["1"],
+    "--settle": ["1s"],
     "--source": ["photos"],
     "--target": ["made"],
     "--threads": ["1"],
@@ -100,6 +103,7 @@ def kept(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.chdir(world.root)
     monkeypatch.setattr("pipeline.run.tune.tuning.tune", lambda *_: FINE)  # measuring takes seconds for each pair
     monkeypatch.setattr("pipeline.run.compare.comparing.compared", fine)  # and so does rendering a sample
+    monkeypatch.setattr("pipeline.run.watching.watch.Watch.to_its_end", lambda _self: ExitStatus.OK)  # never ends
     return world
 
 

@@ -169,6 +169,26 @@ def test_a_service_may_write_where_a_run_writes_and_nowhere_else(tmp_path: Path,
     assert value(service, "ProtectSystem") == "strict"
 
 
+@analyze
+def test_a_watch_is_a_service_without_a_timer_that_is_kept_up(tmp_path: Path, odd: World) -> None:
+    (service,) = written(odd, tmp_path / "units", "--watch", "--user", "daemon")
+    assert service.name == "pipeline-thumbs-watch.service"
+    assert " watch " in value(service, "ExecStart")
+    assert (value(service, "Type"), value(service, "Restart")) == ("exec", "on-failure")
+    assert value(service, "RestartPreventExitStatus") == "2"
+    assert value(service, "WantedBy") == "multi-user.target"
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(service)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, [line for line in done.stderr.splitlines() if "pipeline-thumbs" in line]) == (0, [])
+
+
+@pytest.mark.parametrize("more", [("--at", "02:30"), ("--every", "hour"), ("--format", "cron")])
+def test_a_watch_has_no_times(world: World, more: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.status_of(["schedule", str(world.config_path), "--watch", *more]) == 2
+    assert "--watch is a service" in capsys.readouterr().err
+
+
 def test_paths_are_quoted_as_systemd_reads_them(tmp_path: Path, odd: World) -> None:
     service, _timer = written(odd, tmp_path / "units")
     doubled = ODD.replace("%", "%%")
@@ -210,7 +230,7 @@ def test_a_run_needs_no_call_that_the_service_forbids(tmp_path: Path, world: Wor
     used = set(re.findall(r"^\d+\s+(?:<\.\.\. )?([a-z_0-9]+)(?:\(| resumed)", trace.read_text(), re.MULTILINE))
     filters = systemd.units(load(world.config_path), ("/bin/true",), Timing("day", 2, 30), None)
     allowed: set[str] = set()
-    for line in re.findall(r"^SystemCallFilter=(.*)$", filters.files[filters.service], re.MULTILINE):
+    for line in re.findall(r"^SystemCallFilter=(.*)$", filters.files["pipeline-thumbs.service"], re.MULTILINE):
         for word in line.split():
             allowed |= expanded(word) if word.startswith("@") else {word}
     assert used - allowed == set()

@@ -1,0 +1,78 @@
+"""The state of all sources as one number, from names and stats. It tells whether a run could find anything to do."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.config.settings import Config, SourceSettings
+from pipeline.errors import PipelineError
+from pipeline.sources import sidecar
+from pipeline.sources.opening import source_of
+from pipeline.sources.source import Folder, Source
+
+_BYTES = 16
+_MODULUS = 1 << (8 * _BYTES)
+_NAMES = 1000  # whose stats are taken at once
+
+
+def fingerprint(config: Config, stopped: Callable[[], bool] = lambda: False) -> bytes:
+    """16 bytes that change whenever a file of a source or its sidecar comes, goes or changes, or the config does.
+
+    Takes little memory, and time like a run with nothing to do; soon after `stopped` is true it ends, with any result.
+    A source that is missing has a fingerprint of its own; nothing is raised.
+    """
+    total = _number(state_of(config.path))
+    for one in config.sources:
+        if one.urls is not None:  # the list stands for what it names
+            total += _number(b"list", os.fsencode(one.path), state_of(one.path))
+            continue
+        try:
+            source = source_of([replace(one, prefix="")])
+            for folder in source.folders([config.target.path]):
+                if stopped():
+                    break
+                total += _number(os.fsencode(one.prefix), b"\0", *_of_folder(source, folder, _own(config, one)))
+        except PipelineError as error:
+            total += _number(b"trouble", os.fsencode(one.path), str(error).encode(errors="surrogateescape"))
+    return (total % _MODULUS).to_bytes(_BYTES, "big")
+
+
+def _own(config: Config, source: SourceSettings) -> frozenset[str]:
+    """The files of `source` that runs themselves write beside the target, by their paths in it."""
+    notify = config.notify
+    root = os.path.realpath(source.path)
+    written = (config.manifest, config.report, config.lock, notify.metrics, notify.status_file)
+    real = (os.path.realpath(path) for path in written if path is not None)
+    return frozenset(os.path.relpath(path, root) for path in real if path.startswith(f"{root.rstrip('/')}/"))
+
+
+def _of_folder(source: Source, folder: Folder, own: frozenset[str]) -> Iterator[bytes]:
+    yield os.fsencode(folder.path)
+    yield f"\0{folder.error}\0{folder.left_out}\0".encode(errors="surrogateescape")
+    for names in folder.chunks(_NAMES):
+        counted = [name for name in names if folder.source(name) not in own] if own else names
+        beside = [name + sidecar.SUFFIX for name in counted if name in folder.sidecars]
+        for name, stat in zip([*counted, *beside], source.raw_stats(folder.path, [*counted, *beside]), strict=True):
+            yield os.fsencode(name)
+            yield f"\0{stat}\0".encode()
+
+
+def _number(*parts: bytes) -> int:
+    """Sums of these do not depend on the order in which folders are listed."""
+    digest = hashlib.blake2b(digest_size=_BYTES)
+    for part in parts:
+        digest.update(part)
+    return int.from_bytes(digest.digest(), "big")
+
+
+def state_of(path: Path) -> bytes:
+    """What changes with every change of a file that is written anew or renamed into its place."""
+    try:
+        now = os.stat(path)
+    except OSError as error:
+        return f"{error.errno}".encode()
+    return f"{now.st_size} {now.st_mtime_ns} {now.st_ino}".encode()
