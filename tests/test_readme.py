@@ -24,6 +24,7 @@ import pytest
 
 from pipeline.cli.main import cli
 from pipeline.config.load import load
+from tests.world import jpeg
 
 ROOT = Path(__file__).parent.parent
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")))}
@@ -71,12 +72,16 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def surroundings(folder: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(folder), "PYTHONUNBUFFERED": "1"}
+
+
 def ran(command: str, folder: Path) -> list[str]:
     """What it says on both its outputs, in the order in which it says it."""
     done = subprocess.run(
         ["sh", "-c", command],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(folder), "PYTHONUNBUFFERED": "1"},
+        env=surroundings(folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -94,6 +99,21 @@ def test_the_examples_show_what_comes(page: str, copy: Path) -> None:
             if command.startswith("cat "):
                 (copy / command.removeprefix("cat ")).write_text("\n".join(shown) + "\n")
             assert_alike("\n".join([command, *shown]), "\n".join([command, *ran(command, copy)]))
+
+
+@pytest.mark.slow
+def test_the_recipes_of_the_readme_run(copy: Path) -> None:
+    (copy / "photos").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (copy / "photos" / name).write_bytes(jpeg())
+    recipes = [one for one in examples("README.md", "sh") if "scripts/test" not in one]
+    assert len(recipes) == 3
+    for command in "".join(recipes).splitlines():
+        env = surroundings(copy)
+        done = subprocess.run(["sh", "-c", command], cwd=copy, env=env, capture_output=True, check=False, timeout=100)
+        assert done.returncode == 0, (command, done.stderr)
+    assert (copy / "public/index.html").read_text().count("<picture ") == 2
+    assert len((copy / "rows.jsonl").read_text().splitlines()) == 4
 
 
 @pytest.mark.slow
@@ -188,3 +208,10 @@ def assert_shown(shown: Any, came: Any) -> None:
         assert came.startswith(shown.removesuffix("..."))
     else:
         assert came == (pytest.approx(shown, rel=_TOLERANCE) if isinstance(shown, int) else shown)
+
+
+def test_the_readme_is_short_and_its_pictures_ask_for_nothing() -> None:
+    assert len(PAGES["README.md"].splitlines()) <= 150
+    for drawn in ROOT.glob("docs/*.svg"):
+        addresses = re.findall(r"(?:href|src|url)\W*(\w+:[^\"')]*)", drawn.read_text(encoding="utf-8"))
+        assert addresses == [], drawn.name
