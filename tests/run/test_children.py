@@ -146,7 +146,10 @@ def environment(process: Path) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize("trouble", ["wrong config", "no source", "no pictures", "locked"])
+@pytest.mark.parametrize(
+    "trouble",
+    ["locked", *(pytest.param(name, marks=pytest.mark.slow) for name in ("wrong config", "no source", "no pictures"))],
+)
 def test_children_that_were_prepared_for_nothing_are_gone_with_the_run(world: World, trouble: str) -> None:
     status = ExitStatus.OK
     lock = RunLock(world.config.manifest)

@@ -80,7 +80,7 @@ def test_the_checks_can_see(bench: Bench) -> None:
     assert breaches_at_once(bench) == [f"the manifest is ahead of the disk: {path.name} is missing"]
 
 
-@pytest.mark.parametrize("processes", ["0", "1"])
+@pytest.mark.parametrize("processes", ["0", pytest.param("1", marks=pytest.mark.slow)])
 def test_running_out_of_descriptors_is_told_in_a_line_and_forgotten(world: World, processes: str) -> None:
     world.fill(6)
     seen = set()
