@@ -47,6 +47,7 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--install-peers", action="store_true", help="get libvips-tools, imagemagick and sharp, and end"
     )
+    parser.add_argument("--urls", action="store_true", help="waiting: for a server on this machine, not for a disk")
     parser.add_argument("--smoke", action="store_true", help="a few small pictures, one round: does it all still run")
     chosen = parser.parse_args(words)
     for name in chosen.scenario:
@@ -95,6 +96,7 @@ def _measured(chosen: argparse.Namespace) -> figures.Json:
         options=tuple(shlex.split(chosen.options)),
         memory=chosen.memory,
         smoke=chosen.smoke,
+        urls=chosen.urls,
         say=_say,
     )
     results = []

@@ -6,7 +6,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -16,7 +17,8 @@ from scripts.benchmarks.competitors import ALL, PIPELINE, QUALITY, Command, Enco
 from scripts.benchmarks.figures import Result
 from scripts.benchmarks.installed import Peers
 from scripts.benchmarks.measure import Cost, Failed, run
-from scripts.benchmarks.slow import slowed
+from scripts.benchmarks.served import Served, served
+from scripts.benchmarks.slow import Asked, slowed
 
 _ANSWER = 1.0  # seconds that a source takes to be opened where that is waited for
 _WAITING = (2, 4, 64)  # pictures and threads, beside one of each
@@ -37,6 +39,7 @@ class Setup:
     options: tuple[str, ...]  # of `pipeline run`
     memory: bool
     smoke: bool  # small pictures, no round to warm up
+    urls: bool  # `waiting` is for a server
     say: Callable[[str], None]
 
 
@@ -122,8 +125,10 @@ def _work(name: str, scenario: Scenario, setup: Setup) -> Work:
     return Work(source, target, scenario.sides, setup.peers, config, options=setup.options, cover=cover)
 
 
-def _config(source: Path, target: Path, sides: tuple[int, ...], *, cover: bool = False) -> str:
-    lines = [f"source: {source}", f"target: {target}", "renditions:"]
+def _config(source: Path, target: Path, sides: tuple[int, ...], *, cover: bool = False, urls: bool = False) -> str:
+    fetch = "{allow_private: true, per_host: 64, rate: unlimited}"
+    of = f"{{path: {source}, fetch: {fetch}}}" if urls else source
+    lines = [f"source: {of}", f"target: {target}", "renditions:"]
     for side in sides:
         for format_ in ("jpeg", "webp")[: 1 + (len(sides) > 1)]:
             lines += [
@@ -242,7 +247,7 @@ def _waiting(setup: Setup) -> Result:
         target = place / str(count) / "target"
         target.mkdir(parents=True)
         config = place / f"{count}.yaml"
-        config.write_text(_config(source, target, (48,)))
+        config.write_text(_config(place / f"{count}.txt" if setup.urls else source, target, (48,), urls=setup.urls))
         options = (*setup.options, "--threads", str(count))
         works[name] = Work(source, target, (48,), setup.peers, config, options=options)
         commands[name] = ALL["pipeline"](works[name])
@@ -252,10 +257,24 @@ def _waiting(setup: Setup) -> Result:
         for name in _turned(list(works), number):
             setup.say(f"waiting: round {number} of {setup.rounds}: {name}")
             work = works[name]
-            with slowed(work.source, _ANSWER) as asked:
+            with _waited_for(work, setup) as asked:
                 cost = _once(commands[name], work, len(os.listdir(work.source)))
                 wall = time.monotonic() - asked.first
             if number:
                 costs[name].append(Cost(wall, cost.cpu))
     shutil.rmtree(place)
-    return Result("waiting", f"sources that take {_ANSWER:g} s to be opened, from the first", 1, costs, base=first)
+    what = "URLs whose server takes" if setup.urls else "sources that take"
+    return Result("waiting", f"{what} {_ANSWER:g} s to be opened, from the first", 1, costs, base=first)
+
+
+@contextmanager
+def _waited_for(work: Work, setup: Setup) -> Iterator[Asked | Served]:
+    """Make every source of `work` take a while to be opened, or its server as long to answer."""
+    if not setup.urls:
+        with slowed(work.source, _ANSWER) as asked:
+            yield asked
+        return
+    with served(work.source, _ANSWER) as server:
+        listed = "".join(f"{server.root}/{name}\n" for name in sorted(os.listdir(work.source)))
+        work.config.with_suffix(".txt").write_text(listed)
+        yield server
