@@ -125,7 +125,9 @@ def cases(*, quick: bool) -> Iterator[Case]:
 
 
 def _deep(size: tuple[int, int]) -> Iterator[Case]:
-    kept = tuple(Spec(f"kept {one}", size[0], format=one, depth=AS_SOURCE) for one in (Format.PNG, Format.TIFF))
+    kept = tuple(
+        Spec(f"kept {format_}", size[0], format=format_, depth=AS_SOURCE) for format_ in (Format.PNG, Format.TIFF)
+    )
     small = (Spec("thumb", 320, 320), Spec("half", size[0] // 2, format=Format.AVIF, depth=AS_SOURCE))
     for channels in (1, 3, 4):
         make, name = _sixteen(channels, size), f"PNG of 16 bits, {channels} channels {size[0]}x{size[1]}"
@@ -142,7 +144,8 @@ def _sixteen(channels: int, size: tuple[int, int]) -> Callable[[], bytes]:
         header = struct.pack(">LLBBBBB", *size, 16, {1: 0, 3: 2, 4: 6}[channels], 0, 0, 0)
         parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
         chunks = (
-            struct.pack(">L", len(one)) + kind + one + struct.pack(">L", zlib.crc32(kind + one)) for kind, one in parts
+            struct.pack(">L", len(content)) + kind + content + struct.pack(">L", zlib.crc32(kind + content))
+            for kind, content in parts
         )
         return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 

@@ -158,7 +158,7 @@ def test_a_cancelled_run_finishes_what_is_in_flight_and_the_next_makes_the_rest(
 def test_progress_grows_to_all_that_was_expected(quick: World) -> None:
     seen: list[Progress] = []
     run(load_config(quick.config_path), on_progress=seen.append)
-    assert [one.jobs_done for one in seen] == sorted(one.jobs_done for one in seen)
+    assert [progress.jobs_done for progress in seen] == sorted(progress.jobs_done for progress in seen)
     assert (seen[-1].jobs_done, seen[-1].jobs_expected, seen[-1].pictures_done, seen[-1].failed) == (2, 2, 2, 0)
     assert seen[-1].bytes_done == seen[-1].bytes_expected
 

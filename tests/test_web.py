@@ -26,13 +26,13 @@ GENERATORS = re.findall(
 class Images(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[dict[str, str | None]] = []
+        self.of_pictures: list[dict[str, str | None]] = []
         self.tags: set[str] = set()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         if tag == "source":
-            self.found.append(dict(attrs))
+            self.of_pictures.append(dict(attrs))
 
 
 def lay_out(site: Path, generator: str) -> None:
@@ -44,10 +44,10 @@ def lay_out(site: Path, generator: str) -> None:
 
 
 def test_each_generator_of_the_table_has_its_templates(tmp_path: Path) -> None:
-    assert [one[0] for one in GENERATORS] == re.findall(r"^### (\w+)$", DOCUMENT, re.MULTILINE)
-    for one in GENERATORS:
-        lay_out(tmp_path / one[0], one[0])
-        assert len(list((tmp_path / one[0]).rglob("*.*"))) >= 2
+    assert [generator[0] for generator in GENERATORS] == re.findall(r"^### (\w+)$", DOCUMENT, re.MULTILINE)
+    for generator in GENERATORS:
+        lay_out(tmp_path / generator[0], generator[0])
+        assert len(list((tmp_path / generator[0]).rglob("*.*"))) >= 2
 
 
 @pytest.mark.slow
@@ -55,7 +55,7 @@ def test_each_generator_of_the_table_has_its_templates(tmp_path: Path) -> None:
 def test_a_generator_builds_its_page(
     generator: str, target: str, export: str, program: str, words: str, tmp_path: Path
 ) -> None:
-    if (found := shutil.which(program)) is None:
+    if (installed := shutil.which(program)) is None:
         pytest.skip(f"{program} is not installed, and its templates are not built")
     world = World(tmp_path)
     world.configure(
@@ -69,10 +69,10 @@ def test_a_generator_builds_its_page(
     (tmp_path / export).parent.mkdir(exist_ok=True)
     with Manifest.reader(world.config) as reader:
         write_srcset(pictures(reader, families_of(world.config), "/img/"), tmp_path / export)
-    if modules := [folder for folder in Path(found).resolve().parents if folder.name == "node_modules"]:
+    if modules := [folder for folder in Path(installed).resolve().parents if folder.name == "node_modules"]:
         (tmp_path / "node_modules").symlink_to(modules[0])
     done = subprocess.run(
-        [found, *words.split()],
+        [installed, *words.split()],
         cwd=tmp_path,
         env=os.environ | {"ASTRO_TELEMETRY_DISABLED": "1"},
         capture_output=True,
@@ -84,7 +84,7 @@ def test_a_generator_builds_its_page(
     built = next(tmp_path / name for name in ("_site", "dist", "public") if (tmp_path / name / "index.html").exists())
     images = Images()
     images.feed((built / "index.html").read_text(encoding="utf-8"))
-    addresses = [one["srcset"] for one in images.found if one["type"] == "image/webp"]
+    addresses = [image["srcset"] for image in images.of_pictures if image["type"] == "image/webp"]
     assert addresses == [
         f"/img/{name}-8.webp 8w, /img/{name}-16.webp 16w" for name in ("%22%3E%3Cb%3E%27%26x", "a%20b")
     ]

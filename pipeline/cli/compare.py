@@ -29,10 +29,10 @@ _FORMAT = "{desc} {percentage:3.0f}% {bar}"
 
 
 def _qualities(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
-    found = [] if value is None else [part.strip() for part in value.split(",")]
-    if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= 100 for part in found):
+    parts = [] if value is None else [part.strip() for part in value.split(",")]
+    if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= 100 for part in parts):
         raise click.BadParameter(f"{value!r} is no list of whole numbers from 1 to 100 such as 60,70,80")
-    return tuple(dict.fromkeys(map(int, found)))
+    return tuple(dict.fromkeys(map(int, parts)))
 
 
 @click.command("compare")
@@ -74,14 +74,14 @@ def command(
     recipes = _recipes(configs or (Path(CONFIG),), qualities, renditions)
     path = place(recipes[0].config, output)
     with _Bar() as bar, compared(recipes, sample, only, bar.watch) as comparison:
-        found = totals(comparison)
-        written = write(comparison, found, path)
+        estimated = totals(comparison)
+        written = write(comparison, estimated, path)
     for warning in comparison.warnings:
         complain(f"pipeline: {warning}", Colour.WARNING)
     if as_json:
-        tell(json.dumps(_plain(comparison, found)))
+        tell(json.dumps(_plain(comparison, estimated)))
     else:
-        for line in [*_table(comparison, found), "", *_sentences(comparison)]:
+        for line in [*_table(comparison, estimated), "", *_sentences(comparison)]:
             tell(line)
     for line in _failures(comparison):
         complain(line, Colour.FAILURE)
@@ -128,22 +128,22 @@ class _Bar:
         self._bar.refresh()
 
 
-def _table(comparison: Comparison, found: Totals) -> list[str]:
+def _table(comparison: Comparison, estimated: Totals) -> list[str]:
     """A column for each recipe; under the name of each rendition a line for each figure."""
     head = ["", *(recipe.name for recipe in comparison.recipes)]
     rows = [head]
     for name in comparison.renditions:
-        of_it = {one.recipe: one for one in found.renditions if one.rendition == name}
+        of_it = {total.recipe: total for total in estimated.renditions if total.rendition == name}
         there = [of_it.get(number) for number in range(len(comparison.recipes))]
         rows.append([printable(name)])
-        rows.append(["  bytes", *_against([None if one is None else one.bytes for one in there])])
-        rows.append(["  similarity", *("" if one is None else _score(one.score) for one in there)])
-        rows.append(["  worst", *("" if one is None else _score(one.worst and one.worst[0]) for one in there)])
-        if any(one and one.failed for one in there):
-            rows.append(["  failed", *("" if one is None else str(one.failed) for one in there)])
+        rows.append(["  bytes", *_against([None if total is None else total.bytes for total in there])])
+        rows.append(["  similarity", *("" if total is None else _score(total.score) for total in there)])
+        rows.append(["  worst", *("" if total is None else _score(total.worst and total.worst[0]) for total in there)])
+        if any(total and total.failed for total in there):
+            rows.append(["  failed", *("" if total is None else str(total.failed) for total in there)])
     if len(comparison.renditions) > 1:
-        rows.append(["all, bytes", *_against(found.bytes)])
-    rows.append(["work", *(duration(one.value) for one in found.seconds)])
+        rows.append(["all, bytes", *_against(estimated.bytes)])
+    rows.append(["work", *(duration(estimate.value) for estimate in estimated.seconds)])
     widths = [max(len(row[column]) for row in rows if column < len(row)) for column in range(len(head))]
     return [
         "  ".join(
@@ -158,13 +158,13 @@ def _against(estimates: Sequence[Estimate | None]) -> list[str]:
     """Each amount, the later ones with what they are of the first."""
     first = estimates[0]
     cells = []
-    for number, one in enumerate(estimates):
-        if one is None:
+    for number, estimate in enumerate(estimates):
+        if estimate is None:
             cells.append("")
         elif number and first is not None and first.value:
-            cells.append(f"{size(one.value)} ({one.value / first.value - 1:+.0%})")
+            cells.append(f"{size(estimate.value)} ({estimate.value / first.value - 1:+.0%})")
         else:
-            cells.append(size(one.value))
+            cells.append(size(estimate.value))
     return cells
 
 
@@ -184,36 +184,36 @@ def _sentences(comparison: Comparison) -> list[str]:
 
 def _failures(comparison: Comparison) -> list[str]:
     lines = [
-        f"{recipe.name}: {printable(case.picture.source)}: {case.rendition}: {one.error}"
+        f"{recipe.name}: {printable(case.picture.source)}: {case.rendition}: {made.error}"
         for case in comparison.cases
-        for recipe, one in zip(comparison.recipes, case.made, strict=True)
-        if one is not None and one.error
+        for recipe, made in zip(comparison.recipes, case.made, strict=True)
+        if made is not None and made.error
     ]
     most = 10
     return lines[:most] + ([f"and {count(len(lines) - most, 'more failure')}"] if len(lines) > most else [])
 
 
-def _plain(comparison: Comparison, found: Totals) -> dict[str, object]:
+def _plain(comparison: Comparison, estimated: Totals) -> dict[str, object]:
     sample = comparison.sample
     return {
         "recipes": [recipe.name for recipe in comparison.recipes],
         "pictures": sample.all_pictures,
         "sample": len(sample.pictures),
         "unreadable": sample.unreadable,
-        "strata": [asdict(one) for one in sample.strata],
-        "renditions": [asdict(one) for one in found.renditions],
-        "bytes": [asdict(one) for one in found.bytes],
-        "seconds": [asdict(one) for one in found.seconds],
+        "strata": [asdict(stratum) for stratum in sample.strata],
+        "renditions": [asdict(total) for total in estimated.renditions],
+        "bytes": [asdict(estimate) for estimate in estimated.bytes],
+        "seconds": [asdict(estimate) for estimate in estimated.seconds],
         "cases": [
             {
                 "source": printable(case.picture.source),
                 "stratum": case.picture.stratum,
                 "rendition": case.rendition,
                 "recipe": recipe.name,
-                **{key: value for key, value in asdict(one).items() if key != "file"},
+                **{key: value for key, value in asdict(made).items() if key != "file"},
             }
             for case in comparison.cases
-            for recipe, one in zip(comparison.recipes, case.made, strict=True)
-            if one is not None
+            for recipe, made in zip(comparison.recipes, case.made, strict=True)
+            if made is not None
         ],
     }

@@ -99,11 +99,11 @@ def _check(form: str, without_families: str, *, measured: bool, base_url: str | 
 def _write_rows(reader: Reader, to: Path | TextIO, form: str, *, measured: bool) -> None:
     from pipeline.manifest.export import listed, rows, write_csv, write_jsonl
 
-    found = rows(reader, measured=measured)
+    listing = rows(reader, measured=measured)
     if form == "csv":
-        write_csv(found, to, measured=measured, listed=listed(reader))
+        write_csv(listing, to, measured=measured, listed=listed(reader))
     else:
-        write_jsonl(found, to)
+        write_jsonl(listing, to)
 
 
 def _write_pictures(reader: Reader, config: Config, to: Path | TextIO, form: str, base_url: str, sizes: str) -> None:

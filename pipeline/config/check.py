@@ -69,9 +69,12 @@ def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
     specs = {path: _specs(root, path, valid, members[path]) for path in paths}
     if isinstance(target, Target):
         problems += _name_problems(root, target, specs)
-        found = [source.path for source in sources if isinstance(source, Source)]
-        problems += folder_problems(root, found, target.path, folder)
-    named = [(one.path, one.prefix) if isinstance(one, PrefixedSource) else None for one in reading.sections["sources"]]
+        places = [source.path for source in sources if isinstance(source, Source)]
+        problems += folder_problems(root, places, target.path, folder)
+    named = [
+        (source.path, source.prefix) if isinstance(source, PrefixedSource) else None
+        for source in reading.sections["sources"]
+    ]
     problems += source_problems(root, named, folder)
     problems += _extra_problems(root, specs)
     if document is None or problems:

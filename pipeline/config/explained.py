@@ -79,10 +79,10 @@ def _rule(root: Node, number: int, common: Sequence[Spec], rule: RuleSettings) -
     before = {spec.name: spec for spec in common}
     for spec in rule.specs:
         at = (*path, spec.name)
-        usual = {one.path: one.value for one in _rendition(root, at, before.get(spec.name), [("renditions",)])}
-        for one in _rendition(root, at, spec, [here, ("renditions",)]):
-            if one.path not in usual or one.value != usual[one.path]:
-                yield one
+        usual = {key.path: key.value for key in _rendition(root, at, before.get(spec.name), [("renditions",)])}
+        for key in _rendition(root, at, spec, [here, ("renditions",)]):
+            if key.path not in usual or key.value != usual[key.path]:
+                yield key
 
 
 def _entries(root: Node, path: KeyPath) -> list[tuple[str, Node]]:

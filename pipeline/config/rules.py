@@ -62,9 +62,9 @@ def _changed(rendition: Node, by: Node) -> Node:
     keys = by.value
     formats = [node.value for node in (keys.get("format"), *_list(keys.get("formats"))) if node is not None]
     gone = {key for key, known in ONLY_FOR.items() if formats and not set(formats) & set(known)}
-    for many, one in LISTS.items():
-        gone |= {many} if one in keys else set()
-        gone |= {one} if many in keys else set()
+    for many, single in LISTS.items():
+        gone |= {many} if single in keys else set()
+        gone |= {single} if many in keys else set()
     kept = {key: node for key, node in rendition.value.items() if key not in gone}
     values = {key: node for key, node in (kept | keys).items() if node.value is not None}
     return replace(by, value=values, keys=rendition.keys | by.keys)

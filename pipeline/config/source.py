@@ -88,7 +88,7 @@ class Source(Folder):
             if said & {"url", "name", "columns"} and ".txt" in self.path[-7:].lower():
                 raise rule("a .txt file has no columns: it is a URL a line")
         elif wrong_here := said & {"url", "name", "naming", "columns", "refresh", "fetch"}:
-            kinds = ", ".join(f".{one}" for one in LISTS)
+            kinds = ", ".join(f".{suffix}" for suffix in LISTS)
             raise rule(f"{min(wrong_here)} is for a list of URLs, a file whose name ends with {kinds}")
         return self
 

@@ -171,16 +171,16 @@ def _row(values: Iterable[tuple[str, object]], *, measured: bool) -> dict[str, V
 def _listed(keys: Sequence[str], url: str | None, said: str | None) -> dict[str, Value]:
     """What a list of URLs says of a picture, printable: texts, numbers, and JSON for all else."""
     values = json.loads(said) if said else {}
-    found: dict[str, Value] = dict.fromkeys(keys)
-    found["url"] = url
+    columns: dict[str, Value] = dict.fromkeys(keys)
+    columns["url"] = url
     for name, value in values.items():
         if isinstance(value, str):
-            found[f"list_{name}"] = printable(value)
+            columns[f"list_{name}"] = printable(value)
         elif value is None or isinstance(value, (int, float)):
-            found[f"list_{name}"] = value
+            columns[f"list_{name}"] = value
         else:
-            found[f"list_{name}"] = json.dumps(value, ensure_ascii=False)
-    return found
+            columns[f"list_{name}"] = json.dumps(value, ensure_ascii=False)
+    return columns
 
 
 def guarded(text: str) -> str:

@@ -123,12 +123,12 @@ def _within(
 
 def origins(connection: sqlite3.Connection, folder: str, after: str | None, through: str | None) -> dict[str, Stat]:
     """See `Manifest.origins`. Raises `sqlite3.Error`, and `ValueError` for values that no run has written."""
-    found = {}
+    stats = {}
     for path, length, mtime_ns, ctime_ns, *said in _within(connection, _ORIGINS, folder, after, through):
         url, etag, last_modified, columns = said
         remote = Remote("", url, columns, etag=etag, last_modified=last_modified)
-        found[to_name(path)] = Stat(length, mtime_ns, ctime_ns, remote=remote)
-    return found
+        stats[to_name(path)] = Stat(length, mtime_ns, ctime_ns, remote=remote)
+    return stats
 
 
 def folders(connection: sqlite3.Connection) -> list[str]:

@@ -79,7 +79,9 @@ def decide(
     to_compare = _hash_to_compare(facts, planned, refused)
     stat_is_new = known is None or not known.stat.same_content(facts.stat)
     stat = facts.stat
-    if stat.remote is not None and (to_compare is None or any(one.reason != Reason.SOURCE_CHANGED for one in planned)):
+    if stat.remote is not None and (
+        to_compare is None or any(rendition.reason != Reason.SOURCE_CHANGED for rendition in planned)
+    ):
         stat = replace(stat, remote=stat.remote.validated(None, None))  # its bytes are needed in any case
     return Job(facts.source, stat, tuple(planned), to_compare, tuple(refused), stat_is_new, facts.wanted.rule)
 

@@ -61,7 +61,7 @@ class Glance:
         self._source = source
         self._target = target
         self._naming = naming
-        self._most = max(len(one.specs) for one in naming.rules.sets)
+        self._most = max(len(rule_set.specs) for rule_set in naming.rules.sets)
         self._only = only
         self._force = force
 
@@ -127,7 +127,7 @@ class Glance:
         targets = self._naming.columns(folder.path, names, wanted.specs)
         columns = []
         each = zip(wanted.specs, wanted.recipes, targets, strict=True)
-        for spec, recipe, of_spec in sorted(each, key=lambda one: to_bytes(one[0].name)):  # as rows come
+        for spec, recipe, of_spec in sorted(each, key=lambda entry: to_bytes(entry[0].name)):  # as rows come
             raw = _all_bytes(of_spec)
             made_sizes, made = zip(*self._target.raw_stats(of_spec), strict=True)
             columns.append(

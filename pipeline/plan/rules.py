@@ -48,14 +48,14 @@ class Rules:
 def families_of(config: Config) -> Callable[[str], Mapping[str, Sequence[Spec]]]:
     """A function that gives the families of a picture, each with its specs in the order of the config."""
     rules = Rules(config.specs, config.rules)
-    each = [families(one.specs) for one in rules.sets]
+    each = [families(rule_set.specs) for rule_set in rules.sets]
     return lambda source: each[rules.of(source).rule]
 
 
 def names_of(config: Config) -> Callable[[str], Collection[str]]:
     """A function that gives the names of the renditions that a picture gets."""
     rules = Rules(config.specs, config.rules)
-    each = [frozenset(spec.name for spec in one.specs) for one in rules.sets]
+    each = [frozenset(spec.name for spec in rule_set.specs) for rule_set in rules.sets]
     return lambda source: each[rules.of(source).rule]
 
 

@@ -54,11 +54,11 @@ def answer(held: Held, task: Look | Resemblance) -> Generator[Reply, None, None]
         return
     content = os.pread(held.descriptor, held.size, 0)
     yield Reply(held.size)
-    one = _decoded(content[: task.split], task)
+    first = _decoded(content[: task.split], task)
     other = _decoded(content[task.split :], task)
-    if one.size != other.size:
-        raise PictureError(ErrorKind.INTERNAL, f"{one.size} compared with {other.size}")
-    yield Reply(ssim(one, other))
+    if first.size != other.size:
+        raise PictureError(ErrorKind.INTERNAL, f"{first.size} compared with {other.size}")
+    yield Reply(ssim(first, other))
 
 
 def _decoded(content: bytes, task: Resemblance) -> Image.Image:
@@ -82,9 +82,9 @@ def _decoded(content: bytes, task: Resemblance) -> Image.Image:
         os.close(descriptor)
 
 
-def ssim(one: Image.Image, other: Image.Image) -> float:
+def ssim(first: Image.Image, other: Image.Image) -> float:
     """The structural similarity of two YCbCr pictures of one size: 1.0 for equal ones, less the more they differ."""
-    planes = zip(_planes(one), _planes(other), _WEIGHTS, strict=True)
+    planes = zip(_planes(first), _planes(other), _WEIGHTS, strict=True)
     return sum(weight * _of_plane(x, y) for x, y, weight in planes) / sum(_WEIGHTS)
 
 

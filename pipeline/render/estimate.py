@@ -155,7 +155,9 @@ def _of_shape(task: RenderTask, shape: _Shape) -> int:
             steps.append(_encoder(spec, canvas, shown, transparent=transparent))
     if frames == 1 and any(map(is_plain, task.specs)):
         others = [_placed(upright, spec, task) for spec in task.beside if is_plain(spec)]
-        for across, down in {one.size for one in others if one.shrink >= 1}:  # an enlarged rendition is no source
+        for across, down in {
+            placement.size for placement in others if placement.shrink >= 1
+        }:  # an enlarged rendition is no source
             total += drawn * across * down
             steps.append(4.0 * max(across * height, down * width) / shrink)
             steps.append(across * down * _COLOURS)

@@ -38,7 +38,7 @@ def write(comparison: Comparison, totals: Totals, path: Path) -> int:
 def basis(comparison: Comparison) -> list[str]:
     """What the totals rest on, in sentences."""
     sample = comparison.sample
-    strata = ", ".join(f"{one.picked} {one.name}" for one in sample.strata)
+    strata = ", ".join(f"{stratum.picked} {stratum.name}" for stratum in sample.strata)
     rendered = len(sample.pictures)
     if rendered == sample.all_pictures:
         return [f"all {count(rendered, 'picture')} rendered ({strata}): the totals are exact"]
@@ -88,18 +88,18 @@ def _headline(recipes: list[str], bytes_: tuple[Estimate, ...]) -> str:
     first, last = bytes_[0].value, bytes_[-1].value
     if len(recipes) != 2 or not first:
         names = f"{', '.join(recipes[:-1])} and {recipes[-1]}, side by side."
-        return names[0].upper() + names[1:] if all(one.startswith(QUALITY) for one in recipes) else names
+        return names[0].upper() + names[1:] if all(recipe.startswith(QUALITY) for recipe in recipes) else names
     change = last / first - 1
     how = f"{abs(change):.0%} {'smaller' if change < 0 else 'larger'} than" if abs(change) >= 0.005 else "as large as"
     return f"{recipes[1]} is {how} {recipes[0]}."
 
 
 def _lines(name: str, recipes: list[str], totals: Totals) -> Iterator[_Line]:
-    there = [one for one in totals.renditions if one.rendition == name]
-    first, largest = there[0].bytes.value, max(one.bytes.value for one in there)
-    for one in there:
-        change = one.bytes.value / first - 1 if first and one is not there[0] else None
-        yield _Line(one, recipes[one.recipe], change, one.bytes.value / largest if largest else 0.0)
+    there = [total for total in totals.renditions if total.rendition == name]
+    first, largest = there[0].bytes.value, max(total.bytes.value for total in there)
+    for total in there:
+        change = total.bytes.value / first - 1 if first and total is not there[0] else None
+        yield _Line(total, recipes[total.recipe], change, total.bytes.value / largest if largest else 0.0)
 
 
 class _Pictures:
@@ -171,7 +171,7 @@ class _Pictures:
 
 
 def _files(case: Case) -> set[Path]:
-    return {one.file for one in (*case.made, *case.references) if one and one.file and one.format in BROWSERS}
+    return {made.file for made in (*case.made, *case.references) if made and made.file and made.format in BROWSERS}
 
 
 def _in_turns(cases: tuple[Case, ...]) -> Iterator[Case]:

@@ -60,7 +60,7 @@ def write(config: Config, path: Path, most_read: int | None = None) -> int:
 
 def _page(config: Config, reader: Reader, folder: Path, privacy: Privacy) -> str:
     failures = listed(config, reader)
-    addresses = _Addresses(config, folder, {one.failure.source for one in failures})
+    addresses = _Addresses(config, folder, {failed.failure.source for failed in failures})
     gallery = Gallery(config.rendition_names)
     totals = numbers.count(addresses.noting(renditions(reader)), names_of(config), gallery)
     runs = reader.runs(KEEP)

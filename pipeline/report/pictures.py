@@ -55,7 +55,9 @@ def _picture(name: str, picture: dict[str, Any], family: str, files: dict[str, A
         "decoding": "async",
         "style": _placeholder(picture),
     }
-    inside = [_tag("source", {"type": one["type"], "srcset": one["srcset"], "sizes": sizes}) for one in sources]
+    inside = [
+        _tag("source", {"type": source["type"], "srcset": source["srcset"], "sizes": sizes}) for source in sources
+    ]
     start = _tag("picture", {"data-source": name, "data-family": family})
     return f"{start}{''.join(inside)}{_tag('img', image)}</picture>"
 

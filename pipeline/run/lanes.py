@@ -80,7 +80,7 @@ def _setups(rooms: Rooms, processes: int) -> list[LaneSetup]:
             rooms.run,
             rooms.terms,
             share,
-            tuple(one.shared_by(processes) for one in config.sources),
+            tuple(source.shared_by(processes) for source in config.sources),
             config.target,
             config.manifest,
             rooms.deadline,

@@ -45,7 +45,7 @@ def test_json_has_every_figure(world: World, capsys: pytest.CaptureFixture[str])
     assert status_of(["compare", str(world.config_path), "--quality", "30,90", "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert values["recipes"] == ["quality 30", "quality 90"]
-    assert [one["source"] for one in values["cases"]] == ["a.jpg", "a.jpg"]
+    assert [case["source"] for case in values["cases"]] == ["a.jpg", "a.jpg"]
     assert values["bytes"][0]["value"] == values["cases"][0]["bytes"] < values["bytes"][1]["value"]
 
 

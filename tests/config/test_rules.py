@@ -25,14 +25,14 @@ def specs(folder: Path, rule: str) -> dict[str, Spec]:
     text = f"{COMMON}  - match: scans/**\n    renditions: {rule}\n"
     assert accepts(SCHEMA, plain(text))
     (folder / "it.yaml").write_text(text)
-    (found,) = load(folder / "it.yaml").rules
-    return {spec.name: spec for spec in found.specs}
+    (settings,) = load(folder / "it.yaml").rules
+    return {spec.name: spec for spec in settings.specs}
 
 
 def test_a_rule_changes_single_keys_and_keeps_the_others(tmp_path: Path) -> None:
-    found = specs(tmp_path, "{thumb: {quality: 95}}")
-    assert list(found) == ["thumb", "page-320-webp", "page-320-jpeg", "page-640-webp", "page-640-jpeg"]
-    assert found["thumb"] == Spec("thumb", 320, 200, Fit.COVER, quality=95)
+    by_name = specs(tmp_path, "{thumb: {quality: 95}}")
+    assert list(by_name) == ["thumb", "page-320-webp", "page-320-jpeg", "page-640-webp", "page-640-jpeg"]
+    assert by_name["thumb"] == Spec("thumb", 320, 200, Fit.COVER, quality=95)
 
 
 def test_a_rendition_of_another_name_is_for_these_pictures_only(tmp_path: Path) -> None:
@@ -62,8 +62,8 @@ def test_a_list_and_its_single_value_take_each_others_place(tmp_path: Path, chan
 
 
 def test_what_was_for_another_format_is_left_out(tmp_path: Path) -> None:
-    found = specs(tmp_path, "{thumb: {format: png, effort: 9}}")["thumb"]
-    assert (found.format, found.quality, found.effort) == (Format.PNG, None, 9)
+    thumb = specs(tmp_path, "{thumb: {format: png, effort: 9}}")["thumb"]
+    assert (thumb.format, thumb.quality, thumb.effort) == (Format.PNG, None, 9)
 
 
 def test_a_rule_without_changes_is_an_exception_to_later_ones(tmp_path: Path) -> None:

@@ -64,8 +64,8 @@ def accepts(schema: dict[str, Any], value: Any) -> bool:
     assert set(schema) <= KNOWN, set(schema) - KNOWN
     return (
         ("$ref" not in schema or accepts(reduce(getitem, schema["$ref"].split("/")[1:], SCHEMA), value))
-        and ("anyOf" not in schema or any(accepts(one, value) for one in schema["anyOf"]))
-        and ("oneOf" not in schema or sum(accepts(one, value) for one in schema["oneOf"]) == 1)
+        and ("anyOf" not in schema or any(accepts(part, value) for part in schema["anyOf"]))
+        and ("oneOf" not in schema or sum(accepts(part, value) for part in schema["oneOf"]) == 1)
         and ("const" not in schema or value == schema["const"])
         and ("enum" not in schema or value in schema["enum"])
         and ("type" not in schema or is_a(schema["type"], value))

@@ -31,7 +31,9 @@ def house(tmp_path: Path) -> House:
 def asked(house: House) -> dict[str, list[str]]:
     """By source: the targets of its renditions."""
     return {
-        job.source: [one.target for one in job.planned] for job in house.planner().decisions() if isinstance(job, Job)
+        job.source: [planned.target for planned in job.planned]
+        for job in house.planner().decisions()
+        if isinstance(job, Job)
     }
 
 
@@ -84,7 +86,7 @@ def test_what_a_removed_rule_made_is_an_orphan(house: House) -> None:
     house.config_rules = ()
     planner = house.planner()
     list(planner.decisions())
-    assert [(one.target, one.why) for one in planner.orphans] == [
+    assert [(orphan.target, orphan.why) for orphan in planner.orphans] == [
         ("scans/1-zoom.jpg", "rendition gone"),
         ("scans/2-zoom.jpg", "rendition gone"),
     ]
@@ -97,8 +99,10 @@ def test_what_a_new_rule_leaves_out_is_an_orphan(house: House) -> None:
     planner = house.planner(only=("a/1.jpg",))
     (job,) = planner.decisions()
     assert isinstance(job, Job)
-    assert [(one.target, one.reason) for one in job.planned] == [("a/1-thumb.jpg", Reason.RECIPE_CHANGED)], "no larger"
-    assert [one.target for one in planner.orphans] == ["a/1-large.jpg"]
+    assert [(planned.target, planned.reason) for planned in job.planned] == [
+        ("a/1-thumb.jpg", Reason.RECIPE_CHANGED)
+    ], "no larger"
+    assert [orphan.target for orphan in planner.orphans] == ["a/1-large.jpg"]
 
 
 def test_collisions_are_told_between_pictures_of_different_rules(house: House) -> None:

@@ -33,15 +33,15 @@ def asked(content: bytes, task: Look | Resemblance) -> object:
 
 
 def looked(content: bytes) -> Traits:
-    found = asked(content, Look(Limits()))
-    assert isinstance(found, Traits)
-    return found
+    traits = asked(content, Look(Limits()))
+    assert isinstance(traits, Traits)
+    return traits
 
 
-def alike(one: bytes, other: bytes, background: str = "#ffffff") -> float:
-    found = asked(one + other, Resemblance(Limits(), len(one), background))
-    assert isinstance(found, float)
-    return found
+def alike(first: bytes, other: bytes, background: str = "#ffffff") -> float:
+    score = asked(first + other, Resemblance(Limits(), len(first), background))
+    assert isinstance(score, float)
+    return score
 
 
 DETAILED = Image.effect_noise((64, 48), 60).convert("RGB")
@@ -68,15 +68,15 @@ def test_equal_pictures_are_wholly_alike_and_less_quality_is_less_so() -> None:
 
 
 def test_colours_that_differ_are_seen_where_the_luma_is_the_same() -> None:
-    one = Image.merge("YCbCr", [Image.new("L", (16, 16), level) for level in (128, 128, 128)])
+    first = Image.merge("YCbCr", [Image.new("L", (16, 16), level) for level in (128, 128, 128)])
     other = Image.merge("YCbCr", [Image.new("L", (16, 16), level) for level in (128, 220, 128)])
-    assert ssim(one, other) < 0.99
+    assert ssim(first, other) < 0.99
 
 
 def test_a_level_more_or_less_is_as_little_in_black_as_in_grey() -> None:
     for level in (0, 128):
-        one, other = (encoded(Image.new("L", (16, 16), shade), "PNG") for shade in (level, level + 1))
-        assert 0.998 < alike(one, other) < 1
+        first, other = (encoded(Image.new("L", (16, 16), shade), "PNG") for shade in (level, level + 1))
+        assert 0.998 < alike(first, other) < 1
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 3), (8, 8), (9, 40)])

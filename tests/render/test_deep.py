@@ -36,12 +36,12 @@ def png_levels(content: bytes) -> list[int]:
     width, height, depth, colour = struct.unpack_from(">LLBB", chunks[b"IHDR"])
     assert depth == 16
     step = 2 * {0: 1, 2: 3, 4: 2, 6: 4}[colour]
-    raw, row, found = zlib.decompress(chunks[b"IDAT"]), bytearray(step * width), bytearray()
+    raw, row, unpacked = zlib.decompress(chunks[b"IDAT"]), bytearray(step * width), bytearray()
     for y in range(height):
         start = y * (step * width + 1)
         row = _unfiltered(raw[start], raw[start + 1 : start + 1 + step * width], row, step)
-        found += row
-    return list(struct.unpack(f">{len(found) // 2}H", found))
+        unpacked += row
+    return list(struct.unpack(f">{len(unpacked) // 2}H", unpacked))
 
 
 def _unfiltered(kind: int, line: bytes, above: Sequence[int], step: int) -> bytearray:
@@ -49,7 +49,7 @@ def _unfiltered(kind: int, line: bytes, above: Sequence[int], step: int) -> byte
     for x, value in enumerate(line):
         a, b, c = (row[x - step] if x >= step else 0), above[x], (above[x - step] if x >= step else 0)
         p = a + b - c
-        nearest = min((a, b, c), key=lambda one: abs(p - one))
+        nearest = min((a, b, c), key=lambda neighbour: abs(p - neighbour))
         row.append((value + (0, a, b, (a + b) // 2, nearest)[kind]) % 256)
     return row
 

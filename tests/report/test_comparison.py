@@ -31,8 +31,8 @@ def world(tmp_path: Path) -> World:
 
 @pytest.fixture
 def compared_(world: World) -> Iterator[Comparison]:
-    with compared(of_qualities(world.config, [40, 80], []), 8, (), lambda what, share: None) as found:
-        yield found
+    with compared(of_qualities(world.config, [40, 80], []), 8, (), lambda what, share: None) as done:
+        yield done
 
 
 def page(compared_: Comparison, path: Path) -> str:
@@ -41,16 +41,16 @@ def page(compared_: Comparison, path: Path) -> str:
 
 
 def read_back(text: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="comparison">(.*?)</script>', text)
-    assert found
-    values: dict[str, Any] = json.loads(found[1])
+    match = re.search(r'<script type="application/json" id="comparison">(.*?)</script>', text)
+    assert match
+    values: dict[str, Any] = json.loads(match[1])
     return values
 
 
 def test_the_page_holds_its_pictures_once_each_and_names_as_text(compared_: Comparison, tmp_path: Path) -> None:
     text = page(compared_, tmp_path / "page.html")
     values = read_back(text)
-    assert [one["source"] for one in values["cases"]] == [HOSTILE]
+    assert [case["source"] for case in values["cases"]] == [HOSTILE]
     assert len(values["files"]) == 3  # two qualities and their reference
     assert len({side["reference"] for side in values["cases"][0]["sides"]}) == 1
     assert HOSTILE not in text
@@ -83,5 +83,5 @@ def test_two_configs_are_told_by_what_the_second_comes_to(world: World, tmp_path
     smaller = world.root / "small.yaml"
     smaller.write_text(world.text.replace("height: 32", "height: 32, quality: 20"))
     recipes = of_configs([world.config, load(smaller)], [])
-    with compared(recipes, 8, (), lambda what, share: None) as found:
-        assert re.search(r"<h1>small is \d+% smaller than thumbs.</h1>", page(found, tmp_path / "page.html"))
+    with compared(recipes, 8, (), lambda what, share: None) as done:
+        assert re.search(r"<h1>small is \d+% smaller than thumbs.</h1>", page(done, tmp_path / "page.html"))

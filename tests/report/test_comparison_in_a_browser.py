@@ -35,8 +35,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(4):
         world.put(f"{number}.jpg", jpeg((60 * number, 90, 90), (320, 200)))
     path = world.root / "page.html"
-    with compared(of_qualities(world.config, [5, 50, 90], []), 8, (), lambda what, share: None) as found:
-        comparison.write(found, totals(found), path)
+    with compared(of_qualities(world.config, [5, 50, 90], []), 8, (), lambda what, share: None) as done:
+        comparison.write(done, totals(done), path)
     return path
 
 
@@ -54,7 +54,7 @@ def page(file: Path, chromium: Page) -> Iterator[Page]:
     chromium.until("document.querySelector('img.right').naturalWidth === 200")
     yield chromium
     assert chromium.complaints == []
-    assert [one for one in chromium.requests if not one.startswith("data:")] == [file.as_uri()]
+    assert [request for request in chromium.requests if not request.startswith("data:")] == [file.as_uri()]
 
 
 SEEN = "getComputedStyle(document.querySelector('img.left')).visibility === 'visible'"

@@ -21,11 +21,11 @@ HASH = base64.b64encode(thumbhash((4, 3), Image.new("RGBA", (4, 3), "#c86432").t
 class Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
+        self.tags.append((tag, dict(attrs)))
 
     def handle_data(self, data: str) -> None:
         self.text += data.strip()
@@ -33,8 +33,12 @@ class Tags(HTMLParser):
 
 def family(*formats: str) -> dict[str, Any]:
     sources = [
-        {"format": one, "type": f"image/{one}", "srcset": f"/img/a-320.{one} 320w, /img/a-640.{one} 640w"}
-        for one in formats
+        {
+            "format": format_,
+            "type": f"image/{format_}",
+            "srcset": f"/img/a-320.{format_} 320w, /img/a-640.{format_} 640w",
+        }
+        for format_ in formats
     ]
     return {"src": f"/img/a-640.{formats[-1]}", "width": 640, "height": 480, "sources": sources}
 
@@ -54,9 +58,9 @@ def page(name: str = "a.jpg", *, title: str = "site", sizes: str = "50vw", **cha
 
 def test_a_picture_has_a_source_for_each_format_and_the_last_is_its_image() -> None:
     _, tags = page()
-    (_, about), *sources, (_, image) = [found for found in tags.found if found[0] in {"picture", "source", "img"}]
+    (_, about), *sources, (_, image) = [tag for tag in tags.tags if tag[0] in {"picture", "source", "img"}]
     assert about == {"data-source": "a.jpg", "data-family": "hero"}
-    assert [(one["type"], one["srcset"], one["sizes"]) for _, one in sources] == [
+    assert [(source["type"], source["srcset"], source["sizes"]) for _, source in sources] == [
         (f"image/{name}", f"/img/a-320.{name} 320w, /img/a-640.{name} 640w", "50vw") for name in ("avif", "webp")
     ]
     style = image.pop("style") or ""
@@ -85,17 +89,31 @@ def test_each_family_is_a_line_of_its_own() -> None:
 )
 def test_no_name_breaks_out_of_the_page(evil: str) -> None:
     _, tags = page(evil, title=evil, sizes=evil, alt=evil)
-    assert [tag for tag, _ in tags.found] == ["meta", "meta", "title", "style", "picture", "source", "source", "img"]
-    found = dict(tags.found)
-    assert (found["picture"]["data-source"], found["img"]["alt"], found["img"]["sizes"]) == (evil, evil, evil)
+    assert [tag for tag, _ in tags.tags] == ["meta", "meta", "title", "style", "picture", "source", "source", "img"]
+    attributes = dict(tags.tags)
+    assert (attributes["picture"]["data-source"], attributes["img"]["alt"], attributes["img"]["sizes"]) == (
+        evil,
+        evil,
+        evil,
+    )
     assert tags.text.startswith(evil)
-    assert sorted(found["img"]) == ["alt", "decoding", "height", "loading", "sizes", "src", "srcset", "style", "width"]
+    assert sorted(attributes["img"]) == [
+        "alt",
+        "decoding",
+        "height",
+        "loading",
+        "sizes",
+        "src",
+        "srcset",
+        "style",
+        "width",
+    ]
 
 
 def test_a_picture_without_words_is_told_so_and_one_without_placeholder_has_no_style() -> None:
     _, tags = page(alt=None, color=None, thumbhash=None)
-    assert tags.found[-1][1]["alt"] == ""
-    assert "style" not in tags.found[-1][1]
+    assert tags.tags[-1][1]["alt"] == ""
+    assert "style" not in tags.tags[-1][1]
 
 
 def test_a_page_takes_its_place_at_once_or_not_at_all(tmp_path: Path) -> None:

@@ -44,7 +44,9 @@ def test_each_picture_gets_what_its_rule_asks_for_and_exports_follow(world: Worl
     ]
     assert Image.open(io.BytesIO(made["scans/b-thumb.png"])).width == 20
     pages = json.loads(json.dumps(world.srcset()))
-    sets = {name: [one["srcset"] for one in about["families"]["page"]["sources"]] for name, about in pages.items()}
+    sets = {
+        name: [source["srcset"] for source in about["families"]["page"]["sources"]] for name, about in pages.items()
+    }
     assert sets == {
         "a.jpg": ["a-page-16.png 16w, a-page-24.png 24w", "a-page-16.jpg 16w, a-page-24.jpg 24w"],
         "scans/b.jpg": ["scans/b-page-12.png 12w", "scans/b-page-12.jpg 12w"],
@@ -68,7 +70,7 @@ def test_the_plan_and_explain_name_the_rule(world: World, capsys: pytest.Capture
     assert (first["target"], first["reason"], first["rule"]) == ("scans/b-thumb.png", "new", "scans/")
     assert status_of(["explain", "--json", str(world.config_path)]) == ExitStatus.OK
     told = capsys.readouterr().out.splitlines()
-    values = {one["key"]: (one["value"], one["line"]) for one in map(json.loads, told)}
+    values = {value["key"]: (value["value"], value["line"]) for value in map(json.loads, told)}
     assert values["rules.scans/.thumb.width"] == (20, 9)
     assert values["rules.scans/.page-12-png.format"] == ("png", 5)
     assert "rules.scans/.thumb.fit" not in values, "as for all others"

@@ -24,8 +24,8 @@ from tests.world import World, jpeg
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setattr(fetch, "_BACK_OFF", 0.0)
-    with serving() as one:
-        yield one
+    with serving() as site:
+        yield site
 
 
 def listing(world: World, *urls: str, name: str = "urls.txt", limits: str = "", **keys: str) -> None:
@@ -37,7 +37,7 @@ def listing(world: World, *urls: str, name: str = "urls.txt", limits: str = "", 
 
 
 def errors(summary: Summary) -> list[str]:
-    return [one.error for one in summary.failures]
+    return [failure.error for failure in summary.failures]
 
 
 def test_the_pictures_of_a_list_are_made_and_named_by_their_urls(world: World, site: Site) -> None:
@@ -170,7 +170,7 @@ def test_what_a_site_does_not_want_used_is_skipped_and_remembered(world: World, 
     listing(world, f"{site.root}/one.jpg", f"{site.root}/two.jpg")
     summary = world.run()
     assert summary.pictures == {Status.SKIPPED: 2}
-    assert [one.reason for one in summary.passed_over] == [
+    assert [passed.reason for passed in summary.passed_over] == [
         "its site says noai (X-Robots-Tag)",
         "the site's robots.txt forbids it",
     ]

@@ -61,7 +61,7 @@ class Spliced(io.RawIOBase):
 
 def spliced(parts: Iterable[Part]) -> IO[bytes]:
     """Opens `parts` as one file. Up to `_SMALL` bytes are copied, which is faster than reading them in place."""
-    found = list(parts)
-    if sum(end - start for _, start, end in found) <= _SMALL:
-        return io.BytesIO(b"".join(view[start:end] for view, start, end in found))
-    return io.BufferedReader(Spliced(found))
+    pieces = list(parts)
+    if sum(end - start for _, start, end in pieces) <= _SMALL:
+        return io.BytesIO(b"".join(view[start:end] for view, start, end in pieces))
+    return io.BufferedReader(Spliced(pieces))

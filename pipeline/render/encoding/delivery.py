@@ -65,7 +65,7 @@ def _fitting(encode_input: EncodeInput, spec: Spec, most: int, best: int, hint: 
     if size <= most:
         return descriptor, size, first
     os.close(descriptor)
-    found: tuple[int, int, int] | None = None
+    fitting: tuple[int, int, int] | None = None
     smallest = size
     low, high = _LEAST_QUALITY, best if first < best else best - 1
     while low <= high:
@@ -76,48 +76,48 @@ def _fitting(encode_input: EncodeInput, spec: Spec, most: int, best: int, hint: 
             os.close(descriptor)
             high = middle - 1
             continue
-        if found is not None:
-            os.close(found[0])
-        found = (descriptor, size, middle)
+        if fitting is not None:
+            os.close(fitting[0])
+        fitting = (descriptor, size, middle)
         low = middle + 1
-    if found is None:
+    if fitting is None:
         raise PictureError(
             ErrorKind.NOT_ENCODABLE, f"max_bytes is {most:,}; the smallest that could be made: {smallest:,}"
         )
-    return found
+    return fitting
 
 
 def prove(descriptor: int, encode_input: EncodeInput, spec: Spec) -> None:
     """Inspects an encoded file. Raises PictureError (`internal error`) if it differs from what `spec` asks for."""
     try:
-        found = inspect(descriptor, decode=spec.verify is Verify.DECODE)
+        written = inspect(descriptor, decode=spec.verify is Verify.DECODE)
     except PictureError as error:
         raise PictureError(ErrorKind.INTERNAL, f"what was encoded cannot be read: {error}") from error
     first = encode_input.images[0]
     wrong = []
-    if found.format != spec.format:
-        wrong.append(f"format {found.format}")
-    if (found.width, found.height) != first.size:
-        wrong.append(f"size {found.width} x {found.height}")
-    if found.frames > len(encode_input.images):  # encoders may join equal neighbours into one frame
-        wrong.append(f"{found.frames} frames")
-    if found.has_profile and spec.profile is not Profile.KEEP:
+    if written.format != spec.format:
+        wrong.append(f"format {written.format}")
+    if (written.width, written.height) != first.size:
+        wrong.append(f"size {written.width} x {written.height}")
+    if written.frames > len(encode_input.images):  # encoders may join equal neighbours into one frame
+        wrong.append(f"{written.frames} frames")
+    if written.has_profile and spec.profile is not Profile.KEEP:
         wrong.append("a colour profile")
-    if not _same_channels(found, first.mode, spec.format):
-        wrong.append(f"mode {found.mode}")
-    if isinstance(first, Deep) and found.bits <= DEEP:
-        wrong.append(f"{found.bits} bits a channel")
-    wrong += [f"private metadata ({kind})" for kind in found.private if kind not in spec.private]
+    if not _same_channels(written, first.mode, spec.format):
+        wrong.append(f"mode {written.mode}")
+    if isinstance(first, Deep) and written.bits <= DEEP:
+        wrong.append(f"{written.bits} bits a channel")
+    wrong += [f"private metadata ({kind})" for kind in written.private if kind not in spec.private]
     if wrong:
         raise PictureError(ErrorKind.INTERNAL, f"what was encoded has {', '.join(wrong)}")
 
 
-def _same_channels(found: Inspection, made: str, format_: Format) -> bool:
-    mode = found.mode
+def _same_channels(written: Inspection, made: str, format_: Format) -> bool:
+    mode = written.mode
     if format_ is Format.GIF or made == "P":
         return mode in ("P", "L", "RGB", "RGBA", "1")
-    if format_ is Format.PNG and found.frames > 1:  # an animation always decodes with alpha
+    if format_ is Format.PNG and written.frames > 1:  # an animation always decodes with alpha
         return mode.removesuffix("A") == made.removesuffix("A")
-    if found.bits > DEEP:  # Pillow opens grey as one of these
+    if written.bits > DEEP:  # Pillow opens grey as one of these
         return mode in {"L": ("L", "I;16", "RGB"), "LA": ("LA", "RGBA")}.get(made, (made,))
     return mode == made or (format_ is Format.WEBP and {mode, made} <= {"RGB", "RGBA", "RGBX"})

@@ -110,8 +110,8 @@ def _bits(view: View, known: tuple[Property, ...]) -> int:
     return 8
 
 
-def _clap(view: View, found: Iterator[Property]) -> bytes | None:
-    return next((view[start:end] for kind, start, end in found if kind == b"clap" and end - start == 32), None)
+def _clap(view: View, properties: Iterator[Property]) -> bytes | None:
+    return next((view[start:end] for kind, start, end in properties if kind == b"clap" and end - start == 32), None)
 
 
 def _linked(links: bytes, wanted: int) -> list[int]:
@@ -124,8 +124,8 @@ def _linked(links: bytes, wanted: int) -> list[int]:
         size = 2 if wide else 1
         end = behind + 1 + count * size
         if int.from_bytes(links[at:behind]) == wanted:
-            found = (links[place : place + size] for place in range(behind + 1, end, size))
-            return [int.from_bytes(one) & (0x7FFF if wide else 0x7F) for one in found]
+            indices = (links[place : place + size] for place in range(behind + 1, end, size))
+            return [int.from_bytes(index) & (0x7FFF if wide else 0x7F) for index in indices]
         at = end
     return []
 

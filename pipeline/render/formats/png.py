@@ -51,7 +51,7 @@ class Png(PngImagePlugin.PngImageFile):
     def load(self) -> Any:
         """Decodes; to `LA` or `RGBA` if one 16-bit grey or colour is transparent. Raises whatever Pillow raises."""
         coded = str(self.tile[0].args) if self.tile else ""
-        found = super().load()
+        access = super().load()
         clear = self.info.get("transparency")
         if coded.startswith("I;16") and isinstance(clear, int):
             raw = self.tobytes()
@@ -61,7 +61,7 @@ class Png(PngImagePlugin.PngImageFile):
             bands = [(band, level >> 8) for band, level in zip(self.split(), clear, strict=True)]
             bands += [(band, level & 0xFF) for band, level in zip(self._lower().split(), clear, strict=True)]
             return self._with_alpha("RGBA", self, bands)
-        return found
+        return access
 
     def deep(self) -> Deep:
         """Decodes by libvips to 16 bits a channel. Raises OSError if the pixels are damaged or cut off."""

@@ -25,11 +25,11 @@ def decoded(content: bytearray, size: Size, clear: object) -> Deep:
         if (loaded.width, loaded.height, loaded.format) != (*size, "ushort"):
             raise SyntaxError("pixels are not of the kind that the header claims")
         levels = (clear,) if isinstance(clear, int) else clear
-        found = loaded
-        if isinstance(levels, tuple) and len(levels) == found.bands:
-            same = functools.reduce(operator.and_, (found[band] == level for band, level in enumerate(levels)))
-            found = found.bandjoin(same.linear(-257, WHITE).cast("ushort"))  # true is 255
-        return deep.of(found, _MODES[found.bands])
+        samples = loaded
+        if isinstance(levels, tuple) and len(levels) == samples.bands:
+            same = functools.reduce(operator.and_, (samples[band] == level for band, level in enumerate(levels)))
+            samples = samples.bandjoin(same.linear(-257, WHITE).cast("ushort"))  # true is 255
+        return deep.of(samples, _MODES[samples.bands])
     except vips.Error as error:
         raise OSError(" ".join(str(error).split())) from error
     finally:

@@ -50,8 +50,8 @@ def decoded(descriptor: int, page: int, stored: Layout) -> Image.Image:
     The file offset is restored. Raises OSError if libvips fails. Call only where `libvips.available()`.
     """
     with _loaded(descriptor, page) as loaded:
-        found = _samples(loaded, stored, 255.0)
-        return Image.frombytes(mode(stored), (found.width, found.height), libvips.fetched(found))
+        levels = _samples(loaded, stored, 255.0)
+        return Image.frombytes(mode(stored), (levels.width, levels.height), libvips.fetched(levels))
 
 
 def decoded_deep(descriptor: int, page: int, stored: Layout) -> Deep:
@@ -95,29 +95,29 @@ def _samples(loaded: Any, stored: Layout, white: float) -> Any:
         first = loaded.extract_band(0)
         colours = loaded if loaded.bands == COLOURS[RGB] else first.bandjoin([first, first])  # greys: one band
         return _levels(colours, white, 1 / _WHITE[colours.format])
-    found = loaded.extract_band(0, n=COLOURS[stored.photometric] + _has_alpha(stored))
+    bands = loaded.extract_band(0, n=COLOURS[stored.photometric] + _has_alpha(stored))
     if stored.photometric == LAB:
-        found = found.copy(interpretation="labs" if found.format == "short" else "lab")
-        return found.icc_export(output_profile="srgb", intent="relative", black_point_compensation=True, depth=8)
+        bands = bands.copy(interpretation="labs" if bands.format == "short" else "lab")
+        return bands.icc_export(output_profile="srgb", intent="relative", black_point_compensation=True, depth=8)
     if stored.kind == FLOAT:
-        return _of_floats(found, stored, white)
+        return _of_floats(bands, stored, white)
     if stored.bits == 16:
         black = (
             _WHITE["ushort"] - stored.most if stored.photometric == WHITE_IS_ZERO else 0.0
         )  # libvips has inverted it
-        return _levels(found, white, 1 / stored.most, -black / stored.most)
-    return _levels(found, white, 1 / _WHITE[found.format])
+        return _levels(bands, white, 1 / stored.most, -black / stored.most)
+    return _levels(bands, white, 1 / _WHITE[bands.format])
 
 
-def _of_floats(found: Any, stored: Layout, white: float) -> Any:
+def _of_floats(bands: Any, stored: Layout, white: float) -> Any:
     """Floats of 0 to 1 as levels. Values outside are clipped, NaN becomes 0."""
-    found = (found == found).ifthenelse(found, 0.0)  # noqa: PLR0124 -- a NaN is not equal to itself
+    bands = (bands == bands).ifthenelse(bands, 0.0)  # noqa: PLR0124 -- a NaN is not equal to itself
     if stored.photometric != WHITE_IS_ZERO:
-        return _levels(found, white)
-    inverted = _levels(found.extract_band(0), white, -1.0, 1.0)
-    return inverted.bandjoin(_levels(found.extract_band(1), white)) if found.bands > 1 else inverted
+        return _levels(bands, white)
+    inverted = _levels(bands.extract_band(0), white, -1.0, 1.0)
+    return inverted.bandjoin(_levels(bands.extract_band(1), white)) if bands.bands > 1 else inverted
 
 
-def _levels(found: Any, white: float, scale: float = 1.0, offset: float = 0.0) -> Any:
+def _levels(bands: Any, white: float, scale: float = 1.0, offset: float = 0.0) -> Any:
     """Samples times `scale` plus `offset`, 0 to 1 then, as whole levels of 0 to `white`."""
-    return found.linear(scale * white, offset * white + 0.5).cast("uchar" if white == 255 else "ushort")
+    return bands.linear(scale * white, offset * white + 0.5).cast("uchar" if white == 255 else "ushort")

@@ -262,7 +262,7 @@ def _makes_sense(stored: Layout) -> bool:
 def _numbers(tags: Tags, tag: int, default: tuple[int, ...]) -> tuple[int, ...]:
     value = tags.get(tag, default)
     values = value if isinstance(value, tuple) else (value,)
-    return tuple(one if isinstance(one, int) else -1 for one in values)
+    return tuple(value if isinstance(value, int) else -1 for value in values)
 
 
 def _number(tags: Tags, tag: int, default: int) -> int:

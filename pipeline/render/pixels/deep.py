@@ -47,8 +47,8 @@ class Deep:
         """A libvips image that reads the same memory."""
         vips: Any = libvips.module()
         bands = BANDS[self.mode]
-        found = vips.Image.new_from_memory(self._samples, *self.size, bands, "ushort")
-        return found.copy(interpretation=_INTERPRETATIONS[bands])
+        image = vips.Image.new_from_memory(self._samples, *self.size, bands, "ushort")
+        return image.copy(interpretation=_INTERPRETATIONS[bands])
 
     @property
     def is_transparent(self) -> bool:
@@ -77,34 +77,34 @@ class Deep:
         own = own.bandjoin([own, own]) if wanted > colours else own
         ground = [level * 257 for level in colour[:wanted]]
         (x, y), under = placement.offset, colour[3] / 255
-        own, alpha = (found.embed(x, y, *placement.canvas) for found in (own, alpha))
+        own, alpha = (layer.embed(x, y, *placement.canvas) for layer in (own, alpha))
         cover = alpha.linear(1 / WHITE, 0)
         total = cover + (1 - cover) * under
         mixed = (own * cover + (1 - cover) * under * ground) / total  # 0 where all is transparent
-        found = mixed.bandjoin(total * WHITE) if mode in WITH_ALPHA else mixed
-        return of(found.rint().cast("ushort"), mode)
+        joined = mixed.bandjoin(total * WHITE) if mode in WITH_ALPHA else mixed
+        return of(joined.rint().cast("ushort"), mode)
 
     def turned(self, orientation: int) -> Deep:
         """Upright, if it is stored under an EXIF orientation of 2 to 8."""
         image = self.image
         match orientation:
             case 2:
-                found = image.fliphor()
+                turned = image.fliphor()
             case 3:
-                found = image.rot180()
+                turned = image.rot180()
             case 4:
-                found = image.flipver()
+                turned = image.flipver()
             case 5:
-                found = image.rot90().fliphor()
+                turned = image.rot90().fliphor()
             case 6:
-                found = image.rot90()
+                turned = image.rot90()
             case 7:
-                found = image.rot90().flipver()
+                turned = image.rot90().flipver()
             case 8:
-                found = image.rot270()
+                turned = image.rot270()
             case _:
                 return self
-        return of(found, self.mode)
+        return of(turned, self.mode)
 
     def resampled(self, box: Box, size: Size, *, linear: bool) -> Deep:
         """`box` at `size`: by Lanczos along a side that gets shorter, by bicubic along one that gets longer.
@@ -139,13 +139,13 @@ class Deep:
         colours = BANDS[self.mode] - (self.mode in WITH_ALPHA)
         coloured = _with_profile(image.extract_band(0, n=colours), icc)
         told = {"intent": use.intent, "black_point_compensation": use.black_point, "pcs": "lab"}
-        found = _with_profile(coloured.icc_import(embedded=True, **told), srgb.profile())
-        found = found.icc_export(depth=16, **told)
+        converted = _with_profile(coloured.icc_import(embedded=True, **told), srgb.profile())
+        converted = converted.icc_export(depth=16, **told)
         if colours == 1:
-            found = found.extract_band(1)  # a neutral profile gives three equal channels
+            converted = converted.extract_band(1)  # a neutral profile gives three equal channels
         if self.mode in WITH_ALPHA:
-            found = found.bandjoin(image.extract_band(colours))
-        return of(found, self.mode), ()
+            converted = converted.bandjoin(image.extract_band(colours))
+        return of(converted, self.mode), ()
 
 
 def of(image: Any, mode: str) -> Deep:
@@ -157,10 +157,10 @@ def of_pillow(image: Image.Image) -> Deep:
     """Grey of more than 8 bits in one of `PILLOWS`: `I` has the range 0 to 65,535, `F` 0 to 1."""
     vips: Any = libvips.module()
     format_, factor = PILLOWS[image.mode]
-    found = vips.Image.new_from_memory(image.tobytes(), image.width, image.height, 1, format_)
+    samples = vips.Image.new_from_memory(image.tobytes(), image.width, image.height, 1, format_)
     if format_ == "float":
-        found = (found == found).ifthenelse(found, 0.0)  # noqa: PLR0124 -- a NaN is not equal to itself
-    return of(found if format_ == "ushort" else found.linear(factor, 0.5).cast("ushort"), "L")
+        samples = (samples == samples).ifthenelse(samples, 0.0)  # noqa: PLR0124 -- a NaN is not equal to itself
+    return of(samples if format_ == "ushort" else samples.linear(factor, 0.5).cast("ushort"), "L")
 
 
 class _Side:
@@ -202,6 +202,6 @@ def _shift(side: _Side) -> float:
 
 def _with_profile(image: Any, icc: bytes) -> Any:
     vips: Any = libvips.module()
-    found = image.copy()
-    found.set_type(vips.GValue.blob_type, _PROFILE, icc)
-    return found
+    copied = image.copy()
+    copied.set_type(vips.GValue.blob_type, _PROFILE, icc)
+    return copied

@@ -59,8 +59,8 @@ def resized(image: Image.Image, box: Box, size: Size, kernel: Image.Resampling, 
 
 
 def _math(expression: Any, **images: Image.Image) -> Image.Image:
-    found: Image.Image = ImageMath.lambda_eval(expression, **images)
-    return found
+    levels: Image.Image = ImageMath.lambda_eval(expression, **images)
+    return levels
 
 
 def _rounded(image: Image.Image) -> Image.Image:

@@ -34,8 +34,8 @@ def trimmed(frame: Frame, whole: Framing, tolerance: int, icc: bytes | None) -> 
     if inner is None:
         return whole
     box = (left + inner[0], top + inner[1], left + inner[2], top + inner[3])
-    found = stored_box(box, stored, _BACK.get(whole.orientation, whole.orientation))
-    return replace(whole, region=(round(found[0]), round(found[1]), round(found[2]), round(found[3])))
+    region = stored_box(box, stored, _BACK.get(whole.orientation, whole.orientation))
+    return replace(whole, region=(round(region[0]), round(region[1]), round(region[2]), round(region[3])))
 
 
 def _corner(whole: Framing) -> Box:

@@ -61,10 +61,10 @@ class Asking:
         def look(name: str) -> Traits | None:
             try:
                 with source.read(name, stats[name], self._limits) as read:
-                    found = self._ask(read.held, Look(self._limits))
+                    traits = self._ask(read.held, Look(self._limits))
             except (PictureError, Vanished, Unsupported, Grown):
                 return None
-            return found if isinstance(found, Traits) else None
+            return traits if isinstance(traits, Traits) else None
 
         return {name: traits for name, traits in self._each(look, names) if traits is not None}
 
@@ -78,12 +78,12 @@ class Asking:
             reference, made, background = pair
             with _one_after_the_other(reference, made) as (held, split):
                 try:
-                    found = self._ask(held, Resemblance(self._limits, split, background))
+                    likeness = self._ask(held, Resemblance(self._limits, split, background))
                 except PictureError:
                     return None
-            return found if isinstance(found, float) else None
+            return likeness if isinstance(likeness, float) else None
 
-        return [found for _pair, found in self._each(score, pairs)]
+        return [likeness for _pair, likeness in self._each(score, pairs)]
 
     def _ask(self, held: Held, request: object) -> object:
         """The answer; None where the child died, as on a picture that made it crash. Raises `PictureError`."""
@@ -97,8 +97,8 @@ class Asking:
     def _each(self, what: Callable[[_T], _R], of: Sequence[_T]) -> Iterator[tuple[_T, _R]]:
         with ThreadPoolExecutor(self._threads) as threads:
             try:
-                for one, result in zip(of, threads.map(what, of), strict=True):
-                    yield one, result
+                for asked, result in zip(of, threads.map(what, of), strict=True):
+                    yield asked, result
                     self._stop.check()
                     self._watch()
             except BaseException:

@@ -75,7 +75,7 @@ class _Comparing:
         self, recipes: tuple[Recipe, ...], folder: Path, stop: Stop, watch: Callable[[str, float], None]
     ) -> None:
         sources = recipes[0].config.sources
-        self._recipes = tuple(replace(one, config=replace(one.config, sources=sources)) for one in recipes)
+        self._recipes = tuple(replace(recipe, config=replace(recipe.config, sources=sources)) for recipe in recipes)
         self._folder = folder
         self._stop = stop
         self._watch = watch
@@ -84,9 +84,9 @@ class _Comparing:
 
     def done(self, size: int, only: Sequence[str]) -> Comparison:
         sample = self._sample(size, only)
-        sources = [one.source for one in sample.pictures]
+        sources = [picture.source for picture in sample.pictures]
         references = self._references(sources)
-        made = [self._rendered(one.config, one.specs, sources, one.name) for one in self._recipes]
+        made = [self._rendered(recipe.config, recipe.specs, sources, recipe.name) for recipe in self._recipes]
         scored = self._scored(references, made)
         names = dict.fromkeys(spec.name for recipe in self._recipes for spec in recipe.specs)
         cases = []
@@ -148,11 +148,11 @@ class _Comparing:
         pairs: list[tuple[Path, Path, str]] = []
         for number, (recipe, some) in enumerate(zip(self._recipes, made, strict=True)):
             backgrounds = {spec.name: spec.background for spec in recipe.specs}
-            for key, one in some.items():
+            for key, rendition in some.items():
                 beside = references[number].get(key)
-                if one.file and beside and beside.file:
+                if rendition.file and beside and beside.file:
                     wanted.append((number, key))
-                    pairs.append((beside.file, one.file, backgrounds[key[1]]))
+                    pairs.append((beside.file, rendition.file, backgrounds[key[1]]))
         count = iter(range(1, len(pairs) + 1))
         with asking(
             self._recipes[0].config, self._stop, lambda: self._watch("similarity", next(count) / len(pairs))

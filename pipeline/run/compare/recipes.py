@@ -37,11 +37,13 @@ def of_configs(configs: Sequence[Config], renditions: Sequence[str]) -> list[Rec
     recipes = [
         Recipe(printable(name), config) for name, config in zip(names, _chosen(configs, renditions), strict=True)
     ]
-    common = set.intersection(*({spec.name for spec in one.specs} for one in recipes))
+    common = set.intersection(*({spec.name for spec in recipe.specs} for recipe in recipes))
     if not common:
         raise UsageError(
             "there is nothing to compare: no rendition has the same name in "
-            + " and ".join(f"{one.name} ({', '.join(spec.name for spec in one.specs) or 'none'})" for one in recipes)
+            + " and ".join(
+                f"{recipe.name} ({', '.join(spec.name for spec in recipe.specs) or 'none'})" for recipe in recipes
+            )
         )
     return recipes
 

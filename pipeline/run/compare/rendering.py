@@ -56,7 +56,8 @@ def in_scratch(config: Config, specs: Sequence[Spec], folder: Path) -> Config:
     return replace(
         config,
         sources=tuple(
-            replace(one, exclude=(*one.exclude, *_target_in(one, config.target.path))) for one in config.sources
+            replace(source, exclude=(*source.exclude, *_target_in(source, config.target.path)))
+            for source in config.sources
         ),
         target=TargetSettings(folder, "{dir}/{name}-{rendition}.{ext}", OnCollision.KEEP_EXTENSION, Durability.NONE),
         specs=tuple(specs),
@@ -112,14 +113,18 @@ def rendered(
 
 def _only(config: Config, sources: Sequence[str]) -> Iterator[SourceSettings]:
     """The sources of `config` with those pictures only; one that has none of them is left out."""
-    for one in config.sources:
-        inside = [literal(name.removeprefix(f"{one.prefix}/")) for name in sources if config.source_of(name) is one]
+    for source in config.sources:
+        inside = [
+            literal(name.removeprefix(f"{source.prefix}/")) for name in sources if config.source_of(name) is source
+        ]
         if inside:
-            yield replace(one, include=tuple(inside), settle=0.0)
+            yield replace(source, include=tuple(inside), settle=0.0)
 
 
 def _results(reader: Reader, folder: Path) -> Results:
-    seconds = {(one.source, one.rendition): (one.decode, one.own) for one in timed(reader)}
+    seconds = {
+        (rendition.source, rendition.rendition): (rendition.decode, rendition.own) for rendition in timed(reader)
+    }
     results: Results = {}
     for row in renditions(reader):
         if row.rendition is None:

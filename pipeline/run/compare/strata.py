@@ -105,14 +105,14 @@ def drawn(strata: Strata, size: int, look: Callable[[Sequence[str]], dict[str, T
         if job.source in traits
     ]
     by_stratum = _sorted_into(candidates)
-    numbers = {name: sum(one.stands_for for one in some) for name, some in by_stratum.items()}
+    numbers = {name: sum(candidate.stands_for for candidate in some) for name, some in by_stratum.items()}
     shares = _shares(numbers, {name: len(some) for name, some in by_stratum.items()}, size)
     pictures: list[Picked] = []
     strata_: list[Stratum] = []
     for name, some in by_stratum.items():
         chosen = _chosen(some, shares[name])
         weight = numbers[name] / len(chosen)
-        pictures += [Picked(one.source, name, one.bytes, weight, one.traits) for one in chosen]
+        pictures += [Picked(candidate.source, name, candidate.bytes, weight, candidate.traits) for candidate in chosen]
         strata_.append(Stratum(name, weight * len(chosen), len(chosen)))
     return Sample(
         tuple(pictures), tuple(strata_), strata.pictures, len(weighted), unreadable=len(weighted) - len(candidates)
@@ -121,10 +121,10 @@ def drawn(strata: Strata, size: int, look: Callable[[Sequence[str]], dict[str, T
 
 def _sorted_into(candidates: Iterable[Candidate]) -> dict[str, list[Candidate]]:
     """The candidates by stratum, in the order of `WORDS`, without empty ones."""
-    found: defaultdict[str, list[Candidate]] = defaultdict(list)
+    strata: defaultdict[str, list[Candidate]] = defaultdict(list)
     rest: list[Candidate] = []
-    for one in candidates:
-        traits = one.traits
+    for candidate in candidates:
+        traits = candidate.traits
         facts = {
             "animated": traits.animated,
             "CMYK": traits.cmyk,
@@ -132,17 +132,20 @@ def _sorted_into(candidates: Iterable[Candidate]) -> dict[str, list[Candidate]]:
             "rotated": traits.rotated,
         }
         name = next((name for name, holds in facts.items() if holds), None)
-        (found[name] if name else rest).append(one)
+        (strata[name] if name else rest).append(candidate)
     tenth = round(len(rest) * _TENTH)
-    by_size = sorted(rest, key=lambda one: (one.pixels, _hash(one.source)))
+    by_size = sorted(rest, key=lambda candidate: (candidate.pixels, _hash(candidate.source)))
     if tenth:
-        found["small"], found["largest"] = by_size[:tenth], by_size[-tenth:]
+        strata["small"], strata["largest"] = by_size[:tenth], by_size[-tenth:]
         by_size = by_size[tenth:-tenth]
-    noisy = sorted((one for one in by_size if one.noise), key=lambda one: (-one.noise, _hash(one.source)))[:tenth]
-    found["noisy"] = noisy
-    beside = {one.source for one in noisy}
-    found["other"] = [one for one in by_size if one.source not in beside]
-    return {name: found[name] for name in WORDS if found[name]}
+    noisy = sorted(
+        (candidate for candidate in by_size if candidate.noise),
+        key=lambda candidate: (-candidate.noise, _hash(candidate.source)),
+    )[:tenth]
+    strata["noisy"] = noisy
+    beside = {candidate.source for candidate in noisy}
+    strata["other"] = [candidate for candidate in by_size if candidate.source not in beside]
+    return {name: strata[name] for name in WORDS if strata[name]}
 
 
 def _shares(numbers: dict[str, float], there: dict[str, int], size: int) -> dict[str, int]:
@@ -159,7 +162,10 @@ def _shares(numbers: dict[str, float], there: dict[str, int], size: int) -> dict
 
 def _chosen(some: Sequence[Candidate], number: int) -> list[Candidate]:
     """The first by hash, as good as by chance; sorted by name."""
-    return sorted(sorted(some, key=lambda one: _hash(one.source))[:number], key=lambda one: os.fsencode(one.source))
+    return sorted(
+        sorted(some, key=lambda candidate: _hash(candidate.source))[:number],
+        key=lambda candidate: os.fsencode(candidate.source),
+    )
 
 
 def _hash(source: str) -> bytes:

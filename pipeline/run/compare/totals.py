@@ -48,7 +48,7 @@ class Totals:
 
 def totals(comparison: Comparison) -> Totals:
     """The estimates. Pictures that any of the recipes failed to make count for none of them."""
-    whole = [case for case in comparison.cases if all(one is None or one.file for one in case.made)]
+    whole = [case for case in comparison.cases if all(rendition is None or rendition.file for rendition in case.made)]
     numbers = range(len(comparison.recipes))
     return Totals(
         tuple(
@@ -58,23 +58,26 @@ def totals(comparison: Comparison) -> Totals:
             if any(spec.name == name for spec in comparison.recipes[number].specs)
         ),
         tuple(
-            _estimated((case.picture, one.bytes) for case in whole if (one := case.made[number])) for number in numbers
+            _estimated((case.picture, rendition.bytes) for case in whole if (rendition := case.made[number]))
+            for number in numbers
         ),
         tuple(_seconds(whole, number) for number in numbers),
     )
 
 
 def _total(comparison: Comparison, whole: Iterable[Case], name: str, number: int) -> Total:
-    made = [(case.picture, one) for case in whole if case.rendition == name and (one := case.made[number])]
-    known = [(picture, one.score) for picture, one in made if one.score is not None]
+    made = [(case.picture, rendition) for case in whole if case.rendition == name and (rendition := case.made[number])]
+    known = [(picture, rendition.score) for picture, rendition in made if rendition.score is not None]
     weights = sum(picture.stands_for for picture, _ in known)
     failed = [
-        case for case in comparison.cases if case.rendition == name and (one := case.made[number]) and not one.file
+        case
+        for case in comparison.cases
+        if case.rendition == name and (rendition := case.made[number]) and not rendition.file
     ]
     return Total(
         name,
         number,
-        _estimated((picture, one.bytes) for picture, one in made),
+        _estimated((picture, rendition.bytes) for picture, rendition in made),
         sum(score * picture.stands_for for picture, score in known) / weights if weights else None,
         min(((score, picture.source) for picture, score in known), default=None),
         len(failed),
@@ -85,8 +88,8 @@ def _seconds(whole: Iterable[Case], number: int) -> Estimate:
     """Decoding counts once for a picture, however many renditions it has."""
     seconds: dict[Picked, float] = {}
     for case in whole:
-        if one := case.made[number]:
-            seconds[case.picture] = seconds.get(case.picture, one.seconds_decode) + one.seconds
+        if rendition := case.made[number]:
+            seconds[case.picture] = seconds.get(case.picture, rendition.seconds_decode) + rendition.seconds
     return _estimated(seconds.items())
 
 
@@ -100,9 +103,9 @@ def _estimated(values: Iterable[tuple[Picked, float]]) -> Estimate:
         strata[picture.stratum].append((picture, value))
     total = variance = 0.0
     for some in strata.values():
-        found = [value for _, value in some]
+        amounts = [value for _, value in some]
         pictures = sum(picture.stands_for for picture, _ in some)
-        total += pictures * statistics.fmean(found)
-        if len(found) > 1:
-            variance += pictures * max(0.0, pictures - len(found)) * statistics.variance(found) / len(found)
+        total += pictures * statistics.fmean(amounts)
+        if len(amounts) > 1:
+            variance += pictures * max(0.0, pictures - len(amounts)) * statistics.variance(amounts) / len(amounts)
     return Estimate(total, 2 * math.sqrt(variance))

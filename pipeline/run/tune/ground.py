@@ -60,7 +60,7 @@ def prepared(config: Config, choice: Choice, source: Source | None = None) -> It
     """
     stop = Stop()
     identity = uuid.uuid4().hex
-    if source is None and any(one.urls for one in config.sources):
+    if source is None and any(source_.urls for source_ in config.sources):
         raise UsageError("a list of URLs cannot be measured: its servers would have to send each picture many times")
     source = source or source_of(config.sources)
     source.check()

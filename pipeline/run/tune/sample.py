@@ -70,7 +70,7 @@ class Strata:
             share = max(1, min(len(stratum.first), round(size * stratum.pictures / self.pictures)))
             chosen = sorted(stratum.first, reverse=True)[:share]
             jobs += [(job, stratum.pictures / share) for _, _, job in chosen]
-        return sorted(jobs, key=lambda one: os.fsencode(one[0].source))
+        return sorted(jobs, key=lambda entry: os.fsencode(entry[0].source))
 
 
 def repeated(jobs: Sequence[Job], count: int, seed: int) -> list[Job]:

@@ -26,18 +26,18 @@ def refusal(address: str) -> str:
     whole = ipaddress.ip_address(address.partition("%")[0])  # without the zone of a link-local one
     if not (within := _within(whole)):
         return _kind(whole)
-    return next((f"{why}, as {one}" for one in within if (why := _kind(one))), "")
+    return next((f"{why}, as {address}" for address in within if (why := _kind(address))), "")
 
 
 def connect(host: str, port: int, timeout: float, *, allow_private: bool) -> socket.socket:
     """A TCP connection to `host`; `timeout` seconds for each of its addresses. Raises `OSError` and `Refused`."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     if not allow_private:
-        for *_, place in found:
+        for *_, place in places:
             if why := refusal(str(place[0])):
                 raise Refused(f"{host} is {place[0]}: {why}")
     error: OSError = OSError("the name has no address")
-    for family, kind, protocol, _, place in found:
+    for family, kind, protocol, _, place in places:
         sock = socket.socket(family, kind, protocol)
         try:
             sock.settimeout(timeout)
@@ -55,10 +55,10 @@ def _within(address: _Address) -> list[ipaddress.IPv4Address]:
     """The IPv4 addresses that an IPv6 address stands for: mapped, 6to4, Teredo's two, NAT64."""
     if isinstance(address, ipaddress.IPv4Address):
         return []
-    found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
     if address in _NAT64:
-        found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return [one for one in found if one is not None]
+        inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return [address for address in inner if address is not None]
 
 
 def _kind(address: _Address) -> str:

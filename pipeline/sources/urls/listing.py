@@ -65,9 +65,9 @@ class Listing:
     def folders(self) -> Iterator[Folder]:
         """The folders that the names make up, each with its names."""
         with self._lock:
-            found = self._database.execute("SELECT folder, name FROM entry ORDER BY folder, name")
+            rows = self._database.execute("SELECT folder, name FROM entry ORDER BY folder, name")
             first = Folder("", unmatched=self._unmatched, example=self._example)
-            for path, pairs in groupby(found, key=lambda pair: pair[0]):
+            for path, pairs in groupby(rows, key=lambda pair: pair[0]):
                 listed = [name for _, name in pairs]
                 joined = _SEPARATOR.join(listed).encode()
                 yield Folder(path, joined, entries=len(listed), unmatched=first.unmatched, example=first.example)
@@ -79,10 +79,10 @@ class Listing:
         """Those of the folder's names that are between the first and the last of `wanted`."""
         query = "SELECT name, url, columns, error, detail FROM entry WHERE folder = ? AND name BETWEEN ? AND ?"
         with self._lock:
-            found = self._database.execute(query, (folder, min(wanted), max(wanted))).fetchall()
+            rows = self._database.execute(query, (folder, min(wanted), max(wanted))).fetchall()
         return {
             name: Entry(name, url, columns, PictureError(ErrorKind(error), detail) if error else None)
-            for name, url, columns, error, detail in found
+            for name, url, columns, error, detail in rows
         }
 
     def _entries(self, path: Path) -> Iterator[tuple[object, ...]]:

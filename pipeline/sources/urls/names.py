@@ -95,8 +95,8 @@ def from_path(url: str) -> str:
 def from_hash(url: str) -> str:
     """32 hex digits of the URL in two folders' worth of parts, with the extension of its path if it has a usual one."""
     digest = hashlib.sha256(url.encode(errors="surrogatepass")).hexdigest()[:32]
-    found = re.search(r"\.[A-Za-z0-9]{1,5}$", place(url).path)
-    return f"{digest[:2]}/{digest}{found[0].lower() if found else ''}"
+    suffix = re.search(r"\.[A-Za-z0-9]{1,5}$", place(url).path)
+    return f"{digest[:2]}/{digest}{suffix[0].lower() if suffix else ''}"
 
 
 def safe(text: str) -> str:

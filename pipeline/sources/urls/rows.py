@@ -167,7 +167,7 @@ def _check(columns: Iterable[str], settings: UrlSettings) -> None:
     there = list(columns)
     for name in _wanted(settings):
         if name not in there:
-            has = ", ".join(printable(str(one)) for one in there[:10]) or "none"
+            has = ", ".join(printable(str(column)) for column in there[:10]) or "none"
             raise NoList(f"has no column {printable(name)}; its columns are: {has}")
 
 

@@ -71,7 +71,7 @@ class UrlSource:
     def raw_stats(self, folder: str, names: Sequence[str]) -> list[RawStat]:
         """See `Source`."""
         stats = self.stats(folder, names)
-        return [NO_FILE if one is None else (one.size, one.mtime_ns, one.ctime_ns) for one in stats]
+        return [NO_FILE if stat is None else (stat.size, stat.mtime_ns, stat.ctime_ns) for stat in stats]
 
     def sniff(self, source: str) -> str | None:
         """Whatever it is will be known once it has been fetched: no picture of a list is left out before."""
@@ -137,7 +137,7 @@ class UrlSource:
             return {}
         whole = "/".join(filter(None, (self._settings.prefix, folder)))
         known = self._origins.origins(whole, min(names)[:-1] or None, max(names))
-        return {source.rpartition("/")[2]: one for source, one in known.items()}
+        return {source.rpartition("/")[2]: stat for source, stat in known.items()}
 
     def _stat(self, entry: Entry | None, known: Stat | None) -> Stat | None:
         if entry is None:

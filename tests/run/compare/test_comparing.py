@@ -50,10 +50,15 @@ def test_the_files_are_those_of_a_run_and_nothing_of_the_users_is_touched(world:
     world.run()
     before = everything(world.root)
     with compared(of_configs([world.config, world.config], []), 8, (), quiet) as comparison:
-        made = {one.file.read_bytes() for case in comparison.cases for one in case.made if one and one.file}
+        made = {
+            rendition.file.read_bytes()
+            for case in comparison.cases
+            for rendition in case.made
+            if rendition and rendition.file
+        }
     assert everything(world.root) == before
-    assert {hashlib.sha256(one).digest() for one in made} == {
-        hashlib.sha256(one).digest() for one in world.tree().values()
+    assert {hashlib.sha256(content).digest() for content in made} == {
+        hashlib.sha256(content).digest() for content in world.tree().values()
     }
 
 
@@ -69,14 +74,14 @@ def test_less_quality_is_fewer_bytes_and_less_similar(world: World) -> None:
             assert low.score is not None
             assert high.score is not None
             assert low.score < high.score <= 1
-        found = totals(comparison)
-    assert found.bytes[0].value < found.bytes[1].value
-    assert found.bytes[0].doubt == 0
-    assert found.bytes[1].value == sum(case.made[1].bytes for case in comparison.cases if case.made[1])
+        estimated = totals(comparison)
+    assert estimated.bytes[0].value < estimated.bytes[1].value
+    assert estimated.bytes[0].doubt == 0
+    assert estimated.bytes[1].value == sum(case.made[1].bytes for case in comparison.cases if case.made[1])
 
 
 def test_one_quality_is_compared_with_the_config_as_it_is(world: World) -> None:
-    assert [one.name for one in of_qualities(world.config, [50], ["thumb"])] == ["as it is", "quality 50"]
+    assert [recipe.name for recipe in of_qualities(world.config, [50], ["thumb"])] == ["as it is", "quality 50"]
 
 
 def test_pictures_are_those_of_the_first_config(world: World) -> None:
@@ -88,18 +93,18 @@ def test_pictures_are_those_of_the_first_config(world: World) -> None:
             ("a.jpg", "page"),
         ]
         thumb, page = comparison.cases
-    assert [one and one.width for one in thumb.made] == [24, 10]
+    assert [made and made.width for made in thumb.made] == [24, 10]
     assert page.made[1] is None
-    assert [one and one.width for one in thumb.references] == [24, 10]
+    assert [made and made.width for made in thumb.references] == [24, 10]
 
 
 def test_a_picture_that_one_recipe_fails_to_make_counts_for_none(world: World) -> None:
     small = replace(world.config.specs[0], max_bytes=100)
     impossible = replace(world.config, specs=(small,))
     with compared(of_configs([world.config, impossible], ["thumb"]), 8, (), quiet) as comparison:
-        found = totals(comparison)
-    assert [one.failed for one in found.renditions] == [0, 2]
-    assert [one.value for one in found.bytes] == [0, 0]
+        estimated = totals(comparison)
+    assert [total.failed for total in estimated.renditions] == [0, 2]
+    assert [estimate.value for estimate in estimated.bytes] == [0, 0]
     assert all(case.made[1] and case.made[1].error.startswith("not encodable") for case in comparison.cases)
 
 

@@ -34,27 +34,32 @@ def test_every_kind_of_picture_is_in_the_sample_however_rare() -> None:
         "c.png": Traits(9, 9, animated=False, transparent=True, cmyk=False, rotated=False),
         "d.jpg": Traits(9, 9, animated=False, transparent=False, cmyk=False, rotated=True),
     }
-    found = sample({f"{number:03}.jpg": PLAIN for number in range(60)} | rare, 12)
-    assert {one.source: one.stratum for one in found.pictures if one.source in rare} == {
+    sampled = sample({f"{number:03}.jpg": PLAIN for number in range(60)} | rare, 12)
+    assert {picture.source: picture.stratum for picture in sampled.pictures if picture.source in rare} == {
         "a.gif": "animated",
         "b.jpg": "CMYK",
         "c.png": "transparent",
         "d.jpg": "rotated",
     }
-    assert [one.name for one in found.strata] == [
+    assert [picture.name for picture in sampled.strata] == [
         "animated", "CMYK", "transparent", "rotated", "largest", "small", "noisy", "other",
     ]  # fmt: skip
-    assert len(found.pictures) == 12
+    assert len(sampled.pictures) == 12
 
 
 def test_the_largest_the_smallest_and_the_noisiest_are_strata() -> None:
     sizes = {f"{number:02}.jpg": Traits(number + 10, 100, False, False, False, False) for number in range(30)}
-    found = sample(sizes, 30)
+    sampled = sample(sizes, 30)
     strata = {
-        stratum: {one.source for one in found.pictures if one.stratum == stratum} for stratum in ("small", "largest")
+        stratum: {picture.source for picture in sampled.pictures if picture.stratum == stratum}
+        for stratum in ("small", "largest")
     }
     assert strata == {"small": {"00.jpg", "01.jpg", "02.jpg"}, "largest": {"27.jpg", "28.jpg", "29.jpg"}}
-    assert {one.source for one in found.pictures if one.stratum == "noisy"} == {"03.jpg", "04.jpg", "05.jpg"}
+    assert {picture.source for picture in sampled.pictures if picture.stratum == "noisy"} == {
+        "03.jpg",
+        "04.jpg",
+        "05.jpg",
+    }
 
 
 def test_the_sample_depends_on_the_pictures_only() -> None:
@@ -64,14 +69,14 @@ def test_the_sample_depends_on_the_pictures_only() -> None:
 
 @pytest.mark.parametrize("count", [1, 7, 50, 900])
 def test_what_is_chosen_stands_for_the_whole_folder(count: int) -> None:
-    found = sample({f"{number:03}.jpg": PLAIN for number in range(count)}, 20)
-    assert len(found.pictures) == min(count, 20)
-    assert sum(one.stands_for for one in found.pictures) == pytest.approx(count)
-    assert found.is_exact == (count <= 200)
+    sampled = sample({f"{number:03}.jpg": PLAIN for number in range(count)}, 20)
+    assert len(sampled.pictures) == min(count, 20)
+    assert sum(picture.stands_for for picture in sampled.pictures) == pytest.approx(count)
+    assert sampled.is_exact == (count <= 200)
 
 
 def test_pictures_that_cannot_be_read_are_counted_and_stand_for_nothing() -> None:
     broken = Traits(0, 0, False, False, False, False)
-    found = sample({"a.jpg": PLAIN, "b.jpg": broken, "c.jpg": PLAIN}, 8)
-    assert found.unreadable == 1
-    assert sum(one.stands_for for one in found.pictures) == 2
+    sampled = sample({"a.jpg": PLAIN, "b.jpg": broken, "c.jpg": PLAIN}, 8)
+    assert sampled.unreadable == 1
+    assert sum(picture.stands_for for picture in sampled.pictures) == 2

@@ -39,11 +39,11 @@ def world(tmp_path: Path) -> World:
 
 
 def test_each_stratum_counts_as_often_as_it_is_in_the_folder(world: World) -> None:
-    found = totals(compared(world, ("other", 40, [10, 20]), ("other", 40, [30, 20]), ("CMYK", 20, [50, 100])))
-    assert [one.value for one in found.bytes] == [80 * 20 + 20 * 50, 80 * 20 + 20 * 100]
-    assert [one.value for one in found.seconds] == [300, 300]
-    assert found.renditions[0].worst == (0.1, "0.jpg")
-    assert found.renditions[0].score == pytest.approx((40 * 0.1 + 40 * 0.3 + 20 * 0.5) / 100)
+    estimated = totals(compared(world, ("other", 40, [10, 20]), ("other", 40, [30, 20]), ("CMYK", 20, [50, 100])))
+    assert [estimate.value for estimate in estimated.bytes] == [80 * 20 + 20 * 50, 80 * 20 + 20 * 100]
+    assert [estimate.value for estimate in estimated.seconds] == [300, 300]
+    assert estimated.renditions[0].worst == (0.1, "0.jpg")
+    assert estimated.renditions[0].score == pytest.approx((40 * 0.1 + 40 * 0.3 + 20 * 0.5) / 100)
 
 
 def test_doubt_comes_from_the_pictures_that_were_not_rendered(world: World) -> None:
@@ -54,6 +54,6 @@ def test_doubt_comes_from_the_pictures_that_were_not_rendered(world: World) -> N
 
 
 def test_failures_are_counted_and_their_pictures_are_not(world: World) -> None:
-    found = totals(compared(world, ("other", 1, [10, 0]), ("other", 1, [30, 20])))
-    assert [one.value for one in found.bytes] == [30 * 1, 20 * 1]
-    assert [one.failed for one in found.renditions] == [0, 1]
+    estimated = totals(compared(world, ("other", 1, [10, 0]), ("other", 1, [30, 20])))
+    assert [estimate.value for estimate in estimated.bytes] == [30 * 1, 20 * 1]
+    assert [total.failed for total in estimated.renditions] == [0, 1]

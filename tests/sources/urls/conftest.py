@@ -9,5 +9,5 @@ from tests.site import Site, serving
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    with serving() as one:
-        yield one
+    with serving() as site:
+        yield site

@@ -46,16 +46,16 @@ def test_no_text_becomes_a_path_that_leaves_the_target_or_is_hidden(text: str) -
 
 
 def test_long_names_are_cut_and_stay_apart() -> None:
-    one, other = (safe("x" * 500 + end + ".jpg") for end in "ab")
-    assert one != other
-    assert one.endswith(".jpg")
+    first, other = (safe("x" * 500 + end + ".jpg") for end in "ab")
+    assert first != other
+    assert first.endswith(".jpg")
     assert safe("y/" * 600 + "z.jpg").startswith("y/z-")
 
 
 def test_a_hash_is_of_the_whole_url() -> None:
-    one, other = (from_hash(f"http://example.org/p.jpg?id={number}") for number in (1, 2))
-    assert one != other
-    assert one.endswith(".jpg")
+    first, other = (from_hash(f"http://example.org/p.jpg?id={number}") for number in (1, 2))
+    assert first != other
+    assert first.endswith(".jpg")
     assert from_hash("http://example.org/p?id=1.jpg").count(".") == 0
     assert identity("http://example.org/?a") != identity("http://example.org/?b")
 

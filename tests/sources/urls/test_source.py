@@ -42,7 +42,9 @@ class Reader:
         self.source = UrlSource(SourceSettings(folder / "urls.txt", urls=urls), urls)
         self.waits: list[float] = []
         self.rooms: list[int] = []
-        ((folder_path, self.name),) = ((one.path, name) for one in self.source.folders(()) for name in one.names())
+        ((folder_path, self.name),) = (
+            (folder.path, name) for folder in self.source.folders(()) for name in folder.names()
+        )
         (stat,) = self.source.stats(folder_path, [self.name])
         assert stat is not None
         self.stat = stat
@@ -73,8 +75,8 @@ def reader(tmp_path: Path, site: Site) -> Iterator[Callable[..., Reader]]:
         return made[-1]
 
     yield make
-    for one in made:
-        one.source.close()
+    for made_reader in made:
+        made_reader.source.close()
 
 
 Make = Callable[..., Reader]
@@ -110,10 +112,10 @@ def fails(reader: Reader, limits: Limits = LIMITS) -> PictureError:
 @pytest.mark.parametrize("number", [429, 500, 502, 503, 504])
 def test_what_may_pass_is_tried_again(site: Site, reader: Make, number: int) -> None:
     site.pages["/p.jpg"] = first(status(number), status(number), good)
-    one = reader()
-    assert one.read() == jpeg()
-    assert len(one.waits) == 2
-    assert 0.25 <= one.waits[0] <= 0.5 <= one.waits[1] <= 1
+    reading = reader()
+    assert reading.read() == jpeg()
+    assert len(reading.waits) == 2
+    assert 0.25 <= reading.waits[0] <= 0.5 <= reading.waits[1] <= 1
 
 
 @pytest.mark.parametrize("number", [400, 401, 403, 404, 410, 418, 501, 204, 206, 304])
@@ -135,11 +137,11 @@ def test_attempts_end(site: Site, reader: Make) -> None:
 def test_a_server_says_when_it_wants_to_be_asked_again(site: Site, reader: Make) -> None:
     then = datetime.now(UTC) + timedelta(seconds=100)
     site.pages["/p.jpg"] = first(status(429, Retry_After="7"), status(503, Retry_After=format_datetime(then)), good)
-    one = reader()
+    reading = reader()
     waits: list[float] = []
     for _ in range(2):  # the host is left alone, so the turn for it is not waited for here
         with pytest.raises(Later) as later:
-            one.source.read(one.name, one.stat, LIMITS)
+            reading.source.read(reading.name, reading.stat, LIMITS)
         waits.append(later.value.seconds)
     assert waits[0] == 7
     assert 60 < waits[1] <= 100
@@ -159,9 +161,9 @@ def test_a_connection_that_breaks_off_is_tried_again(site: Site, reader: Make) -
         asked.close_connection = True
 
     site.pages["/p.jpg"] = first(Request.reset, half, good)
-    one = reader()
-    assert one.read() == body
-    assert len(one.waits) == 2
+    reading = reader()
+    assert reading.read() == body
+    assert len(reading.waits) == 2
 
 
 def test_a_body_that_always_breaks_off_is_no_picture(site: Site, reader: Make) -> None:
@@ -174,9 +176,9 @@ def test_a_body_that_always_breaks_off_is_no_picture(site: Site, reader: Make) -
 
 
 def test_nobody_at_home_is_no_reason_to_knock_again(site: Site, reader: Make, unused_port: int) -> None:
-    one = reader(f"http://127.0.0.1:{unused_port}/p.jpg")
-    assert fails(one).detail == f"127.0.0.1:{unused_port}: Connection refused"
-    assert one.waits == []
+    reading = reader(f"http://127.0.0.1:{unused_port}/p.jpg")
+    assert fails(reading).detail == f"127.0.0.1:{unused_port}: Connection refused"
+    assert reading.waits == []
 
 
 @pytest.fixture
@@ -233,10 +235,10 @@ def test_four_gigabytes_are_cut_off_whatever_the_headers_say(site: Site, reader:
             sent += 2**16
 
     site.pages["/p.jpg"] = endless
-    one = reader()
-    error = fails(one, replace(LIMITS, file_size=3 * CHUNK))
+    reading = reader()
+    error = fails(reading, replace(LIMITS, file_size=3 * CHUNK))
     assert error.kind is ErrorKind.TOO_MANY_BYTES
-    assert one.rooms == [3 * CHUNK]
+    assert reading.rooms == [3 * CHUNK]
     assert sent < 64 * CHUNK  # as much as fits between two sockets
 
 
@@ -266,9 +268,9 @@ def test_what_is_packed_otherwise_than_it_says_fails(site: Site, reader: Make, c
 def test_room_for_a_large_picture_is_asked_for_before_it_is_read(site: Site, reader: Make) -> None:
     body = jpeg() + bytes(3 * CHUNK)
     site.pages["/p.jpg"] = body
-    one = reader()
-    assert one.read() == body
-    assert one.rooms == [len(body)]
+    reading = reader()
+    assert reading.read() == body
+    assert reading.rooms == [len(body)]
     assert len(site.paths) == 1  # the answer waited for the room
 
 
@@ -299,11 +301,11 @@ def test_a_redirect_out_of_the_web_is_not_followed(site: Site, reader: Make) -> 
 def test_credentials_go_to_their_own_host_only(site: Site, reader: Make) -> None:
     site.pages["/p.jpg"] = status(302, Location=f"http://localhost:{site.port}/there")
     site.pages["/there"] = good
-    one = reader(f"http://us%40er:pass@127.0.0.1:{site.port}/p.jpg")
-    assert one.read() == jpeg()
+    reading = reader(f"http://us%40er:pass@127.0.0.1:{site.port}/p.jpg")
+    assert reading.read() == jpeg()
     sent = [headers["Authorization"] for _, headers in site.asked]
     assert sent == ["Basic " + base64.b64encode(b"us@er:pass").decode(), None]
-    assert one.waits == [0.0]  # the other host has its own turns
+    assert reading.waits == [0.0]  # the other host has its own turns
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "2130706433", "0x7f.1", "localhost", "[::ffff:127.0.0.1]"])
@@ -342,19 +344,19 @@ def test_connections_are_kept_alive_and_reopened_when_the_server_has_closed_them
         asked.close_connection = len(connections) == 2  # without a word of it
 
     site.pages["/p.jpg"] = page
-    one = reader()
+    reading = reader()
     for _ in range(3):
-        assert one.read() == jpeg()
+        assert reading.read() == jpeg()
     assert connections[0] == connections[1] != connections[2]
 
 
 def test_robots_txt_is_asked_once_and_heeded(site: Site, reader: Make) -> None:
     site.pages["/robots.txt"] = b"User-agent: *\nDisallow: /p"
     site.pages["/p.jpg"] = good
-    one = reader(robots=True)
+    reading = reader(robots=True)
     for _ in range(2):
         with pytest.raises(Forbidden, match=r"robots\.txt"):
-            one.read()
+            reading.read()
     assert [path for path, _ in site.asked] == ["/robots.txt"]
     assert reader(robots=False).read() == jpeg()
 
@@ -362,9 +364,9 @@ def test_robots_txt_is_asked_once_and_heeded(site: Site, reader: Make) -> None:
 def test_a_robots_txt_that_cannot_be_had_is_waited_for(site: Site, reader: Make) -> None:
     site.pages["/robots.txt"] = first(status(503), lambda asked: asked.reply(b""))
     site.pages["/p.jpg"] = good
-    one = reader(robots=True)
-    assert one.read() == jpeg()
-    assert len(one.waits) == 1
+    reading = reader(robots=True)
+    assert reading.read() == jpeg()
+    assert len(reading.waits) == 1
 
 
 def test_a_picture_whose_site_says_noai_is_left_alone(site: Site, reader: Make) -> None:
@@ -390,10 +392,13 @@ def test_a_host_has_a_number_of_requests_at_a_time(site: Site, reader: Make) -> 
         asked.reply(jpeg())
 
     site.pages["/p.jpg"] = page
-    one = reader(per_host=2)
+    reading = reader(per_host=2)
 
     def fetch() -> None:
-        with one.source.turn(one.name, one.stat, Token()), one.source.read(one.name, one.stat, LIMITS):
+        with (
+            reading.source.turn(reading.name, reading.stat, Token()),
+            reading.source.read(reading.name, reading.stat, LIMITS),
+        ):
             pass
 
     threads = [threading.Thread(target=fetch) for _ in range(6)]
@@ -415,22 +420,22 @@ def test_the_next_request_asks_whether_anything_has_changed(site: Site, reader: 
             asked.reply(jpeg(), ETag='"v1"', Last_Modified="yesterday")
 
     site.pages["/p.jpg"] = page
-    one = reader()
-    one.read()
-    assert one.stat.remote is not None
-    assert (one.stat.remote.etag, one.stat.remote.last_modified) == ('"v1"', "yesterday")
+    reading = reader()
+    reading.read()
+    assert reading.stat.remote is not None
+    assert (reading.stat.remote.etag, reading.stat.remote.last_modified) == ('"v1"', "yesterday")
     with pytest.raises(Untouched):
-        one.read()
-    one.stat = replace(one.stat, remote=one.stat.remote.validated('"v0"', None))
-    assert one.read() == jpeg()
+        reading.read()
+    reading.stat = replace(reading.stat, remote=reading.stat.remote.validated('"v0"', None))
+    assert reading.read() == jpeg()
 
 
 def test_validators_that_could_break_a_request_are_not_kept(site: Site, reader: Make) -> None:
     site.pages["/p.jpg"] = lambda asked: asked.reply(jpeg(), ETag="x" * 600)
-    one = reader()
-    one.read()
-    assert one.stat.remote is not None
-    assert one.stat.remote.etag is None
+    reading = reader()
+    reading.read()
+    assert reading.stat.remote is not None
+    assert reading.stat.remote.etag is None
 
 
 class Remembering:
@@ -449,10 +454,10 @@ class Remembering:
 def test_a_url_is_asked_again_when_it_is_due(
     site: Site, reader: Make, refresh: float | None, age: float, fresh: bool
 ) -> None:
-    one = reader(refresh=refresh)
-    asked = one.stat.ctime_ns - int(age * 1e9) - 1
+    reading = reader(refresh=refresh)
+    asked = reading.stat.ctime_ns - int(age * 1e9) - 1
     folder = f"127.0.0.1_{site.port}"
-    one.source.remember(Remembering(f"{folder}/p.jpg", replace(one.stat, ctime_ns=asked, size=5)))
-    (now,) = one.source.stats(folder, ["p.jpg"])
+    reading.source.remember(Remembering(f"{folder}/p.jpg", replace(reading.stat, ctime_ns=asked, size=5)))
+    (now,) = reading.source.stats(folder, ["p.jpg"])
     assert now is not None
-    assert now.same_content(replace(one.stat, ctime_ns=asked, size=5)) is fresh
+    assert now.same_content(replace(reading.stat, ctime_ns=asked, size=5)) is fresh
