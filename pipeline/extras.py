@@ -7,13 +7,13 @@ import os
 import shlex
 import sys
 
-PACKAGES = {  # by extra, as in pyproject.toml
-    "fast": ("pyvips", "pyvips-binary"),
+PACKAGES = {  # by name: libvips, which an installation has from the start and can do without, and the extras
+    "libvips": ("pyvips", "pyvips-binary"),
     "heif": ("pillow-heif",),
     "optimize": ("mozjpeg-lossless-optimization",),
     "watch": ("watchfiles",),
 }
-WITH = ("heif", "optimize")  # that `scripts/pipeline --with` adds to a checkout's environment; it has the others anyway
+WITH = ("heif", "optimize")  # extras that `scripts/pipeline --with` adds to a checkout's environment; it has the others
 
 # Evaluated on import, because a confined child has no access to files.
 _CHECKOUT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
@@ -21,16 +21,18 @@ _IS_CHECKOUT = os.path.realpath(sys.prefix) == os.path.join(_CHECKOUT, ".venv")
 _HAS_PIP = importlib.util.find_spec("pip") is not None
 
 
-def missing(extra: str) -> str:
-    """The message for an extra that is needed and not installed, with the command that installs it."""
-    return f"needs the extra {extra}, which is not installed; {how_to_have(extra)}"
+def missing(name: str) -> str:
+    """The message for one of `PACKAGES` that is needed and not installed, with the command that installs it."""
+    needed = name if name == "libvips" else f"the extra {name}"
+    return f"needs {needed}, which is not installed; {how_to_have(name)}"
 
 
-def how_to_have(extra: str, *, is_checkout: bool = _IS_CHECKOUT, has_pip: bool = _HAS_PIP) -> str:
-    """The command that adds an extra to the environment that this process runs in. The environments that uv makes,
-    those of `uv tool` too, have no pip.
+def how_to_have(name: str, *, is_checkout: bool = _IS_CHECKOUT, has_pip: bool = _HAS_PIP) -> str:
+    """The command that adds one of `PACKAGES` to the environment that this process runs in.
+
+    The environments that uv makes, those of `uv tool` too, have no pip.
     """
-    if is_checkout and extra in WITH:
-        return f"to have it: {shlex.quote(os.path.join(_CHECKOUT, 'scripts', 'pipeline'))} --with {extra} --version"
+    if is_checkout and name in WITH:
+        return f"to have it: {shlex.quote(os.path.join(_CHECKOUT, 'scripts', 'pipeline'))} --with {name} --version"
     installer = [sys.executable, "-m", "pip", "install"] if has_pip else ["uv", "pip", "install", "-p", sys.executable]
-    return f"to have it: {shlex.join([*installer, *PACKAGES[extra]])}"
+    return f"to have it: {shlex.join([*installer, *PACKAGES[name]])}"

@@ -77,7 +77,7 @@ LIBVIPS = "pyvips"
 def check_resampler(value: Resampler) -> Resampler:
     """`value`. Raises `PydanticCustomError` where it is not installed."""
     if value is Resampler.LIBVIPS and importlib.util.find_spec(LIBVIPS) is None:
-        raise rule(extras.missing("fast"))
+        raise rule(extras.missing("libvips"))
     return value
 
 
@@ -146,8 +146,7 @@ class Rendition(Section):
     resampler: Resampler = field_of(
         Spec,
         "resampler",
-        "Whose Lanczos makes pictures smaller: libvips' is five times as fast (the extra fast); auto takes it where it "
-        "is installed.",
+        "Whose Lanczos makes pictures smaller: libvips' is five times as fast; auto takes it where it is installed.",
     )
     shrink_on_load: Flag = field_of(
         Spec,
@@ -378,7 +377,7 @@ class Rendition(Section):
     @classmethod
     def _can_be_kept(cls, value: int, info: ValidationInfo) -> int:
         if value == AS_SOURCE and importlib.util.find_spec(LIBVIPS) is None:
-            raise rule(f"keep {extras.missing('fast')}")
+            raise rule(f"keep {extras.missing('libvips')}")
         for other, why in (("steps", "are done at 8 bits"), ("colors", "makes a palette of 8 bits")):
             if value == AS_SOURCE and info.data.get(other):
                 raise rule(f"keep does not go with {other}, which {why}")

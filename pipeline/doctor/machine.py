@@ -35,7 +35,8 @@ def installation() -> Iterator[Finding]:
         advice = "a user who may read the source and write the target is enough"
         yield warn("user", "root: a picture that broke out of its child would own the machine", advice)
     vips = _version("pyvips")
-    yield ok("resampler", f"libvips (pyvips {vips})" if vips else f"Pillow; libvips is quicker, {how_to_have('fast')}")
+    lacking = f"Pillow; libvips is quicker and keeps 16 bits a channel, {how_to_have('libvips')}"
+    yield ok("resampler", f"libvips (pyvips {vips})" if vips else lacking)
 
 
 def limits(config: Config | None) -> Iterator[Finding]:

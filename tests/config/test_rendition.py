@@ -149,7 +149,7 @@ def test_libvips_without_its_extra_is_an_error_that_names_it(
     tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"resampler: needs the extra fast, .* pip install pyvips"):
+    with pytest.raises(ConfigError, match=r"resampler: needs libvips, .* pip install pyvips"):
         specs(
             tmp_path,
             "{resampler: libvips}" if where == "rendition" else "{}",

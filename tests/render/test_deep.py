@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import random
 import struct
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
+from PIL import Image
 
-from pipeline.model.spec import AS_SOURCE, Format, Spec
+from pipeline.model.spec import AS_SOURCE, Fit, Format, Spec
+from pipeline.render.encoding.inspect import inspect
+from pipeline.render.geometry.orientation import turned
 from pipeline.render.pixels import libvips
-from tests.pictures import png16
-from tests.render.drawing import answer_to
+from tests.pictures import exif, pixel, png16
+from tests.render.drawing import answer_to, rendition
+from tests.tiffs import FLOAT, Layout, tiff
 
 pytestmark = pytest.mark.skipif(not libvips.available(), reason="needs libvips")
 
@@ -60,3 +66,68 @@ def test_a_png_of_16_bits_is_kept_level_by_level(mode: str) -> None:
     answer, files = answer_to(png16((SIDE, SIDE), mode, stored), Spec("a", format=Format.PNG, depth=AS_SOURCE))
     assert png_levels(files["a"]) == stored
     assert answer.warnings == ()
+
+
+@pytest.mark.parametrize("mode", CHANNELS)
+def test_a_tiff_of_16_bits_is_kept_level_by_level(mode: str) -> None:
+    stored = levels(CHANNELS[mode])
+    kept = Spec("a", format=Format.TIFF, depth=AS_SOURCE)
+    first = answer_to(png16((SIDE, SIDE), mode, stored), kept)[1]["a"]
+    again = answer_to(first, replace(kept, format=Format.PNG))[1]["a"]
+    assert png_levels(again) == stored
+
+
+def test_floats_are_kept_at_16_bits() -> None:
+    rows = [[(x / 6,) for x in range(SIDE)] for _ in range(SIDE)]
+    content = tiff(rows, Layout(1, 32, kind=FLOAT))
+    answer, files = answer_to(content, Spec("a", format=Format.PNG, depth=AS_SOURCE))
+    assert png_levels(files["a"])[:SIDE] == [int(65535 * x / 6 + 0.5) for x in range(SIDE)]
+    assert answer.warnings == ("32 bits a channel become 16",)
+
+
+def test_a_source_that_loses_its_depth_says_so_once() -> None:
+    content = png16((SIDE, SIDE), "RGB", levels(3))
+    specs = (Spec("a", 4), Spec("b", format=Format.PNG))
+    assert answer_to(content, *specs)[0].warnings == ("16 bits a channel become 8; depth: keep would keep 16",)
+    assert answer_to(content, *specs, Spec("c", format=Format.TIFF, depth=AS_SOURCE))[0].warnings == ()
+
+
+def test_an_avif_has_twelve_bits() -> None:
+    content = answer_to(png16((64, 64), "RGB", [9_000] * 64 * 64 * 3), Spec("a", format=Format.AVIF, depth=AS_SOURCE))
+    assert inspect(content[1]["a"]).bits == 12
+
+
+def test_without_libvips_colour_is_read_at_8_bits_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libvips, "available", lambda: False)
+    answer, files = answer_to(png16((SIDE, SIDE), "RGB", [0x12FF] * SIDE * SIDE * 3), Spec("a", format=Format.PNG))
+    assert pixel(Image.open(io.BytesIO(files["a"])), (1, 1)) == (0x12, 0x12, 0x12)
+    assert answer.warnings == ("16 bits a channel become 8",)
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_a_turned_picture_is_upright(orientation: int) -> None:
+    stored = levels(3)
+    block = exif({0x0112: orientation}).removeprefix(b"Exif\0\0")
+    content = png16((SIDE, SIDE), "RGB", stored, (b"eXIf", block))
+    made = png_levels(answer_to(content, Spec("a", format=Format.PNG, depth=AS_SOURCE))[1]["a"])
+    pixels = Image.frombytes("RGB", (SIDE, SIDE), bytes(level >> 8 for level in stored))
+    assert bytes(level >> 8 for level in made) == turned(pixels, orientation).tobytes()
+
+
+def test_what_is_padded_lies_over_the_background() -> None:
+    white = png16((4, 2), "LA", [65535, 32768] * 8)
+    spec = Spec("a", 4, 4, Fit.CONTAIN, enlarge=True, format=Format.PNG, depth=AS_SOURCE, background="#00000080")
+    made = png_levels(answer_to(white, spec)[1]["a"])
+    assert made[:2] == [0, 128 * 257]
+    alpha = made[2 * 5 + 1]
+    assert alpha == pytest.approx(65535 * (0.5 + 0.5 * 128 / 255), abs=2)
+    assert made[2 * 5] == pytest.approx(65535 * 32768 / alpha, abs=2)
+
+
+def test_a_linear_profile_leaves_its_levels_apart() -> None:
+    """256 dark levels of 16 bits in linear light are some sixteen of 8 bits there, and many more in sRGB."""
+    ramp = [level for level in range(0, 2560, 10) for _channel in range(3)]
+    gamma = (b"gAMA", struct.pack(">L", 100_000))
+    primaries = (b"cHRM", struct.pack(">8L", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000))
+    made = rendition(png16((16, 16), "RGB", ramp, gamma, primaries), Spec("a", format=Format.PNG))
+    assert len(made.getcolors() or []) > 45

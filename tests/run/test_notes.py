@@ -20,7 +20,7 @@ def test_that_the_quicker_resampler_is_missing_is_said_once(world: World, monkey
     monkeypatch.setattr(importlib.util, "find_spec", _without_libvips)
     world.fill(1)
     (said,) = world.run().warnings
-    assert said.startswith("photographs take about twice as long without the extra fast; to have it: ")
+    assert said.startswith("photographs take about twice as long without libvips, and colour of 16 bits is read at 8; ")
     assert world.run().warnings == ()
 
 

@@ -114,7 +114,7 @@ class Tiff(TiffImagePlugin.TiffImageFile):
         if self._decoder is Decoder.NONE:
             raise PictureError(ErrorKind.UNSUPPORTED, f"TIFF: {self._layout} is not decoded here")
         if self.by_libvips and not libvips.available():
-            raise PictureError(ErrorKind.UNSUPPORTED, f"TIFF: {self._layout} {extras.missing('fast')}")
+            raise PictureError(ErrorKind.UNSUPPORTED, f"TIFF: {self._layout} {extras.missing('libvips')}")
 
     def _setup(self) -> None:
         """Called by Pillow after it has read the tags of a page."""

@@ -25,7 +25,7 @@ PNG = Spec("a", format=Format.PNG)
 WHITE_IS_ZERO, GREY, RGB, PALETTE, CMYK, YCBCR, LAB = 0, 1, 2, 3, 5, 6, 8
 COLOURS = {WHITE_IS_ZERO: 1, GREY: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR: 3, LAB: 3}
 WIDTH, HEIGHT = 5, 3
-needs_libvips = pytest.mark.skipif(not libvips.available(), reason="needs the extra fast")
+needs_libvips = pytest.mark.skipif(not libvips.available(), reason="needs libvips")
 
 Rows = list[list[list[Number]]]
 
@@ -208,7 +208,7 @@ def test_what_pillow_cannot_read_is_read_by_libvips_and_named_so(layout: Layout)
 
 @pytest.mark.parametrize("layout", FOR_LIBVIPS)
 def test_without_libvips_it_is_unsupported_with_the_way_out(layout: Layout, without_libvips: None) -> None:
-    with pytest.raises(PictureError, match="needs the extra fast, which is not installed; to have it: ") as caught:
+    with pytest.raises(PictureError, match="needs libvips, which is not installed; to have it: ") as caught:
         answer_to(tiff(samples(layout), layout), PNG)
     assert caught.value.kind is ErrorKind.UNSUPPORTED
 
@@ -220,7 +220,7 @@ def test_as_many_bits_count_as_are_said_to_be_significant(
     bits: int, photometric: int, wanted: tuple[int, ...], order: str
 ) -> None:
     if order == ">" and photometric == WHITE_IS_ZERO and not libvips.available():
-        pytest.skip("needs the extra fast")
+        pytest.skip("needs libvips")
     most = 2**bits - 1
     layout = Layout(photometric, 16, order=order, tags=((281, "H", (most,)),))
     got = rendition(tiff([[[0], [most], [(most + 1) // 2]]], layout), PNG)

@@ -23,7 +23,7 @@ from tests.pictures import ADOBE_RGB, encoded, matrix_profile
 from tests.render.drawing import answer_to, rendition
 from tests.render.scenes import scene
 
-pytestmark = pytest.mark.skipif(not libvips.available(), reason="needs the extra fast")
+pytestmark = pytest.mark.skipif(not libvips.available(), reason="needs libvips")
 
 LANCZOS = Image.Resampling.LANCZOS
 
@@ -182,5 +182,5 @@ def test_asked_for_and_not_there_is_a_failure_that_names_the_extra(monkeypatch: 
     answer, _files = answer_to(content, Spec("a", 100, resampler=Resampler.LIBVIPS), Spec("b", 100))
     failed, made = answer.renditions
     assert isinstance(failed, NotRendered)
-    assert "the extra fast" in failed.error.detail
+    assert "needs libvips" in failed.error.detail
     assert isinstance(made, Rendered)

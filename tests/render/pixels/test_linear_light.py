@@ -54,7 +54,7 @@ def test_levels_that_are_not_mixed_stay_what_they_are(resampler: Resampler) -> N
         assert got == [(80 * 80, (level, 255 - level, level))]
 
 
-@pytest.mark.skipif(not libvips.available(), reason="needs the extra fast")
+@pytest.mark.skipif(not libvips.available(), reason="needs libvips")
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 def test_both_resamplers_make_the_same_within_a_bound(mode: str) -> None:
     image = scene((640, 480))
