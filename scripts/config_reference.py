@@ -73,6 +73,7 @@ class _Page:
     def __init__(self, definitions: Json) -> None:
         self._definitions = definitions
         self._places: dict[str, str] = {}  # by title of a section: the heading of its only table
+        self._tables: dict[str, Json] = {}  # by heading: the keys
 
     def section(self, path: str, schema: Json) -> Iterator[str]:
         """The lines about a section: a table of its keys, then the sections in it."""
@@ -82,8 +83,15 @@ class _Page:
             yield " ".join(filter(None, [schema.get("description", ""), NOTES.get(path, "")])) + "\n"
         else:
             yield "## The whole\n"
+        keys = schema["properties"]
+        for other, known in self._tables.items():
+            if known.items() < keys.items():
+                yield f"It has all keys of [{other}](#{_anchor(other)}), and\n"
+                keys = {key: value for key, value in keys.items() if key not in known}
+                break
+        self._tables[path] = keys
         yield "| key | allowed | default | means |\n|---|---|---|---|"
-        for key, described in schema["properties"].items():
+        for key, described in keys.items():
             value = self._resolved(described)
             section = self._section_in(value)
             inner = f"{path}.{key}" if path else key
@@ -122,7 +130,8 @@ class _Page:
             return ", ".join(forms[:-1]) + " or " * (len(forms) > 1) + forms[-1]
         if schema.get("type") == "array":
             exact = schema.get("minItems") == schema.get("maxItems", 0)
-            return f"a list of {schema['maxItems'] if exact else self._allowed(schema['items'])}"
+            each = schema["maxItems"] if exact else self._allowed(schema["items"])
+            return f"a list of {'mappings' if each == 'a mapping' else each}"
         return _one_form(schema)
 
     def _default(self, schema: Json) -> str:
