@@ -1,4 +1,4 @@
-"""The process that renders: reads one request at a time from its socket, works, answers. Started by `pool`.
+"""The process that renders: reads one request at a time from its socket, works, answers. Started by `process`.
 
 The first message names the function to import; nothing here depends on pictures. Once the function is loaded and warm,
 the child confines itself and reports how far that went. It ends when its socket closes, with its parent, at its limits,

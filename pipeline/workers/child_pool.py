@@ -1,4 +1,4 @@
-"""Starts the children, lends them to I/O threads, replaces those that died, and ends all of them.
+"""Starts the children, gives them to I/O threads, replaces those that died, and ends all of them.
 
 One thread of the pool starts every child and lives until the pool closes, because the kernel's parent-death signal
 follows the *thread* that started a process. A child works on one request at a time, so a death, a time-out or a full

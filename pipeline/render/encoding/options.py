@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from pipeline.model.spec import EFFORT, Format, Spec, Subsampling
+from pipeline.model.spec import DEFAULT_QUALITY, EFFORT, Format, Spec, Subsampling
 from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.metadata import exif
 
@@ -23,7 +23,7 @@ _PREDICTOR, _XMP = 317, 700  # TIFF tags
 def options(encode_input: EncodeInput, spec: Spec, quality: int | None) -> dict[str, object]:
     """The arguments of Pillow's `save` for the first image; all images have one mode that the format takes.
 
-    `quality` is on the format's own scale.
+    `quality`: `Spec.effective_quality`, or a lower one that a search for `max_bytes` tries.
     """
     image = encode_input.of_pillow[0]
     named: dict[str, object] = {"icc_profile": encode_input.icc} if encode_input.icc else {}
@@ -31,7 +31,7 @@ def options(encode_input: EncodeInput, spec: Spec, quality: int | None) -> dict[
         named["dpi"] = encode_input.density
     match spec.format:
         case Format.JPEG:
-            named |= _of_jpeg(image, spec, 82 if quality is None else quality)
+            named |= _of_jpeg(image, spec, DEFAULT_QUALITY[Format.JPEG] if quality is None else quality)
         case Format.PNG:
             named |= {"compress_level": effort_of(spec), "pnginfo": _png_texts(encode_input)}
         case Format.WEBP:
