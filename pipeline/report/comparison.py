@@ -15,7 +15,7 @@ from pipeline.errors import printable
 from pipeline.report import document
 from pipeline.report.gallery import BROWSERS
 from pipeline.run.compare.comparing import Case, Comparison
-from pipeline.run.compare.recipes import QUALITY
+from pipeline.run.compare.recipes import QUALITY, backgrounds
 from pipeline.run.compare.rendering import Made
 from pipeline.run.compare.strata import WORDS
 from pipeline.run.compare.totals import Estimate, Total, Totals
@@ -107,11 +107,7 @@ class _Pictures:
 
     def __init__(self, comparison: Comparison) -> None:
         self._comparison = comparison
-        self._backgrounds = {
-            (number, spec.name): spec.background
-            for number, recipe in enumerate(comparison.recipes)
-            for spec in recipe.specs
-        }
+        self._backgrounds = [backgrounds(recipe.config) for recipe in comparison.recipes]
         self._files: dict[Path, int] = {}
         self._addresses: list[str] = []
         self.left_out = 0  # cases whose pictures would make the page too large
@@ -156,7 +152,7 @@ class _Pictures:
             "error": made.error,
             "file": self._file(made) if embedded else -1,
             "reference": self._file(reference) if embedded and reference else -1,
-            "background": self._backgrounds[number, case.rendition],
+            "background": self._backgrounds[number](case.picture.source, case.rendition),
         }
 
     def _file(self, made: Made) -> int:

@@ -15,10 +15,9 @@ from pipeline.config.settings import Config
 from pipeline.errors import SourceTrouble, TargetTrouble, printable
 from pipeline.model.job import Job
 from pipeline.model.source import Stat
-from pipeline.model.spec import Spec
 from pipeline.plan.options import PlanOptions
 from pipeline.run.compare.asking import asking
-from pipeline.run.compare.recipes import Recipe, reference
+from pipeline.run.compare.recipes import Recipe, backgrounds, changed, reference
 from pipeline.run.compare.rendering import Made, Results, in_scratch, rendered
 from pipeline.run.compare.strata import CANDIDATES, Picked, Sample, drawn
 from pipeline.run.preview import planned
@@ -49,7 +48,7 @@ class Comparison:
     @property
     def renditions(self) -> tuple[str, ...]:
         """The names of all renditions, in the order of the recipes."""
-        return tuple(dict.fromkeys(spec.name for recipe in self.recipes for spec in recipe.specs))
+        return tuple(dict.fromkeys(name for recipe in self.recipes for name in recipe.names))
 
 
 @contextmanager
@@ -86,25 +85,19 @@ class _Comparing:
         sample = self._sample(size, only)
         sources = [picture.source for picture in sample.pictures]
         references = self._references(sources)
-        made = [self._rendered(recipe.config, recipe.specs, sources, recipe.name) for recipe in self._recipes]
+        made = [self._rendered(recipe.config, sources, recipe.name) for recipe in self._recipes]
         scored = self._scored(references, made)
-        names = dict.fromkeys(spec.name for recipe in self._recipes for spec in recipe.specs)
-        cases = []
-        for picture in sample.pictures:
-            for name in names:
-                key = picture.source, name
-                cases.append(
-                    Case(
-                        picture,
-                        name,
-                        tuple(some.get(key) for some in references),
-                        tuple(some.get(key) for some in scored),
-                    )
-                )
+        names = dict.fromkeys(name for recipe in self._recipes for name in recipe.names)
+        cases = [
+            Case(picture, name, tuple(some.get(key) for some in references), made_of_it)
+            for picture in sample.pictures
+            for name in names
+            if any(made_of_it := tuple(some.get(key := (picture.source, name)) for some in scored))
+        ]
         return Comparison(self._recipes, sample, tuple(cases), tuple(dict.fromkeys(self._warnings)))
 
     def _sample(self, size: int, only: Sequence[str]) -> Sample:
-        config = in_scratch(self._recipes[0].config, self._recipes[0].specs, self._new_folder())
+        config = in_scratch(self._recipes[0].config, self._new_folder())
         source = source_of(config.sources)
         source.check()
         strata, stats = Strata(size * CANDIDATES, 0), dict[str, Stat]()
@@ -127,15 +120,15 @@ class _Comparing:
 
     def _references(self, sources: Sequence[str]) -> list[Results]:
         """The references for each recipe. Recipes that ask for the same pixels share them."""
-        made: dict[tuple[Spec, ...], Results] = {}
-        for recipe in self._recipes:
-            specs = tuple(reference(spec, spec.name) for spec in recipe.specs)
-            if specs not in made:
-                made[specs] = self._rendered(recipe.config, specs, sources, "references")
-        return [made[tuple(reference(spec, spec.name) for spec in recipe.specs)] for recipe in self._recipes]
+        configs = [changed(recipe.config, reference) for recipe in self._recipes]
+        made: dict[tuple[object, ...], Results] = {}
+        for config in configs:
+            if (config.specs, config.rules) not in made:
+                made[config.specs, config.rules] = self._rendered(config, sources, "references")
+        return [made[config.specs, config.rules] for config in configs]
 
-    def _rendered(self, config: Config, specs: Sequence[Spec], sources: Sequence[str], what: str) -> Results:
-        scratch = in_scratch(config, specs, self._new_folder())
+    def _rendered(self, config: Config, sources: Sequence[str], what: str) -> Results:
+        scratch = in_scratch(config, self._new_folder())
         results, warnings = rendered(
             scratch, sources, self._stop, lambda done: self._watch(what, min(1.0, done / len(sources)))
         )
@@ -147,12 +140,12 @@ class _Comparing:
         wanted: list[tuple[int, tuple[str, str]]] = []
         pairs: list[tuple[Path, Path, str]] = []
         for number, (recipe, some) in enumerate(zip(self._recipes, made, strict=True)):
-            backgrounds = {spec.name: spec.background for spec in recipe.specs}
+            background = backgrounds(recipe.config)
             for key, rendition in some.items():
                 beside = references[number].get(key)
                 if rendition.file and beside and beside.file:
                     wanted.append((number, key))
-                    pairs.append((beside.file, rendition.file, backgrounds[key[1]]))
+                    pairs.append((beside.file, rendition.file, background(*key)))
         count = iter(range(1, len(pairs) + 1))
         with asking(
             self._recipes[0].config, self._stop, lambda: self._watch("similarity", next(count) / len(pairs))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.config.settings import Config
 from pipeline.errors import UsageError, printable
 from pipeline.model.spec import AS_SOURCE, Animation, Format, Metadata, Spec, Verify
+from pipeline.plan.rules import Rules
 
 QUALITY = "quality "  # begins the name of a recipe that differs by it
 _QUICK = 1  # PNG's effort for references: a quarter of the time of the usual one, and files 6 to 12 % larger
@@ -22,9 +23,9 @@ class Recipe:
     config: Config
 
     @property
-    def specs(self) -> tuple[Spec, ...]:
-        """The renditions to compare."""
-        return self.config.specs
+    def names(self) -> tuple[str, ...]:
+        """The names of the renditions to compare, those of rules, too."""
+        return tuple(dict.fromkeys(spec.name for spec in self.config.all_specs))
 
 
 def of_configs(configs: Sequence[Config], renditions: Sequence[str]) -> list[Recipe]:
@@ -37,13 +38,10 @@ def of_configs(configs: Sequence[Config], renditions: Sequence[str]) -> list[Rec
     recipes = [
         Recipe(printable(name), config) for name, config in zip(names, _chosen(configs, renditions), strict=True)
     ]
-    common = set.intersection(*({spec.name for spec in recipe.specs} for recipe in recipes))
-    if not common:
+    if not set.intersection(*({*recipe.names} for recipe in recipes)):
         raise UsageError(
             "there is nothing to compare: no rendition has the same name in "
-            + " and ".join(
-                f"{recipe.name} ({', '.join(spec.name for spec in recipe.specs) or 'none'})" for recipe in recipes
-            )
+            + " and ".join(f"{recipe.name} ({', '.join(recipe.names) or 'none'})" for recipe in recipes)
         )
     return recipes
 
@@ -54,14 +52,25 @@ def of_qualities(config: Config, qualities: Sequence[int], renditions: Sequence[
     One quality alone is compared with the config as it is.
     """
     (chosen,) = _chosen([config], renditions)
-    specs = tuple(spec for spec in chosen.specs if spec.effective_quality is not None and not spec.lossless)
-    if not specs:
+    lossy = changed(chosen, lambda spec: None if spec.effective_quality is None or spec.lossless else spec)
+    if not lossy.all_specs:
         raise UsageError(f"{printable(str(config.path))}: no rendition has a quality (JPEG, WebP and AVIF have one)")
-    recipes = [Recipe("as it is", replace(config, specs=specs))] if len(qualities) == 1 else []
-    for quality in qualities:
-        of_it = tuple(replace(spec, quality=quality) for spec in specs)
-        recipes.append(Recipe(f"{QUALITY}{quality}", replace(config, specs=of_it)))
-    return recipes
+    recipes = [Recipe("as it is", lossy)] if len(qualities) == 1 else []
+    return recipes + [Recipe(f"{QUALITY}{quality}", changed(lossy, _of_quality(quality))) for quality in qualities]
+
+
+def _of_quality(quality: int) -> Callable[[Spec], Spec]:
+    return lambda spec: replace(spec, quality=quality)
+
+
+def changed(config: Config, change: Callable[[Spec], Spec | None]) -> Config:
+    """`config` with each rendition, those of rules, too, as `change` makes it; without those that become None."""
+
+    def each(specs: Iterable[Spec]) -> tuple[Spec, ...]:
+        return tuple(new for spec in specs if (new := change(spec)) is not None)
+
+    rules = tuple(replace(rule, specs=each(rule.specs)) for rule in config.rules)
+    return replace(config, specs=each(config.specs), rules=rules)
 
 
 def _chosen(configs: Iterable[Config], renditions: Sequence[str]) -> list[Config]:
@@ -69,24 +78,29 @@ def _chosen(configs: Iterable[Config], renditions: Sequence[str]) -> list[Config
     if not renditions:
         return list(configs)
     chosen = [
-        replace(config, specs=tuple(spec for spec in config.specs if {spec.name, spec.family} & {*renditions}))
-        for config in configs
+        changed(config, lambda spec: spec if {spec.name, spec.family} & {*renditions} else None) for config in configs
     ]
-    there = {name for config in chosen for spec in config.specs for name in (spec.name, spec.family)}
+    there = {name for config in chosen for spec in config.all_specs for name in (spec.name, spec.family)}
     for name in renditions:
         if name not in there:
             raise UsageError(f"--rendition {printable(name)}: there is none of that name")
     return chosen
 
 
-def reference(spec: Spec, name: str) -> Spec:
+def backgrounds(config: Config) -> Callable[[str, str], str]:
+    """A function that gives the background of the rendition (second) of a picture (first)."""
+    rules = Rules(config.specs, config.rules)
+    sets = [{spec.name: spec.background for spec in one.specs} for one in rules.sets]
+    return lambda source, name: sets[rules.of(source).rule][name]
+
+
+def reference(spec: Spec) -> Spec:
     """The rendition without a loss in encoding: the same pixels as a still PNG. What `spec` loses is measured by it.
 
     Alpha is kept, to be put on the background of `spec` where its format has none.
     """
     return replace(
         spec,
-        name=name,
         format=Format.PNG,
         quality=None,
         lossless=False,

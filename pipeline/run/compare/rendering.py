@@ -23,7 +23,6 @@ from pipeline.errors import SIGNALS, ExitStatus, SourceTrouble
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.shown import renditions, timed
 from pipeline.manifest.store import Manifest
-from pipeline.model.spec import Spec
 from pipeline.run.options import Progress, RunOptions
 from pipeline.run.run import run
 from pipeline.run.stop import Stop
@@ -48,11 +47,8 @@ Results = dict[tuple[str, str], Made]
 """By source and rendition."""
 
 
-def in_scratch(config: Config, specs: Sequence[Spec], folder: Path) -> Config:
-    """`config` with nothing left of its target, manifest, locks and notices: a run of it touches `folder` only.
-
-    Every picture gets `specs`, whatever the rules of `config` say.
-    """
+def in_scratch(config: Config, folder: Path) -> Config:
+    """`config` with nothing left of its target, manifest, locks and notices: a run of it touches `folder` only."""
     return replace(
         config,
         sources=tuple(
@@ -60,8 +56,6 @@ def in_scratch(config: Config, specs: Sequence[Spec], folder: Path) -> Config:
             for source in config.sources
         ),
         target=TargetSettings(folder, "{dir}/{name}-{rendition}.{ext}", OnCollision.KEEP_EXTENSION, Durability.NONE),
-        specs=tuple(specs),
-        rules=(),
         manifest=Path(manifest_in(str(folder))),
         lock=None,
         shared=False,

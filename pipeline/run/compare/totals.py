@@ -55,7 +55,7 @@ def totals(comparison: Comparison) -> Totals:
             _total(comparison, whole, name, number)
             for name in comparison.renditions
             for number in numbers
-            if any(spec.name == name for spec in comparison.recipes[number].specs)
+            if name in comparison.recipes[number].names
         ),
         tuple(
             _estimated((case.picture, rendition.bytes) for case in whole if (rendition := case.made[number]))

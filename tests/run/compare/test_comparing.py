@@ -98,6 +98,33 @@ def test_pictures_are_those_of_the_first_config(world: World) -> None:
     assert [made and made.width for made in thumb.references] == [24, 10]
 
 
+def test_rules_hold_and_have_their_references_and_qualities(world: World) -> None:
+    world.put("scans/x.jpg")
+    world.configure(
+        world.text
+        + "rules:\n  - match: scans/**\n    renditions: {thumb: {width: 12, background: '#00ff00'}, page: false}\n"
+    )
+    with compared(of_qualities(world.config, [30, 90], []), 8, (), quiet) as comparison:
+        scans = [case for case in comparison.cases if case.picture.source == "scans/x.jpg"]
+    assert [case.rendition for case in scans] == ["thumb"]
+    assert [one and one.width for one in (*scans[0].made, *scans[0].references)] == [12, 12, 12, 12]
+    low, high = scans[0].made
+    assert low
+    assert high
+    assert low.bytes < high.bytes
+
+
+def test_pictures_of_several_sources_keep_their_prefixes(world: World) -> None:
+    (world.root / "more").mkdir()
+    (world.root / "more" / "b.jpg").write_bytes(jpeg())
+    world.configure(
+        world.text.replace("source: photos", "sources: [{path: photos, prefix: one}, {path: more, prefix: two}]")
+    )
+    with compared(of_configs([world.config, world.config], ["thumb"]), 8, ("*/[ab].jpg",), quiet) as comparison:
+        assert [case.picture.source for case in comparison.cases] == ["one/a.jpg", "two/b.jpg"]
+        assert all(one and one.file for case in comparison.cases for one in case.made)
+
+
 def test_a_picture_that_one_recipe_fails_to_make_counts_for_none(world: World) -> None:
     small = replace(world.config.specs[0], max_bytes=100)
     impossible = replace(world.config, specs=(small,))
