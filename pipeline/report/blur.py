@@ -7,6 +7,7 @@ import math
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+from operator import mul
 
 _LONGEST = 12  # pixels of the longer side; browsers smooth what they enlarge, and below this lines are seen
 
@@ -47,14 +48,21 @@ def _waves(length: int) -> list[list[float]]:
 def _row(
     channels: Sequence[tuple[float, list[_Term]]], columns: Sequence[Sequence[float]], line: Sequence[float]
 ) -> Iterator[int]:
+    along = [_along(average, terms, line) for average, terms in channels]
     for column in columns:
-        light, yellow, reddish = (
-            average + sum(2 * factor * column[x] * line[y] for x, y, factor in terms) for average, terms in channels
-        )
+        light, yellow, reddish = (sum(map(mul, waves, column)) for waves in along)
         blue = light - yellow * 2 / 3
         red = (3 * light - blue + reddish) / 2
         for value in (red, red - reddish, blue):
             yield min(255, max(0, round(255 * value)))
+
+
+def _along(average: float, terms: Sequence[_Term], line: Sequence[float]) -> list[float]:
+    """The amplitudes of a channel's waves along a line; the first of them is constant."""
+    waves = [average, *[0.0] * 6]
+    for x, y, factor in terms:
+        waves[x] += 2 * factor * line[y]
+    return waves
 
 
 def _png(size: Sequence[int], rows: bytes) -> bytes:
