@@ -84,9 +84,9 @@ def test_whatever_was_done_to_a_config_its_target_ends_as_a_fresh_one(
 @pytest.mark.slow
 @pytest.mark.parametrize("runs", [True, False], ids=["a run after each", "one run"])
 @pytest.mark.parametrize("first", OPERATIONS)
-def test_every_sequence_of_operations_ends_in_a_fresh_target(tmp_path: Path, first: str, runs: bool) -> None:
+def test_every_sequence_of_three_operations_ends_in_a_fresh_target(tmp_path: Path, first: str, runs: bool) -> None:
     others = [operation for operation in OPERATIONS if operation != first]
-    for number, rest in enumerate(itertools.permutations(others)):
+    for number, rest in enumerate(itertools.permutations(others, 2)):
         folder = tmp_path / str(number)
         folder.mkdir()
         check(folder, (first, *rest), runs=runs)
