@@ -24,6 +24,7 @@ _ARGUMENTS: dict[str, Sequence[Words]] = {  # after the config
 }
 _VALUES: dict[str, Sequence[str]] = {  # of options that are neither flags nor choices; {folder} is one of its own
     "--at": ["02:30"],
+    "--base-url": ["/img/"],
     "--changes": ["{folder}/changes.jsonl", "{folder}/changes"],
     "--interval": ["1h"],
     "--lanes": ["0"],
@@ -40,6 +41,7 @@ _VALUES: dict[str, Sequence[str]] = {  # of options that are neither flags nor c
     "--seconds": ["2"],
     "--seed": ["1"],
     "--settle": ["1s"],
+    "--sizes": ["50vw"],
     "--source": ["photos"],
     "--target": ["made"],
     "--threads": ["1"],
