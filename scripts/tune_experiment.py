@@ -4,7 +4,7 @@
 For each kind of load: `tune` makes its choice in its usual time. Then every setting of a grid is measured on the same
 sample by the same trials, in two rounds. Those that come out ahead, `auto` and the choice are then measured once more,
 in many short rounds: only these figures count, so that nobody wins by luck in the grid. A setting's rate is held
-against the mean of all in the same round, so that a busy machine slows all of them alike; medians count.
+against the mean of all in the same round, so that a busy machine slows all of them equally; medians count.
 
 Loads: `png`: PNGs of 64x64 to 32 pixels. `photos`: camera JPEGs to 300 pixels, from the folder given or made here.
 `slow` and `slower`: JPEGs of 640x480 to 160 pixels from storage that takes 100 and 400 milliseconds to answer each

@@ -84,7 +84,7 @@ def _service(config: Config, name: str, user: str | None) -> Iterator[tuple[str,
     speaks = bool(notify.ping or notify.command)
     everything = _places(config)
     yield f"User={user}", user is not None
-    yield "# Whoever may read the source and write the target; root is not needed.\n#User=", user is None
+    yield "# A user with the right to read the source and write the target; root is not needed.\n#User=", user is None
     yield f"# {notify.ping}=https://...\nEnvironmentFile=-/etc/pipeline/{name}.env", bool(notify.ping)
     yield "# Out of time, another run at work, stopped on purpose: no failures.", True
     yield f"SuccessExitStatus={' '.join(str(int(status)) for status in _FINE)}", True

@@ -64,8 +64,8 @@ def limits(config: Config | None) -> Iterator[Finding]:
 def work(threads: int, processes: int, memory: int, config: Config | None) -> Iterator[Finding]:
     """The threads and processes of a run, and why so many; `memory` in bytes for all pictures in flight."""
     asked = config.workers if config else None
-    lent = f"{os.cpu_count()} CPUs, {_affinity()} for this process, {cpus.available()} after the control group's quota"
-    why = "as the config says" if asked and asked.processes is not None else lent
+    there = f"{os.cpu_count()} CPUs, {_affinity()} for this process, {cpus.available()} after the control group's quota"
+    why = "as the config says" if asked and asked.processes is not None else there
     if processes:
         lanes = lane_processes(processes)
         shared = f"; runs with much to do share them out among {lanes} lane processes" if lanes else ""

@@ -105,8 +105,8 @@ def _at_once(known: Experience, runs: Iterable[RunSummary]) -> float | None:
 
 def _of_source(known: Experience, kind: str) -> Spent:
     """The cost of reading and decoding such sources, or of all sources if there were none."""
-    alike = [spent for key, spent in known.sources.items() if _format(key) == kind]
-    return _sum(alike or known.sources.values())
+    of_kind = [spent for key, spent in known.sources.items() if _format(key) == kind]
+    return _sum(of_kind or known.sources.values())
 
 
 def _sum(spent: Iterable[Spent]) -> Spent:

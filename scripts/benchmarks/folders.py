@@ -125,7 +125,7 @@ def _field(size: tuple[int, int], chance: random.Random, finest: int) -> Image.I
 
 
 def _octaves(size: tuple[int, int], finest: int) -> Iterator[tuple[int, int]]:
-    """Sizes that double from a handful of pixels up to a `finest`-th of `size`."""
+    """Sizes that double from a few pixels up to a `finest`-th of `size`."""
     shrink = 1
     while max(size) // shrink > 4:
         shrink *= 2

@@ -49,7 +49,7 @@ def slowed(folder: Path, seconds: float) -> Iterator[Asked]:
         os.close(stopped)
         answering.join()
         os.close(stop)
-        os.close(events)  # whoever still waits may go on
+        os.close(events)  # openers that still wait may go on
 
 
 def _marked(folder: Path) -> int:

@@ -42,7 +42,7 @@ class Disk:
         return Disk(image, self.place)
 
     def cut(self) -> None:
-        """Cut its power. Whoever still writes gets errors until it is unmounted."""
+        """Cut its power. A process that still writes gets errors until it is unmounted."""
         descriptor = os.open(self.place, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.ioctl(descriptor, _SHUTDOWN, struct.pack("I", _NOT_EVEN_THE_LOG))

@@ -1,4 +1,4 @@
-"""Whoever the config names is told of every end, and of the right one."""
+"""Every receiver of notices in the config is told of every end, and of the right one."""
 
 from __future__ import annotations
 

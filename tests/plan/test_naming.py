@@ -114,10 +114,10 @@ def test_names_that_differ_by_case_or_form_alone_collide_where_they_fold_alike(n
     if sources[0] == sources[1]:
         return
     targets = [of(naming(), source)[0] for source in sources]
-    alike = fold(targets[0]) == fold(targets[1])
+    equal = fold(targets[0]) == fold(targets[1])
     if change in ("NFD", "NFC"):
-        assert alike
-    assert bool(colliding_names(sources, naming())) == alike
+        assert equal
+    assert bool(colliding_names(sources, naming())) == equal
 
 
 @pytest.mark.parametrize("other", ["d/Ä.jpg", "d/x.jpg"])

@@ -38,7 +38,7 @@ def looked(content: bytes) -> Traits:
     return traits
 
 
-def alike(first: bytes, other: bytes, background: str = "#ffffff") -> float:
+def similarity(first: bytes, other: bytes, background: str = "#ffffff") -> float:
     score = asked(first + other, Resemblance(Limits(), len(first), background))
     assert isinstance(score, float)
     return score
@@ -61,8 +61,8 @@ def test_the_header_tells_what_a_picture_is() -> None:
 
 def test_equal_pictures_are_wholly_alike_and_less_quality_is_less_so() -> None:
     reference = encoded(DETAILED, "PNG")
-    assert alike(reference, reference) == 1.0
-    scores = [alike(reference, encoded(DETAILED, "JPEG", quality=quality)) for quality in (20, 60, 95)]
+    assert similarity(reference, reference) == 1.0
+    scores = [similarity(reference, encoded(DETAILED, "JPEG", quality=quality)) for quality in (20, 60, 95)]
     assert scores == sorted(scores)
     assert 0 < scores[0] < scores[-1] < 1
 
@@ -76,22 +76,22 @@ def test_colours_that_differ_are_seen_where_the_luma_is_the_same() -> None:
 def test_a_level_more_or_less_is_as_little_in_black_as_in_grey() -> None:
     for level in (0, 128):
         first, other = (encoded(Image.new("L", (16, 16), shade), "PNG") for shade in (level, level + 1))
-        assert 0.998 < alike(first, other) < 1
+        assert 0.998 < similarity(first, other) < 1
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 3), (8, 8), (9, 40)])
 def test_pictures_smaller_than_a_window_have_a_score(size: tuple[int, int]) -> None:
     picture = DETAILED.resize(size)
-    assert alike(encoded(picture, "PNG"), encoded(picture, "WEBP", lossless=True)) == pytest.approx(1, abs=1e-6)
+    assert similarity(encoded(picture, "PNG"), encoded(picture, "WEBP", lossless=True)) == pytest.approx(1, abs=1e-6)
 
 
 def test_transparent_parts_are_compared_on_the_background() -> None:
     glass = Image.new("RGBA", (16, 16), (0, 0, 0, 0))
     red = Image.new("RGB", (16, 16), (255, 0, 0))
-    assert alike(encoded(glass, "PNG"), encoded(red, "PNG"), "#ff0000") == 1.0
-    assert alike(encoded(glass, "PNG"), encoded(red, "PNG"), "#ffffff") < 0.9
+    assert similarity(encoded(glass, "PNG"), encoded(red, "PNG"), "#ff0000") == 1.0
+    assert similarity(encoded(glass, "PNG"), encoded(red, "PNG"), "#ffffff") < 0.9
 
 
 def test_pictures_of_two_sizes_are_not_compared() -> None:
     with pytest.raises(PictureError, match="compared with"):
-        alike(encoded(DETAILED, "PNG"), encoded(DETAILED.resize((32, 24)), "PNG"))
+        similarity(encoded(DETAILED, "PNG"), encoded(DETAILED.resize((32, 24)), "PNG"))

@@ -1,4 +1,4 @@
-"""Folders that strangers fill: whatever lies there, or moves while a run looks at it, has a status and harms nobody."""
+"""Folders that other users fill: whatever lies there, or moves while a run looks, has a status and harms nobody."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def _fill(world: World) -> None:
     world.put("a/notes.jpg", b"no picture either")
     world.put("x/same.jpg")
     world.put("x/same.JPG")
-    for name in ("a/twin.jpg", "b/twin.jpg", "c/twin.jpg", "z.jpg"):  # alike, far from each other in the order
+    for name in ("a/twin.jpg", "b/twin.jpg", "c/twin.jpg", "z.jpg"):  # equal, far from each other in the order
         world.put(name, jpeg((9, 99, 199), (120, 90)))
     world.put("with/one.jpg", jpeg((9, 99, 199), (120, 90)))
     world.put("with/one.jpg.yaml", b"focal_point: [0, 1]\nalt: one\n")

@@ -57,7 +57,7 @@ def all_of(pool: ChildPool, count: int) -> list[About]:
     return said
 
 
-def mother_of(pool: ChildPool) -> int:
+def zygote_pid(pool: ChildPool) -> int:
     assert pool._zygote is not None
     return pool._zygote.pid
 
@@ -66,7 +66,7 @@ def test_all_are_the_runs_own_children_alike_and_apart(tmp_path: Path, monkeypat
     monkeypatch.setenv("WARMED", str(tmp_path / "warmed"))
     with opened("counted_warm_up") as pool:
         said = all_of(pool, 3)
-        assert len({child.pid for child in said} | {mother_of(pool)}) == 4
+        assert len({child.pid for child in said} | {zygote_pid(pool)}) == 4
         assert all((child.parent, child.group) == (os.getpid(), child.pid) for child in said)
         assert {child.marks for child in said} == {1}  # what one writes into its memory no other sees
         assert len({child.open_files for child in said}) == 1  # none has the socket of another
@@ -77,17 +77,17 @@ def test_all_are_the_runs_own_children_alike_and_apart(tmp_path: Path, monkeypat
 
 def test_none_of_them_outlives_the_pool() -> None:
     with opened() as pool:
-        pids = [*(child.pid for child in all_of(pool, 3)), mother_of(pool)]
+        pids = [*(child.pid for child in all_of(pool, 3)), zygote_pid(pool)]
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
 
 
-def test_a_mother_that_is_killed_is_replaced_when_she_is_needed_and_her_children_live_on() -> None:
+def test_a_zygote_that_is_killed_is_replaced_when_it_is_needed_and_its_children_live_on() -> None:
     with opened(count=2) as pool:
         before = all_of(pool, 2)
         for _ in range(6):  # more often than one that cannot start is tried
-            gone = mother_of(pool)
+            gone = zygote_pid(pool)
             victim, survivor = before
             for pid in (gone, victim.pid):
                 os.kill(pid, signal.SIGKILL)
@@ -95,7 +95,7 @@ def test_a_mother_that_is_killed_is_replaced_when_she_is_needed_and_her_children
             after = all_of(pool, 2)
             assert survivor.pid in {child.pid for child in after}
             assert victim.pid not in {child.pid for child in after}
-            assert mother_of(pool) != gone
+            assert zygote_pid(pool) != gone
             before = sorted(after, key=lambda child: child.pid == survivor.pid)
 
 
@@ -146,7 +146,7 @@ def test_what_is_said_while_she_starts_belongs_to_no_picture() -> None:
         assert meter.chatter == ""
 
 
-def test_a_nursery_that_closes_does_not_wait_for_a_mother_that_does_not_get_ready() -> None:
+def test_a_pool_that_closes_does_not_wait_for_a_zygote_that_does_not_get_ready() -> None:
     ended = threading.Event()
 
     def open_and_close() -> None:
@@ -158,13 +158,13 @@ def test_a_nursery_that_closes_does_not_wait_for_a_mother_that_does_not_get_read
     assert ended.wait(60)
 
 
-def test_a_mother_gets_ready_before_anybody_knows_how_many_children_there_are_to_be() -> None:
+def test_a_zygote_gets_ready_before_the_number_of_children_is_known() -> None:
     pool = ChildPool("tests.workers.functions:about_itself", None, 0, at_once=False)
     pool.prepare()
     pool.serve(2, 2**24)
     with pool:
         said = all_of(pool, 2)
-        assert len({child.pid for child in said} | {mother_of(pool)}) == 3
+        assert len({child.pid for child in said} | {zygote_pid(pool)}) == 3
 
 
 def prepared(pool: ChildPool) -> Zygote:
@@ -176,7 +176,7 @@ def prepared(pool: ChildPool) -> Zygote:
 
 @pytest.mark.parametrize("children", [1, 2])
 @pytest.mark.parametrize("when", ["while it got ready", "when it was ready"])
-def test_a_mother_that_died_before_she_was_needed_is_replaced(children: int, when: str) -> None:
+def test_a_zygote_that_died_before_it_was_needed_is_replaced(children: int, when: str) -> None:
     with ChildPool("tests.workers.functions:about_itself", None, 0, at_once=False) as pool:
         zygote = prepared(pool)
         if when == "when it was ready":
