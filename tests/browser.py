@@ -135,7 +135,7 @@ class Page:
             self.complaints.append(str(params["exceptionDetails"]))
         elif method == "Runtime.consoleAPICalled":
             self.complaints.append(f"{params['type']}: {params['args']}")
-        elif method == "Log.entryAdded":
+        elif method == "Log.entryAdded" and params["entry"]["level"] in ("warning", "error"):
             self.complaints.append(
                 f"{params['entry']['level']}: {params['entry']['text']} {params['entry'].get('url')}"
             )
