@@ -1,0 +1,75 @@
+"""What is no release is told before anything is built; what is built works where nothing else is."""
+
+from __future__ import annotations
+
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from scripts import make_release
+from scripts.make_release import ROOT, NotReady, main, obstacles, version_of
+
+
+def git(root: Path, *words: str) -> None:
+    subprocess.run(
+        ["git", "-C", root, "-c", "user.name=A", "-c", "user.email=a@example.org", *words],
+        check=True,
+        capture_output=True,
+    )
+
+
+@pytest.fixture
+def ready(tmp_path: Path) -> Path:
+    """A repository with a commit that is a release."""
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "pipeline/__init__.py").write_text('"""Ours."""\n\n__version__ = "1.2.0"\n')
+    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## 1.2.0 (2026-05-01)\n\n- It.\n\n## 1.1.0 (2026-01-01)\n")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "1.2.0")
+    return tmp_path
+
+
+def test_a_clean_commit_with_a_dated_heading_is_a_release_before_and_after_its_tag(ready: Path) -> None:
+    assert obstacles(ready, version_of(ready)) == []
+    git(ready, "tag", "-am", "1.2.0", "v1.2.0")
+    assert obstacles(ready, version_of(ready)) == []
+
+
+def test_everything_that_is_in_the_way_is_told_at_once(ready: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    git(ready, "tag", "v1.2.0")
+    (ready / "CHANGELOG.md").write_text("# Changelog\n\n## 1.2.0 (unreleased)\n")
+    git(ready, "commit", "-qam", "more")
+    (ready / "left over").touch()
+    assert main([], ready) == 1
+    assert [line.removeprefix("no release: ") for line in capsys.readouterr().err.splitlines()] == [
+        'not everything is committed: 1 files, such as "left over"',
+        "CHANGELOG.md begins with '1.2.0 (unreleased)', not with '1.2.0 (2026-01-31)', the day of the release",
+        "the tag v1.2.0 is on another commit: raise __version__ in pipeline/__init__.py",
+    ]
+    assert not (ready / "dist").exists()
+
+
+def test_a_changelog_of_another_version_is_no_release(ready: Path) -> None:
+    (found,) = obstacles(ready, "1.3.0")
+    assert "begins with '1.2.0 (2026-05-01)', not with '1.3.0" in found
+
+
+def test_a_version_is_one_of_semantic_versioning(ready: Path) -> None:
+    (ready / "pipeline/__init__.py").write_text('__version__ = "next"\n')
+    with pytest.raises(NotReady):
+        version_of(ready)
+
+
+@pytest.mark.slow
+def test_a_wheel_works_where_nothing_else_of_ours_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    python = make_release.environment(ROOT, tmp_path / "environment", ["release"])
+    (site,) = (tmp_path / "environment/lib").glob("python3.*/site-packages")
+    (site / "those of the tests.pth").write_text(sysconfig.get_path("purelib"))  # instead of installing them once more
+    version = version_of(ROOT)
+    sdist, wheel = make_release.built(ROOT, python, tmp_path / "dist")
+    assert (wheel.suffix, sdist.name) == (".whl", f"image_pipeline-{version}.tar.gz")
+    make_release.tried(wheel, python, version, ROOT / "sample_data")
+    assert "pipeline verify -v" in capsys.readouterr().out
