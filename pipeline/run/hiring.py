@@ -1,9 +1,9 @@
 """`threads: auto`: a run begins with a few more threads than children, and adds some while its children lack work.
 
 With fast storage, a few threads more than children keep all children busy, and further ones would only hold more
-pictures in memory. With slow storage, the threads wait for it, and the children for the threads. So `Hiring` looks
-every tick. It adds threads if children lack work while jobs wait and this process idles, and drops some if pictures
-queue up for a child.
+pictures in memory. With slow storage, the threads wait for it, and the children for the threads. So `Hiring`
+checks every tick: it adds threads if children lack work while jobs wait and this process idles, and drops some if
+pictures queue up for a child.
 """
 
 from __future__ import annotations

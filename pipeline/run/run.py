@@ -54,11 +54,12 @@ def run(
     """Make what is missing or stale, in this thread and those it starts. Returns the result, also when a signal or the
     clock stopped the run; raises `PipelineError` when it could not finish.
 
-    `watch` is called in the calling thread about every tick; `begun` once, when the work begins. `given_up` is called
-    in another thread when a run that must stop hangs in a call that does not return: it ends the process, and has so
-    many seconds for it. `ahead`: processes started before; the caller ends them. `asked` is called in another thread as
-    soon as a signal requests a stop, with the number of pictures in flight. `changed` is called in the calling thread
-    for each file that was made, replaced or removed, once the manifest records it.
+    Called in the calling thread: `watch` about every tick, `begun` once when the work begins, and `changed` for each
+    file that was made, replaced or removed, once the manifest records it. Called in another thread: `asked`, with the
+    number of pictures in flight, as soon as a signal requests a stop; and `given_up`, with the status and some seconds,
+    when a run that must stop hangs in a call that does not return: it has to end the process within that time.
+
+    `ahead` holds processes that were started before. The caller ends them.
     """
     started = time.monotonic()
     priority.lower(config.workers.nice, config.workers.ionice)

@@ -37,10 +37,10 @@ class Summary:
     """The result of a run. Counts are of sources (`pictures`) or of renditions; sizes in bytes, durations in seconds.
 
     `pictures` counts the run's sources by status: done, touched, failed (newly), known failure, unsupported, vanished,
-    deferred, skipped, unchanged, pending. `errors` and `failures` have new failures only. `passed_over` likewise has a
-    skipped source only in the run that skipped it first (the manifest keeps it), but a folder that is left out in each
-    run. `source_bytes` and `target_bytes` are of the pictures rendered in this run. `reused` counts renditions copied
-    from a target of the same content and recipe.
+    deferred, skipped, unchanged, pending. `errors` and `failures` have new failures only. `passed_over` has a skipped
+    source only in the run that skipped it first (the manifest keeps it), but a folder that is left out in every run.
+    `source_bytes` and `target_bytes` are of the pictures rendered in this run. `reused` counts renditions copied from a
+    target of the same content and recipe.
     """
 
     status: ExitStatus = ExitStatus.OK

@@ -1,7 +1,7 @@
 """When to give up a run because it fails wholesale: a broken library fails every picture, a bad picture only one.
 
-Likewise, reads from a storage that is gone all hang, from a slow one only some; each costs a thread and its time. And
-when a disk is unmounted in the middle of a run, all its files vanish, not only a few that were deleted.
+The same holds for storage. Where it is gone, all reads hang, and each costs a thread and its time; where it is slow,
+only some do. When a disk is unmounted in the middle of a run, all its files vanish, not only a few.
 """
 
 from __future__ import annotations

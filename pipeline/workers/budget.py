@@ -2,13 +2,12 @@
 
 One total holds two kinds of room: for the bytes of sources, a quarter of it at the most, and for the work on them. A
 request that fits is granted at once, even past a bigger one that waits. One that is too big is granted when no other
-room of its kind is held. Only then does the sum exceed the total: by the bytes of sources, for work that needs more
-than they leave.
+room of its kind is held. Only then can the sum exceed the total, and by no more than the bytes of sources.
 
-No thread waits for ever, because all take in one order: room for a source, a child, room for work (and before the child
-a turn, see `run.dedup`: its holder waits for a child and for work only). A thread with room for work waits for nothing
-more, so that room always comes back, and each request for it is granted, at the latest when no other is held. A
-thread with a child waits for room for work at the most, so children come back, and with them room for sources.
+No thread waits for ever, because all take in the same order: room for sources, a turn (see `run.dedup`), a child, room
+for work. A thread with room for work waits for nothing more, so that room always comes back, and each request for it
+is granted, at the latest when no other is held. A thread with a child waits for room for work at the most, so children
+come back too, then turns, then room for sources.
 """
 
 from __future__ import annotations

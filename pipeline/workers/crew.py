@@ -3,9 +3,11 @@
 The producer is the thread that opened the crew (the run's main thread): it puts items and later waits for the end. Each
 worker thread takes an item and calls `work` with it. The queue bounds how far the producer looks ahead, and the number
 of threads bounds how many items are in flight. Any exception ends the crew: a worker's failure is raised in the
-producer, and a producer's failure calls the workers off. No thread stays behind except one that hangs in a call. Its
-item is abandoned when the deadline is over (see `Token.deadline`): a new thread takes its place, a late result is
-dropped, and the process ends without waiting for it.
+producer, and a producer's failure calls the workers off.
+
+All threads end with the crew, except those that hang in a call. The item of such a thread is abandoned when its
+deadline is over (see `Token.deadline`): a new thread takes the place of the old one, whose late result is dropped, and
+the process ends without waiting for it.
 """
 
 from __future__ import annotations
@@ -31,9 +33,9 @@ class Crew(Generic[Item]):
     """A context manager. `work(item, token)` runs in the crew's threads; everything else in the producer's.
 
     The producer calls `on_tick` about every tick while it waits; it may raise to end the crew. `grace` is how many
-    ticks items in flight may take to finish when the crew is called off, 0 once `hasty` returns True. `abandoned` is
-    called in the producer's thread with each item whose deadline is over and the subject of the call that did not
-    return (`Token.about`); it is the only report of that item.
+    ticks items in flight may take to finish when the crew is called off; it counts as 0 once `hasty` returns True.
+    `abandoned` is called in the producer's thread with each item whose deadline is over and the subject of the call
+    that did not return (`Token.about`); it is the only report of that item.
     """
 
     def __init__(

@@ -47,11 +47,10 @@ class Token:
 
     @contextmanager
     def deadline(self, ticks: float, about: object = None) -> Iterator[None]:
-        """For its holder, around a call `about` something that may never return: it may take so many ticks of the
-        supervisor.
+        """A block around a call `about` something, which may never return: it may take so many ticks of the supervisor.
 
-        After that the token is revoked and the item given up, whether the block ends or not. If it ends later, it
-        raises `Revoked` in place of any other exception: exactly one of block and deadline decides.
+        After that the token is revoked and the item given up. A block that ends later raises `Revoked` in place of any
+        other exception, so that either the block or the deadline decides, never both. For the token's holder.
         """
         with self._lock:
             self._left, self.about = ticks, about
