@@ -118,6 +118,19 @@ def _write_pictures(reader: Reader, config: Config, to: Path | TextIO, form: str
         write_srcset(for_pages, to)
 
 
+@command.command("merge")
+@config_argument
+def merge(config: Path) -> None:
+    """Bring the parts that runs with --shard have written into the manifest, and remove them."""
+    from pipeline.amounts import count
+    from pipeline.config.load import load
+    from pipeline.errors import printable
+    from pipeline.run.merging import merge as merged
+
+    for name, pictures in merged(load(config)).items():
+        tell(f"{printable(name)}: {count(pictures, 'picture')}")
+
+
 @command.command("query")
 @click.argument("words", nargs=-1, metavar="[CONFIG] [QUESTION]...")
 @click.option(

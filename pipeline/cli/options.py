@@ -5,11 +5,15 @@ from __future__ import annotations
 import datetime
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.config.braces import alternatives
 from pipeline.config.spans import duration, shown, time_of_day
+
+if TYPE_CHECKING:
+    from pipeline.plan.shard import Shard
 
 CONFIG = "pipeline.yaml"
 """The config of a command that names none."""
@@ -63,6 +67,50 @@ def parted(words: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
     return Path(CONFIG), words
 
 
+_ARRAYS = (  # of schedulers: the variables of a task's number, of the first number, of the step, of how many there are
+    ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_STEP", "SLURM_ARRAY_TASK_COUNT"),
+    ("AWS_BATCH_JOB_ARRAY_INDEX", "", "", "AWS_BATCH_JOB_ARRAY_SIZE"),
+    ("JOB_COMPLETION_INDEX", "", "", "JOB_COMPLETIONS"),
+)
+_MOST_SHARDS = 100_000
+
+
+class ShardOf(click.ParamType["Shard"]):
+    """`3/16`, or `auto` for that of an array job; `auto/16` where its scheduler does not say how many there are."""
+
+    name = "shard"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
+        """The shard of a text."""
+        from pipeline.plan.shard import Shard
+
+        if isinstance(value, Shard):
+            return value
+        number, _, count = str(value).partition("/")
+        if number == "auto":
+            number, count = self._of_array(count, param, ctx)
+        if not all(text.isascii() and text.isdigit() for text in (number, count)):
+            self.fail(f"{value!r} is no shard such as 3/16, auto or auto/16", param, ctx)
+        shard = Shard(int(number), int(count))
+        if not 1 <= shard.number <= shard.count <= _MOST_SHARDS:
+            self.fail(f"{shard} is no shard from 1/N to N/N, N up to {_MOST_SHARDS:,}", param, ctx)
+        return shard
+
+    def _of_array(self, count: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Number, from 1, and count of the array job that this process is a task of, as texts."""
+        for names in _ARRAYS:
+            index, first, step, counted = (os.environ.get(name, "") for name in names)
+            if not index:
+                continue
+            if not (count or counted):
+                self.fail(f"{names[0]} is set but not {names[3]}: say how many there are, as in auto/16", param, ctx)
+            if not all(text.isascii() and text.isdigit() for text in filter(None, (index, first, step))):
+                self.fail(f"{names[0]} is {index!r}, which is no number of a task", param, ctx)
+            return str((int(index) - int(first or 0)) // int(step or 1) + 1), count or counted
+        known = ", ".join(names[0] for names in _ARRAYS)
+        return self.fail(f"auto is for tasks of array jobs, and none of {known} is set", param, ctx)
+
+
 class Adopting(click.Command):
     """A command with `adopt_option`: click would take the argument after a lone `--adopt` for its value."""
 
@@ -85,6 +133,12 @@ only_option = click.option(
     metavar="GLOB",
     callback=_globs,
     help="Only sources that match, for example 'holiday/**'. May be repeated.",
+)
+shard_option = click.option(
+    "--shard",
+    type=ShardOf(),
+    metavar="K/N",
+    help="Only the K-th of N parts of all pictures, beside runs of the other parts; auto in array jobs.",
 )
 globs_argument = click.argument("words", nargs=-1, metavar="[CONFIG] [GLOB]...", callback=_after_config)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON lines on standard output.")

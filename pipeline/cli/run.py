@@ -22,6 +22,7 @@ from pipeline.cli.options import (
     config_argument,
     duration_option,
     only_option,
+    shard_option,
     until_option,
 )
 from pipeline.errors import SIGNALS, ExitStatus, Locked
@@ -29,6 +30,7 @@ from pipeline.errors import SIGNALS, ExitStatus, Locked
 if TYPE_CHECKING:
     from pipeline.cli.telling import Telling
     from pipeline.config.settings import Config
+    from pipeline.plan.shard import Shard
     from pipeline.run.ahead import Ahead
     from pipeline.run.changes import ChangesFile
     from pipeline.run.options import Begun, Change, RunOptions
@@ -38,11 +40,13 @@ if TYPE_CHECKING:
 @click.command("run", cls=Adopting)
 @config_argument
 @only_option
+@shard_option
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after the first N pictures with work.")
 @click.option("--force", is_flag=True, help="Render everything again, stale or not.")
 @adopt_option
 @click.option("--prune", is_flag=True, help="Delete files that nothing asks for any more and an earlier run has seen.")
 @click.option("--strict", is_flag=True, help="Known failures, too, make the exit status 1.")
+@click.option("--failures-ok", is_flag=True, help="New failures do not make the exit status 1.")
 @duration_option
 @until_option
 @click.option(
@@ -84,11 +88,13 @@ if TYPE_CHECKING:
 def command(
     config: Path,
     only: tuple[str, ...],
+    shard: Shard | None,
     limit: int | None,
     force: bool,
     adopt: str | None,
     prune: bool,
     strict: bool,
+    failures_ok: bool,
     max_runtime: float | None,
     until: datetime.time | None,
     if_locked: str,
@@ -122,10 +128,13 @@ def command(
         from pipeline.run.options import RunOptions
 
         options = RunOptions(
-            PlanOptions(force=force, only=only, limit=limit, adopt=adopt is not None, replace=adopt == "replace"),
+            PlanOptions(
+                force=force, only=only, shard=shard, limit=limit, adopt=adopt is not None, replace=adopt == "replace"
+            ),
             threads,
             processes,
             strict=strict,
+            failures_ok=failures_ok,
             prune=prune,
             max_runtime=max_runtime,
             until=until,

@@ -69,8 +69,10 @@ class RunLock:
         run: str = "",
         wait: float | None = 0.0,
         check: Callable[[], None] = lambda: None,
+        shared: bool = False,
     ) -> None:
         """`path` is the lock file, where it is not beside the manifest. `run` is shown to others who want the lock.
+        `shared`: others may hold it, too, if they share it.
 
         `wait` is for the `with` statement; see `acquire`. `check` is called while waiting and may raise.
         """
@@ -78,6 +80,7 @@ class RunLock:
         self._run = run
         self._wait = wait
         self._check = check
+        self._kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         self._descriptor: int | None = None
 
     def acquire(self, wait: float | None = 0.0) -> None:
@@ -91,7 +94,7 @@ class RunLock:
         deadline = None if wait is None else began + max(wait, _PATIENCE)
         descriptor = self._open(os.O_RDWR | os.O_CREAT)
         try:
-            while not _try_lock(self.path, descriptor, fcntl.LOCK_EX):
+            while not _try_lock(self.path, descriptor, self._kind):
                 holder = _read(descriptor)
                 patience = _LAST_WILL if holder is not None and holder.is_dead() else 0.0
                 if deadline is not None and time.monotonic() >= max(deadline, began + patience):

@@ -100,7 +100,7 @@ def back_up(connection: sqlite3.Connection, path: Path, suffix: str = BACKUP) ->
             copy.execute("PRAGMA synchronous = OFF")  # synced as a whole below
             connection.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")  # so that the copy is one file
-        _put_in_place(new, backup)
+        put_in_place(new, backup)
     except sqlite3.Error as error:
         cause = trouble(new, error)
         if isinstance(cause, Damaged):  # a disk that cannot be read back damages the copy, and not the manifest
@@ -133,7 +133,7 @@ def _create(path: Path, owner: str) -> None:
     with contextlib.closing(connect(new, "rw")) as connection:
         schema.create(connection, {"owner": to_bytes(owner)})
         mark_restored(connection, restored=True)  # the target may hold files of a manifest that was lost
-    _put_in_place(new, path)
+    put_in_place(new, path)
 
 
 def _open_checked(path: Path) -> sqlite3.Connection:
@@ -274,7 +274,7 @@ def _moved(old: Path, path: Path, owner: str) -> bool:
             _copied(there, beside(path, _NEW))
     except (sqlite3.DatabaseError, UnicodeDecodeError, ManifestTrouble):
         return False
-    _put_in_place(beside(path, _NEW), path)
+    put_in_place(beside(path, _NEW), path)
     for left in (*(beside(old, suffix) for suffix in ("", *_LOGS)), beside(old, BACKUP)):
         left.unlink(missing_ok=True)
     return True
@@ -305,7 +305,7 @@ def _restore(path: Path) -> bool:
     except (sqlite3.DatabaseError, UnicodeDecodeError, Damaged):
         return False
     _move_aside(path)
-    _put_in_place(new, path)
+    put_in_place(new, path)
     return True
 
 
@@ -325,7 +325,7 @@ def _empty_file(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, file_mode(path.parent)))
 
 
-def _put_in_place(new: Path, path: Path) -> None:
+def put_in_place(new: Path, path: Path) -> None:
     """Sync a closed database and rename it from `new` to `path`, durably."""
     descriptor = os.open(new, os.O_RDWR | os.O_CLOEXEC)
     try:

@@ -70,7 +70,8 @@ def claimed(config: Config, targets: Collection[str]) -> dict[str, str]:
         if manifest == mine:
             continue
         with contextlib.suppress(ManifestTrouble), Reader(manifest) as reader:
-            owners |= dict.fromkeys(reader.claimed(sorted(targets)), reader.owner())
+            if (owner := reader.owner()) != os.path.realpath(config.path):  # of a shard, the whole manifest is ours
+                owners |= dict.fromkeys(reader.claimed(sorted(targets)), owner)
     return owners
 
 

@@ -19,7 +19,7 @@ from pipeline.model.record import KnownSource
 from pipeline.plan.memory import Memory
 from pipeline.plan.naming import Naming
 from pipeline.plan.rules import RenditionSet
-from pipeline.sources.globs import Globs
+from pipeline.plan.shard import Asked
 from pipeline.sources.source import Folder, Source
 from pipeline.targets.target import Target
 
@@ -53,7 +53,7 @@ class Glance:
         target: Target,
         naming: Naming,
         *,
-        only: Globs,
+        asked: Asked,
         force: bool,
     ) -> None:
         """With `force` everything differs."""
@@ -62,7 +62,7 @@ class Glance:
         self._target = target
         self._naming = naming
         self._most = max(len(rule_set.specs) for rule_set in naming.rules.sets)
-        self._only = only
+        self._asked = asked
         self._force = force
 
     def chunks(self, folder: Folder, apart: Collection[str]) -> Iterator[Chunk]:
@@ -78,8 +78,8 @@ class Glance:
         self, folder: Folder, names: list[str], after: str | None, through: str | None, apart: Collection[str]
     ) -> Chunk:
         asked = names
-        if self._only:
-            asked = [name for name in names if self._only.covers(folder.source(name))]
+        if self._asked:
+            asked = [name for name in names if self._asked.covers(folder.source(name))]
         same, others = _Same(), True
         if not self._force:
             plain = self._plain(folder, asked, apart)

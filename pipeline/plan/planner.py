@@ -34,6 +34,7 @@ from pipeline.plan.order import Aside
 from pipeline.plan.orphans import Leftovers, Orphan
 from pipeline.plan.reasons import nothing_to_do, reasons
 from pipeline.plan.rules import Rules
+from pipeline.plan.shard import Asked
 from pipeline.plan.survey import (
     Survey,
     holds_nothing,
@@ -81,10 +82,10 @@ class Planner:
         self._options = options
         self._source = source
         self._target = target
-        self._only = Globs(options.only)
+        self._asked = Asked(Globs(options.only), options.shard)
         self._rules = Rules(config.specs, config.rules)
         self._naming = Naming(config.target, self._rules)
-        self._glance = Glance(memory, source, target, self._naming, only=self._only, force=options.force)
+        self._glance = Glance(memory, source, target, self._naming, asked=self._asked, force=options.force)
         self._on_tick = on_tick
         self._survey: Survey | None = None
         self._collisions: dict[str, PictureError] = {}
@@ -160,7 +161,7 @@ class Planner:
             yield decision
             if limit is not None and self.counts.jobs >= limit:
                 return
-        if self._only and self._not_asked == self.counts.sources:
+        if self._options.only and self._not_asked == self.counts.sources:
             unasked = nothing_asked(self._config.source_paths, self._options.only, survey.folders.values())
             self.warnings += filter(None, [unasked])
         self._leftovers.settle(survey.index, survey.makers)
@@ -372,7 +373,7 @@ class Planner:
     def _missing(self, known: dict[str, KnownSource], unlistable: tuple[str, ...]) -> None:
         """Note the remembered sources that are gone."""
         for source, remembered in known.items():
-            if (self._only and not self._only.covers(source)) or f"{source}/" in unlistable:
+            if (self._asked and not self._asked.covers(source)) or f"{source}/" in unlistable:
                 continue  # not asked about; or a folder that could not be listed before and still cannot
             self._leftovers.of_missing(remembered)
         self.counts.orphans = len(self.orphans)

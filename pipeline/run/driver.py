@@ -120,7 +120,7 @@ class Driver:
             return end
         summary = self._tally.summary()
         failed = summary.failed or (self._options.strict and summary.known_failures)
-        return ExitStatus.FAILED if failed else end
+        return ExitStatus.FAILED if failed and not self._options.failures_ok else end
 
     def _work(self, run: int) -> None:
         began = time.process_time()

@@ -16,7 +16,11 @@ from pipeline.manifest.place import beside, ensure_folder
 
 @contextmanager
 def held(
-    config: Config, run: str, wait: float | None = 0.0, check: Callable[[], None] = lambda: None
+    config: Config,
+    run: str,
+    wait: float | None = 0.0,
+    check: Callable[[], None] = lambda: None,
+    part: Path | None = None,
 ) -> Iterator[tuple[int, ...]]:
     """Keep other runs from writing this target or this manifest within the block. Yields the descriptors of the locks,
     which are held as long as any process has one of each open.
@@ -24,6 +28,9 @@ def held(
     Waits so many seconds for another run to end (None: for ever), and calls `check` meanwhile, which may raise. Raises
     `Locked`, with the holder and its start, and `ManifestTrouble`. The lock of a target is that of its default
     manifest, so that two configs with their manifests elsewhere share it. A config that names its lock holds only that.
+
+    The run of a shard, whose part of the manifest is `part`, shares these locks with the other shards and has that of
+    its part for itself.
     """
     manifests = [config.target.path / ".pipeline" / "manifest.sqlite", config.manifest]
     by_place = {os.path.realpath(manifest): manifest for manifest in manifests[1 if config.lock else 0 :]}
@@ -31,8 +38,10 @@ def held(
     with ExitStack() as stack:
         for manifest in by_place.values():
             trust.check(manifest, shared=config.shared)
-            lock = RunLock(manifest, path=config.lock, run=run, wait=wait, check=check)
+            lock = RunLock(manifest, path=config.lock, run=run, wait=wait, check=check, shared=part is not None)
             locks.append(stack.enter_context(lock).descriptor)
+        if part is not None:
+            locks.append(stack.enter_context(RunLock(part, run=run, wait=wait, check=check)).descriptor)
         if config.lock:
             _mark(manifests[0])
         yield tuple(locks)

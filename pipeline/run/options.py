@@ -22,6 +22,7 @@ class RunOptions:
     threads: int | None = None
     processes: int | None = None
     strict: bool = False  # known failures count, too
+    failures_ok: bool = False  # new failures are no reason for another status
     prune: bool = False  # remove orphans that an earlier run has seen
     max_runtime: float | None = None  # seconds from the start
     until: datetime.time | None = None  # of the local clock, when it shows that next

@@ -266,7 +266,7 @@ class Tidied:
 
 def narrowed(options: PlanOptions) -> bool:
     """Whether such a plan leaves out some of the sources."""
-    return bool(options.only) or options.limit is not None
+    return bool(options.only) or options.limit is not None or options.shard is not None
 
 
 def tidy(

@@ -20,7 +20,7 @@ from pipeline.config.settings import Config
 from pipeline.errors import ConfigError, ExitStatus, ManifestTrouble, TargetTrouble, UsageError, printable
 from pipeline.extras import how_to_have
 from pipeline.folder import make_folders
-from pipeline.manifest import others
+from pipeline.manifest import others, parts
 from pipeline.manifest.place import is_there
 from pipeline.manifest.runs import KEEP, RunStart
 from pipeline.manifest.store import Manifest
@@ -62,6 +62,8 @@ def run(
     `ahead` holds processes that were started before. The caller ends them.
     """
     started = time.monotonic()
+    whole, shard = config.manifest, options.plan.shard
+    part = None if shard is None else parts.part_of(whole, shard.number, shard.count)
     priority.lower(config.workers.nice, config.workers.ionice)
     limits = (options.max_runtime or config.max_runtime, options.until or config.until)
     stop = Stop(clock.deadline(*limits), options.cancelled)
@@ -79,13 +81,16 @@ def run(
         asked(sum(driver.in_flight for driver in drivers))
 
     listening = on_signals(stop, abandon, tell_in_flight) if options.signals else nullcontext()
-    with closing(source), listening, held(config, identity, options.lock_wait, stop.check) as locks:
+    with closing(source), listening, held(config, identity, options.lock_wait, stop.check, part) as locks:
         if options.plan.adopt:
             _check_rival(config)
+        if shard is not None and part is not None:
+            parts.begin(whole, part, os.path.realpath(config.path), shard.holds_bytes)
+            config = replace(config, manifest=part)
         manifest = Manifest.for_config(config, adopt=options.plan.adopt)
         opened.append(manifest)
         with manifest:
-            others.enter(config.target.path, config.manifest)
+            others.enter(config.target.path, whole)
             told = _notes(config, manifest)
             _sweep(manifest, target)
             around = Around(identity, locks, watch, ahead or Ahead(), changed)

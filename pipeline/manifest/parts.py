@@ -1,0 +1,151 @@
+"""Parts of a manifest, each written by the run of one shard, and how they come together again.
+
+A part lies beside the manifest and begins as a copy of it, less what is not of its shard; so it knows what was made.
+Merging puts its rows in the place of those that the manifest has of the same pictures.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.errors import ManifestTrouble, printable
+from pipeline.manifest import opening
+from pipeline.manifest.database import trouble
+from pipeline.manifest.place import beside, is_there
+from pipeline.manifest.reader import Reader
+from pipeline.manifest.rows import RenditionRow, SourceRow
+
+_NAME = ".shard-{number}-of-{count}"
+_FOUND = re.compile(r"\.shard-[0-9]+-of-([0-9]+)$")
+_KEPT_BESIDE = ("", "-wal", "-shm", opening.BACKUP, ".lock")  # the lock goes last
+_RUN = ("run", "config", "argv", "pid", "host", "started", "ended", "status", "counts", "settings", "libraries")
+
+
+def part_of(manifest: Path, number: int, count: int) -> Path:
+    """Where the part of shard `number` of `count` is."""
+    return beside(manifest, _NAME.format(number=number, count=count))
+
+
+def parts(manifest: Path) -> list[Path]:
+    """The parts that wait to be merged, by name."""
+    try:
+        names = os.listdir(manifest.parent)
+    except OSError:
+        return []
+    ours = [name for name in names if name.startswith(f"{manifest.name}.shard-") and _FOUND.search(name)]
+    return [manifest.parent / name for name in sorted(ours)]
+
+
+def begin(manifest: Path, part: Path, owner: str, mine: Callable[[bytes], bool]) -> None:
+    """Make `part` from `manifest`, if the one is not there and the other is. The caller holds the part's lock.
+
+    `mine` tells whether a picture is of this shard. Raises `ManifestTrouble`, also where parts of another number of
+    shards wait to be merged, and `UsageError` where the manifest is another config's.
+    """
+    count = _count(part)
+    if other := next((one for one in parts(manifest) if _count(one) != count), None):
+        raise ManifestTrouble(
+            f"{printable(str(other))} is of another number of shards: bring it in with `pipeline manifest merge` first"
+        )
+    if is_there(part) or not is_there(manifest):
+        return
+    new = ".beginning"
+    with Reader(manifest, owner) as reader:
+        opening.back_up(reader.connection, part, new)
+    beginning = beside(part, new)
+    try:
+        with contextlib.closing(sqlite3.connect(beginning, isolation_level=None)) as connection:
+            _narrow(connection, mine)
+        opening.put_in_place(beginning, part)
+    except sqlite3.Error as error:
+        raise trouble(beginning, error) from error
+    except OSError as error:
+        raise ManifestTrouble(f"{printable(str(part))}: {error.strerror}") from error
+
+
+def merge(manifest: Path, part: Path, owner: str) -> int:
+    """Bring `part` into `manifest`, which is made if it is missing, and remove it. Returns the number of its pictures.
+
+    The caller holds the locks of both. A kill leaves the part, which can be merged again. Raises `ManifestTrouble` and
+    `UsageError`.
+    """
+    whole, _ = opening.open_for_run(part, owner, adopt=False)  # checks it, and brings it up to date
+    whole.close()
+    connection, _ = opening.open_for_run(manifest, owner, adopt=False)
+    with contextlib.closing(connection):
+        try:
+            connection.execute("ATTACH ? AS part", (os.fspath(part),))
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in _MERGE:
+                connection.execute(statement)
+            (pictures,) = connection.execute("SELECT COUNT(*) FROM part.source").fetchone()
+            connection.execute("COMMIT")
+            connection.execute("DETACH part")
+        except sqlite3.Error as error:
+            raise trouble(manifest, error) from error
+        opening.back_up(connection, manifest)
+    for suffix in _KEPT_BESIDE:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(beside(part, suffix))
+    return int(pictures)
+
+
+def _count(part: Path) -> int:
+    found = _FOUND.search(part.name)
+    return int(found[1]) if found else 0
+
+
+def _narrow(connection: sqlite3.Connection, mine: Callable[[bytes], bool]) -> None:
+    """Leave only what is of one shard."""
+    connection.create_function("mine", 1, mine, deterministic=True)
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("DELETE FROM source WHERE NOT mine(path)")
+    for table in ("rendition", "origin"):
+        connection.execute(f"DELETE FROM {table} WHERE source NOT IN (SELECT id FROM source)")
+    for table in ("claim", "failure"):
+        connection.execute(f"DELETE FROM {table} WHERE NOT mine(source)")
+    connection.execute("DELETE FROM orphan")
+    connection.execute("COMMIT")
+
+
+def _runs(number: str) -> str:
+    """The number here of the run that has `number` in the part."""
+    return f"(SELECT a.id FROM main.run a JOIN part.run b ON b.run = a.run WHERE b.id = {number})"
+
+
+_SOURCE = [column for column in SourceRow._fields if column != "run"]
+_RENDITION = [column for column in RenditionRow._fields if column not in ("run", "library")]
+# ruff: noqa: S608 - statements are made of the names of columns above
+_MERGE = (
+    "INSERT OR IGNORE INTO main.library (versions) SELECT versions FROM part.library",
+    f"INSERT OR IGNORE INTO main.run ({', '.join(_RUN)}) SELECT {', '.join(_RUN)} FROM part.run ORDER BY id",
+    (
+        f"INSERT INTO main.source ({', '.join(_SOURCE)}, run) "
+        f"SELECT {', '.join(f's.{column}' for column in _SOURCE)}, {_runs('s.run')} FROM part.source s WHERE 1 "
+        f"ON CONFLICT (path) DO UPDATE SET {', '.join(f'{one} = excluded.{one}' for one in (*_SOURCE, 'run'))}"
+    ),
+    "DELETE FROM main.rendition WHERE source IN (SELECT m.id FROM main.source m JOIN part.source s ON s.path = m.path)",
+    (
+        f"INSERT INTO main.rendition (source, {', '.join(_RENDITION)}, library, run) "
+        f"SELECT m.id, {', '.join(f'r.{column}' for column in _RENDITION)}, "
+        "(SELECT a.id FROM main.library a JOIN part.library b ON b.versions = a.versions WHERE b.id = r.library), "
+        f"{_runs('r.run')} FROM part.rendition r JOIN part.source s ON s.id = r.source JOIN main.source m "
+        "ON m.path = s.path"
+    ),
+    (
+        "INSERT OR REPLACE INTO main.origin SELECT m.id, o.url, o.etag, o.last_modified, o.columns "
+        "FROM part.origin o JOIN part.source s ON s.id = o.source JOIN main.source m ON m.path = s.path"
+    ),
+    "INSERT OR REPLACE INTO main.claim SELECT * FROM part.claim",
+    "DELETE FROM main.failure WHERE source IN (SELECT path FROM part.source)",
+    (
+        "INSERT OR REPLACE INTO main.failure SELECT source, rendition, error, detail, content, recipe, key, since, "
+        f"{_runs('reported')} FROM part.failure"
+    ),
+    "INSERT OR IGNORE INTO main.folder SELECT path FROM part.folder",
+)

@@ -1,0 +1,129 @@
+"""Runs of shards: parts of all pictures by name, side by side, each with a part of the manifest."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+
+import pytest
+
+from pipeline.errors import ExitStatus, Locked, ManifestTrouble
+from pipeline.manifest import parts
+from pipeline.model.record import Status
+from pipeline.plan.options import PlanOptions
+from pipeline.plan.shard import Shard
+from pipeline.run.locking import held
+from pipeline.run.merging import merge
+from tests.world import World
+
+
+def shard(number: int, count: int, **options: object) -> PlanOptions:
+    return PlanOptions(shard=Shard(number, count), **options)  # type: ignore[arg-type]
+
+
+def test_every_picture_is_in_one_shard_by_its_name_alone() -> None:
+    names = [f"{folder}/{number}.jpg" for folder in "ab" for number in range(100)]
+    held_by = [[name for name in names if Shard(number, 3).holds(name)] for number in (1, 2, 3)]
+    assert sorted(itertools.chain(*held_by)) == sorted(names)
+    assert all(40 < len(some) < 95 for some in held_by)
+    assert held_by[0][:3] == ["a/3.jpg", "a/4.jpg", "a/6.jpg"]  # for ever: parts of earlier runs rely on it
+
+
+def test_shards_together_make_what_one_run_makes_and_merge_to_the_same_manifest(world: World, settled: None) -> None:
+    world.fill(8)
+    world.put("broken.jpg", b"\xff\xd8\xff broken")
+    world.put("notes.txt", b"none")
+    summaries = [world.run(plan=shard(number, 3)) for number in (1, 2, 3)]
+    assert sum(one.done for one in summaries) == 8
+    assert sum(one.failed for one in summaries) == 1
+    assert len(merge(world.config)) == 3
+    made, rows = world.tree(), world.export()
+    assert world.run().pictures == {Status.UNCHANGED: 8, Status.KNOWN_FAILURE: 1, Status.UNSUPPORTED: 1}
+    assert parts.parts(world.config.manifest) == []
+    shutil.rmtree(world.target)
+    world.run()
+    assert world.tree() == made
+    assert world.export() == rows
+
+
+def test_the_next_shards_know_what_earlier_runs_have_made(world: World, settled: None) -> None:
+    world.fill(6)
+    world.run()
+    new = world.put("new.jpg")
+    summaries = [world.run(plan=shard(number, 2)) for number in (1, 2)]
+    assert sum(one.done for one in summaries) == 1
+    assert sum(one.pictures.get(Status.UNCHANGED, 0) for one in summaries) == 6
+    again = [world.run(plan=shard(number, 2)) for number in (1, 2)]  # before they are merged
+    assert [one.done for one in again] == [0, 0]
+    merge(world.config)
+    assert world.run().pictures == {Status.UNCHANGED: 7}
+    new.unlink()
+    assert world.run().orphans == 1
+
+
+def test_shards_exclude_their_own_double_and_whole_runs_only(world: World) -> None:
+    world.fill(4)
+    config = world.config
+    part = parts.part_of(config.manifest, 1, 2)
+    with held(config, "first", part=part):
+        assert world.run(plan=shard(2, 2)).failed == 0
+        with pytest.raises(Locked):
+            world.run(plan=shard(1, 2))
+        with pytest.raises(Locked):
+            world.run()
+        with pytest.raises(Locked):
+            merge(config)
+    with held(config, "whole"), pytest.raises(Locked):
+        world.run(plan=shard(1, 2))
+
+
+def test_parts_of_another_number_of_shards_are_merged_first(world: World) -> None:
+    world.fill(4)
+    world.run(plan=shard(1, 2))
+    with pytest.raises(ManifestTrouble, match="manifest merge"):
+        world.run(plan=shard(1, 3))
+    merge(world.config)
+    assert world.run(plan=shard(1, 3)).failed == 0
+
+
+def test_a_merge_that_was_killed_can_be_made_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.fill(4)
+    world.run(plan=shard(1, 1))
+    kept = parts.part_of(world.config.manifest, 1, 1)
+    content = kept.read_bytes()
+    merge(world.config)
+    before = world.export()
+    kept.write_bytes(content)
+    merge(world.config)
+    assert world.export() == before
+
+
+def test_a_damaged_part_is_not_merged_and_stays(world: World) -> None:
+    world.fill(2)
+    world.run(plan=shard(1, 1))
+    part = parts.part_of(world.config.manifest, 1, 1)
+    part.with_name(f"{part.name}.backup").unlink()
+    part.write_bytes(b"x" * 4096)
+    with pytest.raises(ManifestTrouble):
+        merge(world.config)
+    assert part.exists()
+
+
+def test_shards_remove_nothing(world: World, settled: None) -> None:
+    world.fill(4)
+    world.run()
+    for path in world.source.rglob("*.jpg"):
+        path.unlink()
+    world.put("other.jpg")
+    world.run()  # sees the orphans
+    before = set(world.tree())
+    for number in (1, 2):
+        world.run(plan=shard(number, 2), prune=True)
+    assert set(world.tree()) == before
+
+
+def test_failures_that_are_fine_make_no_status(world: World) -> None:
+    world.put("broken.jpg", b"\xff\xd8\xff broken")
+    assert world.run(failures_ok=True).status == ExitStatus.OK
+    world.put("torn.jpg", b"\xff\xd8\xff torn")
+    assert world.run().status == ExitStatus.FAILED
