@@ -93,6 +93,7 @@ _WEB = """\
 _ARCHIVE = """\
   full:                           # no width, no height: the size stays
     format: png                   # nothing is lost beyond what the original had lost
+    depth: keep                   # 16 bits a channel where the original has more than 8
   view:
     width: 4096
     height: 4096
