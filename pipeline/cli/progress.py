@@ -82,11 +82,11 @@ class ProgressBar:
             self._bar = redrawn(self._title, _FORMAT)
         self._bar.total = max(progress.bytes_expected, progress.bytes_done)
         self._bar.n = progress.bytes_done
-        self._bar.unit = _where(progress, time.monotonic() - self._started)
+        self._bar.unit = position(progress, time.monotonic() - self._started)
         self._bar.refresh()
 
 
-def _where(progress: Progress, seconds: float) -> str:
+def position(progress: Progress, seconds: float) -> str:
     """`1,200/2,400 pictures, 5.3/s, 3 min 20 s left, 2 failed`. The time is that of the bytes, not of the count."""
     parts = [f"{progress.jobs_done:,}/{max(progress.jobs_expected, progress.jobs_done):,} pictures"]
     if progress.jobs_done and seconds:

@@ -59,7 +59,7 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
             )
             return
         for run in runs:
-            tell(_line(run, running=holder is not None and holder.run == run.run))
+            tell(run_line(run, running=holder is not None and holder.run == run.run))
         tell(_totals(totals))
         for error, number in totals.errors.items():
             tell(f"  {error}: {number:,}")
@@ -131,7 +131,8 @@ def _time(seconds: float) -> str:
     return datetime.datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _line(run: RunSummary, *, running: bool) -> str:
+def run_line(run: RunSummary, *, running: bool) -> str:
+    """A run in the list of runs: when it began, how it ended or how far it is."""
     began = _time(run.started)
     if run.ended is None:
         how = "running" if running else "died without a word (killed, a power cut, or a full disk)"

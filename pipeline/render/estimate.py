@@ -123,11 +123,11 @@ def estimate(source: Source, task: RenderTask, frames: int) -> int:
     )
     holds = source.format in _HOLDS_FILE or source.is_deep
     file = len(source.view) * (holds + isinstance(source.view, bytes))
-    return _by_shape(task)(shape) + _metadata(source) + file
+    return work_by_shape(task)(shape) + _metadata(source) + file
 
 
 @functools.lru_cache(maxsize=4)  # a task may hold a font; a child keeps as many requests
-def _by_shape(task: RenderTask) -> Callable[[_Shape], int]:
+def work_by_shape(task: RenderTask) -> Callable[[_Shape], int]:
     """`_of_shape` for one task, cached: small pictures are often of one size, and this is a twentieth of their time."""
     return functools.lru_cache(maxsize=64)(functools.partial(_of_shape, task))
 

@@ -104,7 +104,7 @@ class Conversation:
             payload, meter, made = self._next(self._bounds.files * len(asked))
         except (PictureError, ChildDied):  # the picture at fault is unknown
             return none, Meter()
-        replies = _parted(payload, made, len(asked)) if all(map(self._is_sound, made)) else None
+        replies = parted(payload, made, len(asked)) if all(map(self._is_sound, made)) else None
         if replies is not None:
             self._finish(meter)
         if replies is None or self._child.chatter():
@@ -182,7 +182,7 @@ class Conversation:
         return error
 
 
-def _parted(payload: object, made: tuple[int, ...], count: int) -> tuple[Reply | None, ...] | None:
+def parted(payload: object, made: tuple[int, ...], count: int) -> tuple[Reply | None, ...] | None:
     """The child's replies to several requests, each with its descriptors; None if the counts do not match."""
     if not isinstance(payload, tuple) or len(payload) != count:
         return None

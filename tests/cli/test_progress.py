@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.cli.progress import ProgressBar, _where, listen
+from pipeline.cli.progress import ProgressBar, listen, position
 from pipeline.errors import ExitStatus
 from pipeline.run.options import Progress, RunOptions
 from pipeline.run.run import run
@@ -36,8 +36,8 @@ def test_a_question_is_answered_once_with_one_line_even_without_a_terminal(capsy
 
 def test_the_bar_says_how_many_of_how_many_how_fast_and_how_long() -> None:
     here = Progress(1300, 3, 5_000_000, 10_000_000, jobs_done=1200, jobs_expected=2400)
-    assert _where(here, 100.0) == "1,200/2,400 pictures, 12.0/s, 1 min 40 s left, 3 failed"
-    assert _where(Progress(0, 0, 0, 0), 0.0) == "0/0 pictures"
+    assert position(here, 100.0) == "1,200/2,400 pictures, 12.0/s, 1 min 40 s left, 3 failed"
+    assert position(Progress(0, 0, 0, 0), 0.0) == "0/0 pictures"
 
 
 def test_a_signal_is_answered_at_once_with_what_is_in_flight(world: World) -> None:

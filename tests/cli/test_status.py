@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from pipeline.cli.status import _line
+from pipeline.cli.status import run_line
 from pipeline.manifest.runs import RunStart, RunSummary
 from pipeline.manifest.store import Manifest
 from pipeline.run.options import Progress, RunOptions
@@ -21,14 +21,14 @@ def noted(world: World, progress: Progress) -> RunSummary:
 
 def test_a_run_at_work_says_how_far_it_is(world: World) -> None:
     run = noted(world, Progress(45, 2, 10_000_000, 40_000_000, jobs_done=43, jobs_expected=172))
-    line = _line(run, running=True)
+    line = run_line(run, running=True)
     assert "running, 25%, 43 of about 172 pictures, 2 failed, about " in line
     assert line.endswith(" left")
 
 
 def test_a_run_that_died_says_how_far_it_came(world: World) -> None:
     run = noted(world, Progress(45, 0, 10_000_000, 40_000_000, jobs_done=43, jobs_expected=172))
-    assert _line(run, running=False).endswith(
+    assert run_line(run, running=False).endswith(
         "died without a word (killed, a power cut, or a full disk), after 43 pictures"
     )
 

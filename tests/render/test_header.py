@@ -9,7 +9,7 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.rendering import RenderTask
 from pipeline.model.source import Header
 from pipeline.model.spec import Format, Limits, Spec
-from pipeline.render.estimate import _by_shape
+from pipeline.render.estimate import work_by_shape
 from pipeline.render.line import render
 from pipeline.workers.exchange import whole
 from tests.pictures import descriptor_of, encoded, giant_gif, giant_png, jpeg_of_scans, quarters
@@ -147,4 +147,4 @@ def test_no_more_requests_are_kept_for_their_estimates_than_a_child_keeps_anyway
     """Each may hold a picture or a font of megabytes, and be unlike the one before only in where it looks."""
     for number in range(20):
         header_of(encoded(quarters((64, 48)), "PNG"), specs=(Spec("a", 10 + number),))
-    assert _by_shape.cache_info().currsize <= 4
+    assert work_by_shape.cache_info().currsize <= 4

@@ -97,11 +97,11 @@ def test_what_can_still_be_changed_is_no_answer(pool: ChildPool) -> None:
     ],
 )
 def test_an_answer_that_does_not_come_out_even_is_none(told: object) -> None:
-    assert conversation._parted(told, (7, 8), 2) is None
+    assert conversation.parted(told, (7, 8), 2) is None
 
 
 def test_each_answer_has_its_own_descriptors() -> None:
-    assert conversation._parted((("a", 0), None, ("b", 2)), (7, 8), 3) == (Reply("a"), None, Reply("b", (7, 8)))
+    assert conversation.parted((("a", 0), None, ("b", 2)), (7, 8), 3) == (Reply("a"), None, Reply("b", (7, 8)))
 
 
 def test_more_descriptors_than_one_call_can_pass(pool: ChildPool) -> None:
