@@ -30,25 +30,25 @@ class NotReady(Exception):
 
 def version_of(root: Path) -> str:
     """The version that the package says it has. Raises `NotReady` where it is none of semantic versioning."""
-    found = VERSION.search((root / "pipeline/__init__.py").read_text(encoding="utf-8"))
-    if found is None:
+    match = VERSION.search((root / "pipeline/__init__.py").read_text(encoding="utf-8"))
+    if match is None:
         raise NotReady("pipeline/__init__.py has no __version__ such as 1.2.3 or 1.2.3rc1")
-    return found[1]
+    return match[1]
 
 
 def obstacles(root: Path, version: str) -> list[str]:
     """Why the commit that `root` is at is no release, a line each."""
-    found = []
+    wrong = []
     if changed := _git(root, "status", "--porcelain").splitlines():
-        found.append(f"not everything is committed: {len(changed)} files, such as {changed[0][3:]}")
+        wrong.append(f"not everything is committed: {len(changed)} files, such as {changed[0][3:]}")
     heading = HEADING.search((root / "CHANGELOG.md").read_text(encoding="utf-8"))
     if heading is None or heading[1] != version or not re.fullmatch(r"\d{4}-\d\d-\d\d", heading[2]):
         first = f"'{heading[1]} ({heading[2]})'" if heading else "no heading"
-        found.append(f"CHANGELOG.md begins with {first}, not with '{version} (2026-01-31)', the day of the release")
+        wrong.append(f"CHANGELOG.md begins with {first}, not with '{version} (2026-01-31)', the day of the release")
     tagged = _git(root, "rev-parse", "--verify", "--quiet", f"refs/tags/v{version}^{{commit}}", missing=True)
     if tagged and tagged != _git(root, "rev-parse", "HEAD"):
-        found.append(f"the tag v{version} is on another commit: raise __version__ in pipeline/__init__.py")
-    return found
+        wrong.append(f"the tag v{version} is on another commit: raise __version__ in pipeline/__init__.py")
+    return wrong
 
 
 def _git(root: Path, *words: str, missing: bool = False) -> str:
@@ -141,10 +141,10 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     chosen = parser.parse_args(arguments)
     try:
         version = version_of(root)
-        found = obstacles(root, version)
-        for line in found:
+        wrong = obstacles(root, version)
+        for line in wrong:
             print(f"no release: {line}", file=sys.stderr)
-        if found and not chosen.trying:
+        if wrong and not chosen.trying:
             return 1
         artefacts = release(root, chosen.output, version)
     except (NotReady, subprocess.CalledProcessError) as error:
@@ -152,7 +152,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         return 1
     for artefact in artefacts:
         print(f"{hashlib.sha256(artefact.read_bytes()).hexdigest()}  {artefact} ({artefact.stat().st_size:,} bytes)")
-    if found:
+    if wrong:
         return 1
     print(f"to release {version}:")
     print(f"  git tag -s v{version} -m {version} && git push origin v{version}")

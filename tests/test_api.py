@@ -149,8 +149,8 @@ def test_a_cancelled_run_finishes_what_is_in_flight_and_the_next_makes_the_rest(
     changes: list[Change] = []
     summary = run(load_config(quick.config_path), on_change=changes.append, cancelled=cancelled)
     assert summary.status == ExitStatus.INTERRUPTED
-    assert sorted(one.target for one in changes) == list(quick.tree())
-    assert {"a-thumb.jpg", "b-thumb.jpg"} <= {one.target for one in changes}
+    assert sorted(change.target for change in changes) == list(quick.tree())
+    assert {"a-thumb.jpg", "b-thumb.jpg"} <= {change.target for change in changes}
     assert not quick.leftovers()
     assert run(load_config(quick.config_path)).done == 3 - len(changes)
 

@@ -110,7 +110,7 @@ def test_the_recipes_of_the_readme_run(copy: Path) -> None:
     (copy / "photos").mkdir()
     for name in ("a.jpg", "b.jpg"):
         (copy / "photos" / name).write_bytes(jpeg())
-    recipes = [one for one in examples("README.md", "sh") if "scripts/test" not in one]
+    recipes = [example for example in examples("README.md", "sh") if "scripts/test" not in example]
     assert len(recipes) == 3
     for command in "".join(recipes).splitlines():
         env = surroundings(copy)

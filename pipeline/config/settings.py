@@ -194,7 +194,9 @@ class Config:
 
     def settling(self, seconds: float) -> Config:
         """The same, where no file is taken that is younger than so many seconds."""
-        return replace(self, sources=tuple(replace(one, settle=max(one.settle, seconds)) for one in self.sources))
+        return replace(
+            self, sources=tuple(replace(source, settle=max(source.settle, seconds)) for source in self.sources)
+        )
 
     @property
     def source_paths(self) -> str:

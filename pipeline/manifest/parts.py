@@ -48,7 +48,7 @@ def begin(manifest: Path, part: Path, owner: str, mine: Callable[[bytes], bool])
     shards wait to be merged, and `UsageError` where the manifest is another config's.
     """
     count = _count(part)
-    if other := next((one for one in parts(manifest) if _count(one) != count), None):
+    if other := next((path for path in parts(manifest) if _count(path) != count), None):
         raise ManifestTrouble(
             f"{printable(str(other))} is of another number of shards: bring it in with `pipeline manifest merge` first"
         )
@@ -96,8 +96,8 @@ def merge(manifest: Path, part: Path, owner: str) -> int:
 
 
 def _count(part: Path) -> int:
-    found = _FOUND.search(part.name)
-    return int(found[1]) if found else 0
+    number = _FOUND.search(part.name)
+    return int(number[1]) if number else 0
 
 
 def _narrow(connection: sqlite3.Connection, mine: Callable[[bytes], bool]) -> None:
@@ -127,7 +127,7 @@ _MERGE = (
     (
         f"INSERT INTO main.source ({', '.join(_SOURCE)}, run) "
         f"SELECT {', '.join(f's.{column}' for column in _SOURCE)}, {_runs('s.run')} FROM part.source s WHERE 1 "
-        f"ON CONFLICT (path) DO UPDATE SET {', '.join(f'{one} = excluded.{one}' for one in (*_SOURCE, 'run'))}"
+        f"ON CONFLICT (path) DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in (*_SOURCE, 'run'))}"
     ),
     "DELETE FROM main.rendition WHERE source IN (SELECT m.id FROM main.source m JOIN part.source s ON s.path = m.path)",
     (

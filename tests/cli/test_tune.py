@@ -59,7 +59,7 @@ def test_the_choice_is_explained_and_doubt_is_told() -> None:
 
 @pytest.mark.parametrize(("processes", "lanes"), [(7, ""), (8, "8 children among 2 lane processes")])
 def test_lane_processes_that_a_run_would_have_are_told(processes: int, lanes: str) -> None:
-    (verdict,) = (one for one in FINE.outcome.verdicts if one.setting == FINE.outcome.chosen)
+    (verdict,) = (judged for judged in FINE.outcome.verdicts if judged.setting == FINE.outcome.chosen)
     setting = replace(verdict.setting, processes=processes)
     outcome = replace(FINE.outcome, verdicts=(replace(verdict, setting=setting),), chosen=setting, best=setting)
     said = tune.sentences(replace(FINE, outcome=outcome, auto=setting))

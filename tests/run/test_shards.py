@@ -34,8 +34,8 @@ def test_shards_together_make_what_one_run_makes_and_merge_to_the_same_manifest(
     world.put("broken.jpg", b"\xff\xd8\xff broken")
     world.put("notes.txt", b"none")
     summaries = [world.run(plan=shard(number, 3)) for number in (1, 2, 3)]
-    assert sum(one.done for one in summaries) == 8
-    assert sum(one.failed for one in summaries) == 1
+    assert sum(summary.done for summary in summaries) == 8
+    assert sum(summary.failed for summary in summaries) == 1
     assert len(merge(world.config)) == 3
     made, rows = world.tree(), world.export()
     assert world.run().pictures == {Status.UNCHANGED: 8, Status.KNOWN_FAILURE: 1, Status.UNSUPPORTED: 1}
@@ -51,10 +51,10 @@ def test_the_next_shards_know_what_earlier_runs_have_made(world: World, settled:
     world.run()
     new = world.put("new.jpg")
     summaries = [world.run(plan=shard(number, 2)) for number in (1, 2)]
-    assert sum(one.done for one in summaries) == 1
-    assert sum(one.pictures.get(Status.UNCHANGED, 0) for one in summaries) == 6
+    assert sum(summary.done for summary in summaries) == 1
+    assert sum(summary.pictures.get(Status.UNCHANGED, 0) for summary in summaries) == 6
     again = [world.run(plan=shard(number, 2)) for number in (1, 2)]  # before they are merged
-    assert [one.done for one in again] == [0, 0]
+    assert [summary.done for summary in again] == [0, 0]
     merge(world.config)
     assert world.run().pictures == {Status.UNCHANGED: 7}
     new.unlink()

@@ -53,8 +53,8 @@ def test_everything_that_is_in_the_way_is_told_at_once(ready: Path, capsys: pyte
 
 
 def test_a_changelog_of_another_version_is_no_release(ready: Path) -> None:
-    (found,) = obstacles(ready, "1.3.0")
-    assert "begins with '1.2.0 (2026-05-01)', not with '1.3.0" in found
+    (obstacle,) = obstacles(ready, "1.3.0")
+    assert "begins with '1.2.0 (2026-05-01)', not with '1.3.0" in obstacle
 
 
 def test_a_version_is_one_of_semantic_versioning(ready: Path) -> None:

@@ -56,25 +56,25 @@ class Tiff(TiffImagePlugin.TiffImageFile):
         libvips refuses wrong tags that do not matter. Pillow then decodes: grey at its full depth, colour at 8 bits,
         for which the answer is None.
         """
-        found = self._by_libvips() if self.is_deep_by_libvips else None
-        if found is None:
+        access = self._by_libvips() if self.is_deep_by_libvips else None
+        if access is None:
             self.load()
             if self.mode in PILLOWS:
                 return of_pillow(self)
             self.remarks = (f"{self.bits} bits a channel are read as 8: its tags are damaged",)
-        return found
+        return access
 
     def _by_libvips(self) -> Deep | None:
         try:
-            found = tiff_by_libvips.decoded_deep(self._fp.fileno(), self.tell(), self._layout)
+            deep_pixels = tiff_by_libvips.decoded_deep(self._fp.fileno(), self.tell(), self._layout)
         except OSError:
             if self._decoder is Decoder.PILLOW:
                 return None
             raise
-        if found.size != self._tile_size:
+        if deep_pixels.size != self._tile_size:
             raise SyntaxError("page is not of the size it claims")
         orientation = self.tag_v2.get(_ORIENTATION)
-        return found.turned(orientation) if isinstance(orientation, int) else found
+        return deep_pixels.turned(orientation) if isinstance(orientation, int) else deep_pixels
 
     def _open(self) -> None:
         assert self.fp is not None  # noqa: S101 -- always so in _open; Pillow's type allows None for closed files
@@ -125,7 +125,7 @@ class Tiff(TiffImagePlugin.TiffImageFile):
             super()._setup()
             self._leave_to_libtiff()
             colours = self.tag_v2.get(TiffImagePlugin.COLORMAP, ())
-            if self.palette is not None and all(one in range(256) for one in colours):  # old writers store 8 bits
+            if self.palette is not None and all(colour in range(256) for colour in colours):  # old writers store 8 bits
                 self.palette = ImagePalette.raw("RGB;L", bytes(map(int, colours)))
         elif self.by_libvips:
             self._set_up_for_libvips()
@@ -195,5 +195,5 @@ class Tiff(TiffImagePlugin.TiffImageFile):
 
 
 def _calculated(image: Image.Image, formula: Callable[[Any], Any]) -> Image.Image:
-    found: Image.Image = ImageMath.lambda_eval(formula, image=image)
-    return found
+    levels: Image.Image = ImageMath.lambda_eval(formula, image=image)
+    return levels

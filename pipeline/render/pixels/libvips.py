@@ -87,11 +87,11 @@ def shrunk(image: Image.Image, box: Box, size: Size, *, linear: bool = False) ->
             source = source.crop(edges[0], edges[1], edges[2] - edges[0], edges[3] - edges[1])
         if linear:
             source = linear_light.from_encoded(vips, source.extract_band(0, n=BANDS[image.mode]), image.mode)
-        found = source.reduce(across[2], down[2], kernel="lanczos3", gap=GAP)
+        reduced = source.reduce(across[2], down[2], kernel="lanczos3", gap=GAP)
         if linear:
-            found = linear_light.to_encoded(vips, found, image.mode)
-        layout = "RGBX" if image.mode == "RGB" and found.bands == 4 else image.mode
-        return Image.frombytes(image.mode, size, fetched(found), "raw", layout)
+            reduced = linear_light.to_encoded(vips, reduced, image.mode)
+        layout = "RGBX" if image.mode == "RGB" and reduced.bands == 4 else image.mode
+        return Image.frombytes(image.mode, size, fetched(reduced), "raw", layout)
     finally:
         for piece in pieces:
             piece.invalidate()
@@ -104,13 +104,13 @@ def fetched(image: Any) -> bytearray:
     strips = (region.fetch(0, y, image.width, min(_STRIP, image.height - y)) for y in range(0, image.height, _STRIP))
     first = next(strips)
     rows = min(_STRIP, image.height)
-    found = bytearray(len(first) // rows * image.height)
-    place = memoryview(found)
+    pixels = bytearray(len(first) // rows * image.height)
+    place = memoryview(pixels)
     at = 0
     for strip in itertools.chain([first], strips):
         place[at : at + len(strip)] = strip
         at += len(strip)
-    return found
+    return pixels
 
 
 def _arrow_image(vips: ModuleType, image: Image.Image) -> Any:
@@ -129,12 +129,12 @@ def _pieces(vips: ModuleType, image: Image.Image, edges: tuple[int, int, int, in
     """The pixels within `edges` as libvips images that own their bytes, from top to bottom."""
     left, top, right, bottom = edges
     rows = max(1, _PIECE // (right - left))
-    found = []
+    strips = []
     for y in range(top, bottom, rows):
         part = (left, y, right, min(bottom, y + rows))
         pixels = (image if part == (0, 0, *image.size) else image.crop(part)).tobytes()
-        found.append(vips.Image.new_from_memory(pixels, right - left, part[3] - y, BANDS[image.mode], "uchar"))
-    return found
+        strips.append(vips.Image.new_from_memory(pixels, right - left, part[3] - y, BANDS[image.mode], "uchar"))
+    return strips
 
 
 def window(low: float, high: float, length: int, count: int) -> tuple[int, int, float]:

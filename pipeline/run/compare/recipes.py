@@ -90,7 +90,7 @@ def _chosen(configs: Iterable[Config], renditions: Sequence[str]) -> list[Config
 def backgrounds(config: Config) -> Callable[[str, str], str]:
     """A function that gives the background of the rendition (second) of a picture (first)."""
     rules = Rules(config.specs, config.rules)
-    sets = [{spec.name: spec.background for spec in one.specs} for one in rules.sets]
+    sets = [{spec.name: spec.background for spec in rule_set.specs} for rule_set in rules.sets]
     return lambda source, name: sets[rules.of(source).rule][name]
 
 

@@ -73,7 +73,7 @@ class Events:
         self.trouble = ""  # why no more reports come
         self.identity = identity(folders)
         self._folders = folders
-        self._apart = tuple(os.path.realpath(one).rstrip("/") + "/" for one in apart)
+        self._apart = tuple(os.path.realpath(path).rstrip("/") + "/" for path in apart)
         self._wakes = wakes
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="events", daemon=True)
@@ -114,11 +114,11 @@ class Events:
 
 def identity(folders: Sequence[Path]) -> list[tuple[int, int] | None]:
     """Which folders these are on the disk: another one may be mounted or moved to their place."""
-    found: list[tuple[int, int] | None] = []
+    inodes: list[tuple[int, int] | None] = []
     for folder in folders:
         try:
             stat = os.stat(folder)
-            found.append((stat.st_dev, stat.st_ino))
+            inodes.append((stat.st_dev, stat.st_ino))
         except OSError:
-            found.append(None)
-    return found
+            inodes.append(None)
+    return inodes

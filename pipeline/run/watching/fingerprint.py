@@ -26,18 +26,20 @@ def fingerprint(config: Config, stopped: Callable[[], bool] = lambda: False) -> 
     A source that is missing has a fingerprint of its own; nothing is raised.
     """
     total = _number(state_of(config.path))
-    for one in config.sources:
-        if one.urls is not None:  # the list stands for what it names
-            total += _number(b"list", os.fsencode(one.path), state_of(one.path))
+    for settings in config.sources:
+        if settings.urls is not None:  # the list stands for what it names
+            total += _number(b"list", os.fsencode(settings.path), state_of(settings.path))
             continue
         try:
-            source = source_of([replace(one, prefix="")])
+            source = source_of([replace(settings, prefix="")])
             for folder in source.folders([config.target.path]):
                 if stopped():
                     break
-                total += _number(os.fsencode(one.prefix), b"\0", *_of_folder(source, folder, _own(config, one)))
+                total += _number(
+                    os.fsencode(settings.prefix), b"\0", *_of_folder(source, folder, _own(config, settings))
+                )
         except PipelineError as error:
-            total += _number(b"trouble", os.fsencode(one.path), str(error).encode(errors="surrogateescape"))
+            total += _number(b"trouble", os.fsencode(settings.path), str(error).encode(errors="surrogateescape"))
     return (total % _MODULUS).to_bytes(_BYTES, "big")
 
 

@@ -132,7 +132,7 @@ class Watch:
         self._seen = self._look()
         if self._signal is not None:
             return
-        settle = max(self._options.settle, *(one.settle for one in self._config.sources))
+        settle = max(self._options.settle, *(source.settle for source in self._config.sources))
         status, deferred = self._run_once(settle)
         if self._signal is not None:
             return
@@ -189,7 +189,7 @@ class Watch:
 
 def _folders(config: Config) -> list[Path]:
     """The folders to listen to: the sources, and the folder of a list of URLs."""
-    return [one.path if one.urls is None else one.path.parent for one in config.sources]
+    return [source.path if source.urls is None else source.path.parent for source in config.sources]
 
 
 def _deferred(summary: bytes) -> int:

@@ -107,7 +107,7 @@ def test_rules_hold_and_have_their_references_and_qualities(world: World) -> Non
     with compared(of_qualities(world.config, [30, 90], []), 8, (), quiet) as comparison:
         scans = [case for case in comparison.cases if case.picture.source == "scans/x.jpg"]
     assert [case.rendition for case in scans] == ["thumb"]
-    assert [one and one.width for one in (*scans[0].made, *scans[0].references)] == [12, 12, 12, 12]
+    assert [made and made.width for made in (*scans[0].made, *scans[0].references)] == [12, 12, 12, 12]
     low, high = scans[0].made
     assert low
     assert high
@@ -122,7 +122,7 @@ def test_pictures_of_several_sources_keep_their_prefixes(world: World) -> None:
     )
     with compared(of_configs([world.config, world.config], ["thumb"]), 8, ("*/[ab].jpg",), quiet) as comparison:
         assert [case.picture.source for case in comparison.cases] == ["one/a.jpg", "two/b.jpg"]
-        assert all(one and one.file for case in comparison.cases for one in case.made)
+        assert all(made and made.file for case in comparison.cases for made in case.made)
 
 
 def test_a_picture_that_one_recipe_fails_to_make_counts_for_none(world: World) -> None:

@@ -30,8 +30,8 @@ def watched(world: World, script: str, options: WatchOptions | None = None) -> t
     """The status of a watch whose runs are `script`, which ends it by a signal to its parent, and what was said."""
     said: list[str] = []
     run = ["sh", "-c", script, "run"]
-    one = Watch(lambda: world.config, run, options or WatchOptions(settle=0, poll=0.01), said.append)
-    return one.to_its_end(), said
+    watch = Watch(lambda: world.config, run, options or WatchOptions(settle=0, poll=0.01), said.append)
+    return watch.to_its_end(), said
 
 
 def noted(world: World) -> list[str]:
