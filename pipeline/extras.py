@@ -12,6 +12,7 @@ PACKAGES = {  # by name: libvips, which an installation has from the start and c
     "heif": ("pillow-heif",),
     "optimize": ("mozjpeg-lossless-optimization",),
     "watch": ("watchfiles",),
+    "parquet": ("pyarrow",),
 }
 WITH = ("heif", "optimize")  # extras that `scripts/pipeline --with` adds to a checkout's environment; it has the others
 

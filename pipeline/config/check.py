@@ -76,7 +76,13 @@ def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
         for source in reading.sections["sources"]
     ]
     problems += source_problems(root, named, folder)
-    problems += _extra_problems(root, specs)
+    lists: dict[KeyPath, str] = {
+        ("source",) if key == "source" else ("sources", number): source.path
+        for key in ("source", "sources")
+        for number, source in enumerate(reading.sections[key])
+        if isinstance(source, Source)
+    }
+    problems += _extra_problems(root, specs, lists)
     if document is None or problems:
         for path in paths:
             problems = [in_the_file(problem, members[path], path) for problem in problems]
@@ -150,13 +156,18 @@ def _names_at(root: Node, path: KeyPath, template: Template, specs: Mapping[str,
     return problems
 
 
-def _extra_problems(root: Node, specs: Mapping[KeyPath, Mapping[str, Spec]]) -> list[Problem]:
-    """Keys that need a library that is not installed."""
-    if importlib.util.find_spec(OPTIMIZER) is not None:
-        return []
-    text = extras.missing("optimize")
-    asking = [(*path, name, "optimize") for path, each in specs.items() for name, spec in each.items() if spec.optimize]
-    return [Problem(root.deepest(path)[0].position, key_path(path), text) for path in asking]
+def _extra_problems(
+    root: Node, specs: Mapping[KeyPath, Mapping[str, Spec]], lists: Mapping[KeyPath, str]
+) -> list[Problem]:
+    """Keys that need a library that is not installed. `lists`: the paths of sources, by their places."""
+    asking: list[tuple[KeyPath, str]] = []
+    if importlib.util.find_spec(OPTIMIZER) is None:
+        of_specs = ((*path, name) for path, each in specs.items() for name, spec in each.items() if spec.optimize)
+        asking += [((*path, "optimize"), "optimize") for path in of_specs]
+    if importlib.util.find_spec("pyarrow") is None:
+        of_lists = (place for place, path in lists.items() if path.lower().removesuffix(".gz").endswith(".parquet"))
+        asking += [((*place, "path"), "parquet") for place in of_lists]
+    return [Problem(root.deepest(path)[0].position, key_path(path), extras.missing(extra)) for path, extra in asking]
 
 
 def _at_key(root: Node, path: KeyPath, text: str) -> Problem:

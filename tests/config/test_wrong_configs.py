@@ -25,6 +25,8 @@ REST = "target: made\nrenditions: {a: {}}\n"  # after sources
 RULES = 'must be a list of rules such as [{match: "scans/**", renditions: {thumb: {quality: 90}}}]'
 OVERLAP = "must not overlap with that of sources[0], because pictures in both would come twice"
 PREFIX = "must be the name of a folder such as scans, without slashes and a dot in front"
+LISTS = "a file whose name ends with .txt, .csv, .tsv, .jsonl, .parquet"
+AGENT = 'must be a text in ASCII such as "example-thumbs/1.0 (me@example.org)"'
 EMPTY = "has no value; remove the key to have its default"
 TOP = (
     "known here: source, sources, target, renditions, rules, resampler, order, placeholder, workers, limits, manifest, "
@@ -391,6 +393,37 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     "a progressive PNG": (
         HEAD + "  a: {format: png, progressive: true}\n",
         [":4:33: renditions.a.progressive: is only for jpeg; the format is png"],
+    ),
+    # Lists of URLs
+    "keys of a list for a folder": (
+        "source: {path: photos, columns: [a]}\n" + REST,
+        [
+            f":1:9: source: columns is for a list of URLs, {LISTS}",
+        ],
+    ),
+    "keys of a folder for a list": (
+        "source: {path: urls.txt, settle: 10m}\n" + REST,
+        [":1:9: source: settle is for folders, and this is a list of URLs"],
+    ),
+    "columns of a text": (
+        "source: {path: urls.txt.gz, url: link}\n" + REST,
+        [":1:9: source: a .txt file has no columns: it is a URL a line"],
+    ),
+    "another refresh and another naming": (
+        "source: {path: urls.csv, refresh: sometimes, naming: url}\n" + REST,
+        [
+            ':1:35: source.refresh: must be never, always, or a duration such as 7d or 12h (got "sometimes")',
+            ':1:54: source.naming: must be one of path, hash (got "url")',
+        ],
+    ),
+    "how URLs are fetched": (
+        'source: {path: urls.csv, fetch: {per_host: 0, rate: 0, user_agent: "a\\nb", robot: true}}\n' + REST,
+        [
+            ":1:44: source.fetch.per_host: must be a whole number from 1 to 1024 (got 0)",
+            ":1:53: source.fetch.rate: must be a number from 0.001 to 100000, or unlimited (got 0)",
+            f':1:68: source.fetch.user_agent: {AGENT} (got "a\\nb")',
+            ':1:76: source.fetch.robot: is no key that is known; did you mean "robots"?',
+        ],
     ),
     "optimize for WebP": (
         HEAD + "  a: {format: webp, optimize: true}\n",

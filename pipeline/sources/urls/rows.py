@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
 import itertools
 import json
 import os
+import shutil
 import stat
+import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import IO, Any, TextIO
 
 from pipeline.config.settings import UrlSettings
 from pipeline.errors import SourceTrouble, printable
@@ -67,7 +69,7 @@ def _kind(path: Path) -> str:
     return path.name.lower().removesuffix(".gz").rpartition(".")[2]
 
 
-@contextmanager
+@contextlib.contextmanager
 def _lines(path: Path) -> Iterator[Iterator[str]]:
     """The lines of a text, with their ends. Raises `NoList` for an endless one."""
     opened: Callable[[Path], TextIO] = _gunzipped if path.name.lower().endswith(".gz") else _plain
@@ -136,8 +138,17 @@ def _of_json(path: Path, settings: UrlSettings) -> Iterator[Row]:
 def _of_parquet(path: Path, settings: UrlSettings) -> Iterator[Row]:
     import pyarrow.parquet  # noqa: PLC0415 - an extra
 
+    with contextlib.ExitStack() as stack:
+        whole: Path | IO[bytes] = path
+        if path.name.lower().endswith(".gz"):
+            whole = stack.enter_context(tempfile.TemporaryFile())
+            shutil.copyfileobj(stack.enter_context(gzip.open(path)), whole)
+        yield from _of_parquet_file(pyarrow, whole, settings)
+
+
+def _of_parquet_file(pyarrow: Any, whole: Path | IO[bytes], settings: UrlSettings) -> Iterator[Row]:
     try:
-        file = pyarrow.parquet.ParquetFile(path)
+        file = pyarrow.parquet.ParquetFile(whole)
         _check(file.schema_arrow.names, settings)
         number = 0
         for batch in file.iter_batches(columns=_wanted(settings)):
