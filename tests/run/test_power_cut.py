@@ -19,7 +19,6 @@ pytestmark = [
 ]
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("lanes", ["0", "3"])
 def test_a_power_cut_leaves_nothing_torn_and_the_next_run_finishes_its_work(tmp_path: Path, lanes: str) -> None:
     options = ["--cuts", "2", "--at-least", "12", "--work", str(tmp_path / "work")]

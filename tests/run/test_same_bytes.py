@@ -66,7 +66,6 @@ def test_every_number_of_threads_processes_and_queue_gives_equal_trees_and_equal
         assert export == first_export, combination
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.usefixtures("settled")
 def test_every_number_of_lanes_gives_equal_trees_and_equal_exports(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -19,7 +19,6 @@ _SCRIPT = Path(__file__).parents[2] / "scripts" / "kill_test.py"
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("who", "lanes"),
     [("group", 0), ("group", 3), ("driver", 3), ("lane", 3), ("child", 3)],
@@ -35,7 +34,6 @@ def test_a_killed_run_leaves_nothing_torn_and_the_next_one_finishes_its_work(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_run_whose_lanes_and_children_are_killed_again_and_again_does_not_hang(tmp_path: Path) -> None:
     options = ["--minutes", "0.1", "--at-least", "40", "--work", str(tmp_path / "work")]
     script = _SCRIPT.with_name("kill_loop.py")
