@@ -7,6 +7,7 @@ look-up can give another answer, and it makes no difference how an address is sp
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 
@@ -36,7 +37,7 @@ def connect(host: str, port: int, timeout: float, *, allow_private: bool) -> soc
         for *_, place in places:
             if why := refusal(str(place[0])):
                 raise Refused(f"{host} is {place[0]}: {why}")
-    error: OSError = OSError("the name has no address")
+    error: OSError = OSError(errno.EADDRNOTAVAIL, "the name has no address")
     for family, kind, protocol, _, place in places:
         sock = socket.socket(family, kind, protocol)
         try:

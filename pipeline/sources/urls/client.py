@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import http.client
 import re
 import socket
@@ -208,7 +209,8 @@ def _tunnel(sock: socket.socket, origin: Origin, proxy: Place) -> None:
         head += byte  # one at a time: what follows is the server's
     status = re.match(rb"HTTP/1\.[01] (\d{3})", head)
     if status is None or status[1][:1] != b"2":
-        raise OSError(f"the proxy answers {status[1].decode() if status else 'in another protocol'}")
+        said = status[1].decode() if status else "in another protocol"
+        raise OSError(errno.EPROTO, f"the proxy answers {said}")
 
 
 def basic(user: str) -> str:

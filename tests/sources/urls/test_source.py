@@ -24,7 +24,7 @@ from pipeline.model.spec import Limits
 from pipeline.sources.source import Forbidden, Grown, Later, Untouched
 from pipeline.sources.urls import addresses
 from pipeline.sources.urls.source import UrlSource
-from pipeline.workers.token import Token
+from pipeline.workers.token import Revoked, Token
 from tests.site import Request, Site
 from tests.world import jpeg
 
@@ -461,3 +461,38 @@ def test_a_url_is_asked_again_when_it_is_due(
     (now,) = reading.source.stats(folder, ["p.jpg"])
     assert now is not None
     assert now.same_content(replace(reading.stat, ctime_ns=asked, size=5)) is fresh
+
+
+def test_a_host_is_asked_at_its_rate(site: Site, reader: Make) -> None:
+    site.pages["/p.jpg"] = good
+    one = reader(rate=0.001)
+    assert one.read() == jpeg()
+    token = Token()
+    token.revoke()
+    with pytest.raises(Revoked), one.source.turn(one.name, one.stat, token):  # it would wait for 1,000 s
+        pass
+
+
+# -- proxies
+
+
+def test_a_proxy_is_asked_only_if_the_config_says_so(site: Site, reader: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", site.root.replace("//", "//us:er@"))
+    monkeypatch.delenv("no_proxy", raising=False)
+    site.pages["http://pictures.invalid/p.jpg"] = good
+    assert reader("http://pictures.invalid/p.jpg", proxy=True, allow_private=False).read() == jpeg()
+    (path, headers), *more = site.asked
+    assert (path, more) == ("http://pictures.invalid/p.jpg", [])
+    assert headers["Host"] == "pictures.invalid"
+    assert headers["Proxy-Authorization"] == "Basic " + base64.b64encode(b"us:er").decode()
+    assert fails(reader("http://pictures.invalid/p.jpg")).kind is ErrorKind.NOT_FETCHED
+    assert len(site.asked) == 1
+
+
+def test_a_proxy_that_refuses_a_tunnel_fails_the_picture(
+    site: Site, reader: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", site.root)
+    error = fails(reader("https://pictures.invalid/p.jpg", proxy=True))
+    assert error.kind is ErrorKind.NOT_FETCHED
+    assert "the proxy answers 501" in error.detail
