@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from pipeline.config.settings import Config
 from pipeline.errors import PictureError
+from pipeline.model.job import Job
 from pipeline.model.rendering import Look, Resemblance, Traits
-from pipeline.model.source import Stat
 from pipeline.run.options import RunOptions, workers
 from pipeline.run.stop import Stop
 from pipeline.sources.source import Grown, Source, Unsupported, Vanished
@@ -55,18 +55,18 @@ class Asking:
         self._stop = stop
         self._watch = watch
 
-    def looks(self, source: Source, stats: dict[str, Stat], names: Sequence[str]) -> dict[str, Traits]:
-        """The traits of the sources `names`, without those that cannot be read or are no pictures."""
+    def looks(self, source: Source, jobs: Sequence[Job]) -> dict[str, Traits]:
+        """The traits of the pictures of `jobs` by name, without those that cannot be read or are no pictures."""
 
-        def look(name: str) -> Traits | None:
+        def look(job: Job) -> Traits | None:
             try:
-                with source.read(name, stats[name], self._limits) as read:
-                    traits = self._ask(read.held, Look(self._limits))
+                with source.read(job.source, job.stat, self._limits) as read:
+                    found = self._ask(read.held, Look(self._limits))
             except (PictureError, Vanished, Unsupported, Grown):
                 return None
-            return traits if isinstance(traits, Traits) else None
+            return found if isinstance(found, Traits) else None
 
-        return {name: traits for name, traits in self._each(look, names) if traits is not None}
+        return {job.source: traits for job, traits in self._each(look, jobs) if traits is not None}
 
     def scores(self, pairs: Sequence[tuple[Path, Path, str]]) -> list[float | None]:
         """How close the second of each pair is to the first, its reference; None where that cannot be told.

@@ -14,10 +14,9 @@ from pathlib import Path
 from pipeline.config.settings import Config
 from pipeline.errors import SourceTrouble, TargetTrouble, printable
 from pipeline.model.job import Job
-from pipeline.model.source import Stat
 from pipeline.plan.options import PlanOptions
 from pipeline.run.compare.asking import asking
-from pipeline.run.compare.recipes import Recipe, backgrounds, changed, reference
+from pipeline.run.compare.recipes import Recipe, backgrounds, references
 from pipeline.run.compare.rendering import Made, Results, in_scratch, rendered
 from pipeline.run.compare.strata import CANDIDATES, Picked, Sample, drawn
 from pipeline.run.preview import planned
@@ -100,7 +99,7 @@ class _Comparing:
         config = in_scratch(self._recipes[0].config, self._new_folder())
         source = source_of(config.sources)
         source.check()
-        strata, stats = Strata(size * CANDIDATES, 0), dict[str, Stat]()
+        strata = Strata(size * CANDIDATES, 0)
         with planned(config, PlanOptions(only=tuple(only))) as planner:
             for decision in planner.decisions():
                 self._stop.check()
@@ -109,23 +108,31 @@ class _Comparing:
         place = printable(config.source_paths)
         if not strata.pictures:
             raise SourceTrouble(f"there is no picture to compare with in {place}")
-        weighted = strata.weighted(size * CANDIDATES)
-        stats = {job.source: job.stat for job, _ in weighted}
-        count = iter(range(1, len(weighted) + 1))
-        with asking(config, self._stop, lambda: self._watch("headers", next(count) / len(weighted))) as children:
-            sample = drawn(strata, size, lambda names: children.looks(source, stats, names))
+        count = iter(range(1, strata.pictures + 1))
+        most = min(strata.pictures, size * CANDIDATES)
+        with asking(config, self._stop, lambda: self._watch("headers", min(1.0, next(count) / most))) as children:
+            sample = drawn(strata, size, lambda jobs: children.looks(source, jobs))
         if not sample.pictures:
             raise SourceTrouble(f"no picture in {place} can be read: pipeline run tells why")
         return sample
 
     def _references(self, sources: Sequence[str]) -> list[Results]:
         """The references for each recipe. Recipes that ask for the same pixels share them."""
-        configs = [changed(recipe.config, reference) for recipe in self._recipes]
         made: dict[tuple[object, ...], Results] = {}
-        for config in configs:
-            if (config.specs, config.rules) not in made:
-                made[config.specs, config.rules] = self._rendered(config, sources, "references")
-        return [made[config.specs, config.rules] for config in configs]
+        found: list[Results] = []
+        for recipe in self._recipes:
+            config, names = references(recipe.config)
+            if (key := config.spec_sets) not in made:
+                made[key] = self._rendered(config, sources, "references")
+            found.append(
+                {
+                    (source, name): result
+                    for source in sources
+                    for name, first in names(source).items()
+                    if (result := made[key].get((source, first)))
+                }
+            )
+        return found
 
     def _rendered(self, config: Config, sources: Sequence[str], what: str) -> Results:
         scratch = in_scratch(config, self._new_folder())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.config.settings import Config
@@ -94,13 +94,29 @@ def backgrounds(config: Config) -> Callable[[str, str], str]:
     return lambda source, name: sets[rules.of(source).rule][name]
 
 
-def reference(spec: Spec) -> Spec:
+def references(config: Config) -> tuple[Config, Callable[[str], Mapping[str, str]]]:
+    """`config` with the references in the place of its renditions, equal ones once, as those of a family's formats are.
+    Also a function that gives, for a picture, the name of each rendition's reference.
+    """
+    sets: list[tuple[Spec, ...]] = []
+    names: list[dict[str, str]] = []
+    for specs in config.spec_sets:
+        first: dict[Spec, str] = {}  # the name of the first rendition that has this reference
+        names.append({spec.name: first.setdefault(_reference(spec), spec.name) for spec in specs})
+        sets.append(tuple(replace(spec, name=name) for spec, name in first.items()))
+    rules = Rules(config.specs, config.rules)
+    made = (replace(rule, specs=specs) for rule, specs in zip(config.rules, sets[1:], strict=True))
+    return replace(config, specs=sets[0], rules=tuple(made)), lambda source: names[rules.of(source).rule]
+
+
+def _reference(spec: Spec) -> Spec:
     """The rendition without a loss in encoding: the same pixels as a still PNG. What `spec` loses is measured by it.
 
     Alpha is kept, to be put on the background of `spec` where its format has none.
     """
     return replace(
         spec,
+        name="",
         format=Format.PNG,
         quality=None,
         lossless=False,

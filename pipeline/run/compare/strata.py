@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from pipeline.model.job import Job
 from pipeline.model.rendering import Traits
 from pipeline.run.tune.sample import Strata
 from pipeline.sources.magic import extension
@@ -92,13 +93,14 @@ class Sample:
         return self.candidates == self.all_pictures
 
 
-def drawn(strata: Strata, size: int, look: Callable[[Sequence[str]], dict[str, Traits]]) -> Sample:
-    """About `size` pictures of all that `strata` has taken. `look` reads headers: names to traits, but of the broken.
+def drawn(strata: Strata, size: int, look: Callable[[Sequence[Job]], dict[str, Traits]]) -> Sample:
+    """About `size` pictures of all that `strata` has taken. `look` reads headers, and gives the traits by source of all
+    but the broken ones.
 
     Every stratum has one at the least, so that it may be a few more.
     """
     weighted = strata.weighted(size * CANDIDATES)
-    traits = look([job.source for job, _ in weighted])
+    traits = look([job for job, _ in weighted])
     candidates = [
         Candidate(job.source, job.stat.size, stands_for, traits[job.source])
         for job, stands_for in weighted

@@ -80,6 +80,16 @@ def test_less_quality_is_fewer_bytes_and_less_similar(world: World) -> None:
     assert estimated.bytes[1].value == sum(case.made[1].bytes for case in comparison.cases if case.made[1])
 
 
+def test_the_formats_of_a_family_share_their_references(world: World) -> None:
+    world.configure(
+        world.text.replace("page: {width: 40, format: webp}", "page: {widths: [20, 40], formats: [webp, jpeg]}")
+    )
+    with compared(of_qualities(world.config, [30, 90], ["page"]), 8, ("a.jpg",), quiet) as comparison:
+        made = {case.rendition: [one and one.file for one in case.references] for case in comparison.cases}
+    assert made["page-20-webp"] == made["page-20-jpeg"]
+    assert len({file for files in made.values() for file in files}) == 2
+
+
 def test_one_quality_is_compared_with_the_config_as_it_is(world: World) -> None:
     assert [recipe.name for recipe in of_qualities(world.config, [50], ["thumb"])] == ["as it is", "quality 50"]
 

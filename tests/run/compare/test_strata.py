@@ -21,8 +21,8 @@ def sample(traits: dict[str, Traits], size: int, bytes_: int = 1000) -> Sample:
     for name in traits:
         strata.add(Job(name, Stat(bytes_, 0, 0), ()))
 
-    def look(names: Sequence[str]) -> dict[str, Traits]:
-        return {name: traits[name] for name in names if traits[name].width}
+    def look(jobs: Sequence[Job]) -> dict[str, Traits]:
+        return {job.source: traits[job.source] for job in jobs if traits[job.source].width}
 
     return drawn(strata, size, look)
 
