@@ -21,7 +21,7 @@ from pipeline.run.compare.strata import WORDS
 from pipeline.run.compare.totals import Estimate, Total, Totals
 
 KIND = document.Kind("compare", "comparison", "data:", ("style.css", "compare.css"), ("shared.js", "compare.js"))
-MOST = 96 * 2**20  # bytes of pictures in a page; Chromium opens 130 MB of HTML in about two seconds
+MOST = 64 * 2**20  # bytes of pictures: a page of 102 MB opened in 7.4 s on two busy CPUs (one of 13 MB in 2.1 s)
 
 
 def place(config: Config, output: Path | None = None) -> Path:
