@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pipeline.manifest.query import Answer
 
 _LONGEST, _NARROWEST = 60, 6  # characters of a cell
+_PATHS = frozenset({"source", "target"})  # columns
 
 
 def table(answer: Answer, wanted: Collection[str], *, cut: bool) -> None:
@@ -31,8 +32,10 @@ def table(answer: Answer, wanted: Collection[str], *, cut: bool) -> None:
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     if cut:
         widths = fitted(widths, _columns())
+    heads = [_head(answer.columns[index]) for index in shown]
     for row in cells:
-        tell("  ".join(_cut(cell, width).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        cut_cells = map(_cut, row, widths, heads)
+        tell("  ".join(cell.ljust(width) for cell, width in zip(cut_cells, widths, strict=True)).rstrip())
     tell(f"({count(len(rows), 'row')})")
 
 
@@ -52,8 +55,16 @@ def _columns() -> int | None:
         return None
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 3] + "..."
+def _head(column: str) -> float:
+    """The share of a long value that is shown of its beginning: the end of a path says more."""
+    return 0.25 if column in _PATHS else 1.0
+
+
+def _cut(text: str, width: int, head: float) -> str:
+    if len(text) <= width:
+        return text
+    before = round((width - 3) * head)
+    return text[:before] + "..." + text[len(text) - (width - 3 - before) :]
 
 
 def _word(value: object) -> str:

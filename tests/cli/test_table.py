@@ -19,9 +19,15 @@ def test_no_column_is_made_unreadable_and_none_but_the_longest_without_a_termina
 def test_only_what_is_wanted_and_not_empty_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [("a" * 70, None, 1), ("b", None, 2)]
     table(Answer(("source", "error", "run"), iter(rows)), {"source", "error"}, cut=True)
-    assert capsys.readouterr().out == f"source\n{'a' * 57}...\nb\n(2 rows)\n"
+    assert capsys.readouterr().out == f"source\n{'a' * 14}...{'a' * 43}\nb\n(2 rows)\n"
     table(Answer(("source", "error", "run"), iter(rows)), (), cut=False)
     assert f"{'a' * 70}  1\n" in capsys.readouterr().out
+
+
+def test_of_a_long_path_the_end_is_shown_and_of_other_texts_the_beginning(capsys: pytest.CaptureFixture[str]) -> None:
+    table(Answer(("target", "detail"), iter([(f"{'a/' * 40}b-thumb.jpg", "why" + "!" * 70)])), (), cut=True)
+    line = capsys.readouterr().out.splitlines()[1]
+    assert line == f"{'a/' * 7}...{'a/' * 16}b-thumb.jpg  why{'!' * 54}..."
 
 
 @pytest.mark.parametrize(
