@@ -60,6 +60,7 @@ ONLY_FOR = {
     "subsampling": (Format.JPEG, Format.AVIF),
     "progressive": (Format.JPEG,),
     "colors": (Format.PNG, Format.GIF),
+    "dither": (Format.PNG, Format.GIF),
     "max_bytes": tuple(DEFAULT_QUALITY),
     "optimize": (Format.JPEG,),
     "keep_smaller": (Format.JPEG, Format.PNG, Format.WEBP),  # their readers tell everything that is in a file
@@ -199,6 +200,9 @@ class Rendition(Section):
     )
     colors: Annotated[int, Field(strict=True, ge=2, le=256)] | None = field_of(
         Spec, "colors", "A palette of that many at the most, of png (left out: none) and gif (256)."
+    )
+    dither: Annotated[float, Field(strict=True, ge=0, le=1)] = field_of(
+        Spec, "dither", "How strongly a palette is dithered, of gif and of png with `colors`: 0 (not at all) to 1."
     )
     max_bytes: Annotated[int | None, Amount(BYTES, LIKE_BYTES, 100, 2**40)] = field_of(
         Spec,
@@ -371,6 +375,13 @@ class Rendition(Section):
             raise rule("a gif holds no profile; only srgb is possible")
         if value is Profile.KEEP and info.data.get("linear"):
             raise rule("does not go with linear, which works in srgb")
+        return value
+
+    @field_validator("dither")
+    @classmethod
+    def _has_a_palette(cls, value: float, info: ValidationInfo) -> float:
+        if info.data.get("format") is Format.PNG and info.data.get("colors") is None:
+            raise rule("is for a palette; a png has one with colors")
         return value
 
     @field_validator("depth")

@@ -31,6 +31,7 @@ _OWN = _NOT_BYTES | {  # fields that change nothing about the renditions beside 
     "subsampling",
     "progressive",
     "colors",
+    "dither",
     "max_bytes",
     "optimize",
     "keep_smaller",

@@ -11,7 +11,7 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
 from pipeline.model.shape import Resampler
 from pipeline.model.source import Header
-from pipeline.model.spec import AS_SOURCE
+from pipeline.model.spec import AS_SOURCE, Format
 from pipeline.render.child.libraries import libraries
 from pipeline.render.child.warm_up import render_samples, set_switches
 from pipeline.render.header import read_header
@@ -85,7 +85,7 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
             header,
             encoded,
             seconds_decode,
-            libraries(by_libvips=source.by_libvips or _may_resample(task)),
+            libraries(by_libvips=source.by_libvips or _may_use_libvips(task)),
             warnings=tuple(dict.fromkeys(told)),
             upright=abouts[0].size if abouts else None,
             color=color,
@@ -106,9 +106,10 @@ def _depth_lost(source: Source, task: RenderTask) -> tuple[str, ...]:
     return (f"{source.bits} bits a channel become {left}{way}",)
 
 
-def _may_resample(task: RenderTask) -> bool:
-    """Whether the config allows libvips to resample."""
-    return any(spec.resampler is not Resampler.PILLOW for spec in (*task.specs, *task.beside))
+def _may_use_libvips(task: RenderTask) -> bool:
+    """Whether the config allows libvips to resample, or to make palettes."""
+    specs = (*task.specs, *task.beside)
+    return any(spec.resampler is not Resampler.PILLOW or spec.format is Format.GIF or spec.colors for spec in specs)
 
 
 def _narrowed(task: RenderTask, wanted: list[Rendition], all_: list[Rendition]) -> RenderTask:

@@ -441,6 +441,18 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         HEAD + "  a: {format: png, colors: 1}\n",
         [":4:28: renditions.a.colors: must be a whole number from 2 to 256 (got 1)"],
     ),
+    "dither for WebP": (
+        HEAD + "  a: {format: webp, dither: 0.5}\n",
+        [":4:29: renditions.a.dither: is only for png, gif; the format is webp"],
+    ),
+    "dither without a palette": (
+        HEAD + "  a: {format: png, dither: 0.5}\n",
+        [":4:28: renditions.a.dither: is for a palette; a png has one with colors"],
+    ),
+    "too much dither": (
+        HEAD + "  a: {format: gif, dither: 2}\n",
+        [":4:28: renditions.a.dither: must be a number from 0 to 1 (got 2)"],
+    ),
     "depth for JPEG": (
         HEAD + "  a: {depth: keep}\n",
         [":4:14: renditions.a.depth: is only for png, tiff, avif; the format is jpeg"],

@@ -42,7 +42,7 @@ def save(file: IO[bytes], encode_input: EncodeInput, pixels: Deep, spec: Spec, q
 
 def _png(encode_input: EncodeInput, pixels: Deep, spec: Spec) -> Iterator[bytes]:
     going = encode_input.written
-    packed = _one_thread(pixels).pngsave_buffer(compression=effort_of(spec), filter="all", keep="none")
+    packed = libvips.one_thread(pixels.image).pngsave_buffer(compression=effort_of(spec), filter="all", keep="none")
     parts = [(kind, packed[at : at + size]) for kind, at, size in png_chunks(packed) if kind in (b"IHDR", b"IDAT")]
     yield _SIGNATURE
     yield _chunk(*parts[0])
@@ -163,10 +163,3 @@ def _avif(encode_input: EncodeInput, pixels: Deep, spec: Spec, quality: int | No
         finally:
             vips.concurrency_set(before)
     return made
-
-
-def _one_thread(pixels: Deep) -> Any:
-    vips: Any = libvips.module()
-    image = pixels.image
-    image.set_type(vips.GValue.gint_type, "vips-concurrency", 1)
-    return image

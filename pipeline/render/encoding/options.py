@@ -103,11 +103,16 @@ def _tiff_tags(encode_input: EncodeInput) -> TiffImagePlugin.ImageFileDirectory_
     return tags
 
 
-def _animated(encode_input: EncodeInput, format_: Format) -> dict[str, object]:
+def bounded(encode_input: EncodeInput, format_: Format) -> tuple[list[int], int]:
+    """The durations and the number of plays, within what the format can store."""
     longest = min(_LONGEST.get(format_, _LONGEST_OTHERWISE), (2**31 - 1) // len(encode_input.durations))
     durations = [min(max(1, duration), longest) for duration in encode_input.durations]
+    return durations, min(encode_input.plays, _MOST_PLAYS)
+
+
+def _animated(encode_input: EncodeInput, format_: Format) -> dict[str, object]:
+    durations, plays = bounded(encode_input, format_)
     named: dict[str, object] = {"save_all": True, "append_images": encode_input.of_pillow[1:], "duration": durations}
-    plays = min(encode_input.plays, _MOST_PLAYS)
     transparent = any(image.mode == "RGBA" or "transparency" in image.info for image in encode_input.of_pillow)
     match format_:
         case Format.GIF:

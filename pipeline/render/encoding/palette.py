@@ -1,21 +1,41 @@
-"""Reduces pictures to a palette: GIF needs one, and it makes a PNG small."""
+"""Reduces pictures to a palette: GIF needs one, and it makes a PNG small.
+
+Palettes are libimagequant's, through libvips, which seeks the colours that leave the least error and dithers where it
+shows. Without libvips they are Pillow's median cut.
+"""
 
 from __future__ import annotations
 
-from PIL import Image
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from PIL import GifImagePlugin, Image, PngImagePlugin
+
+from pipeline.render.pixels import libvips
+
+_EFFORT = 7  # of 1 to 10, of libimagequant: its own default, and sharp's
+_OF_PNG = {4: 2, 16: 4, 256: 8}  # numbers of colours that libvips can be asked for, with their bits
+_FEW = 4  # colours from which libimagequant keeps one for what is transparent
+_MOST = 256
+_LONGEST_BLOCK = 255  # bytes of a GIF's comment in one piece
+_HEADER = 13  # bytes of a GIF before its palette
 
 
-def with_palette(image: Image.Image, colors: int | None = None) -> Image.Image:
-    """For GIF: at most `colors` (None: 256) by median cut, dithered.
+def with_palette(image: Image.Image, colors: int | None, dither: float) -> Image.Image:
+    """For GIF: at most `colors` (None: 256); `dither` from 0 (none) to 1.
 
-    Pixels that are more than half transparent get an entry of their own. Grey of 256 levels needs no palette.
+    Pixels that are more than half transparent get an entry of their own. Grey of 256 levels needs no palette. Through
+    libvips the number of colours is the largest power of two.
     """
     if image.mode == "L" and colors is None:
         return image
-    most = colors or 256
+    most = colors or _MOST
+    if libvips.available() and (image.mode != "RGBA" or most >= _FEW):
+        return _of_gif(_as_gif([image], most, dither))
     opaque = image.convert("RGB")
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
-    result = _dithered(opaque, most if alpha is None else max(1, most - 1))
+    result = _dithered(opaque, most if alpha is None else max(1, most - 1), dither)
     if alpha is not None:
         clear = alpha.point([255] * 128 + [0] * 128)
         place = most - 1
@@ -26,13 +46,85 @@ def with_palette(image: Image.Image, colors: int | None = None) -> Image.Image:
     return result
 
 
-def with_soft_palette(image: Image.Image, colors: int) -> Image.Image:
-    """For PNG: at most `colors`, each with its own alpha. Dithered if nothing is transparent."""
+def with_soft_palette(image: Image.Image, colors: int, dither: float) -> Image.Image:
+    """For PNG: at most `colors`, each with its own alpha.
+
+    Through libvips the number is the largest power of two, and with an alpha one of 4, 16 and 256; Pillow's palette
+    is taken for others, and not dithered.
+    """
     if image.mode in ("L", "RGB"):
-        return _dithered(image.convert("RGB"), colors)
+        if libvips.available():
+            return _of_gif(_as_gif([image], colors, dither))
+        return _dithered(image.convert("RGB"), colors, dither)
+    if colors in _OF_PNG and libvips.available():
+        return _of_png(_image([image]).pngsave_buffer(**_told(dither), palette=True, bitdepth=_OF_PNG[colors]))
     return image.convert("RGBA").quantize(colors, Image.Quantize.FASTOCTREE)
 
 
-def _dithered(opaque: Image.Image, colors: int) -> Image.Image:
+def film(
+    images: Sequence[Image.Image], durations: Sequence[int], plays: int, colors: int | None, dither: float
+) -> bytes:
+    """A whole animated GIF, whose frames share palettes where they can. Call only where `libvips.available()`.
+
+    `durations` in milliseconds; `plays`: how often, 0 for ever.
+    """
+    return _as_gif(images, colors or _MOST, dither, delay=list(durations), loop=plays)
+
+
+def with_comment(gif: bytes, comment: bytes) -> bytes:
+    """`gif` with a comment before its first frame."""
+    blocks = (comment[at : at + _LONGEST_BLOCK] for at in range(0, len(comment), _LONGEST_BLOCK))
+    said = b"".join(bytes((len(block),)) + block for block in blocks)
+    start = _HEADER + (3 << (gif[10] & 7) + 1 if gif[10] & 0x80 else 0)  # behind the palette of all frames
+    return gif[:start] + b"!\xfe" + said + b"\0" + gif[start:]
+
+
+def _as_gif(images: Sequence[Image.Image], most: int, dither: float, *, delay: list[int] | None = None,
+            loop: int = 1) -> bytes:  # fmt: skip
+    vips: Any = libvips.module()
+    image = _image(images)
+    image.set_type(vips.GValue.gint_type, "loop", loop)
+    if delay is not None:
+        image.set_type(vips.GValue.gint_type, "page-height", images[0].height)
+        image.set_type(vips.GValue.array_int_type, "delay", delay)
+    made: bytes = image.gifsave_buffer(**_told(dither), bitdepth=most.bit_length() - 1)
+    return made
+
+
+def _image(images: Sequence[Image.Image]) -> Any:
+    """The pictures, which have one size and mode, one below the other."""
+    vips: Any = libvips.module()
+    mode = images[0].mode
+    pixels = b"".join(image.tobytes() for image in images)
+    height = sum(image.height for image in images)
+    found = vips.Image.new_from_memory(pixels, images[0].width, height, libvips.BANDS[mode], "uchar")
+    return libvips.one_thread(found.copy(interpretation="srgb" if mode.startswith("RGB") else "b-w"))
+
+
+def _told(dither: float) -> dict[str, object]:
+    return {"dither": dither, "effort": _EFFORT, "keep": "none"}
+
+
+def _of_gif(content: bytes) -> Image.Image:
+    with GifImagePlugin.GifImageFile(io.BytesIO(content)) as image:
+        return _plain(image)
+
+
+def _of_png(content: bytes) -> Image.Image:
+    with PngImagePlugin.PngImageFile(io.BytesIO(content)) as image:
+        return _plain(image)
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """The pixels and what is transparent, without all else that a file says."""
+    image.load()
+    found = image.copy()
+    clear = image.info.get("transparency")
+    found.info = {} if clear is None else {"transparency": clear}
+    return found
+
+
+def _dithered(opaque: Image.Image, colors: int, dither: float) -> Image.Image:
     palette = opaque.quantize(colors, Image.Quantize.MEDIANCUT)
-    return opaque.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+    how = Image.Dither.FLOYDSTEINBERG if dither else Image.Dither.NONE
+    return opaque.quantize(palette=palette, dither=how)
