@@ -65,7 +65,7 @@ _ENCODER = {
     Format.PNG: 4.0,
     Format.WEBP: 16.0,
     Format.AVIF: 40.0,
-    Format.GIF: 12.0,
+    Format.GIF: 16.0,
     Format.TIFF: 6.0,
 }
 _DEEP_AVIF = 130.0  # the same for 12 bits a channel
@@ -75,7 +75,7 @@ _WEBP_TABLES = 13 * 2**20  # bytes, for either, however small
 # AVIF's encoder works on whole blocks with a margin, and for an animation looks ahead, however few frames there are.
 _AVIF_BLOCK, _AVIF_MOVING = 64, 520.0
 # Bytes a pixel of each frame of a moving target: drawn, then held by the encoder beside its copy or what came of it.
-_FRAME = {Format.PNG: 13, Format.GIF: 10, Format.WEBP: 9}
+_FRAME = {Format.PNG: 13, Format.GIF: 15, Format.WEBP: 9}
 _PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # bytes; all other modes take 4
 _SIXTEEN_TRANSPARENT = 12  # bytes a pixel: 16-bit colour with a transparent one is decoded once more, band by band
 _ROWS = 1_400  # that libvips holds of a file it reads from top to bottom

@@ -19,10 +19,9 @@ from pipeline.render.encoding import deep
 from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.encoding.mozjpeg import second_pass
 from pipeline.render.encoding.options import bounded, options
-from pipeline.render.encoding.palette import film, with_comment, with_palette, with_soft_palette
+from pipeline.render.encoding.palette import gif, is_for_libvips, with_comment, with_palette, with_soft_palette
 from pipeline.render.encoding.strip_timestamps import strip_timestamps
 from pipeline.render.encoding.webp_alpha import say_alpha
-from pipeline.render.pixels import libvips
 from pipeline.render.pixels.deep import WITH_ALPHA, Deep
 from pipeline.workers import sealed
 
@@ -53,7 +52,7 @@ def prepared(encode_input: EncodeInput, spec: Spec) -> tuple[EncodeInput, tuple[
         hides_nothing = first.mode in WITH_ALPHA and not first.is_transparent
         return replace(encode_input, images=(first.opaque() if hides_nothing else first,)), warnings
     images = _in_one_mode(encode_input.of_pillow, spec.format)
-    if spec.format is Format.GIF and not _is_film(images, spec):
+    if spec.format is Format.GIF and not is_for_libvips(images[0], spec.colors):
         images = tuple(with_palette(image, spec.colors, spec.dither) for image in images)
     elif spec.format is Format.PNG and spec.colors is not None:
         if len(images) == 1:
@@ -78,9 +77,9 @@ def encode(encode_input: EncodeInput, spec: Spec, quality: int | None) -> tuple[
             with open(descriptor, "wb", closefd=False) as file:
                 deep.save(file, encode_input, first, spec, quality)
             return descriptor, sealed.seal(descriptor)
-        if spec.format is Format.GIF and _is_film(encode_input.of_pillow, spec):
+        if spec.format is Format.GIF and is_for_libvips(first, spec.colors):
             with open(descriptor, "wb", closefd=False) as file:
-                file.write(_film(encode_input, spec))
+                file.write(_gif(encode_input, spec))
             return descriptor, sealed.seal(descriptor)
         _save(first, descriptor, spec.format, options(encode_input, spec, quality))
         if spec.format is Format.AVIF and len(encode_input.images) > 1:
@@ -95,14 +94,10 @@ def encode(encode_input: EncodeInput, spec: Spec, quality: int | None) -> tuple[
         raise
 
 
-def _is_film(images: Sequence[Image.Image], spec: Spec) -> bool:
-    """Whether libvips encodes the frames of a GIF together. Grey without a palette to be made is left to Pillow."""
-    return len(images) > 1 and libvips.available() and (images[0].mode != "L" or spec.colors is not None)
-
-
-def _film(encode_input: EncodeInput, spec: Spec) -> bytes:
-    durations, plays = bounded(encode_input, spec.format)
-    made = film(encode_input.of_pillow, durations, plays, spec.colors, spec.dither)
+def _gif(encode_input: EncodeInput, spec: Spec) -> bytes:
+    images = encode_input.of_pillow
+    durations, plays = bounded(encode_input, spec.format) if len(images) > 1 else ([], 1)
+    made = gif(images, durations, plays, spec.colors, spec.dither)
     comment = encode_input.written.comment
     return with_comment(made, comment) if comment else made
 

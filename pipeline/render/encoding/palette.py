@@ -23,16 +23,13 @@ _HEADER = 13  # bytes of a GIF before its palette
 
 
 def with_palette(image: Image.Image, colors: int | None, dither: float) -> Image.Image:
-    """For GIF: at most `colors` (None: 256); `dither` from 0 (none) to 1.
+    """For a GIF that Pillow encodes: at most `colors` (None: 256), dithered unless `dither` is 0.
 
-    Pixels that are more than half transparent get an entry of their own. Grey of 256 levels needs no palette. Through
-    libvips the number of colours is the largest power of two.
+    Pixels that are more than half transparent get an entry of their own. Grey of 256 levels needs no palette.
     """
     if image.mode == "L" and colors is None:
         return image
     most = colors or _MOST
-    if libvips.available() and (image.mode != "RGBA" or most >= _FEW):
-        return _of_gif(_as_gif([image], most, dither))
     opaque = image.convert("RGB")
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
     result = _dithered(opaque, most if alpha is None else max(1, most - 1), dither)
@@ -54,41 +51,48 @@ def with_soft_palette(image: Image.Image, colors: int, dither: float) -> Image.I
     """
     if image.mode in ("L", "RGB"):
         if libvips.available():
-            return _of_gif(_as_gif([image], colors, dither))
+            return _of_gif(gif([image], [], 1, colors, dither))
         return _dithered(image.convert("RGB"), colors, dither)
     if colors in _OF_PNG and libvips.available():
         return _of_png(_image([image]).pngsave_buffer(**_told(dither), palette=True, bitdepth=_OF_PNG[colors]))
     return image.convert("RGBA").quantize(colors, Image.Quantize.FASTOCTREE)
 
 
-def film(
+def is_for_libvips(image: Image.Image, colors: int | None) -> bool:
+    """Whether libvips makes a GIF of pictures in the mode of `image`: not of grey that needs no palette."""
+    match image.mode:
+        case "RGB":
+            needed = True
+        case "RGBA":
+            needed = colors is None or colors >= _FEW
+        case _:
+            needed = image.mode == "L" and colors is not None
+    return needed and libvips.available()
+
+
+def gif(
     images: Sequence[Image.Image], durations: Sequence[int], plays: int, colors: int | None, dither: float
 ) -> bytes:
-    """A whole animated GIF, whose frames share palettes where they can. Call only where `libvips.available()`.
+    """A whole GIF, whose frames share palettes where they can. Call only where `is_for_libvips`.
 
-    `durations` in milliseconds; `plays`: how often, 0 for ever.
+    The number of colours is the largest power of two. `durations` in milliseconds; `plays`: how often, 0 for ever.
     """
-    return _as_gif(images, colors or _MOST, dither, delay=list(durations), loop=plays)
-
-
-def with_comment(gif: bytes, comment: bytes) -> bytes:
-    """`gif` with a comment before its first frame."""
-    blocks = (comment[at : at + _LONGEST_BLOCK] for at in range(0, len(comment), _LONGEST_BLOCK))
-    said = b"".join(bytes((len(block),)) + block for block in blocks)
-    start = _HEADER + (3 << (gif[10] & 7) + 1 if gif[10] & 0x80 else 0)  # behind the palette of all frames
-    return gif[:start] + b"!\xfe" + said + b"\0" + gif[start:]
-
-
-def _as_gif(images: Sequence[Image.Image], most: int, dither: float, *, delay: list[int] | None = None,
-            loop: int = 1) -> bytes:  # fmt: skip
     vips: Any = libvips.module()
     image = _image(images)
-    image.set_type(vips.GValue.gint_type, "loop", loop)
-    if delay is not None:
+    image.set_type(vips.GValue.gint_type, "loop", plays)
+    if len(images) > 1:
         image.set_type(vips.GValue.gint_type, "page-height", images[0].height)
-        image.set_type(vips.GValue.array_int_type, "delay", delay)
-    made: bytes = image.gifsave_buffer(**_told(dither), bitdepth=most.bit_length() - 1)
+        image.set_type(vips.GValue.array_int_type, "delay", list(durations))
+    made: bytes = image.gifsave_buffer(**_told(dither), bitdepth=(colors or _MOST).bit_length() - 1)
     return made
+
+
+def with_comment(content: bytes, comment: bytes) -> bytes:
+    """The GIF in `content` with a comment before its first frame."""
+    blocks = (comment[at : at + _LONGEST_BLOCK] for at in range(0, len(comment), _LONGEST_BLOCK))
+    said = b"".join(bytes((len(block),)) + block for block in blocks)
+    start = _HEADER + (3 << (content[10] & 7) + 1 if content[10] & 0x80 else 0)  # behind the palette of all frames
+    return content[:start] + b"!\xfe" + said + b"\0" + content[start:]
 
 
 def _image(images: Sequence[Image.Image]) -> Any:
