@@ -61,10 +61,10 @@ class Asking:
         def look(job: Job) -> Traits | None:
             try:
                 with source.read(job.source, job.stat, self._limits) as read:
-                    found = self._ask(read.held, Look(self._limits))
+                    traits = self._ask(read.held, Look(self._limits))
             except (PictureError, Vanished, Unsupported, Grown):
                 return None
-            return found if isinstance(found, Traits) else None
+            return traits if isinstance(traits, Traits) else None
 
         return {job.source: traits for job, traits in self._each(look, jobs) if traits is not None}
 

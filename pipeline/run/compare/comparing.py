@@ -119,12 +119,12 @@ class _Comparing:
     def _references(self, sources: Sequence[str]) -> list[Results]:
         """The references for each recipe. Recipes that ask for the same pixels share them."""
         made: dict[tuple[object, ...], Results] = {}
-        found: list[Results] = []
+        results: list[Results] = []
         for recipe in self._recipes:
             config, names = references(recipe.config)
             if (key := config.spec_sets) not in made:
                 made[key] = self._rendered(config, sources, "references")
-            found.append(
+            results.append(
                 {
                     (source, name): result
                     for source in sources
@@ -132,7 +132,7 @@ class _Comparing:
                     if (result := made[key].get((source, first)))
                 }
             )
-        return found
+        return results
 
     def _rendered(self, config: Config, sources: Sequence[str], what: str) -> Results:
         scratch = in_scratch(config, self._new_folder())

@@ -85,7 +85,9 @@ def test_the_formats_of_a_family_share_their_references(world: World) -> None:
         world.text.replace("page: {width: 40, format: webp}", "page: {widths: [20, 40], formats: [webp, jpeg]}")
     )
     with compared(of_qualities(world.config, [30, 90], ["page"]), 8, ("a.jpg",), quiet) as comparison:
-        made = {case.rendition: [one and one.file for one in case.references] for case in comparison.cases}
+        made = {
+            case.rendition: [reference and reference.file for reference in case.references] for case in comparison.cases
+        }
     assert made["page-20-webp"] == made["page-20-jpeg"]
     assert len({file for files in made.values() for file in files}) == 2
 

@@ -465,11 +465,11 @@ def test_a_url_is_asked_again_when_it_is_due(
 
 def test_a_host_is_asked_at_its_rate(site: Site, reader: Make) -> None:
     site.pages["/p.jpg"] = good
-    one = reader(rate=0.001)
-    assert one.read() == jpeg()
+    reading = reader(rate=0.001)
+    assert reading.read() == jpeg()
     token = Token()
     token.revoke()
-    with pytest.raises(Revoked), one.source.turn(one.name, one.stat, token):  # it would wait for 1,000 s
+    with pytest.raises(Revoked), reading.source.turn(reading.name, reading.stat, token):  # it would wait for 1,000 s
         pass
 
 
