@@ -38,6 +38,7 @@ from pipeline.plan.shard import Asked
 from pipeline.plan.survey import (
     Survey,
     holds_nothing,
+    idle_rules,
     is_below,
     nothing_asked,
     nothing_chosen,
@@ -164,6 +165,8 @@ class Planner:
         if self._options.only and self._not_asked == self.counts.sources:
             unasked = nothing_asked(self._config.source_paths, self._options.only, survey.folders.values())
             self.warnings += filter(None, [unasked])
+        if self._options.look:  # a run does not repeat it each night: a folder may be empty for a while
+            self.warnings += idle_rules(self._config.rules, survey.rules)
         self._leftovers.settle(survey.index, survey.makers)
         self.counts.orphans = len(self.orphans)
         self.complete = True

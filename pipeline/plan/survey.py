@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pipeline.config.settings import SourceSettings
+from pipeline.config.settings import RuleSettings, SourceSettings
 from pipeline.errors import PictureError, printable
 from pipeline.model.record import KnownSource, Status
 from pipeline.model.source import Stat
@@ -65,6 +65,7 @@ class Survey:
         self._naming = naming
         self.folders: dict[str, Folder] = {}
         self.index = NameIndex()
+        self.rules: set[int] = set()  # the numbers of those that some file comes under
         for folder in source.folders(apart):
             on_tick()
             self.folders[folder.path] = folder
@@ -72,6 +73,7 @@ class Survey:
             counts.sources += folder.count
             for names in _files(folder):
                 for wanted, of_set in naming.rules.split(folder.path, names):
+                    self.rules.add(wanted.rule)
                     for targets in naming.columns(folder.path, of_set, wanted.specs):
                         self.index.add(targets)
 
@@ -151,6 +153,16 @@ def nothing_asked(paths: str, only: Sequence[str], folders: Iterable[Folder]) ->
     by = " ".join(f"'{printable(pattern)}'" for pattern in only)
     count = sum(folder.count for folder in filled)
     return _none(paths, f"matches --only {by}", count, filled[0].source(filled[0].names()[0]))
+
+
+def idle_rules(rules: Sequence[RuleSettings], used: Collection[int]) -> list[str]:
+    """One line for each of `rules` whose number is not in `used`."""
+    return [
+        f"rules[{number - 1}] ({printable(', '.join(rule.match))}) changes nothing: no file matches, or an earlier "
+        "rule has them all"
+        for number, rule in enumerate(rules, start=1)
+        if number not in used
+    ]
 
 
 def _none(paths: str, does: str, count: int, example: str) -> str:

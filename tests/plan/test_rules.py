@@ -105,6 +105,17 @@ def test_what_a_new_rule_leaves_out_is_an_orphan(house: House) -> None:
     assert [orphan.target for orphan in planner.orphans] == ["a/1-large.jpg"]
 
 
+def test_a_plan_tells_of_rules_that_no_file_comes_under(house: House) -> None:
+    house.config_rules = (SCANS, RuleSettings(("scans/1.jpg", "b/"), (THUMB,)), ODD)
+    planner = house.planner(look=True)
+    list(planner.decisions())
+    (warning,) = planner.warnings
+    assert warning.startswith("rules[1] (scans/1.jpg, b/) changes nothing: no file matches, or an earlier rule")
+    planner = house.planner()
+    list(planner.decisions())
+    assert planner.warnings == [], "a run does not repeat it each night"
+
+
 def test_collisions_are_told_between_pictures_of_different_rules(house: House) -> None:
     house.put("a/1.png")
     house.put("a/2.png")
