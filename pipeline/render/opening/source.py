@@ -125,9 +125,11 @@ class Source:
     @property
     def is_deep(self) -> bool:
         """Whether its pixels are worked on at 16 bits a channel."""
+        if self.bits <= DEEP:
+            return False
         image = self.image
         known = image.is_deep if isinstance(image, Tiff) else isinstance(image, Png) or image.mode in ("I", "F")
-        return self.bits > DEEP and known and libvips.available()
+        return known and libvips.available()
 
     @property
     def by_libvips(self) -> bool:
