@@ -38,6 +38,7 @@ from pipeline.model.spec import (
     DEFAULT_QUALITY,
     EFFORT,
     LARGEST,
+    NAMED,
     Animation,
     Fit,
     Format,
@@ -229,7 +230,8 @@ class Rendition(Section):
     profile: Profile = field_of(
         Spec,
         "profile",
-        "srgb: colours are converted to it. keep: they stay as they are, with the source's profile; not for gif.",
+        "srgb, display-p3, adobe-rgb: colours are converted to it, the last two with a profile and without steps. "
+        "keep: they stay as they are, with the source's profile; not for gif.",
     )
     metadata: Metadata = field_of(
         Spec,
@@ -371,10 +373,12 @@ class Rendition(Section):
     @field_validator("profile")
     @classmethod
     def _holds_a_profile(cls, value: Profile, info: ValidationInfo) -> Profile:
-        if value is Profile.KEEP and info.data.get("format") is Format.GIF:
+        if value is not Profile.SRGB and info.data.get("format") is Format.GIF:
             raise rule("a gif holds no profile; only srgb is possible")
-        if value is Profile.KEEP and info.data.get("linear"):
+        if value is not Profile.SRGB and info.data.get("linear"):
             raise rule("does not go with linear, which works in srgb")
+        if value in NAMED and info.data.get("steps"):
+            raise rule("does not go with steps, which work in srgb")
         return value
 
     @field_validator("dither")

@@ -47,6 +47,11 @@ class Profile(enum.StrEnum):
 
     SRGB = "srgb"  # colours are converted, and the profile is dropped
     KEEP = "keep"  # that of the source, with its profile
+    DISPLAY_P3 = "display-p3"  # colours are converted, and its profile is written
+    ADOBE_RGB = "adobe-rgb"
+
+
+NAMED = (Profile.DISPLAY_P3, Profile.ADOBE_RGB)  # whose profiles are made here
 
 
 class Metadata(enum.StrEnum):

@@ -14,7 +14,8 @@ from PIL import Image
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.record import Status
 from pipeline.model.rendering import NotRendered, Rendered, RenderTask
-from pipeline.model.spec import ANIMATED, AS_SOURCE, Animation, Profile, Spec
+from pipeline.model.spec import ANIMATED, AS_SOURCE, NAMED, Animation, Profile, Spec
+from pipeline.render.colour.cicp import named
 from pipeline.render.encoding.delivery import Delivered, deliver
 from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.encoding.passthrough import can_pass_through, copy_source
@@ -27,7 +28,7 @@ from pipeline.render.opening.decode import Picture
 from pipeline.render.opening.failures import render_failure
 from pipeline.render.pixels.canvas import finished, finished_deep
 from pipeline.render.pixels.deep import Deep
-from pipeline.render.pixels.frame import Frame, Pixels, in_srgb, kept_colours
+from pipeline.render.pixels.frame import Frame, Pixels, in_space, in_srgb, kept_colours
 from pipeline.render.pixels.resize import resample
 from pipeline.render.pixels.saliency import focus
 from pipeline.render.pixels.shared import SharedPixels
@@ -86,7 +87,9 @@ class Rendition:
         shown = self._framing = self._framing or self._framed(frame, picture)
         placement = self._placement = shown.place(spec)
         image = resample(frame, placement, shown.turned, shown.orientation, spec)
-        if not spec.linear:
+        if spec.profile in NAMED:
+            image, self._icc, self.source_warnings = in_space(image, picture.icc, named(spec.profile))
+        elif not spec.linear:
             plain = not spec.steps and placement.canvas == placement.size
             image, self._icc = kept_colours(image, picture.icc, spec.format, plain=plain)
         return self._finished(image)

@@ -136,7 +136,7 @@ a width that is not there|names that differ in capitals|too wide for WebP|too hi
 fill with no side|quality for PNG|lossless JPEG|lossless with a quality|effort for JPEG|more effort than WebP knows
 subsampling for WebP|a progressive PNG|keys of a list for a folder|keys of a folder for a list|columns of a text
 optimize for WebP|optimize without progressive|a palette for JPEG
-dither for WebP|dither without a palette
+a wide profile with steps|dither for WebP|dither without a palette
 depth for JPEG|a depth that steps do not have|a depth that a palette does not have|a depth with chroma between
 max_bytes for PNG|max_bytes without loss|keep_smaller for TIFF|a profile in a GIF|a density for GIF
 memory that is too little|a name whose last part has no extension at its end|a manifest that is the root

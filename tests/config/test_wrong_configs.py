@@ -441,6 +441,10 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         HEAD + "  a: {format: png, colors: 1}\n",
         [":4:28: renditions.a.colors: must be a whole number from 2 to 256 (got 1)"],
     ),
+    "a wide profile with steps": (
+        HEAD + "  a: {profile: display-p3, steps: [sharpen]}\n",
+        [":4:16: renditions.a.profile: does not go with steps, which work in srgb"],
+    ),
     "dither for WebP": (
         HEAD + "  a: {format: webp, dither: 0.5}\n",
         [":4:29: renditions.a.dither: is only for png, gif; the format is webp"],

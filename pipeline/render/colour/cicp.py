@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from PIL import Image
 
+from pipeline.model.spec import Profile
 from pipeline.render.container.bmff import boxes
 from pipeline.render.container.view import View
 
@@ -31,6 +32,8 @@ _PRIMARIES: dict[int, Primaries] = {  # ITU-T H.273, table 2
     11: ((0.314, 0.351), (0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
     12: (_D65, (0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
 }
+_ADOBE_RGB: Primaries = (_D65, (0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
+_ADOBE_GAMMA = 563 / 256
 _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}  # table 3; all others count as sRGB's curve
 _HDR = {16: "PQ", 18: "HLG"}
 _UNSAID = 2
@@ -58,6 +61,17 @@ def profile_of(image: Image.Image, format_: str, view: View) -> tuple[bytes | No
     if icc is not None or format_ != "PNG" or "srgb" in image.info:
         return icc, ()
     return _of_gamma(image), ()
+
+
+@functools.cache
+def named(space: Profile) -> bytes:
+    """A profile of DISPLAY_P3 or ADOBE_RGB."""
+    if space is Profile.ADOBE_RGB:
+        found = _built(_ADOBE_RGB, _ADOBE_GAMMA, grey=False, name="compatible with Adobe RGB (1998)")
+    else:
+        found = _built(_PRIMARIES[12], None, grey=False, name="Display P3")
+    assert found is not None  # noqa: S101 -- neither is sRGB
+    return found
 
 
 def _coded(image: Image.Image, format_: str, view: View, icc: bytes | None) -> tuple[int, int] | None:
@@ -100,7 +114,9 @@ def _of_gamma(image: Image.Image) -> bytes | None:
 
 
 @functools.lru_cache(maxsize=32)
-def _built(primaries: Primaries, gamma: float | None, *, grey: bool) -> bytes | None:
+def _built(
+    primaries: Primaries, gamma: float | None, *, grey: bool, name: str = "as stated in the file"
+) -> bytes | None:
     """A profile of `primaries` and a power curve (`gamma` None: sRGB's curve); None if the result is sRGB itself."""
     same = all(abs(a - b) < _NEAR for point, other in zip(primaries, _SRGB, strict=True) for a, b in zip(point, other))  # noqa: B905
     if gamma is None and (grey or same):
@@ -114,7 +130,7 @@ def _built(primaries: Primaries, gamma: float | None, *, grey: bool) -> bytes | 
         columns = zip(*_to_d50(primaries), strict=True)
         tags |= {name: _xyz(column) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)}
         tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
-    return _profile(b"GRAY" if grey else b"RGB ", tags)
+    return _profile(b"GRAY" if grey else b"RGB ", tags, name)
 
 
 def _to_d50(primaries: Primaries) -> Matrix:
@@ -157,8 +173,8 @@ def _xyz(values: tuple[float, ...]) -> bytes:
     return b"XYZ \0\0\0\0" + _fixed(*values)
 
 
-def _profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
-    texts = {name: _text(said) for name, said in ((b"desc", "as stated in the file"), (b"cprt", "none"))}
+def _profile(space: bytes, tags: dict[bytes, bytes], name_: str) -> bytes:
+    texts = {name: _text(said) for name, said in ((b"desc", name_), (b"cprt", "none"))}
     table, content = struct.pack(">L", len(tags) + 2), b""
     start = 128 + 4 + 12 * (len(tags) + 2)
     for name, tag in sorted((texts | tags).items()):

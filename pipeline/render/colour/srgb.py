@@ -102,6 +102,27 @@ def profile() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
+def to_space(image: Image.Image, icc: bytes | None, space: bytes) -> tuple[Image.Image, bytes | None, tuple[str, ...]]:
+    """`image` in the RGB colours of the profile `space`, with it, and warnings. Grey becomes sRGB's, without one."""
+    image = eight_bits(image)
+    mode = _base(image.mode)
+    trouble: tuple[str, ...] = ()
+    if mode == "L":
+        found, trouble = to_srgb(image, icc)
+        return found, None, trouble
+    if icc and isinstance(transform := _transform(icc, mode), str):
+        icc, trouble = None, (transform,)
+    if icc is None and mode in ("CMYK", "LAB"):
+        image, told = to_srgb(image, None)
+        trouble, mode = (*trouble, *told), _base(image.mode)
+    return _through(_between(icc or profile(), mode, space), image), space, trouble
+
+
+@functools.lru_cache(maxsize=_CACHED)
+def _between(icc: bytes, mode: str, space: bytes) -> ImageCms.ImageCmsTransform:
+    return _build(ImageCms.ImageCmsProfile(io.BytesIO(icc)), mode, space)
+
+
 def eight_bits(image: Image.Image) -> Image.Image:
     """Grey of more than 8 bits, scaled to `L` and rounded; other modes unchanged. Pillow's own conversion clips."""
     match image.mode:
@@ -155,14 +176,15 @@ def _from_lab() -> ImageCms.ImageCmsTransform:
     return _build(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "LAB")
 
 
-def _build(profile: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCmsTransform:
-    chosen = _intent(profile)
+def _build(source: ImageCms.ImageCmsProfile, mode: str, space: bytes | None = None) -> ImageCms.ImageCmsTransform:
+    """From `source` to the profile `space`; None: sRGB."""
+    chosen = _intent(source)
     flags = ImageCms.Flags.NONE if chosen == _ABSOLUTE else ImageCms.Flags.BLACKPOINTCOMPENSATION
     if mode == "LAB":  # a precomputed table of LittleCMS is off by up to 21 levels
         flags |= ImageCms.Flags.NOOPTIMIZE
     return ImageCms.ImageCmsTransform(
-        profile,
-        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")),
+        source,
+        ImageCms.ImageCmsProfile(io.BytesIO(profile() if space is None else space)),
         mode,
         _TARGETS[mode],
         intent=chosen,

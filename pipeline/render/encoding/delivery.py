@@ -101,7 +101,7 @@ def prove(descriptor: int, encode_input: EncodeInput, spec: Spec) -> None:
         wrong.append(f"size {written.width} x {written.height}")
     if written.frames > len(encode_input.images):  # encoders may join equal neighbours into one frame
         wrong.append(f"{written.frames} frames")
-    if written.has_profile and spec.profile is not Profile.KEEP:
+    if written.has_profile and spec.profile is Profile.SRGB:
         wrong.append("a colour profile")
     if not _same_channels(written, first.mode, spec.format):
         wrong.append(f"mode {written.mode}")

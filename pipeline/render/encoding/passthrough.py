@@ -59,7 +59,7 @@ def copy_source(source: Source) -> tuple[int, int]:
 
 
 def _has_its_colours(source: Source, picture: Picture, encode_input: EncodeInput, spec: Spec) -> bool:
-    if spec.profile is Profile.KEEP:
+    if spec.profile is not Profile.SRGB:
         return encode_input.icc == picture.icc
     tagged = "icc_profile" in source.image.info
     return not tagged and picture.icc is None and encode_input.images[0].mode != "CMYK" and source.image.mode != "CMYK"

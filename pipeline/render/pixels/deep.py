@@ -135,17 +135,31 @@ class Deep:
             return self, (use,)
         if icc is None or use is None:
             return self, ()
+        return self._through(icc, srgb.profile(), use), ()
+
+    def in_space(self, icc: bytes | None, space: bytes) -> tuple[Deep, bytes | None, tuple[str, ...]]:
+        """The colours through `icc` to those of the profile `space`, as `colour.srgb.to_space` does it at 8 bits."""
+        if self.mode in ("L", "LA"):
+            grey, told = self.in_srgb(icc)
+            return grey, None, told
+        use = srgb.usable(icc, self.mode) if icc else None
+        trouble = (use,) if isinstance(use, str) else ()
+        if icc is None or not isinstance(use, srgb.Use):
+            icc, use = srgb.profile(), srgb.Use("relative", black_point=True)
+        return self._through(icc, space, use), space, trouble
+
+    def _through(self, icc: bytes, space: bytes, use: srgb.Use) -> Deep:
         image = self.image
         colours = BANDS[self.mode] - (self.mode in WITH_ALPHA)
         coloured = _with_profile(image.extract_band(0, n=colours), icc)
         told = {"intent": use.intent, "black_point_compensation": use.black_point, "pcs": "lab"}
-        converted = _with_profile(coloured.icc_import(embedded=True, **told), srgb.profile())
+        converted = _with_profile(coloured.icc_import(embedded=True, **told), space)
         converted = converted.icc_export(depth=16, **told)
         if colours == 1:
             converted = converted.extract_band(1)  # a neutral profile gives three equal channels
         if self.mode in WITH_ALPHA:
             converted = converted.bandjoin(image.extract_band(colours))
-        return of(converted, self.mode), ()
+        return of(converted, self.mode)
 
 
 def of(image: Any, mode: str) -> Deep:

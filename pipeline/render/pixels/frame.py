@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from pipeline.model.spec import Format
-from pipeline.render.colour.srgb import keeping, kept, to_srgb
+from pipeline.render.colour.srgb import keeping, kept, to_space, to_srgb
 from pipeline.render.pixels.deep import Deep
 
 Pixels = Image.Image | Deep
@@ -16,6 +16,11 @@ Pixels = Image.Image | Deep
 def in_srgb(image: Pixels, icc: bytes | None) -> tuple[Pixels, tuple[str, ...]]:
     """`image` as sRGB, of 16 bits a channel or 8 as it is; and warnings. See `colour.srgb.to_srgb`."""
     return image.in_srgb(icc) if isinstance(image, Deep) else to_srgb(image, icc)
+
+
+def in_space(image: Pixels, icc: bytes | None, space: bytes) -> tuple[Pixels, bytes | None, tuple[str, ...]]:
+    """`image` in the colours of the profile `space`, the profile to write, and warnings. See `colour.srgb.to_space`."""
+    return image.in_space(icc, space) if isinstance(image, Deep) else to_space(image, icc, space)
 
 
 def kept_colours(image: Pixels, icc: bytes | None, target: Format, *, plain: bool) -> tuple[Pixels, bytes | None]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from pipeline.model.spec import Format, Spec
+from pipeline.model.spec import Format, Profile, Spec
 from tests.pictures import (
     ADOBE_RGB,
     DISPLAY_P3,
@@ -16,6 +16,7 @@ from tests.pictures import (
     near,
     nonlinear,
     pixel,
+    png16,
 )
 from tests.render.drawing import answer_to, rendition
 
@@ -112,3 +113,23 @@ def test_a_cmyk_jpeg_without_adobes_mark_is_not_inverted() -> None:
 def test_lab_becomes_srgb() -> None:
     lab = Image.merge("LAB", [Image.new("L", (16, 16), value) for value in (138, 209, 198)])  # 54.3, 80.8, 69.9: red
     assert near(pixel(rendition(encoded(lab, "TIFF"), PNG), (4, 4)), (255, 0, 0), 8)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize(("profile", "red"), [(Profile.DISPLAY_P3, (234, 51, 35)), (Profile.ADOBE_RGB, (219, 0, 0))])
+def test_red_of_srgb_in_a_wider_space(profile: Profile, red: tuple[int, int, int], deep: bool) -> None:
+    spec = Spec("a", format=Format.PNG, profile=profile)
+    content = png16((4, 4), "RGB", [65535, 0, 0] * 16) if deep else encoded(Image.new("RGB", (4, 4), "#ff0000"), "PNG")
+    made = rendition(content, spec)
+    assert near(pixel(made, (1, 1)), red, 1)
+    icc = made.info["icc_profile"]
+    again = rendition(encoded(made, "PNG", icc_profile=icc), Spec("a", format=Format.PNG))
+    assert near(pixel(again, (1, 1)), (255, 0, 0), 2)
+
+
+def test_grey_stays_grey_in_a_wider_space_and_has_no_profile() -> None:
+    made = rendition(
+        encoded(Image.new("L", (4, 4), 99), "PNG"), Spec("a", format=Format.PNG, profile=Profile.DISPLAY_P3)
+    )
+    assert (made.mode, pixel(made, (1, 1))) == ("L", (99,))
+    assert "icc_profile" not in made.info
