@@ -23,13 +23,13 @@ from pipeline.sources.urls.rows import Row, rows
 
 _TABLE = """
 CREATE TABLE entry (
-    folder TEXT NOT NULL, name TEXT NOT NULL, url TEXT NOT NULL, columns TEXT NOT NULL, line INTEGER NOT NULL,
-    error TEXT, detail TEXT,
+    folder TEXT NOT NULL, name TEXT NOT NULL, url TEXT NOT NULL, shown TEXT NOT NULL, columns TEXT NOT NULL,
+    line INTEGER NOT NULL, error TEXT, detail TEXT,
     PRIMARY KEY (folder, name)
 ) WITHOUT ROWID
 """
 _ENTER = """
-INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET error = ?, detail =
+INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET error = ?, detail =
     'lines ' || line || ' and ' || excluded.line || ' of the list have this name for different URLs'
 WHERE url <> excluded.url AND error IS NULL
 """
@@ -42,6 +42,7 @@ class Entry(NamedTuple):
 
     name: str
     url: str
+    shown: str  # without its secrets
     columns: str  # JSON, in the order of the config
     error: PictureError | None  # why it cannot be asked for
 
@@ -77,21 +78,22 @@ class Listing:
 
     def entries(self, folder: str, wanted: Sequence[str]) -> dict[str, Entry]:
         """Those of the folder's names that are between the first and the last of `wanted`."""
-        query = "SELECT name, url, columns, error, detail FROM entry WHERE folder = ? AND name BETWEEN ? AND ?"
+        query = "SELECT name, url, shown, columns, error, detail FROM entry WHERE folder = ? AND name BETWEEN ? AND ?"
         with self._lock:
             rows = self._database.execute(query, (folder, min(wanted), max(wanted))).fetchall()
         return {
-            name: Entry(name, url, columns, PictureError(ErrorKind(error), detail) if error else None)
-            for name, url, columns, error, detail in rows
+            name: Entry(name, url, shown, columns, PictureError(ErrorKind(error), detail) if error else None)
+            for name, url, shown, columns, error, detail in rows
         }
 
     def _entries(self, path: Path) -> Iterator[tuple[object, ...]]:
         """The values of `_ENTER` for every row that the patterns of the config leave."""
         for row in rows(path, self._urls):
             error = detail = None
+            shown = ""
             try:
-                name = self._name(row)
-                names.place(row.url)
+                at = names.place(row.url)
+                name, shown = self._name(row, at), at.shown
             except ValueError as wrong:
                 error, detail = ErrorKind.BAD_NAME.value, f"line {row.line} of the list {wrong}"
                 name = f"line {row.line}"
@@ -101,14 +103,14 @@ class Listing:
                 continue
             folder, _, last = name.rpartition("/")
             columns = json.dumps(row.columns, ensure_ascii=False, default=str) if row.columns else "{}"
-            yield folder, last, row.url, columns, row.line, error, detail, ErrorKind.COLLISION.value
+            yield folder, last, row.url, shown, columns, row.line, error, detail, ErrorKind.COLLISION.value
 
     def _is_wanted(self, name: str) -> bool:
         included = not self._include or self._include.covers(name)
         return included and not (self._exclude and self._exclude.covers(name))
 
-    def _name(self, row: Row) -> str:
+    def _name(self, row: Row, at: names.Place) -> str:
         """Raises `ValueError`."""
         if row.name is not None:
             return names.safe(row.name)
-        return names.from_hash(row.url) if self._urls.naming is Naming.HASH else names.from_path(row.url)
+        return names.from_hash(row.url, at) if self._urls.naming is Naming.HASH else names.from_path(at)

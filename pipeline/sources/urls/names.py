@@ -86,16 +86,15 @@ def identity(url: str) -> int:
     return int.from_bytes(hashlib.sha256(url.encode(errors="surrogatepass")).digest()[:8]) >> 1
 
 
-def from_path(url: str) -> str:
+def from_path(at: Place) -> str:
     """The host and path of a URL as a relative path that is safe everywhere; the query is not in it."""
-    at = place(url)
     return safe(f"{str(at.origin).strip('[]')}/{unquote_to_bytes(at.path).decode(errors='replace')}")
 
 
-def from_hash(url: str) -> str:
+def from_hash(url: str, at: Place) -> str:
     """32 hex digits of the URL in two folders' worth of parts, with the extension of its path if it has a usual one."""
     digest = hashlib.sha256(url.encode(errors="surrogatepass")).hexdigest()[:32]
-    suffix = re.search(r"\.[A-Za-z0-9]{1,5}$", place(url).path)
+    suffix = re.search(r"\.[A-Za-z0-9]{1,5}$", at.path)
     return f"{digest[:2]}/{digest}{suffix[0].lower() if suffix else ''}"
 
 

@@ -143,8 +143,7 @@ class UrlSource:
         if entry is None:
             return None
         identity = names.identity(entry.url)
-        shown = "" if entry.error else names.place(entry.url).shown
-        remote = Remote(entry.url, shown, entry.columns, self._urls.robots, entry.error)
+        remote = Remote(entry.url, entry.shown, entry.columns, self._urls.robots, entry.error)
         if known is None or known.remote is None or known.mtime_ns != identity:
             return Stat(0, identity, self._now, remote=remote)
         remote = remote.validated(known.remote.etag, known.remote.last_modified)
