@@ -10,6 +10,7 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,8 +23,9 @@ from typing import Any
 import click
 import pytest
 
-from pipeline.cli.main import cli
+from pipeline.cli.main import cli, status_of
 from pipeline.config.load import load
+from pipeline.errors import ExitStatus
 from tests.world import jpeg
 
 ROOT = Path(__file__).parent.parent
@@ -72,16 +74,12 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def surroundings(folder: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(folder), "PYTHONUNBUFFERED": "1"}
-
-
 def ran(command: str, folder: Path) -> list[str]:
     """What it says on both its outputs, in the order in which it says it."""
     done = subprocess.run(
         ["sh", "-c", command],
         cwd=folder,
-        env=surroundings(folder),
+        env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(folder), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -106,18 +104,18 @@ def assert_shows_what_comes(page: str, copy: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_recipes_of_the_readme_run(copy: Path) -> None:
-    (copy / "photos").mkdir()
+def test_the_recipes_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "photos").mkdir()
     for name in ("a.jpg", "b.jpg"):
-        (copy / "photos" / name).write_bytes(jpeg())
-    recipes = [example for example in examples("README.md", "sh") if "scripts/test" not in example]
+        (tmp_path / "photos" / name).write_bytes(jpeg(size=(16, 12)))
+    monkeypatch.chdir(tmp_path)
+    recipes = [one for one in examples("README.md", "sh") if "scripts/test" not in one]
     assert len(recipes) == 3
-    for command in "".join(recipes).splitlines():
-        env = surroundings(copy)
-        done = subprocess.run(["sh", "-c", command], cwd=copy, env=env, capture_output=True, check=False, timeout=100)
-        assert done.returncode == 0, (command, done.stderr)
-    assert (copy / "public/index.html").read_text().count("<picture ") == 2
-    assert len((copy / "rows.jsonl").read_text().splitlines()) == 4
+    for line in "".join(recipes).splitlines():
+        program, *words = shlex.split(line)
+        assert (program, status_of(words)) == ("scripts/pipeline", ExitStatus.OK)
+    assert (tmp_path / "public/index.html").read_text().count("<picture ") == 2
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 4
 
 
 @pytest.mark.slow
