@@ -23,7 +23,7 @@ TICK = 0.1  # seconds; time-outs are counted in ticks, so that a process that wa
 _TOGETHER = 0.02  # seconds
 _PATIENCE = 74  # ticks until the run is abandoned: it must have ended, its notices sent, within ten seconds
 _HASTE = 5  # ticks, after a second signal: it must end within a second
-_STATUS = {
+STATUS_OF = {
     signal.SIGHUP: ExitStatus.HANGUP,
     signal.SIGINT: ExitStatus.INTERRUPTED,
     signal.SIGTERM: ExitStatus.TERMINATED,
@@ -92,7 +92,7 @@ def on_signals(
     listener.start()
     before = {}
     wakeup = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
-    for number in _STATUS:
+    for number in STATUS_OF:
         if signal.getsignal(number) is not signal.SIG_IGN:
             before[number] = signal.signal(number, _noted)
     try:
@@ -126,9 +126,9 @@ def _listen(
             if not numbers:
                 return
             for number in numbers:
-                if number in _STATUS:
+                if number in STATUS_OF:
                     first = stop.status is None
-                    stop.request(_STATUS[signal.Signals(number)])
+                    stop.request(STATUS_OF[signal.Signals(number)])
                     if first:
                         asked()
             continue

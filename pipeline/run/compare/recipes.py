@@ -124,6 +124,8 @@ def _reference(spec: Spec) -> Spec:
         subsampling=None,
         progressive=None,
         colors=None,
+        dither=1.0,
+        depth=8,
         max_bytes=None,
         optimize=False,
         keep_smaller=False,

@@ -21,14 +21,10 @@ from pipeline.amounts import duration
 from pipeline.config.settings import Config
 from pipeline.errors import ExitStatus
 from pipeline.model.record import Status
+from pipeline.run.stop import STATUS_OF
 from pipeline.run.watching.events import Events, Wakes, identity, why_none
 from pipeline.run.watching.fingerprint import fingerprint, state_of
 
-_SIGNALS = {
-    signal.SIGHUP: ExitStatus.HANGUP,
-    signal.SIGINT: ExitStatus.INTERRUPTED,
-    signal.SIGTERM: ExitStatus.TERMINATED,
-}
 _TICK = 10.0  # seconds: how often it is seen that the config is another one, or a source's folder (a disk was mounted)
 _LONGEST_QUIET = 10  # times `settle`: so long do changes that never end put a run off
 _MARGIN = 0.2  # seconds beyond `settle`, so that a file is old enough when the run looks at it
@@ -85,7 +81,7 @@ class Watch:
                         self._due = time.monotonic()
             finally:
                 self._end_events()
-        return _SIGNALS[signal.Signals(self._signal)]
+        return STATUS_OF[signal.Signals(self._signal)]
 
     def _listen(self, wakes: Wakes) -> None:
         """Listen for events where they come. Another folder in a source's place is listened to, and looked at."""
@@ -165,7 +161,7 @@ class Watch:
     @contextmanager
     def _listening(self) -> Iterator[None]:
         """Within the block, signals are noted and passed on to the run. One that was ignored stays so (nohup)."""
-        before = {number: signal.getsignal(number) for number in _SIGNALS}
+        before = {number: signal.getsignal(number) for number in STATUS_OF}
         for number, handler in before.items():
             if handler is not signal.SIG_IGN:
                 signal.signal(number, self._note)
