@@ -92,7 +92,7 @@ def from_path(at: Place) -> str:
 
 
 def from_hash(url: str, at: Place) -> str:
-    """32 hex digits of the URL in two folders' worth of parts, with the extension of its path if it has a usual one."""
+    """32 hex digits for the whole URL, in a folder of the first two, with the extension of its path if it has one."""
     digest = hashlib.sha256(url.encode(errors="surrogatepass")).hexdigest()[:32]
     suffix = re.search(r"\.[A-Za-z0-9]{1,5}$", at.path)
     return f"{digest[:2]}/{digest}{suffix[0].lower() if suffix else ''}"

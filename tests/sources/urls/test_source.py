@@ -175,7 +175,7 @@ def test_a_body_that_always_breaks_off_is_no_picture(site: Site, reader: Make) -
     assert "it ended before it was whole" in fails(reader()).detail
 
 
-def test_nobody_at_home_is_no_reason_to_knock_again(site: Site, reader: Make, unused_port: int) -> None:
+def test_a_connection_that_is_refused_is_not_tried_again(site: Site, reader: Make, unused_port: int) -> None:
     reading = reader(f"http://127.0.0.1:{unused_port}/p.jpg")
     assert fails(reading).detail == f"127.0.0.1:{unused_port}: Connection refused"
     assert reading.waits == []
