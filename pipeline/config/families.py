@@ -11,8 +11,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from pipeline.config.formats import ONLY_FOR, SHAPED
 from pipeline.config.node import KeyPath, Node, Position, Problem, key_path
-from pipeline.config.rendition import ONLY_FOR, SHAPED
 from pipeline.model.spec import Format, Spec
 
 MOST = 100  # members of a family; the longest sensible list has a quarter of that

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pipeline.config.families import LISTS
+from pipeline.config.formats import ONLY_FOR
 from pipeline.config.node import KeyPath, Node, Problem, did_you_mean, key_path
-from pipeline.config.rendition import ONLY_FOR
 
 
 def rendition_paths(root: Node) -> list[KeyPath]:

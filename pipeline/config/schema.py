@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, GetJsonSchemaHandler, WrapValidator, field_validator, model_validator
 from pydantic_core import CoreSchema
 
+from pipeline.config.formats import check_resampler
 from pipeline.config.kinds import (
     BYTES,
     LIKE_BYTES,
@@ -22,7 +23,7 @@ from pipeline.config.kinds import (
     TimeOfDay,
     WholeOrAuto,
 )
-from pipeline.config.rendition import Rendition, check_resampler
+from pipeline.config.rendition import Rendition
 from pipeline.config.section import Flag, Json, Section, field_of, noted, noted_of_rules, rule, wrong
 from pipeline.config.settings import (
     CommandSettings,
