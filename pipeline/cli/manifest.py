@@ -109,10 +109,13 @@ def _write_rows(reader: Reader, to: Path | TextIO, form: str, *, measured: bool)
 def _write_pictures(reader: Reader, config: Config, to: Path | TextIO, form: str, base_url: str, sizes: str) -> None:
     from pipeline.manifest.srcset import pictures, write_srcset
     from pipeline.plan.rules import families_of
-    from pipeline.report.pictures import write_html
+    from pipeline.report import document
+    from pipeline.report.pictures import KIND, write_html
 
     for_pages = pictures(reader, families_of(config), base_url)
     if form == "html":
+        if isinstance(to, Path):
+            to = document.place(KIND, to, [config.target.path])
         write_html(for_pages, to, title=config.path.stem, sizes=sizes)
     else:
         write_srcset(for_pages, to)

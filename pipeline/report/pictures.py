@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pipeline.manifest.export import deliver
+from pipeline.report import document
 from pipeline.report.blur import as_address
 
+KIND = document.Kind("manifest export", "page of pictures", "", (), ())
 _PAGE = """\
 <!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
+{mark}
 <title>{title}</title>
 <style>img {{ display: block; max-width: 100%; height: auto; margin: 0 auto 1rem }}</style>
 """
@@ -30,7 +33,7 @@ def write_html(pictures: Iterator[tuple[str, dict[str, Any]]], to: Path | TextIO
     """
 
     def fill(stream: TextIO) -> int:
-        stream.write(_PAGE.format(title=escape(title)))
+        stream.write(_PAGE.format(mark=KIND.mark, title=escape(title)))
         count = 0
         for name, picture in pictures:
             for family, files in picture["families"].items():

@@ -73,6 +73,20 @@ def test_pages_are_told_where_the_target_is_published(made: World) -> None:
     assert json.loads(done.stdout)["a.jpg"]["families"]["hero"]["src"] == "https://example.org/i/a-hero-16.jpg"
 
 
+def test_a_page_of_pictures_is_written_over_and_no_other_file(made: World) -> None:
+    made.configure(made.text + "  hero: {widths: [8, 16]}\n")
+    made.run()
+    export = ("manifest", "export", str(made.config_path), "--format", "html", "--output")
+    page = made.root / "index.html"
+    page.write_text("<!doctype html>\n<title>Mine</title>\n")
+    done = made.command(*export, str(page))
+    assert (done.returncode, page.read_text()) == (2, "<!doctype html>\n<title>Mine</title>\n")
+    assert f"{page}: is there and is no page of pictures" in done.stderr
+    page.unlink()
+    assert [made.command(*export, str(page)).returncode for _ in range(2)] == [0, 0]
+    assert made.command(*export, str(made.target / "index.html")).returncode == 2
+
+
 @pytest.mark.parametrize(
     "options",
     [

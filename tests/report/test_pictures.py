@@ -89,7 +89,17 @@ def test_each_family_is_a_line_of_its_own() -> None:
 )
 def test_no_name_breaks_out_of_the_page(evil: str) -> None:
     _, tags = page(evil, title=evil, sizes=evil, alt=evil)
-    assert [tag for tag, _ in tags.tags] == ["meta", "meta", "title", "style", "picture", "source", "source", "img"]
+    assert [tag for tag, _ in tags.tags] == [
+        "meta",
+        "meta",
+        "meta",
+        "title",
+        "style",
+        "picture",
+        "source",
+        "source",
+        "img",
+    ]
     attributes = dict(tags.tags)
     assert (attributes["picture"]["data-source"], attributes["img"]["alt"], attributes["img"]["sizes"]) == (
         evil,
