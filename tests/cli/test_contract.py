@@ -41,6 +41,7 @@ _VALUES: dict[str, Sequence[str]] = {  # of options that are neither flags nor c
     "--seconds": ["2"],
     "--seed": ["1"],
     "--settle": ["1s"],
+    "--shard": ["1/2"],
     "--sizes": ["50vw"],
     "--source": ["photos"],
     "--target": ["made"],
