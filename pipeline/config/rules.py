@@ -12,11 +12,13 @@ from pipeline.config.families import LISTS
 from pipeline.config.formats import ONLY_FOR
 from pipeline.config.node import KeyPath, Node, Problem, did_you_mean, key_path
 
+MOST = 100  # rules; each is merged with all renditions of the config
+
 
 def rendition_paths(root: Node) -> list[KeyPath]:
     """The places of renditions: that of the config, and that in each rule, where they are mappings."""
     rules = root.child("rules")
-    count = len(rules.value) if rules is not None and isinstance(rules.value, list) else 0
+    count = min(MOST, len(_list(rules)))
     paths: list[KeyPath] = [("renditions",), *(("rules", number, "renditions") for number in range(count))]
     return [path for path in paths if root.deepest(path)[1] == path and isinstance(root.deepest(path)[0].value, dict)]
 
@@ -25,6 +27,9 @@ def merged(root: Node) -> tuple[Node, list[Problem]]:
     """The tree with all renditions of the pictures that a rule matches in the place of those in the rule."""
     common, *rest = rendition_paths(root) or [()]
     problems: list[Problem] = []
+    rules = root.child("rules")
+    if rules is not None and (count := len(_list(rules))) > MOST:
+        problems.append(Problem(rules.position, "rules", f"are {count:,}; {MOST} are the most"))
     if common != ("renditions",):
         return root, problems
     for path in rest:
@@ -60,8 +65,9 @@ def _changed(rendition: Node, by: Node) -> Node:
     if not isinstance(rendition.value, dict) or not isinstance(by.value, dict):
         return by
     keys = by.value
-    formats = [node.value for node in (keys.get("format"), *_list(keys.get("formats"))) if node is not None]
-    gone = {key for key, known in ONLY_FOR.items() if formats and not set(formats) & set(known)}
+    written = [keys["format"]] if "format" in keys else _list(keys.get("formats"))
+    formats = {node.value for node in written if isinstance(node.value, str)}
+    gone = {key for key, known in ONLY_FOR.items() if formats and not formats & set(known)}
     for many, single in LISTS.items():
         gone |= {many} if single in keys else set()
         gone |= {single} if many in keys else set()

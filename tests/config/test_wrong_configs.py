@@ -786,6 +786,18 @@ WRONG: dict[str, tuple[str, list[str]]] = {
             ":7:48: rules[1].renditions.page.widths[1]: is there twice",
         ],
     ),
+    "rules without end": (
+        GOOD + "rules: [" + "{match: a, renditions: {}}, " * 101 + "]\n",
+        [":5:8: rules: are 101; 100 are the most"],
+    ),
+    "a rule with a list as a format": (
+        GOOD + "rules: [{match: a, renditions: {thumb: {format: [{}], formats: [[]]}}}]\n",
+        [
+            ":5:49: rules[0].renditions.thumb.format: must be one of jpeg, png, webp, avif, gif, tiff (got a list)",
+            ":5:55: rules[0].renditions.thumb.formats: stands in the place of format; leave one of them out",
+            ":5:65: rules[0].renditions.thumb.formats[0]: must be one of jpeg, png, webp, avif, gif, tiff (got a list)",
+        ],
+    ),
     # Everything at once
     "many errors, in the order of the file": (
         (
