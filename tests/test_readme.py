@@ -109,7 +109,7 @@ def test_the_recipes_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.Monke
     for name in ("a.jpg", "b.jpg"):
         (tmp_path / "photos" / name).write_bytes(jpeg(size=(16, 12)))
     monkeypatch.chdir(tmp_path)
-    recipes = [one for one in examples("README.md", "sh") if "scripts/test" not in one]
+    recipes = [example for example in examples("README.md", "sh") if "scripts/test" not in example]
     assert len(recipes) == 3
     for line in "".join(recipes).splitlines():
         program, *words = shlex.split(line)

@@ -67,11 +67,11 @@ def profile_of(image: Image.Image, format_: str, view: View) -> tuple[bytes | No
 def named(space: Profile) -> bytes:
     """A profile of DISPLAY_P3 or ADOBE_RGB."""
     if space is Profile.ADOBE_RGB:
-        found = _built(_ADOBE_RGB, _ADOBE_GAMMA, grey=False, name="compatible with Adobe RGB (1998)")
+        profile = _built(_ADOBE_RGB, _ADOBE_GAMMA, grey=False, name="compatible with Adobe RGB (1998)")
     else:
-        found = _built(_PRIMARIES[12], None, grey=False, name="Display P3")
-    assert found is not None  # noqa: S101 -- neither is sRGB
-    return found
+        profile = _built(_PRIMARIES[12], None, grey=False, name="Display P3")
+    assert profile is not None  # noqa: S101 -- neither is sRGB
+    return profile
 
 
 def _coded(image: Image.Image, format_: str, view: View, icc: bytes | None) -> tuple[int, int] | None:

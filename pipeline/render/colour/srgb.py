@@ -108,8 +108,8 @@ def to_space(image: Image.Image, icc: bytes | None, space: bytes) -> tuple[Image
     mode = _base(image.mode)
     trouble: tuple[str, ...] = ()
     if mode == "L":
-        found, trouble = to_srgb(image, icc)
-        return found, None, trouble
+        converted, trouble = to_srgb(image, icc)
+        return converted, None, trouble
     if icc and isinstance(transform := _transform(icc, mode), str):
         icc, trouble = None, (transform,)
     if icc is None and mode in ("CMYK", "LAB"):

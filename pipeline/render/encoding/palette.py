@@ -101,8 +101,8 @@ def _image(images: Sequence[Image.Image]) -> Any:
     mode = images[0].mode
     pixels = b"".join(image.tobytes() for image in images)
     height = sum(image.height for image in images)
-    found = vips.Image.new_from_memory(pixels, images[0].width, height, libvips.BANDS[mode], "uchar")
-    return libvips.one_thread(found.copy(interpretation="srgb" if mode.startswith("RGB") else "b-w"))
+    strip = vips.Image.new_from_memory(pixels, images[0].width, height, libvips.BANDS[mode], "uchar")
+    return libvips.one_thread(strip.copy(interpretation="srgb" if mode.startswith("RGB") else "b-w"))
 
 
 def _told(dither: float) -> dict[str, object]:
@@ -122,10 +122,10 @@ def _of_png(content: bytes) -> Image.Image:
 def _plain(image: Image.Image) -> Image.Image:
     """The pixels and what is transparent, without all else that a file says."""
     image.load()
-    found = image.copy()
+    indexed = image.copy()
     clear = image.info.get("transparency")
-    found.info = {} if clear is None else {"transparency": clear}
-    return found
+    indexed.info = {} if clear is None else {"transparency": clear}
+    return indexed
 
 
 def _dithered(opaque: Image.Image, colors: int, dither: float) -> Image.Image:

@@ -34,9 +34,9 @@ def runs(image: Image.Image) -> int:
 @needs_libvips
 @pytest.mark.parametrize("target", [Format.GIF, Format.PNG])
 def test_dither_says_how_strongly(target: Format) -> None:
-    found = [runs(rendition(ramp(), Spec("a", format=target, colors=8, dither=dither))) for dither in (0.0, 1.0)]
-    assert found[0] == 0
-    assert found[1] > 20
+    counts = [runs(rendition(ramp(), Spec("a", format=target, colors=8, dither=dither))) for dither in (0.0, 1.0)]
+    assert counts[0] == 0
+    assert counts[1] > 20
 
 
 @pytest.mark.parametrize("by_libvips", [True, False])
