@@ -65,7 +65,7 @@ _ENCODER = {
     Format.PNG: 4.0,
     Format.WEBP: 16.0,
     Format.AVIF: 40.0,
-    Format.GIF: 16.0,
+    Format.GIF: 20.0,
     Format.TIFF: 6.0,
 }
 _DEEP_AVIF = 130.0  # the same for 12 bits a channel
