@@ -67,6 +67,8 @@ def copy(tmp_path: Path) -> Path:
     """A checkout whose environment is the one that runs the tests."""
     for name in ("configs", "sample_data"):
         shutil.copytree(ROOT / name, tmp_path / name)
+    for config in tmp_path.glob("configs/*.yaml"):  # every copy has changed just now
+        config.write_text(re.sub(r"\bsettle: \d+", "settle: 0", config.read_text(encoding="utf-8")), encoding="utf-8")
     script = tmp_path / "scripts" / "pipeline"
     script.parent.mkdir()
     script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pipeline "$@"\n')
