@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from pipeline.model.spec import AS_SOURCE, Fit, Format, Spec
+from pipeline.model.spec import AS_SOURCE, Fit, Format, Metadata, Profile, Spec
 from pipeline.render.encoding.inspect import inspect
 from pipeline.render.geometry.orientation import turned
 from pipeline.render.pixels import libvips
@@ -95,6 +95,17 @@ def test_a_source_that_loses_its_depth_says_so_once() -> None:
 def test_an_avif_has_twelve_bits() -> None:
     content = answer_to(png16((64, 64), "RGB", [9_000] * 64 * 64 * 3), Spec("a", format=Format.AVIF, depth=AS_SOURCE))
     assert inspect(content[1]["a"]).bits == 12
+
+
+def test_an_avif_says_no_more_than_was_asked_for() -> None:
+    block = exif({0x013B: "Ada", 0x011A: 300, 0x011B: 300, 0x0128: 2}).removeprefix(b"Exif\0\0")
+    plain, told = (png16((8, 8), "RGB", [9_000] * 192, *chunks) for chunks in ((), ((b"eXIf", block),)))
+    spec = Spec("a", format=Format.AVIF, depth=AS_SOURCE, profile=Profile.DISPLAY_P3, metadata=Metadata.KEEP)
+    bare = Image.open(io.BytesIO(answer_to(plain, spec)[1]["a"]))
+    assert "exif" not in bare.info
+    assert "icc_profile" in bare.info
+    main = Image.open(io.BytesIO(answer_to(told, spec)[1]["a"])).getexif()
+    assert (main[0x013B], main[0x011A], main[0x011B], main[0x0128]) == ("Ada", 300, 300, 2)
 
 
 def test_without_libvips_colour_is_read_at_8_bits_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from pipeline.render.pixels import libvips
 from pipeline.render.pixels.deep import BANDS, WITH_ALPHA, Deep
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_METRES_IN_INCH = 0.0254
+_METRES_IN_INCH, _MILLIMETRES_IN_INCH = 0.0254, 25.4
 _AVIF_BITS = 12
 _STRIP = 2**18  # bytes of a TIFF's strip before compression, about
 _ASCII, _SHORT, _LONG, _RATIONAL, _UNDEFINED = 2, 3, 4, 5, 7  # kinds of TIFF's values
@@ -144,7 +144,8 @@ def _directory(at: int, tags: Mapping[int, _Values]) -> bytes:
 
 def _avif(encode_input: EncodeInput, pixels: Deep, spec: Spec, quality: int | None) -> bytes:
     vips: Any = libvips.module()
-    going, image = encode_input.written, pixels.image.copy()
+    going, across, down = encode_input.written, *(encode_input.density or (_MILLIMETRES_IN_INCH,) * 2)
+    image = pixels.image.copy(xres=across / _MILLIMETRES_IN_INCH, yres=down / _MILLIMETRES_IN_INCH)
     blobs = {"icc-profile-data": encode_input.icc, "xmp-data": going.xmp, "exif-data": going.exif}
     for name, content in blobs.items():
         if content:
@@ -159,6 +160,7 @@ def _avif(encode_input: EncodeInput, pixels: Deep, spec: Spec, quality: int | No
                 compression="av1",
                 effort=max(0, effort_of(spec) - 1),  # of 0 to 9
                 subsample_mode="on" if spec.subsampling is Subsampling.QUARTER else "off",
+                keep="all" if going.exif else "icc|xmp",  # otherwise libvips makes EXIF up, with a resolution
             )
         finally:
             vips.concurrency_set(before)
