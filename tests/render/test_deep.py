@@ -16,7 +16,7 @@ from pipeline.model.spec import AS_SOURCE, Fit, Format, Metadata, Profile, Spec
 from pipeline.render.encoding.inspect import inspect
 from pipeline.render.geometry.orientation import turned
 from pipeline.render.pixels import libvips
-from tests.pictures import exif, pixel, png16
+from tests.pictures import encoded, exif, pixel, png16
 from tests.render.drawing import answer_to, rendition
 from tests.tiffs import FLOAT, Layout, tiff
 
@@ -90,6 +90,39 @@ def test_a_source_that_loses_its_depth_says_so_once() -> None:
     specs = (Spec("a", 4), Spec("b", format=Format.PNG))
     assert answer_to(content, *specs)[0].warnings == ("16 bits a channel become 8; depth: keep would keep 16",)
     assert answer_to(content, *specs, Spec("c", format=Format.TIFF, depth=AS_SOURCE))[0].warnings == ()
+
+
+def moving_png() -> bytes:
+    """An animation of one frame, of 16 bits a channel."""
+    control = struct.pack(">LLLLLHHBB", 0, SIDE, SIDE, 0, 0, 1, 10, 0, 0)
+    return png16((SIDE, SIDE), "RGB", levels(3), (b"acTL", struct.pack(">LL", 1, 0)), (b"fcTL", control))
+
+
+def moving_avif() -> bytes:
+    """An animation that says in its track that it has 10 bits a channel."""
+    first = Image.new("RGB", (16, 16), "red")
+    content = bytearray(encoded(first, "AVIF", save_all=True, append_images=[first.rotate(90)], duration=50))
+    content[content.rindex(b"av1C") + 6] |= 0x40
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "bits"),
+    [
+        pytest.param(moving_png(), 16, id="moving png"),
+        pytest.param(moving_avif(), 10, id="moving avif"),
+        pytest.param(b"P6 8 8 65535\n" + bytes(8 * 8 * 6), 16, id="ppm"),
+        pytest.param(b"P3 1 1 1023\n1 2 3\n", 16, id="ppm in digits"),
+    ],
+)
+def test_what_is_read_at_8_bits_says_so(content: bytes, bits: int) -> None:
+    answer, _ = answer_to(content, Spec("a", format=Format.PNG, depth=AS_SOURCE))
+    assert answer.warnings == (f"{bits} bits a channel become 8",)
+
+
+def test_a_ppm_of_8_bits_has_no_more_to_say() -> None:
+    for content in (b"P6 1 1 255\n123", b"P6 1 1 100\n123", b"P3 1 1 255\n1 2 3\n", b"P5 1 1 255\n1", b"P4 8 1\n1"):
+        assert answer_to(content, Spec("a"))[0].warnings == ()
 
 
 def test_an_avif_has_twelve_bits() -> None:

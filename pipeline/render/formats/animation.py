@@ -43,6 +43,7 @@ class Moving(ImageFile.ImageFile):
 
     is_animated = False
     remarks: tuple[str, ...] = ()
+    bits = 8  # of a channel, as stored
 
     def __init__(
         self, kind: str, mode: str, size: tuple[int, int], count: Callable[[], int], parts: Callable[[], Iterator[Part]]

@@ -33,6 +33,7 @@ def opened(view: View) -> ImageFile.ImageFile:
     size = (int.from_bytes(view[16:20]), int.from_bytes(view[20:24]))
     image = Moving("PNG", mode, size, lambda: sheet.frames, functools.partial(_parts, view, sheet, mode, size))
     image.is_animated = sheet.frames > 1
+    image.bits = sheet.depth
     image.info.update(sheet.info | {"loop": sheet.plays})
     image.remarks = sheet.remarks
     return image

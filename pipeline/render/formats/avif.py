@@ -32,8 +32,8 @@ class Avif(AvifImagePlugin.AvifImageFile):
 
     def __init__(self, file: IO[bytes], view: View) -> None:
         super().__init__(file)
-        known = () if self.is_animated else tuple(_properties_of_item(view))
-        said = _said_of_track(view) if self.is_animated else _clap(view, iter(known))
+        known = tuple(_said_of_track(view) if self.is_animated else _properties_of_item(view))
+        said = _clap(view, known)
         self.bits = _bits(view, known)
         shown = _box(said, self.size) if said is not None else (0, 0, *self.size)
         if shown is None:
@@ -75,12 +75,12 @@ def _box(clap: bytes, size: tuple[int, int]) -> Box | None:
     return (int(left), int(top), int(edges[2]), int(edges[3]))
 
 
-def _said_of_track(view: View) -> bytes | None:
+def _said_of_track(view: View) -> Iterator[Property]:
     span: Span | None = (0, len(view))
     for kind, skipped in _TRACK:
         span = span and _within(view, span, kind)
         span = span and (span[0] + skipped, span[1])
-    return _clap(view, boxes(view, *span)) if span else None
+    return islice(boxes(view, *span), _PROPERTIES) if span else iter(())
 
 
 def _properties_of_item(view: View) -> Iterator[Property]:
@@ -110,7 +110,7 @@ def _bits(view: View, known: tuple[Property, ...]) -> int:
     return 8
 
 
-def _clap(view: View, properties: Iterator[Property]) -> bytes | None:
+def _clap(view: View, properties: tuple[Property, ...]) -> bytes | None:
     return next((view[start:end] for kind, start, end in properties if kind == b"clap" and end - start == 32), None)
 
 

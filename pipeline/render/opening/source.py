@@ -18,7 +18,6 @@ from typing import IO
 
 from PIL import (
     ImageFile,
-    PpmImagePlugin,
     WebPImagePlugin,
 )
 
@@ -34,6 +33,7 @@ from pipeline.render.formats.bmp import Bmp
 from pipeline.render.formats.icon import Icon
 from pipeline.render.formats.jpeg import Jpeg
 from pipeline.render.formats.png import Png
+from pipeline.render.formats.ppm import Ppm
 from pipeline.render.formats.tiff import Tiff
 from pipeline.render.metadata.policy import Facts
 from pipeline.render.opening.failures import decode_failure
@@ -49,7 +49,7 @@ _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "TIFF": Tiff,
     "BMP": Bmp,
     "ICO": Icon,
-    "PPM": PpmImagePlugin.PpmImageFile,
+    "PPM": Ppm,
 }
 
 _SIGNATURES: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
@@ -120,7 +120,10 @@ class Source:
     @property
     def bits(self) -> int:
         """The bits of a channel, as stored."""
-        return int(getattr(self.image, "bits", 16 if self.image.mode in ("I", "F") else 8))
+        image = self.image
+        if self.format == "HEIF":
+            return int(image.info.get("bit_depth", DEEP))
+        return int(getattr(image, "bits", DEEP))
 
     @property
     def is_deep(self) -> bool:
