@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.config.settings import Config
-from pipeline.errors import SourceTrouble, TargetTrouble, printable
+from pipeline.errors import SourceTrouble, TargetTrouble, UsageError, printable
 from pipeline.model.job import Job
 from pipeline.plan.options import PlanOptions
 from pipeline.run.compare.asking import asking
@@ -57,8 +57,10 @@ def compared(
     """Compare `recipes` on about `size` pictures of the first one's source, those that match `only`.
 
     `watch` is called with what is being done and the share of the work that is done. Raises `PipelineError`: `Stopped`,
-    troubles of the source, `TargetTrouble` where the scratch folder cannot be written.
+    troubles of the source, `TargetTrouble` where the scratch folder cannot be written, `UsageError` for a list of URLs.
     """
+    if any(source.urls for source in recipes[0].config.sources):
+        raise UsageError("a list of URLs cannot be compared: its servers would have to send each picture many times")
     stop = Stop()
     try:
         scratch = tempfile.TemporaryDirectory(prefix="pipeline-compare-", ignore_cleanup_errors=True)

@@ -62,6 +62,16 @@ def test_the_files_are_those_of_a_run_and_nothing_of_the_users_is_touched(world:
     }
 
 
+def test_a_list_of_urls_is_refused_before_its_servers_are_asked(world: World) -> None:
+    (world.root / "urls.txt").write_text("http://127.0.0.1:1/a.jpg\n")
+    world.configure(CONFIG.replace("source: photos", "source: {path: urls.txt, fetch: {allow_private: true}}"))
+    with (
+        pytest.raises(UsageError, match="would have to send each picture many times"),
+        compared(of_qualities(world.config, [30, 90], []), 8, (), quiet),
+    ):
+        pass
+
+
 def test_less_quality_is_fewer_bytes_and_less_similar(world: World) -> None:
     with compared(of_qualities(world.config, [30, 90], []), 8, (), quiet) as comparison:
         assert [recipe.name for recipe in comparison.recipes] == ["quality 30", "quality 90"]
