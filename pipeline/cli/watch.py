@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def command(
     from pipeline.run.watching.watch import Watch, WatchOptions
 
     flags = [flag for flag, given in (("--prune", prune), ("--verbose", verbose), ("--quiet", quiet)) if given]
-    run = [sys.executable, "-P", "-m", "pipeline", "run", str(config), "--if-locked", "wait", "--json", *flags]
+    named = os.path.join(os.curdir, config)  # also where its name begins with a dash, as an option does
+    run = [sys.executable, "-P", "-m", "pipeline", "run", named, "--if-locked", "wait", "--json", *flags]
 
     def say(line: str) -> None:
         complain(f"pipeline: {line}", Colour.WARNING)
