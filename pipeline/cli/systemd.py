@@ -43,7 +43,11 @@ def units(config: Config, words: Sequence[str], when: Timing | None, user: str |
         "[Unit]",
         f"Description={title}",
         f"RequiresMountsFor={_paths(_places(config))}",
-        *(("Wants=network-online.target", "After=network-online.target") if config.notify.ping else ()),
+        *(
+            ("Wants=network-online.target", "After=network-online.target")
+            if config.notify.ping or _fetches(config)
+            else ()
+        ),
         "",
         "[Service]",
         "Type=oneshot" if when else "Type=exec",
@@ -78,10 +82,16 @@ def _places(config: Config) -> tuple[Path, ...]:
     return (config.path, *(source.path for source in config.sources), config.target.path, config.manifest)
 
 
+def _fetches(config: Config) -> bool:
+    """Whether a source is a list of URLs."""
+    return any(source.urls for source in config.sources)
+
+
 def _service(config: Config, name: str, user: str | None) -> Iterator[tuple[str, bool]]:
     """The lines that limit the service, each with whether it applies."""
     notify = config.notify
     speaks = bool(notify.ping or notify.command)
+    online = speaks or _fetches(config)
     everything = _places(config)
     yield f"User={user}", user is not None
     yield "# A user with the right to read the source and write the target; root is not needed.\n#User=", user is None
@@ -99,8 +109,8 @@ def _service(config: Config, name: str, user: str | None) -> Iterator[tuple[str,
     yield f"ReadWritePaths={_paths(_written(config))}", True
     yield f"ProtectHome={'read-only' if speaks or _below(everything, _HOMES) else 'yes'}", True
     yield f"PrivateTmp={'no' if _below(everything, _TEMPORARY) else 'yes'}", True
-    yield "PrivateNetwork=yes", not speaks
-    yield f"RestrictAddressFamilies=AF_UNIX{' AF_INET AF_INET6 AF_NETLINK' if speaks else ''}", True
+    yield "PrivateNetwork=yes", not online
+    yield f"RestrictAddressFamilies=AF_UNIX{' AF_INET AF_INET6 AF_NETLINK' if online else ''}", True
     yield "CapabilityBoundingSet=", user not in (None, "root")
     for setting in (
         "NoNewPrivileges",

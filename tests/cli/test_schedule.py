@@ -97,6 +97,17 @@ def test_the_variable_of_the_ping_is_asked_for_and_never_filled_in(
     assert "s3cret" not in said
 
 
+def test_the_service_of_a_list_of_urls_has_the_network(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.status_of(["schedule", str(world.config_path), "--format", "systemd"]) == 0
+    assert "PrivateNetwork=yes" in capsys.readouterr().out
+    world.configure(world.text.replace("source: photos", "source: urls.txt"))
+    assert main.status_of(["schedule", str(world.config_path), "--format", "systemd"]) == 0
+    said = capsys.readouterr().out
+    assert "PrivateNetwork" not in said
+    assert "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK\n" in said
+    assert "After=network-online.target" in said
+
+
 def test_paths_are_absolute_wherever_it_is_asked(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
