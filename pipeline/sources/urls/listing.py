@@ -65,16 +65,14 @@ class Listing:
 
     def folders(self) -> Iterator[Folder]:
         """The folders that the names make up, each with its names."""
-        with self._lock:
-            rows = self._database.execute("SELECT folder, name FROM entry ORDER BY folder, name")
-            first = Folder("", unmatched=self._unmatched, example=self._example)
-            for path, pairs in groupby(rows, key=lambda pair: pair[0]):
-                listed = [name for _, name in pairs]
-                joined = _SEPARATOR.join(listed).encode()
-                yield Folder(path, joined, entries=len(listed), unmatched=first.unmatched, example=first.example)
-                first = Folder("")
-            if first.unmatched:
-                yield first
+        first = Folder("", unmatched=self._unmatched, example=self._example)
+        for path, pairs in groupby(self._names(), key=lambda pair: pair[0]):
+            listed = [name for _, name in pairs]
+            joined = _SEPARATOR.join(listed).encode()
+            yield Folder(path, joined, entries=len(listed), unmatched=first.unmatched, example=first.example)
+            first = Folder("")
+        if first.unmatched:
+            yield first
 
     def entries(self, folder: str, wanted: Sequence[str]) -> dict[str, Entry]:
         """Those of the folder's names that are between the first and the last of `wanted`."""
@@ -85,6 +83,17 @@ class Listing:
             name: Entry(name, url, shown, columns, PictureError(ErrorKind(error), detail) if error else None)
             for name, url, shown, columns, error, detail in rows
         }
+
+    def _names(self) -> Iterator[tuple[str, str]]:
+        """Folder and name of each entry, in order. The lock is free while the caller works on them."""
+        with self._lock:
+            rows = self._database.execute("SELECT folder, name FROM entry ORDER BY folder, name")
+        while True:
+            with self._lock:
+                some = rows.fetchmany(_AT_ONCE)
+            if not some:
+                return
+            yield from some
 
     def _entries(self, path: Path) -> Iterator[tuple[object, ...]]:
         """The values of `_ENTER` for every row that the patterns of the config leave."""
