@@ -56,9 +56,23 @@ def _git(root: Path, *words: str, missing: bool = False) -> str:
     return done.stdout.rstrip("\n")
 
 
+def emptied(output: Path) -> Path:
+    """`output` as an absolute folder, without the wheels and sdists in it. Raises `NotReady` where anything else is."""
+    output = output.absolute()
+    if output.exists() and not output.is_dir():
+        raise NotReady(f"{output} is no folder")
+    output.mkdir(parents=True, exist_ok=True)
+    before = sorted(output.iterdir())
+    others = [path.name for path in before if not path.name.endswith((".whl", ".tar.gz"))]
+    if others:
+        raise NotReady(f"{output} is not emptied: there is more than wheels and sdists in it, such as {others[0]}")
+    for path in before:
+        path.unlink()
+    return output
+
+
 def built(root: Path, python: Path, output: Path) -> list[Path]:
-    """Wheel and sdist of `root`, built by the environment of `python` into the folder `output`, which is emptied."""
-    shutil.rmtree(output, ignore_errors=True)
+    """Wheel and sdist of `root`, built by the environment of `python` into the empty folder `output`."""
     _run([python, "-I", "-m", "hatchling", "build", "-d", output], cwd=root)
     return sorted(output.iterdir(), reverse=True)
 
@@ -137,7 +151,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     """The status: 0 for a release, 1 for what is none."""
     parser = argparse.ArgumentParser(prog="scripts/release", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--try", dest="trying", action="store_true", help="also where this is no release yet")
-    parser.add_argument("--output", type=Path, default=root / "dist", help="the folder, which is emptied")
+    parser.add_argument("--output", type=Path, default=root / "dist", help="the folder, where older ones are removed")
     chosen = parser.parse_args(arguments)
     try:
         version = version_of(root)
@@ -146,7 +160,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
             print(f"no release: {line}", file=sys.stderr)
         if wrong and not chosen.trying:
             return 1
-        artefacts = release(root, chosen.output, version)
+        artefacts = release(root, emptied(chosen.output), version)
     except (NotReady, subprocess.CalledProcessError) as error:
         print(f"no release: {error}", file=sys.stderr)
         return 1

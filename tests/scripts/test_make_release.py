@@ -63,13 +63,24 @@ def test_a_version_is_one_of_semantic_versioning(ready: Path) -> None:
         version_of(ready)
 
 
+def test_a_folder_with_anything_but_artefacts_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "letters.txt").touch()
+    (tmp_path / "image_pipeline-1.0.0.tar.gz").touch()
+    with pytest.raises(NotReady, match=r"there is more than wheels and sdists in it, such as letters\.txt"):
+        make_release.emptied(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+    (tmp_path / "letters.txt").unlink()
+    assert list(make_release.emptied(tmp_path).iterdir()) == []
+    assert make_release.emptied(tmp_path / "dist").is_dir()
+
+
 @pytest.mark.slow
 def test_a_wheel_works_where_nothing_else_of_ours_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     python = make_release.environment(ROOT, tmp_path / "environment", ["release"])
     (site,) = (tmp_path / "environment/lib").glob("python3.*/site-packages")
     (site / "those of the tests.pth").write_text(sysconfig.get_path("purelib"))  # instead of installing them once more
     version = version_of(ROOT)
-    sdist, wheel = make_release.built(ROOT, python, tmp_path / "dist")
+    sdist, wheel = make_release.built(ROOT, python, make_release.emptied(tmp_path / "dist"))
     assert (wheel.suffix, sdist.name) == (".whl", f"image_pipeline-{version}.tar.gz")
     make_release.tried(wheel, python, version, ROOT / "sample_data")
     assert "pipeline verify -v" in capsys.readouterr().out
