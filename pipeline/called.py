@@ -27,6 +27,10 @@ class Called(ModuleType):
         """The result of the function."""
         return self._function()(*args, **kwargs)
 
+    def __reduce__(self) -> tuple[Callable[[str], ModuleType], tuple[str]]:
+        """Pickled by its name, as functions are: pools of processes can be told to call it."""
+        return importlib.import_module, (self.__name__,)
+
     @property
     def __signature__(self) -> inspect.Signature:
         return inspect.signature(self._function())

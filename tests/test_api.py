@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import re
 import signal
 import subprocess
@@ -126,6 +127,17 @@ print(inspect.signature(run) == inspect.signature(api.run), inspect.signature(pl
     assert done.stdout == "2 1 pipeline.run.options\nTrue True\n"
     with pytest.raises(AttributeError, match="has no attribute 'runs'"):
         pipeline.runs  # noqa: B018
+
+
+def test_what_can_be_called_can_be_passed_to_other_processes() -> None:
+    assert pickle.loads(pickle.dumps(pipeline.run)) is pipeline.run
+    assert pickle.loads(pickle.dumps(pipeline.plan)) is pipeline.plan
+
+
+def test_the_package_alone_has_its_functions() -> None:
+    code = "import pipeline; print(callable(pipeline.plan), callable(pipeline.run), callable(pipeline.load_config))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True True True\n"
 
 
 def test_a_cancelled_run_finishes_what_is_in_flight_and_the_next_makes_the_rest(
