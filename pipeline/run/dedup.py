@@ -81,9 +81,9 @@ class Dedup:
             ended.set()
 
     def known(self, content: bytes, recipes: Collection[str], *, again: bool = False) -> tuple[Record, ...]:
-        """Records of this content with these recipes, as far as there are any. If this run's record has them all, it
-        is the only one; else those of the manifest follow in source order, at the cost of a look-up. Records beyond
-        today's limits are left out. `again`: only this run's record may be new, so there is no look-up.
+        """Records of this content: only this run's if it covers all `recipes`; otherwise also the manifest's, in source
+        order, at the cost of a look-up. Records beyond today's limits are left out. `again`: the manifest was asked
+        before and is not asked once more.
         """
         with self._lock:
             mine = self._of_this_run.get(content)

@@ -86,7 +86,7 @@ class Driver:
         self._batching = Batching(max(map(len, config.spec_sets)), alone=options.plan.replace)
         self._lane: Lane | None = None  # until there is one
         self._left: deque[Job] = deque()  # to be carried alone
-        self._twice: list[Job] = []  # to be carried alone at the end: their child died, or two of their lanes
+        self._twice: list[Job] = []  # to be carried alone at the end: the child died once, or the lane process twice
         self._lost: set[str] = set()  # the sources of jobs whose lane died
         self._out_of_time = 0  # jobs that would not have ended in time
         self._unanswered = 0  # reads in a row that have timed out

@@ -45,7 +45,7 @@ def renderers(workers: Workers, ahead: ChildPool | None = None) -> AbstractConte
 class Control:
     """How a driver steers its lane."""
 
-    pace: Pace  # pictures that do not fit into the time are left out of their batch; any thread
+    pace: Pace  # says which pictures fit into the time; the others are left out of their batch; any thread
     tick: Callable[[], None]  # called about every tenth of a second while the driver waits; may raise to end the lane
     hasty: Callable[[], bool] = lambda: False  # whether the end must not wait for pictures in flight
 

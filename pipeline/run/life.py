@@ -108,8 +108,8 @@ class Ends:
         self.records += [recording.failed(job, self._blamed(job, error), record) for job, error, record in self._broken]
 
     def _blamed(self, job: Job, error: PictureError) -> PictureError:
-        """`error` if the picture is still as listed, else `CHANGED`: it was being written. A URL was not: its bytes are
-        those of one answer.
+        """`error` if the picture is still as listed, else `CHANGED`: it was being written. URLs keep `error`: their
+        bytes are those of one answer and cannot change meanwhile.
         """
         if job.stat.remote is not None:
             return error

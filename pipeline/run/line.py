@@ -197,7 +197,7 @@ class Line:
 
     def _copied(self, lives: Sequence[Life], token: Token, ends: Ends, *, again: bool) -> list[Life]:
         """Copy renditions of equal content, all files together; returns the pictures that need more than that.
-        `again`: the content was looked up before.
+        `again`: the manifest was asked before and is not asked once more.
         """
         with ExitStack() as opened:
             by_picture = [self._models(life, opened, again=again) for life in lives]

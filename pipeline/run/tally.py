@@ -1,4 +1,4 @@
-"""The counts of a run so far, which any thread may add to and the terminal may read."""
+"""The counts of a run so far: the driver's thread adds to them, any thread may read them."""
 
 from __future__ import annotations
 

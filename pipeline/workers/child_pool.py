@@ -166,8 +166,11 @@ class ChildPool:
         return Child(self._setup)
 
     def _end_zygote(self, zygote: Zygote, *, closed: bool) -> None:
-        """End a zygote. Another follows unless this one could not start, as the next could not either: that raises
-        `PipelineError`. None follows one that was ready and spawned nothing: something on this system ends it.
+        """End a zygote.
+
+        One that was ready and has spawned a child: another follows. One that was ready and has spawned none: none
+        follows, because something on this system ends it. One that could not start: another follows if a signal ended
+        it, a few times; otherwise the next could not start either, and `PipelineError` is raised.
         """
         self._zygote = None
         zygote.end(closed=closed and not self._closing)

@@ -20,7 +20,7 @@ from pipeline.workers.token import TICK, Token
 
 _WALL = 10  # the wall backstop, in multiples of the CPU limit
 _GROWTH = 200 * 2**20  # bytes a child's resident memory may grow before it is replaced
-_NEAR = 0.8  # a child that dies with this share of its memory limit in use counts as out of memory
+_NEAR = 0.8  # a child that dies, but not by SIGKILL, with this share of its memory limit in use was out of memory
 _HEADER = 256 * 2**20  # bytes that reading a header may take, beside two copies of the file: nothing is reserved yet
 _SEALED = (
     fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK

@@ -25,7 +25,7 @@ from pipeline.workers.token import TICK, Revoked, Token
 Item = TypeVar("Item")
 
 _GRACE = 30  # ticks that items in flight may take to finish when the crew is called off
-_HASTE = 3  # ticks, in place of both, after a second request to stop
+_HASTE = 3  # ticks in all after a second request to stop: replaces `_GRACE` and `_PATIENCE`
 _PATIENCE = 40  # ticks that the crew then waits for its threads: 7 s in all, of the 10 in which a stopped run must end
 
 

@@ -103,9 +103,7 @@ class Messages:
         self._poll(self.events, seconds)
 
     def push(self, seconds: float) -> bool:
-        """Send what waits to be sent as soon as there is room, whatever there is to receive; wait for it at most so
-        long. Whether there was any.
-        """
+        """Wait up to `seconds` for room, ignoring what comes in, and send what goes. Returns whether there was room."""
         there_is_room = self._poll(select.POLLOUT, seconds)
         self.flush()
         return there_is_room

@@ -32,7 +32,7 @@ class _Terms:
     until: float  # seconds of CPU since the child started
     seconds: float  # of these, for the request
     memory: int  # bytes beyond the allowance's `base`
-    silent: bool = False  # no message is due from the child
+    silent: bool = False  # a message from the child now would be misbehaviour
     waits: bool = False  # the child has no request
 
 

@@ -15,7 +15,7 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _LOCAL = tuple(map(ipaddress.ip_network, ("100.64.0.0/10", "192.0.0.0/24")))  # in no table of older Pythons
-_METADATA = ipaddress.IPv4Address("168.63.129.16")  # Azure's; those of the others are not public addresses
+_METADATA = ipaddress.IPv4Address("168.63.129.16")  # Azure's; those of other clouds are refused as not public
 
 
 class Refused(Exception):

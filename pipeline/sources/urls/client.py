@@ -107,7 +107,7 @@ class Client:
             raise
 
     def rules(self, origin: Origin, until: float) -> Rules:
-        """What the host's robots.txt allows; asked for once. Raises as `answer` does, and `Status` and `ValueError`."""
+        """What the host's robots.txt allows; asked for once. Raises as `ask` does, and `Status` and `ValueError`."""
         host = self.hosts.of(origin)
         if not self._settings.robots:
             return Rules()
@@ -165,7 +165,7 @@ class Client:
         proxy = self._proxy(origin)
         if proxy is None:
             sock = addresses.connect(origin.host, origin.port, timeout, allow_private=self._settings.allow_private)
-        else:  # the config says that it may be asked, wherever it is; where it leads to is its own affair
+        else:  # it may be private: the config allows it; where it leads to is its own affair
             sock = addresses.connect(proxy.origin.host, proxy.origin.port, timeout, allow_private=True)
         if origin.scheme == "http":
             return sock

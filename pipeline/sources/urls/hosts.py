@@ -68,7 +68,7 @@ class Hosts:
                 self._turns.notify_all()
 
     def _wait(self, host: Host) -> float:
-        """Seconds until the host may be asked, as far as is known; 0: now."""
+        """Seconds until the host may be asked, or until it is worth looking again; 0 or less: now."""
         return TICK if host.at_work >= self._per_host else host.next - time.monotonic()
 
     def leave_alone(self, origin: Origin, seconds: float) -> None:

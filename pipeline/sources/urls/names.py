@@ -117,7 +117,10 @@ def safe(text: str) -> str:
 
 
 def _cut(part: str, most: int, told_by: str = "") -> str:
-    """`part`, shortened to `most` bytes where it is longer (or where `told_by` is given), with a hash of the whole."""
+    """`part`, shortened to `most` bytes where it is longer, with a hash of the whole.
+
+    `told_by`: a text to hash in place of `part`; with it, even a short part gets the hash.
+    """
     if len(part.encode()) <= most and not told_by:
         return part
     stem, dot, extension = part.rpartition(".")

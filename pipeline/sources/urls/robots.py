@@ -19,10 +19,7 @@ class Rules:
     rules: tuple[tuple[str, bool], ...] = ()
 
     def allow(self, target: str) -> bool:
-        """Whether the path and query `target` may be asked for: the longest pattern decides.
-
-        Of equally long ones that is one that allows.
-        """
+        """Whether the path and query `target` may be asked for: the longest pattern decides; on a tie, allow wins."""
         matching = [(len(pattern), allows) for pattern, allows in self.rules if _matches(pattern, target)]
         return max(matching)[1] if matching else True
 

@@ -74,7 +74,7 @@ class UrlSource:
         return [NO_FILE if stat is None else (stat.size, stat.mtime_ns, stat.ctime_ns) for stat in stats]
 
     def sniff(self, source: str) -> str | None:
-        """Whatever it is will be known once it has been fetched: no picture of a list is left out before."""
+        """"", not None: the format is unknown before the fetch, and no picture of a list is left out for that."""
         del source
         return ""
 
@@ -157,5 +157,5 @@ class UrlSource:
 
 def _remote(stat: Stat) -> Remote:
     if stat.remote is None:
-        raise TypeError("the stat of a URL has its place")
+        raise TypeError("the stat of a URL must have `remote`")
     return stat.remote
