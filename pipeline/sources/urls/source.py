@@ -74,7 +74,7 @@ class UrlSource:
         return [NO_FILE if stat is None else (stat.size, stat.mtime_ns, stat.ctime_ns) for stat in stats]
 
     def sniff(self, source: str) -> str | None:
-        """"", not None: the format is unknown before the fetch, and no picture of a list is left out for that."""
+        """The empty string: the format is unknown before the fetch. None would say that it is no picture."""
         del source
         return ""
 
