@@ -105,13 +105,13 @@ class Dedup:
             if len(self._of_this_run) > _REMEMBERED:
                 self._of_this_run.popitem(last=False)
 
-    def models(self, planned: Sequence[Planned], known: Sequence[Record], opened: ExitStack) -> list[ToStore]:
+    def copyable(self, planned: Sequence[Planned], known: Sequence[Record], opened: ExitStack) -> list[ToStore]:
         """The files to copy for those of `planned` that have an equal: a file that still has its recorded size and
         mtime. They stay open until `opened` is closed. Their bytes are checked when they are copied.
         """
-        return [model for rendition in planned if (model := self._model(rendition, known, opened)) is not None]
+        return [file for rendition in planned if (file := self._equal(rendition, known, opened)) is not None]
 
-    def _model(self, planned: Planned, known: Sequence[Record], opened: ExitStack) -> ToStore | None:
+    def _equal(self, planned: Planned, known: Sequence[Record], opened: ExitStack) -> ToStore | None:
         for record in known:
             for made in record.renditions:
                 if made.recipe == planned.recipe and made.written is not None:

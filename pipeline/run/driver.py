@@ -86,7 +86,7 @@ class Driver:
         self._batching = Batching(max(map(len, config.spec_sets)), alone=options.plan.replace)
         self._lane: Lane | None = None  # until there is one
         self._left: deque[Job] = deque()  # to be carried alone
-        self._twice: list[Job] = []  # to be carried alone at the end: the child died once, or the lane process twice
+        self._last_chance: list[Job] = []  # carried alone at the end: their child died, or their lane twice
         self._lost: set[str] = set()  # the sources of jobs whose lane died
         self._out_of_time = 0  # jobs that would not have ended in time
         self._unanswered = 0  # reads in a row that have timed out
@@ -157,7 +157,7 @@ class Driver:
     def _opened(self) -> AbstractContextManager[Lane]:
         """The lanes of this run, chosen by what the plan has found so far."""
         config = self._config
-        rooms = lanes.Rooms(
+        parts = lanes.LaneParts(
             config,
             self.workers,
             Terms(config.limits, config.placeholder, config.spec_sets, self._options.plan.replace),
@@ -170,7 +170,7 @@ class Driver:
             self._around.ahead,
             self._options.signals,
         )
-        return lanes.opened(rooms, self._lane_processes(), Control(self._pace, self._on_tick, self._stop.hasty))
+        return lanes.opened(parts, self._lane_processes(), Control(self._pace, self._on_tick, self._stop.hasty))
 
     def _lane_processes(self) -> int:
         if self._options.lanes is not None:
@@ -200,8 +200,8 @@ class Driver:
         flight: if the child dies again, the picture is to blame.
         """
         self._finish(lane)
-        while self._twice:
-            last, self._twice = sorted(self._twice, key=lambda job: job.source), []
+        while self._last_chance:
+            last, self._last_chance = sorted(self._last_chance, key=lambda job: job.source), []
             for job in last:
                 lane.put(Batch((job,), last_chance=True))
                 self._finish(lane)
@@ -270,14 +270,14 @@ class Driver:
     def _again(self, left: Left) -> None:
         """Queue the job again. If its lane died, its targets may be in their places: claimed ones are ours."""
         job = left.job
-        twice = left.child_died or job.source in self._lost
+        last = left.child_died or job.source in self._lost
         if left.lane_died:
             self._lost.add(job.source)
             claimed = self._manifest.claimed([planned.target for planned in job.planned])
             job = replace(
                 job, planned=tuple(replace(planned, ours=planned.target in claimed) for planned in job.planned)
             )
-        (self._twice if twice else self._left).append(job)
+        (self._last_chance if last else self._left).append(job)
 
     def _record(self, records: Sequence[Record], *, carried: bool = False) -> None:
         unclaimed = [

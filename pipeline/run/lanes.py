@@ -32,7 +32,7 @@ _PER_BYTE, _PER_PICTURE = 2e-8, 2e-3  # seconds, where no run has measured it: P
 
 
 @dataclass(frozen=True, slots=True)
-class Rooms:
+class LaneParts:
     """The parts that the lanes of one run are made from."""
 
     config: Config
@@ -49,51 +49,51 @@ class Rooms:
 
 
 @contextmanager
-def opened(rooms: Rooms, processes: int, control: Control) -> Iterator[Lane]:
+def opened(parts: LaneParts, processes: int, control: Control) -> Iterator[Lane]:
     """So many lane processes, or the lane in this process if `processes` is 0 or none can start."""
     if processes:
-        started = rooms.ahead.lanes.take() if rooms.ahead.lanes is not None else []
-        setups = _setups(rooms, processes)
-        lanes = LaneProcesses(setups, control, rooms.locks, lambda *lost: _sweep(rooms, *lost), started)
-        halting = halted_together(lambda: lanes.pids) if rooms.signals else nullcontext()
+        started = parts.ahead.lanes.take() if parts.ahead.lanes is not None else []
+        setups = _setups(parts, processes)
+        lanes = LaneProcesses(setups, control, parts.locks, lambda *lost: _sweep(parts, *lost), started)
+        halting = halted_together(lambda: lanes.pids) if parts.signals else nullcontext()
         with suppress(NoLane), lanes, halting:
-            if rooms.ahead.children is not None:
-                rooms.ahead.children.close()  # they render for this process only
-            rooms.manifest.amend_run({"lanes": processes})
+            if parts.ahead.children is not None:
+                parts.ahead.children.close()  # they render for this process only
+            parts.manifest.amend_run({"lanes": processes})
             yield lanes
             return
-    workers = rooms.workers
+    workers = parts.workers
     budget = Budget(memory.for_pictures(workers.memory, workers.processes))
-    with renderers(workers, rooms.ahead.children) as renderer:
-        made = rooms.manifest.made
-        local = LocalLane(rooms.terms, workers, rooms.source, rooms.target, renderer, budget, made, control)
+    with renderers(workers, parts.ahead.children) as renderer:
+        made = parts.manifest.made
+        local = LocalLane(parts.terms, workers, parts.source, parts.target, renderer, budget, made, control)
         with local:
             yield local
 
 
-def _setups(rooms: Rooms, processes: int) -> list[LaneSetup]:
-    config = rooms.config
-    pace = rooms.manifest.pace() if rooms.deadline is not None else None
+def _setups(parts: LaneParts, processes: int) -> list[LaneSetup]:
+    config = parts.config
+    pace = parts.manifest.pace() if parts.deadline is not None else None
     return [
         LaneSetup(
             0,  # it is numbered when it starts
-            rooms.run,
-            rooms.terms,
+            parts.run,
+            parts.terms,
             share,
             tuple(source.shared_by(processes) for source in config.sources),
             config.target,
             config.manifest,
-            rooms.deadline,
+            parts.deadline,
             pace,
         )
-        for share in shares(rooms.workers, processes)
+        for share in shares(parts.workers, processes)
     ]
 
 
-def _sweep(rooms: Rooms, process: int, batches: Sequence[Batch]) -> None:
+def _sweep(parts: LaneParts, process: int, batches: Sequence[Batch]) -> None:
     """Remove the temporary files of a lane process that died with `batches` in flight."""
     targets = (planned.target for batch in batches for job in batch.jobs for planned in job.planned)
-    rooms.target.sweep({rooms.run}, {target.rpartition("/")[0] for target in targets}, process)
+    parts.target.sweep({parts.run}, {target.rpartition("/")[0] for target in targets}, process)
 
 
 def count(workers: Workers, memory_limit: int, jobs: float, size: float, pace: Callable[[], float | None]) -> int:

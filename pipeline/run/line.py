@@ -200,9 +200,9 @@ class Line:
         `again`: the manifest was asked before and is not asked once more.
         """
         with ExitStack() as opened:
-            by_picture = [self._models(life, opened, again=again) for life in lives]
-            if models := [model for own in by_picture for model in own]:
-                stored = iter(store(self._target, models, token))
+            by_picture = [self._copyable(life, opened, again=again) for life in lives]
+            if copyable := [file for own in by_picture for file in own]:
+                stored = iter(store(self._target, copyable, token))
                 for life, own in zip(lives, by_picture, strict=True):
                     copies = itertools.islice(stored, len(own))
                     life.copies |= {copy.name: copy for copy in copies if copy.error is None}
@@ -216,11 +216,11 @@ class Line:
                 going.append(life)
         return going
 
-    def _models(self, life: Life, opened: ExitStack, *, again: bool) -> list[ToStore]:
+    def _copyable(self, life: Life, opened: ExitStack, *, again: bool) -> list[ToStore]:
         """The files that can probably be copied for a picture; open until `opened` is closed."""
         known = self._known(life, again=again)
         life.known = known or life.known
-        return self._dedup.models(life.rest, known, opened)
+        return self._dedup.copyable(life.rest, known, opened)
 
     def _known(self, life: Life, *, again: bool) -> tuple[Record, ...]:
         """Records of the same content, with a placeholder if one is wanted; none if all is to be made anew."""

@@ -62,7 +62,6 @@ class Crew(Generic[Item]):
         self._failure: BaseException | None = None
         self._pulsed = time.monotonic()  # when the on_tick was last called
         self._looked = self._pulsed  # when deadlines were last looked at
-        self._left: list[threading.Thread] = []  # threads that have gone because there were too many
         self._off = False  # called off: items are taken and dropped
 
     def __enter__(self) -> Crew[Item]:
@@ -251,7 +250,6 @@ class Crew(Generic[Item]):
                 self._changed.notify_all()
                 if len(self._threads) > self._count:
                     del self._threads[me]
-                    self._left.append(me)
                     return
         with self._changed:
             self._threads.pop(me, None)

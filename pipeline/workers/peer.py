@@ -29,9 +29,7 @@ _BEGIN = b"!"
 _KEPT = 16  # descriptors at the most that come with it
 _CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 _AT_ONCE = 2**18  # bytes read in one call
-_FIRST_TO_GO = (
-    250  # of 1000: when memory runs out, children (500) go before it, and the process that started it goes last
-)
+_RANK = 250  # of 1000: when memory runs out, children (500) are killed before it, the process that started it last
 
 
 class Messages:
@@ -199,7 +197,7 @@ def main(function: str, descriptor: str, parent: str) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED)
     die_with(int(parent))
     os.set_inheritable(int(descriptor), False)
-    offer_to_the_killer(_FIRST_TO_GO)
+    offer_to_the_killer(_RANK)
     module, _colon, attribute = function.partition(":")
     serve: Callable[[Messages], None] = getattr(importlib.import_module(module), attribute)
     messages = Messages(socket.socket(fileno=int(descriptor)))

@@ -25,7 +25,7 @@ _ATTEMPTS = 4
 _BACK_OFF = 0.5  # seconds before the second attempt, twice that before the third; less up to a half of it by chance
 _PATIENCE = 120.0  # seconds: a server that wants to be left alone for longer is asked by the next run
 _SHARE = 0.9  # of `limits.read`: the rest is for what cannot be bounded here, such as the look-up of a name
-_PASSING = (
+_TRANSIENT = (
     TimeoutError,
     ConnectionResetError,
     ConnectionAbortedError,
@@ -174,7 +174,7 @@ def _passes(error: Exception) -> bool:
         return error.passes
     if isinstance(error, socket.gaierror):
         return error.errno == socket.EAI_AGAIN
-    return isinstance(error, _PASSING)
+    return isinstance(error, _TRANSIENT)
 
 
 def _text(error: Exception) -> str:

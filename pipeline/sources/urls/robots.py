@@ -24,9 +24,6 @@ class Rules:
         return max(matching)[1] if matching else True
 
 
-NOTHING = Rules((("/", False),))  # what a robots.txt means that the server fails to deliver
-
-
 def parse(text: str) -> Rules:
     """The rules of all groups that name this program, or else of those for everybody."""
     groups: dict[str, list[tuple[str, bool]]] = {}
