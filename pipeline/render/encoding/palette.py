@@ -19,6 +19,7 @@ _OF_PNG = {4: 2, 16: 4, 256: 8}  # numbers of colours that libvips can be asked 
 _FEW = 4  # colours from which libimagequant keeps one for what is transparent
 _MOST = 256
 _LONGEST_BLOCK = 255  # bytes of a GIF's comment in one piece
+_LONGEST_SIDE = 65_535  # pixels of a GIF
 _HEADER = 13  # bytes of a GIF before its palette
 
 
@@ -47,10 +48,10 @@ def with_soft_palette(image: Image.Image, colors: int, dither: float) -> Image.I
     """For PNG: at most `colors`, each with its own alpha.
 
     Through libvips the number is the largest power of two, and with an alpha one of 4, 16 and 256; Pillow's palette
-    is taken for others, and not dithered.
+    is taken for others, and not dithered. It is also taken for what is longer than a GIF can be.
     """
     if image.mode in ("L", "RGB"):
-        if libvips.available():
+        if libvips.available() and max(image.size) <= _LONGEST_SIDE:
             return _of_gif(gif([image], [], 1, colors, dither))
         return _dithered(image.convert("RGB"), colors, dither)
     if colors in _OF_PNG and libvips.available():

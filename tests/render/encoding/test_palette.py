@@ -78,3 +78,10 @@ def test_libvips_number_of_threads_changes_no_byte() -> None:
     finally:
         vips.concurrency_set(before)
     assert made[0] == made[1]
+
+
+def test_a_png_longer_than_a_gif_can_be_has_its_palette() -> None:
+    content = encoded(Image.linear_gradient("L").convert("RGB").resize((65_536, 1)), "PNG")
+    made = rendition(content, Spec("a", format=Format.PNG, colors=16))
+    assert (made.size, made.mode) == ((65_536, 1), "P")
+    assert len(made.getcolors() or []) <= 16
