@@ -85,6 +85,18 @@ def test_floats_are_kept_at_16_bits() -> None:
     assert answer.warnings == ("32 bits a channel become 16",)
 
 
+def test_a_tiff_with_a_wrong_tag_that_libvips_refuses_is_read_by_pillow() -> None:
+    wrong = ((0x0112, "H", (99,)),)  # no orientation
+    kept = Spec("a", format=Format.PNG, depth=AS_SOURCE)
+    greys, colours = ([[(x * 9_000,) * channels for x in range(SIDE)]] * SIDE for channels in (1, 3))
+    answer, files = answer_to(tiff(greys, Layout(1, 16, tags=wrong)), kept)
+    assert png_levels(files["a"]) == [level for row in greys for (level,) in row]
+    assert answer.warnings == ()
+    answer, files = answer_to(tiff(colours, Layout(2, 16, tags=wrong)), kept)
+    assert pixel(Image.open(io.BytesIO(files["a"])), (5, 1)) == (45_000 >> 8,) * 3
+    assert answer.warnings == ("16 bits a channel are read as 8: its tags are damaged",)
+
+
 def test_a_source_that_loses_its_depth_says_so_once() -> None:
     content = png16((SIDE, SIDE), "RGB", levels(3))
     specs = (Spec("a", 4), Spec("b", format=Format.PNG))
