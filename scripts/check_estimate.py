@@ -44,6 +44,8 @@ _MODES = {
     "BMP": "L P RGB",
     "PPM": "L RGB",
 }
+# Of each pass of an interlaced PNG: the first column and row, and the steps between them.
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _OPTIONS: dict[str, dict[str, object]] = {
     "PNG": {"compress_level": 1},
     "WEBP": {"method": 0},
@@ -129,19 +131,27 @@ def _deep(size: tuple[int, int]) -> Iterator[Case]:
         Spec(f"kept {format_}", size[0], format=format_, depth=AS_SOURCE) for format_ in (Format.PNG, Format.TIFF)
     )
     small = (Spec("thumb", 320, 320), Spec("half", size[0] // 2, format=Format.AVIF, depth=AS_SOURCE))
-    for channels in (1, 3, 4):
-        make, name = _sixteen(channels, size), f"PNG of 16 bits, {channels} channels {size[0]}x{size[1]}"
+    for interlaced, channels in ((False, 1), (False, 3), (False, 4), (True, 1), (True, 4)):
+        make, name = (
+            _sixteen(channels, size, interlaced=interlaced),
+            f"PNG of 16 bits, {channels} channels {size[0]}x{size[1]}",
+        )
+        name += " interlaced" * interlaced
         for spec in (*kept, *small):
             yield Case(f"{name} to {spec.name}", make, (spec,))
         yield Case(f"{name} to all", make, (*kept, *small))
 
 
-def _sixteen(channels: int, size: tuple[int, int]) -> Callable[[], bytes]:
+def _sixteen(channels: int, size: tuple[int, int], *, interlaced: bool) -> Callable[[], bytes]:
     def make() -> bytes:
-        row = 2 * channels * size[0]
-        pixels = _noise((size[0], 2 * size[1])).convert("L").resize((row, size[1])).tobytes()
-        rows = b"".join(b"\0" + pixels[at : at + row] for at in range(0, len(pixels), row))
-        header = struct.pack(">LLBBBBB", *size, 16, {1: 0, 3: 2, 4: 6}[channels], 0, 0, 0)
+        width, height = size
+        noise = _noise((width, 2 * height)).convert("L").resize((2 * channels * width, height)).tobytes()
+        pixels, rows = io.BytesIO(noise), bytearray()
+        for left, top, across, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
+            row = 2 * channels * len(range(left, width, across))
+            for _ in range(top, height, down):
+                rows += b"\0" + pixels.read(row)
+        header = struct.pack(">LLBBBBB", *size, 16, {1: 0, 3: 2, 4: 6}[channels], 0, 0, interlaced)
         parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
         chunks = (
             struct.pack(">L", len(content)) + kind + content + struct.pack(">L", zlib.crc32(kind + content))

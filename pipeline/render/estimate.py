@@ -217,7 +217,7 @@ def _deep_pixel(shape: _Shape) -> int:
 
 def _picture(shape: _Shape, pixels: int) -> float:
     if shape.deep:
-        buffered = pixels if shape.interlaced else min(pixels, _ROWS * shape.size[0])
+        buffered = 2 * pixels if shape.interlaced else min(pixels, _ROWS * shape.size[0])
         by_pillow = pixels * _BY_PILLOW if shape.deep_by_pillow else 0
         return (pixels + buffered) * _deep_pixel(shape) + by_pillow
     copies = 4 if shape.mode in _CONVERTED or shape.names_transparent else 0
