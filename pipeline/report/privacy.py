@@ -13,6 +13,7 @@ from pipeline.errors import PictureError
 from pipeline.manifest.reader import Reader
 from pipeline.model.spec import Private
 from pipeline.targets.local import LocalTarget
+from pipeline.targets.target import Target
 from pipeline.workers import cpus
 from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.crew import Crew
@@ -61,7 +62,7 @@ def read_again(config: Config, reader: Reader, most: int | None = None) -> Priva
 class _Check:
     """Looks into files; `batch` runs in the crew's threads."""
 
-    def __init__(self, target: LocalTarget, pool: ChildPool, privacy: Privacy) -> None:
+    def __init__(self, target: Target, pool: ChildPool, privacy: Privacy) -> None:
         self._target = target
         self._pool = pool
         self._lock = threading.Lock()

@@ -36,7 +36,7 @@ from pipeline.run.stop import TICK, Stop
 from pipeline.run.tally import PassedOver, Summary, Tally
 from pipeline.run.trouble import silent, vanishing, wholesale
 from pipeline.sources.source import Source
-from pipeline.targets.local import LocalTarget
+from pipeline.targets.target import Target
 
 _FIRST_CLAIMS, _MOST_CLAIMS = 8, 256  # jobs claimed in one commit: few at first, so that the first target comes soon
 
@@ -65,7 +65,7 @@ class Driver:
         options: RunOptions,
         manifest: Manifest,
         source: Source,
-        target: LocalTarget,
+        target: Target,
         stop: Stop,
         around: Around,
     ) -> None:

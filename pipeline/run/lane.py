@@ -25,7 +25,7 @@ from pipeline.run.hiring import Hiring, Occupancy
 from pipeline.run.line import Line, Terms
 from pipeline.run.options import Workers
 from pipeline.sources.source import Source
-from pipeline.targets.local import LocalTarget
+from pipeline.targets.target import Target
 from pipeline.workers import cpus
 from pipeline.workers.budget import Budget
 from pipeline.workers.child_pool import ChildPool
@@ -111,7 +111,7 @@ class LocalLane:
         terms: Terms,
         workers: Workers,
         source: Source,
-        target: LocalTarget,
+        target: Target,
         renderer: Pool,
         budget: Budget,
         look_up: LookUp,

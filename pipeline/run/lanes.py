@@ -21,7 +21,7 @@ from pipeline.run.lane_processes import LaneProcesses, NoLane
 from pipeline.run.line import Terms
 from pipeline.run.options import Workers
 from pipeline.sources.source import Source
-from pipeline.targets.local import LocalTarget
+from pipeline.targets.target import Target
 from pipeline.workers import memory
 from pipeline.workers.budget import Budget
 from pipeline.workers.halt import halted_together
@@ -40,7 +40,7 @@ class LaneParts:
     terms: Terms
     manifest: Manifest
     source: Source
-    target: LocalTarget
+    target: Target
     run: str  # its id
     locks: tuple[int, ...]  # descriptors of its locks, which are held as long as a lane lives
     deadline: float | None  # by the monotonic clock

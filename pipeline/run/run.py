@@ -34,6 +34,7 @@ from pipeline.run.stop import Stop, on_signals
 from pipeline.run.tally import Summary
 from pipeline.sources.opening import source_of
 from pipeline.targets.local import LocalTarget
+from pipeline.targets.target import Target
 from pipeline.workers import priority
 
 _CLEAN = (ExitStatus.OK, ExitStatus.FAILED)
@@ -123,7 +124,7 @@ def _notes(config: Config, manifest: Manifest) -> list[str]:
     return notes
 
 
-def _lacking(target: LocalTarget, manifest: Manifest) -> list[str]:
+def _lacking(target: Target, manifest: Manifest) -> list[str]:
     """What the target's file system lacks, reported once."""
     if target.cannot_sync and manifest.first_time("folders cannot be synced"):
         why = f"folders cannot be synced on the target's file system ({target.cannot_sync})"
@@ -171,7 +172,7 @@ def make_parents(config: Config) -> None:
             raise TargetTrouble(f"cannot make the folder {config.target.path.parent}: {error.strerror}") from error
 
 
-def _sweep(manifest: Manifest, target: LocalTarget) -> None:
+def _sweep(manifest: Manifest, target: Target) -> None:
     """Remove the temporary files of runs that died or were stopped, if the last one was: it may have given up threads
     that hung. The lock ensures that none of them works now.
     """

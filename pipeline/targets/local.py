@@ -64,7 +64,7 @@ class LocalTarget:
             raise trouble(path, error) from error
 
     def check(self) -> None:
-        """Raise `TargetTrouble` where the folder is gone: files written through its descriptor would be lost."""
+        """Raise `TargetTrouble` where the folder is gone, though its descriptor still takes files; see `Target`."""
         if is_gone(self._root, self._opened().root):
             raise trouble(self._root, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
 
@@ -142,7 +142,10 @@ class LocalTarget:
         return [outcome for part in parts for outcome in self._together(part)]
 
     def write(self, path: str, descriptor: int, *, replace: bool, sha256: bytes | None = None) -> Written:
-        """Store all bytes of `descriptor`, from offset 0, under `path`; see `Target`. Runs in I/O threads."""
+        """Store all bytes of `descriptor`, from offset 0, under `path`; `write_all` for one file. Runs in I/O threads.
+
+        Raises what `write_all` returns or raises.
+        """
         folder = path.rpartition("/")[0]
         _check(path)
         if self._broken is not None:
@@ -176,20 +179,15 @@ class LocalTarget:
 
     @property
     def cannot_sync(self) -> str:
-        """Why a power cut may lose names of written files (no sync of folders, say); "" if unknown. Any thread."""
+        """See `Target`."""
         return self._folders.cannot_sync if self._folders else ""
 
     def take_new_folders(self) -> list[str]:
-        """The paths of folders that were made since the last call. Any thread."""
+        """See `Target`."""
         return self._folders.take_new() if self._folders else []
 
     def sweep(self, dead: Collection[str], folders: Iterable[str] | None = None, process: int | None = None) -> int:
-        """Remove temporary files of the runs `dead` from `folders` (None: from all); returns how many were removed.
-
-        `process`: only those of this process of theirs. Only the holder of the run's lock may call this, after a run or
-        a process that did not end by itself. Files of other runs, which other configs may have started, stay. Raises
-        nothing: what cannot be listed or removed stays, too.
-        """
+        """Remove temporary files that dead runs have left; see `Target`. Raises nothing."""
         removed = 0
         waiting = [""] if folders is None else sorted(set(folders), reverse=True)
         while waiting:

@@ -1,8 +1,8 @@
-"""What every target offers: `stats`, `write_all`, `sync` and reading back. `local` is the first of them."""
+"""What a target offers to a run: `stats`, `write_all`, `sync`, reading back. `local` is the only one there is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import BinaryIO, NamedTuple, Protocol
 
 from pipeline.errors import PictureError
@@ -31,6 +31,10 @@ class Target(Protocol):
         """Make sure that files can be written; called before anything is read. Raises `TargetTrouble`."""
         ...
 
+    def check(self) -> None:
+        """Raise `TargetTrouble` where the target is gone and new files would be lost. Called about every tick."""
+        ...
+
     def stats(self, paths: Sequence[str]) -> list[Stat | None]:
         """The stat of each path, without opening it; None where there is nothing. Called in the plan's thread.
 
@@ -53,6 +57,24 @@ class Target(Protocol):
 
     def sync(self) -> None:
         """Make every name that `write_all` has returned survive a power cut. Any thread. Raises `TargetTrouble`."""
+        ...
+
+    @property
+    def cannot_sync(self) -> str:
+        """Why a power cut may lose names of written files (no sync of folders, say); "" if unknown. Any thread."""
+        ...
+
+    def take_new_folders(self) -> list[str]:
+        """The paths of folders that were made since the last call. Any thread."""
+        ...
+
+    def sweep(self, dead: Collection[str], folders: Iterable[str] | None = None, process: int | None = None) -> int:
+        """Remove temporary files of the runs `dead` from `folders` (None: from all); returns how many were removed.
+
+        `process`: only those of this process of theirs. Only the holder of the run's lock may call this, after a run or
+        a process that did not end by itself. Files of other runs, which other configs may have started, stay. Raises
+        nothing: what cannot be listed or removed stays, too.
+        """
         ...
 
     def open_for_reading(self, path: str) -> BinaryIO:
