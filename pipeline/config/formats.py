@@ -7,12 +7,12 @@ import importlib.util
 from pipeline import extras
 from pipeline.config.section import rule
 from pipeline.model.shape import Resampler
-from pipeline.model.spec import DEFAULT_QUALITY, EFFORT, Fit, Format
+from pipeline.model.spec import DEFAULT_QUALITY, EFFORT, LONGEST_SIDE, Fit, Format
 
-MAX_SIDE = {
-    Format.JPEG: 65_500,  # JPEG_MAX_DIMENSION of libjpeg
-    Format.WEBP: 16_383,  # 14 bits in its frame header
-}  # pixels; other formats hold 65,535 and more
+MAX_SIDE = {known: LONGEST_SIDE[known] for known in (Format.JPEG, Format.WEBP)}
+"""Pixels that a box may have at the most. Boxes beyond the longest side of AVIF or GIF are accepted, because configs
+may have them: a rendition that is too large fails when it is made."""
+
 ONLY_FOR = {
     "quality": tuple(DEFAULT_QUALITY),
     "lossless": (Format.WEBP,),

@@ -39,6 +39,13 @@ ANIMATED = (Format.PNG, Format.WEBP, Format.AVIF, Format.GIF)  # formats that ca
 
 DEFAULT_QUALITY = {Format.JPEG: 82, Format.WEBP: 80, Format.AVIF: 63}  # other formats have no quality
 
+LONGEST_SIDE = {
+    Format.JPEG: 65_500,  # JPEG_MAX_DIMENSION of libjpeg
+    Format.WEBP: 16_383,  # 14 bits in its frame header
+    Format.AVIF: 32_768,  # that decoders accept
+    Format.GIF: 65_535,  # 16 bits in its header
+}  # pixels; PNG and TIFF have 31 bits and more
+
 EFFORT = {Format.PNG: (0, 9, 6), Format.WEBP: (0, 6, 4), Format.AVIF: (0, 10, 4)}  # least, most, default
 
 

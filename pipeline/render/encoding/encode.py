@@ -13,7 +13,7 @@ from dataclasses import replace
 from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model.spec import Format, Spec
+from pipeline.model.spec import LONGEST_SIDE, Format, Spec
 from pipeline.render import memory
 from pipeline.render.encoding import deep
 from pipeline.render.encoding.encode_input import EncodeInput
@@ -34,9 +34,6 @@ _MODES = {
     Format.TIFF: ("L", "LA", "RGB", "RGBA", "CMYK"),
 }
 
-# The longest side in pixels that the format can store or that its decoders accept.
-_LONGEST_SIDE = {Format.JPEG: 65_500, Format.WEBP: 16_383, Format.AVIF: 32_768, Format.GIF: 65_535}
-
 
 def prepared(encode_input: EncodeInput, spec: Spec) -> tuple[EncodeInput, tuple[str, ...]]:
     """The input with all images in one mode that the encoder takes, and warnings: the work that all qualities share.
@@ -44,7 +41,7 @@ def prepared(encode_input: EncodeInput, spec: Spec) -> tuple[EncodeInput, tuple[
     Raises PictureError if the picture is larger than the format allows.
     """
     width, height = encode_input.images[0].size
-    if max(width, height) > (most := _LONGEST_SIDE.get(spec.format, max(width, height))):
+    if max(width, height) > (most := LONGEST_SIDE.get(spec.format, max(width, height))):
         raise PictureError(ErrorKind.NOT_ENCODABLE, f"{width} x {height}: {spec.format} has at most {most:,} a side")
     warnings: tuple[str, ...] = ()
     first = encode_input.images[0]
