@@ -65,7 +65,7 @@ class _Ends:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rooms:
+class _Parts:
     """What one trial has for itself."""
 
     notes: Notes
@@ -107,13 +107,13 @@ class Bench:
         try:
             with Manifest.open(self._records / f"r{name}" / "manifest.sqlite", owner="") as manifest:
                 manifest.begin_run(RunStart(name, "", (), 0, "", time.time()))
-                return self._timed(workers, jobs, _Ends(seconds, on_tick), _Rooms(Notes(), target, manifest))
+                return self._timed(workers, jobs, _Ends(seconds, on_tick), _Parts(Notes(), target, manifest))
         finally:
             shutil.rmtree(self._files / name, ignore_errors=True)
             shutil.rmtree(self._records / f"r{name}", ignore_errors=True)
 
-    def _timed(self, workers: Workers, jobs: Sequence[Job], ends: _Ends, rooms: _Rooms) -> Trial:
-        notes, manifest = rooms.notes, rooms.manifest
+    def _timed(self, workers: Workers, jobs: Sequence[Job], ends: _Ends, parts: _Parts) -> Trial:
+        notes, manifest = parts.notes, parts.manifest
         hires = workers.most_threads > workers.threads
         if hires:
             workers = replace(workers, threads=max(workers.threads, self._hired.get(workers.processes, 0)))
@@ -121,13 +121,13 @@ class Bench:
         left: deque[Job] = deque()  # to be carried alone
 
         def look() -> None:
-            _take(lane, rooms, batching, left)
+            _take(lane, parts, batching, left)
             manifest.tick()
             ends.on_tick()
             if time.perf_counter() - began > ends.seconds:
                 raise _Enough
 
-        lane = self._lane(workers, rooms, look)
+        lane = self._lane(workers, parts, look)
         cpu = _own_cpu()
         began = notes.last = time.perf_counter()
         whole = False
@@ -138,9 +138,9 @@ class Bench:
                         lane.put(batch)
                         _put_alone(lane, left)
                 lane.drain()
-                _take(lane, rooms, batching, left)
+                _take(lane, parts, batching, left)
                 _put_alone(lane, left)
-            _take(lane, rooms, batching, left)
+            _take(lane, parts, batching, left)
             manifest.flush()
             notes.last = time.perf_counter()
             whole = True
@@ -149,30 +149,30 @@ class Bench:
         taken, used = max(notes.last - began, 1e-6), _own_cpu() - cpu
         return Trial(notes.pictures, taken, whole, dict(notes.stages), used, lane.threads, frozenset(notes.unfit))
 
-    def _lane(self, workers: Workers, rooms: _Rooms, look: Callable[[], None]) -> LocalLane:
+    def _lane(self, workers: Workers, parts: _Parts, look: Callable[[], None]) -> LocalLane:
         """The run's own lane, with parts that measure time."""
         config = self._config
         return LocalLane(
             Terms(config.limits, config.placeholder, config.spec_sets),
             workers,
             self._source,
-            rooms.target,
-            Few(self._renderers[workers.processes > 0], workers.processes or workers.most_threads, rooms.notes),
-            Watched(memory.for_pictures(workers.memory, workers.processes), rooms.notes),
-            rooms.manifest.made,
+            parts.target,
+            Few(self._renderers[workers.processes > 0], workers.processes or workers.most_threads, parts.notes),
+            Watched(memory.for_pictures(workers.memory, workers.processes), parts.notes),
+            parts.manifest.made,
             Control(Pace(None, None), look),
         )
 
 
-def _take(lane: Lane, rooms: _Rooms, batching: Batching, left: deque[Job]) -> None:
+def _take(lane: Lane, parts: _Parts, batching: Batching, left: deque[Job]) -> None:
     for outcome in lane.take():
         for record in outcome.records:
-            rooms.manifest.add(record)
-            rooms.notes.take(record)
+            parts.manifest.add(record)
+            parts.notes.take(record)
             batching.took(record)
         for unfinished in outcome.left:
             if unfinished.child_died:  # a trial measures only pictures that render
-                rooms.notes.lose(unfinished.job)
+                parts.notes.lose(unfinished.job)
             else:
                 left.append(unfinished.job)
 
