@@ -194,7 +194,7 @@ def _seconds(retry_after: str | None) -> float | None:
     """The seconds of a Retry-After header, which holds seconds or a date; None where it holds neither."""
     if retry_after is None:
         return None
-    if retry_after.strip().isdigit():
+    if retry_after.strip().isdecimal():  # a ² is a digit, and no number
         return float(retry_after.strip()[:9])
     try:
         return max(0.0, email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time())

@@ -153,6 +153,13 @@ def test_a_server_that_wants_to_be_left_alone_for_long_is_asked_by_the_next_run(
     assert len(site.paths) == 1
 
 
+def test_a_server_that_says_no_number_of_seconds_is_asked_again_as_if_it_said_nothing(site: Site, reader: Make) -> None:
+    site.pages["/p.jpg"] = first(status(429, Retry_After="1\xb2"), good)
+    reading = reader()
+    assert reading.read() == jpeg()
+    assert len(reading.waits) == 1
+
+
 def test_a_connection_that_breaks_off_is_tried_again(site: Site, reader: Make) -> None:
     body = jpeg()
 
