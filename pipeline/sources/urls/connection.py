@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
-from pipeline.sources.urls.names import Origin
+from pipeline.sources.urls.names import PORTS, Origin
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -42,6 +42,7 @@ class Connection(http.client.HTTPConnection):
     def __init__(self, origin: Origin, opened: Callable[[Origin, float], socket.socket], clock: Clock) -> None:
         """`opened` connects, within some seconds, and returns the socket, with TLS where the origin has it."""
         super().__init__(origin.host, origin.port)
+        self.default_port = PORTS[origin.scheme]  # is not in the header Host, which signatures of URLs are made for
         self.origin = origin
         self.clock = clock
         self._opened = opened

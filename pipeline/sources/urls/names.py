@@ -12,7 +12,7 @@ import unicodedata
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, unquote_to_bytes, urljoin, urlsplit
 
-_PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443}
 _LONGEST = 8192  # characters of a URL
 _PART, _PATH = 180, 900  # bytes of one part of a name, and of a whole one: a rendition's name must still fit
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\<>:"|?*]')
@@ -28,7 +28,7 @@ class Origin:
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,11 @@ def place(url: str) -> Place:
             host = host.encode("idna").decode()
     except (ValueError, UnicodeError):
         raise ValueError("is not a URL that can be read") from None
-    if parts.scheme not in _PORTS:
+    if parts.scheme not in PORTS:
         raise ValueError("does not begin with http:// or https://")
     if not host or re.search(r"[^A-Za-z0-9.:_%~-]", host):
         raise ValueError("has no host that can be read")
-    origin = Origin(parts.scheme, host.lower(), _PORTS[parts.scheme] if port is None else port)
+    origin = Origin(parts.scheme, host.lower(), PORTS[parts.scheme] if port is None else port)
     return Place(origin, _sent(parts.path) or "/", _sent(parts.query), _user(parts))
 
 
