@@ -91,8 +91,7 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     Reading works while a run writes. On a read-only medium SQLite cannot make the shared-memory file of a WAL database;
     no program can be writing there either, so the file is read as immutable then. Raises `sqlite3.Error`.
     """
-    uri = f"file:{quote_from_bytes(os.fsencode(path.absolute()))}?mode={mode}"
-    connection = _connect(uri)
+    connection = _connect(uri(path, mode))
     try:
         connection.execute("PRAGMA trusted_schema = OFF")  # a manipulated schema can call no function with side effects
         connection.execute("PRAGMA cell_size_check = ON")  # finds damaged pages early, costs nothing measurable
@@ -106,11 +105,16 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
                 if (wal := path.with_name(path.name + "-wal")).exists() and wal.stat().st_size:
                     raise  # an immutable connection would not see the commits in it
                 connection.close()
-                connection = _connect(uri + "&immutable=1")
+                connection = _connect(uri(path, mode) + "&immutable=1")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def uri(path: Path, mode: str) -> str:
+    """What SQLite calls the file at `path`, whatever bytes its name has. `mode` as in `connect`."""
+    return f"file:{quote_from_bytes(os.fsencode(path.absolute()))}?mode={mode}"
 
 
 def in_memory() -> sqlite3.Connection:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pipeline.errors import ManifestTrouble, printable
 from pipeline.manifest import opening
-from pipeline.manifest.database import trouble
+from pipeline.manifest.database import trouble, uri
 from pipeline.manifest.place import beside, is_there
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.rows import RenditionRow, SourceRow
@@ -79,7 +79,7 @@ def merge(manifest: Path, part: Path, owner: str) -> int:
     connection, _ = opening.open_for_run(manifest, owner, adopt=False)
     with contextlib.closing(connection):
         try:
-            connection.execute("ATTACH ? AS part", (os.fspath(part),))
+            connection.execute("ATTACH ? AS part", (uri(part, "ro"),))
             connection.execute("BEGIN IMMEDIATE")
             for statement in _MERGE:
                 connection.execute(statement)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -96,6 +98,15 @@ def test_a_merge_that_was_killed_can_be_made_again(world: World, monkeypatch: py
     kept.write_bytes(content)
     merge(world.config)
     assert world.export() == before
+
+
+def test_parts_in_a_folder_whose_name_is_no_text_are_merged(tmp_path: Path) -> None:
+    root = tmp_path / os.fsdecode(b"a\xff?b")
+    root.mkdir()
+    world = World(root)
+    world.fill(2)
+    world.run(plan=shard(1, 1))
+    assert merge(world.config) == {"manifest.sqlite.shard-1-of-1": 2}
 
 
 def test_a_damaged_part_is_not_merged_and_stays(world: World) -> None:
