@@ -112,7 +112,8 @@ class Listing:
                 continue
             folder, _, last = name.rpartition("/")
             columns = json.dumps(row.columns, ensure_ascii=False, default=str) if row.columns else "{}"
-            yield folder, last, row.url, shown, columns, row.line, error, detail, ErrorKind.COLLISION.value
+            texts = last, names.encodable(row.url), shown, names.encodable(columns)
+            yield folder, *texts, row.line, error, detail, ErrorKind.COLLISION.value
 
     def _is_wanted(self, name: str) -> bool:
         included = not self._include or self._include.covers(name)

@@ -59,6 +59,7 @@ def place(url: str) -> Place:
     if len(url) > _LONGEST:
         raise ValueError(f"is longer than {_LONGEST} characters")
     try:
+        url.encode()
         parts = urlsplit(url)
         port = parts.port
         host = (parts.hostname or "").rstrip(".")
@@ -98,13 +99,18 @@ def from_hash(url: str, at: Place) -> str:
     return f"{digest[:2]}/{digest}{suffix[0].lower() if suffix else ''}"
 
 
+def encodable(text: str) -> str:
+    """`text` with `?` for halves of surrogate pairs, which JSON can say and nothing can store."""
+    return text.encode(errors="replace").decode()
+
+
 def safe(text: str) -> str:
     """`text` as a relative path: no empty, hidden or overlong parts, nothing that another system would not take.
 
     Raises `ValueError` where nothing is left of it.
     """
     parts = []
-    for part in unicodedata.normalize("NFC", text.encode(errors="replace").decode()).split("/"):
+    for part in unicodedata.normalize("NFC", encodable(text)).split("/"):
         plain = _UNSAFE.sub("_", part).strip()
         if plain.strip(".") == "":
             continue
