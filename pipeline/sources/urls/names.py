@@ -72,7 +72,7 @@ def place(url: str) -> Place:
     if not host or re.search(r"[^A-Za-z0-9.:_%~-]", host):
         raise ValueError("has no host that can be read")
     origin = Origin(parts.scheme, host.lower(), PORTS[parts.scheme] if port is None else port)
-    return Place(origin, _sent(parts.path) or "/", _sent(parts.query), _user(parts))
+    return Place(origin, sent(parts.path) or "/", sent(parts.query), _user(parts))
 
 
 def followed(base: Place, location: str) -> Place:
@@ -136,7 +136,7 @@ def _cut(part: str, most: int, told_by: str = "") -> str:
     return stem.encode()[: most - len(tail.encode())].decode(errors="ignore") + tail
 
 
-def _sent(text: str) -> str:
+def sent(text: str) -> str:
     """As a browser sends it: what may not stand in a request is quoted, what is quoted stays."""
     return quote(text, safe="%/:?#[]@!$&'()*+,;=~-._|")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pipeline.sources.urls.names import sent
+
 AGENT = "image-pipeline"  # the name that groups of rules are looked up by
 MOST = 512 * 1024  # bytes of a robots.txt that are read
 _REFUSING = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
@@ -29,7 +31,7 @@ def parse(text: str) -> Rules:
     groups: dict[str, list[tuple[str, bool]]] = {}
     named: list[str] = []
     in_rules = False
-    for line in text.splitlines():
+    for line in text.removeprefix("\ufeff").splitlines():
         key, colon, value = line.partition("#")[0].partition(":")
         key, value = key.strip().lower(), value.strip()
         if key == "user-agent" and colon:
@@ -40,7 +42,7 @@ def parse(text: str) -> Rules:
             in_rules = True
             if value:
                 for name in named:
-                    groups[name].append((value, key == "allow"))
+                    groups[name].append((sent(value), key == "allow"))
     ours = groups.get(AGENT, groups.get("*", []))
     return Rules(tuple(ours))
 

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from pipeline.sources.urls.names import place
 from pipeline.sources.urls.robots import parse, refuses
 
 RULES = """
@@ -34,6 +35,14 @@ Disallow: /a*b*c
 )
 def test_the_longest_pattern_decides(target: str, allowed: bool) -> None:
     assert parse(RULES).allow(target) is allowed
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_is_read() -> None:
+    assert not parse("\ufeffUser-agent: *\nDisallow: /").allow("/x.jpg")
+
+
+def test_a_pattern_that_is_not_quoted_is_for_the_url_that_is_asked_for() -> None:
+    assert not parse("User-agent: *\nDisallow: /ü ö/*.jpg$").allow(place("http://a/ü ö/x.jpg").target)
 
 
 def test_a_group_of_its_own_stands_in_place_of_that_for_everybody() -> None:
