@@ -81,7 +81,11 @@ class Exchange:
     def to(self) -> Place | None:
         """Where the answer leads to instead; None for one that leads nowhere. Raises `ValueError`."""
         location = self.answer.headers.get("Location")
-        return followed(self.at, location) if self.answer.status in _MOVED and location else None
+        if self.answer.status not in _MOVED or not location:
+            return None
+        with suppress(UnicodeDecodeError):  # http.client reads Latin-1; what is not quoted is mostly UTF-8
+            location = location.encode("latin-1").decode()
+        return followed(self.at, location)
 
 
 class Client:

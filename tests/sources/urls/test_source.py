@@ -294,6 +294,12 @@ def test_redirects_are_followed_and_end(site: Site, reader: Make) -> None:
     assert fails(reader("/0")).detail == "it leads elsewhere more than 5 times"
 
 
+def test_a_redirect_in_plain_utf8_is_followed(site: Site, reader: Make) -> None:
+    site.pages["/p.jpg"] = status(302, Location="/\u00fc.jpg".encode().decode("latin-1"))  # the bytes are those of UTF-8
+    site.pages["/%C3%BC.jpg"] = good
+    assert reader().read() == jpeg()
+
+
 def test_a_redirect_in_a_circle_ends(site: Site, reader: Make) -> None:
     site.pages["/p.jpg"] = status(301, Location="/p.jpg")
     assert fails(reader()).detail == "it leads elsewhere more than 5 times"
