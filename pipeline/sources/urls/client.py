@@ -134,8 +134,8 @@ class Client:
                 raise
             if to is None:
                 status = Status(answer.status, answer.headers.get("Retry-After"))
-                if status.passes:
-                    raise status
+                if status.passes or status.status >= http.client.INTERNAL_SERVER_ERROR:
+                    raise status  # what it says is unknown; one that is missing or closed (4xx) allows all
                 return robots.parse(text.decode(errors="replace")) if answer.status == http.client.OK else Rules()
             at = to
         return Rules()  # as if there were none

@@ -295,7 +295,7 @@ def test_redirects_are_followed_and_end(site: Site, reader: Make) -> None:
 
 
 def test_a_redirect_in_plain_utf8_is_followed(site: Site, reader: Make) -> None:
-    site.pages["/p.jpg"] = status(302, Location="/\u00fc.jpg".encode().decode("latin-1"))  # the bytes are those of UTF-8
+    site.pages["/p.jpg"] = status(302, Location="/\u00fc.jpg".encode().decode("latin-1"))  # sent as UTF-8
     site.pages["/%C3%BC.jpg"] = good
     assert reader().read() == jpeg()
 
@@ -380,6 +380,13 @@ def test_a_robots_txt_that_cannot_be_had_is_waited_for(site: Site, reader: Make)
     reading = reader(robots=True)
     assert reading.read() == jpeg()
     assert len(reading.waits) == 1
+
+
+def test_a_site_whose_robots_txt_ends_in_an_error_of_its_server_is_not_asked(site: Site, reader: Make) -> None:
+    site.pages["/robots.txt"] = status(522)
+    site.pages["/p.jpg"] = good
+    assert "522" in fails(reader(robots=True)).detail
+    assert site.paths == []
 
 
 def test_a_picture_whose_site_says_noai_is_left_alone(site: Site, reader: Make) -> None:
