@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 from pipeline.amounts import count
 from pipeline.config.settings import Config
-from pipeline.errors import printable
+from pipeline.errors import UsageError, printable
 from pipeline.report import document
 from pipeline.report.gallery import BROWSERS
 from pipeline.run.compare.comparing import Case, Comparison
@@ -25,9 +26,17 @@ MOST = 64 * 2**20  # bytes of pictures: a page of 102 MB opened in 7.4 s on two 
 
 
 def place(config: Config, output: Path | None = None) -> Path:
-    """Where the page goes: `output`, else beside the config. Raises as `document.place`."""
+    """Where the page goes: `output`, else beside the config. Raises as `document.place`, and `UsageError` where the
+    folder cannot be written to: rendering may take minutes, and all of it would be lost.
+    """
     path = output or config.path.with_name(f"{config.path.stem}-compare.html")
-    return document.place(KIND, path, [config.target.path])
+    path = document.place(KIND, path, [config.target.path])
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise UsageError(
+            f"{printable(str(path))}: no comparison can be written to a folder that is missing or not yours to write "
+            "to; name another place (--output)"
+        )
+    return path
 
 
 def write(comparison: Comparison, totals: Totals, path: Path) -> int:

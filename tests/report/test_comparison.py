@@ -79,6 +79,11 @@ def test_the_page_goes_beside_the_config_and_over_a_comparison_only(world: World
         comparison.place(world.config, world.target / "x.html")
 
 
+def test_that_a_folder_is_missing_is_told_before_anything_is_rendered(world: World) -> None:
+    with pytest.raises(UsageError, match="no comparison can be written to a folder that is missing"):
+        comparison.place(world.config, world.root / "missing" / "x.html")
+
+
 def test_two_configs_are_told_by_what_the_second_comes_to(world: World, tmp_path: Path) -> None:
     smaller = world.root / "small.yaml"
     smaller.write_text(world.text.replace("height: 32", "height: 32, quality: 20"))
