@@ -47,7 +47,8 @@ def render(held: Held, task: RenderTask) -> Generator[Reply, None, None]:
         try:
             answer, descriptors = _carried_out(source, header, task)
         except PictureError as error:
-            raise blame_memory(error, header.estimate, task.limits) from error
+            # Not from `error`, which it may be: its own cause would keep the pixels in its traceback from being freed.
+            raise blame_memory(error, header.estimate, task.limits) from error.__cause__
     yield Reply(answer, descriptors)
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import gc
 import os
 import random
 import subprocess
@@ -15,7 +17,7 @@ from pipeline.model.rendering import NotRendered, Rendered, RenderTask
 from pipeline.model.spec import Fit, Format, Limits, Spec
 from pipeline.render.line import render
 from pipeline.workers.exchange import whole
-from tests.pictures import DISPLAY_P3, descriptor_of, encoded, exif, matrix_profile, quarters
+from tests.pictures import DISPLAY_P3, descriptor_of, encoded, exif, giant_png, matrix_profile, noise, quarters
 from tests.render.drawing import answer_to
 
 ALL = tuple(
@@ -145,3 +147,28 @@ def test_after_warming_up_no_file_is_opened_any_more() -> None:
     run = subprocess.run([sys.executable, "-c", program, here], capture_output=True, check=True, text=True, timeout=60)
     assert run.stdout == "[]\n"
     assert run.stderr == ""
+
+
+def _pictures_alive() -> int:
+    return sum(isinstance(thing, ImageFile.ImageFile) for thing in gc.get_objects())
+
+
+@pytest.mark.parametrize(
+    ("content", "spec"),
+    [
+        pytest.param(encoded(noise((64, 64), 60), "JPEG")[:-900], Spec("a", 8), id="truncated"),
+        pytest.param(giant_png(64, 64), Spec("a", 8), id="damaged"),
+        pytest.param(encoded(quarters((8, 8)), "PNG"), Spec("a", 8, max_bytes=9), id="not rendered"),
+    ],
+)
+def test_what_a_failed_picture_took_is_free_at_once(content: bytes, spec: Spec) -> None:
+    """A child's next picture has its memory; what only the garbage collector frees would be missing there."""
+    gc.collect()
+    gc.disable()
+    try:
+        before = _pictures_alive()
+        with contextlib.suppress(PictureError):
+            assert isinstance(answer_to(content, spec)[0].renditions[0], NotRendered)
+        assert _pictures_alive() == before
+    finally:
+        gc.enable()

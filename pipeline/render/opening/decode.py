@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageMath
 
+from pipeline.errors import PictureError
 from pipeline.model.rendering import RenderTask
 from pipeline.render.colour.cicp import profile_of
 from pipeline.render.formats.png import Png
@@ -107,6 +108,8 @@ def frames(source: Source, task: RenderTask, count: int) -> Iterator[Frame]:
             image.load()
             duration = _shown_for(image.info.get("duration")) if count > 1 else 0
             yield Frame(_working(source), shrink, duration)
+    except PictureError:
+        raise
     except Exception as error:
         raise decode_failure(error, source.view, source.format) from error
 

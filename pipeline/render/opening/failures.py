@@ -53,7 +53,7 @@ def render_failure(error: Exception) -> PictureError:
     `TypeError` from a library is not: encoders refuse arguments with it.
     """
     if isinstance(error, PictureError):
-        return error
+        return error.with_traceback(None)  # through which the rendition that keeps it would keep itself
     if isinstance(error, OSError) and error.errno in LACKS:
         return PictureError(ErrorKind.UNREADABLE, str(error.strerror))
     said = f"{type(error).__name__}: {error}"
