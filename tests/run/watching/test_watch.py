@@ -138,7 +138,8 @@ def until(lines: IO[str], text: str) -> None:
 
 def test_what_arrives_is_rendered_and_sigterm_ends_it_cleanly(world: World) -> None:
     pytest.importorskip("watchfiles", reason="needs watchfiles")
-    world.configure(world.text + "workers: {processes: 0, threads: 2}\n")
+    beside = "manifest: records.sqlite\n"  # in the folder that holds the source, as `init --for web` has it
+    world.configure(world.text + "workers: {processes: 0, threads: 2}\n" + beside)
     with command(world, "--settle", "0") as (process, said):
         until(said, "1 picture done")
         part = world.put("b.jpg.part")
