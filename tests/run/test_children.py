@@ -85,8 +85,8 @@ def test_what_libraries_print_is_recorded_with_its_picture_failed_or_not_and_sta
     mischief.setenv("MISCHIEF", kind)
     world.run(processes=2)
     with Manifest.reader_at(world.config.manifest) as reader:
-        told = list(ask(reader, "SELECT source, status, warnings FROM pictures WHERE warnings <> '[]'").rows)
         measured = [row for row in rows(reader, measured=True) if row["source_warnings"]]
+        told = list(ask(reader, "SELECT source, status, warnings FROM pictures WHERE warnings <> '[]'").rows)
     said = [] if "once" in kind else [("b/004.jpg", status, '["stderr: libfoo warning: bar"]')]
     assert told == said
     assert [row["source_warnings"] for row in measured] == [["stderr: libfoo warning: bar"]] * len(said)

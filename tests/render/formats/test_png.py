@@ -13,6 +13,7 @@ from PIL import Image
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.rendering import RenderAnswer
 from pipeline.model.spec import Format, Metadata, Private, Spec
+from pipeline.render.pixels import libvips
 from tests.hostile import chunk, inflating
 from tests.pictures import corners, encoded, exif, near, quarters
 from tests.render.drawing import answer_to, rendition
@@ -230,7 +231,10 @@ def test_a_png_in_an_icon_is_read_by_the_same_rules() -> None:
     assert rendition(icon, PNG).getpixel((0, 0)) == (128, 128, 128, 0)
 
 
-def test_for_a_transparent_16_bit_colour_memory_is_reserved_for_decoding_it_twice() -> None:
+def test_where_pillow_decodes_a_transparent_16_bit_colour_twice_memory_is_reserved_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(libvips, "available", lambda: False)
     at = samples(2, 16)
     opaque, clear = (written(2, 16, at, *between, interlaced=False) for between in ((), (chunk(b"tRNS", bytes(6)),)))
     pixels = SIZE[0] * SIZE[1]
