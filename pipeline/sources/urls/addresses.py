@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
+from collections.abc import Callable
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -30,8 +31,11 @@ def refusal(address: str) -> str:
     return next((f"{why}, as {address}" for address in within if (why := _kind(address))), "")
 
 
-def connect(host: str, port: int, timeout: float, *, allow_private: bool) -> socket.socket:
-    """A TCP connection to `host`; `timeout` seconds for each of its addresses. Raises `OSError` and `Refused`."""
+def connect(host: str, port: int, left: Callable[[], float], *, allow_private: bool) -> socket.socket:
+    """A TCP connection to `host`. Raises `OSError` and `Refused`.
+
+    `left` gives the seconds for the next of its addresses, and raises `TimeoutError` when the time for all is over.
+    """
     places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     if not allow_private:
         for *_, place in places:
@@ -41,7 +45,7 @@ def connect(host: str, port: int, timeout: float, *, allow_private: bool) -> soc
     for family, kind, protocol, _, place in places:
         sock = socket.socket(family, kind, protocol)
         try:
-            sock.settimeout(timeout)
+            sock.settimeout(left())
             sock.connect(place)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as failure:

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from urllib.parse import unquote
 
@@ -163,17 +163,21 @@ class Client:
             connection.close()
             return connection.ask(target, whole, until)
 
-    def _opened(self, origin: Origin, seconds: float) -> socket.socket:
-        """A socket that leads to `origin`. Raises `OSError` and `addresses.Refused`."""
-        timeout = min(seconds, self._settings.connect)
+    def _opened(self, origin: Origin, left: Callable[[], float]) -> socket.socket:
+        """A socket that leads to `origin`; `left` as in `Clock`. Raises `OSError` and `addresses.Refused`."""
+
+        def each() -> float:
+            return min(left(), self._settings.connect)
+
         proxy = self._proxy(origin)
         if proxy is None:
-            sock = addresses.connect(origin.host, origin.port, timeout, allow_private=self._settings.allow_private)
+            sock = addresses.connect(origin.host, origin.port, each, allow_private=self._settings.allow_private)
         else:  # it may be private: the config allows it; where it leads to is its own affair
-            sock = addresses.connect(proxy.origin.host, proxy.origin.port, timeout, allow_private=True)
+            sock = addresses.connect(proxy.origin.host, proxy.origin.port, each, allow_private=True)
         if origin.scheme == "http":
             return sock
         try:
+            sock.settimeout(each())
             if proxy is not None:
                 _tunnel(sock, origin, proxy)
             return tls().wrap_socket(sock, server_hostname=origin.host)

@@ -39,8 +39,10 @@ class Clock:
 class Connection(http.client.HTTPConnection):
     """A connection to `origin`, kept alive from request to request. For one thread at a time."""
 
-    def __init__(self, origin: Origin, opened: Callable[[Origin, float], socket.socket], clock: Clock) -> None:
-        """`opened` connects, within some seconds, and returns the socket, with TLS where the origin has it."""
+    def __init__(
+        self, origin: Origin, opened: Callable[[Origin, Callable[[], float]], socket.socket], clock: Clock
+    ) -> None:
+        """`opened` connects within `clock.left` and returns the socket, with TLS where the origin has it."""
         super().__init__(origin.host, origin.port)
         self.default_port = PORTS[origin.scheme]  # is not in the header Host, which signatures of URLs are made for
         self.origin = origin
@@ -50,7 +52,7 @@ class Connection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         """See `HTTPConnection`."""
-        self.sock = cast(socket.socket, _InTime(self._opened(self.origin, self.clock.left()), self.clock))
+        self.sock = cast(socket.socket, _InTime(self._opened(self.origin, self.clock.left), self.clock))
 
     def ask(self, target: str, headers: Mapping[str, str], until: float) -> http.client.HTTPResponse:
         """Send a GET request; returns the answer with its headers read. Raises `OSError` and `HTTPException`."""

@@ -36,7 +36,7 @@ def test_a_public_address_is_not(address: str) -> None:
 )
 def test_no_spelling_of_this_machine_is_connected_to(spelling: str) -> None:
     with pytest.raises(Refused, match="loopback"):
-        addresses.connect(spelling, 9, 1.0, allow_private=False)
+        addresses.connect(spelling, 9, lambda: 1.0, allow_private=False)
 
 
 def test_one_private_address_among_those_of_a_name_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +46,31 @@ def test_one_private_address_among_those_of_a_name_is_enough(monkeypatch: pytest
 
     monkeypatch.setattr(socket, "getaddrinfo", two)
     with pytest.raises(Refused, match=r"^example.org is 10.0.0.7: private$"):
-        addresses.connect("example.org", 80, 1.0, allow_private=False)
+        addresses.connect("example.org", 80, lambda: 1.0, allow_private=False)
+
+
+def test_addresses_that_do_not_answer_take_no_longer_than_the_deadline_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits = iter([3.0, 1.0])  # then the deadline is over
+    given: list[float | None] = []
+
+    class Silent(socket.socket):
+        def connect(self, address: object) -> None:
+            given.append(self.gettimeout())
+            raise TimeoutError("timed out")
+
+    def left() -> float:
+        if (wait := next(waits, None)) is None:
+            raise TimeoutError("timed out")
+        return wait
+
+    many = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"93.184.216.{number}", 80)) for number in range(1, 9)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: many)
+    monkeypatch.setattr(socket, "socket", Silent)
+    with pytest.raises(TimeoutError):
+        addresses.connect("example.org", 80, left, allow_private=False)
+    assert given == [3.0, 1.0]
 
 
 def test_a_name_is_looked_up_once_so_that_no_second_answer_can_differ(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,6 +84,6 @@ def test_a_name_is_looked_up_once_so_that_no_second_answer_can_differ(monkeypatc
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
         monkeypatch.setattr(socket, "getaddrinfo", rebinding)
-        with addresses.connect("example.org", port, 5.0, allow_private=True) as sock:
+        with addresses.connect("example.org", port, lambda: 5.0, allow_private=True) as sock:
             assert sock.getpeername() == ("127.0.0.1", port)
     assert looked == ["example.org"]
