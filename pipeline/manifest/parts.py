@@ -145,7 +145,7 @@ _MERGE = (
     "DELETE FROM main.failure WHERE source IN (SELECT path FROM part.source)",
     (
         "INSERT OR REPLACE INTO main.failure SELECT source, rendition, error, detail, content, recipe, key, since, "
-        f"{_runs('reported')} FROM part.failure"
+        f"COALESCE({_runs('reported')}, reported) FROM part.failure"  # that of a run too old to be listed
     ),
     "INSERT OR IGNORE INTO main.folder SELECT path FROM part.folder",
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,16 @@ def test_a_merge_that_was_killed_can_be_made_again(world: World, monkeypatch: py
     kept.write_bytes(content)
     merge(world.config)
     assert world.export() == before
+
+
+def test_a_failure_stays_known_when_the_run_that_reported_it_is_no_longer_listed(world: World, settled: None) -> None:
+    world.put("broken.jpg", b"\xff\xd8\xff broken")
+    world.run()
+    with contextlib.closing(sqlite3.connect(world.config.manifest)) as connection, connection:
+        connection.execute("DELETE FROM run")  # as after a thousand others
+    assert world.run(plan=shard(1, 1)).pictures == {Status.KNOWN_FAILURE: 1}
+    merge(world.config)
+    assert world.run().pictures == {Status.KNOWN_FAILURE: 1}
 
 
 def test_parts_in_a_folder_whose_name_is_no_text_are_merged(tmp_path: Path) -> None:
