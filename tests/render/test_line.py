@@ -169,6 +169,6 @@ def test_what_a_failed_picture_took_is_free_at_once(content: bytes, spec: Spec) 
         before = _pictures_alive()
         with contextlib.suppress(PictureError):
             assert isinstance(answer_to(content, spec)[0].renditions[0], NotRendered)
-        assert _pictures_alive() == before
+        assert _pictures_alive() <= before
     finally:
         gc.enable()
