@@ -92,8 +92,10 @@ _WEB = """\
 """
 _ARCHIVE = """\
   full:                           # no width, no height: the size stays
-    format: png                   # nothing is lost beyond what the original had lost
+    format: png                   # encoded without loss
     depth: keep                   # 16 bits a channel where the original has more than 8
+    profile: keep                 # colours in the space of the original, not in sRGB
+    metadata: keep                # all but what is private: places, serial numbers, embedded thumbnails
   view:
     width: 4096
     height: 4096

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
 from pipeline.atomic import sync_path
+from pipeline.config.settings import Config, SourceSettings
 from pipeline.errors import ManifestTrouble, printable
 from pipeline.folder import Descriptor, is_gone, make_folders
 
@@ -64,3 +66,19 @@ def is_there(path: Path) -> bool:
 def beside(path: Path, suffix: str) -> Path:
     """The path with `suffix` appended to its name."""
     return path.with_name(path.name + suffix)
+
+
+def files_of_runs(config: Config, source: SourceSettings) -> frozenset[str]:
+    """The files in the folder of `source` that runs themselves write, by their paths in it."""
+    root = os.path.realpath(source.path)
+    notify = config.notify
+    manifest = [beside(config.manifest, suffix) for suffix in ("", "-wal", "-shm", "-journal", ".backup", ".lock")]
+    written = (*manifest, config.report, config.lock, notify.metrics, notify.status_file)
+    real = (os.path.realpath(path) for path in written if path is not None)
+    return frozenset(os.path.relpath(path, root) for path in real if path.startswith(f"{root.rstrip('/')}/"))
+
+
+def sources_of_runs(config: Config) -> frozenset[str]:
+    """The files in any of the sources that runs themselves write, by their names as sources."""
+    prefixes = [(source, f"{source.prefix}/" if source.prefix else "") for source in config.sources if not source.urls]
+    return frozenset(prefix + name for source, prefix in prefixes for name in files_of_runs(config, source))

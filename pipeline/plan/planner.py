@@ -20,6 +20,7 @@ from pipeline.config.settings import Config, Order, SourceSettings
 from pipeline.errors import PictureError, SourceTrouble
 from pipeline.manifest.failures import KnownFailure
 from pipeline.manifest.others import claimed as others_claims
+from pipeline.manifest.place import sources_of_runs
 from pipeline.model.job import Job
 from pipeline.model.record import KnownSource, Reason, Record, Status
 from pipeline.model.source import Stat
@@ -348,10 +349,18 @@ class Planner:
                 yield decide(facts, foreign, others, adopt=self._options.adopt)
 
     def _settling(self, source: str, stat: Stat) -> float:
-        """The `settle` of its source, in seconds, if the file is younger than that; else 0."""
+        """The `settle` of its source, in seconds, if the file is younger than that; else 0.
+
+        The manifest and other files that runs write never count as young: a watch would wait for them again and again.
+        """
         settings = self._config.source_of(source)
-        settle = settings.settle if settings else 0.0
-        return settle if abs(time.time() - stat.changed_ns / 1e9) < settle else 0.0
+        if settings is None or abs(time.time() - stat.changed_ns / 1e9) >= settings.settle:
+            return 0.0
+        return 0.0 if source in self._files_of_runs else settings.settle
+
+    @functools.cached_property
+    def _files_of_runs(self) -> frozenset[str]:
+        return sources_of_runs(self._config)
 
     def _skip(self, source: str, kind: str, remembered: KnownSource | None, early: dict[str, Record]) -> None:
         """Count an entry that is not a regular file. It is recorded once, and again when its kind changes."""

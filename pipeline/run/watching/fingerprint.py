@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.config.settings import Config, SourceSettings
+from pipeline.config.settings import Config
 from pipeline.errors import PipelineError
+from pipeline.manifest.place import files_of_runs
 from pipeline.sources import sidecar
 from pipeline.sources.opening import source_of
 from pipeline.sources.source import Folder, Source
@@ -36,20 +37,11 @@ def fingerprint(config: Config, stopped: Callable[[], bool] = lambda: False) -> 
                 if stopped():
                     break
                 total += _number(
-                    os.fsencode(settings.prefix), b"\0", *_of_folder(source, folder, _own(config, settings))
+                    os.fsencode(settings.prefix), b"\0", *_of_folder(source, folder, files_of_runs(config, settings))
                 )
         except PipelineError as error:
             total += _number(b"trouble", os.fsencode(settings.path), str(error).encode(errors="surrogateescape"))
     return (total % _MODULUS).to_bytes(_BYTES, "big")
-
-
-def _own(config: Config, source: SourceSettings) -> frozenset[str]:
-    """The files of `source` that runs themselves write beside the target, by their paths in it."""
-    notify = config.notify
-    root = os.path.realpath(source.path)
-    written = (config.manifest, config.report, config.lock, notify.metrics, notify.status_file)
-    real = (os.path.realpath(path) for path in written if path is not None)
-    return frozenset(os.path.relpath(path, root) for path in real if path.startswith(f"{root.rstrip('/')}/"))
 
 
 def _of_folder(source: Source, folder: Folder, own: frozenset[str]) -> Iterator[bytes]:

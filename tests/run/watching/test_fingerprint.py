@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.plan.options import PlanOptions
 from pipeline.run.watching.fingerprint import fingerprint
 from tests.world import World
 
@@ -56,10 +57,11 @@ def test_what_is_written_by_runs_changes_nothing(world: World) -> None:
         manifest=world.source / "state" / "manifest.sqlite",
         report=world.source / "report.html",
     )
-    for name in ("out/1.jpg", "state/manifest.sqlite", "report.html"):
+    for name in ("out/1.jpg", "state/manifest.sqlite", "state/manifest.sqlite-wal", "report.html"):
         world.put(name)
     before = fingerprint(config)
-    for name in ("out/1.jpg", "out/2.jpg", "state/manifest.sqlite", "report.html", ".hidden.jpg", "b/x.jpg.part"):
+    written = ("state/manifest.sqlite", "state/manifest.sqlite-wal", "state/manifest.sqlite.backup", "report.html")
+    for name in ("out/1.jpg", "out/2.jpg", *written, ".hidden.jpg", "b/x.jpg.part"):
         world.put(name, b"another")
     assert fingerprint(config) == before
 
@@ -68,3 +70,11 @@ def test_the_same_file_in_another_folder_is_another_state(world: World) -> None:
     before = fingerprint(world.config)
     (world.source / "a" / "000.jpg").rename(world.source / "b" / "000.jpg")
     assert fingerprint(world.config) != before
+
+
+def test_what_is_written_by_runs_is_never_too_young(world: World) -> None:
+    text = f"{world.text}manifest: photos/m.sqlite\nlock: photos/it.lock\n"
+    world.configure(text)
+    world.run()
+    world.configure(text.replace("source: photos", "source: {path: photos, settle: 3600}"))
+    assert world.run(plan=PlanOptions(force=True)).pictures.get("deferred") == 4
