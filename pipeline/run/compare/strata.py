@@ -136,13 +136,13 @@ def _sorted_into(candidates: Iterable[Candidate]) -> dict[str, list[Candidate]]:
         name = next((name for name, holds in facts.items() if holds), None)
         (strata[name] if name else rest).append(candidate)
     tenth = round(len(rest) * _TENTH)
-    by_size = sorted(rest, key=lambda candidate: (candidate.pixels, _hash(candidate.source)))
+    by_size = sorted(rest, key=lambda candidate: (candidate.pixels, _tie(candidate.source)))
     if tenth:
         strata["small"], strata["largest"] = by_size[:tenth], by_size[-tenth:]
         by_size = by_size[tenth:-tenth]
     noisy = sorted(
         (candidate for candidate in by_size if candidate.noise),
-        key=lambda candidate: (-candidate.noise, _hash(candidate.source)),
+        key=lambda candidate: (-candidate.noise, _tie(candidate.source)),
     )[:tenth]
     strata["noisy"] = noisy
     beside = {candidate.source for candidate in noisy}
@@ -170,5 +170,10 @@ def _chosen(some: Sequence[Candidate], number: int) -> list[Candidate]:
     )
 
 
-def _hash(source: str) -> bytes:
-    return hashlib.blake2b(os.fsencode(source), digest_size=8).digest()
+def _hash(source: str, purpose: bytes = b"") -> bytes:
+    return hashlib.blake2b(os.fsencode(source), digest_size=8, person=purpose).digest()
+
+
+def _tie(source: str) -> bytes:
+    """Decides between pictures of one size. By the hash of `_chosen`, those beside them would all be chosen first."""
+    return _hash(source, b"tie")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -80,3 +81,12 @@ def test_pictures_that_cannot_be_read_are_counted_and_stand_for_nothing() -> Non
     sampled = sample({"a.jpg": PLAIN, "b.jpg": broken, "c.jpg": PLAIN}, 8)
     assert sampled.unreadable == 1
     assert sum(picture.stands_for for picture in sampled.pictures) == 2
+
+
+def test_of_pictures_of_one_size_on_the_edge_of_a_stratum_as_many_are_chosen_as_of_the_others() -> None:
+    larger = {f"larger/{number}.jpg": replace(PLAIN, width=200) for number in range(10)}
+    equal = {f"equal/{number}.jpg": PLAIN for number in range(100)}
+    smaller = {f"smaller/{number}.jpg": replace(PLAIN, width=50) for number in range(90)}
+    sampled = sample(larger | equal | smaller, 40)
+    chosen = [picture.source.split("/")[0] for picture in sampled.pictures if picture.stratum == "largest"]
+    assert min(map(chosen.count, ("larger", "equal"))) >= 2
