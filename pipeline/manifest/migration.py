@@ -44,6 +44,8 @@ def fault_of(connection: sqlite3.Connection, version: int) -> str:
     whole = {key: sql for key, sql in _whole().items() if key[1] in _NAMES[version]}
     if missing := whole.keys() - layout.keys():
         return f"{', '.join(f'{kind} {name}' for kind, name in sorted(missing))} missing from it"
+    if later := sorted((schema.NAMES - _NAMES[version]) & {name for _kind, name in layout}):
+        return f"it says to be of version {version}, which had no {later[0]}"
     if any(kind == "trigger" for kind, _name in layout):
         return "there are triggers in it"
     changed = [f"{kind} {name}" for (kind, name), sql in sorted(whole.items()) if layout[kind, name] != sql]

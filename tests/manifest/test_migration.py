@@ -11,7 +11,7 @@ import pytest
 from pipeline import atomic
 from pipeline.errors import ManifestTrouble
 from pipeline.manifest import migration, schema
-from pipeline.manifest.database import Defect
+from pipeline.manifest.database import Damaged, Defect
 from pipeline.manifest.export import rows
 from pipeline.manifest.store import Manifest
 from tests.manifest.builders import opened, record, start
@@ -132,3 +132,13 @@ def test_a_manifest_of_the_second_version_is_migrated_and_keeps_what_it_knew(
         assert manifest.warning == ""
         assert sorted(manifest.known_sources("")["a.jpg"].renditions) == ["large", "thumb"]
         assert manifest.origins("") == {}
+
+
+@pytest.mark.parametrize(("version", "later"), [(1, "failure"), (2, "origin")])
+def test_a_manifest_that_says_to_be_older_than_its_tables_is_damaged(tmp_path: Path, version: int, later: str) -> None:
+    opened(tmp_path).close()
+    path = tmp_path / "manifest.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+    with pytest.raises(Damaged, match=f"it says to be of version {version}, which had no {later}"):
+        Manifest.reader_at(path)
