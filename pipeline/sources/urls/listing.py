@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from pathlib import Path
@@ -57,6 +58,7 @@ class Listing:
         self._unmatched, self._example = 0, ""
         self._lock = threading.Lock()
         self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        weakref.finalize(self, self._database.close)  # Python 3.13 warns of one that is left open
         self._database.execute(_TABLE)
         self._database.execute("BEGIN")
         entries = self._entries(settings.path)
