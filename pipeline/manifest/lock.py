@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline.errors import Locked, ManifestTrouble, printable
-from pipeline.manifest.place import beside, ensure_folder, file_mode
+from pipeline.manifest.place import LOCK, beside, ensure_folder, file_mode
 
 _PATIENCE = (
     0.3  # seconds that a caller with `wait` 0 keeps trying: `status` may test the lock, or a process may be ending
@@ -76,7 +76,7 @@ class RunLock:
 
         `wait` is for the `with` statement; see `acquire`. `check` is called while waiting and may raise.
         """
-        self.path = path or beside(manifest, ".lock")
+        self.path = path or beside(manifest, LOCK)
         self._run = run
         self._wait = wait
         self._check = check

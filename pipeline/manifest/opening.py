@@ -13,13 +13,11 @@ from pipeline import atomic
 from pipeline.errors import ManifestTrouble, UsageError, printable
 from pipeline.manifest import migration, schema, soundness
 from pipeline.manifest.database import Damaged, connect, in_memory, trouble
-from pipeline.manifest.place import beside, ensure_folder, file_mode, is_there
+from pipeline.manifest.place import BACKUP, LOGS, beside, ensure_folder, file_mode, is_there
 from pipeline.manifest.values import to_bytes, to_name
 
-BACKUP = ".backup"
 _NEW = ".new"
 _FOUND = ".found-damaged"  # a file with the line that says what is damaged
-_LOGS = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a database
 CHECKED_BYTES = 256 * 2**20  # read through at each opening up to this size: 0.3 s for 400,000 renditions (measured)
 
 
@@ -275,7 +273,7 @@ def _moved(old: Path, path: Path, owner: str) -> bool:
     except (sqlite3.DatabaseError, UnicodeDecodeError, ManifestTrouble):
         return False
     put_in_place(beside(path, _NEW), path)
-    for left in (*(beside(old, suffix) for suffix in ("", *_LOGS)), beside(old, BACKUP)):
+    for left in (*(beside(old, suffix) for suffix in ("", *LOGS)), beside(old, BACKUP)):
         left.unlink(missing_ok=True)
     return True
 
@@ -313,14 +311,14 @@ def _move_aside(path: Path) -> None:
     """Move a database that cannot be used aside, its logs first: SQLite would replay them into a new one."""
     aside = beside(path, datetime.datetime.now().astimezone().strftime(".damaged-%Y%m%dT%H%M%S"))
     beside(path, _FOUND).unlink(missing_ok=True)
-    for suffix in (*_LOGS, ""):
+    for suffix in (*LOGS, ""):
         with contextlib.suppress(FileNotFoundError):
             os.rename(beside(path, suffix), beside(aside, suffix))
 
 
 def _empty_file(path: Path) -> None:
     """Make an empty file at `path`, whose mode SQLite's logs take, in the place of one that a kill has left."""
-    for suffix in ("", *_LOGS):
+    for suffix in ("", *LOGS):
         beside(path, suffix).unlink(missing_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, file_mode(path.parent)))
 

@@ -16,13 +16,13 @@ from pathlib import Path
 from pipeline.errors import ManifestTrouble, printable
 from pipeline.manifest import opening
 from pipeline.manifest.database import trouble, uri
-from pipeline.manifest.place import beside, is_there
+from pipeline.manifest.place import BACKUP, LOCK, beside, is_there
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.rows import RenditionRow, SourceRow
 
 _NAME = ".shard-{number}-of-{count}"
 _FOUND = re.compile(r"\.shard-[0-9]+-of-([0-9]+)$")
-_KEPT_BESIDE = ("", "-wal", "-shm", opening.BACKUP, ".lock")  # the lock goes last
+_KEPT_BESIDE = ("", "-wal", "-shm", BACKUP, LOCK)  # the lock goes last
 _RUN = ("run", "config", "argv", "pid", "host", "started", "ended", "status", "counts", "settings", "libraries")
 
 

@@ -11,6 +11,10 @@ from pipeline.config.settings import Config, SourceSettings
 from pipeline.errors import ManifestTrouble, printable
 from pipeline.folder import Descriptor, is_gone, make_folders
 
+BACKUP = ".backup"  # behind the manifest's name, as the others
+LOCK = ".lock"
+LOGS = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a database
+
 
 def ensure_folder(folder: Path) -> None:
     """Make `folder` and its parents, if missing; its mode is 0700, because a target is often a web root.
@@ -72,7 +76,7 @@ def files_of_runs(config: Config, source: SourceSettings) -> frozenset[str]:
     """The files in the folder of `source` that runs themselves write, by their paths in it."""
     root = os.path.realpath(source.path)
     notify = config.notify
-    manifest = [beside(config.manifest, suffix) for suffix in ("", "-wal", "-shm", "-journal", ".backup", ".lock")]
+    manifest = [beside(config.manifest, suffix) for suffix in ("", *LOGS, BACKUP, LOCK)]
     written = (*manifest, config.report, config.lock, notify.metrics, notify.status_file)
     real = (os.path.realpath(path) for path in written if path is not None)
     return frozenset(os.path.relpath(path, root) for path in real if path.startswith(f"{root.rstrip('/')}/"))

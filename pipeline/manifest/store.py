@@ -18,7 +18,7 @@ from pipeline.manifest.claims import Claim
 from pipeline.manifest.database import Damaged, Database, Defect
 from pipeline.manifest.group_commit import GroupCommit
 from pipeline.manifest.made import Seen
-from pipeline.manifest.place import beside, check_folder
+from pipeline.manifest.place import BACKUP, beside, check_folder
 from pipeline.manifest.reader import Reader, Row
 from pipeline.manifest.rows import RowWriter, changes
 from pipeline.manifest.values import to_bytes
@@ -170,7 +170,7 @@ class Manifest:
 
     def backup(self) -> None:
         """Copy the database to its backup if records or claims have changed. Called after a run that has ended well."""
-        if self._changed or not beside(self.path, opening.BACKUP).exists():
+        if self._changed or not beside(self.path, BACKUP).exists():
             check_folder(self.path.parent, self._folder)
             with self._database.reading() as connection:
                 opening.back_up(connection, self.path)

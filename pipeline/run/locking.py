@@ -11,7 +11,7 @@ from pipeline.config.settings import Config
 from pipeline.errors import ManifestTrouble, printable
 from pipeline.manifest import trust
 from pipeline.manifest.lock import RunLock
-from pipeline.manifest.place import beside, ensure_folder
+from pipeline.manifest.place import LOCK, beside, ensure_folder
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def _mark(manifest: Path) -> None:
     """Put a lock file into a target whose lock is elsewhere: other configs recognise targets by it, and do not take
     them for sources. Raises `ManifestTrouble`.
     """
-    lock = beside(manifest, ".lock")
+    lock = beside(manifest, LOCK)
     ensure_folder(lock.parent)
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
