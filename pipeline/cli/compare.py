@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.amounts import count, duration, size
-from pipeline.cli.console import Colour, complain, on_terminal, tell
+from pipeline.cli.console import Colour, complain, tell
 from pipeline.cli.options import CONFIG, only_option
+from pipeline.cli.redrawing import ShareBar
 from pipeline.errors import printable
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
-    from tqdm import tqdm
-
     from pipeline.run.compare.comparing import Comparison
     from pipeline.run.compare.recipes import Recipe
     from pipeline.run.compare.totals import Estimate, Totals
@@ -73,7 +70,10 @@ def command(
 
     recipes = _recipes(configs or (Path(CONFIG),), qualities, renditions)
     path = place(recipes[0].config, output)
-    with _Bar() as bar, compared(recipes, sample, only, bar.watch) as comparison:
+    with (
+        ShareBar("compare", _FORMAT) as bar,
+        compared(recipes, sample, only, lambda what, share: bar.show(share, title=what)) as comparison,
+    ):
         estimated = totals(comparison)
         written = write(comparison, estimated, path)
     for warning in comparison.warnings:
@@ -99,33 +99,6 @@ def _recipes(configs: tuple[Path, ...], qualities: tuple[int, ...], renditions: 
         raise click.UsageError(f"with what? Name a second config, or qualities: {configs[0]} --quality 60,70,80")
     loaded = [load(config) for config in configs]
     return of_qualities(loaded[0], qualities, renditions) if qualities else of_configs(loaded, renditions)
-
-
-class _Bar:
-    """The work so far, on a terminal."""
-
-    def __init__(self) -> None:
-        self._bar: tqdm[None] | None = None
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def watch(self, what: str, share: float) -> None:
-        if not on_terminal():
-            return
-        if self._bar is None:
-            from pipeline.cli.redrawing import redrawn
-
-            self._bar = redrawn("compare", _FORMAT, total=1.0)
-        self._bar.set_description_str(what, refresh=False)
-        self._bar.n = share
-        self._bar.refresh()
 
 
 def _table(comparison: Comparison, estimated: Totals) -> list[str]:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, TextIO
 
+from pipeline.cli.console import on_terminal
+
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from tqdm import tqdm
 
 
@@ -21,6 +25,35 @@ def redrawn(title: str, form: str, **more: Any) -> tqdm[None]:
     if os.environ.get("TERM", "dumb") != "dumb":
         bar.sp = Line(bar.fp)
     return bar
+
+
+class ShareBar:
+    """The share of some work that is done, on a terminal; without one nothing is shown."""
+
+    def __init__(self, title: str, form: str) -> None:
+        self._title = title
+        self._form = form
+        self._bar: tqdm[None] | None = None
+
+    def __enter__(self) -> ShareBar:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, share: float, *, title: str = "", postfix: str = "") -> None:
+        """Draw it anew: `share` from 0 to 1, another title if there is one, and words behind the bar."""
+        if not on_terminal():
+            return
+        if self._bar is None:
+            self._bar = redrawn(self._title, self._form, total=1.0)
+        if title:
+            self._bar.set_description_str(title, refresh=False)
+        self._bar.n = min(1.0, share)
+        self._bar.set_postfix_str(postfix, refresh=True)
 
 
 def _room(file: TextIO) -> tuple[int | None, int | None]:

@@ -10,15 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.amounts import count, size
-from pipeline.cli.console import complain, on_terminal, tell
+from pipeline.cli.console import complain, tell
 from pipeline.cli.options import Duration, config_argument, only_option
-from pipeline.cli.redrawing import redrawn
+from pipeline.cli.redrawing import ShareBar
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
-    from tqdm import tqdm
-
     from pipeline.config.settings import WorkerSettings
     from pipeline.run.tune.setting import Setting, Verdict
     from pipeline.run.tune.tuning import Tuning
@@ -73,8 +69,12 @@ def command(
         raise click.UsageError("--force is for --write: nothing else is held back")
     text = read_text(config)
     settings = checked(text, config)
-    with _Bar(config.stem) as bar:
-        tuning = tune(settings, TuneOptions(seconds, seed, only, in_threads), bar.watch)
+    with ShareBar(config.stem, _FORMAT) as bar:
+
+        def watch(best: Setting, share: float) -> None:
+            bar.show(share, postfix=f"best so far: {_said(best)}")
+
+        tuning = tune(settings, TuneOptions(seconds, seed, only, in_threads), watch)
     wanted = tuning.settings(settings.workers)
     doubtful = wanted != settings.workers and not tuning.outcome.clear
     written = write and (force or not doubtful) and write_workers(settings, text, wanted)
@@ -92,31 +92,6 @@ def command(
         complain(f"{config}: {'now says' if written else 'says already'} {_workers(wanted)}")
     elif wanted != settings.workers:
         complain(f"to have it: workers: {{{_workers(wanted)}}}, or pipeline tune --write {config}")
-
-
-class _Bar:
-    """The measurement so far, on a terminal."""
-
-    def __init__(self, title: str) -> None:
-        self._title = title
-        self._bar: tqdm[None] | None = None
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def watch(self, best: Setting, share: float) -> None:
-        if not on_terminal():
-            return
-        if self._bar is None:
-            self._bar = redrawn(self._title, _FORMAT, total=1.0)
-        self._bar.n = min(1.0, share)
-        self._bar.set_postfix_str(f"best so far: {_said(best)}", refresh=True)
 
 
 def _said(setting: Setting) -> str:
