@@ -13,8 +13,12 @@ PACKAGES = {  # by name: libvips, which an installation has from the start and c
     "optimize": ("mozjpeg-lossless-optimization",),
     "watch": ("watchfiles",),
     "parquet": ("pyarrow",),
+    "cloud": ("obstore", "fsspec"),
+    "dask": ("distributed",),
+    "jxl": ("pillow-jxl-plugin",),
 }
-WITH = ("heif", "optimize")  # extras that `scripts/pipeline --with` adds to a checkout's environment; it has the others
+# What `scripts/pipeline --with` adds to a checkout's environment; it has the others from the start.
+WITH = ("cloud", "dask", "heif", "jxl", "optimize", "parquet")
 
 # Evaluated on import, because a confined child has no access to files.
 _CHECKOUT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))

@@ -14,6 +14,9 @@
 # is killed costs nothing. One that cannot be made anew here (a checkout of somebody else's, a read-only disk, a
 # checksum that cannot be taken) is used as it is, whatever its stamp says, if it can run the program.
 
+# The extras that `--with` takes: each has its file in scripts/requirements/.
+environment_offered="cloud dask heif jxl optimize parquet"
+
 environment_root() {
     # A closed standard descriptor would be reused for the next file opened, and then be written to.
     { true <&0; } 2>/dev/null || exec </dev/null
@@ -27,10 +30,14 @@ environment_root() {
 }
 
 environment_with() {
-    case $1 in
-        heif | optimize) with="$with $1" ;;
-        *) printf 'pipeline: --with takes heif or optimize, not %s\n' "'$1'" >&2 && exit 2 ;;
-    esac
+    for extra in $environment_offered; do
+        if [ "$1" = "$extra" ]; then
+            with="$with $1"
+            return
+        fi
+    done
+    printf 'pipeline: --with takes %s, not %s\n' "one of $environment_offered" "'$1'" >&2
+    exit 2
 }
 
 # One line to whoever watches; nothing where nobody does (a cron job that succeeds is silent).
@@ -50,7 +57,7 @@ environment_extras() {
         while IFS= read -r line; do has="$has ${line##*/}"; done <"$venv/.stamp-run"
     fi
     extras=
-    for extra in heif optimize; do
+    for extra in $environment_offered; do
         case " $with $has " in *" $extra "* | *" $extra.txt "*) extras="$extras $extra" ;; esac
     done
 }

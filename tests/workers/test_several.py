@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from collections.abc import Iterator
@@ -51,6 +52,7 @@ def pool() -> Iterator[ChildPool]:
 
 
 def open_files() -> int:
+    gc.collect()  # what earlier tests left to be collected is closed now, not between two counts
     return len(os.listdir("/proc/self/fd"))
 
 
@@ -72,7 +74,7 @@ def test_when_it_cannot_be_told_who_is_to_blame_nobody_is(pool: ChildPool, conte
     for _ in range(2):
         assert ask(pool, "plain", (b"abc", content, b"def"), short) == [None, None, None]
     assert ask(pool, "plain", (b"abc", b"def")) == [b"cba", b"fed"]  # a new child, or the same
-    assert open_files() == before
+    assert open_files() <= before
 
 
 def test_what_can_still_be_changed_is_no_answer(pool: ChildPool) -> None:
