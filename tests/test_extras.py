@@ -27,7 +27,8 @@ def test_the_packages_are_those_of_the_project() -> None:
 def test_the_scripts_know_the_extras_that_are_named() -> None:
     locked = {path.stem for path in (ROOT / "scripts" / "requirements").glob("*.txt")}
     assert set(extras.WITH) == locked - {"build", "run", "dev", "release"}
-    assert f"for extra in {' '.join(extras.WITH)}; do" in (ROOT / "scripts" / "environment.sh").read_text()
+    offered = " ".join(extras.WITH)
+    assert f'\nenvironment_offered="{offered}"\n' in (ROOT / "scripts" / "environment.sh").read_text()
 
 
 @pytest.mark.parametrize("extra", extras.PACKAGES)
