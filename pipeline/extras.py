@@ -7,9 +7,11 @@ import os
 import shlex
 import sys
 
-PACKAGES = {  # by name: libvips, which an installation has from the start and can do without, and the extras
+FROM_THE_START = {  # what an installation has, and can do without
     "libvips": ("pyvips", "pyvips-binary"),
-    "heif": ("pillow-heif",),
+    "pillow-heif": ("pillow-heif",),
+}
+PACKAGES = FROM_THE_START | {  # by name: these, and the extras
     "optimize": ("mozjpeg-lossless-optimization",),
     "watch": ("watchfiles",),
     "parquet": ("pyarrow",),
@@ -18,7 +20,7 @@ PACKAGES = {  # by name: libvips, which an installation has from the start and c
     "jxl": ("pillow-jxl-plugin",),
 }
 # What `scripts/pipeline --with` adds to a checkout's environment; it has the others from the start.
-WITH = ("cloud", "dask", "heif", "jxl", "optimize", "parquet")
+WITH = ("cloud", "dask", "jxl", "optimize", "parquet")
 
 # Evaluated on import, because a confined child has no access to files.
 _CHECKOUT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
@@ -28,7 +30,7 @@ _HAS_PIP = importlib.util.find_spec("pip") is not None
 
 def missing(name: str) -> str:
     """The message for one of `PACKAGES` that is needed and not installed, with the command that installs it."""
-    needed = name if name == "libvips" else f"the extra {name}"
+    needed = name if name in FROM_THE_START else f"the extra {name}"
     return f"needs {needed}, which is not installed; {how_to_have(name)}"
 
 

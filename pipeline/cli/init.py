@@ -104,6 +104,6 @@ def _counted(counts: Census) -> str:
         parts.append(f"{counts.others:,} not {'a picture' if counts.others == 1 else 'pictures'}")
     text = ", ".join(parts)
     if lacking := sorted(not_decoded() & counts.formats.keys()):
-        remedy = f"; {how_to_have('heif')}" if "heif" in lacking else ""
+        remedy = f"; {how_to_have('pillow-heif')}" if "heif" in lacking else ""
         text += f"\n{' and '.join(lacking)} cannot be read here and are passed over{remedy}"
     return text

@@ -46,7 +46,7 @@ _PREFIXES = (
 
 @functools.cache
 def not_decoded() -> frozenset[str]:
-    """The formats that `sniff` knows and no installed library decodes: HEIF needs the extra `heif`."""
+    """The formats that `sniff` knows and no installed library decodes: HEIF needs pillow-heif."""
     return frozenset({"jp2", "jxl"} if importlib.util.find_spec("pillow_heif") else {"jp2", "jxl", "heif"})
 
 

@@ -33,8 +33,8 @@ def test_an_option_that_deletes_or_forces_is_never_suggested(
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
-        ("run --with heif", "It belongs before the command, in a checkout: scripts/pipeline --with heif run"),
-        ("manifest query --with heif", "scripts/pipeline --with heif manifest query"),
+        ("run --with optimize", "It belongs before the command, in a checkout: scripts/pipeline --with optimize run"),
+        ("manifest query --with optimize", "scripts/pipeline --with optimize manifest query"),
         ("run --crop", "It is said in the config, for each rendition: `fit: cover` with `width` and `height`"),
         ("run --method 6", "It is said in the config, for each rendition: `effort`"),
         ("run --config it.yaml", "The config is an argument: `pipeline run pipeline.yaml`"),

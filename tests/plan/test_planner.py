@@ -272,7 +272,7 @@ def test_what_cannot_be_decoded_here_collides_with_nothing(house: House, monkeyp
         "c.heic": collision,  # it is a JPEG, whatever its name
         "c.jpg": collision,
     }
-    monkeypatch.setattr(survey, "not_decoded", lambda: frozenset({"jp2", "jxl"}))  # with the extra heif
+    monkeypatch.setattr(survey, "not_decoded", lambda: frozenset({"jp2", "jxl"}))  # with pillow-heif
     assert {source for source, what in house.plan().items() if what == collision} == {
         *("a.heic", "a.jpg", "c.heic", "c.jpg")
     }

@@ -1,4 +1,4 @@
-"""HEIF pictures (the HEIC files of iPhones), through the extra `heif`: Pillow itself does not read them."""
+"""HEIF pictures (the HEIC files of iPhones), through pillow-heif: Pillow itself does not read them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _SAMPLE = (  # by pillow-heif at quality 10, deflated
 
 
 def is_installed() -> bool:
-    """Whether the extra `heif` is installed. Loads nothing."""
+    """Whether pillow-heif is installed. Loads nothing."""
     return importlib.util.find_spec(_LIBRARY) is not None
 
 
 @functools.cache
 def plugin() -> type[ImageFile.ImageFile] | None:
-    """Pillow-heif's image class, not registered with Pillow; None where the extra is not installed.
+    """Pillow-heif's image class, not registered with Pillow; None where it is not installed.
 
     It turns pictures upright itself and opens the primary one.
     """

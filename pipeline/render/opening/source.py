@@ -211,5 +211,5 @@ def _plugin(name: str) -> type[ImageFile.ImageFile]:
         return _PLUGINS[name]
     plugin = heif.plugin()
     if plugin is None:
-        raise PictureError(ErrorKind.UNSUPPORTED, f"HEIF {extras.missing('heif')}")
+        raise PictureError(ErrorKind.UNSUPPORTED, f"HEIF {extras.missing('pillow-heif')}")
     return plugin

@@ -24,22 +24,20 @@ def heic(picture: Image.Image, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def test_without_the_extra_it_is_unsupported_and_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pillow_heif_it_is_unsupported_and_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heif, "plugin", lambda: None)
-    with pytest.raises(PictureError, match=r"HEIF needs the extra heif, .*; to have it: .*heif") as caught:
+    with pytest.raises(PictureError, match=r"HEIF needs pillow-heif, .*; to have it: .*pillow-heif") as caught:
         answer_to(HEIC, Spec("a"))
     assert caught.value.kind == ErrorKind.UNSUPPORTED
 
 
-@pytest.mark.skipif(not heif.is_installed(), reason="needs the extra heif")
-def test_with_it_pictures_come_out_with_their_colours() -> None:
+def test_pictures_come_out_with_their_colours() -> None:
     content = heic(quarters(), quality=50)
     image = rendition(content, Spec("a", 96, format=Format.PNG))
     for got, wanted in zip(corners(image), (RED, GREEN, BLUE, WHITE), strict=True):
         assert near(got, wanted, 12)
 
 
-@pytest.mark.skipif(not heif.is_installed(), reason="needs the extra heif")
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_it_stands_upright(orientation: int) -> None:
     content = heic(as_stored(quarters(), orientation), exif=exif({0x0112: orientation}), quality=80)
@@ -49,7 +47,6 @@ def test_it_stands_upright(orientation: int) -> None:
         assert near(got, wanted, 12)
 
 
-@pytest.mark.skipif(not heif.is_installed(), reason="needs the extra heif")
 def test_a_truncated_one_is_called_so() -> None:
     content = heic(quarters(), quality=50)
     with pytest.raises(PictureError) as caught:
@@ -57,14 +54,12 @@ def test_a_truncated_one_is_called_so() -> None:
     assert caught.value.kind == ErrorKind.TRUNCATED
 
 
-@pytest.mark.skipif(not heif.is_installed(), reason="needs the extra heif")
 def test_the_warm_up_decodes_one_and_encodes_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pillow_heif.HeifFile.save", None)  # with too few threads in the system x265 never returns
     render_samples(lambda held, task: iter(()))
     assert rendition(heif.sample(), Spec("a", 8, format=Format.PNG)).size == (8, 8)
 
 
-@pytest.mark.skipif(not heif.is_installed(), reason="needs the extra heif")
 def test_more_than_8_bits_are_read_at_8_with_a_warning() -> None:
     import pillow_heif
 
