@@ -190,6 +190,8 @@ def _config(document: Document, spec_sets: Sequence[tuple[Spec, ...]], file: Pat
             name=target.name,
             on_collision=target.on_collision,
             durability=target.durability,
+            mtime=target.mtime,
+            mode=target.mode,
         ),
         specs=spec_sets[0],
         rules=tuple(

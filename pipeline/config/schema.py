@@ -30,6 +30,7 @@ from pipeline.config.settings import (
     Config,
     Durability,
     IoNice,
+    Mtime,
     On,
     OnCollision,
     Order,
@@ -38,7 +39,7 @@ from pipeline.config.settings import (
 )
 from pipeline.config.source import Folder, PrefixedSource, Source
 from pipeline.config.template import FIELDS
-from pipeline.config.texts import Glob, LocalPath, MetricsPath, TargetName, VariableName, Words
+from pipeline.config.texts import FileMode, Glob, LocalPath, MetricsPath, TargetName, VariableName, Words
 from pipeline.model.shape import Resampler
 from pipeline.model.spec import Limits, Spec
 
@@ -68,6 +69,18 @@ class Target(Folder):
         "durability",
         "sync: safe against power cuts. none: safe against kills only, and faster. Where a file system cannot sync "
         "folders (WSL drives, some CIFS, SMB and FUSE) a run reports it once and goes on.",
+    )
+    mtime: Mtime = field_of(
+        TargetSettings,
+        "mtime",
+        "The date of files written from now on: written, or source: that of the picture they are made of, of a URL "
+        "what its server says.",
+    )
+    mode: Annotated[int | None, FileMode()] = field_of(
+        TargetSettings,
+        "mode",
+        'The permissions of files written from now on, such as "0640", whatever the umask; left out: as the umask '
+        "leaves them.",
     )
 
 

@@ -42,6 +42,13 @@ class Durability(enum.StrEnum):
     NONE = "none"  # safe against kills, not against power cuts
 
 
+class Mtime(enum.StrEnum):
+    """The modification time of a target."""
+
+    WRITTEN = "written"  # when it was written
+    SOURCE = "source"  # that of its source
+
+
 class Naming(enum.StrEnum):
     """What the names of pictures are made of where no column of a list has them."""
 
@@ -101,6 +108,8 @@ class TargetSettings:
     name: str = "{dir}/{stem}-{rendition}.{ext}"
     on_collision: OnCollision = OnCollision.FAIL
     durability: Durability = Durability.SYNC
+    mtime: Mtime = Mtime.WRITTEN
+    mode: int | None = None  # permissions of new files; None: as the umask leaves them
 
 
 class IoNice(enum.StrEnum):

@@ -66,6 +66,26 @@ class Colour(Kind):
         return {"anyOf": [hexadecimal, {"enum": [*COLOURS, *["transparent"] * self.alpha]}]}
 
 
+_MODE = "0?[46][0246][0246]"
+
+
+@dataclass(frozen=True, slots=True)
+class FileMode(Kind):
+    """The permissions of a file in octal digits, as a text: `0640` without quotes is the number 640 in YAML."""
+
+    def parse(self, value: object) -> int:
+        """See `Kind`."""
+        if not isinstance(value, str):
+            raise wrong('must be octal digits in quotes, such as "0640"')
+        if not re.fullmatch(_MODE, value):
+            raise rule('must be three octal digits such as "0640": readable by its owner, executable by nobody')
+        return int(value, 8)
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        return {"type": "string", "pattern": f"^{_MODE}$"}
+
+
 @dataclass(frozen=True, slots=True)
 class LocalPath(Kind):
     """A file or folder on this machine, as written; it is made absolute where the config is built."""

@@ -35,4 +35,5 @@ class Job:
     known_sha256: bytes | None = None
     refused: tuple[RenditionRecord, ...] = ()  # renditions that failed in the plan; they become part of the record
     stat_is_new: bool = True  # False: the remembered stat, which was taken too early to be trusted
+    redated: bool = False  # whether its files get another date, also where its content is the same
     rule: int = 0  # the number of the config's rule that says what is made of it; 0: none

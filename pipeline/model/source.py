@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
 
 from pipeline.errors import PictureError
 
@@ -46,6 +47,16 @@ class Stat:
         if self.sidecar is None or other.sidecar is None:
             return self.sidecar is other.sidecar
         return self.sidecar.same_content(other.sidecar)
+
+    @property
+    def dated_ns(self) -> int | None:
+        """When the picture was last modified, in nanoseconds since 1970; None where its server does not say."""
+        if self.remote is None:
+            return self.mtime_ns
+        try:
+            return int(parsedate_to_datetime(self.remote.last_modified or "").timestamp()) * 10**9
+        except (ValueError, OverflowError):
+            return None
 
     @property
     def changed_ns(self) -> int:

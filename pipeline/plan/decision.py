@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from pipeline.config.settings import Mtime, TargetSettings
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.manifest.failures import KnownFailure
 from pipeline.model.job import Job, Planned
@@ -50,6 +51,7 @@ def decide(
     facts: Facts,
     foreign: Collection[str],
     others: Mapping[str, str],
+    settings: TargetSettings,
     *,
     adopt: bool,
 ) -> Job | Record:
@@ -83,7 +85,9 @@ def decide(
         to_compare is None or any(rendition.reason != Reason.SOURCE_CHANGED for rendition in planned)
     ):
         stat = replace(stat, remote=stat.remote.validated(None, None))  # its bytes are needed in any case
-    return Job(facts.source, stat, tuple(planned), to_compare, tuple(refused), stat_is_new, facts.wanted.rule)
+    redated = settings.mtime is Mtime.SOURCE and known is not None and known.stat.dated_ns != stat.dated_ns
+    rule = facts.wanted.rule
+    return Job(facts.source, stat, tuple(planned), to_compare, tuple(refused), stat_is_new, redated, rule)
 
 
 def _whose(target: str, others: Mapping[str, str]) -> str:

@@ -346,7 +346,7 @@ class Planner:
                     yield Record(source, facts.stat, Status.DEFERRED, warnings=(why,))
                     continue
                 self.counts.reasons.update(facts.reasons)
-                yield decide(facts, foreign, others, adopt=self._options.adopt)
+                yield decide(facts, foreign, others, self._config.target, adopt=self._options.adopt)
 
     def _settling(self, source: str, stat: Stat) -> float:
         """The `settle` of its source, in seconds, if the file is younger than that; else 0.

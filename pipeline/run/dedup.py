@@ -105,19 +105,27 @@ class Dedup:
             if len(self._of_this_run) > _REMEMBERED:
                 self._of_this_run.popitem(last=False)
 
-    def copyable(self, planned: Sequence[Planned], known: Sequence[Record], opened: ExitStack) -> list[ToStore]:
+    def copyable(
+        self, planned: Sequence[Planned], known: Sequence[Record], mtime_ns: int | None, opened: ExitStack
+    ) -> list[ToStore]:
         """The files to copy for those of `planned` that have an equal: a file that still has its recorded size and
         mtime. They stay open until `opened` is closed. Their bytes are checked when they are copied.
-        """
-        return [file for rendition in planned if (file := self._equal(rendition, known, opened)) is not None]
 
-    def _equal(self, planned: Planned, known: Sequence[Record], opened: ExitStack) -> ToStore | None:
+        `mtime_ns` is that of the source.
+        """
+        files = (self._equal(rendition, known, mtime_ns, opened) for rendition in planned)
+        return [file for file in files if file is not None]
+
+    def _equal(
+        self, planned: Planned, known: Sequence[Record], mtime_ns: int | None, opened: ExitStack
+    ) -> ToStore | None:
         for record in known:
             for made in record.renditions:
                 if made.recipe == planned.recipe and made.written is not None:
                     file = self._open(made.written)
                     if file is not None:
-                        return ToStore(planned, made, opened.enter_context(file).fileno(), made.written.sha256)
+                        descriptor = opened.enter_context(file).fileno()
+                        return ToStore(planned, made, descriptor, made.written.sha256, mtime_ns)
         return None
 
     def _open(self, written: Written) -> BinaryIO | None:

@@ -35,6 +35,7 @@ class ToStore:
     like: Rendered | RenditionRecord
     descriptor: int
     sha256: bytes | None = None  # that they must have
+    mtime_ns: int | None = None  # of the source, where it is known
 
 
 def delivered(target: Target, several: Sequence[Made], token: Token) -> list[Record]:
@@ -57,7 +58,10 @@ def store(target: Target, several: Sequence[ToStore], token: Token) -> list[Rend
     token.check()
     started = time.perf_counter()
     came = target.write_all(
-        [ToWrite(file.planned.target, file.descriptor, file.planned.ours, file.sha256) for file in several]
+        [
+            ToWrite(file.planned.target, file.descriptor, file.planned.ours, file.sha256, file.mtime_ns)
+            for file in several
+        ]
     )
     seconds = (time.perf_counter() - started) / max(1, len(several))
     return [
@@ -73,7 +77,7 @@ def _parts(made: Made) -> list[ToStore | RenditionRecord]:
     return [
         recording.failed_rendition(planned, rendition.error)
         if isinstance(rendition, NotRendered)
-        else ToStore(planned, rendition, made.descriptors[rendition.index])
+        else ToStore(planned, rendition, made.descriptors[rendition.index], mtime_ns=made.record.stat.dated_ns)
         for planned, rendition in zip(made.planned, made.answer.renditions, strict=True)
     ]
 

@@ -220,7 +220,7 @@ class Line:
         """The files that can probably be copied for a picture; open until `opened` is closed."""
         known = self._known(life, again=again)
         life.known = known or life.known
-        return self._dedup.copyable(life.rest, known, opened)
+        return self._dedup.copyable(life.rest, known, life.record.stat.dated_ns, opened)
 
     def _known(self, life: Life, *, again: bool) -> tuple[Record, ...]:
         """Records of the same content, with a placeholder if one is wanted; none if all is to be made anew."""

@@ -16,8 +16,10 @@ from pipeline.workers.exchange import ChildDied
 
 
 def stale(job: Job, content: bytes) -> tuple[Planned, ...]:
-    """The renditions to make now that the content is known: a change of the stat alone is no reason."""
-    if job.known_sha256 != content:
+    """The renditions to make now that the content is known. A change of the stat alone is no reason, unless it gives
+    the files another date: then they are copied from themselves.
+    """
+    if job.known_sha256 != content or job.redated:
         return job.planned
     return tuple(planned for planned in job.planned if planned.reason != Reason.SOURCE_CHANGED)
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Collection, Iterable, Sequence
 from typing import BinaryIO
 
-from pipeline.config.settings import Durability, TargetSettings
+from pipeline.config.settings import Durability, Mtime, TargetSettings
 from pipeline.errors import ErrorKind, PictureError, TargetTrouble
 from pipeline.folder import FOLDER_MODE, Descriptor, is_gone, opened_folder
 from pipeline.model.record import Written
@@ -42,6 +42,8 @@ class LocalTarget:
         `process` is the number of this process in the run; each process numbers its files in a range of its own.
         """
         self._root = settings.path
+        self._mode = settings.mode
+        self._dated = settings.mtime is Mtime.SOURCE
         self._run = run_id
         self._durable = settings.durability is Durability.SYNC
         self._numbers = itertools.count(process * _EACH + 1)  # next() on it is atomic
@@ -57,9 +59,11 @@ class LocalTarget:
             folders = self._opened()
             if made:
                 folders.changed("..", opened_folder(path.parent))
-            try_out(folders.root.number)
+            try_out(folders.root.number, self._mode)
         except NotADirectoryError as error:
             raise TargetTrouble(f"the target {path} is not a folder") from error
+        except ValueError as error:
+            raise TargetTrouble(f"{path}: {error}, as target.mode says; leave it out") from error
         except OSError as error:
             raise trouble(path, error) from error
 
@@ -146,24 +150,7 @@ class LocalTarget:
 
         Raises what `write_all` returns or raises.
         """
-        folder = path.rpartition("/")[0]
-        _check(path)
-        if self._broken is not None:
-            raise self._broken
-        try:
-            folders = self._opened()
-            try:
-                return self._write(path, descriptor, sha256, replace=replace)
-            except FileNotFoundError:
-                folders.forget(folder)  # it was removed after it was opened: it is made again, once
-                return self._write(path, descriptor, sha256, replace=replace)
-        except PictureError as refused:
-            equal = self._equal(path, descriptor) if refused.kind is ErrorKind.NOT_OURS else None
-            if equal is None:
-                raise
-            return equal
-        except OSError as error:
-            raise self._cause(folder, error) from error
+        return self._stored(ToWrite(path, descriptor, replace, sha256))
 
     def sync(self) -> None:
         """Make the names of all written files survive a power cut, right before they are recorded; see `Target`."""
@@ -228,8 +215,8 @@ class LocalTarget:
         output: Output | None = None
         try:
             _check(file.path)
-            output = Output(self._opened().make(file.path.rpartition("/")[0]), self._temporary())
-            output.fill(file.descriptor, file.sha256)
+            output = self._output(file)
+            output.fill(file.descriptor, file.sha256, self._date(file))
         except (PictureError, OSError):
             if output is not None:
                 output.drop()
@@ -262,9 +249,29 @@ class LocalTarget:
 
     def _alone(self, file: ToWrite) -> Written | PictureError:
         try:
-            return self.write(file.path, file.descriptor, replace=file.replace, sha256=file.sha256)
+            return self._stored(file)
         except PictureError as error:
             return error
+
+    def _stored(self, file: ToWrite) -> Written:
+        folder = file.path.rpartition("/")[0]
+        _check(file.path)
+        if self._broken is not None:
+            raise self._broken
+        try:
+            folders = self._opened()
+            try:
+                return self._write(file)
+            except FileNotFoundError:
+                folders.forget(folder)  # it was removed after it was opened: it is made again, once
+                return self._write(file)
+        except PictureError as refused:
+            equal = self._equal(file.path, file.descriptor) if refused.kind is ErrorKind.NOT_OURS else None
+            if equal is None:
+                raise
+            return equal
+        except OSError as error:
+            raise self._cause(folder, error) from error
 
     def _opened(self) -> Folders:
         """The folders below the root, which is opened at the first call. Links in the root's own path are followed."""
@@ -301,13 +308,19 @@ class LocalTarget:
     def _temporary(self) -> str:
         return f".pipeline-{self._run}-{next(self._numbers)}"
 
-    def _write(self, path: str, descriptor: int, sha256: bytes | None, *, replace: bool) -> Written:
-        output = Output(self._opened().make(path.rpartition("/")[0]), self._temporary())
+    def _output(self, file: ToWrite) -> Output:
+        return Output(self._opened().make(file.path.rpartition("/")[0]), self._temporary(), self._mode)
+
+    def _date(self, file: ToWrite) -> int | None:
+        return file.mtime_ns if self._dated else None
+
+    def _write(self, file: ToWrite) -> Written:
+        output = self._output(file)
         try:
-            output.fill(descriptor, sha256)
+            output.fill(file.descriptor, file.sha256, self._date(file))
             if self._durable:
                 output.sync()
-            return self._put(output, path, replace=replace)
+            return self._put(output, file.path, replace=file.replace)
         finally:
             output.drop()
 

@@ -8,6 +8,7 @@ import errno
 import functools
 import hashlib
 import os
+import stat
 import sys
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ from pipeline.folder import CHUNK, FILE_MODE, Descriptor, first_read
 from pipeline.model.record import Written
 
 _PROBE = ".pipeline-probe"
+_PRIVATE = 0o600  # until a file has its permissions
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC  # for a file that must not exist yet
 _RENAME_NOREPLACE = 1  # renameat2(2)
 _NO_SUCH_RENAME = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM})  # NFS, old kernels, seccomp
@@ -28,22 +30,27 @@ class Output:
     Its methods raise `OSError`, and `put` also `PictureError` (not ours).
     """
 
-    def __init__(self, folder: Descriptor, temporary: str) -> None:
-        """Make a new file named `temporary` in `folder`."""
+    def __init__(self, folder: Descriptor, temporary: str, mode: int | None = None) -> None:
+        """Make a new file named `temporary` in `folder`. `mode`: its permissions; None: as the umask leaves them."""
         self.folder = folder
         self._temporary = temporary
-        self._descriptor = os.open(temporary, NEW, FILE_MODE, dir_fd=folder.number)
+        self._descriptor = os.open(temporary, NEW, FILE_MODE if mode is None else _PRIVATE, dir_fd=folder.number)
         self._open = True
         self._temporary_is_there = True
+        self._mode = mode
 
-    def fill(self, descriptor: int, sha256: bytes | None = None) -> None:
-        """Copy all of `descriptor` into the file.
+    def fill(self, descriptor: int, sha256: bytes | None = None, mtime_ns: int | None = None) -> None:
+        """Copy all of `descriptor` into the file, then set its permissions and, unless it is None, its mtime.
 
         Raises `PictureError` where `descriptor` cannot be read, or its bytes do not hash to `sha256`.
         """
         self._size, self._sha256 = copy(descriptor, self._descriptor)
         if sha256 is not None and self._sha256 != sha256:
             raise PictureError(ErrorKind.CHANGED, "what was to be copied has other bytes than before")
+        if self._mode is not None:
+            os.fchmod(self._descriptor, self._mode)
+        if mtime_ns is not None:
+            os.utime(self._descriptor, ns=(mtime_ns, mtime_ns))
 
     def hurry(self) -> None:
         """Make the kernel begin to write the file, without waiting: the sync that comes later takes less time."""
@@ -56,7 +63,7 @@ class Output:
 
     def put(self, path: str, *, replace: bool) -> Written:
         """Give the file the last name of `path`. `replace`: it takes the place of a file that has this name."""
-        stat = os.fstat(self._descriptor)
+        mtime_ns = os.fstat(self._descriptor).st_mtime_ns
         self._close()
         name = path.rpartition("/")[2]
         if replace:
@@ -64,7 +71,7 @@ class Output:
         else:
             put(self._temporary, name, self.folder.number)
         self._temporary_is_there = False
-        return Written(path, self._size, stat.st_mtime_ns, self._sha256)
+        return Written(path, self._size, mtime_ns, self._sha256)
 
     def drop(self) -> None:
         """Close the file, and remove it if it was not put in its place. Raises nothing; may be called again."""
@@ -176,8 +183,8 @@ def exclusive_rename() -> Callable[[int, bytes, int, bytes, int], int] | None:
     return rename
 
 
-def try_out(folder: int) -> None:
-    """Write a file and remove it again. Raises `OSError`.
+def try_out(folder: int, mode: int | None = None) -> None:
+    """Write a file and remove it again. Raises `OSError`, and `ValueError` where a file cannot have the `mode`.
 
     Its name is always the same: it is written before the run is recorded, so no later run could know the name of a run
     that was killed here. The next call removes what a kill has left.
@@ -185,12 +192,21 @@ def try_out(folder: int) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(_PROBE, dir_fd=folder)
     try:
-        probe = os.open(_PROBE, NEW, 0o600, dir_fd=folder)
+        probe = os.open(_PROBE, NEW, _PRIVATE, dir_fd=folder)
     except FileExistsError:  # another run tries the same at this moment
         return
     try:
         write(probe, bytes(4096))
+        if mode is not None and not _has_mode(probe, mode):
+            raise ValueError(f"files there cannot have the mode {mode:04o}")
     finally:
         os.close(probe)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(_PROBE, dir_fd=folder)
+
+
+def _has_mode(descriptor: int, mode: int) -> bool:
+    """Set the mode of a file; returns whether it has it then. FAT and some network file systems know few modes."""
+    with contextlib.suppress(PermissionError):
+        os.fchmod(descriptor, mode)
+    return stat.S_IMODE(os.fstat(descriptor).st_mode) == mode

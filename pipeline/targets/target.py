@@ -22,6 +22,7 @@ class ToWrite(NamedTuple):
     descriptor: int
     replace: bool  # whether it takes the place of a file that is there
     sha256: bytes | None = None  # what the bytes must hash to; None: whatever they are
+    mtime_ns: int | None = None  # that of its source, for a target that keeps it; None: unknown
 
 
 class Target(Protocol):

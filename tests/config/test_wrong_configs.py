@@ -236,6 +236,23 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         "source: photos\ntarget: {path: made, durability: false}\nrenditions: {a: {}}\n",
         [":2:34: target.durability: must be one of sync, none (got false)"],
     ),
+    "a mode that YAML reads as a number": (
+        "source: photos\ntarget: {path: made, mode: 0640}\nrenditions: {a: {}}\n",
+        [':2:28: target.mode: must be octal digits in quotes, such as "0640" (got 640)'],
+    ),
+    "a mode for programs": (
+        'source: photos\ntarget: {path: made, mode: "0755"}\nrenditions: {a: {}}\n',
+        [
+            (
+                ':2:28: target.mode: must be three octal digits such as "0640": '
+                "readable by its owner, executable by nobody"
+            )
+        ],
+    ),
+    "a date of another kind": (
+        "source: photos\ntarget: {path: made, mtime: keep}\nrenditions: {a: {}}\n",
+        [':2:29: target.mtime: must be one of written, source (got "keep")'],
+    ),
     # target.name
     "a field nobody knows": (
         name('"{stem}.{format}"'),

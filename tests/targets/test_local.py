@@ -5,6 +5,7 @@ import ctypes
 import errno
 import hashlib
 import os
+import stat
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -12,13 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.settings import Durability, TargetSettings
+from pipeline.config.settings import Durability, Mtime, TargetSettings
 from pipeline.errors import ErrorKind, PictureError, TargetTrouble
 from pipeline.model.record import Written
 from pipeline.targets import folders, output
 from pipeline.targets.local import LocalTarget
+from pipeline.targets.target import ToWrite
 
 BYTES = bytes(range(256)) * 40
+LONG_AGO = 1_600_000_000 * 10**9 + 123
 
 
 @pytest.fixture
@@ -445,6 +448,46 @@ def test_a_sync_waits_for_one_that_is_under_way(
     first.join()
     assert order[-1] == "second returned"
     assert order.count("synced") >= 2
+
+
+# -- dates and permissions
+
+
+def test_a_file_has_the_mode_of_the_config_or_what_the_umask_leaves(root: Path, rendition: int) -> None:
+    LocalTarget(TargetSettings(root, mode=0o640), "r1").write("x.jpg", rendition, replace=False)
+    before = os.umask(0o027)
+    try:
+        LocalTarget(TargetSettings(root), "r2").write("y.jpg", rendition, replace=False)
+        LocalTarget(TargetSettings(root, mode=0o666), "r3").write("z.jpg", rendition, replace=False)
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((root / name).stat().st_mode) for name in ("x.jpg", "y.jpg", "z.jpg")]
+    assert modes == [0o640, 0o640, 0o666]
+
+
+def test_a_target_whose_files_cannot_have_the_mode_is_refused_before_anything_is_read(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fchmod", failing(errno.EPERM))  # as FAT does
+    LocalTarget(TargetSettings(root), "r1").prepare()
+    with pytest.raises(TargetTrouble, match="files there cannot have the mode 0640, as target.mode says; leave it out"):
+        LocalTarget(TargetSettings(root, mode=0o640), "r2").prepare()
+    assert everything(root) == []
+
+
+@pytest.mark.parametrize("together", [1, 2])
+def test_a_target_that_keeps_dates_gives_a_file_that_of_its_source_and_records_it(
+    root: Path, rendition: int, together: int
+) -> None:
+    files = [ToWrite(f"{number}.jpg", rendition, False, mtime_ns=LONG_AGO + number) for number in range(together)]
+    written = LocalTarget(TargetSettings(root, mtime=Mtime.SOURCE), "r1").write_all(files)
+    found = [(root / file.path).stat().st_mtime_ns for file in files]
+    assert [file.mtime_ns for file in written if isinstance(file, Written)] == found
+    assert found == [LONG_AGO + number for number in range(together)]
+    for file in files:
+        os.unlink(root / file.path)
+    LocalTarget(TargetSettings(root), "r2").write_all(files)
+    assert (root / "0.jpg").stat().st_mtime_ns > LONG_AGO + 10**9
 
 
 # -- reading and sweeping
