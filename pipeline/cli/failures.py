@@ -14,6 +14,7 @@ from pipeline.cli.console import complain, tell
 from pipeline.cli.options import config_argument, globs_argument, json_option, parted
 
 if TYPE_CHECKING:
+    from pipeline.config.settings import Config
     from pipeline.run.failures import Listed
 
 _RETRY = "retry"
@@ -43,19 +44,45 @@ def command() -> None:
 
 @command.command("list", hidden=True)
 @config_argument
+@click.option("--warnings", is_flag=True, help="What was lost in pictures that were made, instead: pages, frames ...")
 @json_option
-def listing(config: Path, as_json: bool) -> None:
+def listing(config: Path, warnings: bool, as_json: bool) -> None:
     """List the failures of CONFIG: source, rendition, error and since when."""
     from pipeline.config.load import load
-    from pipeline.run.failures import failures
+    from pipeline.run.failures import counted, failures
 
+    if warnings:
+        _list_remarks(load(config), as_json=as_json)
+        return
     listing = failures(load(config))
     for listed in listing:
         tell(_json(listed) if as_json else _line(listed))
     if not as_json:
-        new = sum(not listed.known for listed in listing)
-        words = f"{count(len(listing), 'failure')}" if listing else "no failures"
-        complain(f"{config.stem}: {words}" + (f", {new} of them not reported yet" if new else ""))
+        failed = counted(listing)
+        words = f"{count(failed.pictures, 'picture')} failed" if listing else "no failures"
+        lines = f", in {len(listing):,} lines" if len(listing) > failed.pictures else ""
+        new = f", {count(failed.new, 'picture')} not reported yet" if failed.new else ""
+        complain(f"{config.stem}: {words}{lines}{new}")
+
+
+def _list_remarks(config: Config, *, as_json: bool) -> None:
+    """A line for each source and each rendition with warnings."""
+    from pipeline.errors import printable
+    from pipeline.manifest.remarks import remarks
+    from pipeline.manifest.store import Manifest
+
+    pictures = set()
+    with Manifest.reader(config) as reader:
+        for remark in remarks(reader, config.rendition_names):
+            pictures.add(remark.source)
+            if as_json:
+                tell(json.dumps({**remark._asdict(), "rendition": remark.rendition or None}))
+            else:
+                rendition = f" ({remark.rendition})" if remark.rendition else ""
+                tell(f"{printable(remark.source)}{rendition}: {printable('; '.join(remark.warnings))}")
+    if not as_json:
+        words = f"{count(len(pictures), 'picture')} with warnings" if pictures else "no warnings"
+        complain(f"{config.path.stem}: {words}")
 
 
 @command.command(_RETRY)

@@ -199,7 +199,7 @@ def _write_report(settings: Config) -> None:
 
 
 def _report(config: Path, summary: Summary, *, verbose: bool, quiet: bool) -> None:
-    from pipeline.cli.summary import failure_lines, passed_over_lines, sentence
+    from pipeline.cli.summary import failure_lines, passed_over_lines, remark_line, sentence
 
     for warning in summary.warnings:
         complain(f"pipeline: {warning}", Colour.WARNING)
@@ -210,3 +210,5 @@ def _report(config: Path, summary: Summary, *, verbose: bool, quiet: bool) -> No
             complain(line, Colour.FAILURE)
     if verbose or (not quiet and (on_terminal() or summary.status)):
         complain(sentence(config, summary, verbose=verbose))
+        if remarks := remark_line(config, summary.remarks):
+            complain(remarks, Colour.WARNING)

@@ -18,6 +18,7 @@ from pipeline.cli.options import config_argument
 if TYPE_CHECKING:
     from pipeline.manifest.reader import Totals
     from pipeline.manifest.runs import RunSummary, Stages
+    from pipeline.run.failures import Failed
 
 _BAR = 30  # characters
 
@@ -29,11 +30,14 @@ _BAR = 30  # characters
 @click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
     """Show the last runs of CONFIG and what its manifest holds."""
+    from pipeline.cli.summary import remark_line
     from pipeline.config.load import load
     from pipeline.manifest.lock import RunLock
     from pipeline.manifest.others import at_hand
+    from pipeline.manifest.remarks import pictures_by_kind
     from pipeline.manifest.runs import KEEP, last_rendering
     from pipeline.manifest.store import Manifest
+    from pipeline.run.failures import counted, listed
 
     settings = load(config)
     if at_hand(settings) is None:
@@ -46,13 +50,15 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
     with Manifest.reader(settings) as reader:
         runs, totals = reader.runs(limit), reader.totals()
         rendering = last_rendering(reader.runs(KEEP), reader.stages()) if profile else None
+        failed, remarks = counted(listed(settings, reader)), pictures_by_kind(reader, settings.rendition_names)
         if as_json:
+            of_failures = {"failed": failed.pictures, "known": failed.known, "errors": failed.kinds}
             tell(
                 json.dumps(
                     {
                         "runs": [asdict(run) for run in runs],
                         "holder": asdict(holder) if holder else None,
-                        "totals": asdict(totals),
+                        "totals": {**asdict(totals), **of_failures, "warnings": remarks},
                     }
                     | ({"profile": _profile(rendering)} if profile else {})
                 )
@@ -60,26 +66,27 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
             return
         for run in runs:
             tell(run_line(run, running=holder is not None and holder.run == run.run))
-        tell(_totals(totals))
-        for error, number in totals.errors.items():
-            tell(f"  {error}: {number:,}")
+        tell(_totals(totals, failed))
+        for error, number in failed.kinds.items():
+            tell(f"  {error}: {count(number, 'picture')}")
+        if line := remark_line(config, remarks):
+            tell(line)
         if profile:
             for line in _profile_lines(rendering):
                 tell(line)
 
 
-def _totals(totals: Totals) -> str:
+def _totals(totals: Totals, failed: Failed) -> str:
     from pipeline.model.record import Status
 
     sources = count(sum(totals.sources.values()), "source")
-    failed = sum(totals.errors.values())
-    failures = {"new failure": failed - totals.known, "known failure": totals.known}
+    failures = {"new failure": failed.new, "known failure": failed.known}
     of_them = of_each({str(status): totals.sources.get(status, 0) for status in (Status.UNSUPPORTED, Status.SKIPPED)})
     parts = [
         f"{sources} ({size(totals.source_bytes)}{f'; {of_them}' if of_them else ''})",
         f"{count(totals.made, 'rendition')} made ({size(totals.target_bytes)})",
     ]
-    return ", ".join([*parts, of_each(failures)] if failed else parts)
+    return ", ".join([*parts, of_each(failures)] if failed.pictures else parts)
 
 
 def _profile(rendering: tuple[RunSummary, Stages] | None) -> dict[str, object] | None:

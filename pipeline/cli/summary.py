@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.amounts import count, duration, size
@@ -11,6 +12,7 @@ from pipeline.model.record import Status
 from pipeline.run.tally import Summary
 
 _MOST_FAILURES = 20  # listed on a terminal or in a mail; `pipeline manifest query status=failed` lists all
+_MOST_KINDS = 4  # of warnings
 
 _OTHERS = (
     (Status.TOUCHED, "touched"),
@@ -77,6 +79,16 @@ def failure_lines(config: Path, summary: Summary, most: int | None = None) -> li
     if (more := len(summary.failures) - most) > 0:
         lines.append(f"... and {more:,} more: {to_copy('manifest', 'query', str(config), 'status=failed')}")
     return lines
+
+
+def remark_line(config: Path, counts: Mapping[str, int]) -> str:
+    """`warnings: first of N frames only (2 pictures), ...` and the command that lists them; "" where there are none."""
+    if not counts:
+        return ""
+    kinds = [f"{printable(kind)} ({count(number, 'picture')})" for kind, number in [*counts.items()][:_MOST_KINDS]]
+    if (more := len(counts) - _MOST_KINDS) > 0:
+        kinds.append(f"and {count(more, 'more kind')}")
+    return f"warnings: {', '.join(kinds)}; {to_copy('failures', str(config), '--warnings')} lists them"
 
 
 def passed_over_lines(summary: Summary) -> list[str]:

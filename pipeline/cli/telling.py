@@ -90,6 +90,7 @@ class Telling:
             pictures=summary.pictures,
             renditions=summary.renditions,
             errors=summary.errors,
+            remarks=summary.remarks,
             orphans=summary.orphans,
             source_bytes=summary.source_bytes,
             target_bytes=summary.target_bytes,

@@ -59,17 +59,12 @@ _ORIGINS = (
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Numbers of remembered sources and renditions by status, of failures by error, and their bytes.
-
-    A failed source counts in `errors` only where none of its renditions does.
-    """
+    """Numbers of remembered sources and renditions by status, and their bytes."""
 
     sources: Mapping[str, int]
     renditions: Mapping[str, int]
-    errors: Mapping[str, int]
     source_bytes: int
     target_bytes: int
-    known: int  # failures that a run has reported
 
     @property
     def made(self) -> int:
@@ -238,21 +233,11 @@ class Reader:
         """Numbers of all that is remembered. Reads every row once."""
         sources = self._rows("SELECT status, COUNT(*), TOTAL(size) FROM source GROUP BY status ORDER BY status")
         renditions = self._rows("SELECT status, COUNT(*), TOTAL(size) FROM rendition GROUP BY status ORDER BY status")
-        errors = self._rows(
-            "SELECT e.error, COUNT(*), COUNT(f.reported) FROM ("
-            "SELECT s.path, r.name, r.error FROM rendition r JOIN source s ON s.id = r.source UNION ALL "
-            "SELECT s.path, '', s.error FROM source s "
-            "WHERE NOT EXISTS (SELECT 1 FROM rendition r WHERE r.source = s.id AND r.error IS NOT NULL)) e "
-            "LEFT JOIN failure f ON f.source = e.path AND f.rendition = e.name "
-            "WHERE e.error IS NOT NULL GROUP BY e.error ORDER BY e.error"
-        )
         return Totals(
             {row[0]: row[1] for row in sources},
             {row[0]: row[1] for row in renditions},
-            {row[0]: row[1] for row in errors},
             int(sum(row[2] for row in sources)),  # TOTAL is a float: the sum may be too large for SQLite's integers
             int(sum(row[2] for row in renditions)),
-            sum(row[2] for row in errors),
         )
 
     @contextlib.contextmanager

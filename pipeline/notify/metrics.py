@@ -45,7 +45,7 @@ def _families(outcome: Outcome) -> Iterator[tuple[str, str, _Samples]]:
     )
     yield (
         "last_run_failures",
-        "Failed pictures and renditions of the last run, by kind of error.",
+        "Pictures that newly failed in the last run, by kind of error.",
         {(("error", kind.value),): outcome.errors.get(kind, 0) for kind in ErrorKind},
     )
     yield "last_run_source_bytes", "Bytes of the pictures rendered in the last run.", {(): outcome.source_bytes}

@@ -28,7 +28,8 @@ class Outcome:
     failures: tuple[str, ...] = ()  # a line each
     pictures: Mapping[str, int] = field(default_factory=dict)  # by status
     renditions: Mapping[str, int] = field(default_factory=dict)
-    errors: Mapping[str, int] = field(default_factory=dict)  # failures by kind
+    errors: Mapping[str, int] = field(default_factory=dict)  # newly failed pictures, by kind
+    remarks: Mapping[str, int] = field(default_factory=dict)  # pictures made with warnings, by kind
     orphans: int = 0
     source_bytes: int = 0
     target_bytes: int = 0

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
 
 from pipeline.config.settings import Config
 from pipeline.manifest.failures import KnownFailure, of_record
@@ -63,6 +65,34 @@ def listed(config: Config, reader: Reader) -> list[Listed]:
         for failure in everything
         if not failure.rendition or (failure.source not in whole and failure.rendition in names)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """How many pictures have failed: a picture counts once, whatever the number of its renditions."""
+
+    new: int = 0  # with a failure that no run has reported
+    known: int = 0
+    kinds: Mapping[str, int] = field(default_factory=dict)  # pictures by the errors that they have
+
+    @property
+    def pictures(self) -> int:
+        """All of them."""
+        return self.new + self.known
+
+
+def counted(listing: Iterable[Listed]) -> Failed:
+    """The pictures of a list that comes by source, as `listed` gives it."""
+    new = known = 0
+    kinds: Counter[str] = Counter()
+    for _, several in groupby(listing, lambda entry: entry.failure.source):
+        of_picture = tuple(several)
+        if all(entry.known for entry in of_picture):
+            known += 1
+        else:
+            new += 1
+        kinds.update({entry.failure.kind.value for entry in of_picture})
+    return Failed(new, known, dict(sorted(kinds.items())))
 
 
 def reported_before(manifest: Manifest, record: Record, key: Callable[[], str]) -> frozenset[str]:

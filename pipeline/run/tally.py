@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from pipeline.errors import ExitStatus, PictureError
 from pipeline.model.record import Record, Status
+from pipeline.model.remarks import by_frequency, kinds
 
 _KEPT_FAILURES = 1000  # failures listed in a summary; the manifest has them all
 _KEPT_OTHERS = 1000  # passed-over sources listed in a summary
 _OTHERS = frozenset({Status.VANISHED, Status.DEFERRED, Status.SKIPPED})
+_MADE = frozenset({Status.DONE, Status.KEPT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +40,17 @@ class Summary:
     """The result of a run. Counts are of sources (`pictures`) or of renditions; sizes in bytes, durations in seconds.
 
     `pictures` counts the run's sources by status: done, touched, failed (newly), known failure, unsupported, vanished,
-    deferred, skipped, unchanged, pending. `errors` and `failures` have new failures only. `passed_over` has a skipped
-    source only in the run that skipped it first (the manifest keeps it), but a folder that is left out in every run.
-    `source_bytes` and `target_bytes` are of the pictures rendered in this run. `reused` counts renditions copied from a
-    target of the same content and recipe.
+    deferred, skipped, unchanged, pending. `errors` and `failures` have new failures only, `failures` one for each
+    rendition that failed by itself. `passed_over` has a skipped source only in the run that skipped it first (the
+    manifest keeps it), but a folder that is left out in every run. `source_bytes` and `target_bytes` are of the
+    pictures rendered in this run. `reused` counts renditions copied from a target of the same content and recipe.
     """
 
     status: ExitStatus = ExitStatus.OK
     pictures: dict[str, int] = field(default_factory=dict)
     renditions: dict[str, int] = field(default_factory=dict)
-    errors: dict[str, int] = field(default_factory=dict)  # of failed sources and renditions, by kind
+    errors: dict[str, int] = field(default_factory=dict)  # newly failed pictures by kind, in each kind that they have
+    remarks: dict[str, int] = field(default_factory=dict)  # pictures made with warnings, by kind of warning
     reused: int = 0
     orphans: int = 0
     removed: int = 0  # orphans, by this run
@@ -81,7 +85,8 @@ class Tally:
         self._lock = threading.Lock()
         self._pictures: dict[str, int] = {}
         self._renditions: dict[str, int] = {}
-        self._errors: dict[str, int] = {}
+        self._errors: Counter[str] = Counter()
+        self._remarks: Counter[str] = Counter()
         self._failures: list[Failure] = []
         self._others: list[PassedOver] = []
         self._reused = 0
@@ -104,8 +109,8 @@ class Tally:
             if status in _OTHERS and len(self._others) < _KEPT_OTHERS:
                 self._others.append(PassedOver(record.source, status, "; ".join(record.warnings)))
             if new:
-                for error in _errors(record, known):
-                    self._errors[error.kind] = self._errors.get(error.kind, 0) + 1
+                self._errors.update({error.kind for error in _errors(record, known)})
+            self._remarks.update(_remarks(record))
             written = 0
             for rendition in record.renditions:
                 self._renditions[rendition.status] = self._renditions.get(rendition.status, 0) + 1
@@ -152,6 +157,7 @@ class Tally:
                 pictures=dict(sorted(self._pictures.items())),
                 renditions=dict(sorted(self._renditions.items())),
                 errors=dict(sorted(self._errors.items())),
+                remarks=by_frequency(self._remarks),
                 failures=tuple(sorted(self._failures, key=lambda failure: (failure.source, failure.rendition or ""))),
                 passed_over=tuple(sorted(self._others, key=lambda other: other.source)),
                 reused=self._reused,
@@ -170,3 +176,12 @@ def _errors(record: Record, known: Collection[str]) -> list[PictureError]:
     if record.error:
         return [record.error]
     return [rendition.error for rendition in record.renditions if rendition.error and rendition.name not in known]
+
+
+def _remarks(record: Record) -> set[str]:
+    """The kinds of warnings of what was made: of the source unless it failed, and of its renditions."""
+    made = [rendition for rendition in record.renditions if rendition.status in _MADE]
+    of_source = record.warnings if made and record.status in _MADE else ()
+    if not of_source and not any(rendition.warnings for rendition in made):
+        return set()
+    return kinds([*of_source, *(warning for rendition in made for warning in rendition.warnings)])

@@ -247,7 +247,7 @@ def test_the_command_lists_failures_and_lets_them_be_tried_again(failed: World) 
     assert (row["source"], row["rendition"], row["error"], row["known"]) == ("bad.jpg", None, "truncated", True)
     plan = failed.command("plan", config)
     assert plan.stdout.startswith("known failure   bad.jpg (truncated")
-    assert failed.command("status", config).stdout.endswith(" B), 1 known failure\n  truncated: 1\n")
+    assert failed.command("status", config).stdout.endswith(" B), 1 known failure\n  truncated: 1 picture\n")
     assert "--json" in failed.command("failures", "--help").stdout
     verbose = failed.command("run", "-v", config)
     assert (verbose.returncode, f"pipeline failures {config})" in verbose.stderr) == (0, True)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import io
+import json
+
+from PIL import Image
+
+from pipeline.model.remarks import kinds
+from tests.world import World
+
+TWO = "source: photos\ntarget: out\nrenditions:\n  thumb: {width: 32}\n  large: {width: 64}\n"
+
+
+def animation(frames: int = 2) -> bytes:
+    out = io.BytesIO()
+    pictures = [Image.new("RGB", (8, 8), (80 * number, 0, 0)) for number in range(frames)]
+    pictures[0].save(out, "GIF", save_all=True, append_images=pictures[1:])
+    return out.getvalue()
+
+
+def test_what_was_lost_is_counted_by_kind_in_the_summary_and_in_status_and_listed(world: World) -> None:
+    world.configure(TWO)
+    world.put("two.gif", animation(2))
+    world.put("three.gif", animation(3))
+    world.put("fine.jpg")
+    told = world.command("run", "thumbs.yaml", "-v", cwd=world.root).stderr.splitlines()[-1]
+    assert told.startswith("warnings: first of N frames only (2 pictures); ")
+    assert told.endswith(" failures thumbs.yaml --warnings lists them")
+    assert told in world.command("status", "thumbs.yaml", cwd=world.root).stdout.splitlines()
+    listed = world.command("failures", "thumbs.yaml", "--warnings", cwd=world.root)
+    assert "two.gif (large): first of 2 frames only: jpeg holds no animation" in listed.stdout.splitlines()
+    assert (len(listed.stdout.splitlines()), listed.stderr) == (4, "thumbs: 2 pictures with warnings\n")
+    as_json = world.command("failures", "thumbs.yaml", "--warnings", "--json", cwd=world.root)
+    assert {json.loads(line)["source"] for line in as_json.stdout.splitlines()} == {"two.gif", "three.gif"}
+    totals = json.loads(world.command("status", "thumbs.yaml", "--json", cwd=world.root).stdout)["totals"]
+    assert totals["warnings"] == {"first of N frames only": 2}
+
+
+def test_a_successful_run_without_a_terminal_says_nothing_of_warnings(world: World) -> None:
+    world.put("two.gif", animation())
+    assert world.command("run", "thumbs.yaml", cwd=world.root).stderr == ""
+
+
+def test_kinds_of_warnings_leave_out_numbers_details_and_libraries() -> None:
+    assert kinds(
+        ["page 2 of 4 pages only", "page 3 of 7 pages only", "damaged text ignored: Comment", "stderr: libtiff"]
+    ) == {"page N of N pages only", "damaged text ignored"}
+    assert kinds(["16 bits a channel become 8; depth: keep would keep 16"]) == {"16 bits a channel become 8"}
+
+
+def test_failures_are_counted_by_pictures_everywhere(world: World) -> None:
+    world.configure(TWO)
+    world.put("a.jpg")
+    world.put("c.jpg", b"no picture")
+    world.target.mkdir()
+    for name in ("a-thumb.jpg", "a-large.jpg"):
+        (world.target / name).write_bytes(b"mine")
+    told = world.command("run", "thumbs.yaml", cwd=world.root)
+    assert told.stderr.splitlines()[-1].startswith("thumbs: 0 pictures done (0 renditions), 2 failed in ")
+    failures = world.command("failures", "thumbs.yaml", cwd=world.root)
+    assert len(failures.stdout.splitlines()) == 3
+    assert failures.stderr == "thumbs: 2 pictures failed, in 3 lines\n"
+    status = world.command("status", "thumbs.yaml", cwd=world.root).stdout.splitlines()
+    assert status[1].endswith(", 2 known failures")
+    assert status[2:] == ["  not a picture: 1 picture", "  not ours: 1 picture"]
