@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from pipeline.manifest.values import to_name
 _QUERY = """
 SELECT s.path, s.status, s.error, s.detail, s.size, s.format, COALESCE(s.upright_width, s.width),
     COALESCE(s.upright_height, s.height), s.color, s.thumbhash, s.alt,
-    r.name, r.target, r.status, r.error, r.detail, r.size, r.format, r.width, r.height
+    r.name, r.target, r.status, r.error, r.detail, r.size, r.format, r.width, r.height, s.warnings, r.warnings
 FROM source s LEFT JOIN rendition r ON r.source = s.id ORDER BY s.path, r.name
 """
 
@@ -43,6 +44,7 @@ class Shown(NamedTuple):
     format: str | None
     width: int | None
     height: int | None
+    warnings: tuple[str, ...]  # about the source and about the rendition
 
 
 def renditions(reader: Reader) -> Iterator[Shown]:
@@ -50,7 +52,12 @@ def renditions(reader: Reader) -> Iterator[Shown]:
     with translated(reader.path):
         for row in reader.connection.execute(_QUERY):
             target = None if row[12] is None else to_name(row[12])
-            yield Shown._make((to_name(row[0]), *row[1:12], target, *row[13:]))
+            yield Shown._make((to_name(row[0]), *row[1:12], target, *row[13:20], _warnings(*row[20:])))
+
+
+def _warnings(*columns: str | None) -> tuple[str, ...]:
+    """The texts of JSON arrays, most of which are empty. Raises `ValueError` for anything else."""
+    return tuple(str(text) for column in columns if column and column != "[]" for text in json.loads(column))
 
 
 class Timed(NamedTuple):

@@ -8,14 +8,34 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 
+from pipeline.config.settings import Config
 from pipeline.errors import printable
 from pipeline.manifest.shown import Shown
 from pipeline.manifest.values import percent
+from pipeline.model.spec import Spec
 
 MOST = 100_000  # renditions that the gallery shows; a page of more takes long to open
 BROWSERS = frozenset({"jpeg", "mpo", "png", "gif", "webp", "avif", "bmp", "ico"})  # formats that all browsers show
+# In these renditions may differ and still look the same in a tile, where their shapes are the same.
+_UNSEEN = """
+    name family width height dpr enlarge format quality lossless effort subsampling progressive dither max_bytes
+    optimize keep_smaller profile metadata private depth density verify linear resampler shrink_on_load
+"""
+_SEEN = tuple(field.name for field in fields(Spec) if field.name not in _UNSEEN.split())
+
+
+def looks(config: Config) -> list[int]:
+    """For each of `config.rendition_names` a number that renditions of the same look share: of them the page shows the
+    smallest that fills its place.
+    """
+    numbers: dict[tuple[object, ...], int] = {}
+    sets = [config.specs, *(rule.specs for rule in config.rules)]
+    look_of = [{spec.name: tuple(getattr(spec, name) for name in _SEEN) for spec in specs} for specs in sets]
+    keys = (tuple(look.get(name) for look in look_of) for name in config.rendition_names)
+    return [numbers.setdefault(key, len(numbers)) for key in keys]
 
 
 class _Words:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from pipeline.amounts import duration
+from pipeline.errors import printable
 from pipeline.manifest.runs import RunSummary, Stages
 from pipeline.manifest.shown import Shown
 from pipeline.model.record import Status
+from pipeline.model.rendering import CHATTER
 from pipeline.report.gallery import Gallery
 
 MADE = frozenset({Status.DONE.value, Status.KEPT.value})
+_KINDS, _OTHER = 30, "other"  # warnings that have a row of their own, and the row of the others
 _CLASSES = 15  # folders that have a row of their own; the others are counted together
 _MEGAPIXELS = ((0.25, "under ¼ Mpx"), (1, "¼ to 1"), (4, "1 to 4"), (12, "4 to 12"), (24, "12 to 24"), (48, "24 to 48"))
 _KILOBYTES = ((4, "under 4 kB"), (16, "4 to 16"), (64, "16 to 64"), (256, "64 to 256"), (1024, "256 to 1,024"))
@@ -35,6 +40,16 @@ class Bar:
 
 
 @dataclass(slots=True)
+class Warned:
+    """Pictures that were made with a warning of one kind, and the first of them."""
+
+    kind: str
+    text: str
+    source: str
+    pictures: int = 0
+
+
+@dataclass(slots=True)
 class Totals:
     """What the target holds now. A source counts as `whole` if all its renditions in the config were made."""
 
@@ -47,6 +62,7 @@ class Totals:
     folders: Counter[str] = field(default_factory=Counter)
     megapixels: Counter[str] = field(default_factory=Counter)  # of sources
     kilobytes: Counter[str] = field(default_factory=Counter)  # of renditions
+    warnings: dict[str, Warned] = field(default_factory=dict)  # by kind
 
     def classes(self) -> list[Bar]:
         """Pictures by folder, the fullest first."""
@@ -55,6 +71,10 @@ class Totals:
             rest = sum(self.folders.values()) - sum(bar.number for bar in bars)
             bars.append(Bar(f"{more:,} other folders", rest))
         return bars
+
+    def warned(self) -> list[Warned]:
+        """What was made with warnings, the most frequent kind first."""
+        return sorted(self.warnings.values(), key=lambda warned: (-warned.pictures, warned.kind))
 
     def source_sizes(self) -> list[Bar]:
         """Sources by megapixels."""
@@ -73,12 +93,13 @@ def count(rows: Iterable[Shown], names: Callable[[str], Collection[str]], galler
     totals = Totals()
     wanted: Collection[str] = ()
     last, made = "", 0
+    kinds: set[str] = set()
     for row in rows:
         if row.source_status in (Status.UNSUPPORTED, Status.SKIPPED):
             continue
         if row.source != last:
             totals.whole += bool(last) and made == len(wanted)
-            last, made, wanted = row.source, 0, names(row.source)
+            last, made, wanted, kinds = row.source, 0, names(row.source), set()
             _add_source(totals, row)
         if row.rendition is None or row.rendition in wanted:
             gallery.add(row)
@@ -86,6 +107,7 @@ def count(rows: Iterable[Shown], names: Callable[[str], Collection[str]], galler
             totals.source_bytes += row.source_bytes if made == 0 else 0
             made += 1
             _add_rendition(totals, row)
+            _add_warnings(totals, row, kinds)
     totals.whole += bool(last) and made == len(wanted)
     return totals
 
@@ -106,6 +128,26 @@ def _add_rendition(totals: Totals, row: Shown) -> None:
     of_format.renditions += 1
     of_format.source_bytes += row.source_bytes
     of_format.bytes += size
+
+
+def _add_warnings(totals: Totals, row: Shown, counted: set[str]) -> None:
+    """Count the picture of `row` under each kind of warning that is not yet in `counted`, where it is noted."""
+    for text in row.warnings:
+        kind = _kind(text)
+        if kind not in totals.warnings:
+            if len(totals.warnings) >= _KINDS:
+                kind = _OTHER
+            totals.warnings.setdefault(kind, Warned(kind, printable(text), printable(row.source)))
+        if kind not in counted:
+            counted.add(kind)
+            totals.warnings[kind].pictures += 1
+
+
+def _kind(warning: str) -> str:
+    """What a warning has in common with those of other pictures: `first of N frames only`."""
+    if warning.startswith(CHATTER):
+        return "printed by a library"
+    return re.sub(r"\d+", "N", printable(re.split("[:;] ", warning, maxsplit=1)[0]))
 
 
 def _step(value: float, steps: Sequence[tuple[float, str]], above: str) -> str:
@@ -129,17 +171,20 @@ def bound(run: RunSummary, stages: Stages, cpus: int) -> str:
     if clock < _SHORT or stages.pictures < _MOST * run.counts.get(Status.DONE, 0):
         return ""
     processes, threads = _setting(run, "processes"), max(1, _setting(run, "threads"))
-    rendering = (stages.decode + stages.resize + stages.encode) / clock
-    busy = min(1.0, rendering / (processes or cpus))
+    rendering, has = stages.decode + stages.resize + stages.encode, clock * (processes or cpus)
+    busy = min(1.0, rendering / has)
+    what = f"{processes} children" if processes > 1 else "the child" if processes else f"{cpus} CPUs"
+    at_work = f"decode, resize and encode took {duration(rendering)} of the {duration(has)} that {what} had"
     driver = run.settings.get("seconds_of_driver")
     if isinstance(driver, float) and driver / clock > max(busy, _BUSY):
         return f"The main process: it was busy {min(1.0, driver / clock):.0%} of the time, the children {busy:.0%}."
     if busy > _BUSY:
-        return f"Rendering: decoders and encoders were at work {busy:.0%} of the time they had."
+        return f"Rendering: {at_work} ({busy:.0%})."
     for stage, seconds in (("Reading", stages.read), ("Writing", stages.write)):
         if (share := min(1.0, seconds / clock / threads)) > _MUCH:
-            return f"{stage}: on average {share:.0%} of the threads were waiting for the disk."
-    return f"No stage by itself: rendering filled {busy:.0%} of its time, the rest went into starting and waiting."
+            had = f"{duration(seconds)} of the {duration(clock * threads)} that {threads} threads had"
+            return f"{stage}: it took {had} ({share:.0%})."
+    return f"No stage by itself: {at_work} ({busy:.0%}); the rest went into starting and waiting."
 
 
 _SHORT = 2.0  # seconds; starting up is most of such a run

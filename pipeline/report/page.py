@@ -19,7 +19,7 @@ from pipeline.model.record import Status
 from pipeline.model.spec import Private
 from pipeline.plan.rules import names_of
 from pipeline.report import advice, document, numbers
-from pipeline.report.gallery import BROWSERS, Gallery
+from pipeline.report.gallery import BROWSERS, Gallery, looks
 from pipeline.report.privacy import Privacy, read_again
 from pipeline.run.failures import Listed, listed
 from pipeline.workers import cpus
@@ -30,6 +30,7 @@ KIND = document.Kind(
 AFTER_RUN = 500  # targets that are read again for the page that follows a run: half a second of CPU
 _RUNS = 40  # in the chart
 _ROWS = 10  # in the table beside it
+_THUMBNAIL = 160  # pixels that fill the place beside a failure on a dense screen
 _PRIVATE = {
     Private.GPS: "GPS positions",
     Private.SERIALS: "serial numbers",
@@ -66,7 +67,7 @@ def _page(config: Config, reader: Reader, folder: Path, privacy: Privacy) -> str
     runs = reader.runs(KEEP)
     kinds = advice.by_kind(((failed.failure.kind, addresses.failed(failed)) for failed in failures), config.path)
     rendering = last_rendering(runs, reader.stages())
-    shown = gallery.plain() | {"target": addresses.target, "places": addresses.sources}
+    shown = gallery.plain() | {"target": addresses.target, "places": addresses.sources, "looks": looks(config)}
     return document.text(
         KIND,
         "page.html",
@@ -102,13 +103,15 @@ class _Addresses:
             if source.urls is None
         ]
         self._failed = failed
-        self._made: dict[str, str] = {}
+        self._made: dict[str, tuple[tuple[bool, int], str]] = {}  # how well it fills a thumbnail, and its address
 
     def noting(self, rows: Iterable[Shown]) -> Iterator[Shown]:
         """`rows`, unchanged; the renditions of failed sources are remembered."""
         for row in rows:
             if row.source in self._failed and row.target and row.status in numbers.MADE and row.format in BROWSERS:
-                self._made.setdefault(row.source, self.target + percent(row.target))
+                width = row.width or 0
+                best = ((width < _THUMBNAIL, width), self.target + percent(row.target))
+                self._made[row.source] = min(self._made.get(row.source, best), best)
             yield row
 
     def _source(self, name: str) -> str:
@@ -119,7 +122,7 @@ class _Addresses:
     def failed(self, failed: Listed) -> advice.Failed:
         """One failure with the addresses of pictures that may show it."""
         failure = failed.failure
-        pictures = [self._made[failure.source]] if failure.source in self._made else []
+        pictures = [self._made[failure.source][1]] if failure.source in self._made else []
         address = self._source(failure.source)
         if address and failure.kind is not ErrorKind.NOT_A_PICTURE and failure.source.lower().endswith(_EXTENSIONS):
             pictures.append(address)

@@ -86,6 +86,23 @@ def test_pictures_at_the_head_open_the_viewer(page: Page) -> None:
     assert name.startswith(page.run("document.querySelector('#viewer .title').textContent"))
 
 
+def test_tiles_load_the_smallest_picture_that_fills_them(chromium: Page, tmp_path: Path) -> None:
+    world = World(tmp_path, "source: photos\ntarget: out\nrenditions: {hero: {widths: [150, 400, 900]}}\n")
+    for number in range(2):
+        world.put(f"{number}.jpg", jpeg((90 * number, 9, 9), (960, 600)))
+    world.run()
+    write(world.config, place(world.config))
+    chromium.open(place(world.config).as_uri())
+    chromium.until("document.querySelectorAll('#rows .tile.loaded').length === 6")
+    sizes = "[...document.querySelectorAll('.tile img')].map((one) => one.currentSrc.replace(/.*-/, ''))"
+    assert set(chromium.run(sizes)) == {"400.jpg"}
+    assert not [request for request in chromium.requests if request.endswith("900.jpg")]
+    (world.target / "0-hero-400.jpg").unlink()  # shown as far as there is another
+    chromium.open(place(world.config).as_uri())
+    chromium.until("document.querySelectorAll('#rows .tile.loaded').length === 5")
+    assert chromium.run("document.querySelectorAll('#rows .tile .label').length") == 1
+
+
 def test_only_the_rows_in_view_are_there_and_others_come_by_scrolling(page: Page) -> None:
     before = set(tiles(page))
     assert 10 < len(before) < 119

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from pipeline.manifest.runs import RunSummary, Stages
 from pipeline.manifest.shown import renditions
@@ -14,6 +17,7 @@ from pipeline.manifest.store import Manifest
 from pipeline.plan.rules import names_of
 from pipeline.report.gallery import Gallery
 from pipeline.report.numbers import Bar, Totals, bound, count
+from tests.pictures import encoded
 from tests.world import World, jpeg
 
 TWO = "source: photos\ntarget: out\nrenditions:\n  thumb: {width: 32, height: 32}\n  wide: {width: 40, format: webp}\n"
@@ -24,6 +28,11 @@ def counted(world: World) -> tuple[Totals, dict[str, Any]]:
     gallery = Gallery(config.rendition_names)
     with Manifest.reader(config) as reader:
         return count(renditions(reader), names_of(config), gallery), gallery.plain()
+
+
+def gif(frames: int) -> bytes:
+    first, *others = (Image.new("L", (8, 8), 60 * number) for number in range(frames))
+    return encoded(first, "GIF", save_all=True, append_images=others)
 
 
 def test_totals_are_those_of_the_files(tmp_path: Path) -> None:
@@ -98,6 +107,33 @@ def test_a_name_that_is_not_shown_as_it_is_keeps_its_address(tmp_path: Path) -> 
     assert gallery["renditions"][0][-1] == "a%0A%FF-thumb.jpg"
 
 
+def test_warnings_are_counted_by_kind_and_once_for_each_picture(tmp_path: Path) -> None:
+    world = World(tmp_path, TWO)
+    world.put("a.gif", gif(3))
+    world.put("b.gif", gif(2))
+    world.put("c.jpg")
+    world.run()
+    totals, _ = counted(world)
+    (warned,) = totals.warned()
+    assert (warned.kind, warned.pictures, warned.source) == ("first of N frames only", 2, "a.gif")
+    assert warned.text == "first of 3 frames only: jpeg holds no animation"
+
+
+def test_kinds_of_warnings_have_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.report.numbers._KINDS", 1)
+    world = World(tmp_path)
+    world.put("a.gif", gif(3))
+    world.put("b.jpg")
+    world.run()
+    with contextlib.closing(sqlite3.connect(world.config.manifest)) as connection, connection:
+        connection.execute("UPDATE rendition SET warnings = '[\"one\", \"two: x\"]' WHERE warnings = '[]'")
+    totals, _ = counted(world)
+    assert [(warned.kind, warned.pictures) for warned in totals.warned()] == [
+        ("first of N frames only", 1),
+        ("other", 1),
+    ]
+
+
 def ran(seconds: float, **settings: int) -> RunSummary:
     counts = {"done": 100}
     return RunSummary(1, "r", "c", (), 1, "h", 1000.0, 1000.0 + seconds, 0, counts, settings, "")
@@ -124,6 +160,13 @@ def test_a_busy_main_process_is_told_where_the_children_had_time() -> None:
     busy = replace(run, settings={**run.settings, "seconds_of_driver": 9.5})
     assert bound(busy, Stages(100, decode=12.0), 4).startswith("The main process: ")
     assert bound(busy, Stages(100, decode=19.8), 4).startswith("Rendering: ")
+
+
+def test_what_bounded_a_run_is_said_in_the_seconds_of_the_table_beside_it() -> None:
+    said = bound(ran(10.0, threads=8, processes=2), Stages(100, read=3.0, decode=12.0, resize=3.0, encode=3.0), 4)
+    assert said == "Rendering: decode, resize and encode took 18 s of the 20 s that 2 children had (90%)."
+    said = bound(ran(10.0, threads=8, processes=0), Stages(100, read=40.0, decode=2.0), 4)
+    assert said == "Reading: it took 40 s of the 1 min 20 s that 8 threads had (50%)."
 
 
 def test_nothing_is_said_of_a_run_that_mostly_started_up() -> None:

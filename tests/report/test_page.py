@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.report.document import script_safe
+from pipeline.report.gallery import looks
 from pipeline.report.page import place, write
 from tests.world import World
 
@@ -34,6 +35,28 @@ def test_a_report_is_written_beside_the_config_unless_told_otherwise(world: Worl
     assert place(world.config) == world.root / "thumbs-report.html"
     assert place(replace(world.config, report=world.root / "said.html")) == world.root / "said.html"
     assert place(world.config, world.root / "x.html") == world.root / "x.html"
+
+
+def test_renditions_of_one_look_are_told_from_the_others(world: World) -> None:
+    world.configure(
+        "source: photos\ntarget: out\nrenditions:\n  hero: {widths: [8, 16], formats: [webp, jpeg], quality: 70}\n"
+        "  thumb: {width: 5}\n  square: {width: 5, height: 5, fit: cover}\n  grey: {width: 5, steps: [greyscale]}\n"
+        "rules: [{match: 'x/**', renditions: {thumb: {gravity: north}}}]\n"
+    )
+    assert looks(world.config) == [0, 0, 0, 0, 1, 2, 3]
+
+
+def test_what_takes_more_than_its_source_is_not_said_to_be_saved(world: World) -> None:
+    world.configure("source: photos\ntarget: out\nrenditions: {all: {width: 900, enlarge: true}}\n")
+    world.run()
+    path = place(world.config)
+    write(world.config, path)
+    text = path.read_text()
+    (size,) = (len(content) for content in world.tree().values())
+    grown = size / (world.source / "a.jpg").stat().st_size - 1
+    assert f"<dt>larger</dt><dd>{grown:,.0%}</dd>" in text
+    assert f"<td>{grown:+,.0%}</td>" in text
+    assert not re.search(r"saved|-\d+%", text.partition("<main>")[2].partition('<section id="gallery">')[0])
 
 
 def test_sources_are_looked_up_in_the_folder_of_their_prefix(world: World) -> None:

@@ -159,7 +159,13 @@ function tile(at, height) {
     image.alt = one.alt;
     image.decoding = "async";
     image.addEventListener("load", () => link.classList.add("loaded"));
-    image.addEventListener("error", () => image.replaceWith(label("gone")));
+    const others = lookalikes(gallery.chosen[at]);
+    image.addEventListener("error", () => {
+      if (image.srcset) image.removeAttribute("srcset"); // which loads `src`
+      else image.replaceWith(label("gone"));
+    });
+    image.sizes = `${Math.ceil(height * Math.max(one.aspect, shape(gallery.chosen[at])))}px`;
+    if (others.length > 1) image.srcset = others.map(([wide, url]) => `${url} ${wide}w`).join(", ");
     image.src = one.targetUrl;
     link.append(image);
   } else link.append(label(one.targetUrl ? one.format : one.error.split(":")[0] || page.statuses[one.status]));
@@ -186,6 +192,21 @@ function drawPlaceholders() {
     link.prepend(canvas);
   }
   if (awaited.length) requestAnimationFrame(drawPlaceholders);
+}
+
+// The renditions of the same source that look like this one, by width, of each the smallest file.
+function lookalikes(number) {
+  const [source, name, , , width, height] = page.renditions[number];
+  const smallest = new Map();
+  const take = (other) => {
+    const [, , , format, wide, high, size] = page.renditions[other];
+    if (!wide || !page.shown[format] || page.looks[page.renditions[other][1]] !== page.looks[name]) return;
+    if (Math.abs(wide * height - width * high) > Math.max(wide, high, width, height)) return; // by a pixel, rounded
+    if (size < (smallest.get(wide)?.size ?? Infinity)) smallest.set(wide, { size, url: rendition(other).targetUrl });
+  };
+  for (let other = number; page.renditions[other]?.[0] === source; other--) take(other);
+  for (let other = number + 1; page.renditions[other]?.[0] === source; other++) take(other);
+  return [...smallest].filter(([, { url }]) => url).map(([wide, { url }]) => [wide, url]);
 }
 
 function label(text) {
@@ -281,13 +302,18 @@ byId("all").addEventListener("click", () => {
 function drawStrip() {
   const strip = byId("strip");
   strip.replaceChildren();
-  const sources = new Map(); // number of a source -> where its first rendition that can be shown is
+  const height = strip.clientWidth < 600 ? 84 : 132;
+  const excess = (at) => {
+    const high = page.renditions[gallery.chosen[at]][5];
+    return high >= height * devicePixelRatio ? high : 1e9 - high;
+  };
+  const sources = new Map(); // number of a source -> where its smallest rendition is that fills the strip
   gallery.chosen.forEach((number, at) => {
     const [source, , , format, wide, , , target] = page.renditions[number];
-    if (target && wide && page.shown[format] && !sources.has(source)) sources.set(source, at);
+    if (target && wide && page.shown[format] && (!sources.has(source) || excess(at) < excess(sources.get(source))))
+      sources.set(source, at);
   });
   const all = [...sources.values()];
-  const height = strip.clientWidth < 600 ? 84 : 132;
   const mean = all.reduce((sum, at) => sum + shape(gallery.chosen[at]), 0) / all.length;
   const room = Math.ceil(strip.clientWidth / (height * mean)) + 2;
   const step = Math.max(1, all.length / room);
