@@ -14,7 +14,7 @@ from pipeline.manifest import opening
 from pipeline.manifest.database import Database
 from pipeline.manifest.rows import RenditionRow, SourceRow, listed
 from pipeline.manifest.values import to_name
-from pipeline.model.record import Reason, Record, RenditionRecord, Status, Written
+from pipeline.model.record import Reason, Record, RenditionRecord, Shown, Status, Written
 from pipeline.model.source import Header, Stat
 
 _MOST = 64  # rows: of a thousand copies of one picture the first few are enough
@@ -60,6 +60,7 @@ def _record(pairs: list[tuple[SourceRow, RenditionRecord]]) -> Record:
         header=Header(source.format, source.width, source.height, source.frames, source.mode or "", 0),
         warnings=tuple(json.loads(source.warnings)),
         content=source.content,
+        orientation=source.orientation,
         upright=None if upright[0] is None or upright[1] is None else (upright[0], upright[1]),
         color=source.color,
         thumbhash=source.thumbhash,
@@ -82,7 +83,21 @@ def _rendition(values: Sequence[Any], libraries: str | None) -> RenditionRecord:
         height=row.height,
         warnings=tuple(json.loads(row.warnings)),
         quality=row.quality,
+        shown=_shown(row),
         libraries=libraries or "",
+    )
+
+
+def _shown(row: RenditionRow) -> Shown | None:
+    """None where a version without these columns has made it."""
+    if row.box_left is None or row.box_top is None or row.box_width is None or row.box_height is None:
+        return None
+    if row.place_left is None or row.place_top is None or row.place_width is None or row.place_height is None:
+        return None
+    return Shown(
+        (row.box_left, row.box_top, row.box_width, row.box_height),
+        row.turn or 0,
+        (row.place_left, row.place_top, row.place_width, row.place_height),
     )
 
 

@@ -28,10 +28,23 @@ _SECOND = (
     "CREATE INDEX source_by_content ON source (COALESCE(content, sha256))",
     *schema.statements(schema.TABLES_2),
 )
-_STEPS = {1: _SECOND, 2: schema.statements(schema.TABLES_3)}
+_FOURTH = (
+    "ALTER TABLE source ADD COLUMN orientation INTEGER",
+    "ALTER TABLE rendition ADD COLUMN box_left REAL",
+    "ALTER TABLE rendition ADD COLUMN box_top REAL",
+    "ALTER TABLE rendition ADD COLUMN box_width REAL",
+    "ALTER TABLE rendition ADD COLUMN box_height REAL",
+    "ALTER TABLE rendition ADD COLUMN turn INTEGER",
+    "ALTER TABLE rendition ADD COLUMN place_left INTEGER",
+    "ALTER TABLE rendition ADD COLUMN place_top INTEGER",
+    "ALTER TABLE rendition ADD COLUMN place_width INTEGER",
+    "ALTER TABLE rendition ADD COLUMN place_height INTEGER",
+)
+_STEPS = {1: _SECOND, 2: schema.statements(schema.TABLES_3), 3: _FOURTH}
 """By version: the statements that lead to the tables of the next one. Views are made anew at the end."""
 
-_NAMES = {1: schema.NAMES_1, 2: schema.NAMES_2, schema.VERSION: schema.NAMES}
+_NAMES = {1: schema.NAMES_1, 2: schema.NAMES_2, 3: schema.NAMES, schema.VERSION: schema.NAMES}
+_COLUMN_OF_THE_FOURTH = "box_left"  # whose table has the same name in the third
 
 
 def fault_of(connection: sqlite3.Connection, version: int) -> str:
@@ -46,6 +59,8 @@ def fault_of(connection: sqlite3.Connection, version: int) -> str:
         return f"{', '.join(f'{kind} {name}' for kind, name in sorted(missing))} missing from it"
     if later := sorted((schema.NAMES - _NAMES[version]) & {name for _kind, name in layout}):
         return f"it says to be of version {version}, which had no {later[0]}"
+    if version < schema.VERSION and _COLUMN_OF_THE_FOURTH in layout["table", "rendition"]:
+        return f"it says to be of version {version}, which had no {_COLUMN_OF_THE_FOURTH}"
     if any(kind == "trigger" for kind, _name in layout):
         return "there are triggers in it"
     changed = [f"{kind} {name}" for (kind, name), sql in sorted(whole.items()) if layout[kind, name] != sql]

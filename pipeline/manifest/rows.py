@@ -26,6 +26,7 @@ from pipeline.model.source import Stat
 
 _FINAL = frozenset({Status.DONE, Status.KEPT, Status.FAILED, Status.SKIPPED, Status.UNSUPPORTED})
 _NO_WARNINGS = "[]"
+_NONE = (None,) * 4
 _INT64 = 2**63 - 1  # SQLite's integers; nanoseconds reach it in the year 2262, and ext4 goes on to 2446
 
 
@@ -63,6 +64,7 @@ class SourceRow(NamedTuple):
     color: str | None
     thumbhash: bytes | None
     alt: str | None
+    orientation: int | None
 
 
 class RenditionRow(NamedTuple):
@@ -91,6 +93,15 @@ class RenditionRow(NamedTuple):
     run: int | None
     at: float
     quality: int | None
+    box_left: float | None
+    box_top: float | None
+    box_width: float | None
+    box_height: float | None
+    turn: int | None
+    place_left: int | None
+    place_top: int | None
+    place_width: int | None
+    place_height: int | None
 
 
 def listed(row: type[NamedTuple], table: str = "") -> str:
@@ -119,7 +130,9 @@ _TOUCH = (
     "sidecar_ctime_ns = ?, settled = ? WHERE path = ?"
 )
 _ORIGIN = "INSERT OR REPLACE INTO origin VALUES ((SELECT id FROM source WHERE path = ?), ?, ?, ?, ?)"
-_OF_THE_FILE = ("size", "mtime_ns", "sha256", "format", "width", "height", "quality")
+_BOX = ("box_left", "box_top", "box_width", "box_height")
+_PLACE = ("place_left", "place_top", "place_width", "place_height")
+_OF_THE_FILE = ("size", "mtime_ns", "sha256", "format", "width", "height", "quality", *_BOX, "turn", *_PLACE)
 _RENDITION = (
     f"INSERT INTO rendition (source, {listed(RenditionRow)}) "
     f"VALUES ((SELECT id FROM source WHERE path = ?), {', '.join('?' * len(RenditionRow._fields))}) "
@@ -201,12 +214,14 @@ class RowWriter:
             color=record.color,
             thumbhash=record.thumbhash,
             alt=None if record.alt is None else printable(record.alt),
+            orientation=record.orientation,
         )
 
     def _rendition(
         self, connection: sqlite3.Connection, record: Record, rendition: RenditionRecord, now: float
     ) -> RenditionRow:
-        written = rendition.written
+        written, part = rendition.written, rendition.shown
+        box, place = (part.box, part.place) if part else (_NONE, _NONE)
         error, detail = _error(rendition.error)
         libraries = record.libraries if rendition.libraries is None else rendition.libraries
         return RenditionRow(
@@ -233,6 +248,15 @@ class RowWriter:
             run=self.run,
             at=now,
             quality=rendition.quality,
+            box_left=box[0],
+            box_top=box[1],
+            box_width=box[2],
+            box_height=box[3],
+            turn=part.turn if part else None,
+            place_left=place[0],
+            place_top=place[1],
+            place_width=place[2],
+            place_height=place[3],
         )
 
     def _library(self, connection: sqlite3.Connection, versions: str) -> int:

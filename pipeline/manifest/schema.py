@@ -15,7 +15,7 @@ import sqlite3
 from typing import NamedTuple
 
 APPLICATION_ID = 0x70697065  # "pipe", in the file's header: marks the database as one of this program
-VERSION = 3  # raised with every change of the tables below, together with a step of `migration`
+VERSION = 4  # raised with every change of the tables below, together with a step of `migration`
 
 TABLES = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -33,7 +33,8 @@ CREATE TABLE source (
     seconds_read REAL NOT NULL, seconds_decode REAL NOT NULL, peak_memory INTEGER, warnings TEXT NOT NULL,
     run INTEGER, at REAL NOT NULL,
     content BLOB, sidecar_size INTEGER, sidecar_mtime_ns INTEGER, sidecar_ctime_ns INTEGER,
-    upright_width INTEGER, upright_height INTEGER, color TEXT, thumbhash BLOB, alt TEXT
+    upright_width INTEGER, upright_height INTEGER, color TEXT, thumbhash BLOB, alt TEXT,
+    orientation INTEGER
 );
 CREATE INDEX source_in_folder ON source (folder, path);
 CREATE INDEX source_by_content ON source (COALESCE(content, sha256));
@@ -43,6 +44,8 @@ CREATE TABLE rendition (
     size INTEGER, mtime_ns INTEGER, sha256 BLOB, format TEXT, width INTEGER, height INTEGER,
     seconds_resize REAL NOT NULL, seconds_encode REAL NOT NULL, seconds_write REAL NOT NULL,
     warnings TEXT NOT NULL, library INTEGER, run INTEGER, at REAL NOT NULL, quality INTEGER,
+    box_left REAL, box_top REAL, box_width REAL, box_height REAL, turn INTEGER,
+    place_left INTEGER, place_top INTEGER, place_width INTEGER, place_height INTEGER,
     PRIMARY KEY (source, name)
 ) WITHOUT ROWID;
 CREATE TABLE claim (
@@ -84,7 +87,10 @@ CREATE VIEW renditions AS SELECT
     NULLIF(LOWER(HEX(CASE WHEN r.source_sha256 = s.content THEN s.sha256 ELSE r.source_sha256 END)), '')
         AS source_sha256, l.versions AS libraries, r.warnings,
     s.seconds_read, s.seconds_decode, r.seconds_resize, r.seconds_encode, r.seconds_write, s.peak_memory,
-    r.run, DATETIME(r.at, 'unixepoch') AS at, r.quality
+    r.run, DATETIME(r.at, 'unixepoch') AS at, r.quality,
+    s.upright_width AS source_upright_width, s.upright_height AS source_upright_height,
+    s.orientation AS source_orientation, r.box_left, r.box_top, r.box_width, r.box_height, r.turn,
+    r.place_left, r.place_top, r.place_width, r.place_height
 FROM rendition r JOIN source s ON s.id = r.source LEFT JOIN library l ON l.id = r.library;
 CREATE VIEW runs AS SELECT
     id, run, config, argv, pid, host, DATETIME(started, 'unixepoch') AS started, DATETIME(ended, 'unixepoch') AS ended,

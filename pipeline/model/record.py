@@ -50,6 +50,19 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """The part of the upright picture (of its page, if it has several) that a rendition shows, and where it lies there.
+
+    Both boxes are left, top, width, height in pixels. Edges of `box` may lie between pixels. `turn` is in degrees
+    clockwise, from the part to the rendition, after EXIF's.
+    """
+
+    box: tuple[float, float, float, float]
+    turn: int
+    place: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class RenditionRecord:
     """The result of one rendition. Fields after `error` are None or 0 unless the status is `done` or `kept`."""
 
@@ -69,6 +82,7 @@ class RenditionRecord:
     warnings: tuple[str, ...] = ()
     quality: int | None = None  # found by a search for `max_bytes`
     libraries: str | None = None  # where an earlier run made these bytes with other libraries than the record's
+    shown: Shown | None = None
     reused: bool = False  # whether a target with these bytes was there; for the summary only
 
 
@@ -96,6 +110,7 @@ class Record:
     warnings: tuple[str, ...] = ()
     content: bytes | None = None  # hash of picture and sidecar together; None without a sidecar
     upright: tuple[int, int] | None = None
+    orientation: int | None = None  # as `RenderAnswer.orientation`
     color: str | None = None
     thumbhash: bytes | None = None
     alt: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.errors import PictureError
-from pipeline.model.record import Status
+from pipeline.model.record import Shown, Status
 from pipeline.model.source import Header
 from pipeline.model.spec import Format, Limits, Private, Spec
 
@@ -40,6 +40,7 @@ class Rendered:
     status: Status = Status.DONE
     warnings: tuple[str, ...] = ()
     quality: int | None = None  # found by a search for `max_bytes`; None without a search
+    shown: Shown | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class RenderAnswer:
     )
     warnings: tuple[str, ...] = ()
     upright: tuple[int, int] | None = None  # width and height of the whole picture after its EXIF rotation
+    orientation: int | None = None  # EXIF's, 1 to 8, by which it was turned
     color: str | None = None  # the dominant colour, "#rrggbb"; only where the task asks for a placeholder
     thumbhash: bytes | None = None  # likewise; 5 to 25 bytes
 

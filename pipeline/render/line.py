@@ -89,6 +89,7 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
             libraries(by_libvips=source.by_libvips or _may_use_libvips(task)),
             warnings=tuple(dict.fromkeys(told)),
             upright=abouts[0].size if abouts else None,
+            orientation=abouts[0].stored if abouts else None,
             color=color,
             thumbhash=thumbhash,
         )

@@ -12,7 +12,7 @@ from dataclasses import replace
 from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model.record import Status
+from pipeline.model.record import Shown, Status
 from pipeline.model.rendering import NotRendered, Rendered, RenderTask
 from pipeline.model.spec import ANIMATED, AS_SOURCE, NAMED, Animation, Profile, Spec
 from pipeline.render.colour.cicp import named
@@ -20,7 +20,7 @@ from pipeline.render.encoding.delivery import Delivered, deliver
 from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.encoding.passthrough import can_pass_through, copy_source
 from pipeline.render.geometry.fit import Placement
-from pipeline.render.geometry.framing import Framing, framing
+from pipeline.render.geometry.framing import Framing, framing, shown
 from pipeline.render.metadata.coordinates import place_of
 from pipeline.render.metadata.density import wanted
 from pipeline.render.metadata.policy import written
@@ -63,6 +63,12 @@ class Rendition:
         first = self._images[0] if self._images else None
         return first.rounded() if isinstance(first, Deep) else first
 
+    @property
+    def _shown(self) -> Shown | None:
+        if self._placement is None or self._framing is None:
+            return None
+        return shown(self._placement, self._framing, self.spec)
+
     def draw(self, pixels: SharedPixels, picture: Picture) -> None:
         """Draws the next frame, unless there are enough or an earlier one failed. Never raises."""
         if self._failure is not None or len(self._images) == self.frames:
@@ -84,9 +90,9 @@ class Rendition:
         if spec.linear:  # linear light needs known colours
             image, self.source_warnings = in_srgb(frame.image, picture.icc)
             frame, picture = replace(frame, image=image), replace(picture, icc=None)
-        shown = self._framing = self._framing or self._framed(frame, picture)
-        placement = self._placement = shown.place(spec)
-        image = resample(frame, placement, shown.turned, shown.orientation, spec)
+        framed = self._framing = self._framing or self._framed(frame, picture)
+        placement = self._placement = framed.place(spec)
+        image = resample(frame, placement, framed.turned, framed.orientation, spec)
         if spec.profile in NAMED:
             image, self._icc, self.source_warnings = in_space(image, picture.icc, named(spec.profile))
         elif not spec.linear:
@@ -96,9 +102,9 @@ class Rendition:
 
     def _shared(self, pixels: SharedPixels, picture: Picture) -> Pixels:
         """The frame resampled and in sRGB, shared with other renditions of the same placement."""
-        shown = self._framing = self._framing or self._framed(pixels.frame, picture)
-        placement = self._placement = shown.place(self.spec)
-        image, self.source_warnings = pixels.of(self.spec, shown, placement)
+        framed = self._framing = self._framing or self._framed(pixels.frame, picture)
+        placement = self._placement = framed.place(self.spec)
+        image, self.source_warnings = pixels.of(self.spec, framed, placement)
         if self.spec.steps and isinstance(image, Image.Image):
             return image.copy()  # a step may change its input
         return image
@@ -113,12 +119,12 @@ class Rendition:
         return finished(through(self.spec.steps, image, self.spec.dpr), self._placement, self.spec)
 
     def _framed(self, frame: Frame, picture: Picture) -> Framing:
-        shown = framing(picture.size, picture.orientation, self.spec, self._task)
+        framed = framing(picture.size, picture.orientation, self.spec, self._task)
         if self.spec.trim is not None:
-            shown = trimmed(frame, shown, self.spec.trim, picture.icc)
-        if self.spec.gravity.measured and shown.focus is None:
-            shown = replace(shown, focus=focus(frame, shown, self.spec, picture.icc))
-        return shown
+            framed = trimmed(frame, framed, self.spec.trim, picture.icc)
+        if self.spec.gravity.measured and framed.focus is None:
+            framed = replace(framed, focus=focus(frame, framed, self.spec, picture.icc))
+        return framed
 
     def refuse(self, error: PictureError) -> None:
         """Fails the rendition, because it cannot be made of this source."""
@@ -151,6 +157,7 @@ class Rendition:
             status=made.status,
             warnings=(*self.warnings, *told, *made.warnings),
             quality=made.quality,
+            shown=self._shown,
         )
 
     def _encode_input(self, picture: Picture) -> tuple[EncodeInput, tuple[str, ...]]:

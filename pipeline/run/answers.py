@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pipeline.errors import OF_RENDERING, PictureError
-from pipeline.model.record import Status
+from pipeline.model.record import Shown, Status
 from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
 from pipeline.model.source import Header
 from pipeline.model.spec import ANIMATED, Spec
@@ -25,6 +25,7 @@ from pipeline.workers.exchange import Misbehaved, Reply
 _NAME = re.compile(r"[A-Za-z0-9;_]{1,16}")  # of a format or a mode, as Pillow has them
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _THUMBHASH = range(5, 26)  # bytes
+_ORIENTATIONS = range(1, 9)
 _TEXT = 1_000  # characters of a warning, or of the names and versions of all libraries
 _WARNINGS = 100  # of one picture or rendition
 _PIXEL = 6  # bytes: four channels of a byte, and half as much again for an encoder that makes noise larger
@@ -112,6 +113,8 @@ class Asked:
             raise Misbehaved(f"a ThumbHash of {len(thumbhash)} bytes")
         if upright is not None and not (min(upright) > 0 and upright[0] * upright[1] <= self.task.limits.pixels):
             raise Misbehaved(f"a picture of {upright[0]} x {upright[1]} pixels")
+        if answer.orientation is not None and answer.orientation not in _ORIENTATIONS:
+            raise Misbehaved(f"the orientation {answer.orientation}")
 
     def _check_rendition(self, spec: Spec, rendition: Rendered, header: Header) -> None:
         if spec.page is None:
@@ -126,9 +129,22 @@ class Asked:
             raise Misbehaved(f"the status {rendition.status}")
         if rendition.quality is not None and (spec.max_bytes is None or not 1 <= rendition.quality <= 100):
             raise Misbehaved(f"the quality {rendition.quality}")
+        if rendition.shown is not None:
+            self._check_shown(spec, rendition, rendition.shown)
         frames = header.frames if spec.format in ANIMATED else 1
         if rendition.size > rendition.width * rendition.height * frames * _PIXEL + _AROUND + self.size:
             raise Misbehaved(f"{rendition.size:,} bytes for {rendition.width} x {rendition.height} pixels")
+
+    def _check_shown(self, spec: Spec, rendition: Rendered, shown: Shown) -> None:
+        left, top, width, height = shown.box
+        if not (min(left, top) >= 0 and min(width, height) > 0 and max(shown.box) <= self.task.limits.pixels):
+            raise Misbehaved("a part of the picture that is none")
+        if shown.turn != spec.rotate:
+            raise Misbehaved(f"a turn by {shown.turn}")
+        x, y, across, down = shown.place
+        inside = min(x, y) >= 0 and x + across <= rendition.width and y + down <= rendition.height
+        if not (inside and min(across, down) > 0):
+            raise Misbehaved("a place outside of the rendition")
 
 
 def answers(several: Sequence[Asked], replies: Sequence[Reply | None]) -> list[RenderAnswer | PictureError | None]:

@@ -99,6 +99,7 @@ def _recorded(made: Made, renditions: tuple[RenditionRecord, ...]) -> Record:
         warnings=answer.warnings + recording.chatter(made.meter.chatter.splitlines()),
         content=begun.content,
         upright=answer.upright,
+        orientation=answer.orientation,
         color=answer.color,
         thumbhash=answer.thumbhash,
         alt=begun.alt,

@@ -211,7 +211,13 @@ class Line:
             with ends.of(life.job, life):
                 if not life.rest:
                     like = life.known[0]
-                    record = replace(life.record, header=like.header, upright=like.upright, warnings=like.warnings)
+                    record = replace(
+                        life.record,
+                        header=like.header,
+                        upright=like.upright,
+                        orientation=like.orientation,
+                        warnings=like.warnings,
+                    )
                     raise Ended(self._whole(life, record))
                 going.append(life)
         return going

@@ -104,4 +104,5 @@ def stored(planned: Planned, like: Rendered | RenditionRecord, written: Written,
         seconds_write=seconds,
         warnings=like.warnings,
         quality=like.quality,
+        shown=like.shown,
     )

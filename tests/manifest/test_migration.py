@@ -134,7 +134,21 @@ def test_a_manifest_of_the_second_version_is_migrated_and_keeps_what_it_knew(
         assert manifest.origins("") == {}
 
 
-@pytest.mark.parametrize(("version", "later"), [(1, "failure"), (2, "origin")])
+def test_a_manifest_of_the_third_version_is_migrated_and_its_renditions_have_no_boxes(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as as_it_was, closing(sqlite3.connect(old, isolation_level=None)) as connection:
+        as_it_was.setattr(schema, "VERSION", 3)
+        migration.migrate(connection, 1)
+    assert _version(old) == 3
+    with opened(tmp_path) as manifest:
+        assert manifest.warning == ""
+        assert sorted(manifest.known_sources("")["a.jpg"].renditions) == ["large", "thumb"]
+    with Manifest.reader_at(old) as reader:
+        assert {row["box_left"] for row in rows(reader)} == {None}
+
+
+@pytest.mark.parametrize(("version", "later"), [(1, "failure"), (2, "origin"), (3, "box_left")])
 def test_a_manifest_that_says_to_be_older_than_its_tables_is_damaged(tmp_path: Path, version: int, later: str) -> None:
     opened(tmp_path).close()
     path = tmp_path / "manifest.sqlite"

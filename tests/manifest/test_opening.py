@@ -112,7 +112,10 @@ DAMAGE = [_truncate, _empty, _zero, _flip_header, _flip_pages, _text, _drop_a_ta
 DAMAGE += [_a_view_for_a_table, _another_view, _a_trigger, _a_flipped_bit_in_the_schema]
 OTHER = [
     (_foreign, "this is another program's database, not a manifest; it was left as it is"),
-    (_newer, "written by a newer version of this program (schema 4, this one knows 3); update the program"),
+    (
+        _newer,
+        f"a newer version of this program (schema {schema.VERSION + 1}, this one knows {schema.VERSION}); update the",
+    ),
     (_folder, "a folder stands where the manifest should be"),
     (_pipe, "this is no regular file, so it cannot be the manifest"),
 ]

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model.record import Status
+from pipeline.model.record import Shown, Status
 from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
 from pipeline.model.source import Header
 from pipeline.render.line import render
@@ -81,6 +81,7 @@ _HEADERS: dict[str, dict[str, object]] = {
     "markup as a mode": {"mode": '"><b>'},
 }
 _ANSWERS: dict[str, dict[str, object]] = {
+    "an orientation that is none": {"orientation": 9},
     "decoding for ever": {"seconds_decode": 1e308},
     "decoding backwards": {"seconds_decode": -1.0},
     "markup as a colour": {"color": '"><script>alert(1)</script>', "thumbhash": b"x" * 20},
@@ -103,6 +104,10 @@ _RENDITIONS: dict[str, dict[str, object]] = {
     "another status": {"status": Status.TOUCHED},
     "kept": {"status": Status.KEPT},
     "another quality": {"quality": _FAR},
+    "a part of nothing": {"shown": Shown((-1.0, 0.0, 5.0, 5.0), 0, (0, 0, 1, 1))},
+    "a part without end": {"shown": Shown((0.0, 0.0, 1e300, 5.0), 0, (0, 0, 1, 1))},
+    "another turn": {"shown": Shown((0.0, 0.0, 5.0, 5.0), 90, (0, 0, 1, 1))},
+    "a place beyond the rendition": {"shown": Shown((0.0, 0.0, 5.0, 5.0), 0, (0, 0, 1, 60_000))},
     "many warnings of a rendition": {"warnings": ("x",) * 20_000},
 }
 _ERRORS = {

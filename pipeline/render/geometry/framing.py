@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass, replace
 
 from pipeline.errors import ErrorKind, PictureError
+from pipeline.model.record import Shown
 from pipeline.model.rendering import RenderTask
 from pipeline.model.spec import Spec
 from pipeline.render.geometry.fit import Box, Placement, Point, Size, place
@@ -67,6 +68,13 @@ def framing(upright: Size, orientation: int, spec: Spec, task: RenderTask) -> Fr
     left, top, right, bottom = map(round, stored_box(region, upright, _BACK[turn]))
     framed = Framing(rotated(orientation, turn), turned, (left, top, right, bottom))
     return framed if focal is None else replace(framed, focus=_within(framed, focal, upright, _BACK[turn]))
+
+
+def shown(placement: Placement, framed: Framing, spec: Spec) -> Shown:
+    """What a rendition placed so shows, in coordinates of the upright picture."""
+    turn = _TURN[spec.rotate]
+    left, top, right, bottom = stored_box(placement.box, framed.turned, turn)
+    return Shown((left, top, right - left, bottom - top), spec.rotate, (*placement.offset, *placement.size))
 
 
 def max_shrink(upright: Size, orientation: int, spec: Spec, task: RenderTask) -> float:

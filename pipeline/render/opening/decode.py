@@ -21,6 +21,7 @@ from pipeline.render.geometry.framing import max_shrink
 from pipeline.render.geometry.orientation import upright_size
 from pipeline.render.metadata.blocks import Blocks
 from pipeline.render.metadata.density import Density, stated
+from pipeline.render.metadata.exif import ORIENTATION
 from pipeline.render.metadata.policy import Facts, read_exif
 from pipeline.render.opening.failures import decode_failure
 from pipeline.render.opening.metadata import read_blocks
@@ -29,6 +30,7 @@ from pipeline.render.pixels.deep import Deep, of_pillow
 from pipeline.render.pixels.frame import Frame
 
 _OF_PAGES = ("TIFF", "JPEG", "HEIF")  # not icons: their pictures are one picture in several sizes
+_ORIENTATIONS = range(1, 9)
 # Milliseconds: all browsers show a frame of at most the first duration for the second.
 _TOO_SHORT, _INSTEAD = 10, 100
 
@@ -43,6 +45,7 @@ class Picture:
     blocks: Blocks  # the metadata
     density: Density | None
     source: Source
+    stored: int  # the orientation that the file names: Pillow turns TIFFs itself, so theirs can differ from the other
     plays: int  # how often an animation is played; 0: for ever
     warnings: tuple[str, ...]
 
@@ -63,9 +66,15 @@ def picture(source: Source, stored: Size, pages: int) -> Picture:
         blocks=blocks,
         density=stated(source.image.info.get("dpi"), blocks.exif),
         source=source,
+        stored=_named_in(blocks) if source.format == "TIFF" else facts_.orientation,
         plays=_plays(source),
         warnings=(*warnings, *told),
     )
+
+
+def _named_in(blocks: Blocks) -> int:
+    said = blocks.exif.main.get(ORIENTATION)
+    return said.number if said is not None and said.number is not None and said.number in _ORIENTATIONS else 1
 
 
 def facts_of(source: Source) -> Facts:
