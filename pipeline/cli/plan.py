@@ -152,7 +152,9 @@ def _sentence(name: str, planner: Planner, verdicts: Counter[Status]) -> str:
     counts = planner.counts
     reasons = of_each(dict(sorted(counts.reasons.items())))
     parts = [f"{count(counts.jobs, 'picture')} to render ({size(counts.bytes)})", f"{counts.unchanged:,} unchanged"]
-    if others := of_each({**dict(sorted(verdicts.items())), Status.UNSUPPORTED: counts.unsupported}):
+    filtered = verdicts[Status.FILTERED] + counts.filtered.total()
+    each: dict[str, int] = {**dict(sorted(verdicts.items())), Status.FILTERED: filtered}
+    if others := of_each({**each, Status.UNSUPPORTED: counts.unsupported}):
         parts.append(others)
     if counts.orphans:
         parts.append(count(counts.orphans, "orphan"))

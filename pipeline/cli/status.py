@@ -81,7 +81,8 @@ def _totals(totals: Totals, failed: Failed) -> str:
 
     sources = count(sum(totals.sources.values()), "source")
     failures = {"new failure": failed.new, "known failure": failed.known}
-    of_them = of_each({str(status): totals.sources.get(status, 0) for status in (Status.UNSUPPORTED, Status.SKIPPED)})
+    left_out = (Status.FILTERED, Status.UNSUPPORTED, Status.SKIPPED)
+    of_them = of_each({str(status): totals.sources.get(status, 0) for status in left_out})
     parts = [
         f"{sources} ({size(totals.source_bytes)}{f'; {of_them}' if of_them else ''})",
         f"{count(totals.made, 'rendition')} made ({size(totals.target_bytes)})",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.amounts import count, duration, size
+from pipeline.amounts import count, duration, of_each, size
 from pipeline.cli.program import to_copy
 from pipeline.errors import ExitStatus, printable
 from pipeline.model.record import Status
@@ -39,9 +39,7 @@ def sentence(config: Path, summary: Summary, *, verbose: bool = False) -> str:
         parts.append(f"{summary.failed:,} failed")
     if summary.known_failures:
         parts.append(f"{count(summary.known_failures, 'known failure')} ({to_copy('failures', str(config))})")
-    parts += [f"{summary.pictures[status]:,} {word}" for status, word in _OTHERS if summary.pictures.get(status)]
-    if verbose and (unsupported := summary.pictures.get(Status.UNSUPPORTED)):
-        parts.append(f"{unsupported:,} unsupported")
+    parts += _left_out(summary, verbose=verbose)
     if summary.orphans:
         parts.append(count(summary.orphans, "orphan"))
     if summary.removed:
@@ -55,6 +53,15 @@ def sentence(config: Path, summary: Summary, *, verbose: bool = False) -> str:
     if summary.done and summary.seconds > 0:
         text += f", {summary.done / summary.seconds:.1f} pictures a second"
     return text + _ending(summary)
+
+
+def _left_out(summary: Summary, *, verbose: bool) -> list[str]:
+    parts = [f"{summary.pictures[status]:,} {word}" for status, word in _OTHERS if summary.pictures.get(status)]
+    if summary.filtered:
+        parts.append(f"{sum(summary.filtered.values()):,} filtered ({of_each(summary.filtered)})")
+    if verbose and (unsupported := summary.pictures.get(Status.UNSUPPORTED)):
+        parts.append(f"{unsupported:,} unsupported")
+    return parts
 
 
 def _ending(summary: Summary) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pipeline import extras
+from pipeline.config import source as section
 from pipeline.config.families import Member, expanded, in_the_file
 from pipeline.config.fetch import is_list
 from pipeline.config.messages import problem_of
@@ -39,6 +40,7 @@ from pipeline.config.settings import (
 )
 from pipeline.config.source import PrefixedSource, Source
 from pipeline.config.template import Template
+from pipeline.model.only import Only
 from pipeline.model.shape import Resampler
 from pipeline.model.spec import Limits, Spec
 
@@ -219,9 +221,16 @@ def _source(source: Source, folder: str) -> SourceSettings:
         exclude=tuple(source.exclude),
         follow_symlinks=source.follow_symlinks,
         settle=source.settle,
+        only=_only(source.only),
         urls=_urls(source) if is_list(source.path) else None,
         prefix=source.prefix if isinstance(source, PrefixedSource) else "",
     )
+
+
+def _only(only: section.Only | None) -> Only | None:
+    if only is None:
+        return None
+    return Only(**only.model_dump(exclude={"formats"}), formats=tuple(only.formats))
 
 
 def _urls(source: Source) -> UrlSettings:

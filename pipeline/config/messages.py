@@ -80,7 +80,7 @@ def _allowed(kind: str, path: KeyPath, choices: list[str], document: type[BaseMo
     """The sentence for an error of one of pydantic's own constraints. It names all constraints of the field."""
     _model, field = _described(document, path)
     key = next((part for part in reversed(path) if isinstance(part, str)), "")
-    if kind == "enum":
+    if kind in ("enum", "literal_error"):
         return f"must be one of {', '.join(choices)}"
     if kind == "bool_type":
         return "must be true or false"

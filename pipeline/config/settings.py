@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from pipeline.model.only import Only
 from pipeline.model.spec import Limits, Spec
 
 
@@ -84,6 +85,7 @@ class SourceSettings:
     exclude: tuple[str, ...] = ()  # beside those that are always excluded
     follow_symlinks: bool | Literal["anywhere"] = False  # True: within the source
     settle: float = 0.0  # seconds; a file younger than this is deferred
+    only: Only | None = None  # which pictures are taken; None: all
     urls: UrlSettings | None = None  # None: `path` is a folder, else a list of URLs
     prefix: str = ""  # the folder that the names of its pictures begin with, if there are several sources
 

@@ -9,9 +9,12 @@ from pydantic_core import CoreSchema
 
 from pipeline.config.fetch import LISTS, Fetch, Refresh, is_list
 from pipeline.config.kinds import Seconds, SwitchOr
-from pipeline.config.section import Json, Section, field_of, rule, wrong
+from pipeline.config.section import Json, Section, Side, field_of, rule, wrong
 from pipeline.config.settings import Naming, SourceSettings, UrlSettings
 from pipeline.config.texts import Glob, LocalPath, Prefix
+from pipeline.model import only as model
+
+Taken = Literal["jpeg", "png", "webp", "avif", "heif", "gif", "tiff", "bmp", "ico", "ppm"]
 
 
 class Folder(Section):
@@ -30,6 +33,29 @@ class Folder(Section):
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
         long = handler.resolve_ref_schema(handler(schema))
         return {"anyOf": [long["properties"]["path"], long]}
+
+
+class Only(Section):
+    """Which pictures of a source are taken, by upright width and height in pixels, both bounds included."""
+
+    min_width: Side | None = field_of(model.Only, "min_width", "The least width.")
+    max_width: Side | None = field_of(model.Only, "max_width", "The greatest width.")
+    min_height: Side | None = field_of(model.Only, "min_height", "The least height.")
+    max_height: Side | None = field_of(model.Only, "max_height", "The greatest height.")
+    max_aspect: Annotated[float, Field(strict=True, ge=1, le=1000)] | None = field_of(
+        model.Only, "max_aspect", "The longer side by the shorter one: 3 leaves out banners."
+    )
+    formats: list[Taken] = field_of(
+        model.Only, "formats", "The formats, told by the content of the files; empty: every one."
+    )
+
+    @model_validator(mode="after")
+    def _some_picture_fits(self) -> Only:
+        for side in ("width", "height"):
+            least, most = getattr(self, f"min_{side}"), getattr(self, f"max_{side}")
+            if least is not None and most is not None and least > most:
+                raise rule(f"min_{side} is more than max_{side}, so no picture is taken")
+        return self
 
 
 class Source(Folder):
@@ -57,6 +83,11 @@ class Source(Folder):
         SourceSettings,
         "settle",
         "A file that was changed less than this ago is deferred to the next run.",
+    )
+    only: Only | None = field_of(
+        SourceSettings,
+        "only",
+        "Which pictures are taken, told by their headers. The others are counted as filtered.",
     )
     url: str = field_of(UrlSettings, "url", "Of a list of URLs: the column that has them.")
     name: str | None = field_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 import types
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,8 +18,9 @@ from pipeline.manifest.failures import Failures
 from pipeline.manifest.orphans import Orphans
 from pipeline.manifest.runs import Experience, Stages
 from pipeline.manifest.values import size, to_bytes, to_name
+from pipeline.model.only import Only
 from pipeline.model.record import KnownRendition, KnownSource, Status
-from pipeline.model.source import Remote, Stat
+from pipeline.model.source import Header, Remote, Stat
 
 _STATUS: Mapping[str | None, Status] = {status.value: status for status in Status}
 _ERROR: Mapping[str | None, ErrorKind | None] = {None: None} | {kind.value: kind for kind in ErrorKind}
@@ -27,12 +29,13 @@ _ERROR: Mapping[str | None, ErrorKind | None] = {None: None} | {kind.value: kind
 # the config when the source changed, so no run has redone it, and its stat does not show that.
 _KNOWN = (
     "SELECT s.path, s.size, s.mtime_ns, s.ctime_ns, s.sha256, s.settled, s.status, s.error, "
-    "s.content, s.sidecar_size, s.sidecar_mtime_ns, s.sidecar_ctime_ns, r.name, r.target, "
+    "s.content, s.sidecar_size, s.sidecar_mtime_ns, s.sidecar_ctime_ns, s.format, s.width, s.height, s.frames, s.mode, "
+    "s.upright_width, s.upright_height, CASE WHEN s.status = 'filtered' THEN s.warnings END, r.name, r.target, "
     "CASE WHEN s.sha256 IS NULL OR r.source_sha256 IS COALESCE(s.content, s.sha256) THEN r.recipe ELSE '' END, "
     "r.status, r.error, r.size, r.mtime_ns, r.sha256 "
     "FROM source s LEFT JOIN rendition r ON r.source = s.id WHERE s.folder = ?"
 )
-_OF_THE_SOURCE = 12  # columns of `_KNOWN`; those of the rendition follow
+_OF_THE_SOURCE = 20  # columns of `_KNOWN`; those of the rendition follow
 
 
 Row = tuple[bytes, int, int, int, str, bytes, str, int, int, int]
@@ -93,10 +96,22 @@ def known_sources(
 
 
 def _known_source(values: Sequence[Any], renditions: dict[str, KnownRendition]) -> KnownSource:
-    path, length, mtime_ns, ctime_ns, sha256, settled, status, error, content, *of_sidecar = values
-    sidecar = None if of_sidecar[0] is None else Stat(*of_sidecar)
-    stat = Stat(length, mtime_ns, ctime_ns, sidecar=sidecar)
-    return KnownSource(to_name(path), stat, sha256, settled != 0, _STATUS[status], _ERROR[error], renditions, content)
+    path, length, mtime_ns, ctime_ns, sha256, settled, status, error, content = values[:9]
+    sidecar = None if values[9] is None else Stat(*values[9:12])
+    form, width, height, frames, mode, upright_width, upright_height, warnings = values[12:]
+    return KnownSource(
+        to_name(path),
+        Stat(length, mtime_ns, ctime_ns, sidecar=sidecar),
+        sha256,
+        settled != 0,
+        _STATUS[status],
+        _ERROR[error],
+        renditions,
+        content,
+        header=None if form is None else Header(form, width, height, frames, mode, 0),
+        upright=None if upright_width is None else (upright_width, upright_height),
+        filtered="" if warnings is None else "".join(json.loads(warnings)),
+    )
 
 
 def rows(connection: sqlite3.Connection, folder: str, after: str | None, through: str | None) -> list[Row]:
@@ -124,6 +139,26 @@ def origins(connection: sqlite3.Connection, folder: str, after: str | None, thro
         remote = Remote("", url, columns, etag=etag, last_modified=last_modified)
         stats[to_name(path)] = Stat(length, mtime_ns, ctime_ns, remote=remote)
     return stats
+
+
+_LARGEST = 2**31  # pixels of a side, or a ratio of sides, that no picture has
+_OUTSIDE = (
+    "SELECT path FROM (SELECT path, format, COALESCE(upright_width, width) AS w, COALESCE(upright_height, height) AS h "
+    "FROM source WHERE status IN ('done', 'kept', 'failed') AND width > 0 AND path >= ? AND path < ?) "
+    "WHERE NOT (w BETWEEN ? AND ? AND h BETWEEN ? AND ? AND MAX(w, h) <= ? * MIN(w, h)"
+)
+
+
+def outside(connection: sqlite3.Connection, only: Only, prefix: str) -> list[str]:
+    """See `Manifest.outside`. Raises `sqlite3.Error`."""
+    raw = to_bytes(prefix)
+    within = (raw + b"/", raw + b"0") if prefix else (b"", b"\xff" * 8)  # 0 follows / in ASCII
+    width = (only.min_width or 0, only.max_width or _LARGEST)
+    height = (only.min_height or 0, only.max_height or _LARGEST)
+    values = (*within, *width, *height, only.max_aspect or _LARGEST)
+    formats = (*only.formats, *(["mpo"] if "jpeg" in only.formats else []))
+    of_format = f" AND format IN ({', '.join('?' * len(formats))})" if formats else ""
+    return [to_name(path) for (path,) in connection.execute(f"{_OUTSIDE}{of_format})", (*values, *formats))]
 
 
 def folders(connection: sqlite3.Connection) -> list[str]:
@@ -194,6 +229,11 @@ class Reader:
         """See `Manifest.origins`."""
         with translated(self.path):
             return origins(self.connection, folder, after, through)
+
+    def outside(self, only: Only, prefix: str) -> list[str]:
+        """See `Manifest.outside`."""
+        with translated(self.path):
+            return outside(self.connection, only, prefix)
 
     def folders(self) -> Iterator[str]:
         """See `Manifest.folders`."""

@@ -1,7 +1,7 @@
 """Records into rows: what each status changes in the manifest, inside a transaction of the caller.
 
-- `done`, `kept`, `failed`, `skipped`, `unsupported`: the source and the renditions in the record are written; its other
-  renditions keep their rows.
+- `done`, `kept`, `failed`, `skipped`, `filtered`, `unsupported`: the source and the renditions in the record are
+  written; its other renditions keep their rows.
 - `touched`, `unchanged` (it was read again): only the source's stat and whether it is settled are written.
 - `vanished`, `deferred`, `pending`, `known failure`: nothing is written. This holds for both sources and renditions.
 
@@ -24,7 +24,7 @@ from pipeline.manifest.values import folder_of, shown, to_bytes
 from pipeline.model.record import Record, RenditionRecord, Status
 from pipeline.model.source import Stat
 
-_FINAL = frozenset({Status.DONE, Status.KEPT, Status.FAILED, Status.SKIPPED, Status.UNSUPPORTED})
+_FINAL = frozenset({Status.DONE, Status.KEPT, Status.FAILED, Status.SKIPPED, Status.FILTERED, Status.UNSUPPORTED})
 _NO_WARNINGS = "[]"
 _NONE = (None,) * 4
 _INT64 = 2**63 - 1  # SQLite's integers; nanoseconds reach it in the year 2262, and ext4 goes on to 2446

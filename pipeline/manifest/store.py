@@ -22,6 +22,7 @@ from pipeline.manifest.place import BACKUP, beside, check_folder
 from pipeline.manifest.reader import Reader, Row
 from pipeline.manifest.rows import RowWriter, changes
 from pipeline.manifest.values import to_bytes
+from pipeline.model.only import Only
 from pipeline.model.record import KnownSource, Record
 from pipeline.model.source import Stat
 
@@ -193,6 +194,11 @@ class Manifest:
         """The same sources as plain rows; see `reader.Row`."""
         with self._database.reading() as connection:
             return reader.rows(connection, folder, after, through)
+
+    def outside(self, only: Only, prefix: str) -> list[str]:
+        """The pictures of the source with this prefix that were taken, and that `only` leaves out by their headers."""
+        with self._database.reading() as connection:
+            return reader.outside(connection, only, prefix)
 
     def origins(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, Stat]:
         """Of the same sources those that are URLs, with all but the URL itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.model.only import Only
 from pipeline.model.record import Reason, RenditionRecord
 from pipeline.model.source import Stat
 from pipeline.model.spec import Spec
@@ -37,3 +38,4 @@ class Job:
     stat_is_new: bool = True  # False: the remembered stat, which was taken too early to be trusted
     redated: bool = False  # whether its files get another date, also where its content is the same
     rule: int = 0  # the number of the config's rule that says what is made of it; 0: none
+    only: Only | None = None  # which pictures its source takes; None: all

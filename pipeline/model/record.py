@@ -32,6 +32,7 @@ class Status(enum.StrEnum):
     TOUCHED = "touched"  # the stat had changed, the content had not
     FAILED = "failed"
     SKIPPED = "skipped"
+    FILTERED = "filtered"  # left out by `only` of its source, by its header
     UNSUPPORTED = "unsupported"  # not a picture and not named like one
     VANISHED = "vanished"  # listed, and gone before it was read
     DEFERRED = "deferred"  # younger than `settle`: left for the next run
@@ -151,6 +152,9 @@ class KnownSource:
     error: ErrorKind | None
     renditions: dict[str, KnownRendition] = field(default_factory=dict)
     content: bytes | None = None
+    header: Header | None = None  # its estimate is 0
+    upright: tuple[int, int] | None = None
+    filtered: str = ""  # why, where the status is `filtered`
 
     @property
     def made_from(self) -> bytes | None:

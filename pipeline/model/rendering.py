@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.errors import PictureError
+from pipeline.model.only import Only
 from pipeline.model.record import Shown, Status
 from pipeline.model.source import Header
 from pipeline.model.spec import Format, Limits, Private, Spec
@@ -23,6 +24,7 @@ class RenderTask:
     hints: tuple[tuple[str, int], ...] = ()  # (rendition, quality) found for this very content, recipe and libraries
     placeholder: bool = False  # whether the answer holds `color` and `thumbhash`
     beside: tuple[Spec, ...] = ()  # not made now, but counted in decoding: a rendition made alone has the same bytes
+    only: Only | None = None  # a picture outside of it is not decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,10 @@ class NotRendered:
 
 @dataclass(frozen=True, slots=True)
 class RenderAnswer:
-    """The answer to a `RenderTask`, with renditions in the order of its specs."""
+    """The answer to a `RenderTask`, with renditions in the order of its specs.
+
+    It has none for a picture outside of the task's `only`.
+    """
 
     header: Header
     renditions: tuple[Rendered | NotRendered, ...]

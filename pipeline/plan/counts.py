@@ -20,6 +20,7 @@ class Counts:
     unchanged: int = 0  # pictures with nothing to do
     unsupported: int = 0  # not pictures, as the manifest remembers
     skipped: Counter[str] = field(default_factory=Counter)  # entries that are not regular files, by kind
+    filtered: Counter[str] = field(default_factory=Counter)  # pictures outside of `only`, by the key they do not meet
     reasons: Counter[Reason] = field(default_factory=Counter)  # of renditions, unchanged ones too
     orphans: int = 0  # so far; final when the plan is complete
 

@@ -9,6 +9,7 @@ from pipeline.config.settings import Mtime, TargetSettings
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.manifest.failures import KnownFailure
 from pipeline.model.job import Job, Planned
+from pipeline.model.only import Only
 from pipeline.model.record import KnownRendition, KnownSource, Reason, Record, RenditionRecord, Status
 from pipeline.model.source import Stat
 from pipeline.model.spec import Spec
@@ -54,6 +55,7 @@ def decide(
     settings: TargetSettings,
     *,
     adopt: bool,
+    only: Only | None = None,
 ) -> Job | Record:
     """The job, or a record where every due rendition is refused. For sources that have something to do.
 
@@ -87,7 +89,7 @@ def decide(
         stat = replace(stat, remote=stat.remote.validated(None, None))  # its bytes are needed in any case
     redated = settings.mtime is Mtime.SOURCE and known is not None and known.stat.dated_ns != stat.dated_ns
     rule = facts.wanted.rule
-    return Job(facts.source, stat, tuple(planned), to_compare, tuple(refused), stat_is_new, redated, rule)
+    return Job(facts.source, stat, tuple(planned), to_compare, tuple(refused), stat_is_new, redated, rule, only)
 
 
 def _whose(target: str, others: Mapping[str, str]) -> str:

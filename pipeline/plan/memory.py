@@ -7,6 +7,7 @@ from typing import Protocol
 
 from pipeline.manifest.failures import KnownFailure
 from pipeline.manifest.reader import Row
+from pipeline.model.only import Only
 from pipeline.model.record import KnownSource
 from pipeline.model.source import Stat
 
@@ -35,6 +36,10 @@ class Memory(Protocol):
 
     def rows(self, folder: str, after: str | None = None, through: str | None = None) -> list[Row]:
         """The same sources as plain rows, by the bytes of their paths and of the names of their renditions."""
+        ...
+
+    def outside(self, only: Only, prefix: str) -> list[str]:
+        """The pictures of the source with this prefix that were taken, and that `only` leaves out by their headers."""
         ...
 
     def origins(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, Stat]:

@@ -22,6 +22,7 @@ from pipeline.manifest.failures import KnownFailure
 from pipeline.manifest.others import claimed as others_claims
 from pipeline.manifest.place import sources_of_runs
 from pipeline.model.job import Job
+from pipeline.model.only import Only, key_of
 from pipeline.model.record import KnownSource, Reason, Record, Status
 from pipeline.model.source import Stat
 from pipeline.plan.counts import Counts
@@ -38,6 +39,7 @@ from pipeline.plan.rules import Rules
 from pipeline.plan.shard import Asked
 from pipeline.plan.survey import (
     Survey,
+    filtered,
     holds_nothing,
     idle_rules,
     is_below,
@@ -91,6 +93,7 @@ class Planner:
         self._on_tick = on_tick
         self._survey: Survey | None = None
         self._collisions: dict[str, PictureError] = {}
+        self._apart: frozenset[str] = frozenset()  # sources to look at: collisions, and what another `only` had taken
         self._leftovers = Leftovers()
         self._aside = Aside(config.order)
         self._not_asked = 0  # sources that `only` leaves out
@@ -149,10 +152,22 @@ class Planner:
         """
         self._source.remember(self._memory)
         self._survey = survey = Survey(
-            self._source, (self._config.target.path,), self._memory, self._naming, self.counts, self._on_tick
+            self._source,
+            (self._config.target.path,),
+            self._memory,
+            self._naming,
+            self.counts,
+            self._on_tick,
+            self._only,
         )
         self.warnings = list(filter(None, (self._unchosen(survey, source) for source in self._config.sources)))
         self._collisions = survey.collisions()
+        self._apart = frozenset(self._collisions).union(
+            outside
+            for source in self._config.sources
+            if source.only is not None
+            for outside in self._memory.outside(source.only, source.prefix)
+        )
         limit = self._options.limit
         if limit is not None and limit <= 0:
             return
@@ -207,7 +222,7 @@ class Planner:
                 self._missing(self._memory.known_sources(path), unlistable)
 
     def _folder(self, folder: Folder, unlistable: tuple[str, ...]) -> Iterator[Job | Record]:
-        for chunk in self._glance.chunks(folder, self._collisions):
+        for chunk in self._glance.chunks(folder, self._apart):
             self._on_tick()
             self._missing(chunk.missing, unlistable)
             self._nothing_to_do(chunk.unchanged, chunk.renditions)
@@ -244,6 +259,8 @@ class Planner:
             elif remembered is not None and not self._options.force and still_unsupported(remembered, stat):
                 self.counts.unsupported += 1
                 self._leftovers.of(remembered, "not a picture any more")
+            elif remembered is not None and (why := filtered(remembered, stat, self._only(source))):
+                self._filter(source, stat, remembered, why, early)
             elif remembered is not None and still_skipped(remembered, stat):
                 owner = "sidecar" if stat.remote is None else "site"
                 self.counts.skipped[f"a picture whose {owner} says so"] += 1
@@ -346,7 +363,8 @@ class Planner:
                     yield Record(source, facts.stat, Status.DEFERRED, warnings=(why,))
                     continue
                 self.counts.reasons.update(facts.reasons)
-                yield decide(facts, foreign, others, self._config.target, adopt=self._options.adopt)
+                only = self._only(source)
+                yield decide(facts, foreign, others, self._config.target, adopt=self._options.adopt, only=only)
 
     def _settling(self, source: str, stat: Stat) -> float:
         """The `settle` of its source, in seconds, if the file is younger than that; else 0.
@@ -379,6 +397,27 @@ class Planner:
             self.counts.unsupported += 1
         if remembered is not None:
             self._leftovers.of(remembered, "skipped by its sidecar" if source in early else "not a picture any more")
+
+    def _only(self, source: str) -> Only | None:
+        settings = self._config.source_of(source)
+        return None if settings is None else settings.only
+
+    def _filter(self, source: str, stat: Stat, known: KnownSource, why: str, early: dict[str, Record]) -> None:
+        """Count a picture that `only` leaves out. It is recorded once, and again when the reason changes."""
+        if known.status is Status.FILTERED and known.filtered == why:
+            self.counts.filtered[key_of(why)] += 1
+        else:
+            early[source] = Record(
+                source,
+                stat,
+                Status.FILTERED,
+                sha256=known.sha256,
+                header=known.header,
+                warnings=(why,),
+                content=known.content,
+                upright=known.upright,
+            )
+        self._leftovers.of(known, "left out by `only`")
 
     # -- leftovers
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline.config.settings import RuleSettings, SourceSettings
 from pipeline.errors import PictureError, printable
+from pipeline.model.only import Only
 from pipeline.model.record import KnownSource, Status
 from pipeline.model.source import Stat
 from pipeline.plan.counts import Counts
@@ -38,6 +39,14 @@ def still_unsupported(known: KnownSource, stat: Stat) -> bool:
     return known.status is Status.UNSUPPORTED and known.settled and known.stat.same_content(stat)
 
 
+def filtered(known: KnownSource, stat: Stat, only: Only | None) -> str:
+    """Why `only` leaves out a picture that is as remembered, by its header; "" where it does not, or has to be read."""
+    header = known.header
+    if only is None or header is None or not known.settled or not known.stat.same_content(stat):
+        return ""
+    return only.outside(header.format, *(known.upright or (header.width, header.height)))
+
+
 def still_skipped(known: KnownSource, stat: Stat) -> bool:
     """Whether its sidecar excluded the picture, or its site did, and all is unchanged."""
     heeded = stat.remote is None or stat.remote.heeded
@@ -58,11 +67,13 @@ class Survey:
         naming: Naming,
         counts: Counts,
         on_tick: Callable[[], None] = lambda: None,
+        only: Callable[[str], Only | None] = lambda source: None,
     ) -> None:
         """List everything outside of `apart`, counting in `counts`. Raises as `Source.folders` and `on_tick` do."""
         self._source = source
         self._memory = memory
         self._naming = naming
+        self._only = only  # which pictures the source of this one takes
         self.folders: dict[str, Folder] = {}
         self.index = NameIndex()
         self.rules: set[int] = set()  # the numbers of those that some file comes under
@@ -111,18 +122,23 @@ class Survey:
         return extension(source) not in RARE_EXTENSIONS or self._source.sniff(source) not in not_decoded()
 
     def is_picture(self, source: str) -> bool:
-        """Told by its name, by its record, or else by its first bytes. A picture that its sidecar excludes is none."""
+        """Told by its name, by its record, or else by its first bytes. A picture that its sidecar excludes is none, and
+        neither is one that `only` leaves out.
+        """
         folder, _, name = source.rpartition("/")
         sidecars = self.folders[folder].sidecars
         if name in sidecars and self._source.skips(source):
             return False
-        if has_picture_name(source):
+        only = self._only(source)
+        if has_picture_name(source) and only is None:
             return True
         known = self._memory.known_sources(folder, name[:-1] or None, name).get(source)
         if known is not None:
             stat = self._source.stats(folder, (name,), sidecars)[0]
-            if stat is not None and still_unsupported(known, stat):
+            if stat is not None and (still_unsupported(known, stat) or filtered(known, stat, only)):
                 return False
+        if has_picture_name(source):
+            return True
         return self._source.sniff(source) is not None
 
 

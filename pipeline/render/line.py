@@ -14,10 +14,11 @@ from pipeline.model.source import Header
 from pipeline.model.spec import AS_SOURCE, Format
 from pipeline.render.child.libraries import libraries
 from pipeline.render.child.warm_up import render_samples, set_switches
+from pipeline.render.geometry.orientation import upright_size
 from pipeline.render.header import read_header
 from pipeline.render.memory import close_all
 from pipeline.render.opening import pages
-from pipeline.render.opening.decode import Picture, frames, picture
+from pipeline.render.opening.decode import Picture, facts_of, frames, picture
 from pipeline.render.opening.failures import blame_memory
 from pipeline.render.opening.source import Source, opening
 from pipeline.render.pixels.placeholder import REDUCED, placeholder
@@ -37,13 +38,19 @@ def render(held: Held, task: RenderTask) -> Generator[Reply, None, None]:
 
     Yields `Reply(Header)` after parsing and checking the header and, when resumed, `Reply(RenderAnswer, descriptors)`
     with one sealed descriptor for each `Rendered`, which the receiver closes. Raises PictureError for any fault of the
-    source; a rendition that cannot be made is a `NotRendered` in the answer. Except for the seconds, both replies are a
-    pure function of the bytes and the task. Any number of threads may call it at once, each with its own `held`, which
-    stays the caller's and must not change meanwhile.
+    source; a rendition that cannot be made is a `NotRendered` in the answer. A picture outside of `task.only` is not
+    decoded: its answer has no renditions. Except for the seconds, both replies are a pure function of the bytes and the
+    task. Any number of threads may call it at once, each with its own `held`, which stays the caller's and must not
+    change meanwhile.
     """
     with opening(held) as source:
         header = read_header(source, task)
         yield Reply(header)
+        if task.only is not None:
+            upright = upright_size((header.width, header.height), facts_of(source).orientation)
+            if task.only.outside(header.format, *upright):
+                yield Reply(RenderAnswer(header, (), 0.0, libraries(by_libvips=False), upright=upright))
+                return
         try:
             answer, descriptors = _carried_out(source, header, task)
         except PictureError as error:

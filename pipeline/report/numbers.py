@@ -53,7 +53,7 @@ class Warned:
 class Totals:
     """What the target holds now. A source counts as `whole` if all its renditions in the config were made."""
 
-    sources: int = 0  # pictures: those that are unsupported or skipped do not count
+    sources: int = 0  # pictures: those that are unsupported, skipped or filtered do not count
     whole: int = 0
     renditions: int = 0  # made, as in all that follows
     source_bytes: int = 0  # of sources of which anything was made
@@ -95,7 +95,7 @@ def count(rows: Iterable[Shown], names: Callable[[str], Collection[str]], galler
     last, made = "", 0
     kinds: set[str] = set()
     for row in rows:
-        if row.source_status in (Status.UNSUPPORTED, Status.SKIPPED):
+        if row.source_status in (Status.UNSUPPORTED, Status.SKIPPED, Status.FILTERED):
             continue
         if row.source != last:
             totals.whole += bool(last) and made == len(wanted)

@@ -69,13 +69,19 @@ class Asked:
                 os.close(descriptor)
             raise
 
+    def outside(self, answer: RenderAnswer) -> str:
+        """Why the picture is left out, by its header; see `Only.outside`."""
+        if self.task.only is None or answer.upright is None:
+            return ""
+        return self.task.only.outside(answer.header.format, *answer.upright)
+
     def _answer(self, reply: Reply) -> RenderAnswer:
         answer, descriptors = reply
         if not isinstance(answer, RenderAnswer):
             raise Misbehaved("no answer")
         header = self.header(answer.header)
         passed = time.perf_counter() - self.since
-        specs, made = self.task.specs, answer.renditions
+        specs, made = () if self.outside(answer) else self.task.specs, answer.renditions
         if [rendition.name for rendition in made] != [spec.name for spec in specs]:
             raise Misbehaved("renditions that were not asked for")
         _check_seconds(answer.seconds_decode, passed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import itertools
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
@@ -354,6 +354,9 @@ class Driver:
             pictures[Status.UNCHANGED] = counts.unchanged + pictures.get(Status.UNCHANGED, 0)
         if counts.unsupported:
             pictures[Status.UNSUPPORTED] = counts.unsupported + pictures.get(Status.UNSUPPORTED, 0)
+        filtered = counts.filtered + Counter(summary.filtered)
+        if filtered:
+            pictures[Status.FILTERED] = filtered.total()
         pending = counts.sources - counts.seen + counts.jobs - self._tally.carried
         if self._cut and pending > 0:
             pictures[Status.PENDING] = pending
@@ -364,6 +367,7 @@ class Driver:
             status=status,
             passed_over=(*left_out, *summary.passed_over),
             pictures=dict(sorted(pictures.items())),
+            filtered=dict(sorted(filtered.items())),
             orphans=tidied.orphans,
             removed=tidied.removed,
             stopped=self._stopped,

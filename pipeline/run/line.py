@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.job import Job
+from pipeline.model.only import Only
 from pipeline.model.record import Reason, Record, Status
 from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
 from pipeline.model.source import Header
@@ -233,7 +234,12 @@ class Line:
         if any(planned.reason is Reason.FORCED for planned in life.planned):
             return ()
         known = self._dedup.known(life.content, {planned.recipe for planned in life.planned}, again=again)
-        return tuple(record for record in known if not self._terms.placeholder or record.color is not None)
+        only = life.job.only
+        return tuple(
+            record
+            for record in known
+            if (not self._terms.placeholder or record.color is not None) and (only is None or _inside(only, record))
+        )
 
     # -- bytes -> child -> renditions
 
@@ -255,6 +261,7 @@ class Line:
                     reply, meter = exchange.last()
                     answer = asked.answer(reply)
                 kept.callback(_close, reply)
+                _take_only(life, asked, answer)
                 planned = replacing(life.rest, answer, standing)
                 made.append((life, Made(planned, life.record, answer, reply.descriptors, meter)))
         return made
@@ -282,15 +289,16 @@ class Line:
             ends.left += [Left(life.job) for life in lives]
             return []
         made = []
-        for life, answer, reply in zip(lives, believed, replies, strict=True):
+        for life, about, answer, reply in zip(lives, asked, believed, replies, strict=True):
             if reply is not None:
                 kept.callback(_close, reply)
-            if isinstance(answer, PictureError):
-                with ends.of(life.job, life):
-                    raise answer
-            elif answer is None or reply is None or _lacked_memory(answer):
+            if answer is None or reply is None or (isinstance(answer, RenderAnswer) and _lacked_memory(answer)):
                 ends.left.append(Left(life.job))
-            else:
+                continue
+            with ends.of(life.job, life):
+                if isinstance(answer, PictureError):
+                    raise answer
+                _take_only(life, about, answer)
                 made.append((life, Made(life.rest, life.record, answer, reply.descriptors, meter)))
         return made
 
@@ -306,6 +314,7 @@ class Line:
             self._hints(life),
             placeholder=self._terms.placeholder and not life.known,
             beside=tuple(spec for spec in self._terms.specs[life.job.rule] if spec.name not in now),
+            only=life.job.only,
         )
 
     def _hints(self, life: Life) -> tuple[tuple[str, int], ...]:
@@ -345,6 +354,18 @@ class Line:
             record = replace(record, renditions=tuple(made[planned.spec.name] for planned in life.planned))
         self._dedup.remember(record)
         return recording.ended(life.job, record)
+
+
+def _inside(only: Only, record: Record) -> bool:
+    header = record.header
+    return header is not None and not only.outside(header.format, *(record.upright or (header.width, header.height)))
+
+
+def _take_only(life: Life, asked: Asked, answer: RenderAnswer) -> None:
+    """Raise `Ended` for a picture that is outside of its source's `only`."""
+    if why := asked.outside(answer):
+        record = replace(life.record, header=answer.header, upright=answer.upright, warnings=(why,))
+        raise Ended(replace(record, status=Status.FILTERED))
 
 
 def _lacked_memory(answer: RenderAnswer) -> bool:

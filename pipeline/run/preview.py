@@ -11,6 +11,7 @@ from pipeline.manifest.failures import KnownFailure
 from pipeline.manifest.others import at_hand
 from pipeline.manifest.reader import Row
 from pipeline.manifest.store import Manifest
+from pipeline.model.only import Only
 from pipeline.model.record import KnownSource
 from pipeline.model.source import Stat
 from pipeline.plan.memory import Memory
@@ -39,6 +40,10 @@ class _Nothing:
 
     def rows(self, folder: str, after: str | None = None, through: str | None = None) -> list[Row]:
         del folder, after, through
+        return []
+
+    def outside(self, only: Only, prefix: str) -> list[str]:
+        del only, prefix
         return []
 
     def origins(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, Stat]:

@@ -8,12 +8,13 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from pipeline.errors import ExitStatus, PictureError
+from pipeline.model.only import key_of
 from pipeline.model.record import Record, Status
 from pipeline.model.remarks import by_frequency, kinds
 
 _KEPT_FAILURES = 1000  # failures listed in a summary; the manifest has them all
 _KEPT_OTHERS = 1000  # passed-over sources listed in a summary
-_OTHERS = frozenset({Status.VANISHED, Status.DEFERRED, Status.SKIPPED})
+_OTHERS = frozenset({Status.VANISHED, Status.DEFERRED, Status.SKIPPED, Status.FILTERED})
 _MADE = frozenset({Status.DONE, Status.KEPT})
 
 
@@ -31,7 +32,7 @@ class PassedOver:
     """A source of which nothing was made although nothing failed."""
 
     source: str  # ends with a slash for a folder and everything in it
-    status: Status  # vanished, deferred or skipped
+    status: Status  # vanished, deferred, skipped or filtered
     reason: str
 
 
@@ -40,15 +41,16 @@ class Summary:
     """The result of a run. Counts are of sources (`pictures`) or of renditions; sizes in bytes, durations in seconds.
 
     `pictures` counts the run's sources by status: done, touched, failed (newly), known failure, unsupported, vanished,
-    deferred, skipped, unchanged, pending. `errors` and `failures` have new failures only, `failures` one for each
-    rendition that failed by itself. `passed_over` has a skipped source only in the run that skipped it first (the
-    manifest keeps it), but a folder that is left out in every run. `source_bytes` and `target_bytes` are of the
-    pictures rendered in this run. `reused` counts renditions copied from a target of the same content and recipe.
+    deferred, skipped, filtered, unchanged, pending. `errors` and `failures` have new failures only, `failures` one for
+    each rendition that failed by itself. `passed_over` has a skipped or filtered source only in the run that met it
+    first (the manifest keeps it), but a folder that is left out in every run. `source_bytes` and `target_bytes` are of
+    the pictures rendered in this run. `reused` counts renditions copied from a target of the same content and recipe.
     """
 
     status: ExitStatus = ExitStatus.OK
     pictures: dict[str, int] = field(default_factory=dict)
     renditions: dict[str, int] = field(default_factory=dict)
+    filtered: dict[str, int] = field(default_factory=dict)  # pictures by the key of `only` that they do not meet
     errors: dict[str, int] = field(default_factory=dict)  # newly failed pictures by kind, in each kind that they have
     remarks: dict[str, int] = field(default_factory=dict)  # pictures made with warnings, by kind of warning
     reused: int = 0
@@ -86,6 +88,7 @@ class Tally:
         self._pictures: dict[str, int] = {}
         self._renditions: dict[str, int] = {}
         self._errors: Counter[str] = Counter()
+        self._filtered: Counter[str] = Counter()
         self._remarks: Counter[str] = Counter()
         self._failures: list[Failure] = []
         self._others: list[PassedOver] = []
@@ -106,6 +109,8 @@ class Tally:
             self._pictures[status] = self._pictures.get(status, 0) + 1
             self._carried += carried
             self._read += record.stat.size
+            if status is Status.FILTERED:
+                self._filtered.update(map(key_of, record.warnings))
             if status in _OTHERS and len(self._others) < _KEPT_OTHERS:
                 self._others.append(PassedOver(record.source, status, "; ".join(record.warnings)))
             if new:
@@ -156,6 +161,7 @@ class Tally:
             return Summary(
                 pictures=dict(sorted(self._pictures.items())),
                 renditions=dict(sorted(self._renditions.items())),
+                filtered=dict(self._filtered),
                 errors=dict(sorted(self._errors.items())),
                 remarks=by_frequency(self._remarks),
                 failures=tuple(sorted(self._failures, key=lambda failure: (failure.source, failure.rendition or ""))),

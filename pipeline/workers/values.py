@@ -19,10 +19,10 @@ from collections.abc import Callable, Iterable
 
 from pipeline import errors
 from pipeline.errors import ErrorKind, PictureError, printable
-from pipeline.model import job, record, rendering, source, spec
+from pipeline.model import job, only, record, rendering, source, spec
 from pipeline.workers import exchange
 
-_MODULES = (spec, source, job, rendering, record, errors, exchange)
+_MODULES = (spec, source, only, job, rendering, record, errors, exchange)
 _PLAIN = frozenset((str, int, float, bool, types.NoneType))
 _Fields = dict[str, tuple[frozenset[type], Callable[[object], bool]]]
 _MOST = 2**63  # numbers beyond it fit no column of the manifest

@@ -28,6 +28,8 @@ PREFIX = "must be the name of a folder such as scans, without slashes and a dot 
 LISTS = "a file whose name ends with .txt, .csv, .tsv, .jsonl, .parquet"
 AGENT = 'must be a text in ASCII such as "example-thumbs/1.0 (me@example.org)"'
 EMPTY = "has no value; remove the key to have its default"
+TAKEN = "jpeg, png, webp, avif, heif, gif, tiff, bmp, ico, ppm"
+ONLY = "min_width, max_width, min_height, max_height, max_aspect, formats"
 TOP = (
     "known here: source, sources, target, renditions, rules, resampler, order, placeholder, workers, limits, manifest, "
     "lock, shared, notify, report, failures, max_runtime, until"
@@ -828,6 +830,26 @@ WRONG: dict[str, tuple[str, list[str]]] = {
             ":7:18: limits.frames: must be a whole number from 1 to 1000000 (got 0)",
             ":8:1: limits: is there twice (first in line 7)",
         ],
+    ),
+    # Which pictures of a source are taken
+    "only with wrong values": (
+        "source: {path: photos, only: {min_width: 0, max_height: wide, max_aspect: 0.5, formats: [jpg], sizes: 3}}\n"
+        + REST,
+        [
+            f":1:42: source.only.min_width: {SIDE} (got 0)",
+            f':1:57: source.only.max_height: {SIDE} (got "wide")',
+            ":1:75: source.only.max_aspect: must be a number from 1 to 1000 (got 0.5)",
+            f':1:90: source.only.formats[0]: must be one of {TAKEN} (got "jpg"; did you mean "jpeg"?)',
+            f":1:96: source.only.sizes: is no key that is known; known here: {ONLY}",
+        ],
+    ),
+    "only that no picture meets": (
+        "source: {path: photos, only: {min_width: 300, max_width: 200}}\n" + REST,
+        [":1:30: source.only: min_width is more than max_width, so no picture is taken"],
+    ),
+    "only as a list": (
+        "source: {path: photos, only: [jpeg]}\n" + REST,
+        [":1:30: source.only: must be a mapping with keys below it (got a list)"],
     ),
 }
 

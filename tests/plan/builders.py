@@ -18,6 +18,7 @@ from pipeline.config.settings import (
 from pipeline.manifest.failures import KnownFailure
 from pipeline.manifest.reader import Row
 from pipeline.model.job import Job
+from pipeline.model.only import Only
 from pipeline.model.record import KnownRendition, KnownSource, Reason, Record, Status
 from pipeline.model.source import Stat
 from pipeline.model.spec import Limits, Spec
@@ -79,6 +80,10 @@ class FakeMemory:
             if not known.renditions:
                 by_source.append((*stat, None, None, None, None, None, None))  # type: ignore[arg-type]
         return by_source
+
+    def outside(self, only: Only, prefix: str) -> list[str]:
+        del only, prefix
+        return []
 
     def origins(self, folder: str, after: str | None = None, through: str | None = None) -> dict[str, Stat]:
         return {}
