@@ -56,7 +56,8 @@ class Target(Folder):
     name: Annotated[str, TargetName()] = field_of(
         TargetSettings,
         "name",
-        f"How targets are named; ends with an extension. Fields: {' '.join(f'{{{name}}}' for name in FIELDS)}.",
+        f"How targets are named; ends with an extension. Fields: {' '.join(f'{{{name}}}' for name in FIELDS)}. A "
+        "name of more than 255 bytes keeps its first 170 and its last 64 around a hash of all of it.",
     )
     on_collision: OnCollision = field_of(
         TargetSettings,

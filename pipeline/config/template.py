@@ -2,10 +2,16 @@
 
 Only named fields are known: no format specs, attributes or indexes, and values are not expanded again. For every name
 of a source, the target is inside the target folder and outside of the program's own folder and files in it.
+
+A part of a path that would be longer than file systems take (`LONGEST`) is shortened to `HEAD~HASH~TAIL`: its first 170
+bytes, 16 hex digits of the SHA-256 of all of it, and its last 64 bytes, in which rendition and extension are in most
+templates. So the name depends on nothing but itself, and no two long names become one.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +23,10 @@ OF_THE_SOURCE = ("dir", "stem", "name", "source_ext")
 OF_THE_RENDITION = ("rendition", "ext", "width", "height")
 FIELDS = OF_THE_SOURCE + OF_THE_RENDITION
 OURS = ".pipeline"  # the manifest's folder; temporary files start with it too
+
+LONGEST = 255  # bytes of a part of a path: NAME_MAX nearly everywhere
+_HEAD, _TAIL = 170, 64  # bytes that are kept of a longer one, or up to three less, so that no character is cut
+_OF_A_CHARACTER = 4  # bytes at most
 
 _TOKENS = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[{}]|[^{}]+")
 _WITH_EXTENSION = re.compile(r"(?:\.\{ext\}|\.\{source_ext\}|\{name\}|\.\w+)$")
@@ -71,7 +81,7 @@ class Template:
 
         With `keep_extension` the whole file name stands for the stem: `photo.jpg` makes `photo.jpg-thumb.webp`, so that
         it and `photo.png` differ. Never absolute, never empty, without `..`; a part that would be `.`, `..` or start
-        with `.pipeline` gets a `_` before it. Any thread.
+        with `.pipeline` gets a `_` before it, and one that is too long is shortened. Any thread.
         """
         folder, _, name = source.rpartition("/")
         return self.targets(folder, (name,), (spec,), keep_extension=keep_extension)[0][0]
@@ -104,7 +114,11 @@ class Template:
             else:
                 paths = texts * len(names)
             together = "\0".join(("", *paths, ""))
-            columns.append(list(map(_tame, paths)) if any(bad in together for bad in _UNTAMED) else paths)
+            if any(bad in together for bad in _UNTAMED):
+                paths = list(map(_tame, paths))
+            if max(map(len, paths), default=0) > (LONGEST if together.isascii() else LONGEST // _OF_A_CHARACTER):
+                paths = list(map(_shortened, paths))
+            columns.append(paths)
         return columns
 
     def _around(self, spec: Spec, folder: str) -> tuple[list[str], list[str]]:
@@ -170,3 +184,28 @@ def _tame(path: str) -> str:
 
 def _part(part: str) -> str:
     return "_" + part if part in (".", "..") or part.casefold().startswith(OURS) else part
+
+
+def _shortened(path: str) -> str:
+    """The path with parts of `LONGEST` bytes at most."""
+    if len(os.fsencode(path)) <= LONGEST:
+        return path
+    return "/".join(map(_short, path.split("/")))
+
+
+def _short(part: str) -> str:
+    raw = os.fsencode(part)
+    if len(raw) <= LONGEST:
+        return part
+    end, start = _HEAD, len(raw) - _TAIL
+    while _continues(raw[end]) and end > _HEAD - _OF_A_CHARACTER:
+        end -= 1
+    while _continues(raw[start]) and start < len(raw) - _TAIL + _OF_A_CHARACTER:
+        start += 1
+    middle = hashlib.sha256(raw).hexdigest()[:16]
+    return f"{os.fsdecode(raw[:end])}~{middle}~{os.fsdecode(raw[start:])}"
+
+
+def _continues(byte: int) -> bool:
+    """Whether a byte of UTF-8 is not the first of its character."""
+    return byte & 0xC0 == 0x80

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 
 import pytest
@@ -153,3 +154,32 @@ def test_values_of_fields_are_never_expanded_again(source: str) -> None:
 @given(source=sources)
 def test_a_target_is_the_same_every_time(source: str) -> None:
     assert Template.parse(DEFAULT).target(source, THUMB) == Template.parse(DEFAULT).target(source, THUMB)
+
+
+def test_a_name_that_is_too_long_keeps_its_beginning_and_its_end_around_a_hash_of_all_of_it() -> None:
+    stem = "a" * 251
+    whole = f"{stem}-thumb.webp"
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:16]
+    made = Template.parse(DEFAULT).target(f"b/{stem}.jpg", THUMB)
+    assert made == f"b/{'a' * 170}~{digest}~{'a' * 53}-thumb.webp"
+    assert Template.parse(DEFAULT).target(f"b/{'a' * 244}.jpg", THUMB) == f"b/{'a' * 244}-thumb.webp"  # 255 bytes
+
+
+def test_names_that_are_too_long_differ_where_their_sources_do_and_hold_whole_characters() -> None:
+    stems = ["\N{CAT}" * 62 + end for end in ("ab", "ac", "\udcff", "\N{DOG}")]
+    stems += [stem[::-1] for stem in stems] + [
+        "x" * 100 + "\N{CAT}" * 35 + "y" * 10 + str(number) for number in range(4)
+    ]
+    targets = [Template.parse("{dir}/{stem}-{stem}.{ext}").target(f"{stem}.jpg", THUMB) for stem in stems]
+    assert len(set(targets)) == len(stems)
+    assert all(len(os.fsencode(target)) <= 255 for target in targets)
+    for stem, target in zip(stems, targets, strict=True):
+        assert "\udcff" in stem or target.isprintable()
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=90), min_size=1, max_size=3))
+def test_no_part_of_a_target_is_longer_than_file_systems_take(parts: list[str]) -> None:
+    source = "/".join(os.fsdecode(part.encode("utf-8", "replace")[:255]) for part in parts)
+    template = Template.parse("{rendition}-{name}/{dir}/{stem}-{stem}.{ext}")
+    for part in template.target(source, THUMB).split("/"):
+        assert len(os.fsencode(part)) <= 255

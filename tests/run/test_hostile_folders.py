@@ -228,14 +228,17 @@ def test_every_name_has_its_target_and_comes_back_byte_for_byte(world: World, se
     assert there == {name.removesuffix(b".jpg") + b"-thumb.jpg" for name in names}
 
 
-def test_a_name_that_leaves_no_room_for_the_rendition_fails_alone(world: World, settled: None) -> None:
-    world.put("y" * 251 + ".jpg")
-    world.put("a.jpg")
-    summary = world.run()
-    assert (summary.status, summary.pictures) == (ExitStatus.FAILED, {"done": 1, "failed": 1})
-    assert told(world)["y" * 251 + ".jpg"][0] == "failed"
-    assert "bad name" in summary.failures[0].error
-    assert world.leftovers() == []
+def test_names_that_leave_no_room_for_the_rendition_get_shorter_targets_and_are_found_again(
+    world: World, settled: None
+) -> None:
+    for last in "yz":
+        world.put("y" * 250 + last + ".jpg")
+    world.settle()
+    assert world.run().pictures == {"done": 2}
+    assert len(world.tree()) == 2
+    assert all(name.endswith("-thumb.jpg") and len(name) < 255 for name in world.tree())
+    assert world.run().pictures == {"unchanged": 2}
+    assert world.command("verify", str(world.config_path)).returncode == 0
 
 
 @pytest.mark.parametrize("name", [b"\x1b]0;owned\x07\n2Jx.jpg", b"\xff\xfe\x9b31m.jpg", "\u202egpj.x.jpg".encode()])
