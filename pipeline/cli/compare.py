@@ -70,6 +70,8 @@ def command(
 
     recipes = _recipes(configs or (Path(CONFIG),), qualities, renditions)
     path = place(recipes[0].config, output)
+    names = ", ".join(recipe.name for recipe in recipes)
+    complain(f"compare: about {count(sample, 'picture')}, each by {names}; this may take minutes")
     with (
         ShareBar("compare", _FORMAT) as bar,
         compared(recipes, sample, only, lambda what, share: bar.show(share, title=what)) as comparison,
@@ -81,7 +83,8 @@ def command(
     if as_json:
         tell(json.dumps(_plain(comparison, estimated)))
     else:
-        for line in [*_table(comparison, estimated), "", *_sentences(comparison)]:
+        doubtful = any(estimate.doubt for estimate in estimated.bytes)
+        for line in [*_table(comparison, estimated), "", *_sentences(comparison, doubtful=doubtful)]:
             tell(line)
     for line in _failures(comparison):
         complain(line, Colour.FAILURE)
@@ -128,16 +131,16 @@ def _table(comparison: Comparison, estimated: Totals) -> list[str]:
 
 
 def _against(estimates: Sequence[Estimate | None]) -> list[str]:
-    """Each amount, the later ones with what they are of the first."""
+    """Each amount with the doubt about it, the later ones with what they are of the first."""
     first = estimates[0]
     cells = []
     for number, estimate in enumerate(estimates):
         if estimate is None:
             cells.append("")
-        elif number and first is not None and first.value:
-            cells.append(f"{size(estimate.value)} ({estimate.value / first.value - 1:+.0%})")
-        else:
-            cells.append(size(estimate.value))
+            continue
+        doubt = f" ± {size(estimate.doubt)}" if estimate.doubt else ""
+        change = f" ({estimate.value / first.value - 1:+.0%})" if number and first and first.value else ""
+        cells.append(size(estimate.value) + doubt + change)
     return cells
 
 
@@ -145,11 +148,12 @@ def _score(score: float | None) -> str:
     return "unknown" if score is None else f"{score:.4f}"
 
 
-def _sentences(comparison: Comparison) -> list[str]:
+def _sentences(comparison: Comparison, *, doubtful: bool) -> list[str]:
     from pipeline.report.comparison import basis
 
     return [
         *basis(comparison),
+        *(["± is by how much a total may be off in 19 of 20 samples; changes are more certain"] if doubtful else []),
         "similarity is SSIM with the source scaled to the same box: 1 is no difference",
         "work is the time of all children together",
     ]

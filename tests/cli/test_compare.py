@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from pipeline.cli.main import status_of
 from pipeline.run.compare.comparing import Comparison
 from pipeline.run.compare.recipes import Recipe
 from pipeline.run.compare.strata import Sample, Stratum
+from tests.pictures import encoded, noise
 from tests.world import World
 
 
@@ -37,8 +39,18 @@ def test_qualities_come_to_a_table_and_a_page(world: World, capsys: pytest.Captu
     assert lines[0].split() == ["quality", "30", "quality", "90"]
     assert [line.split()[0] for line in lines[1:6]] == ["thumb", "bytes", "similarity", "worst", "work"]
     assert "all 1 picture rendered (1 other): the totals are exact" in lines
+    assert err.startswith("compare: about 40 pictures, each by quality 30, quality 90; ")
     assert f"wrote {world.root / 'thumbs-compare.html'}" in err
     assert (world.root / "thumbs-compare.html").is_file()
+
+
+def test_the_table_says_how_far_an_estimate_may_be_off(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(1, 9):
+        world.put(f"{number}.jpg", encoded(noise((8 * number, 8), 20), "JPEG"))
+    assert status_of(["compare", str(world.config_path), "--quality", "30,90", "--sample", "6"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"bytes +\S+ k?B ± \S+ k?B +\S+ k?B ± \S+ k?B \(\+\d+%\)", out)
+    assert "± is by how much a total may be off" in out
 
 
 def test_json_has_every_figure(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,6 +67,8 @@ def test_json_has_every_figure(world: World, capsys: pytest.CaptureFixture[str])
         ((), "with what? Name a second config, or qualities"),
         (("--quality", "0,50"), "'0,50' is no list of whole numbers from 1 to 100"),
         (("--quality", "high"), "'high' is no list"),
+        (("thumbs.yaml",), "there is nothing to compare: thumbs.yaml and thumbs.yaml make the same of every picture"),
+        (("--quality", "82"), "as it is and quality 82 make the same of every picture"),
         (("thumbs.yaml", "--quality", "50,60"), "--quality is for one CONFIG"),
         (("--quality", "50,60", "--rendition", "hero"), "--rendition hero: there is none of that name"),
         (("--quality", "50,60", "--output", "out/x.html"), "must not be in the target"),

@@ -29,8 +29,8 @@ class Recipe:
 
 
 def of_configs(configs: Sequence[Config], renditions: Sequence[str]) -> list[Recipe]:
-    """A recipe for each config, named by its file. Raises `UsageError` where they have no rendition in common, or where
-    one that `renditions` names is in none of them.
+    """A recipe for each config, named by its file. Raises `UsageError` where they have no rendition in common or make
+    the same of every picture, or where one that `renditions` names is in none of them.
     """
     stems = [config.path.stem for config in configs]
     distinct = len(set(stems)) == len(stems)
@@ -43,7 +43,7 @@ def of_configs(configs: Sequence[Config], renditions: Sequence[str]) -> list[Rec
             "there is nothing to compare: no rendition has the same name in "
             + " and ".join(f"{recipe.name} ({', '.join(recipe.names) or 'none'})" for recipe in recipes)
         )
-    return recipes
+    return _different(recipes)
 
 
 def of_qualities(config: Config, qualities: Sequence[int], renditions: Sequence[str]) -> list[Recipe]:
@@ -56,7 +56,23 @@ def of_qualities(config: Config, qualities: Sequence[int], renditions: Sequence[
     if not lossy.all_specs:
         raise UsageError(f"{printable(str(config.path))}: no rendition has a quality (JPEG, WebP and AVIF have one)")
     recipes = [Recipe("as it is", lossy)] if len(qualities) == 1 else []
-    return recipes + [Recipe(f"{QUALITY}{quality}", changed(lossy, _of_quality(quality))) for quality in qualities]
+    recipes += [Recipe(f"{QUALITY}{quality}", changed(lossy, _of_quality(quality))) for quality in qualities]
+    return _different(recipes)
+
+
+def _different(recipes: list[Recipe]) -> list[Recipe]:
+    """`recipes`. Raises `UsageError` where all would make the same of every picture."""
+    if len(recipes) > 1 and len({_makes(recipe.config) for recipe in recipes}) == 1:
+        names = " and ".join(recipe.name for recipe in recipes)
+        raise UsageError(f"there is nothing to compare: {names} make the same of every picture")
+    return recipes
+
+
+def _makes(config: Config) -> tuple[object, ...]:
+    """What decides about the bytes that are made of a picture, and about whether any are."""
+    sets = Rules(config.specs, config.rules).sets
+    made = [(tuple(spec.name for spec in each.specs), each.recipes) for each in sets]
+    return (tuple(made), tuple(rule.match for rule in config.rules), config.limits)
 
 
 def _of_quality(quality: int) -> Callable[[Spec], Spec]:

@@ -49,7 +49,7 @@ def everything(root: Path) -> dict[str, tuple[int, bytes]]:
 def test_the_files_are_those_of_a_run_and_nothing_of_the_users_is_touched(world: World) -> None:
     world.run()
     before = everything(world.root)
-    with compared(of_configs([world.config, world.config], []), 8, (), quiet) as comparison:
+    with compared(of_configs([world.config], []) * 2, 8, (), quiet) as comparison:
         made = {
             rendition.file.read_bytes()
             for case in comparison.cases
@@ -142,7 +142,7 @@ def test_pictures_of_several_sources_keep_their_prefixes(world: World) -> None:
     world.configure(
         world.text.replace("source: photos", "sources: [{path: photos, prefix: one}, {path: more, prefix: two}]")
     )
-    with compared(of_configs([world.config, world.config], ["thumb"]), 8, ("*/[ab].jpg",), quiet) as comparison:
+    with compared(of_configs([world.config], ["thumb"]) * 2, 8, ("*/[ab].jpg",), quiet) as comparison:
         assert [case.picture.source for case in comparison.cases] == ["one/a.jpg", "two/b.jpg"]
         assert all(made and made.file for case in comparison.cases for made in case.made)
 
@@ -159,7 +159,7 @@ def test_a_picture_that_one_recipe_fails_to_make_counts_for_none(world: World) -
 
 def test_a_broken_picture_is_left_out(world: World) -> None:
     world.put("broken.jpg", b"\xff\xd8\xff\xe0 no more")
-    with compared(of_configs([world.config, world.config], []), 8, (), quiet) as comparison:
+    with compared(of_configs([world.config], []) * 2, 8, (), quiet) as comparison:
         assert {case.picture.source for case in comparison.cases} == {"a.jpg", "it's [b] {x}, \\y.JPG"}
         assert comparison.sample.unreadable == 1
 
@@ -168,14 +168,14 @@ def test_a_target_in_the_source_is_no_source(world: World) -> None:
     inside = replace(world.config, target=replace(world.config.target, path=world.source / "out [1]"))
     (world.source / "out [1]").mkdir()
     (world.source / "out [1]" / "made.jpg").write_bytes(jpeg())
-    with compared(of_configs([inside, inside], []), 8, (), quiet) as comparison:
+    with compared(of_configs([inside], []) * 2, 8, (), quiet) as comparison:
         assert len({case.picture.source for case in comparison.cases}) == 2
 
 
 def test_no_picture_to_compare_with_is_said(world: World) -> None:
     with (
         pytest.raises(SourceTrouble, match="no picture to compare"),
-        compared(of_configs([world.config, world.config], []), 8, ("none/**",), quiet),
+        compared(of_configs([world.config], []) * 2, 8, ("none/**",), quiet),
     ):
         pass
 

@@ -29,7 +29,7 @@ def compared(world: World, *pictures: tuple[str, float, list[int]]) -> Compariso
             for size in sizes
         )
         cases.append(Case(picked, "thumb", (None, None), made))
-    recipes = of_configs([world.config, world.config], [])
+    recipes = of_configs([world.config], []) * 2
     return Comparison(tuple(recipes), Sample((), (), 100, 100, 0), tuple(cases), ())
 
 
