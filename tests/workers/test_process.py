@@ -10,6 +10,7 @@ from pipeline.workers import memory, wire
 from pipeline.workers.child import Setup
 from pipeline.workers.process import Child
 from pipeline.workers.token import Token
+from tests.descriptors import open_files
 
 Start = Callable[[], Child]
 
@@ -56,7 +57,7 @@ def test_a_child_may_be_ended_by_several_threads_at_once(start: Start) -> None:
 
 
 def test_a_thread_that_listens_to_a_child_hears_that_another_has_ended_it_and_nothing_stays_open(start: Start) -> None:
-    before = set(os.listdir("/proc/self/fd"))
+    before = open_files()
     child = start()
     child.await_ready(Token())
     listening, heard = threading.Event(), list[BaseException]()
@@ -77,7 +78,7 @@ def test_a_thread_that_listens_to_a_child_hears_that_another_has_ended_it_and_no
     child.end()
     thread.join()
     assert [type(error) for error in heard] == [wire.Closed]
-    assert set(os.listdir("/proc/self/fd")) <= before
+    assert open_files() <= before
 
 
 def test_a_child_that_has_ended_is_not_looked_for_under_numbers_that_are_used_again(start: Start) -> None:

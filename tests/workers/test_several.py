@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pipeline.workers import conversation
 from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, InThread, Renderer, Reply, whole
 from pipeline.workers.token import Revoked, Token
+from tests.descriptors import open_files
 from tests.workers import functions
 
 BOUNDS = Bounds(seconds=60, memory=2**30)
@@ -51,11 +51,6 @@ def pool() -> Iterator[ChildPool]:
         yield opened
 
 
-def open_files() -> int:
-    gc.collect()  # what earlier tests left to be collected is closed now, not between two counts
-    return len(os.listdir("/proc/self/fd"))
-
-
 def test_a_child_and_a_thread_answer_what_goes_smoothly(pool: ChildPool) -> None:
     for renderer in (pool, InThread(functions.each)):
         assert ask(renderer, "plain") == [b"cba", "damaged: as asked", b"gfed", None, b"ih"]
@@ -80,7 +75,8 @@ def test_when_it_cannot_be_told_who_is_to_blame_nobody_is(pool: ChildPool, conte
 def test_what_can_still_be_changed_is_no_answer(pool: ChildPool) -> None:
     before = ask(pool, "plain", (b"abc",)), open_files()
     assert ask(pool, "plain", (b"abc", b"unsealed", b"def")) == [None, None, None]
-    assert (ask(pool, "plain", (b"abc",)), open_files()) == before
+    assert ask(pool, "plain", (b"abc",)) == before[0]
+    assert open_files() <= before[1]
 
 
 @pytest.mark.parametrize(
