@@ -13,8 +13,9 @@ import pytest
 from hypothesis import settings
 
 from pipeline.workers import process
+from tests import buckets
 
-_UNWANTED = ("PYTHON", "PIPELINE_", "XDG_", "COVERAGE_", "GIT_")  # prefixes
+_UNWANTED = ("PYTHON", "PIPELINE_", "XDG_", "COVERAGE_", "GIT_", "AWS_", "AZURE_", "GOOGLE_")  # prefixes
 _UNWANTED_NAMES = {"COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "CLICOLOR_FORCE", "LANGUAGE", "TQDM_DISABLE"}
 
 settings.register_profile("pipeline", deadline=None, derandomize="CI" in os.environ, print_blob=True)
@@ -60,3 +61,10 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     _no_skip_in_ci(report)
     return report
+
+
+@pytest.fixture(scope="session")
+def s3() -> Generator[buckets.Service]:
+    """A real S3 server on loopback, one for all tests."""
+    with buckets.serving() as service:
+        yield service

@@ -80,7 +80,7 @@ def _check(settings: Config, words: tuple[str, ...], user: str | None) -> None:
 
     for text in (
         *words,
-        *(str(source.path) for source in settings.sources),
+        *(source.place for source in settings.sources),
         str(settings.target.path),
         str(settings.manifest),
     ):

@@ -79,12 +79,17 @@ def units(config: Config, words: Sequence[str], when: Timing | None, user: str |
 
 def _places(config: Config) -> tuple[Path, ...]:
     """All files and folders that a run uses."""
-    return (config.path, *(source.path for source in config.sources), config.target.path, config.manifest)
+    return (
+        config.path,
+        *(source.path for source in config.sources if source.path),
+        config.target.path,
+        config.manifest,
+    )
 
 
 def _fetches(config: Config) -> bool:
     """Whether a source is a list of URLs."""
-    return any(source.urls for source in config.sources)
+    return any(not source.is_folder for source in config.sources)
 
 
 def _service(config: Config, name: str, user: str | None) -> Iterator[tuple[str, bool]]:

@@ -71,20 +71,20 @@ def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
     specs = {path: _specs(root, path, valid, members[path]) for path in paths}
     if isinstance(target, Target):
         problems += _name_problems(root, target, specs)
-        places = [source.path for source in sources if isinstance(source, Source)]
+        places = [source.path for source in sources if isinstance(source, Source) and source.path is not None]
         problems += folder_problems(root, places, target.path, folder)
     named = [
         (source.path, source.prefix) if isinstance(source, PrefixedSource) else None
         for source in reading.sections["sources"]
     ]
     problems += source_problems(root, named, folder)
-    lists: dict[KeyPath, str] = {
-        ("source",) if key == "source" else ("sources", number): source.path
+    written: dict[KeyPath, Source] = {
+        ("source",) if key == "source" else ("sources", number): source
         for key in ("source", "sources")
         for number, source in enumerate(reading.sections[key])
         if isinstance(source, Source)
     }
-    problems += _extra_problems(root, specs, lists)
+    problems += _extra_problems(root, specs, written)
     if document is None or problems:
         for path in paths:
             problems = [in_the_file(problem, members[path], path) for problem in problems]
@@ -159,16 +159,18 @@ def _names_at(root: Node, path: KeyPath, template: Template, specs: Mapping[str,
 
 
 def _extra_problems(
-    root: Node, specs: Mapping[KeyPath, Mapping[str, Spec]], lists: Mapping[KeyPath, str]
+    root: Node, specs: Mapping[KeyPath, Mapping[str, Spec]], sources: Mapping[KeyPath, Source]
 ) -> list[Problem]:
-    """Keys that need a library that is not installed. `lists`: the paths of sources, by their places."""
+    """Keys that need a library that is not installed. `sources`: those that are valid, by their places."""
     asking: list[tuple[KeyPath, str]] = []
     if importlib.util.find_spec(OPTIMIZER) is None:
         of_specs = ((*path, name) for path, each in specs.items() for name, spec in each.items() if spec.optimize)
         asking += [((*path, "optimize"), "optimize") for path in of_specs]
     if importlib.util.find_spec("pyarrow") is None:
-        of_lists = (place for place, path in lists.items() if path.lower().removesuffix(".gz").endswith(".parquet"))
-        asking += [((*place, "path"), "parquet") for place in of_lists]
+        paths = {place: (source.path or "").lower().removesuffix(".gz") for place, source in sources.items()}
+        asking += [((*place, "path"), "parquet") for place, path in paths.items() if path.endswith(".parquet")]
+    if importlib.util.find_spec("obstore") is None:
+        asking += [((*place, "url"), "cloud") for place, source in sources.items() if source.path is None]
     return [Problem(root.deepest(path)[0].position, key_path(path), extras.missing(extra)) for path, extra in asking]
 
 
@@ -216,13 +218,14 @@ def _config(document: Document, spec_sets: Sequence[tuple[Spec, ...]], file: Pat
 
 def _source(source: Source, folder: str) -> SourceSettings:
     return SourceSettings(
-        path=_absolute(folder, source.path),
+        path=None if source.path is None else _absolute(folder, source.path),
         include=tuple(source.include),
         exclude=tuple(source.exclude),
         follow_symlinks=source.follow_symlinks,
         settle=source.settle,
         only=_only(source.only),
-        urls=_urls(source) if is_list(source.path) else None,
+        urls=_urls(source) if source.path is not None and is_list(source.path) else None,
+        store=source.store(source.url) if source.path is None else None,
         prefix=source.prefix if isinstance(source, PrefixedSource) else "",
     )
 

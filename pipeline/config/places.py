@@ -27,8 +27,9 @@ def folder_problems(root: Node, source_paths: Iterable[str], target_path: str, f
     return []
 
 
-def source_problems(root: Node, sources: Sequence[tuple[str, str] | None], folder: str) -> list[Problem]:
-    """Prefixes that are there twice, and folders that overlap. `sources`: path and prefix of each that is valid.
+def source_problems(root: Node, sources: Sequence[tuple[str | None, str] | None], folder: str) -> list[Problem]:
+    """Prefixes that are there twice, and folders that overlap. `sources`: path (None for
+    a store) and prefix of each that is valid.
 
     Prefixes differ only if they do where capitals and the form of accents do not count, as targets must.
     """
@@ -38,11 +39,14 @@ def source_problems(root: Node, sources: Sequence[tuple[str, str] | None], folde
     for number, source in enumerate(sources):
         if source is None:
             continue
-        path, prefix = os.path.realpath(os.path.join(folder, source[0])), source[1]
+        written, prefix = source
         twin = prefixes.setdefault(unicodedata.normalize("NFC", prefix).casefold(), number)
         if twin != number:
             text = f"must be another than that of sources[{twin}]; capitals do not count"
             problems.append(_in_source(root, number, "prefix", text))
+        if written is None:
+            continue
+        path = os.path.realpath(os.path.join(folder, written))
         for other, at in paths.items():
             if os.path.commonpath([path, other]) in (path, other):
                 text = f"must not overlap with that of sources[{at}], because pictures in both would come twice"
@@ -81,11 +85,16 @@ def _obstacle(path: Path, config: Config) -> str:
     if mode is not None and not stat.S_ISREG(mode):
         return "must be a regular file, and this is none"
     real = os.path.realpath(path)
-    if real in set(map(os.path.realpath, (config.path, *(source.path for source in config.sources)))):
+    if real in set(map(os.path.realpath, (config.path, *_local(config)))):
         return "must be a file of its own"
     if real.startswith(("/dev/", "/proc/", "/sys/")):
         return "must be on a disk: what is there is gone after a restart"
     return _in_a_target(real, config)
+
+
+def _local(config: Config) -> list[Path]:
+    """Those of the sources that are on a disk."""
+    return [source.path for source in config.sources if source.path is not None]
 
 
 def _in_a_target(real: str, config: Config) -> str:
@@ -107,7 +116,7 @@ def written_problems(root: Node, config: Config) -> list[Problem]:
         ("report",): config.report,
     }
     target = os.path.realpath(config.target.path)
-    places = (config.path, config.manifest, config.lock or config.manifest, *(source.path for source in config.sources))
+    places = (config.path, config.manifest, config.lock or config.manifest, *_local(config))
     taken = {os.path.realpath(path) for path in places}
     problems = []
     for key, path in files.items():

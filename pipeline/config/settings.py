@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from pipeline.errors import UsageError
 from pipeline.model.only import Only
 from pipeline.model.spec import Limits, Spec
 
@@ -77,16 +78,44 @@ class UrlSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """A place in object storage, and how it is reached. It holds no secrets: the environment has them."""
+
+    url: str  # such as s3://bucket/prefix, without a slash at its end
+    endpoint: str | None = None  # None: that of the service, or of the environment
+    region: str | None = None
+    account: str | None = None  # of Azure
+    anonymous: bool = False
+    connect: float = 10.0  # seconds
+    silence: float = 30.0  # seconds without a byte
+    retry: float = 120.0  # seconds
+
+    @property
+    def scheme(self) -> str:
+        """What stands before `://`."""
+        return self.url.partition("://")[0]
+
+    def name_of(self, other: StoreSettings) -> str | None:
+        """The name of the place `other` below this one, "" for the same; None where it is elsewhere."""
+        if (self.endpoint, self.account) != (other.endpoint, other.account):
+            return None
+        if not f"{other.url}/".startswith(f"{self.url}/"):
+            return None
+        return other.url[len(self.url) + 1 :]
+
+
+@dataclass(frozen=True, slots=True)
 class SourceSettings:
     """Where pictures are read from. Globs are matched against the path relative to `path`."""
 
-    path: Path
+    path: Path | None  # a folder or a list of URLs; None for a store
     include: tuple[str, ...] = ()  # empty: everything
     exclude: tuple[str, ...] = ()  # beside those that are always excluded
     follow_symlinks: bool | Literal["anywhere"] = False  # True: within the source
     settle: float = 0.0  # seconds; a file younger than this is deferred
     only: Only | None = None  # which pictures are taken; None: all
-    urls: UrlSettings | None = None  # None: `path` is a folder, else a list of URLs
+    urls: UrlSettings | None = None  # None: `path` is no list of URLs
+    store: StoreSettings | None = None
     prefix: str = ""  # the folder that the names of its pictures begin with, if there are several sources
 
     def shared_by(self, processes: int) -> SourceSettings:
@@ -97,9 +126,26 @@ class SourceSettings:
         per_host = max(1, self.urls.per_host // processes)
         return replace(self, urls=replace(self.urls, per_host=per_host, rate=rate))
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder on a disk of this machine."""
+        return self.urls is None and self.store is None
+
+    @property
+    def local(self) -> Path:
+        """The folder, or the list. Raises `UsageError` for a store."""
+        if self.path is None:
+            raise UsageError(f"this needs a source on a disk of this machine, and {self.place} is none")
+        return self.path
+
+    @property
+    def place(self) -> str:
+        """Where it is, for messages."""
+        return str(self.path) if self.store is None else self.store.url
+
     def file(self, source: str) -> Path:
-        """Where the picture `source` of this source is."""
-        return self.path / source.removeprefix(f"{self.prefix}/")
+        """Where the picture `source` of this source is. Raises `UsageError` for a store."""
+        return self.local / source.removeprefix(f"{self.prefix}/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +257,8 @@ class Config:
 
     @property
     def source_paths(self) -> str:
-        """The folders of all sources, for messages."""
-        return " and ".join(str(source.path) for source in self.sources)
+        """The places of all sources, for messages."""
+        return " and ".join(source.place for source in self.sources)
 
     @property
     def spec_sets(self) -> tuple[tuple[Spec, ...], ...]:

@@ -11,7 +11,8 @@ from pipeline.config.fetch import LISTS, Fetch, Refresh, is_list
 from pipeline.config.kinds import Seconds, SwitchOr
 from pipeline.config.section import Json, Section, Side, field_of, rule, wrong
 from pipeline.config.settings import Naming, SourceSettings, UrlSettings
-from pipeline.config.texts import Glob, LocalPath, Prefix
+from pipeline.config.store import KEYS, Place
+from pipeline.config.texts import ColumnOrStore, Glob, LocalPath, Prefix, StoreUrl, is_url
 from pipeline.model import only as model
 
 Taken = Literal["jpeg", "png", "webp", "avif", "heif", "gif", "tiff", "bmp", "ico", "ppm"]
@@ -26,13 +27,14 @@ class Folder(Section):
         if isinstance(value, dict):
             return value
         if isinstance(value, str):
-            return {"path": value}
+            return {"url": value} if is_url(value) and "url" in cls.model_fields else {"path": value}
         raise wrong("must be a path, or a mapping with the key path")
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
         long = handler.resolve_ref_schema(handler(schema))
-        return {"anyOf": [long["properties"]["path"], long]}
+        short = [long["properties"]["path"], *([StoreUrl().json()] if "url" in cls.model_fields else [])]
+        return {"anyOf": [*short, long]}
 
 
 class Only(Section):
@@ -58,12 +60,13 @@ class Only(Section):
         return self
 
 
-class Source(Folder):
+class Source(Folder, Place):
     """Where pictures are read from."""
 
-    path: Annotated[str, LocalPath()] = Field(
+    path: Annotated[str, LocalPath()] | None = Field(
+        default=None,
         description="The folder, relative to this file; or a list of URLs: a file whose name ends with .txt, .csv, "
-        ".tsv, .jsonl or .parquet, also with .gz after it."
+        ".tsv, .jsonl or .parquet, also with .gz after it.",
     )
     include: list[Annotated[str, Glob()]] = field_of(
         SourceSettings, "include", "Globs for paths relative to the folder; empty: every file that is a picture."
@@ -89,7 +92,12 @@ class Source(Folder):
         "only",
         "Which pictures are taken, told by their headers. The others are counted as filtered.",
     )
-    url: str = field_of(UrlSettings, "url", "Of a list of URLs: the column that has them.")
+    url: Annotated[str, ColumnOrStore()] = field_of(
+        UrlSettings,
+        "url",
+        "In the place of path: a bucket, or a prefix in one, such as s3://bucket/photos. Of a list of URLs: the column "
+        "that has them.",
+    )
     name: str | None = field_of(
         UrlSettings, "name", "Of a list of URLs: the column that has the names of the pictures, which are made safe."
     )
@@ -113,6 +121,10 @@ class Source(Folder):
     @model_validator(mode="after")
     def _is_of_one_kind(self) -> Source:
         said = self.model_fields_set
+        if self.path is None:
+            return self._of_a_store()
+        if wrong_here := said & KEYS:
+            raise rule(f"{min(wrong_here)} is for a store such as url: s3://bucket/photos, and this is none")
         if is_list(self.path):
             if wrong_here := said & {"follow_symlinks", "settle"}:
                 raise rule(f"{min(wrong_here)} is for folders, and this is a list of URLs")
@@ -121,6 +133,13 @@ class Source(Folder):
         elif wrong_here := said & {"url", "name", "naming", "columns", "refresh", "fetch"}:
             kinds = ", ".join(f".{suffix}" for suffix in LISTS)
             raise rule(f"{min(wrong_here)} is for a list of URLs, a file whose name ends with {kinds}")
+        return self
+
+    def _of_a_store(self) -> Source:
+        if not is_url(self.url):
+            raise rule("must have a path; a store such as s3://bucket/photos is its url")
+        if wrong_here := self.model_fields_set - {"url", "include", "exclude", "only", "prefix"} - KEYS:
+            raise rule(f"{min(wrong_here)} is for folders or lists of URLs, and this is a store")
         return self
 
 
@@ -136,7 +155,7 @@ class PrefixedSource(Source):
     def _from_path(cls, value: object) -> object:
         if isinstance(value, dict):
             return value
-        raise wrong("must be a mapping with the keys path and prefix")
+        raise wrong("must be a mapping with the keys path or url, and prefix")
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:

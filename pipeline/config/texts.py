@@ -98,13 +98,84 @@ class LocalPath(Kind):
             raise wrong("must be a path without NUL characters")
         if value.startswith("~"):
             raise wrong("must not start with ~, another folder for each user that runs this; write it out")
-        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", value):
+        if is_url(value):
             raise wrong("must be a path on this machine, not a URL")
         return value
 
     def json(self) -> Json:
         """See `Kind`."""
         return {"type": "string", "pattern": "^[^~]"}
+
+
+_SERVICES = ("s3", "gs", "az")
+
+
+def is_url(value: object) -> bool:
+    """Whether it is written as a URL."""
+    return isinstance(value, str) and re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", value) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreUrl(Kind):
+    """A bucket, or a prefix in one. Becomes the URL without slashes at its end. No message shows a password in it."""
+
+    def parse(self, value: object) -> str:
+        """See `Kind`."""
+        if not isinstance(value, str) or not is_url(value):
+            raise wrong("must be the URL of a store such as s3://bucket/photos")
+        scheme, _, rest = value.partition("://")
+        bucket, _, prefix = rest.partition("/")
+        if scheme not in _SERVICES:
+            raise rule(
+                f"must begin with one of {', '.join(f'{known}://' for known in _SERVICES)}; a list of URLs is a file"
+            )
+        if "@" in bucket:
+            raise rule("must have no user and password: they come from the environment")
+        if not re.fullmatch(r"[A-Za-z0-9._$-]+", bucket):
+            raise wrong(f"must name a bucket, as {scheme}://bucket/photos does")
+        parts = prefix.rstrip("/").split("/") if prefix.strip("/") else []
+        if not all(part.isprintable() and part not in ("", ".", "..") for part in parts):
+            raise wrong("must have no empty parts, no . and .., and no control characters in its path")
+        return "/".join((f"{scheme}://{bucket}", *parts))
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        return {"type": "string", "pattern": f"^(?:{'|'.join(_SERVICES)})://[^/@]+"}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnOrStore(Kind):
+    """The name of a column, or the URL of a store as in `StoreUrl`."""
+
+    def parse(self, value: object) -> str:
+        """See `Kind`."""
+        if is_url(value):
+            return StoreUrl().parse(value)
+        if not isinstance(value, str):
+            raise wrong("must be the URL of a store such as s3://bucket/photos, or the name of a column")
+        return value
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        return {"type": "string"}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint(Kind):
+    """The address of a service: scheme, host and port."""
+
+    def parse(self, value: object) -> str:
+        """See `Kind`."""
+        text = value if isinstance(value, str) else ""
+        if "@" in text:
+            raise rule("must have no user and password: they come from the environment")
+        if not re.fullmatch(r"https?://[A-Za-z0-9._:\[\]-]+(?:/[A-Za-z0-9._/-]*)?", text):
+            raise wrong("must be the address of a service such as https://minio.example.org:9000")
+        return text.rstrip("/")
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        return {"type": "string", "pattern": "^https?://[^@]+$"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
-from pipeline.config.settings import Config
+from pipeline.config.settings import Config, SourceSettings
 from pipeline.doctor import storage
 from pipeline.doctor.finding import Finding, fail, ok, warn
 from pipeline.errors import PipelineError, SourceTrouble
@@ -17,13 +18,17 @@ from pipeline.manifest.lock import RunLock
 from pipeline.manifest.store import Manifest
 from pipeline.mounts import mount_of
 from pipeline.notify.ping import UnusableUrl, check
+from pipeline.sources.opening import source_of
 from pipeline.sources.urls import rows
 
 
 def source(config: Config) -> Iterator[Finding]:
     """Whether each source is there and can be read."""
     for source in config.sources:
-        yield _folder(source.path) if source.urls is None else _list(source.path)
+        if source.store is not None:
+            yield _store(source)
+        else:
+            yield _folder(source.local) if source.urls is None else _list(source.local)
 
 
 def _folder(folder: Path) -> Finding:
@@ -37,6 +42,15 @@ def _folder(folder: Path) -> Finding:
         return fail("source", f"{error.filename or folder}: {error.strerror}", "mount it, or let this user read it")
     mount = mount_of(folder)
     return ok("source", f"{folder} can be read" + (f" ({mount.kind})" if mount else ""))
+
+
+def _store(settings: SourceSettings) -> Finding:
+    try:
+        with closing(source_of([settings])) as source:
+            source.check()
+    except SourceTrouble as trouble:
+        return fail("source", str(trouble), "see docs/cloud.md")
+    return ok("source", f"{settings.place} can be listed")
 
 
 def _list(path: Path) -> Finding:

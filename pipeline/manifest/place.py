@@ -74,7 +74,7 @@ def beside(path: Path, suffix: str) -> Path:
 
 def files_of_runs(config: Config, source: SourceSettings) -> frozenset[str]:
     """The files in the folder of `source` that runs themselves write, by their paths in it."""
-    root = os.path.realpath(source.path)
+    root = os.path.realpath(source.local)
     notify = config.notify
     manifest = [beside(config.manifest, suffix) for suffix in ("", *LOGS, BACKUP, LOCK)]
     written = (*manifest, config.report, config.lock, notify.metrics, notify.status_file)
@@ -84,5 +84,5 @@ def files_of_runs(config: Config, source: SourceSettings) -> frozenset[str]:
 
 def sources_of_runs(config: Config) -> frozenset[str]:
     """The files in any of the sources that runs themselves write, by their names as sources."""
-    prefixes = [(source, f"{source.prefix}/" if source.prefix else "") for source in config.sources if not source.urls]
+    prefixes = [(source, f"{source.prefix}/" if source.prefix else "") for source in config.sources if source.is_folder]
     return frozenset(prefix + name for source, prefix in prefixes for name in files_of_runs(config, source))

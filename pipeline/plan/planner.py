@@ -204,7 +204,7 @@ class Planner:
             raise SourceTrouble(
                 f"{unchosen}, {known}"
                 if unchosen
-                else f"the source {settings.path} holds no files, {known} (is its disk mounted?)"
+                else f"the source {settings.place} holds no files, {known} (is its disk mounted?)"
             )
         return unchosen
 

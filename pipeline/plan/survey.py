@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pipeline.config.settings import RuleSettings, SourceSettings
+from pipeline.config.settings import RuleSettings, SourceSettings, StoreSettings
 from pipeline.errors import PictureError, printable
 from pipeline.model.only import Only
 from pipeline.model.record import KnownSource, Status
@@ -62,7 +62,7 @@ class Survey:
     def __init__(
         self,
         source: Source,
-        apart: Sequence[Path],
+        apart: Sequence[Path | StoreSettings],
         memory: Memory,
         naming: Naming,
         counts: Counts,
@@ -158,7 +158,7 @@ def nothing_chosen(settings: SourceSettings, folders: Iterable[Folder]) -> str:
     of = f" of the source {printable(settings.prefix)}" if settings.prefix else ""
     by = " and ".join(f"{key}{of}" if of else f"source.{key}" for key in keys) or "what .pipelineignore says"
     count = sum(folder.unmatched for folder in passed)
-    return _none(str(settings.path), f"passes {by}", count, passed[0].source(passed[0].example))
+    return _none(settings.place, f"passes {by}", count, passed[0].source(passed[0].example))
 
 
 def nothing_asked(paths: str, only: Sequence[str], folders: Iterable[Folder]) -> str:

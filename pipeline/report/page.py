@@ -98,9 +98,9 @@ class _Addresses:
     def __init__(self, config: Config, folder: Path, failed: set[str]) -> None:
         self.target = _relative(config.target.path, folder)
         self.sources = [
-            (f"{source.prefix}/" if source.prefix else "", _relative(source.path, folder))
+            (f"{source.prefix}/" if source.prefix else "", _relative(source.local, folder))
             for source in config.sources
-            if source.urls is None
+            if source.is_folder
         ]
         self._failed = failed
         self._made: dict[str, tuple[tuple[bool, int], str]] = {}  # how well it fills a thumbnail, and its address

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.config.settings import SourceSettings
+from pipeline.config.settings import SourceSettings, StoreSettings
 from pipeline.errors import ConfigError, ErrorKind, PictureError, SourceTrouble
 from pipeline.folder import CHUNK, Descriptor, first_read
 from pipeline.model.source import Stat
@@ -46,7 +46,7 @@ class LocalSource:
     def check(self) -> None:
         """Raise `SourceTrouble` where the folder is missing, or is no longer on the disk that it was opened on."""
         opened = os.fstat(self._descent().to("").number)
-        path = self._settings.path
+        path = self._settings.local
         try:
             now = os.stat(path)
         except OSError as error:
@@ -54,14 +54,14 @@ class LocalSource:
         if now.st_dev != opened.st_dev:
             raise SourceTrouble(f"the source {path} has gone: another disk is in its place (is its own still mounted?)")
 
-    def folders(self, apart: Sequence[Path]) -> Iterator[Folder]:
+    def folders(self, apart: Sequence[Path | StoreSettings]) -> Iterator[Folder]:
         """List all names; see `Source`. Raises `ConfigError` where the source is one of the folders `apart`."""
         identities, paths = self._apart(apart)
         descent = self._descent()
         walk = Walk(descent, self._include, self._exclude, links=self._links, unfinished=self._unfinished)
         for folder in walk.folders(identities, paths):
             if folder.error and not folder.path:
-                raise SourceTrouble(f"the source {self._settings.path} cannot be listed: {folder.error.detail}")
+                raise SourceTrouble(f"the source {self._settings.local} cannot be listed: {folder.error.detail}")
             yield folder
 
     def stats(self, folder: str, names: Sequence[str], sidecars: Container[str] = frozenset()) -> list[Stat | None]:
@@ -184,13 +184,13 @@ class LocalSource:
         """False for a file read within two seconds of its ctime: a write in the same tick would leave no trace."""
         return now - stat.changed_ns / 1e9 >= _GRAIN
 
-    def _apart(self, apart: Sequence[Path]) -> tuple[list[tuple[int, int]], list[str]]:
+    def _apart(self, apart: Sequence[Path | StoreSettings]) -> tuple[list[tuple[int, int]], list[str]]:
         """The folders `apart`, by device and inode, and by path below the source, because they may not be made yet."""
         here = os.fstat(self._descent().to("").number)
-        root = os.path.realpath(self._settings.path)
+        root = os.path.realpath(self._settings.local)
         identities = []
         paths = []
-        for real in map(os.path.realpath, apart):
+        for real in (os.path.realpath(place) for place in apart if isinstance(place, Path)):
             if real.startswith(root.rstrip("/") + "/"):
                 paths.append(os.path.relpath(real, root))
             try:
@@ -198,7 +198,7 @@ class LocalSource:
             except OSError:
                 continue
             if (stat.st_dev, stat.st_ino) == (here.st_dev, here.st_ino):
-                raise ConfigError(f"source and target are the same folder: {self._settings.path}")
+                raise ConfigError(f"source and target are the same folder: {self._settings.local}")
             identities.append((stat.st_dev, stat.st_ino))
         return identities, paths
 
@@ -208,7 +208,7 @@ class LocalSource:
         Raises `SourceTrouble`.
         """
         if self._opened is None:
-            path = self._settings.path
+            path = self._settings.local
             try:
                 number = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             except FileNotFoundError as error:
@@ -264,7 +264,9 @@ class LocalSource:
         """
         chunk, most = reading.read(descriptor, first_read(now.st_size)), max(listed.size, CHUNK)
         head = chunk[: magic.HEAD]
-        image_format = _format(source, head, now, listed)
+        image_format = reading.format_of(source, head)
+        if image_format is None:
+            raise Unsupported(replace(fingerprint(now), sidecar=listed.sidecar))
         if now.st_size > limits.file_size:
             raise reading.too_many_bytes(now.st_size, limits.file_size)
         if now.st_size > most:
@@ -287,19 +289,6 @@ class LocalSource:
             picture.close()
             return None
         return picture
-
-
-def _format(source: str, head: bytes, now: os.stat_result, listed: Stat) -> str:
-    """The format by the first bytes.
-
-    Raises `PictureError` (not a picture) where they show none but the name is one of a picture, else `Unsupported`.
-    """
-    image_format = magic.recognise(source, head)
-    if image_format is not None:
-        return image_format
-    if magic.has_picture_name(source):
-        raise PictureError(ErrorKind.NOT_A_PICTURE, f"it starts with {head[:16]!r}" if head else "it is empty")
-    raise Unsupported(replace(fingerprint(now), sidecar=listed.sidecar))
 
 
 def fingerprint(result: os.stat_result) -> Stat:

@@ -18,6 +18,10 @@ def source_of(sources: Sequence[SourceSettings]) -> Source:
 
 
 def _single(settings: SourceSettings) -> Source:
+    if settings.store is not None:
+        from pipeline.sources.objects.source import ObjectSource  # noqa: PLC0415 - what it needs is an extra
+
+        return ObjectSource(settings, settings.store)
     if settings.urls is None:
         return LocalSource(settings)
     from pipeline.sources.urls.source import UrlSource  # noqa: PLC0415 - HTTP and TLS: a quarter of a run's imports

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from pipeline.errors import ErrorKind, PictureError, SourceTrouble
 from pipeline.folder import CHUNK, first_read
+from pipeline.sources import magic
 from pipeline.workers import sealed
 
 _OUT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})
@@ -54,6 +55,17 @@ def copy(descriptor: int, head: bytes, limit: int, expected: int | None = None) 
     except BaseException:
         os.close(held)
         raise
+
+
+def format_of(source: str, head: bytes) -> str | None:
+    """The format of the file `source` that begins with `head`; None where it is no picture, by its name too.
+
+    Raises `PictureError` (not a picture) where only its name is one of a picture.
+    """
+    image_format = magic.recognise(source, head)
+    if image_format is None and magic.has_picture_name(source):
+        raise PictureError(ErrorKind.NOT_A_PICTURE, f"it starts with {head[:16]!r}" if head else "it is empty")
+    return image_format
 
 
 def too_many_bytes(size: int, limit: int) -> PictureError:
@@ -98,7 +110,7 @@ def _no_memory_file(error: OSError) -> SourceTrouble:
     return SourceTrouble(f"no memory file: {error.strerror}")
 
 
-def write(held: int, chunk: bytes) -> None:
+def write(held: int, chunk: bytes | memoryview) -> None:
     """Write all of `chunk`: a signal may cut a write short. Raises `SourceTrouble`."""
     try:
         written = os.write(held, chunk)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.config.settings import StoreSettings
 from pipeline.model.source import Stat
 from pipeline.model.spec import Limits
 from pipeline.sources.source import Folder, Origins, Picture, RawStat, Source
@@ -25,7 +26,7 @@ class SeveralSources:
         for source in self._sources.values():
             source.check()
 
-    def folders(self, apart: Sequence[Path]) -> Iterator[Folder]:
+    def folders(self, apart: Sequence[Path | StoreSettings]) -> Iterator[Folder]:
         """The folders of all of them; see `Source`."""
         for prefix, source in self._sources.items():
             for folder in source.folders(apart):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from pipeline.config.settings import StoreSettings
 from pipeline.errors import PictureError, printable
 from pipeline.model.source import Remote, Stat
 from pipeline.model.spec import Limits
@@ -182,7 +183,7 @@ class Source(Protocol):
         """Close what is kept open for further reads. The run's thread calls it when no thread reads any more."""
         ...
 
-    def folders(self, apart: Sequence[Path]) -> Iterator[Folder]:
+    def folders(self, apart: Sequence[Path | StoreSettings]) -> Iterator[Folder]:
         """List all names, folder by folder in any order, without the folders `apart` (the target).
 
         Raises `SourceTrouble` when the source as a whole is missing or cannot be listed.

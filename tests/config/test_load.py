@@ -147,7 +147,7 @@ def test_a_path_through_a_link_means_what_the_kernel_means(tmp_path: Path) -> No
     (tmp_path / "far" / "deep").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "far" / "deep")
     config = load(written(tmp_path, "source: link/../photos\ntarget: link\nrenditions: {a: {}}\n"))
-    assert os.path.realpath(config.sources[0].path) == str(tmp_path / "far" / "photos")
+    assert os.path.realpath(config.sources[0].local) == str(tmp_path / "far" / "photos")
     assert config.target.path == tmp_path / "link"
 
 

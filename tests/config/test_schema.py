@@ -129,7 +129,9 @@ def test_editors_accept_what_the_loader_accepts(text: str) -> None:
 
 # What an editor cannot know: what two values mean together, and what a text means.
 ONLY_THE_LOADER = """
-a key twice|a rendition twice|a URL|an absolute pattern|a pattern that takes back another|target is source
+a key twice|a rendition twice|a source without its path|a URL of nothing that is known|a store with a password
+a store that leads out of itself|a store as a path|an endpoint of a folder|a store that settles
+an absolute pattern|a pattern that takes back another|target is source
 source inside target|a field nobody knows|a format spec|an attribute|a brace left open|no field of the source
 an absolute name|a name that climbs|the manifest's folder|a last part that may be empty|one name for two renditions
 a width that is not there|names that differ in capitals|too wide for WebP|too high for JPEG|cover with one side

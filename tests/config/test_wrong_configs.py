@@ -164,7 +164,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     ),
     "a source without its path": (
         "source: {include: []}\ntarget: made\nrenditions: {a: {}}\n",
-        [":1:9: source.path: is missing"],
+        [":1:9: source: must have a path; a store such as s3://bucket/photos is its url"],
     ),
     "an empty path": (
         'source: ""\ntarget: made\nrenditions: {a: {}}\n',
@@ -179,9 +179,44 @@ WRONG: dict[str, tuple[str, list[str]]] = {
             )
         ],
     ),
-    "a URL": (
-        "source: s3://bucket/photos\ntarget: made\nrenditions: {a: {}}\n",
-        [':1:9: source: must be a path on this machine, not a URL (got "s3://bucket/photos")'],
+    "a URL of nothing that is known": (
+        "source: ftp://host/photos\ntarget: made\nrenditions: {a: {}}\n",
+        [":1:9: source: must begin with one of s3://, gs://, az://; a list of URLs is a file"],
+    ),
+    "a store with a password": (
+        "source: s3://KEY:SECRET@bucket\ntarget: made\nrenditions: {a: {}}\n",
+        [":1:9: source: must have no user and password: they come from the environment"],
+    ),
+    "a store that leads out of itself": (
+        "source: {url: s3://bucket/a/../b}\ntarget: made\nrenditions: {a: {}}\n",
+        [
+            ':1:15: source.url: must have no empty parts, no . and .., and no control characters in its path (got "s3://bucket/a/../b")'
+        ],
+    ),
+    "a store as a path": (
+        "source: {path: s3://bucket/photos}\ntarget: made\nrenditions: {a: {}}\n",
+        [':1:16: source.path: must be a path on this machine, not a URL (got "s3://bucket/photos")'],
+    ),
+    "an endpoint with a password": (
+        'source: {url: s3://bucket, endpoint: "http://KEY:SECRET@host"}\ntarget: made\nrenditions: {a: {}}\n',
+        [":1:38: source.endpoint: must have no user and password: they come from the environment"],
+    ),
+    "an endpoint that is a host": (
+        "source: {url: s3://bucket, endpoint: minio}\ntarget: made\nrenditions: {a: {}}\n",
+        [
+            (
+                ":1:38: source.endpoint: must be the address of a service such as https://minio.example.org:9000 "
+                '(got "minio")'
+            )
+        ],
+    ),
+    "an endpoint of a folder": (
+        'source: {path: photos, endpoint: "http://minio"}\ntarget: made\nrenditions: {a: {}}\n',
+        [":1:9: source: endpoint is for a store such as url: s3://bucket/photos, and this is none"],
+    ),
+    "a store that settles": (
+        "source: {url: s3://bucket, settle: 5}\ntarget: made\nrenditions: {a: {}}\n",
+        [":1:9: source: settle is for folders or lists of URLs, and this is a store"],
     ),
     "one pattern instead of a list": (
         'source: {path: photos, include: "*.jpg"}\ntarget: made\nrenditions: {a: {}}\n',
@@ -720,9 +755,9 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     "sources without a prefix": (
         "sources:\n  - photos\n  - {path: scans}\n  - {prefix: c}\ntarget: made\nrenditions: {a: {}}\n",
         [
-            ':2:5: sources[0]: must be a mapping with the keys path and prefix (got "photos")',
+            ':2:5: sources[0]: must be a mapping with the keys path or url, and prefix (got "photos")',
             ":3:5: sources[1].prefix: is missing",
-            ":4:5: sources[2].path: is missing",
+            ":4:5: sources[2]: must have a path; a store such as s3://bucket/photos is its url",
         ],
     ),
     "no sources": (

@@ -62,5 +62,5 @@ if __name__ == "__main__":
     elif fault == "gate":
         LocalSource.read = _gated_read  # type: ignore[assignment, method-assign]
     elif fault == "hung scan":
-        LocalSource.folders = _hung_scan  # type: ignore[method-assign]
+        LocalSource.folders = _hung_scan  # type: ignore[assignment, method-assign]
     main()

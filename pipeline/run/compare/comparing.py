@@ -57,10 +57,11 @@ def compared(
     """Compare `recipes` on about `size` pictures of the first one's source, those that match `only`.
 
     `watch` is called with what is being done and the share of the work that is done. Raises `PipelineError`: `Stopped`,
-    troubles of the source, `TargetTrouble` where the scratch folder cannot be written, `UsageError` for a list of URLs.
+    troubles of the source, `TargetTrouble` where the scratch folder cannot be written, `UsageError` where a source
+    is no folder.
     """
-    if any(source.urls for source in recipes[0].config.sources):
-        raise UsageError("a list of URLs cannot be compared: its servers would have to send each picture many times")
+    if any(not source.is_folder for source in recipes[0].config.sources):
+        raise UsageError("only folders can be compared: servers and stores would have to send each picture many times")
     stop = Stop()
     try:
         scratch = tempfile.TemporaryDirectory(prefix="pipeline-compare-", ignore_cleanup_errors=True)

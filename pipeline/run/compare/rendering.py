@@ -72,7 +72,7 @@ def in_scratch(config: Config, folder: Path) -> Config:
 def _target_in(source: SourceSettings, target: Path) -> tuple[str, ...]:
     """The pattern that leaves the config's own target out, where that is in its source."""
     try:
-        relative = target.resolve().relative_to(source.path.resolve())
+        relative = target.resolve().relative_to(source.local.resolve())
     except ValueError:
         return ()
     return (literal(f"{relative}") + "/",)

@@ -60,8 +60,8 @@ def prepared(config: Config, choice: Choice, source: Source | None = None) -> It
     """
     stop = Stop()
     identity = uuid.uuid4().hex
-    if source is None and any(source_.urls for source_ in config.sources):
-        raise UsageError("a list of URLs cannot be measured: its servers would have to send each picture many times")
+    if source is None and any(not each.is_folder for each in config.sources):
+        raise UsageError("only folders can be measured: servers and stores would have to send each picture many times")
     source = source or source_of(config.sources)
     source.check()
     if is_there(config.manifest):

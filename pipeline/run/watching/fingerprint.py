@@ -29,18 +29,17 @@ def fingerprint(config: Config, stopped: Callable[[], bool] = lambda: False) -> 
     total = _number(state_of(config.path))
     for settings in config.sources:
         if settings.urls is not None:  # the list stands for what it names
-            total += _number(b"list", os.fsencode(settings.path), state_of(settings.path))
+            total += _number(b"list", os.fsencode(settings.local), state_of(settings.local))
             continue
         try:
             source = source_of([replace(settings, prefix="")])
+            own = files_of_runs(config, settings) if settings.is_folder else frozenset()
             for folder in source.folders([config.target.path]):
                 if stopped():
                     break
-                total += _number(
-                    os.fsencode(settings.prefix), b"\0", *_of_folder(source, folder, files_of_runs(config, settings))
-                )
+                total += _number(os.fsencode(settings.prefix), b"\0", *_of_folder(source, folder, own))
         except PipelineError as error:
-            total += _number(b"trouble", os.fsencode(settings.path), str(error).encode(errors="surrogateescape"))
+            total += _number(b"trouble", os.fsencode(settings.place), str(error).encode(errors="surrogateescape"))
     return (total % _MODULUS).to_bytes(_BYTES, "big")
 
 

@@ -91,7 +91,7 @@ class Watch:
                 return
             self._no_events = self._events.trouble
             self._end_events()
-        why = "" if self._options.poll is not None else self._no_events or why_none(folders)
+        why = "" if self._options.poll is not None else self._no_events or _no_events(self._config) or why_none(folders)
         if why and why != self._told:
             self._say(f"{why}: looks every {duration(self._often)} instead")
         self._told = why
@@ -184,8 +184,15 @@ class Watch:
 
 
 def _folders(config: Config) -> list[Path]:
-    """The folders to listen to: the sources, and the folder of a list of URLs."""
-    return [source.path if source.urls is None else source.path.parent for source in config.sources]
+    """The folders to listen to: the sources, and the folder of a list of URLs. Object storage tells of no changes."""
+    local = [source for source in config.sources if source.store is None]
+    return [source.local if source.urls is None else source.local.parent for source in local]
+
+
+def _no_events(config: Config) -> str:
+    """Why no event would tell of changes; "" where the sources are folders."""
+    store = next((source.place for source in config.sources if source.store is not None), None)
+    return f"nothing tells of changes in {store}" if store else ""
 
 
 def _deferred(summary: bytes) -> int:

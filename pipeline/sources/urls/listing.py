@@ -61,7 +61,7 @@ class Listing:
         weakref.finalize(self, self._database.close)  # Python 3.13 warns of one that is left open
         self._database.execute(_TABLE)
         self._database.execute("BEGIN")
-        entries = self._entries(settings.path)
+        entries = self._entries(settings.local)
         while some := list(islice(entries, _AT_ONCE)):
             self._database.executemany(_ENTER, some)
 

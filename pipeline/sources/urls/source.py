@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.config.settings import SourceSettings, UrlSettings
+from pipeline.config.settings import SourceSettings, StoreSettings, UrlSettings
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.folder import CHUNK
 from pipeline.model.source import Remote, Stat
@@ -43,7 +43,7 @@ class UrlSource:
 
     def check(self) -> None:
         """Raise `SourceTrouble` where the list is missing."""
-        rows.check(self._settings.path)
+        rows.check(self._settings.local)
 
     def close(self) -> None:
         """Close idle connections; see `Source`."""
@@ -53,7 +53,7 @@ class UrlSource:
         """See `Source`."""
         self._origins = origins
 
-    def folders(self, apart: Sequence[Path]) -> Iterator[Folder]:
+    def folders(self, apart: Sequence[Path | StoreSettings]) -> Iterator[Folder]:
         """The folders that the names make up; see `Source`."""
         del apart
         self._listing = Listing(self._settings, self._urls)

@@ -1,0 +1,58 @@
+"""What is said of a place in object storage: the same for sources and targets."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.config.kinds import Seconds
+from pipeline.config.section import Flag, Section, field_of
+from pipeline.config.settings import StoreSettings
+from pipeline.config.texts import Endpoint
+
+KEYS = frozenset({"endpoint", "region", "account", "anonymous", "connect", "silence", "retry"})
+
+
+class Place(Section):
+    """A section that may name a store. Its keys mean nothing for a folder."""
+
+    endpoint: Annotated[str, Endpoint()] | None = Field(
+        default=None,
+        description="Of a store: where the service answers, such as https://minio.example.org:9000. Left out: the "
+        "service's own place, or AWS_ENDPOINT_URL.",
+    )
+    region: str | None = Field(
+        default=None, description="Of a store in S3: its region. Left out: AWS_REGION, the profile's, or us-east-1."
+    )
+    account: str | None = Field(
+        default=None, description="Of a store in Azure: the storage account. Left out: AZURE_STORAGE_ACCOUNT_NAME."
+    )
+    anonymous: Flag = field_of(
+        StoreSettings, "anonymous", "Of a store: whether it is asked without credentials, as a public one may be."
+    )
+    connect: Annotated[float, Seconds(0.1, 3600)] = field_of(
+        StoreSettings, "connect", "Of a store: what a connection may take."
+    )
+    silence: Annotated[float, Seconds(0.1, 3600)] = field_of(
+        StoreSettings, "silence", "Of a store: how long it may send nothing."
+    )
+    retry: Annotated[float, Seconds(0, 3600)] = field_of(
+        StoreSettings,
+        "retry",
+        "Of a store: for how long a request that met no connection, silence or an error of the store is tried again, "
+        "with growing pauses. Then the run ends, with status 3.",
+    )
+
+    def store(self, url: str) -> StoreSettings:
+        """The store at `url`."""
+        return StoreSettings(
+            url,
+            self.endpoint,
+            self.region,
+            self.account,
+            anonymous=self.anonymous,
+            connect=self.connect,
+            silence=self.silence,
+            retry=self.retry,
+        )
