@@ -29,6 +29,7 @@ from pipeline.config.section import Reading, Section
 from pipeline.config.settings import (
     CommandSettings,
     Config,
+    ExecutorSettings,
     FailureSettings,
     NotifySettings,
     RuleSettings,
@@ -84,7 +85,7 @@ def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
         for number, source in enumerate(reading.sections[key])
         if isinstance(source, Source)
     }
-    problems += _extra_problems(root, specs, written)
+    problems += _extra_problems(root, specs, written, clusters=reading.sections["executor"])
     if document is None or problems:
         for path in paths:
             problems = [in_the_file(problem, members[path], path) for problem in problems]
@@ -159,7 +160,10 @@ def _names_at(root: Node, path: KeyPath, template: Template, specs: Mapping[str,
 
 
 def _extra_problems(
-    root: Node, specs: Mapping[KeyPath, Mapping[str, Spec]], sources: Mapping[KeyPath, Source]
+    root: Node,
+    specs: Mapping[KeyPath, Mapping[str, Spec]],
+    sources: Mapping[KeyPath, Source],
+    clusters: Sequence[object],
 ) -> list[Problem]:
     """Keys that need a library that is not installed. `sources`: those that are valid, by their places."""
     asking: list[tuple[KeyPath, str]] = []
@@ -171,6 +175,8 @@ def _extra_problems(
         asking += [((*place, "path"), "parquet") for place, path in paths.items() if path.endswith(".parquet")]
     if importlib.util.find_spec("obstore") is None:
         asking += [((*place, "url"), "cloud") for place, source in sources.items() if source.path is None]
+    if clusters and importlib.util.find_spec("distributed") is None:
+        asking.append((("executor", "dask"), "dask"))
     return [Problem(root.deepest(path)[0].position, key_path(path), extras.missing(extra)) for path, extra in asking]
 
 
@@ -213,6 +219,7 @@ def _config(document: Document, spec_sets: Sequence[tuple[Spec, ...]], file: Pat
         max_runtime=document.max_runtime,
         until=document.until,
         report=_absolute(folder, document.report) if document.report else None,
+        executor=ExecutorSettings(**document.executor.model_dump()) if document.executor else None,
     )
 
 

@@ -26,9 +26,11 @@ from pipeline.config.kinds import (
 from pipeline.config.rendition import Rendition
 from pipeline.config.section import Flag, Json, Section, field_of, noted, noted_of_rules, rule, wrong
 from pipeline.config.settings import (
+    LOCAL,
     CommandSettings,
     Config,
     Durability,
+    ExecutorSettings,
     IoNice,
     Mtime,
     On,
@@ -39,7 +41,16 @@ from pipeline.config.settings import (
 )
 from pipeline.config.source import Folder, PrefixedSource, Source
 from pipeline.config.template import FIELDS
-from pipeline.config.texts import FileMode, Glob, LocalPath, MetricsPath, TargetName, VariableName, Words
+from pipeline.config.texts import (
+    FileMode,
+    Glob,
+    LocalPath,
+    MetricsPath,
+    SchedulerAddress,
+    TargetName,
+    VariableName,
+    Words,
+)
 from pipeline.model.shape import Resampler
 from pipeline.model.spec import Limits, Spec
 
@@ -134,6 +145,37 @@ class Workers(Section):
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
         return {"anyOf": [{"const": _GENTLE}, handler.resolve_ref_schema(handler(schema))]}
+
+
+class Executor(Section):
+    """An engine that has workers on other machines, which read and write for the run; see docs/cluster.md."""
+
+    dask: Annotated[str, SchedulerAddress()] = Field(
+        description="The address of a Dask scheduler, such as tcp://scheduler:8786; or local: one in the run's own "
+        "process, with its workers. Needs the extra dask."
+    )
+    workers: Annotated[int | None, WholeOrAuto(1, 1024)] = field_of(
+        ExecutorSettings, "workers", "How many workers the local one has. auto: one for each CPU."
+    )
+    wait: Annotated[float, Seconds(1, 366 * 86_400)] = field_of(
+        ExecutorSettings,
+        "wait",
+        "How long a run goes on without any worker, such as 10m; then it ends with status 3, or with 4 where its time "
+        "is over before.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_a_mapping(cls, value: object) -> object:
+        if isinstance(value, dict):
+            return value
+        raise wrong("must be {dask: ADDRESS}, with the address of a Dask scheduler, or {dask: local}")
+
+    @model_validator(mode="after")
+    def _has_workers_of_its_own(self) -> Executor:
+        if self.workers is not None and self.dask != LOCAL:
+            raise rule("workers is for dask: local; the workers of a scheduler are started beside it")
+        return self
 
 
 class PictureLimits(Section):
@@ -286,6 +328,9 @@ class Document(Section):
         "Whether each picture's main colour and ThumbHash are recorded; with widths or formats they always are.",
     )
     workers: Workers = Field(default_factory=Workers)
+    executor: Annotated[Executor, WrapValidator(noted)] | None = Field(
+        default=None, description="An engine whose workers make the pictures. Left out: this machine does."
+    )
     limits: PictureLimits = Field(default_factory=PictureLimits)
     manifest: Annotated[str, LocalPath()] | None = Field(
         default=None,

@@ -179,6 +179,18 @@ class WorkerSettings:
     ionice: IoNice | None = None  # None: as it was started
 
 
+LOCAL = "local"  # in the place of a scheduler's address
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorSettings:
+    """An engine whose workers have the lanes of a run."""
+
+    dask: str  # the address of its scheduler, or `LOCAL`: in the run's own process
+    workers: int | None = None  # of the local one; None: one a CPU
+    wait: float = 600.0  # seconds that a run goes on without any worker
+
+
 class On(enum.StrEnum):
     """After which runs the command of `notify` is called."""
 
@@ -243,6 +255,7 @@ class Config:
     until: datetime.time | None = None  # of the local clock; the next time it shows that
     report: Path | None = None  # a page that is written after each run
     rules: tuple[RuleSettings, ...] = ()  # the first that matches holds
+    executor: ExecutorSettings | None = None  # None: this machine
 
     def source_of(self, picture: str) -> SourceSettings | None:
         """The source that the picture of this name is of; None where the config no longer has it."""

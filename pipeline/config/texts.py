@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pipeline.config.braces import alternatives
 from pipeline.config.section import Json, Kind, rule, wrong
+from pipeline.config.settings import LOCAL
 from pipeline.config.template import Template
 
 COLOURS = {
@@ -32,6 +33,7 @@ COLOURS = {
 
 
 _FOLDER_NAME = r"[^./][^/]{0,63}"
+_SCHEDULER = rf"{LOCAL}|(?:tcp|tls|ucx|ws|wss)://[^/@\s]+:[0-9]{{1,5}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,21 @@ class Endpoint(Kind):
     def json(self) -> Json:
         """See `Kind`."""
         return {"type": "string", "pattern": "^https?://[^@]+$"}
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerAddress(Kind):
+    """The address of a Dask scheduler, or `local`."""
+
+    def parse(self, value: object) -> str:
+        """See `Kind`."""
+        if not isinstance(value, str) or not re.fullmatch(_SCHEDULER, value):
+            raise wrong("must be the address of a Dask scheduler such as tcp://scheduler:8786, or local", LOCAL)
+        return value
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        return {"type": "string", "pattern": f"^(?:{_SCHEDULER})$"}
 
 
 @dataclass(frozen=True, slots=True)

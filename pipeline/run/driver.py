@@ -30,7 +30,7 @@ from pipeline.run.clock import Pace
 from pipeline.run.failures import reported_before
 from pipeline.run.lane import Control, Lane
 from pipeline.run.line import Terms
-from pipeline.run.options import Change, Progress, RunOptions, workers
+from pipeline.run.options import Change, Progress, RunOptions, asked, workers
 from pipeline.run.prune import Tidied, tidy
 from pipeline.run.stop import TICK, Stop
 from pipeline.run.tally import PassedOver, Summary, Tally
@@ -126,7 +126,7 @@ class Driver:
         began = time.process_time()
         blocks = self._claimed(self._planner.decisions())
         first = next(blocks)
-        with self._opened() as lane:
+        with self._opened(first) as lane:
             self._lane = lane
             for batch in self._batches(itertools.chain([first], blocks), lane):
                 self._check()
@@ -154,8 +154,8 @@ class Driver:
                 removed=self._removed,
             )
 
-    def _opened(self) -> AbstractContextManager[Lane]:
-        """The lanes of this run, chosen by what the plan has found so far."""
+    def _opened(self, first: Sequence[Job]) -> AbstractContextManager[Lane]:
+        """The lanes of this run, chosen by what the plan has found so far: `first`, and its counts."""
         config = self._config
         parts = lanes.LaneParts(
             config,
@@ -169,6 +169,9 @@ class Driver:
             self._stop.deadline,
             self._around.ahead,
             self._options.signals,
+            asked(config, self._options),
+            config.manifest if self._options.plan.shard is not None else None,
+            next(iter(first), None),
         )
         return lanes.opened(parts, self._lane_processes(), Control(self._pace, self._on_tick, self._stop.hasty))
 

@@ -9,18 +9,21 @@ from __future__ import annotations
 import os
 import time
 import traceback
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config.settings import SourceSettings, TargetSettings
 from pipeline.errors import PipelineError
 from pipeline.manifest.made import ContentReader
+from pipeline.model.record import Record
 from pipeline.run.batch import Batch, Outcome
 from pipeline.run.clock import Pace
 from pipeline.run.lane import Control, LocalLane, renderers
 from pipeline.run.line import Terms
 from pipeline.run.options import Workers
 from pipeline.sources.opening import source_of
+from pipeline.targets.lease import LeaseWatch
 from pipeline.targets.local import LocalTarget
 from pipeline.workers import memory
 from pipeline.workers.budget import Budget
@@ -43,9 +46,10 @@ class LaneSetup:
     workers: Workers  # this lane's share
     sources: tuple[SourceSettings, ...]
     target: TargetSettings
-    manifest: Path
-    deadline: float | None  # by the monotonic clock, which all processes share
+    manifest: Path | None  # None: on another machine
+    deadline: float | None  # by the monotonic clock, which all processes of a machine share
     pace: float | None  # seconds a byte in earlier runs
+    lease: Path | None = None  # of the run, if its driver may be on another machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,23 +119,32 @@ def _say(messages: Messages, message: object) -> None:
         messages.push(_TICK)
 
 
+def _nothing_made(content: bytes, recipes: Collection[str]) -> Sequence[Record]:  # noqa: ARG001 - a `LookUp`
+    """A lane on another machine does not look into the manifest: SQLite needs locks and memory that machines share."""
+    return ()
+
+
 class _Host:
     def __init__(self, messages: Messages, setup: LaneSetup) -> None:
         self._messages = messages
         self._setup = setup
         self._hasty = False
         self._took = 0.0  # when outcomes were last taken
+        self._lease = LeaseWatch(setup.lease, setup.run, setup.number) if setup.lease is not None else None
 
     def serve(self, children: ChildPool | None) -> None:
         setup = self._setup
         source = source_of(setup.sources)
         source.check()
-        target = LocalTarget(setup.target, setup.run, process=setup.number)
+        lease = self._lease
+        target = LocalTarget(setup.target, setup.run, setup.number, lease.check if lease else lambda: None)
         budget = Budget(memory.for_pictures(setup.workers.memory, setup.workers.processes))
         control = Control(Pace(setup.deadline, setup.pace), tick=lambda: None, hasty=lambda: self._hasty)
-        before = ContentReader(setup.manifest)
+        made = ContentReader(setup.manifest).made if setup.manifest is not None else _nothing_made
+        if lease is not None:
+            lease.begin()
         with renderers(setup.workers, children) as renderer:
-            lane = LocalLane(setup.terms, setup.workers, source, target, renderer, budget, before.made, control)
+            lane = LocalLane(setup.terms, setup.workers, source, target, renderer, budget, made, control)
             try:
                 with lane:
                     lane.expect(setup.workers.processes)
@@ -157,6 +170,8 @@ class _Host:
             if self._messages.closed:
                 os._exit(1)  # the driver is gone
             lane.look()
+            if self._lease is not None:
+                self._lease.raise_lost()
             if time.monotonic() - self._took >= _PERIOD:
                 self._report(lane)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import select
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -19,11 +18,10 @@ from pipeline.run.batch import Batch, Left, Outcome
 from pipeline.run.lane import Control
 from pipeline.run.lane_host import Came, End, LaneSetup, Ready, Stop, Trouble
 from pipeline.run.lane_main import SERVE
+from pipeline.run.share import Share
 from pipeline.workers.exchange import Confinement
 from pipeline.workers.peer import Peer
 
-_AHEAD = 0.15  # seconds of batches that a lane has beyond those that its threads carry
-_SOME = 16  # batches by which its speed is told
 _LOST = 3  # lane processes in a row, with nothing to blame: something is wrong with the machine
 _CALM = 100  # batches in a row that came to their end, after which a loss is forgotten
 _TICK = 0.1  # seconds
@@ -36,35 +34,16 @@ class NoLane(Exception):
     """No lane process can be started."""
 
 
-class _Lane:
+class _Lane(Share):
     """One lane process as the driver sees it."""
 
     def __init__(self, peer: Peer, setup: LaneSetup) -> None:
+        super().__init__(setup.workers.threads)
         self.peer = peer
         self.setup = setup
-        self.ready = False
         self.ended = False  # by itself, with a last word
         self.why: Exception | None = None  # its last word
         self.began = time.monotonic()
-        self.threads = setup.workers.threads
-        self.batches: dict[int, Batch] = {}  # in flight, by number
-        self._came: deque[float] = deque(maxlen=_SOME)  # when the last batches ended
-
-    @property
-    def free(self) -> int:
-        """For how many more batches it has room: one for each of its threads, and as many beyond them as it carries in
-        `_AHEAD`, so that none of its threads waits for the driver, and none of its batches for long.
-        """
-        ahead = 0
-        if len(self._came) == _SOME:
-            took = max(1e-3, self._came[-1] - self._came[0])
-            ahead = min(self.threads, int(_AHEAD * _SOME / took))
-        return self.threads + ahead - len(self.batches) if self.ready else 0
-
-    def came(self, number: int) -> Batch | None:
-        """The batch of an outcome, if it is still in flight."""
-        self._came.append(time.monotonic())
-        return self.batches.pop(number, None)
 
 
 class LaneProcesses:
@@ -150,9 +129,8 @@ class LaneProcesses:
 
     @property
     def in_flight(self) -> int:
-        """See `Lane`. A lane's threads are at the first of its batches, the others wait."""
-        at_work = (batch for lane in tuple(self._lanes) for batch in tuple(lane.batches.values())[: lane.threads])
-        return sum(len(batch.jobs) for batch in at_work)
+        """See `Lane`."""
+        return sum(lane.at_work for lane in tuple(self._lanes))
 
     def expect(self, jobs: int) -> None:
         """See `Lane`. Lane processes have all their children from the start."""

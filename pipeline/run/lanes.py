@@ -7,24 +7,33 @@ the driver only plans, claims, hands out and records.
 
 from __future__ import annotations
 
+import functools
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline.config.settings import Config
+from pipeline.config.settings import Config, ExecutorSettings
 from pipeline.manifest.store import Manifest
+from pipeline.model.job import Job
 from pipeline.run.ahead import Ahead, lane_processes
 from pipeline.run.batch import Batch
 from pipeline.run.lane import Control, Lane, LocalLane, renderers
 from pipeline.run.lane_host import LaneSetup
 from pipeline.run.lane_processes import LaneProcesses, NoLane
 from pipeline.run.line import Terms
-from pipeline.run.options import Workers
+from pipeline.run.options import Asked, Workers
 from pipeline.sources.source import Source
+from pipeline.targets.lease import Lease, lease_in
 from pipeline.targets.target import Target
 from pipeline.workers import memory
 from pipeline.workers.budget import Budget
 from pipeline.workers.halt import halted_together
+
+if TYPE_CHECKING:
+    from pipeline.run.cluster.lanes import ClusterLanes
 
 _WORTH = 1.0  # seconds of work a child, below which nothing is gained: starting a lane takes 0.2 s of CPU
 _PER_BYTE, _PER_PICTURE = 2e-8, 2e-3  # seconds, where no run has measured it: PNGs of 64 px took 1.7 ms, JPEGs of
@@ -46,11 +55,24 @@ class LaneParts:
     deadline: float | None  # by the monotonic clock
     ahead: Ahead
     signals: bool  # whether it answers those that its process gets
+    asked: Asked
+    part: Path | None  # of the manifest, of a shard's run
+    first: Job | None  # of those to come; None: there is nothing to do
 
 
 @contextmanager
 def opened(parts: LaneParts, processes: int, control: Control) -> Iterator[Lane]:
-    """So many lane processes, or the lane in this process if `processes` is 0 or none can start."""
+    """So many lane processes, or the lane in this process if `processes` is 0 or none can start. With an executor in
+    the config and something to do, a lane on each of its workers.
+    """
+    executor = parts.config.executor
+    if executor is not None and parts.first is not None:
+        if parts.ahead.children is not None:
+            parts.ahead.children.close()  # they render for this process only
+        with _cluster(parts, executor, parts.first, control) as cluster:
+            yield cluster
+            parts.manifest.amend_run({"workers": cluster.carried})
+        return
     if processes:
         started = parts.ahead.lanes.take() if parts.ahead.lanes is not None else []
         setups = _setups(parts, processes)
@@ -69,6 +91,30 @@ def opened(parts: LaneParts, processes: int, control: Control) -> Iterator[Lane]
         local = LocalLane(parts.terms, workers, parts.source, parts.target, renderer, budget, made, control)
         with local:
             yield local
+
+
+@contextmanager
+def _cluster(parts: LaneParts, executor: ExecutorSettings, first: Job, control: Control) -> Iterator[ClusterLanes]:
+    # Imported here, because a run on one machine needs none of it, and may not have it.
+    from pipeline.run.cluster.lanes import ClusterLanes  # noqa: PLC0415
+    from pipeline.run.cluster.on_dask import DaskPool  # noqa: PLC0415
+    from pipeline.run.cluster.welcome import Welcome  # noqa: PLC0415
+    from pipeline.run.cluster.worker import Opening  # noqa: PLC0415
+
+    config, asked = parts.config, parts.asked
+    path = lease_in(config.target.path, parts.part)
+    pace = parts.manifest.pace() if parts.deadline is not None else None
+    nobody = Workers(1, 1, 0, 0, 1)  # until its worker has filled it in
+    setup = LaneSetup(0, parts.run, parts.terms, nobody, config.sources, config.target, None, None, pace, path)
+    seconds = None if parts.deadline is None else parts.deadline - time.monotonic()
+    opening = Opening(setup, seconds, asked.threads, asked.processes, asked.memory, 1, 1)
+    folder, _, name = first.source.rpartition("/")
+    witness = None if first.stat.remote is not None else (folder, name)
+    with Lease(path, parts.run) as lease, DaskPool(executor) as pool:
+        welcome = Welcome(lease, parts.source, witness)
+        sweep = functools.partial(_sweep, parts)
+        with ClusterLanes(pool, opening, welcome, lease, control, sweep, executor.wait) as lanes:
+            yield lanes
 
 
 def _setups(parts: LaneParts, processes: int) -> list[LaneSetup]:

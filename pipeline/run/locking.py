@@ -12,6 +12,7 @@ from pipeline.errors import ManifestTrouble, printable
 from pipeline.manifest import trust
 from pipeline.manifest.lock import RunLock
 from pipeline.manifest.place import LOCK, beside, ensure_folder
+from pipeline.targets.lease import wait_out
 
 
 @contextmanager
@@ -31,6 +32,8 @@ def held(
 
     The run of a shard, whose part of the manifest is `part`, shares these locks with the other shards and has that of
     its part for itself.
+
+    Lanes of an earlier run that died, on other machines, are waited for as well (`targets.lease`).
     """
     manifests = [config.target.path / ".pipeline" / "manifest.sqlite", config.manifest]
     by_place = {os.path.realpath(manifest): manifest for manifest in manifests[1 if config.lock else 0 :]}
@@ -44,6 +47,7 @@ def held(
             locks.append(stack.enter_context(RunLock(part, run=run, wait=wait, check=check)).descriptor)
         if config.lock:
             _mark(manifests[0])
+        wait_out(config.target.path, part, check)
         yield tuple(locks)
 
 

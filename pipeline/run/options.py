@@ -73,17 +73,33 @@ class Workers:
     most_threads: int  # that may be hired; the number of threads in the config, if it has one
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The numbers that the command line or the config has for each machine. None: as the machine has it."""
+
+    threads: int | None
+    processes: int | None
+    memory: int | None  # bytes
+
+
+def asked(config: Config, options: RunOptions) -> Asked:
+    """The command line ranks before the config."""
+    wanted = config.workers
+    threads = next((n for n in (options.threads, wanted.threads) if n is not None), None)
+    processes = next((n for n in (options.processes, wanted.processes) if n is not None), None)
+    return Asked(threads, processes, wanted.memory)
+
+
 def workers(config: Config, options: RunOptions) -> Workers:
     """The workers of the config and the command line, with `auto` decided: a child a CPU, and twice as many threads
     plus four, so that reading and syncing go on while every child renders. Slow storage gets more (see `hiring`). A
     guess from busy machines: 6 to 12 threads seemed faster than 4 on two CPUs.
     """
-    asked = config.workers
-    processes = next((n for n in (options.processes, asked.processes) if n is not None), cpus.available())
-    threads = next((n for n in (options.threads, asked.threads) if n is not None), None)
-    if threads is not None:
-        begin = most = threads
+    wanted = asked(config, options)
+    processes = cpus.available() if wanted.processes is None else wanted.processes
+    if wanted.threads is not None:
+        begin = most = wanted.threads
     else:
         begin = 2 * processes + 4 if processes else cpus.available() + 2  # threads that render are CPUs' work
         most = max(begin, most_threads(max(map(len, config.spec_sets))))
-    return Workers(begin, processes, asked.queue, asked.memory or memory.available(), most)
+    return Workers(begin, processes, config.workers.queue, wanted.memory or memory.available(), most)

@@ -9,7 +9,7 @@ import os
 import re
 import stat as modes
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import BinaryIO
 
 from pipeline.config.settings import Durability, Mtime, TargetSettings
@@ -36,11 +36,19 @@ class LocalTarget:
     0.1 ms for 15 kB with read, hash and write in turn, and no gain from sendfile, a mapping or O_TMPFILE.
     """
 
-    def __init__(self, settings: TargetSettings, run_id: str, process: int = 0) -> None:
+    def __init__(
+        self,
+        settings: TargetSettings,
+        run_id: str,
+        process: int = 0,
+        before_renames: Callable[[], None] = lambda: None,
+    ) -> None:
         """`run_id` is in the names of temporary files: without slashes, and never the same twice for one target.
 
         `process` is the number of this process in the run; each process numbers its files in a range of its own.
+        `before_renames` is called in I/O threads right before files get their names, and may raise `TargetTrouble`.
         """
+        self._before_renames = before_renames
         self._root = settings.path
         self._mode = settings.mode
         self._dated = settings.mtime is Mtime.SOURCE
@@ -203,6 +211,7 @@ class LocalTarget:
             for file in files:
                 outputs.append(self._filled(file))
             errors = self._sync_outputs(files, outputs) if self._durable else [None] * len(files)
+            self._before_renames()
             return [
                 error or self._placed(file, output) for file, output, error in zip(files, outputs, errors, strict=True)
             ]
@@ -320,6 +329,7 @@ class LocalTarget:
             output.fill(file.descriptor, file.sha256, self._date(file))
             if self._durable:
                 output.sync()
+            self._before_renames()
             return self._put(output, file.path, replace=file.replace)
         finally:
             output.drop()

@@ -141,6 +141,7 @@ optimize for WebP|optimize without progressive|a palette for JPEG
 a wide profile with steps|dither for WebP|dither without a palette
 depth for JPEG|a depth that steps do not have|a depth that a palette does not have|a depth with chroma between
 max_bytes for PNG|max_bytes without loss|keep_smaller for TIFF|a profile in a GIF|a density for GIF
+workers of a scheduler that is elsewhere
 memory that is too little|a name whose last part has no extension at its end|a manifest that is the root
 a lock that is the manifest
 a manifest that is a folder|a manifest that is a device|a lock among the devices|a status file among the targets

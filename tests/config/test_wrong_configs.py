@@ -27,12 +27,13 @@ OVERLAP = "must not overlap with that of sources[0], because pictures in both wo
 PREFIX = "must be the name of a folder such as scans, without slashes and a dot in front"
 LISTS = "a file whose name ends with .txt, .csv, .tsv, .jsonl, .parquet"
 AGENT = 'must be a text in ASCII such as "example-thumbs/1.0 (me@example.org)"'
+SCHEDULER = "must be the address of a Dask scheduler such as tcp://scheduler:8786, or local"
 EMPTY = "has no value; remove the key to have its default"
 TAKEN = "jpeg, png, webp, avif, heif, gif, tiff, bmp, ico, ppm"
 ONLY = "min_width, max_width, min_height, max_height, max_aspect, formats"
 TOP = (
-    "known here: source, sources, target, renditions, rules, resampler, order, placeholder, workers, limits, manifest, "
-    "lock, shared, notify, report, failures, max_runtime, until"
+    "known here: source, sources, target, renditions, rules, resampler, order, placeholder, workers, executor, limits, "
+    "manifest, lock, shared, notify, report, failures, max_runtime, until"
 )
 
 
@@ -603,6 +604,28 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         [f':4:3: renditions."a\\x1b[31m": {NAME}'],
     ),
     # workers and limits
+    "an executor without a name": (
+        GOOD + "executor: 4\n",
+        [":5:11: executor: must be {dask: ADDRESS}, with the address of a Dask scheduler, or {dask: local} (got 4)"],
+    ),
+    "an executor that is none": (
+        GOOD + "executor: {ray: auto}\n",
+        [
+            ":5:11: executor.dask: is missing",
+            ":5:12: executor.ray: is no key that is known; known here: dask, workers, wait",
+        ],
+    ),
+    "an address without a port": (
+        GOOD + "executor: {dask: scheduler, wait: 0}\n",
+        [
+            f':5:18: executor.dask: {SCHEDULER} (got "scheduler")',
+            ":5:35: executor.wait: must be seconds, or a duration such as 10m or 1h30m, from 1s to 8784h (got 0)",
+        ],
+    ),
+    "workers of a scheduler that is elsewhere": (
+        GOOD + "executor: {dask: tcp://scheduler:8786, workers: 4}\n",
+        [":5:11: executor: workers is for dask: local; the workers of a scheduler are started beside it"],
+    ),
     "workers left empty": (GOOD + "workers:\n", [f":5:9: workers: {EMPTY}"]),
     "workers as a number": (
         GOOD + "workers: 4\n",

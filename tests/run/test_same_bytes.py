@@ -25,7 +25,7 @@ renditions:
 COMBINATIONS = ((1, 0, 1), (1, 2, 64), (2, 0, 64), (2, 2, 1), (8, 0, 1), (8, 2, 64), (8, 2, 1))
 
 
-def _fill(world: World) -> None:
+def fill(world: World) -> None:
     world.fill(12)
     Image.effect_mandelbrot((200, 150), (-2, -1.5, 1, 1.5), 60).convert("RGB").save(world.source / "fractal.png")
     frames = [Image.new("RGB", (30, 20), (shade, 0, 0)) for shade in (10, 100, 200)]
@@ -53,7 +53,7 @@ def test_every_number_of_threads_processes_and_queue_gives_equal_trees_and_equal
     for number, (threads, processes, queue) in enumerate(COMBINATIONS):
         (tmp_path / str(number)).mkdir()
         world = World(tmp_path / str(number), TEXT + f"workers: {{queue: {queue}}}\n")
-        _fill(world)
+        fill(world)
         summary = world.run(threads=threads, processes=processes)
         told = summary.pictures, summary.renditions, summary.reused, summary.failures
         seen[threads, processes, queue] = world.tree(), (world.export(), world.srcset(), told)
@@ -75,7 +75,7 @@ def test_every_number_of_lanes_gives_equal_trees_and_equal_exports(
     for lanes in (0, 1, 3):
         (tmp_path / str(lanes)).mkdir()
         world = World(tmp_path / str(lanes), TEXT)
-        _fill(world)
+        fill(world)
         summary = world.run(processes=2, lanes=lanes)
         told = summary.pictures, summary.renditions, summary.failures  # not what was `reused`: each lane knows its own
         seen[lanes] = world.tree(), (world.export(), world.srcset(), told)
@@ -93,7 +93,7 @@ def test_a_run_in_two_halves_equals_a_run_in_one(tmp_path: Path) -> None:
     for name in ("whole", "halves"):
         (tmp_path / name).mkdir()
         world = World(tmp_path / name, TEXT)
-        _fill(world)
+        fill(world)
         worlds.append(world)
     whole, halves = worlds
     whole.run()

@@ -1,0 +1,126 @@
+"""Dask's workers for a run: of the scheduler at an address, or of one in this process.
+
+Facts that this is built on (distributed 2024.8 to 2026.8):
+
+- A task costs the scheduler about a millisecond, so it carries a batch; `run.batch` says how many pictures that is.
+- What is computed is kept until its last future is dropped, so the driver drops each as it is done.
+- A dead worker's tasks are computed again elsewhere, and counted against. So each is for one worker (`workers`,
+  `allow_other_workers=False`), which it then waits for in vain, until the driver cancels it. `retries=0`.
+- A worker has as many threads as CPUs, and a lane carries more batches than that. So each task leaves the pool of
+  threads (`secede`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from contextlib import ExitStack, suppress
+from types import TracebackType
+from typing import Any, Self
+
+import distributed
+
+from pipeline.config.settings import LOCAL, ExecutorSettings
+from pipeline.errors import PipelineError
+from pipeline.run.cluster.pool import Seen
+from pipeline.workers import cpus
+
+_CONNECT = 10.0  # seconds
+_LOOK = 1.0  # seconds between two looks at the workers
+_UNHEARD = 30.0  # seconds without an answer of the scheduler, after which it is gone
+
+
+class DaskPool:
+    """A `WorkerPool`."""
+
+    def __init__(self, settings: ExecutorSettings) -> None:
+        self._settings = settings
+        self._workers: Mapping[str, Seen] = {}
+        self._heard = 0.0
+        self._closing = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Raises `PipelineError`."""
+        with ExitStack() as stack:
+            try:
+                self._client = stack.enter_context(
+                    distributed.Client(self._address(stack), timeout=_CONNECT, set_as_default=False)
+                )
+            except (OSError, TimeoutError, ValueError) as error:
+                raise PipelineError(f"no Dask scheduler answers at {self._settings.dask}: {error}") from error
+            self._client.sync(self._look)
+            watching = asyncio.run_coroutine_threadsafe(self._watch(), self._client.loop.asyncio_loop)
+            stack.callback(watching.cancel)
+            self._closing = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.close()
+
+    def workers(self) -> Mapping[str, Seen]:
+        """See `WorkerPool`."""
+        if time.monotonic() - self._heard > _UNHEARD or self._client.status not in ("running", "connecting"):
+            raise PipelineError(f"the Dask scheduler at {self._settings.dask} does not answer any more")
+        return self._workers
+
+    def executor(self, worker: str) -> Executor:
+        """See `WorkerPool`."""
+        return _OnWorker(self._client.get_executor(workers=[worker], allow_other_workers=False, pure=False, retries=0))
+
+    def _address(self, stack: ExitStack) -> str:
+        if self._settings.dask != LOCAL:
+            return self._settings.dask
+        there = cpus.available()
+        count = self._settings.workers or there
+        cluster = distributed.LocalCluster(
+            n_workers=count,
+            threads_per_worker=max(1, there // count),
+            processes=False,  # what works is in the lanes' processes; these workers only pass batches on
+            memory_limit=0,
+            dashboard_address=None,
+            silence_logs=logging.ERROR,
+        )
+        stack.enter_context(cluster)
+        return str(cluster.scheduler_address)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK)
+            with suppress(OSError):  # `workers` says so if it stays so
+                await self._look()
+
+    async def _look(self) -> None:
+        identity = await self._client.scheduler.identity(n_workers=-1)
+        self._workers = {
+            address: Seen(
+                str(worker["name"]) if worker["name"] != address else address,
+                str(worker["host"]),
+                int(worker["nthreads"]),
+                int(worker["memory_limit"]) or None,
+                float(worker["last_seen"]),
+            )
+            for address, worker in identity["workers"].items()
+            if worker["status"] in ("running", "paused")
+        }
+        self._heard = time.monotonic()
+
+
+class _OnWorker(Executor):
+    """Dask's executor for one worker, on which every call has a thread of its own."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """See `Executor`."""
+        return self._executor.submit(_aside, function, *args, **kwargs)
+
+
+def _aside(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    distributed.secede()
+    return function(*args, **kwargs)

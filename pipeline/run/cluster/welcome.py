@@ -1,0 +1,57 @@
+"""Which workers get a lane: those that see the driver's source and target, and make the same pixels."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from pipeline.run.cluster import worker
+from pipeline.run.cluster.worker import Sight, Versions
+from pipeline.sources.source import Source
+from pipeline.targets.lease import Lease
+
+
+class Welcome:
+    """Judges what workers see. For the driver's thread."""
+
+    def __init__(self, lease: Lease, source: Source, witness: tuple[str, str] | None) -> None:
+        """`witness`: folder and name of a picture of `source` that is a file; None: they are no files."""
+        self.witness = witness
+        self._lease = lease
+        self._source = source
+        self._versions = worker.versions()
+
+    def refusal(self, sight: Sight, number: int) -> str:
+        """Why lane number `number` is not opened on the worker that sees this; "": it is."""
+        probe = worker.probe_in(self._lease.path, number)
+        try:
+            written = probe.read_text()
+        except OSError:
+            written = ""
+        with suppress(OSError):
+            probe.unlink()
+        if sight.versions != self._versions:
+            return f"it has {difference(sight.versions, self._versions)}"
+        if sight.run != self._lease.run or (written != self._lease.run and not sight.wrote):
+            return f"it sees another disk than the driver at {self._lease.path.parent.parent}"
+        if sight.wrote:
+            return f"it cannot write into {self._lease.path.parent}: {sight.wrote}"
+        if sight.trouble:
+            return sight.trouble
+        if self.witness is not None:
+            folder, name = self.witness
+            (here,) = self._source.stats(folder, (name,))
+            same = here is None or (sight.witness is not None and here.same_content(sight.witness))
+            if not same:
+                return f"it sees another source than the driver: {folder}/{name} is not the same file there"
+        return ""
+
+
+def difference(theirs: Versions, ours: Versions) -> str:
+    """What a worker has that differs, and what the driver has in its place."""
+    if theirs.program != ours.program:
+        return f"version {theirs.program} of this program, the driver {ours.program}"
+    if theirs.pixels != ours.pixels:
+        return f"revision {theirs.pixels} of what makes pixels, the driver {ours.pixels}"
+    words = [set(versions.libraries.split()) for versions in (theirs, ours)]
+    there, here = (" ".join(sorted(one - other)) for one, other in (words, words[::-1]))
+    return f"{there or 'less'}, the driver {here or 'less'}"

@@ -1,0 +1,192 @@
+"""The lease of a run whose lanes are on other machines, where no lock and no parent's death ends them.
+
+It is a small file in the target. The driver rewrites it every `BEAT`. A lane looks at it right before its files get
+their names, and ends when it names another run, says that this lane is given up, or has not changed for `SILENCE`.
+A lane that is given up has its temporary files removed after that is written, so none of its files can come late.
+
+The file is rewritten in place, never renamed: NFS shows the new bytes of a file at its next open, and the new file
+behind a name only when the folder's cached entries expire. No two clocks are compared.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from pipeline.errors import Locked, TargetTrouble, printable
+
+BEAT = 2.0  # seconds between two signs of life of the driver
+SILENCE = 10.0  # seconds without one, after which a lane ends
+_WAITED_OUT = SILENCE + 5.0  # seconds without one, after which the next run begins
+_LONG_AGO = 600.0  # seconds by the file's time: more than clocks of machines in a cluster differ
+_LOOK = 1.0  # seconds between two looks of a lane that writes nothing
+
+
+class LeaseLost(TargetTrouble):
+    """The lane may give no more files their names: its run is over, or has given it up, or is not heard."""
+
+
+def lease_in(target: Path, part: Path | None = None) -> Path:
+    """The place of the lease of a run that writes into the folder `target`. `part`: a shard's part of the manifest."""
+    shard = f".{part.name.rpartition('.')[2]}" if part is not None else ""
+    return target / ".pipeline" / f"lease{shard}"
+
+
+class Lease:
+    """The driver's side, for a `with` block: within it the lease is renewed by a thread of its own. Thread-safe."""
+
+    def __init__(self, path: Path, run: str) -> None:
+        self.path = path
+        self.run = run
+        self._lock = threading.Lock()
+        self._beats = 0
+        self._given_up: list[int] = []
+        self._taken = ""  # by this run
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+
+    def __enter__(self) -> Lease:
+        """Raises `TargetTrouble`."""
+        self._write(os.O_CREAT)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        if not self._taken:
+            with suppress(OSError):
+                os.unlink(self.path)
+
+    def check(self) -> None:
+        """Raise `Locked` where another run has taken it, because this one was halted for long."""
+        if self._taken:
+            raise Locked(f"run {self._taken} writes into this target now: this one was halted, and goes on next time")
+
+    def give_up(self, lane: int) -> None:
+        """From now on the lane of this number gives no file its name. Raises `TargetTrouble`."""
+        with self._lock:
+            self._given_up.append(lane)
+        self._write()
+
+    def _renew(self) -> None:
+        while not self._over.wait(BEAT):
+            run = run_of(self.path)
+            if run not in ("", self.run):
+                self._taken = run
+                return
+            with suppress(TargetTrouble):  # lanes end if it stays so, and the run meets the trouble by itself
+                self._write()
+
+    def _write(self, create: int = 0) -> None:
+        with self._lock:
+            self._beats += 1
+            text = json.dumps({"run": self.run, "beat": self._beats, "given_up": self._given_up}) + "\n"
+            flags = os.O_WRONLY | create | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            try:
+                descriptor = os.open(self.path, flags, 0o600)
+                try:
+                    os.pwrite(descriptor, text.encode(), 0)
+                    os.ftruncate(descriptor, len(text))  # of an older lease
+                finally:
+                    os.close(descriptor)
+            except OSError as error:
+                raise TargetTrouble(f"the lease {printable(str(self.path))}: {error.strerror}") from error
+
+
+class LeaseWatch:
+    """A lane's side. Thread-safe."""
+
+    def __init__(self, path: Path, run: str, lane: int) -> None:
+        self._path = path
+        self._run = run
+        self._lane = lane
+        self._lock = threading.Lock()
+        self._beat = -1
+        self._heard = time.monotonic()
+        self._lost = ""
+
+    def begin(self) -> None:
+        """Look at it once a second, in a thread of its own."""
+        threading.Thread(target=self._look, name="lease", daemon=True).start()
+
+    def check(self) -> None:
+        """Raise `LeaseLost` if the lane may give no more files their names. Any thread."""
+        if not self._lost:
+            self._lost = self._verdict()
+        self.raise_lost()
+
+    def raise_lost(self) -> None:
+        """Raise `LeaseLost` if it is known to be lost, without looking. Any thread."""
+        if self._lost:
+            raise LeaseLost(self._lost)
+
+    def _look(self) -> None:
+        with suppress(LeaseLost):
+            while True:
+                self.check()
+                time.sleep(_LOOK)
+
+    def _verdict(self) -> str:
+        before = time.monotonic()
+        lease = _read(self._path)
+        with self._lock:
+            if before - self._heard > SILENCE:  # also one that was itself halted: its pictures are another's by now
+                return f"its driver was not heard for {SILENCE:g} seconds"
+            if lease is None:
+                return ""
+            run, beat, given_up = lease
+            if run != self._run:
+                return "its run is over"
+            if self._lane in given_up:
+                return "its driver has given it up"
+            if beat != self._beat:
+                self._beat, self._heard = beat, before
+            return ""
+
+
+def run_of(path: Path) -> str:
+    """The id of the run whose lease is at `path`; "" if there is none."""
+    lease = _read(path)
+    return "" if lease is None else lease[0]
+
+
+def wait_out(target: Path, part: Path | None, check: Callable[[], None]) -> None:
+    """Return when no lane of an earlier run writes into the folder `target`: when no lease is left or none is renewed.
+
+    `part` is that of a shard's run, which waits for its own lease only. To be called under the run's locks; `check` is
+    called meanwhile and may raise. Raises `Locked` where a lease is renewed: its run lives, on a file system that did
+    not keep the two apart.
+    """
+    own = lease_in(target, part)
+    for path in [own] if part is not None else sorted(own.parent.glob(f"{own.name}*")):
+        with suppress(FileNotFoundError):
+            if abs(time.time() - path.stat().st_mtime) > _LONG_AGO:
+                continue
+            _wait_out(path, check)
+
+
+def _wait_out(path: Path, check: Callable[[], None]) -> None:
+    first = _read(path)
+    end = time.monotonic() + _WAITED_OUT
+    while path.exists() and time.monotonic() < end:
+        if first != (now := _read(path)):
+            if first is not None and now is not None:
+                raise Locked(f"another run writes into this target: {printable(str(path))} is renewed by run {now[0]}")
+            first = now
+        check()
+        time.sleep(0.1)
+
+
+def _read(path: Path) -> tuple[str, int, tuple[int, ...]] | None:
+    """Run, beat and the lanes given up; None where it cannot be read, or is being written at this moment."""
+    try:
+        values = json.loads(path.read_bytes())
+        return str(values["run"]), int(values["beat"]), tuple(values["given_up"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
