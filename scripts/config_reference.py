@@ -112,9 +112,9 @@ class _Page:
         return {**self._definitions[name], **schema} if name else schema
 
     def _section_in(self, schema: Json) -> Json | None:
-        """The section that is the value, one of its forms, its entries or its elements."""
+        """The section that is the value, one of its forms, its entries or its elements; sections have a title."""
         if schema.get("properties"):
-            return schema
+            return schema if "title" in schema else None
         parts = [*schema.get("anyOf", ()), *schema.get("patternProperties", {}).values()]
         parts += [schema["items"]] if "items" in schema else []
         sections = (self._section_in(self._resolved(part)) for part in parts)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
+from pipeline.config.formats import ONLY_FOR
 from pipeline.config.rendition import Rendition
 from pipeline.config.schema import Document
 from pipeline.config.section import Json
 from pipeline.model.shape import Length
+from pipeline.model.spec import Format
 
 
 class _ForEditors(GenerateJsonSchema):
@@ -46,6 +49,7 @@ def json_schema() -> Json:
     schema["$defs"] = {name: definition for name, definition in schema["$defs"].items() if name not in words}
     schema = _in_place(schema, words)
     _allow_changes(schema["$defs"]["Rule"]["properties"]["renditions"])
+    _allow_mapping(schema["$defs"]["Rendition"]["properties"]["formats"])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,
@@ -58,13 +62,26 @@ def _allow_changes(renditions: Json) -> None:
 
     The models know only what a rule comes to.
     """
-    keys = {
-        key: {"anyOf": [{"$ref": f"#/$defs/Rendition/properties/{key}"}, {"type": "null"}]}
-        for key in Rendition.model_fields
-    }
-    changed = {"title": Rendition.__name__, "type": "object", "additionalProperties": False, "properties": keys}
+    changed = {"title": Rendition.__name__, **_changing(Rendition.model_fields)}
     for name in renditions["patternProperties"]:
         renditions["patternProperties"][name] = {"anyOf": [changed, {"const": False}]}
+
+
+def _allow_mapping(formats: Json) -> None:
+    """Allow a mapping of formats in the place of their list. The models know only what a family is taken apart into."""
+    listed = {key: formats.pop(key) for key in ("items", "minItems", "type")}
+    own = {
+        name: {"anyOf": [_changing(key for key, known in ONLY_FOR.items() if name in known), {"type": "null"}]}
+        for name in Format
+    }
+    mapping = {"additionalProperties": False, "minProperties": 1, "properties": own, "type": "object"}
+    formats["anyOf"] = [listed, mapping]
+
+
+def _changing(keys: Iterable[str]) -> Json:
+    """A mapping of these keys of a rendition, each of which may be left without a value."""
+    each = {key: {"anyOf": [{"$ref": f"#/$defs/Rendition/properties/{key}"}, {"type": "null"}]} for key in keys}
+    return {"type": "object", "additionalProperties": False, "properties": each}
 
 
 def _in_place(schema: Any, words: Json) -> Any:

@@ -99,7 +99,11 @@ def _rendition(root: Node, path: tuple[str, ...], spec: Spec | None, written: Se
             continue
         value = spec.effective_quality if key == "quality" else getattr(spec, key)
         words = (key, _LISTED.get(key, key))
-        places = [(*section, spec.family or spec.name, word) for section in written for word in words]
+        places: list[KeyPath] = []
+        for section in written:
+            rendition = (*section, spec.family or spec.name)
+            places.append((*rendition, "formats", spec.format.value, *([] if key == "format" else [key])))
+            places += [(*rendition, word) for word in words]
         places += [(key,)] * (key == "resampler")
         line = next((line for place in places if (line := _line(root, place))), None)
         yield Explained((*path, key), plain(value), line)

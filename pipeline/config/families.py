@@ -1,7 +1,8 @@
 """Families: one rendition in the config that stands for several, one for each of its widths and formats.
 
 A family is taken apart in the tree of nodes, before the tree is validated. Each member is then a rendition like any
-other. The positions of its width and format are those in the lists, so that an error names the right place.
+other. The positions of its width and format are those in the lists, so that an error names the right place. In the
+place of the list of formats there may be a mapping, of each format to keys that are for it alone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from pipeline.config.formats import ONLY_FOR, SHAPED
-from pipeline.config.node import KeyPath, Node, Position, Problem, key_path
+from pipeline.config.node import KeyPath, Node, Position, Problem, got, key_path
 from pipeline.model.spec import Format, Spec
 
 MOST = 100  # members of a family; the longest sensible list has a quarter of that
@@ -22,7 +23,9 @@ _WORD = re.compile(r"[A-Za-z0-9]{1,8}")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One rendition of a family: the family's name, and where its own keys are in the lists (`width`: `widths[1]`)."""
+    """One rendition of a family: the family's name, and where its own keys are in the lists (`width`: `widths[1]`), or
+    in the mapping (`quality`: `formats.avif.quality`).
+    """
 
     family: str
     places: Mapping[str, str]
@@ -32,7 +35,8 @@ def expanded(renditions: Node, path: KeyPath) -> tuple[Node, dict[str, Member], 
     """The `renditions` at `path` with each family replaced by its members, the members by name, and what is wrong with
     the lists.
 
-    Where `widths` or `formats` is not a list, or empty, the rendition stays as it is: validation reports the error.
+    Where `widths` is not a list, `formats` neither list nor mapping, or one of them empty, the rendition stays as it
+    is: validation reports the error.
     """
     if not isinstance(renditions.value, dict):
         return renditions, {}, []
@@ -43,9 +47,9 @@ def expanded(renditions: Node, path: KeyPath) -> tuple[Node, dict[str, Member], 
     for name, node in renditions.value.items():
         at = (*path, name)
         wrong = list(_wrong_lists(at, node))
-        problems += [*wrong, *_twins(at, node), *_shapes(at, node)]
+        problems += [*wrong, *_twins(at, node), *_shapes(at, node), *_not_for_one_format(at, node)]
         if wrong or not _is_family(node):
-            nodes[name] = node
+            nodes[name] = _listed(node) if wrong else node
             continue
         mine: dict[str, Node] = {}
         for member_name, member, member_node in _members(name, node):
@@ -54,7 +58,7 @@ def expanded(renditions: Node, path: KeyPath) -> tuple[Node, dict[str, Member], 
                 problems.append(Problem(_position(member_node), key_path(at), text))
             mine[member_name], members[member_name] = member_node, member
             keys[member_name] = renditions.keys[name]
-        _leave_out_what_only_some_formats_know(list(mine.values()))
+        _leave_out_what_only_some_formats_know([(node, members[name].places) for name, node in mine.items()])
         nodes |= mine
     return replace(renditions, value=nodes, keys=keys), members, problems
 
@@ -74,8 +78,16 @@ def in_the_file(problem: Problem, members: Mapping[str, Member], path: KeyPath) 
 
 
 def _is_family(node: Node) -> bool:
-    lists = [node.child(key) for key in LISTS]
-    return any(lists) and all(many is None or (isinstance(many.value, list) and many.value) for many in lists)
+    there = [key for key in LISTS if node.child(key) is not None]
+    return bool(there) and all(_choices(key, node) for key in there)
+
+
+def _listed(node: Node) -> Node:
+    """The rendition with a list in the place of a mapping of formats, which validation does not know."""
+    several = node.child("formats")
+    if not (named := _mapping(several)) or several is None:
+        return node
+    return node.put(("formats",), replace(several, value=[Node(several.keys[name], name) for name in named]))
 
 
 def _wrong_lists(at: KeyPath, node: Node) -> Iterator[Problem]:
@@ -83,10 +95,10 @@ def _wrong_lists(at: KeyPath, node: Node) -> Iterator[Problem]:
     count = 1
     for key, single in LISTS.items():
         many = node.child(key)
-        if many is None or not isinstance(many.value, list):
+        if many is None or not isinstance(many.value, list | dict):
             continue
         path = (*at, key)
-        count *= max(1, len(many.value))
+        count *= max(1, len(many.children))
         if node.child(single) is not None:
             yield Problem(node.keys[key], key_path(path), f"stands in the place of {single}; leave one of them out")
     if count > MOST:
@@ -113,23 +125,66 @@ def _shapes(at: KeyPath, node: Node) -> Iterator[Problem]:
         yield Problem(node.keys["height"], key_path((*at, "height")), text)
 
 
+def _not_for_one_format(at: KeyPath, node: Node) -> Iterator[Problem]:
+    """Under a format: keys by which the members of a family would be different pictures, and what is no mapping."""
+    for format_name, own in _mapping(node.child("formats")).items():
+        path = (*at, "formats", format_name)
+        if own.value is not None and not isinstance(own.value, dict):
+            text = f"must be a mapping of keys for this format, such as {{quality: 60}} ({got(own)})"
+            yield Problem(own.position, key_path(path), text)
+        for key in _mapping(own):
+            if key not in ONLY_FOR:
+                text = f"is no key for one format; those are {', '.join(ONLY_FOR)}"
+                yield Problem(own.keys[key], key_path((*path, key)), text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """One entry of a list, or of the mapping of formats."""
+
+    key: str  # of the member: width or format
+    place: str  # in the rendition
+    node: Node
+    word: str  # in the member's name
+    own: Node | None = None  # the mapping of keys that are for it alone
+
+
+def _choices(key: str, node: Node) -> list[_Choice]:
+    """What there is to choose from under `key` of a rendition; nothing where that is wrong or left out."""
+    many = node.child(key)
+    if many is None:
+        return []
+    if isinstance(many.value, list):
+        return [
+            _Choice(LISTS[key], f"{key}[{index}]", entry, _word(index, entry))
+            for index, entry in enumerate(many.value)
+            if not _is_twin(index, many.value)
+        ]
+    if key != "formats":
+        return []
+    named = [(name, Node(many.keys[name], name), own) for name, own in _mapping(many).items()]
+    return [
+        _Choice(LISTS[key], key_path((key, name)), entry, _word(index, entry), own)
+        for index, (name, entry, own) in enumerate(named)
+    ]
+
+
 def _members(name: str, node: Node) -> Iterator[tuple[str, Member, Node]]:
     """The name, the member and the node of each, by width and then by format, in the order of the lists."""
     if not isinstance(node.value, dict):
         return
     common = {key: value for key, value in node.value.items() if key not in LISTS}
-    choices = [
-        [(key, index, entry) for index, entry in enumerate(many.value) if not _is_twin(index, many.value)]
-        for key in LISTS
-        if (many := node.value.get(key)) is not None and isinstance(many.value, list)
-    ]
-    for chosen in itertools.product(*choices):
-        own = {LISTS[key]: entry for key, _, entry in chosen}
-        places = {LISTS[key]: f"{key}[{index}]" for key, index, _ in chosen}
-        words = [_word(index, entry) for _, index, entry in chosen]
+    for chosen in itertools.product(*filter(None, (_choices(key, node) for key in LISTS))):
+        own = {choice.key: choice.node for choice in chosen}
+        places = {choice.key: choice.place for choice in chosen}
         positions = {key: entry.position for key, entry in own.items()}
-        member = replace(node, value=common | own, keys=node.keys | positions)
-        yield "-".join([name, *words]), Member(name, places), member
+        for choice in chosen:
+            for key, value in _mapping(choice.own).items():
+                own[key], places[key] = value, f"{choice.place}.{key}"
+            positions |= {} if choice.own is None else choice.own.keys
+        values = {key: value for key, value in (common | own).items() if key not in places or value.value is not None}
+        member = replace(node, value=values, keys=node.keys | positions)
+        yield "-".join([name, *(choice.word for choice in chosen)]), Member(name, places), member
 
 
 def _is_twin(index: int, nodes: list[Node]) -> bool:
@@ -147,15 +202,21 @@ def _word(index: int, node: Node) -> str:
     return text if _WORD.fullmatch(text) else f"item{index}"
 
 
-def _leave_out_what_only_some_formats_know(members: Collection[Node]) -> None:
-    """Drop `quality` from the PNGs of a family that has AVIFs too. A key that no member knows stays and is an error."""
+def _leave_out_what_only_some_formats_know(members: Collection[tuple[Node, Mapping[str, str]]]) -> None:
+    """Drop `quality` from the PNGs of a family that has AVIFs too. A key that no member knows stays and is an error; so
+    is one that is said of a format by name, and so among the `places` of a member.
+    """
     for key, formats in ONLY_FOR.items():
-        refusing = [member for member in members if _format(member) not in (None, *formats)]
+        refusing = [(member, places) for member, places in members if _format(member) not in (None, *formats)]
         if len(refusing) == len(members):
             continue
-        for member in refusing:
-            if isinstance(member.value, dict):
+        for member, places in refusing:
+            if isinstance(member.value, dict) and key not in places:
                 member.value.pop(key, None)
+
+
+def _mapping(node: Node | None) -> dict[str, Node]:
+    return node.value if node is not None and isinstance(node.value, dict) else {}
 
 
 def _format(member: Node) -> Format | None:

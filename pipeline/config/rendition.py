@@ -251,7 +251,8 @@ class Rendition(Section):
         min_length=1,
         exclude=True,
         description="Instead of format: a rendition in each, best first, as browsers try them; keys that only some of "
-        "the formats know are taken for those.",
+        "the formats know are taken for those. Or a mapping, of each to keys that are for it alone: "
+        "{avif: {quality: 50}, jpeg: {}}.",
     )
 
     @field_validator("resampler")

@@ -65,8 +65,7 @@ def _changed(rendition: Node, by: Node) -> Node:
     if not isinstance(rendition.value, dict) or not isinstance(by.value, dict):
         return by
     keys = by.value
-    written = [keys["format"]] if "format" in keys else _list(keys.get("formats"))
-    formats = {node.value for node in written if isinstance(node.value, str)}
+    formats = _formats(keys)
     gone = {key for key, known in ONLY_FOR.items() if formats and not formats & set(known)}
     for many, single in LISTS.items():
         gone |= {many} if single in keys else set()
@@ -74,6 +73,15 @@ def _changed(rendition: Node, by: Node) -> Node:
     kept = {key: node for key, node in rendition.value.items() if key not in gone}
     values = {key: node for key, node in (kept | keys).items() if node.value is not None}
     return replace(by, value=values, keys=rendition.keys | by.keys)
+
+
+def _formats(keys: dict[str, Node]) -> set[str]:
+    """The formats that these keys of a rendition ask for by name."""
+    if "format" in keys:
+        return {str(keys["format"].value)}
+    several = keys.get("formats")
+    listed = {node.value for node in _list(several) if isinstance(node.value, str)}
+    return listed if several is None else listed | set(_mapping(several))
 
 
 def _mapping(node: Node) -> dict[str, Node]:

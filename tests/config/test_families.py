@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pipeline.config.formats import ONLY_FOR
 from pipeline.config.load import load
 from pipeline.config.settings import Config
 from pipeline.config.template import Template
@@ -14,6 +16,7 @@ from pipeline.model.spec import Format, Spec
 from pipeline.plan.recipe import recipe_id
 
 FORMATS = ", ".join(Format)
+OF_ONE = "must be a mapping of keys for this format, such as {quality: 60}"
 HEAD = "source: photos\ntarget: made\nrenditions:\n"
 
 
@@ -62,6 +65,36 @@ def test_a_member_of_a_family_has_the_recipe_of_the_same_rendition_alone(tmp_pat
 def test_what_only_some_formats_know_is_for_those(tmp_path: Path) -> None:
     specs = _specs(tmp_path, "  hero: {formats: [webp, png, jpeg], quality: 70, progressive: true}\n")
     assert [(spec.quality, spec.progressive) for spec in specs] == [(70, None), (None, None), (70, True)]
+
+
+def test_a_format_of_a_family_has_keys_of_its_own(tmp_path: Path) -> None:
+    family = "formats: {avif: {quality: 50, effort: 2}, webp: {quality: }, png: , jpeg: {}}, quality: 70"
+    specs = _specs(tmp_path, f"  hero: {{widths: [9, 8], {family}}}\n")
+    assert [(spec.name, spec.quality, spec.effort) for spec in specs[:4]] == [
+        ("hero-9-avif", 50, 2),
+        ("hero-9-webp", None, None),
+        ("hero-9-png", None, None),
+        ("hero-9-jpeg", 70, None),
+    ]
+    assert [replace(spec, name="", width=9) for spec in specs[4:]] == [replace(spec, name="") for spec in specs[:4]]
+
+
+def test_a_mapping_of_formats_without_keys_is_the_list(tmp_path: Path) -> None:
+    listed = _specs(tmp_path, "  hero: {widths: [9], formats: [avif, jpeg], quality: 70}\n")
+    assert _specs(tmp_path, "  hero: {widths: [9], formats: {avif: , jpeg: {}}, quality: 70}\n") == listed
+
+
+def test_a_rule_changes_the_formats_of_a_family(tmp_path: Path) -> None:
+    config = _config(
+        tmp_path,
+        "  hero: {formats: {avif: {quality: 50}, jpeg: {}}, width: 9}\n"
+        "rules:\n- {match: a, renditions: {hero: {quality: 90}}}\n"
+        "- {match: b, renditions: {hero: {formats: {jpeg: {quality: 5}}}}}\n",
+    )
+    assert [[(spec.format, spec.quality) for spec in rule.specs] for rule in config.rules] == [
+        [(Format.AVIF, 50), (Format.JPEG, 90)],  # what is said of a format goes before what is beside it
+        [(Format.JPEG, 5)],
+    ]
 
 
 def test_a_family_of_several_widths_has_one_shape(tmp_path: Path) -> None:
@@ -130,6 +163,20 @@ def test_a_family_has_placeholders_and_others_if_asked(tmp_path: Path) -> None:
                 "4:40: renditions.hero.quality: is only for jpeg, webp, avif; the format is gif",
                 "4:40: renditions.hero.quality: is only for jpeg, webp, avif; the format is png",
             ],
+        ),
+        (
+            "  hero: {formats: {avif: {quality: 101, width: 2}, jpg: , png: {quality: 5}, jpeg: 90}}",
+            [
+                "4:36: renditions.hero.formats.avif.quality: must be a whole number from 1 to 100 (got 101)",
+                "4:41: renditions.hero.formats.avif.width: is no key for one format; those are " + ", ".join(ONLY_FOR),
+                f'4:52: renditions.hero.formats.jpg: must be one of {FORMATS} (got "jpg"; did you mean "jpeg"?)',
+                "4:74: renditions.hero.formats.png.quality: is only for jpeg, webp, avif; the format is png",
+                f"4:84: renditions.hero.formats.jpeg: {OF_ONE} (got 90)",
+            ],
+        ),
+        (
+            "  hero: {formats: {}}",
+            ["4:19: renditions.hero.formats: must be a list of formats such as [avif, webp, jpeg] (got a mapping)"],
         ),
         (
             "  hero-9: {width: 5}\n  hero: {widths: [8, 9]}",
