@@ -15,8 +15,8 @@ animations of 20 frames): the sum was never below the peak, and mostly 1.1 to 2 
                pixels from before; those that are not made now count where theirs may be wanted
     a step     the largest of: what the resampler keeps between its two passes (4 bytes times the target's width or
                height and the source's other side) and the copies that libvips, trimming and linear light need;
-               `_COLOURS` bytes a target pixel for its colours, or `_STEPPED`; and `_ENCODER` bytes a target pixel. They
-               run one after the other, so the largest counts
+               `_COLOURS` bytes a target pixel for its colours, `_STEPPED` or, of HDR, `_TONES`; and `_ENCODER` bytes a
+               target pixel. They run one after the other, so the largest counts
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ _ENCODER = {
     Format.TIFF: 6.0,
 }
 _DEEP_AVIF = 130.0  # the same for 12 bits a channel
+_TONES, _TONE_TABLES = 32.0, 16 * 2**20  # bytes a target pixel that tone mapping takes, and of its tables
 _COLOURS, _STEPPED = 16.0, 28.0  # bytes a target pixel: colours beside an alpha; sharpening with one
 _WEBP_ALPHA, _WEBP_LOSSLESS = 64.0, 32.0  # the same for WebP, whose alpha is never lossy; more than the rest of it
 _WEBP_TABLES = 13 * 2**20  # bytes, for either, however small
@@ -97,7 +98,8 @@ class _Shape(NamedTuple):
     shrink: int
     layers: tuple[tuple[int, int], ...]  # the sampling of a progressive JPEG's components
     deep: bool  # worked on at 16 bits a channel
-    deep_by_pillow: bool  # and decoded by Pillow
+    deep_by_pillow: bool  # and decoded by Pillow, or by libheif, which takes as much
+    hdr: bool  # and tone-mapped
     interlaced: bool
 
 
@@ -119,6 +121,7 @@ def estimate(source: Source, task: RenderTask, frames: int) -> int:
         tuple((layer[1], layer[2]) for layer in progressive),
         source.is_deep,
         source.is_deep and not (source.format == "PNG" or (isinstance(image, Tiff) and image.is_deep_by_libvips)),
+        source.is_deep and source.is_hdr,
         bool(image.info.get("interlace")),
     )
     holds = source.format in _HOLDS_FILE or source.is_deep
@@ -147,8 +150,10 @@ def _of_shape(task: RenderTask, shape: _Shape) -> int:
         total += area * shown * (drawn if shown == 1 else _FRAME.get(spec.format, 4))
         if spec.steps or canvas != placed.size or (transparent and spec.format in WITHOUT_ALPHA):
             total += drawn * across * down
-        steps.append(4.0 * max(across * height, down * width) / shrink + _looked_at(spec, pixels, deep=shape.deep))
+        steps.append(4.0 * max(across * height, down * width) / shrink + _looked_at(spec, shape, pixels))
         steps.append(area * (_STEPPED if spec.steps else _COLOURS))
+        if shape.hdr:
+            steps.append(area * _TONES + _TONE_TABLES)
         if shape.deep and spec.depth == AS_SOURCE:
             steps.append(area * (_DEEP_AVIF if spec.format is Format.AVIF else 3 * _deep_pixel(shape)))
         else:
@@ -182,11 +187,11 @@ def _placed(upright: Size, spec: Spec, task: RenderTask) -> Placement:
         return Placement((0, 0, 1, 1), (1, 1), (1, 1), (0, 0))
 
 
-def _looked_at(spec: Spec, pixels: int, *, deep: bool) -> float:
+def _looked_at(spec: Spec, shape: _Shape, pixels: int) -> float:
     """The bytes of copies of the decoded picture that a rendition makes, one rendition after the other."""
-    if deep:  # whole only for what is measured or averaged as light
+    if shape.deep:  # whole only for what is measured or averaged as light
         looks = spec.trim is not None or spec.gravity.measured
-        return pixels * (16.0 * looks + 8.0 * spec.linear)
+        return pixels * (16.0 * looks + (_TONES if shape.hdr else 8.0) * spec.linear)
     total = 0.0
     if spec.resampler is not Resampler.PILLOW and (spec.resampler is Resampler.LIBVIPS or pixels <= LIBVIPS_TO):
         total = pixels * 8.0  # at most four channels, twice while they are handed over

@@ -86,6 +86,7 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
         encoded = tuple(_named(rendition.encoded(descriptors), header, task) for rendition in renditions)
         told = (
             *_depth_lost(source, task),
+            *_light_lost(source),
             *(warning for about in abouts for warning in about.warnings),
             *(warning for rendition in renditions for warning in rendition.source_warnings),
         )
@@ -113,6 +114,13 @@ def _depth_lost(source: Source, task: RenderTask) -> tuple[str, ...]:
         return ()
     way = "; depth: keep would keep 16" if source.is_deep and left < _DEEPEST else ""
     return (f"{source.bits} bits a channel become {left}{way}",)
+
+
+def _light_lost(source: Source) -> tuple[str, ...]:
+    """A warning where the source is HDR, which no rendition is."""
+    if not source.is_hdr:
+        return ()
+    return ("HDR: tone-mapped to what other screens show" if source.is_deep else "HDR: its brightness is not mapped",)
 
 
 def _may_use_libvips(task: RenderTask) -> bool:

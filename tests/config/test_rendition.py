@@ -173,7 +173,7 @@ def test_a_recipe_names_steps_and_leaves_out_what_is_as_ever(tmp_path: Path) -> 
     (spec,) = specs(tmp_path, "{width: 9, pad: 1%, steps: [sharpen, blur: 2, watermark: {text: x}]}")
     assert recipe_text(spec) == (
         '{"pad":[' + ",".join(['{"length":{"percent":true,"value":1.0}}'] * 4) + "],"
-        '"steps":[{"sharpen":{}},{"blur":{"radius":2.0}},{"watermark":{"text":"x"}}],"version":3,"width":9}'
+        '"steps":[{"sharpen":{}},{"blur":{"radius":2.0}},{"watermark":{"text":"x"}}],"version":4,"width":9}'
     )
 
 

@@ -97,6 +97,73 @@ def test_a_tiff_with_a_wrong_tag_that_libvips_refuses_is_read_by_pillow() -> Non
     assert answer.warnings == ("16 bits a channel are read as 8: its tags are damaged",)
 
 
+def avif(mode: str, samples: list[int], size: tuple[int, int], bits: int, orientation: int = 1) -> bytes:
+    import pyvips
+
+    raw = struct.pack(f"={len(samples)}H", *samples)
+    image = pyvips.Image.new_from_memory(raw, *size, CHANNELS[mode], "ushort")
+    image = image.copy(interpretation="grey16" if CHANNELS[mode] < 3 else "rgb16")
+    image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
+    content: bytes = image.heifsave_buffer(bitdepth=bits, compression="av1", Q=100, subsample_mode="off", effort=0)
+    return content
+
+
+@pytest.mark.parametrize(("mode", "bits"), [("RGB", 10), ("RGB", 12), ("RGBA", 10)])
+def test_avif_of_more_than_8_bits_keeps_them(mode: str, bits: int) -> None:
+    count, alpha = 256, mode == "RGBA"
+    ramp = [round(16_000 + x / (count - 1) * 4_000) for x in range(count)]
+    samples = [level for level in ramp for level in (level, level, level, *([65535] * alpha))] * 4
+    kept = Spec("a", format=Format.PNG, depth=AS_SOURCE)
+    answer, files = answer_to(avif(mode, samples, (count, 4), bits), kept)
+    made = png_levels(files["a"])[0 : count * 3 : 3]
+    assert answer.warnings == ()
+    assert len(set(made)) > 3 * 4_000 * 255 / 65535
+    assert max(abs(a - b) for a, b in zip(made, ramp, strict=True)) < 200
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_avif_of_more_than_8_bits_stands_upright(orientation: int) -> None:
+    stored = [0] * 32 * 16 * 3
+    for y in range(8):  # a corner, above left
+        stored[y * 96 : y * 96 + 48] = [65535] * 48
+    image = rendition(avif("RGB", stored, (32, 16), 10, orientation), Spec("a", format=Format.PNG))
+    wanted = Image.new("L", (32, 16))
+    wanted.paste(255, (0, 0, 16, 8))
+    wanted = turned(wanted, orientation)
+    assert image.size == wanted.size
+    places = [(x, y) for x in (4, image.width - 5) for y in (4, image.height - 5)]
+    for place in places:
+        assert abs(pixel(image, place)[0] - pixel(wanted, place)[0]) < 40, place
+
+
+def test_avif_that_libheif_refuses_is_read_at_8_bits_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.render.formats import avif_by_libvips
+
+    def refused(*_: object) -> None:
+        raise OSError("no")
+
+    monkeypatch.setattr(avif_by_libvips, "decoded", refused)
+    answer, _ = answer_to(avif("RGB", [30_000] * 48, (4, 4), 10), Spec("a"))
+    assert "10 bits a channel are read as 8" in answer.warnings
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+def test_heic_of_more_than_8_bits_keeps_them(mode: str) -> None:
+    import pillow_heif
+
+    count, alpha = 256, mode == "RGBA"
+    ramp = [round(16_000 + x / (count - 1) * 4_000) for x in range(count)]
+    raw = b"".join(struct.pack("<H", level) * (CHANNELS[mode] - alpha) + b"\xff\xff" * alpha for level in ramp)
+    buffer = io.BytesIO()
+    picture = pillow_heif.from_bytes(f"{mode};16", (count, 16), raw * 16)
+    picture.save(buffer, format="HEIF", quality=-1, chroma=444)
+    answer, files = answer_to(buffer.getvalue(), Spec("a", format=Format.PNG, depth=AS_SOURCE))
+    made = png_levels(files["a"])[0 : count * (CHANNELS[mode] - alpha) : CHANNELS[mode] - alpha]
+    assert answer.warnings == ()
+    assert len(set(made)) > 2 * 4_000 * 255 / 65535
+    assert max(abs(a - b) for a, b in zip(made, ramp, strict=True)) < 200
+
+
 def test_a_source_that_loses_its_depth_says_so_once() -> None:
     content = png16((SIDE, SIDE), "RGB", levels(3))
     specs = (Spec("a", 4), Spec("b", format=Format.PNG))

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from PIL import Image
 
 from pipeline.model.spec import Profile
+from pipeline.render.colour.hdr import DEFAULT_PEAK, TRANSFERS, Hdr, tags_of
 from pipeline.render.container.bmff import boxes
+from pipeline.render.container.png import png_chunks
 from pipeline.render.container.view import View
 
 Pair = tuple[float, float]
@@ -35,7 +37,6 @@ _PRIMARIES: dict[int, Primaries] = {  # ITU-T H.273, table 2
 _ADOBE_RGB: Primaries = (_D65, (0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
 _ADOBE_GAMMA = 563 / 256
 _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}  # table 3; all others count as sRGB's curve
-_HDR = {16: "PQ", 18: "HLG"}
 _UNSAID = 2
 _PARENTS = (b"meta", b"iprp", b"ipco")
 _VERSION = 4  # bytes of version and flags before the boxes within a meta box
@@ -46,21 +47,53 @@ _BRADFORD: Matrix = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.03
 _D50 = (0.96422, 1.0, 0.82521)
 
 
-def profile_of(image: Image.Image, format_: str, view: View) -> tuple[bytes | None, tuple[str, ...]]:
-    """The ICC profile of an opened picture, its own or one built from what the file states, and warnings.
+def profile_of(image: Image.Image, format_: str, view: View) -> bytes | None:
+    """The ICC profile of an opened picture, its own or one built from what the file states.
 
-    None stands for sRGB, stated or not. `format_` is Pillow's name of the format, `view` all bytes of the file.
+    None stands for sRGB, stated or not. `format_` is Pillow's name of the format, `view` all bytes of the file. One
+    built for PQ or HLG has sRGB's curve, and the tags that `colour.hdr` reads.
     """
     own = image.info.get("icc_profile")
     icc = own if isinstance(own, bytes) and own else None
     coded = _coded(image, format_, view, icc)
     if coded is not None:
-        warnings = (f"HDR ({_HDR[coded[1]]}): its brightness is not mapped",) if coded[1] in _HDR else ()
-        primaries = _PRIMARIES.get(coded[0], _SRGB)
-        return _built(primaries, _GAMMAS.get(coded[1]), grey=image.mode in _GREY), warnings
+        grey = image.mode in _GREY
+        if coded[1] in TRANSFERS:
+            return _of_hdr(Hdr(*coded, _peak(format_, view)), grey=grey)
+        return _built(_PRIMARIES.get(coded[0], _SRGB), _GAMMAS.get(coded[1]), grey=grey)
     if icc is not None or format_ != "PNG" or "srgb" in image.info:
-        return icc, ()
-    return _of_gamma(image), ()
+        return icc
+    return _of_gamma(image)
+
+
+def is_hdr(image: Image.Image, format_: str, view: View) -> bool:
+    """Whether an opened picture says that its transfer function is PQ or HLG."""
+    own = image.info.get("icc_profile")
+    coded = _coded(image, format_, view, own if isinstance(own, bytes) and own else None)
+    return coded is not None and coded[1] in TRANSFERS
+
+
+@functools.cache
+def sdr(hdr: Hdr, *, grey: bool) -> bytes | None:
+    """The profile of tone-mapped pixels: the primaries of `hdr` with sRGB's curve; None if that is sRGB itself."""
+    return _built(_PRIMARIES.get(hdr.primaries, _SRGB), None, grey=grey)
+
+
+@functools.cache
+def _of_hdr(hdr: Hdr, *, grey: bool) -> bytes:
+    return _with_tags(_PRIMARIES.get(hdr.primaries, _SRGB), None, grey, "as stated in the file", tags_of(hdr))
+
+
+def _peak(format_: str, view: View) -> float:
+    """The brightest pixel in cd/m2 (MaxCLL) as the file states it, or what is assumed if it does not."""
+    if format_ == "PNG":
+        said = next((view[at : at + 4] for kind, at, _ in png_chunks(view) if kind == b"cLLI"), b"")
+        return _bounded(int.from_bytes(said) / 10_000)
+    return _bounded(next(_clli(view, 0, len(view)), 0))
+
+
+def _bounded(peak: float) -> float:
+    return min(peak, 10_000.0) if peak >= 1 else DEFAULT_PEAK
 
 
 @functools.cache
@@ -97,6 +130,14 @@ def _nclx(view: View, at: int, end: int) -> Iterator[bytes]:
             yield bytes((codes[1], codes[3])) if len(codes) == 4 else b""
 
 
+def _clli(view: View, at: int, end: int) -> Iterator[int]:
+    for kind, start, after in boxes(view, at, end):
+        if kind in _PARENTS:
+            yield from _clli(view, start + (_VERSION if kind == b"meta" else 0), after)
+        elif kind == b"clli" and after - start >= 2:
+            yield int.from_bytes(view[start : start + 2])
+
+
 def _of_gamma(image: Image.Image) -> bytes | None:
     """A profile from gAMA, and from cHRM if it is there; None if they are absent or invalid."""
     gamma, places = image.info.get("gamma"), image.info.get("chromaticity")
@@ -121,6 +162,10 @@ def _built(
     same = all(abs(a - b) < _NEAR for point, other in zip(primaries, _SRGB, strict=True) for a, b in zip(point, other))  # noqa: B905
     if gamma is None and (grey or same):
         return None
+    return _with_tags(primaries, gamma, grey, name, {})
+
+
+def _with_tags(primaries: Primaries, gamma: float | None, grey: bool, name: str, more: dict[bytes, bytes]) -> bytes:
     numbers = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
     curve = b"para\0\0\0\0\0\3\0\0" + _fixed(*numbers) if gamma is None else b"para\0\0\0\0\0\0\0\0" + _fixed(gamma)
     tags = {b"wtpt": _xyz(_D50)}
@@ -130,7 +175,7 @@ def _built(
         columns = zip(*_to_d50(primaries), strict=True)
         tags |= {name: _xyz(column) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)}
         tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
-    return _profile(b"GRAY" if grey else b"RGB ", tags, name)
+    return _profile(b"GRAY" if grey else b"RGB ", tags | more, name)
 
 
 def _to_d50(primaries: Primaries) -> Matrix:

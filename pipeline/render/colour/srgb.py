@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageChops, ImageCms
 
 from pipeline.model.spec import Format
+from pipeline.render.colour import hdr
 
 _SPACES = {"L": "GRAY", "LA": "GRAY", "RGB": "RGB ", "RGBA": "RGB ", "CMYK": "CMYK", "LAB": "Lab "}
 _TARGETS = {"L": "RGB", "RGB": "RGB", "CMYK": "RGB", "LAB": "RGB"}
@@ -31,9 +32,9 @@ _HOLDS_CMYK = (Format.JPEG, Format.TIFF)
 def kept(image: Image.Image, icc: bytes | None, target: Format, *, plain: bool) -> tuple[Image.Image, bytes | None]:
     """`image` at 8 bits in its own colours, and the profile to write with it.
 
-    If `target` cannot hold the colours, the picture is converted to sRGB and the profile is None. This concerns Lab in
-    any format, CMYK except in JPEG and TIFF, and grey with a profile in WebP; also CMYK and grey if the picture is not
-    `plain`, which means that something in RGB is put beside or over it.
+    If `target` cannot hold the colours, the picture is converted to sRGB and the profile is None. This concerns HDR and
+    Lab in any format, CMYK except in JPEG and TIFF, and grey with a profile in WebP; also CMYK and grey if the picture
+    is not `plain`, which means that something in RGB is put beside or over it.
     """
     image = eight_bits(image)
     keeps, profile_ = keeping(image.mode, icc, target, plain=plain)
@@ -43,14 +44,14 @@ def kept(image: Image.Image, icc: bytes | None, target: Format, *, plain: bool) 
 def keeping(mode: str, icc: bytes | None, target: Format, *, plain: bool) -> tuple[bool, bytes | None]:
     """Whether a picture in `mode` stays in its own colours, and the profile to write with it. See `kept`."""
     fits = icc is not None and not isinstance(_transform(icc, _base(mode)), str)
-    holds = True
+    holds = hdr.said(icc) is None
     match _base(mode):
         case "LAB":
             holds = False
         case "CMYK":
             holds = plain and target in _HOLDS_CMYK
         case "L":
-            holds = not fits or (plain and target is not Format.WEBP)
+            holds = holds and (not fits or (plain and target is not Format.WEBP))
     return holds, icc if holds and fits else None
 
 

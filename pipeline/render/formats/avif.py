@@ -1,4 +1,7 @@
-"""AVIFs: Pillow's decoder, and a crop to the clean aperture (the `clap` property), which Pillow ignores."""
+"""AVIFs: Pillow's decoder, and a crop to the clean aperture (the `clap` property), which Pillow ignores.
+
+Stills of more than 8 bits a channel are decoded by libvips where it is installed.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from PIL import AvifImagePlugin, Image
 
 from pipeline.render.container.bmff import boxes
 from pipeline.render.container.view import View
+from pipeline.render.formats import avif_by_libvips
+from pipeline.render.pixels.deep import Deep
 
 _PROPERTIES = 1_000  # the most properties of a file that are read
 _META = 4  # bytes of version and flags before the boxes within a meta box
@@ -35,12 +40,33 @@ class Avif(AvifImagePlugin.AvifImageFile):
         known = tuple(_said_of_track(view) if self.is_animated else _properties_of_item(view))
         said = _clap(view, known)
         self.bits = _bits(view, known)
+        self._view = view
         shown = _box(said, self.size) if said is not None else (0, 0, *self.size)
         if shown is None:
             self.remarks = ("clean aperture ignored: it is not within the picture",)
         elif shown != (0, 0, *self.size):
             self._shown, self.whole = shown, self.size
             self._size = (shown[2] - shown[0], shown[3] - shown[1])
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether libvips can decode it to 16 bits a channel: not an animation."""
+        return self.bits > 8 and not self.is_animated
+
+    def deep(self, orientation: int) -> Deep | None:
+        """Decodes to 16 bits a channel, as stored under `orientation`. Raises whatever Pillow or libvips raises.
+
+        libheif refuses files that Pillow's libavif reads, and leaves colours multiplied by their alpha, where they are
+        stored so. Pillow then decodes to 8 bits, and the answer is None.
+        """
+        try:
+            if not _is_premultiplied(self._view):
+                return avif_by_libvips.decoded(self._view[:], self.size, self.mode, orientation)
+        except OSError:
+            pass
+        self.load()
+        self.remarks = (*self.remarks, f"{self.bits} bits a channel are read as 8")
+        return None
 
     def seek(self, frame: int) -> None:
         """Chooses another frame. Raises EOFError where there is none."""
@@ -56,6 +82,12 @@ class Avif(AvifImagePlugin.AvifImageFile):
         super().load()
         self.im, self._size = self.im.crop(self._shown), shown
         return Image.Image.load(self)
+
+
+def _is_premultiplied(view: View) -> bool:
+    meta = _within(view, (0, len(view)), b"meta")
+    links = meta and _within(view, (meta[0] + _META, meta[1]), b"iref")
+    return links is not None and b"prem" in view[links[0] : links[1]]
 
 
 def _box(clap: bytes, size: tuple[int, int]) -> Box | None:

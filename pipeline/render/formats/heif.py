@@ -6,10 +6,15 @@ import base64
 import functools
 import importlib
 import importlib.util
+import io
 import zlib
 from typing import Any
 
 from PIL import ImageFile
+
+from pipeline.render.container.view import View
+from pipeline.render.pixels import deep, libvips
+from pipeline.render.pixels.deep import BANDS, Deep
 
 _LIBRARY = "pillow_heif"
 _SAMPLE = (  # by pillow-heif at quality 10, deflated
@@ -36,6 +41,21 @@ def plugin() -> type[ImageFile.ImageFile] | None:
         return None
     class_: type[ImageFile.ImageFile] = importlib.import_module(f"{_LIBRARY}.as_plugin").HeifImageFile
     return class_
+
+
+def decoded_deep(view: View, page: int) -> Deep | None:
+    """Picture number `page` of a file of more than 8 bits a channel, at 16, upright; None of one whose colours are
+    multiplied by their alpha. Raises whatever pillow-heif raises. Call only where `libvips.available()`.
+    """
+    vips: Any = libvips.module()
+    file = _library().HeifFile(io.BytesIO(view[:]), convert_hdr_to_8bit=False)
+    picture = file[page]
+    mode = picture.mode.removesuffix(";16").replace("I", "L")
+    if mode not in BANDS:
+        return None
+    samples, size = picture.data, picture.size
+    image = vips.Image.new_from_memory(samples, *size, BANDS[mode], "ushort")
+    return deep.scaled(image, picture.info["bit_depth"], mode)
 
 
 def use_one_thread() -> None:

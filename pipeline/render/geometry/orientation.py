@@ -56,6 +56,11 @@ def turned(image: Image.Image, orientation: int) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
+def inverse(orientation: int) -> int:
+    """The orientation that turns an upright picture to how it is stored under `orientation`."""
+    return {6: 8, 8: 6}.get(orientation, orientation)
+
+
 def rotated(orientation: int, turn: int) -> int:
     """The orientation that has the effect of `orientation` followed by `turn`."""
     a, b, c, d = _MATRICES.get(turn, _UPRIGHT)

@@ -14,6 +14,8 @@ from PIL import Image, ImageChops, ImageMath
 from pipeline.errors import PictureError
 from pipeline.model.rendering import RenderTask
 from pipeline.render.colour.cicp import profile_of
+from pipeline.render.formats import heif
+from pipeline.render.formats.avif import Avif
 from pipeline.render.formats.png import Png
 from pipeline.render.formats.tiff import Tiff
 from pipeline.render.geometry.fit import Size
@@ -25,7 +27,7 @@ from pipeline.render.metadata.exif import ORIENTATION
 from pipeline.render.metadata.policy import Facts, read_exif
 from pipeline.render.opening.failures import decode_failure
 from pipeline.render.opening.metadata import read_blocks
-from pipeline.render.opening.source import Source
+from pipeline.render.opening.source import DEEP, Source
 from pipeline.render.pixels.deep import Deep, of_pillow
 from pipeline.render.pixels.frame import Frame
 
@@ -58,7 +60,7 @@ def picture(source: Source, stored: Size, pages: int) -> Picture:
         page = source.image.tell()
         warnings.append(f"{f'page {page}' if page else 'first'} of {pages} pages only")
     blocks = read_blocks(source)
-    icc, told = profile_of(source.image, source.format, source.view)
+    icc = profile_of(source.image, source.format, source.view)
     return Picture(
         size=upright_size(stored, facts_.orientation),
         orientation=facts_.orientation,
@@ -68,7 +70,7 @@ def picture(source: Source, stored: Size, pages: int) -> Picture:
         source=source,
         stored=_named_in(blocks) if source.format == "TIFF" else facts_.orientation,
         plays=_plays(source),
-        warnings=(*warnings, *told),
+        warnings=tuple(warnings),
     )
 
 
@@ -124,14 +126,20 @@ def frames(source: Source, task: RenderTask, count: int) -> Iterator[Frame]:
 
 
 def _deep(source: Source) -> Deep | None:
-    """The picture at 16 bits a channel, where it has more than 8, is grey or RGB, and libvips is installed."""
+    """The picture at 16 bits a channel, if it has more than 8 or is HDR, is grey or RGB, and libvips is installed."""
     image = source.image
     if not source.is_deep:
         return None
-    if isinstance(image, Png | Tiff):
-        return image.deep()
+    if source.bits > DEEP:
+        match image:
+            case Png() | Tiff():
+                return image.deep()
+            case Avif():
+                return image.deep(facts_of(source).orientation)
+        if source.format == "HEIF":
+            return heif.decoded_deep(source.view, image.tell())
     image.load()
-    return of_pillow(image)
+    return of_pillow(_working(source))
 
 
 def _shown_for(said: object) -> int:

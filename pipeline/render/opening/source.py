@@ -24,6 +24,7 @@ from PIL import (
 from pipeline import extras
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.spec import ANIMATED
+from pipeline.render.colour.cicp import is_hdr
 from pipeline.render.container.truncation import is_short
 from pipeline.render.container.view import View
 from pipeline.render.formats import apng, gif, heif
@@ -129,10 +130,19 @@ class Source:
     def is_deep(self) -> bool:
         """Whether its pixels are worked on at 16 bits a channel."""
         if self.bits <= DEEP:
-            return False
+            return self.is_hdr and not self.animated and libvips.available()
         image = self.image
-        known = image.is_deep if isinstance(image, Tiff) else isinstance(image, Png) or image.mode in ("I", "F")
+        match image:
+            case Tiff() | Avif():
+                known = image.is_deep
+            case _:
+                known = isinstance(image, Png) or self.format == "HEIF" or image.mode in ("I", "F")
         return known and libvips.available()
+
+    @property
+    def is_hdr(self) -> bool:
+        """Whether its pixels state brightness by PQ or HLG."""
+        return is_hdr(self.image, self.format, self.view)
 
     @property
     def by_libvips(self) -> bool:

@@ -11,9 +11,9 @@ from typing import Any
 
 from PIL import Image
 
-from pipeline.render.colour import srgb
+from pipeline.render.colour import cicp, hdr, srgb
 from pipeline.render.geometry.fit import Box, Placement, Size
-from pipeline.render.pixels import libvips, linear_light
+from pipeline.render.pixels import libvips, linear_light, tone_mapping
 
 BANDS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 WITH_ALPHA = ("LA", "RGBA")
@@ -130,23 +130,36 @@ class Deep:
 
     def in_srgb(self, icc: bytes | None) -> tuple[Deep, tuple[str, ...]]:
         """The colours through `icc` to sRGB, and warnings, as `colour.srgb.to_srgb` does it at 8 bits."""
+        shown, icc = self._tone_mapped(icc)
         use = srgb.usable(icc, self.mode) if icc else None
         if isinstance(use, str):
-            return self, (use,)
+            return shown, (use,)
         if icc is None or use is None:
-            return self, ()
-        return self._through(icc, srgb.profile(), use), ()
+            return shown, ()
+        return shown._through(icc, srgb.profile(), use), ()
 
     def in_space(self, icc: bytes | None, space: bytes) -> tuple[Deep, bytes | None, tuple[str, ...]]:
         """The colours through `icc` to those of the profile `space`, as `colour.srgb.to_space` does it at 8 bits."""
         if self.mode in ("L", "LA"):
             grey, told = self.in_srgb(icc)
             return grey, None, told
+        shown, icc = self._tone_mapped(icc)
         use = srgb.usable(icc, self.mode) if icc else None
         trouble = (use,) if isinstance(use, str) else ()
         if icc is None or not isinstance(use, srgb.Use):
             icc, use = srgb.profile(), srgb.Use("relative", black_point=True)
-        return self._through(icc, space, use), space, trouble
+        return shown._through(icc, space, use), space, trouble
+
+    def _tone_mapped(self, icc: bytes | None) -> tuple[Deep, bytes | None]:
+        """The pixels without HDR, and their profile; unchanged if `icc` says nothing of PQ or HLG."""
+        said = hdr.said(icc)
+        if said is None:
+            return self, icc
+        colours = BANDS[self.mode] - (self.mode in WITH_ALPHA)
+        shown = tone_mapping.to_sdr(self.image.extract_band(0, n=colours), said)
+        if self.mode in WITH_ALPHA:
+            shown = shown.bandjoin(self.image.extract_band(colours))
+        return of(shown, self.mode), cicp.sdr(said, grey=colours == 1)
 
     def _through(self, icc: bytes, space: bytes, use: srgb.Use) -> Deep:
         image = self.image
@@ -167,9 +180,20 @@ def of(image: Any, mode: str) -> Deep:
     return Deep(mode, (image.width, image.height), libvips.fetched(image))
 
 
+def scaled(image: Any, bits: int, mode: str) -> Deep:
+    """The pixels of a libvips image of 16-bit samples that hold `bits` each at their upper end."""
+    most = (1 << 16) - (1 << (16 - bits))
+    return of(image.linear(WHITE / most, 0.5).cast("ushort") if most < WHITE else image, mode)
+
+
 def of_pillow(image: Image.Image) -> Deep:
-    """Grey of more than 8 bits in one of `PILLOWS`: `I` has the range 0 to 65,535, `F` 0 to 1."""
+    """A picture in one of `BANDS`, 8 bits a channel, or grey of more in one of `PILLOWS`: `I` has the range 0 to
+    65,535, `F` 0 to 1.
+    """
     vips: Any = libvips.module()
+    if image.mode in BANDS:
+        levels = vips.Image.new_from_memory(image.tobytes(), *image.size, BANDS[image.mode], "uchar")
+        return of(levels.linear(257, 0).cast("ushort"), image.mode)
     format_, factor = PILLOWS[image.mode]
     samples = vips.Image.new_from_memory(image.tobytes(), image.width, image.height, 1, format_)
     if format_ == "float":

@@ -9,7 +9,6 @@ import zlib
 import pytest
 from PIL import Image
 
-from pipeline.model.rendering import Rendered
 from pipeline.model.spec import Fit, Format, Profile, Spec
 from tests.pictures import (
     ADOBE_RGB,
@@ -204,12 +203,6 @@ def test_colour_that_an_avif_says_in_numbers_counts() -> None:
     at = content.index(b"nclx") + 4
     content = content[:at] + struct.pack(">HH", 12, 13) + content[at + 4 :]
     assert near(pixel(rendition(content, PNG), (4, 4)), as_srgb(COLOUR, DISPLAY_P3, None), 4)
-
-
-def test_hdr_is_told() -> None:
-    answer, _ = answer_to(stated(COLOUR, (b"cICP", bytes((9, 16, 0, 1)))), PNG)
-    assert answer.warnings == ("HDR (PQ): its brightness is not mapped",)
-    assert isinstance(answer.renditions[0], Rendered)
 
 
 def test_a_profile_that_asks_for_absolute_colours_gets_them() -> None:

@@ -58,11 +58,3 @@ def test_the_warm_up_decodes_one_and_encodes_none(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("pillow_heif.HeifFile.save", None)  # with too few threads in the system x265 never returns
     render_samples(lambda held, task: iter(()))
     assert rendition(heif.sample(), Spec("a", 8, format=Format.PNG)).size == (8, 8)
-
-
-def test_more_than_8_bits_are_read_at_8_with_a_warning() -> None:
-    import pillow_heif
-
-    buffer = io.BytesIO()
-    pillow_heif.from_bytes("RGB;16", (16, 16), bytes(16 * 16 * 6)).save(buffer, format="HEIF")
-    assert answer_to(buffer.getvalue(), Spec("a"))[0].warnings == ("10 bits a channel become 8",)
