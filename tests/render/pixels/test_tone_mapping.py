@@ -25,7 +25,7 @@ needs_libvips = pytest.mark.skipif(not libvips.available(), reason="needs libvip
 def pq(light: float) -> float:
     """0 to 1 for cd/m2."""
     power = (light / 10_000) ** M1
-    return ((C1 + C2 * power) / (1 + C3 * power)) ** M2
+    return float(((C1 + C2 * power) / (1 + C3 * power)) ** M2)
 
 
 def light_of_pq(level: float) -> float:
