@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from pipeline.cli.console import OutputTrouble, tell
+from pipeline.cli.console import Colour, OutputTrouble, complain, tell
 from pipeline.cli.options import config_argument, parted
 
 if TYPE_CHECKING:
@@ -45,9 +45,17 @@ def command() -> None:
 @command.command("export")
 @config_argument
 @click.option(
-    "--format", "form", type=click.Choice(["jsonl", "csv", "srcset", "html"]), default="jsonl", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "csv", "parquet", "hf", "srcset", "html"]),
+    default="jsonl",
+    show_default=True,
 )
-@click.option("--output", type=click.Path(path_type=Path), help="File to write, atomically; default: standard output.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File to write, atomically; default: standard output (hf: in the target).",
+)
 @click.option("--measured", is_flag=True, help="Also what differs between equal runs: times, seconds, memory, reasons.")
 @click.option(
     "--base-url", callback=_ends_with_a_slash, help="Where the target is published, such as /img/ (srcset, html)."
@@ -58,23 +66,32 @@ def export(
 ) -> None:
     """Write a row for each rendition, in the order of the sources; the same rows from run to run.
 
+    With --format hf the rows of the pictures that are there, with file_name, as metadata.jsonl in the target, or as the
+    metadata.jsonl or metadata.parquet in a folder of it that --output names: for load_dataset("imagefolder").
     With --format srcset one JSON object for web pages: for each picture its families' sources, sizes, placeholder.
     With --format html a page with a <picture> for each picture and family, a line each.
     """
     from pipeline.config.load import load
     from pipeline.config.settings import families
+    from pipeline.manifest import export_hf
     from pipeline.manifest.store import Manifest
 
     settings = load(config)
     _check(
         form, config.name if not families(settings.all_specs) else "", measured=measured, base_url=base_url, sizes=sizes
     )
+    _check_parquet(form, output)
+    if form == "hf":
+        output = output or settings.target.path / export_hf.NAMES[0]
+        export_hf.check_place(output, settings.target.path)
     with Manifest.reader(settings) as reader:
         to = output if output is not None else sys.stdout
         if to is None:
             return  # standard output is closed: the output is dropped, as by every command
         try:
-            if form in _FOR_PAGES:
+            if form == "hf" and output is not None:
+                _write_hf(reader, output, settings, measured=measured)
+            elif form in _FOR_PAGES:
                 _write_pictures(reader, settings, to, form, base_url or "", sizes or "100vw")
             else:
                 _write_rows(reader, to, form, measured=measured)
@@ -97,13 +114,39 @@ def _check(form: str, without_families: str, *, measured: bool, base_url: str | 
 
 
 def _write_rows(reader: Reader, to: Path | TextIO, form: str, *, measured: bool) -> None:
-    from pipeline.manifest.export import listed, rows, write_csv, write_jsonl
+    from pipeline.manifest.export import kinds, listed, rows, write_csv, write_jsonl
+    from pipeline.manifest.export_parquet import write_parquet
 
     listing = rows(reader, measured=measured)
-    if form == "csv":
+    if form == "parquet" and isinstance(to, Path):
+        write_parquet(listing, to, kinds(reader, measured=measured))
+    elif form == "csv":
         write_csv(listing, to, measured=measured, listed=listed(reader))
     else:
         write_jsonl(listing, to)
+
+
+def _write_hf(reader: Reader, to: Path, config: Config, *, measured: bool) -> None:
+    from pipeline.amounts import count
+    from pipeline.errors import printable
+    from pipeline.manifest.export_hf import write_hf
+
+    rows, unnamed = write_hf(reader, to, config.target.path, measured=measured)
+    complain(f"wrote {printable(str(to))}: {count(rows, 'picture')}")
+    if unnamed:
+        complain(f"pipeline: {count(unnamed, 'picture')} left out, whose names are not UTF-8", Colour.WARNING)
+
+
+def _check_parquet(form: str, output: Path | None) -> None:
+    """Raise `UsageError` for Parquet to a terminal, or without the library that writes it."""
+    from importlib.util import find_spec
+
+    from pipeline import extras
+
+    if form == "parquet" and output is None:
+        raise click.UsageError("parquet is no text for standard output: name a file (--output)")
+    if (form == "parquet" or (output is not None and output.suffix == ".parquet")) and find_spec("pyarrow") is None:
+        raise click.UsageError(f"parquet {extras.missing('parquet')}")
 
 
 def _write_pictures(reader: Reader, config: Config, to: Path | TextIO, form: str, base_url: str, sizes: str) -> None:

@@ -11,6 +11,7 @@ formulas in CSV, has changed a name, `source_raw` or `target_raw` holds its exac
 from __future__ import annotations
 
 import csv
+import enum
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,10 +22,22 @@ from pipeline import atomic
 from pipeline.errors import TargetTrouble, printable
 from pipeline.manifest.database import translated
 from pipeline.manifest.reader import Reader
+from pipeline.manifest.schema import tables
 from pipeline.manifest.values import percent, to_name
 from pipeline.model.rendering import CHATTER
 
 Value = str | int | float | list[str] | None
+
+
+class Kind(enum.Enum):
+    """What the values of a column are, beside None."""
+
+    TEXT = "TEXT"
+    INTEGER = "INTEGER"
+    REAL = "REAL"
+    BOOLEAN = "BOOLEAN"
+    TEXTS = "TEXTS"
+
 
 _FIELDS = {  # of a row -> the expression that it comes from
     "source": "s.path",
@@ -96,6 +109,40 @@ def listed(reader: Reader) -> tuple[str, ...]:
     return ("url", *columns) if any_there else ()
 
 
+def kinds(reader: Reader, *, measured: bool = False) -> dict[str, Kind]:
+    """The columns of `rows` in order, and of which kind each is. Raises `ManifestTrouble`."""
+    each = dict.fromkeys(columns(measured=measured), Kind.TEXT)
+    of_table = tables()
+    types = {(alias, column.name): column.type for alias, table in _ALIASES.items() for column in of_table[table]}
+    for name, expression in (_FIELDS | _MEASURED).items():
+        column = _COLUMN.search(expression)
+        if column is not None and name in each and types[column[1], column[2]] in ("INTEGER", "REAL"):
+            each[name] = Kind(types[column[1], column[2]])
+    each |= dict.fromkeys(_LISTS, Kind.TEXTS)
+    return each | {name: _KINDS.get(said, Kind.TEXT) for name, said in _listed_kinds(reader).items()}
+
+
+_ALIASES = {"s": "source", "r": "rendition", "l": "library"}
+_COLUMN = re.compile(r"\b([srl])\.(\w+)")  # of which table, and its name
+_KINDS = {  # of the columns of lists, by the sorted types of their values
+    "integer": Kind.INTEGER,
+    "real": Kind.REAL,
+    "integer,real": Kind.REAL,
+    "boolean": Kind.BOOLEAN,
+}
+_SAID = (
+    "SELECT key, GROUP_CONCAT(type) FROM (SELECT DISTINCT key, CASE WHEN type IN ('true', 'false') THEN 'boolean' "
+    "WHEN type IN ('array', 'object') THEN 'text' ELSE TYPEOF(value) END AS type FROM origin, "
+    "json_each(origin.columns) WHERE type <> 'null' ORDER BY key, 2) GROUP BY key"
+)
+
+
+def _listed_kinds(reader: Reader) -> dict[str, str]:
+    with translated(reader.path):
+        said = {f"list_{key}": types for key, types in reader.connection.execute(_SAID)}
+    return {name: said.get(name, "text") for name in listed(reader)}
+
+
 def rows(reader: Reader, *, measured: bool = False) -> Iterator[dict[str, Value]]:
     """All rows, read from one state of the manifest, also while a run writes. Every row has every key.
 
@@ -103,9 +150,9 @@ def rows(reader: Reader, *, measured: bool = False) -> Iterator[dict[str, Value]
     """
     fields = _FIELDS | (_MEASURED if measured else {})
     more = listed(reader)
-    columns = ", ".join(f"{expression} AS {name}" for name, expression in fields.items())
+    selected = ", ".join(f"{expression} AS {name}" for name, expression in fields.items())
     query = (
-        f"SELECT o.url, o.columns, {columns} "  # noqa: S608 - fields from above
+        f"SELECT o.url, o.columns, {selected} "  # noqa: S608 - fields from above
         "FROM source s LEFT JOIN rendition r ON r.source = s.id LEFT JOIN library l ON l.id = r.library "
         "LEFT JOIN origin o ON o.source = s.id ORDER BY s.path, r.name"
     )
@@ -143,7 +190,7 @@ def write_csv(
 
     def write(stream: TextIO) -> int:
         count = 0
-        writer = csv.DictWriter(stream, [*_columns(measured=measured), *listed], lineterminator="\r\n")
+        writer = csv.DictWriter(stream, [*columns(measured=measured), *listed], lineterminator="\r\n")
         writer.writeheader()
         for row in rows:
             writer.writerow(_cells(row))
@@ -153,7 +200,7 @@ def write_csv(
     return deliver(write, to)
 
 
-def _columns(*, measured: bool) -> list[str]:
+def columns(*, measured: bool) -> list[str]:
     """The keys of a row, in order."""
     names: list[str] = []
     for name in _FIELDS | (_MEASURED if measured else {}):

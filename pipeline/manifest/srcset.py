@@ -26,8 +26,8 @@ _QUERY = """
 SELECT s.path, s.upright_width, s.upright_height, s.alt, s.color, s.thumbhash,
     r.name, r.target, r.width, r.height, r.size
 FROM source s JOIN rendition r ON r.source = s.id
-WHERE r.status IN ('done', 'kept') AND s.status <> 'skipped' AND r.source_sha256 IS COALESCE(s.content, s.sha256)
-    AND NOT EXISTS (SELECT 1 FROM orphan o WHERE o.path = r.target)
+WHERE r.status IN ('done', 'kept') AND s.status NOT IN ('skipped', 'filtered')
+    AND r.source_sha256 IS COALESCE(s.content, s.sha256) AND NOT EXISTS (SELECT 1 FROM orphan o WHERE o.path = r.target)
 ORDER BY s.path
 """
 

@@ -13,6 +13,7 @@ from pipeline.config.settings import Config
 from pipeline.errors import PictureError, printable
 from pipeline.folder import first_read
 from pipeline.manifest.claims import ClaimedFile
+from pipeline.manifest.export_hf import is_export
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.store import Manifest
 from pipeline.targets.local import LocalTarget
@@ -113,14 +114,17 @@ class _Check:
 
 
 def _foreign(config: Config, reader: Reader) -> Iterator[Problem]:
-    """Files in the target's folders that are not claimed. Links and special files count; folders do not."""
+    """Files in the target's folders that are not claimed, but for exports that belong beside the pictures. Links and
+    special files count; folders do not.
+    """
     for folder, folders, names in os.walk(config.target.path):
         folders[:] = sorted(name for name in folders if not name.startswith(_OURS))
         relative = os.path.relpath(folder, config.target.path)
         prefix = "" if relative == "." else relative + "/"
         paths = [prefix + name for name in sorted(names) if not name.startswith(_OURS)]
         ours = reader.claimed(paths)
-        yield from (Problem(path, Finding.FOREIGN, "") for path in paths if path not in ours)
+        unknown = [path for path in paths if path not in ours]
+        yield from (Problem(path, Finding.FOREIGN, "") for path in unknown if not is_export(config.target.path / path))
 
 
 def line(problem: Problem) -> str:
