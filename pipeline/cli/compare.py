@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +14,7 @@ from pipeline.amounts import count, duration, size
 from pipeline.cli.console import Colour, complain, tell
 from pipeline.cli.options import CONFIG, only_option
 from pipeline.cli.redrawing import ShareBar
+from pipeline.cli.viewing import short
 from pipeline.errors import printable
 
 if TYPE_CHECKING:
@@ -88,8 +88,7 @@ def command(
             tell(line)
     for line in _failures(comparison):
         complain(line, Colour.FAILURE)
-    shown = os.path.relpath(path) if path.is_relative_to(os.getcwd()) else str(path)
-    complain(f"wrote {printable(shown)} ({size(written)}); open it in a browser")
+    complain(f"wrote {short(path)} ({size(written)}); open it in a browser")
 
 
 def _recipes(configs: tuple[Path, ...], qualities: tuple[int, ...], renditions: tuple[str, ...]) -> list[Recipe]:

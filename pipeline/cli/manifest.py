@@ -150,16 +150,21 @@ def _check_parquet(form: str, output: Path | None) -> None:
 
 
 def _write_pictures(reader: Reader, config: Config, to: Path | TextIO, form: str, base_url: str, sizes: str) -> None:
+    from pipeline.amounts import size
+    from pipeline.cli.viewing import how_to_see, short
     from pipeline.manifest.srcset import pictures, write_srcset
     from pipeline.plan.rules import families_of
     from pipeline.report import document
     from pipeline.report.pictures import KIND, write_html
 
+    target = config.target.path
     for_pages = pictures(reader, families_of(config), base_url)
     if form == "html":
         if isinstance(to, Path):
-            to = document.place(KIND, to, [config.target.path])
+            to = document.place(KIND, to, [target])
         write_html(for_pages, to, title=config.path.stem, sizes=sizes)
+        if isinstance(to, Path):
+            complain(f"wrote {short(to)} ({size(to.stat().st_size)}); {how_to_see(to, target, base_url)}")
     else:
         write_srcset(for_pages, to)
 

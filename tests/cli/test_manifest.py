@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.cli.main import status_of
 from tests.world import World
 
 
@@ -103,3 +104,21 @@ def test_options_of_an_export_that_its_format_has_no_use_for_are_refused(made: W
     done = made.command("manifest", "export", str(made.config_path), *options)
     assert (done.returncode, done.stdout) == (2, "")
     assert options[2] in done.stderr
+
+
+def test_a_page_of_pictures_is_written_with_the_way_to_see_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, "source: photos\ntarget: img\nrenditions: {hero: {widths: [8]}}\n")
+    world.put("a.jpg")
+    world.run()
+    monkeypatch.chdir(tmp_path)
+    assert (
+        status_of(["manifest", "export", "thumbs.yaml", "--format", "html", "--base-url", "/img", "--output", "i.html"])
+        == 0
+    )
+    out, err = capsys.readouterr()
+    assert (out, err.split("; ")[1]) == (
+        "",
+        "to see it: python3 -m http.server -b 127.0.0.1 -d . 8000, then http://127.0.0.1:8000/i.html\n",
+    )
