@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -39,16 +40,32 @@ def version_of(root: Path) -> str:
 def obstacles(root: Path, version: str) -> list[str]:
     """Why the commit that `root` is at is no release, a line each."""
     wrong = []
-    if changed := _git(root, "status", "--porcelain").splitlines():
+    no_git = _no_git(root)
+    if no_git:
+        wrong.append(no_git)
+    elif changed := _git(root, "status", "--porcelain").splitlines():
         wrong.append(f"not everything is committed: {len(changed)} files, such as {changed[0][3:]}")
     heading = HEADING.search((root / "CHANGELOG.md").read_text(encoding="utf-8"))
     if heading is None or heading[1] != version or not re.fullmatch(r"\d{4}-\d\d-\d\d", heading[2]):
         first = f"'{heading[1]} ({heading[2]})'" if heading else "no heading"
         wrong.append(f"CHANGELOG.md begins with {first}, not with '{version} (2026-01-31)', the day of the release")
+    if no_git:
+        return wrong
     tagged = _git(root, "rev-parse", "--verify", "--quiet", f"refs/tags/v{version}^{{commit}}", missing=True)
     if tagged and tagged != _git(root, "rev-parse", "HEAD"):
         wrong.append(f"the tag v{version} is on another commit: raise __version__ in pipeline/__init__.py")
     return wrong
+
+
+def _no_git(root: Path) -> str:
+    """Why nothing is known of commits here; "" where git can tell."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", root, "rev-parse", "--verify", "HEAD"], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return "git is not installed, which knows what is committed and tagged"
+    return f"{root}: {' '.join(done.stderr.split())}" if done.returncode else ""
 
 
 def _git(root: Path, *words: str, missing: bool = False) -> str:
@@ -170,7 +187,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         return 1
     print(f"to release {version}:")
     print(f"  git tag -s v{version} -m {version} && git push origin v{version}")
-    print(f"  twine upload {' '.join(map(str, artefacts))}")
+    print(f"  twine upload {shlex.join(map(str, artefacts))}")
     return 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -50,6 +52,29 @@ def test_everything_that_is_in_the_way_is_told_at_once(ready: Path, capsys: pyte
         "the tag v1.2.0 is on another commit: raise __version__ in pipeline/__init__.py",
     ]
     assert not (ready / "dist").exists()
+
+
+def test_without_git_or_a_repository_it_is_no_release_in_a_line(
+    ready: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(ready / ".git")
+    assert main([], ready) == 1
+    assert re.fullmatch(r"no release: .*: fatal: not a git repository.*\n", capsys.readouterr().err)
+    monkeypatch.setenv("PATH", str(ready))
+    assert main([], ready) == 1
+    assert capsys.readouterr().err == "no release: git is not installed, which knows what is committed and tagged\n"
+
+
+def test_what_is_to_be_typed_is_quoted(
+    ready: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = ready / "my dist" / "it.whl"
+    wheel.parent.mkdir()
+    wheel.touch()
+    monkeypatch.setattr(make_release, "obstacles", lambda root, version: [])
+    monkeypatch.setattr(make_release, "release", lambda root, output, version: [wheel])
+    assert main(["--output", str(ready / "other")], ready) == 0
+    assert f"twine upload '{wheel}'" in capsys.readouterr().out
 
 
 def test_a_changelog_of_another_version_is_no_release(ready: Path) -> None:
