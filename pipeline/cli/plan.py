@@ -46,6 +46,7 @@ def command(
         raise click.UsageError("--json and --summary exclude each other")
     from pipeline.config.load import load
     from pipeline.model.job import Job
+    from pipeline.plan.decision import in_the_way
     from pipeline.plan.options import PlanOptions
     from pipeline.run.prediction import Forecast, predicted
     from pipeline.run.preview import planned
@@ -69,7 +70,8 @@ def command(
             else:
                 tell_record(decision)
                 verdicts[decision.status] += 1
-        for warning in planner.warnings:
+        unknown = in_the_way(planner.counts.unknown, adopt=planner.options.adopt) if adopt != "replace" else ""
+        for warning in filter(None, [unknown, *planner.warnings]):
             complain(f"pipeline: {warning}", Colour.WARNING)
         for record in planner.left_out:
             tell_record(record)

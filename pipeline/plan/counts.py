@@ -22,6 +22,7 @@ class Counts:
     skipped: Counter[str] = field(default_factory=Counter)  # entries that are not regular files, by kind
     filtered: Counter[str] = field(default_factory=Counter)  # pictures outside of `only`, by the key they do not meet
     reasons: Counter[Reason] = field(default_factory=Counter)  # of renditions, unchanged ones too
+    unknown: int = 0  # files at the targets of jobs that no manifest knows
     orphans: int = 0  # so far; final when the plan is complete
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from pipeline.amounts import count
 from pipeline.config.settings import Mtime, TargetSettings
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.manifest.failures import KnownFailure
@@ -94,8 +95,23 @@ def decide(
 
 def _whose(target: str, others: Mapping[str, str]) -> str:
     if target in others:
-        return f"'{target}' belongs to the config {others[target]}"
-    return f"'{target}' was not made by this config (run --adopt takes it if it is equal)"
+        return f"'{target}' belongs to the config {others[target]}: give this one another target, or target.name"
+    return f"'{target}' was not made by this config: move it away, or run --adopt takes it over if it is equal"
+
+
+def in_the_way(number: int, *, adopt: bool) -> str:
+    """One line about so many files that no manifest knows at the targets of jobs; "" for 0. As after the manifest was
+    deleted: then a run adopts by itself.
+    """
+    if not number:
+        return ""
+    many = count(number, "file")
+    if not adopt:
+        return f"the target holds {many} in the way that no manifest knows; if an earlier run made them: run --adopt"
+    return (
+        f"the target holds {many} that no manifest knows; those that equal what is made are taken over, others are "
+        "`not ours`: if an earlier run made them, run --adopt=replace writes over those of the right format and size"
+    )
 
 
 def _known(facts: Facts, spec: Spec) -> PictureError:

@@ -78,12 +78,10 @@ class Planner:
         """`on_tick` is called for every folder and chunk, and may raise."""
         self.counts = Counts()
         self.warnings: list[str] = []  # about patterns that match nothing; final when the plan is complete
-        self.complete = (
-            False  # whether every source has been decided about; before that, `orphans` and `gone` are partial
-        )
+        self.complete = False  # every source has been decided about; before, `orphans` and `gone` are partial
         self._config = config
         self._memory = memory
-        self._options = options
+        self.options = options
         self._source = source
         self._target = target
         self._asked = Asked(Globs(options.only), options.shard)
@@ -168,7 +166,7 @@ class Planner:
             if source.only is not None
             for outside in self._memory.outside(source.only, source.prefix)
         )
-        limit = self._options.limit
+        limit = self.options.limit
         if limit is not None and limit <= 0:
             return
         for decision in itertools.chain(self._second_pass(survey), self._set_aside(survey)):
@@ -178,10 +176,10 @@ class Planner:
             yield decision
             if limit is not None and self.counts.jobs >= limit:
                 return
-        if self._options.only and self._not_asked == self.counts.sources:
-            unasked = nothing_asked(self._config.source_paths, self._options.only, survey.folders.values())
+        if self.options.only and self._not_asked == self.counts.sources:
+            unasked = nothing_asked(self._config.source_paths, self.options.only, survey.folders.values())
             self.warnings += filter(None, [unasked])
-        if self._options.look:  # a run does not repeat it each night: a folder may be empty for a while
+        if self.options.look:  # a run does not repeat it each night: a folder may be empty for a while
             self.warnings += idle_rules(self._config.rules, survey.rules)
         self._leftovers.settle(survey.index, survey.makers)
         self.counts.orphans = len(self.orphans)
@@ -256,7 +254,7 @@ class Planner:
                 early[source] = Record(source, _NO_STAT, Status.VANISHED, warnings=(why,))
             elif source in self._collisions:
                 early[source] = Record(source, stat, Status.FAILED, error=self._collisions[source])
-            elif remembered is not None and not self._options.force and still_unsupported(remembered, stat):
+            elif remembered is not None and not self.options.force and still_unsupported(remembered, stat):
                 self.counts.unsupported += 1
                 self._leftovers.of(remembered, "not a picture any more")
             elif remembered is not None and (why := filtered(remembered, stat, self._only(source))):
@@ -267,7 +265,7 @@ class Planner:
                 self._leftovers.of(remembered, f"skipped by its {owner}")
             elif (
                 self._survey
-                and self._options.look
+                and self.options.look
                 and not self._settling(source, stat)
                 and not self._survey.is_picture(source)
             ):
@@ -290,7 +288,7 @@ class Planner:
         """
         targets = self._naming.targets(folder.path, [name for name, _, _ in waiting])
         stats = self._target.stats([target for of_source in targets for target in of_source])
-        force = self._options.force
+        force = self.options.force
         due: dict[str, Facts] = {}
         later: set[str] = set()
         at = unchanged = renditions = 0
@@ -333,7 +331,7 @@ class Planner:
         With `look`, a source that was recorded too soon after its last change is read again, as a run would do, so that
         the plan does not show it as `source changed`.
         """
-        if not self._options.look or known is None or known.settled or not known.stat.same_content(stat):
+        if not self.options.look or known is None or known.settled or not known.stat.same_content(stat):
             return known
         try:
             with self._source.read(source, stat, self._config.limits) as picture:
@@ -351,7 +349,8 @@ class Planner:
     ) -> Iterator[Job | Record]:
         unknown = [target for facts in due.values() for target in unclaimed(facts)]
         foreign = set(unknown) - self._memory.claimed(unknown) if unknown else set()
-        others = others_claims(self._config, foreign) if foreign and self._options.adopt else {}
+        others = others_claims(self._config, foreign) if foreign and (self.options.adopt or self.options.look) else {}
+        self.counts.unknown += len(foreign) - len(others)
         for source in sources:
             self.counts.seen += 1
             if source in early:
@@ -364,7 +363,7 @@ class Planner:
                     continue
                 self.counts.reasons.update(facts.reasons)
                 only = self._only(source)
-                yield decide(facts, foreign, others, self._config.target, adopt=self._options.adopt, only=only)
+                yield decide(facts, foreign, others, self._config.target, adopt=self.options.adopt, only=only)
 
     def _settling(self, source: str, stat: Stat) -> float:
         """The `settle` of its source, in seconds, if the file is younger than that; else 0.

@@ -20,6 +20,7 @@ from pipeline.manifest.claims import Claim
 from pipeline.manifest.store import Manifest
 from pipeline.model.job import Job
 from pipeline.model.record import Reason, Record, Status
+from pipeline.plan.decision import in_the_way
 from pipeline.plan.failures import failure_key
 from pipeline.plan.orphans import Orphan
 from pipeline.plan.planner import Planner
@@ -364,6 +365,8 @@ class Driver:
         if self._cut and pending > 0:
             pictures[Status.PENDING] = pending
         tidied = self._tidied or Tidied(counts.orphans)
+        plan = self._options.plan
+        unknown = filter(None, [in_the_way(counts.unknown, adopt=True)] if plan.adopt and not plan.replace else [])
         left_out = (PassedOver(record.source, record.status, record.warnings[0]) for record in self._planner.left_out)
         return replace(
             summary,
@@ -374,5 +377,5 @@ class Driver:
             orphans=tidied.orphans,
             removed=tidied.removed,
             stopped=self._stopped,
-            warnings=(*self._planner.warnings, *tidied.warnings),
+            warnings=(*unknown, *self._planner.warnings, *tidied.warnings),
         )

@@ -22,6 +22,10 @@ NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC  # for
 _RENAME_NOREPLACE = 1  # renameat2(2)
 _NO_SUCH_RENAME = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM})  # NFS, old kernels, seccomp
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})  # FAT has no hard links
+_IN_THE_WAY = (
+    "a file that this config did not make has this name, and is another: move it away, or run --adopt=replace writes "
+    "over it if format and size are the same"
+)
 
 
 class Output:
@@ -155,7 +159,7 @@ def put(temporary: str, name: str, folder: int) -> None:
             os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
             return
     except FileExistsError as error:
-        raise PictureError(ErrorKind.NOT_OURS, "a file that this config did not make has this name") from error
+        raise PictureError(ErrorKind.NOT_OURS, _IN_THE_WAY) from error
     os.unlink(temporary, dir_fd=folder)
 
 

@@ -240,3 +240,30 @@ def test_a_manifest_whose_config_is_in_the_web_root_too_is_to_be_outside_of_it(w
     (warning,) = world.run().warnings
     assert f"lies in {world.root}, which looks like a folder that is published: with `manifest:` and a place" in warning
     assert world.run().warnings == ()
+
+
+def test_a_manifest_begun_anew_says_that_the_target_holds_files_which_no_manifest_knows(world: World) -> None:
+    world.fill(3)
+    world.run()
+    shutil.rmtree(world.target / ".pipeline")
+    world.configure(world.text.replace("height: 32", "height: 32, quality: 40"))
+    planned = world.command("plan", str(world.config_path), "--summary")
+    assert "pipeline: the target holds 3 files that no manifest knows" in planned.stderr
+    told = world.command("run", str(world.config_path))
+    assert "pipeline: the target holds 3 files that no manifest knows" in told.stderr
+    assert "--adopt=replace" in told.stderr.splitlines()[0]
+    assert "move it away" in told.stderr.splitlines()[1]
+    assert world.command("run", str(world.config_path)).stderr == ""  # it was told, and the failures are known
+    assert "knows" not in world.command("plan", str(world.config_path), "--adopt=replace", "--summary").stderr
+    world.command("run", str(world.config_path), "--adopt=replace")
+    assert "knows" not in world.command("plan", str(world.config_path), "--summary").stderr
+
+
+def test_a_plan_counts_files_in_the_way_of_a_config_that_has_run(world: World) -> None:
+    world.fill(1)
+    world.run()
+    world.put("a/new.jpg")
+    (world.target / "a" / "new-thumb.jpg").write_bytes(b"mine")
+    planned = world.command("plan", str(world.config_path))
+    assert "the target holds 1 file in the way that no manifest knows" in planned.stderr
+    assert "move it away, or run --adopt" in planned.stdout
