@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipeline.cli.console import Colour, complain, tell
 from pipeline.cli.options import CONFIG, only_option
 from pipeline.cli.redrawing import ShareBar
 from pipeline.cli.viewing import short
+from pipeline.config.node import quoted
 from pipeline.errors import printable
 
 if TYPE_CHECKING:
@@ -22,13 +24,14 @@ if TYPE_CHECKING:
     from pipeline.run.compare.recipes import Recipe
     from pipeline.run.compare.totals import Estimate, Totals
 
+_QUALITY = re.compile(r"[1-9][0-9]?|100")
 _FORMAT = "{desc} {percentage:3.0f}% {bar}"
 
 
 def _qualities(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
     parts = [] if value is None else [part.strip() for part in value.split(",")]
-    if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= 100 for part in parts):
-        raise click.BadParameter(f"{value!r} is no list of whole numbers from 1 to 100 such as 60,70,80")
+    if not all(_QUALITY.fullmatch(part) for part in parts):
+        raise click.BadParameter(f"{quoted(value or '')} is no list of whole numbers from 1 to 100 such as 60,70,80")
     return tuple(dict.fromkeys(map(int, parts)))
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.config.braces import alternatives
+from pipeline.config.node import quoted
 from pipeline.config.spans import duration, shown, time_of_day
 
 if TYPE_CHECKING:
@@ -33,14 +35,14 @@ class Duration(click.ParamType[float]):
         seconds = duration(value) if isinstance(value, str) else value
         if not isinstance(seconds, int | float) or not self._low <= seconds <= self._high:
             bounds = f"from {shown(self._low)} to {shown(self._high)}"
-            self.fail(f"{value!r} is no duration such as 50m, 1h30m or 90s, {bounds}", param, ctx)
+            self.fail(f"{quoted(str(value))} is no duration such as 50m, 1h30m or 90s, {bounds}", param, ctx)
         return float(seconds)
 
 
 def _time(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime.time | None:
     moment = None if value is None else time_of_day(value)
     if value is not None and moment is None:
-        raise click.BadParameter(f"{value!r} is no time of day such as 06:00")
+        raise click.BadParameter(f"{quoted(value)} is no time of day such as 06:00")
     return moment
 
 
@@ -49,7 +51,7 @@ def _globs(_context: click.Context, _parameter: click.Parameter, value: tuple[st
         try:
             alternatives(glob)
         except ValueError as error:
-            raise click.BadParameter(f"{glob[:40]!r} {error}") from None
+            raise click.BadParameter(f"{quoted(glob)} {error}") from None
     return value
 
 
@@ -73,6 +75,7 @@ _ARRAYS = (  # of schedulers: the variables of a task's number, of the first num
     ("JOB_COMPLETION_INDEX", "", "", "JOB_COMPLETIONS"),
 )
 _MOST_SHARDS = 100_000
+_NUMBER = re.compile(r"[0-9]{1,18}")  # Python refuses to read more than 4,300 digits
 
 
 class ShardOf(click.ParamType["Shard"]):
@@ -89,8 +92,8 @@ class ShardOf(click.ParamType["Shard"]):
         number, _, count = str(value).partition("/")
         if number == "auto":
             number, count = self._of_array(count, param, ctx)
-        if not all(text.isascii() and text.isdigit() for text in (number, count)):
-            self.fail(f"{value!r} is no shard such as 3/16, auto or auto/16", param, ctx)
+        if not all(map(_NUMBER.fullmatch, (number, count))):
+            self.fail(f"{quoted(str(value))} is no shard such as 3/16, auto or auto/16", param, ctx)
         shard = Shard(int(number), int(count))
         if not 1 <= shard.number <= shard.count <= _MOST_SHARDS:
             self.fail(f"{shard} is no shard from 1/N to N/N, N up to {_MOST_SHARDS:,}", param, ctx)
@@ -104,8 +107,8 @@ class ShardOf(click.ParamType["Shard"]):
                 continue
             if not (count or counted):
                 self.fail(f"{names[0]} is set but not {names[3]}: say how many there are, as in auto/16", param, ctx)
-            if not all(text.isascii() and text.isdigit() for text in filter(None, (index, first, step))):
-                self.fail(f"{names[0]} is {index!r}, which is no number of a task", param, ctx)
+            if not all(map(_NUMBER.fullmatch, filter(None, (index, first, step)))):
+                self.fail(f"{names[0]} is {quoted(index)}, which is no number of a task", param, ctx)
             return str((int(index) - int(first or 0)) // int(step or 1) + 1), count or counted
         known = ", ".join(names[0] for names in _ARRAYS)
         return self.fail(f"auto is for tasks of array jobs, and none of {known} is set", param, ctx)

@@ -11,6 +11,7 @@ import click
 from pipeline.amounts import count, size
 from pipeline.cli.console import Colour, complain, tell
 from pipeline.cli.options import config_argument, json_option
+from pipeline.cli.program import to_copy
 
 if TYPE_CHECKING:
     from pipeline.run.prune import Verdict
@@ -42,7 +43,13 @@ def command(config: Path, delete: bool, force: bool, as_json: bool) -> None:
         gone = [verdict.orphan for verdict in pruned.verdicts if verdict.fate is fate]
         words = f"{count(len(gone), 'file')} ({size(sum(orphan.size for orphan in gone))}) {fate}"
         left = len(pruned.verdicts) - len(gone)
-        complain(f"{config.stem}: {words}" + (f", {count(left, 'other orphan')}" if left else ""))
+        also = f", {count(left, 'other orphan')}" if left else ""
+        remedy = (
+            f"; {to_copy('prune', str(config), '--delete')} deletes them"
+            if gone and not delete and not pruned.refused
+            else ""
+        )
+        complain(f"{config.stem}: {words}{also}{remedy}")
 
 
 def _line(verdict: Verdict) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pipeline.errors import UsageError, printable
+from pipeline.config.node import quoted
+from pipeline.errors import UsageError
 
 _WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")  # as cron counts them
 EVERY = ("hour", "day", "weekday", *_WEEKDAYS, "month")
@@ -57,9 +58,9 @@ def timing(at: str | None, every: str) -> Timing:
     if every == "hour":
         match = re.fullmatch(r":([0-5][0-9])", at or ":30")
         if not match:
-            raise UsageError(f"--at {printable(at or '')}: with --every hour it is a minute, such as :30")
+            raise UsageError(f"--at {quoted(at or '')}: with --every hour it is a minute, such as :30")
         return Timing(every, 0, int(match[1]))
     match = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", at or "02:30")
     if not match:
-        raise UsageError(f"--at {printable(at or '')}: must be a time of day such as 02:30")
+        raise UsageError(f"--at {quoted(at or '')}: must be a time of day such as 02:30")
     return Timing(every, int(match[1]), int(match[2]))

@@ -27,6 +27,8 @@ _SELECT = re.compile(r"\s*(?:select|with)\s", re.IGNORECASE)
 _SQL = {"=": "IS", "!=": "IS NOT", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
 _SECONDS = {f"seconds_{stage}" for stage in ("read", "decode", "resize", "encode", "write")}
 _SIZES = {"width", "height", "bytes", "frames", "peak_memory", "run"}
+_DIGITS = 18  # a longer number may not fit into SQLite's integers; nor does Python read more than 4,300
+_SHOWN = 100  # characters of a filter in a message
 _NUMBERS = {  # of each view, so that `bytes>100k` is refused and not compared as text
     "pictures": _SIZES | _SECONDS | {"renditions"},
     "renditions": _SIZES | _SECONDS | {"source_width", "source_height", "source_bytes"},
@@ -95,9 +97,9 @@ def _condition(text: str, columns: Sequence[str], view: str) -> tuple[str, objec
         return f"{column} {_SQL[sign]} ?", None
     if column in _NUMBERS[view]:
         try:
-            return f"{column} {_SQL[sign]} ?", float(word) if "." in word else int(word)
+            return f"{column} {_SQL[sign]} ?", int(word) if len(word) <= _DIGITS and "." not in word else float(word)
         except ValueError:
-            raise UsageError(f"{printable(text)}: {column} is a number") from None
+            raise UsageError(f"{printable(text[:_SHOWN])}: {column} is a number") from None
     return f"{column} {_SQL[sign]} ?", word
 
 

@@ -174,7 +174,7 @@ def nothing_asked(paths: str, only: Sequence[str], folders: Iterable[Folder]) ->
 def idle_rules(rules: Sequence[RuleSettings], used: Collection[int]) -> list[str]:
     """One line for each of `rules` whose number is not in `used`."""
     return [
-        f"rules[{number - 1}] ({printable(', '.join(rule.match))}) changes nothing: no file matches, or an earlier "
+        f"rule {number} ({printable(', '.join(rule.match))}) changes nothing: no file matches, or an earlier "
         "rule has them all"
         for number, rule in enumerate(rules, start=1)
         if number not in used

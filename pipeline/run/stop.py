@@ -28,6 +28,11 @@ STATUS_OF = {
     signal.SIGINT: ExitStatus.INTERRUPTED,
     signal.SIGTERM: ExitStatus.TERMINATED,
 }
+_WORDS = {
+    ExitStatus.HANGUP: "SIGHUP",
+    ExitStatus.INTERRUPTED: "Ctrl-C",
+    ExitStatus.TERMINATED: "SIGTERM",
+}
 
 
 class Stop:
@@ -62,7 +67,7 @@ class Stop:
     def check(self) -> None:
         """Raise `Stopped` if a stop was requested, or the time is over."""
         if self._status is not None:
-            raise Stopped(f"stopped by {self._status.name.lower()} signal", self._status)
+            raise Stopped(f"stopped by {_WORDS[self._status]}", self._status)
         if self._cancelled is not None and self._cancelled():
             raise Stopped("cancelled", ExitStatus.INTERRUPTED)
         if self.deadline is not None and time.monotonic() >= self.deadline:

@@ -12,7 +12,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 
-from pipeline.errors import ErrorKind, PictureError, SourceTrouble
+from pipeline.errors import ErrorKind, PictureError, SourceTrouble, printable
 from pipeline.folder import CHUNK, first_read
 from pipeline.sources import magic
 from pipeline.workers import sealed
@@ -64,8 +64,12 @@ def format_of(source: str, head: bytes) -> str | None:
     """
     image_format = magic.recognise(source, head)
     if image_format is None and magic.has_picture_name(source):
-        raise PictureError(ErrorKind.NOT_A_PICTURE, f"it starts with {head[:16]!r}" if head else "it is empty")
+        raise PictureError(ErrorKind.NOT_A_PICTURE, _beginning(head))
     return image_format
+
+
+def _beginning(head: bytes) -> str:
+    return f"it starts with '{printable(head[:16].decode('ascii', 'backslashreplace'))}'" if head else "it is empty"
 
 
 def too_many_bytes(size: int, limit: int) -> PictureError:

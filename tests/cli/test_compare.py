@@ -71,6 +71,7 @@ def test_json_has_every_figure(world: World, capsys: pytest.CaptureFixture[str])
         (("--quality", "82"), "as it is and quality 82 make the same of every picture"),
         (("thumbs.yaml", "--quality", "50,60"), "--quality is for one CONFIG"),
         (("--quality", "50,60", "--rendition", "hero"), "--rendition hero: there is none of that name"),
+        (("--quality", "9" * 5000), '9…" is no list of whole numbers from 1 to 100'),
         (("--quality", "50,60", "--output", "out/x.html"), "must not be in the target"),
     ],
 )

@@ -125,6 +125,7 @@ def test_filters(reader: Reader, filters: list[str], values: list[str]) -> None:
     [
         ("statsu=failed", "statsu=failed: the renditions have no statsu; did you mean status?"),
         ("bytes>100k", "bytes>100k: bytes is a number"),
+        ("bytes>" + "9" * 5000 + "x", "bytes>999"),
         ("failed", "failed: a filter is COLUMN=VALUE, or with != < > <= >= or ~ (contains)"),
         ("1=1; DROP TABLE x", "1=1; DROP TABLE x: the renditions have no 1; there are source, rendition, target, "),
     ],
@@ -133,6 +134,11 @@ def test_a_filter_that_cannot_be_is_explained(reader: Reader, text: str, message
     with pytest.raises(UsageError) as caught:
         query.select(reader, [text])
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("number", ["9" * 19, "9" * 5000])
+def test_a_number_of_a_filter_may_be_larger_than_any_of_the_manifest(reader: Reader, number: str) -> None:
+    assert list(query.select(reader, [f"bytes>{number}"]).rows) == []
 
 
 def test_runs_and_pictures_can_be_filtered_too(reader: Reader) -> None:

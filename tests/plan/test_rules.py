@@ -110,7 +110,7 @@ def test_a_plan_tells_of_rules_that_no_file_comes_under(house: House) -> None:
     planner = house.planner(look=True)
     list(planner.decisions())
     (warning,) = planner.warnings
-    assert warning.startswith("rules[1] (scans/1.jpg, b/) changes nothing: no file matches, or an earlier rule")
+    assert warning.startswith("rule 2 (scans/1.jpg, b/) changes nothing: no file matches, or an earlier rule")
     planner = house.planner()
     list(planner.decisions())
     assert planner.warnings == [], "a run does not repeat it each night"

@@ -316,6 +316,7 @@ def test_the_command_shows_by_default_and_deletes_when_told(orphaned: World) -> 
     shown = orphaned.command("prune", config)
     assert (shown.returncode, shown.stdout) == (0, f"to be removed {ORPHAN} (source gone)\n")
     assert "1 file" in shown.stderr
+    assert shown.stderr.endswith(f" prune {config} --delete deletes them\n")
     assert ORPHAN in orphaned.tree()
     deleted = orphaned.command("prune", "--delete", "--json", config)
     assert deleted.returncode == 0

@@ -169,6 +169,13 @@ def test_two_signals_that_come_together_count_as_one(monkeypatch: pytest.MonkeyP
     assert caught.value.status == ExitStatus.INTERRUPTED
 
 
+def test_a_stop_by_ctrl_c_says_so() -> None:
+    stop = Stop()
+    stop.request(ExitStatus.INTERRUPTED)
+    with pytest.raises(Stopped, match="^stopped by Ctrl-C$"):
+        stop.check()
+
+
 def test_the_handlers_of_the_caller_come_back() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
     wakeup = signal.set_wakeup_fd(-1)
