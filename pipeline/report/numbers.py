@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from pipeline.errors import printable
 from pipeline.manifest.runs import RunSummary, Stages
 from pipeline.manifest.shown import Shown
 from pipeline.model.record import Status
-from pipeline.model.rendering import CHATTER
+from pipeline.model.remarks import kinds, ours
 from pipeline.report.gallery import Gallery
 
 MADE = frozenset({Status.DONE.value, Status.KEPT.value})
@@ -93,13 +92,13 @@ def count(rows: Iterable[Shown], names: Callable[[str], Collection[str]], galler
     totals = Totals()
     wanted: Collection[str] = ()
     last, made = "", 0
-    kinds: set[str] = set()
+    warned: set[str] = set()
     for row in rows:
         if row.source_status in (Status.UNSUPPORTED, Status.SKIPPED, Status.FILTERED):
             continue
         if row.source != last:
             totals.whole += bool(last) and made == len(wanted)
-            last, made, wanted, kinds = row.source, 0, names(row.source), set()
+            last, made, wanted, warned = row.source, 0, names(row.source), set()
             _add_source(totals, row)
         if row.rendition is None or row.rendition in wanted:
             gallery.add(row)
@@ -107,7 +106,7 @@ def count(rows: Iterable[Shown], names: Callable[[str], Collection[str]], galler
             totals.source_bytes += row.source_bytes if made == 0 else 0
             made += 1
             _add_rendition(totals, row)
-            _add_warnings(totals, row, kinds)
+            _add_warnings(totals, row, warned)
     totals.whole += bool(last) and made == len(wanted)
     return totals
 
@@ -132,8 +131,8 @@ def _add_rendition(totals: Totals, row: Shown) -> None:
 
 def _add_warnings(totals: Totals, row: Shown, counted: set[str]) -> None:
     """Count the picture of `row` under each kind of warning that is not yet in `counted`, where it is noted."""
-    for text in row.warnings:
-        kind = _kind(text)
+    for text in ours(row.warnings):
+        (kind,) = map(printable, kinds([text]))
         if kind not in totals.warnings:
             if len(totals.warnings) >= _KINDS:
                 kind = _OTHER
@@ -141,13 +140,6 @@ def _add_warnings(totals: Totals, row: Shown, counted: set[str]) -> None:
         if kind not in counted:
             counted.add(kind)
             totals.warnings[kind].pictures += 1
-
-
-def _kind(warning: str) -> str:
-    """What a warning has in common with those of other pictures: `first of N frames only`."""
-    if warning.startswith(CHATTER):
-        return "printed by a library"
-    return re.sub(r"\d+", "N", printable(re.split("[:;] ", warning, maxsplit=1)[0]))
 
 
 def _step(value: float, steps: Sequence[tuple[float, str]], above: str) -> str:
