@@ -65,8 +65,8 @@ def test_json_has_every_figure(world: World, capsys: pytest.CaptureFixture[str])
     ("arguments", "said"),
     [
         ((), "with what? Name a second config, or qualities"),
-        (("--quality", "0,50"), "'0,50' is no list of whole numbers from 1 to 100"),
-        (("--quality", "high"), "'high' is no list"),
+        (("--quality", "0,50"), '"0,50" is no list of whole numbers from 1 to 100'),
+        (("--quality", "high"), '"high" is no list'),
         (("thumbs.yaml",), "there is nothing to compare: thumbs.yaml and thumbs.yaml make the same of every picture"),
         (("--quality", "82"), "as it is and quality 82 make the same of every picture"),
         (("thumbs.yaml", "--quality", "50,60"), "--quality is for one CONFIG"),
