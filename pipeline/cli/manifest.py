@@ -82,8 +82,8 @@ def export(
     )
     _check_parquet(form, output)
     if form == "hf":
-        output = output or settings.target.path / export_hf.NAMES[0]
-        export_hf.check_place(output, settings.target.path)
+        output = output or settings.target.folder / export_hf.NAMES[0]
+        export_hf.check_place(output, settings.target.folder)
     with Manifest.reader(settings) as reader:
         to = output if output is not None else sys.stdout
         if to is None:
@@ -131,7 +131,7 @@ def _write_hf(reader: Reader, to: Path, config: Config, *, measured: bool) -> No
     from pipeline.errors import printable
     from pipeline.manifest.export_hf import write_hf
 
-    rows, unnamed = write_hf(reader, to, config.target.path, measured=measured)
+    rows, unnamed = write_hf(reader, to, config.target.folder, measured=measured)
     complain(f"wrote {printable(str(to))}: {count(rows, 'picture')}")
     if unnamed:
         complain(f"pipeline: {count(unnamed, 'picture')} left out, whose names are not UTF-8", Colour.WARNING)
@@ -157,14 +157,14 @@ def _write_pictures(reader: Reader, config: Config, to: Path | TextIO, form: str
     from pipeline.report import document
     from pipeline.report.pictures import KIND, write_html
 
-    target = config.target.path
     for_pages = pictures(reader, families_of(config), base_url)
     if form == "html":
         if isinstance(to, Path):
-            to = document.place(KIND, to, [target])
+            to = document.place(KIND, to, config.target.folders)
         write_html(for_pages, to, title=config.path.stem, sizes=sizes)
         if isinstance(to, Path):
-            complain(f"wrote {short(to)} ({size(to.stat().st_size)}); {how_to_see(to, target, base_url)}")
+            seen = "".join(f"; {how_to_see(to, target, base_url)}" for target in config.target.folders)
+            complain(f"wrote {short(to)} ({size(to.stat().st_size)}){seen}")
     else:
         write_srcset(for_pages, to)
 

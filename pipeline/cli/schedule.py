@@ -70,7 +70,7 @@ def command(
         _write(made, output) if output else _print(made)
     if on_terminal():
         complain(f"more: {to_copy('help', 'schedule')}, and docs/operations.md")
-    if not settings.target.path.is_dir():
+    if settings.target.path is not None and not settings.target.path.is_dir():
         complain(f"run it once by hand first: the target {settings.target.path} is not there yet")
 
 
@@ -81,7 +81,7 @@ def _check(settings: Config, words: tuple[str, ...], user: str | None) -> None:
     for text in (
         *words,
         *(source.place for source in settings.sources),
-        str(settings.target.path),
+        settings.target.place,
         str(settings.manifest),
     ):
         if not text.isprintable():

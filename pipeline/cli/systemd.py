@@ -82,7 +82,7 @@ def _places(config: Config) -> tuple[Path, ...]:
     return (
         config.path,
         *(source.path for source in config.sources if source.path),
-        config.target.path,
+        *config.target.folders,
         config.manifest,
     )
 
@@ -148,7 +148,7 @@ def _memory(config: Config) -> str:
 def _written(config: Config) -> list[Path]:
     """The folders in which a run writes, none inside another."""
     files = (config.manifest, config.notify.metrics, config.notify.status_file, config.report)
-    folders = {config.target.path, *(file.parent for file in files if file)}
+    folders = {*config.target.folders, *(file.parent for file in files if file)}
     return sorted(folder for folder in folders if not any(other in folder.parents for other in folders))
 
 

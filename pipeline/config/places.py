@@ -99,7 +99,7 @@ def _local(config: Config) -> list[Path]:
 
 def _in_a_target(real: str, config: Config) -> str:
     """Why `real` may not be in the target of another config; "" where it is in none, or this config is in it, too."""
-    homes = {os.path.realpath(config.target.path), *map(str, config.path.resolve().parents)}
+    homes = {*map(os.path.realpath, config.target.folders), *map(str, config.path.resolve().parents)}
     for folder in map(str, Path(real).parents):
         if folder in homes:
             return ""
@@ -115,7 +115,7 @@ def written_problems(root: Node, config: Config) -> list[Problem]:
         ("notify", "status_file"): config.notify.status_file,
         ("report",): config.report,
     }
-    target = os.path.realpath(config.target.path)
+    targets = list(map(os.path.realpath, config.target.folders))
     places = (config.path, config.manifest, config.lock or config.manifest, *_local(config))
     taken = {os.path.realpath(path) for path in places}
     problems = []
@@ -126,7 +126,7 @@ def written_problems(root: Node, config: Config) -> list[Problem]:
         node, _ = root.deepest(key)
         if real in taken:
             problems.append(Problem(node.position, key_path(key), "must be a file of its own"))
-        elif os.path.commonpath([real, target]) == target:
+        elif any(os.path.commonpath([real, target]) == target for target in targets):
             text = "must not be in the target folder, which holds what is made of pictures only"
             problems.append(Problem(node.position, key_path(key), text))
         taken.add(real)

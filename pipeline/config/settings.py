@@ -152,12 +152,35 @@ class SourceSettings:
 class TargetSettings:
     """Where files are written to, and how they are named."""
 
-    path: Path
+    path: Path | None  # the folder; None for a store
     name: str = "{dir}/{stem}-{rendition}.{ext}"
     on_collision: OnCollision = OnCollision.FAIL
     durability: Durability = Durability.SYNC
     mtime: Mtime = Mtime.WRITTEN
     mode: int | None = None  # permissions of new files; None: as the umask leaves them
+    store: StoreSettings | None = None
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folder, if it is one."""
+        return [] if self.path is None else [self.path]
+
+    @property
+    def folder(self) -> Path:
+        """The folder. Raises `UsageError` for a store."""
+        if self.path is None:
+            raise UsageError(f"this needs a target on a disk of this machine, and {self.place} is none")
+        return self.path
+
+    @property
+    def place(self) -> str:
+        """Where it is, for messages."""
+        return str(self.path) if self.store is None else self.store.url
+
+    @property
+    def where(self) -> Path | StoreSettings:
+        """Where it is, for sources that may hold it."""
+        return self.folder if self.store is None else self.store
 
 
 class IoNice(enum.StrEnum):

@@ -63,7 +63,7 @@ def _list(path: Path) -> Finding:
 
 def target(config: Config) -> Iterator[Finding]:
     """Whether files can be written to the target, safely."""
-    folder = config.target.path
+    folder = config.target.folder
     if not folder.is_dir():
         if folder.exists() or folder.is_symlink():
             yield fail("target", f"{folder} is not a folder", "move it away, or name another target")

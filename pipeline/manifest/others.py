@@ -24,8 +24,9 @@ _MOST = 64 * 1024  # bytes of the list that are read
 
 def of_target(config: Config) -> list[Path]:
     """The existing manifests of the config's target, without its own and those that other users could have written."""
-    mine, target = os.path.realpath(config.manifest), config.target.path
-    paths = dict.fromkeys(os.path.realpath(path) for path in (manifest_in(str(target)), *_listed(target)))
+    mine = os.path.realpath(config.manifest)
+    listed = [path for target in config.target.folders for path in (manifest_in(str(target)), *_listed(target))]
+    paths = dict.fromkeys(map(os.path.realpath, listed))
     manifests = [Path(path) for path in paths if path != mine and os.path.isfile(path)]
     return [manifest for manifest in manifests if trust.reason(manifest, shared=config.shared) is None]
 

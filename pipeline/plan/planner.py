@@ -151,7 +151,7 @@ class Planner:
         self._source.remember(self._memory)
         self._survey = survey = Survey(
             self._source,
-            (self._config.target.path,),
+            (self._config.target.where,),
             self._memory,
             self._naming,
             self.counts,

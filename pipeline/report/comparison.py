@@ -30,7 +30,7 @@ def place(config: Config, output: Path | None = None) -> Path:
     folder cannot be written to: rendering may take minutes, and all of it would be lost.
     """
     path = output or config.path.with_name(f"{config.path.stem}-compare.html")
-    path = document.place(KIND, path, [config.target.path])
+    path = document.place(KIND, path, config.target.folders)
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise UsageError(
             f"{printable(str(path))}: no comparison can be written to a folder that is missing or not yours to write "

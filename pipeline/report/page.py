@@ -45,7 +45,7 @@ _EXTENSIONS = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif")
 def place(config: Config, output: Path | None = None) -> Path:
     """Where the page goes: `output`, else `report` of the config, else beside it. Raises as `document.place`."""
     path = output or config.report or config.path.with_name(f"{config.path.stem}-report.html")
-    return document.place(KIND, path, [config.target.path])
+    return document.place(KIND, path, config.target.folders)
 
 
 def write(config: Config, path: Path, most_read: int | None = None) -> int:
@@ -96,7 +96,7 @@ class _Addresses:
     """Addresses of pictures, relative to the page, and of those that may show a failed source."""
 
     def __init__(self, config: Config, folder: Path, failed: set[str]) -> None:
-        self.target = _relative(config.target.path, folder)
+        self.target = _relative(config.target.folder, folder)
         self.sources = [
             (f"{source.prefix}/" if source.prefix else "", _relative(source.local, folder))
             for source in config.sources

@@ -12,7 +12,7 @@ from pipeline.config.settings import Config
 from pipeline.errors import PictureError
 from pipeline.manifest.reader import Reader
 from pipeline.model.spec import Private
-from pipeline.targets.local import LocalTarget
+from pipeline.targets.opening import target_of
 from pipeline.targets.target import Target
 from pipeline.workers import cpus
 from pipeline.workers.child_pool import ChildPool
@@ -51,7 +51,7 @@ def read_again(config: Config, reader: Reader, most: int | None = None) -> Priva
     if not batches:
         return Privacy(0)
     with ChildPool(_FUNCTION, _WARM_UP, count) as pool:
-        check = _Check(LocalTarget(config.target, "report"), pool, Privacy(len(paths)))
+        check = _Check(target_of(config.target, "report"), pool, Privacy(len(paths)))
         crew: Crew[tuple[str, ...]] = Crew(check.batch, threads=count, queue_size=2 * count)
         with crew:
             for batch in batches:

@@ -6,7 +6,6 @@ as the file it was copied from, so that nothing depends on which of the two came
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -130,14 +129,9 @@ class Dedup:
 
     def _open(self, written: Written) -> BinaryIO | None:
         try:
-            file = self._target.open_for_reading(written.path)
+            return self._target.open_for_reading(written.path, (written.size, written.mtime_ns))
         except (OSError, PictureError):
             return None
-        stat = os.fstat(file.fileno())
-        if (stat.st_size, stat.st_mtime_ns) == (written.size, written.mtime_ns):
-            return file
-        file.close()
-        return None
 
 
 def _merged(before: Record, record: Record) -> Record:

@@ -24,7 +24,7 @@ from pipeline.run.line import Terms
 from pipeline.run.options import Workers
 from pipeline.sources.opening import source_of
 from pipeline.targets.lease import LeaseWatch
-from pipeline.targets.local import LocalTarget
+from pipeline.targets.opening import target_of
 from pipeline.workers import memory
 from pipeline.workers.budget import Budget
 from pipeline.workers.child_pool import ChildPool
@@ -137,7 +137,7 @@ class _Host:
         source = source_of(setup.sources)
         source.check()
         lease = self._lease
-        target = LocalTarget(setup.target, setup.run, setup.number, lease.check if lease else lambda: None)
+        target = target_of(setup.target, setup.run, setup.number, lease.check if lease else lambda: None)
         budget = Budget(memory.for_pictures(setup.workers.memory, setup.workers.processes))
         control = Control(Pace(setup.deadline, setup.pace), tick=lambda: None, hasty=lambda: self._hasty)
         made = ContentReader(setup.manifest).made if setup.manifest is not None else _nothing_made

@@ -102,7 +102,7 @@ def _cluster(parts: LaneParts, executor: ExecutorSettings, first: Job, control: 
     from pipeline.run.cluster.worker import Opening  # noqa: PLC0415
 
     config, asked = parts.config, parts.asked
-    path = lease_in(config.target.path, parts.part)
+    path = lease_in(config.target.folder, parts.part)
     pace = parts.manifest.pace() if parts.deadline is not None else None
     nobody = Workers(1, 1, 0, 0, 1)  # until its worker has filled it in
     setup = LaneSetup(0, parts.run, parts.terms, nobody, config.sources, config.target, None, None, pace, path)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from pipeline.config.settings import Config
+from pipeline.config.settings import Config, manifest_in
 from pipeline.errors import ManifestTrouble, printable
 from pipeline.manifest import trust
 from pipeline.manifest.lock import RunLock
@@ -35,8 +35,9 @@ def held(
 
     Lanes of an earlier run that died, on other machines, are waited for as well (`targets.lease`).
     """
-    manifests = [config.target.path / ".pipeline" / "manifest.sqlite", config.manifest]
-    by_place = {os.path.realpath(manifest): manifest for manifest in manifests[1 if config.lock else 0 :]}
+    defaults = [Path(manifest_in(str(folder))) for folder in config.target.folders]
+    manifests = [config.manifest] if config.lock else [*defaults, config.manifest]
+    by_place = {os.path.realpath(manifest): manifest for manifest in manifests}
     locks: list[int] = []
     with ExitStack() as stack:
         for manifest in by_place.values():
@@ -46,8 +47,10 @@ def held(
         if part is not None:
             locks.append(stack.enter_context(RunLock(part, run=run, wait=wait, check=check)).descriptor)
         if config.lock:
-            _mark(manifests[0])
-        wait_out(config.target.path, part, check)
+            for default in defaults:
+                _mark(default)
+        for folder in config.target.folders:
+            wait_out(folder, part, check)
         yield tuple(locks)
 
 

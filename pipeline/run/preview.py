@@ -18,7 +18,7 @@ from pipeline.plan.memory import Memory
 from pipeline.plan.options import PlanOptions
 from pipeline.plan.planner import Planner
 from pipeline.sources.opening import source_of
-from pipeline.targets.local import LocalTarget
+from pipeline.targets.opening import target_of
 
 
 class _NoFailures:
@@ -72,5 +72,5 @@ def planned(config: Config, options: PlanOptions) -> Iterator[Planner]:
         if mending:  # as the run does then
             options = replace(options, adopt=True)
         options = replace(options, look=True)  # as the run does when it reads
-        planner = Planner(config, memory, options, source_of(config.sources), LocalTarget(config.target, "plan"))
+        planner = Planner(config, memory, options, source_of(config.sources), target_of(config.target, "plan"))
         yield planner

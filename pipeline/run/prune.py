@@ -27,7 +27,7 @@ from pipeline.plan.planner import Planner
 from pipeline.run.locking import held
 from pipeline.run.stop import Stop, on_signals
 from pipeline.sources.opening import source_of
-from pipeline.targets.local import LocalTarget
+from pipeline.targets.opening import removal_of, target_of
 from pipeline.targets.removal import Removal
 
 _AT_ONCE = 200  # files removed between two commits
@@ -147,11 +147,11 @@ def _obstacle(
     orphan: Orphan, file: ClaimedFile | None, going: Collection[str], memory: Manifest | Reader, removal: Removal
 ) -> str:
     """Why the manifest forbids removal, or "". Where case does not count, two claims may be one file."""
-    inode = removal.inode(orphan.target)
-    if inode is not None and file is None:
+    identity = removal.identity(orphan.target)
+    if identity is not None and file is None:
         return "it is not claimed any more"
     for other in memory.lookalikes(orphan.target):
-        if inode is not None and other not in going and removal.inode(other) == inode:
+        if identity is not None and other not in going and removal.identity(other) == identity:
             return f"'{other}' is the same file"
     return ""
 
@@ -197,7 +197,7 @@ def look(config: Config) -> Pruned:
     with Manifest.reader(config) as reader:
         planner = _planned(config, reader, lambda: None)
         going, waiting = _sorted(planner, reader)
-        verdicts = (*obstacles(going, reader, Removal(config.target)), *waiting) if going or waiting else ()
+        verdicts = (*obstacles(going, reader, removal_of(config.target)), *waiting) if going or waiting else ()
         return Pruned(_by_path(verdicts), _refusal(config, planner, reader, going, force=False))
 
 
@@ -212,7 +212,7 @@ def prune(config: Config, *, force: bool, wait: float | None = 0.0) -> Pruned:
         going, waiting = _sorted(planner, manifest)
         if no := _refusal(config, planner, manifest, going, force=force):
             raise PruneRefused(f"nothing was deleted: {no}")
-        verdicts = remove(going, planner, manifest, Removal(config.target), stop.check) if going else []
+        verdicts = remove(going, planner, manifest, removal_of(config.target), stop.check) if going else []
         manifest.backup()
         return Pruned(_by_path((*verdicts, *waiting)))
 
@@ -226,7 +226,7 @@ def _opened(config: Config) -> Iterator[Manifest]:
 
 def _planned(config: Config, memory: Manifest | Reader, check: Callable[[], None]) -> Planner:
     """A complete plan."""
-    target = LocalTarget(config.target, "prune")
+    target = target_of(config.target, "prune")
     planner = Planner(config, memory, PlanOptions(), source_of(config.sources), target, check)
     for _ in planner.decisions():
         check()
@@ -301,7 +301,7 @@ def tidy(
                 f"nothing was pruned, now and until that changes: {no} (see: pipeline prune {config.path.name})",
             )
         if going and not no:
-            verdicts = remove(going, planner, manifest, Removal(config.target), check, removed)
+            verdicts = remove(going, planner, manifest, removal_of(config.target), check, removed)
             gone = {verdict.orphan.target for verdict in verdicts if verdict.fate is Fate.REMOVED}
     left = [orphan.target for orphan in orphans if orphan.target not in gone]
     manifest.orphans.note(left, run)

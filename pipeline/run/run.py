@@ -33,7 +33,7 @@ from pipeline.run.options import Begun, Change, Progress, RunOptions, Workers
 from pipeline.run.stop import Stop, on_signals
 from pipeline.run.tally import Summary
 from pipeline.sources.opening import source_of
-from pipeline.targets.local import LocalTarget
+from pipeline.targets.opening import target_of
 from pipeline.targets.target import Target
 from pipeline.workers import priority
 
@@ -72,7 +72,7 @@ def run(
     source = source_of(config.sources)
     source.check()  # a missing source is reported before anything is made
     make_parents(config)
-    target = LocalTarget(config.target, identity)
+    target = target_of(config.target, identity)
     target.prepare()
     opened: list[Manifest] = []
     abandon = _abandoning(stop, opened, given_up) if given_up else lambda status: None
@@ -91,7 +91,8 @@ def run(
         manifest = Manifest.for_config(config, adopt=options.plan.adopt)
         opened.append(manifest)
         with manifest:
-            others.enter(config.target.path, whole)
+            for folder in config.target.folders:
+                others.enter(folder, whole)
             told = _notes(config, manifest)
             _sweep(manifest, target)
             around = Around(identity, locks, watch, ahead or Ahead(), changed)
@@ -109,7 +110,7 @@ def _notes(config: Config, manifest: Manifest) -> list[str]:
     missing.
     """
     notes = [manifest.warning] if manifest.warning else []
-    root = web_root(config.target.path)
+    root = web_root(config.target.path) if config.target.path else None
     if root and inside(root, config.manifest) and manifest.first_time("it may be published"):
         beside = f"`manifest: {config.path.stem}.manifest.sqlite`"
         place = "`manifest:` and a place outside of it" if inside(root, config.path) else beside
@@ -125,11 +126,8 @@ def _notes(config: Config, manifest: Manifest) -> list[str]:
 
 
 def _lacking(target: Target, manifest: Manifest) -> list[str]:
-    """What the target's file system lacks, reported once."""
-    if target.cannot_sync and manifest.first_time("folders cannot be synced"):
-        why = f"folders cannot be synced on the target's file system ({target.cannot_sync})"
-        return [f"{why}: after a power cut the last files may be missing, and the next run makes them again"]
-    return []
+    """What the target lacks, reported once."""
+    return [target.lacks] if target.lacks and manifest.first_time(target.lacks) else []
 
 
 def _abandoning(
@@ -164,12 +162,15 @@ def make_parents(config: Config) -> None:
     """Make the folders above the target, if they are in the same tree as the config. Elsewhere a missing parent may be
     a disk that is not mounted: `prepare` refuses it.
     """
-    there = next(folder for folder in config.target.path.parents if folder.exists())
+    target = config.target.path
+    if target is None:
+        return
+    there = next(folder for folder in target.parents if folder.exists())
     if there != Path(there.anchor) and config.path.resolve().is_relative_to(there.resolve()):
         try:
-            make_folders(config.target.path.parent)
+            make_folders(target.parent)
         except OSError as error:
-            raise TargetTrouble(f"cannot make the folder {config.target.path.parent}: {error.strerror}") from error
+            raise TargetTrouble(f"cannot make the folder {target.parent}: {error.strerror}") from error
 
 
 def _sweep(manifest: Manifest, target: Target) -> None:

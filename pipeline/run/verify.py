@@ -6,8 +6,9 @@ import enum
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.config.settings import Config
 from pipeline.errors import PictureError, printable
@@ -16,13 +17,11 @@ from pipeline.manifest.claims import ClaimedFile
 from pipeline.manifest.export_hf import is_export
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.store import Manifest
-from pipeline.targets.local import LocalTarget
+from pipeline.targets.opening import target_of
 from pipeline.targets.target import Target
 from pipeline.workers import cpus
 from pipeline.workers.crew import Crew
 from pipeline.workers.token import Token
-
-_OURS = ".pipeline"  # files in a target that start like this are the program's own
 
 
 class Finding(enum.StrEnum):
@@ -59,7 +58,8 @@ def verify(config: Config, watch: Callable[[int], None]) -> Verdict:
     run replaces meanwhile may be reported as damaged.
     """
     with Manifest.reader(config) as reader:
-        check = _Check(LocalTarget(config.target, "verify"))
+        target = target_of(config.target, "verify")
+        check = _Check(target)
         crew: Crew[ClaimedFile] = Crew(
             check.check_file, threads=cpus.available() + 1, queue_size=64, on_tick=lambda: watch(check.bytes_read)
         )
@@ -67,7 +67,7 @@ def verify(config: Config, watch: Callable[[int], None]) -> Verdict:
             for file in reader.claimed_files():
                 if file.current and file.sha256 is not None:
                     crew.put(file)
-        foreign = tuple(_foreign(config, reader))
+        foreign = tuple(_foreign(target, config.target.folders, reader))
     problems = sorted((*check.problems, *foreign), key=lambda problem: os.fsencode(problem.target))
     return Verdict(tuple(problems), check.files, check.bytes_read)
 
@@ -113,18 +113,18 @@ class _Check:
         return size, digest.digest()
 
 
-def _foreign(config: Config, reader: Reader) -> Iterator[Problem]:
-    """Files in the target's folders that are not claimed, but for exports that belong beside the pictures. Links and
-    special files count; folders do not.
+def _foreign(target: Target, folders: Sequence[Path], reader: Reader) -> Iterator[Problem]:
+    """Files in the target that are not claimed, but for exports that belong beside the pictures, in `folders`. Links
+    and special files count; folders do not.
     """
-    for folder, folders, names in os.walk(config.target.path):
-        folders[:] = sorted(name for name in folders if not name.startswith(_OURS))
-        relative = os.path.relpath(folder, config.target.path)
-        prefix = "" if relative == "." else relative + "/"
-        paths = [prefix + name for name in sorted(names) if not name.startswith(_OURS)]
+    for paths in target.names():
         ours = reader.claimed(paths)
         unknown = [path for path in paths if path not in ours]
-        yield from (Problem(path, Finding.FOREIGN, "") for path in unknown if not is_export(config.target.path / path))
+        yield from (
+            Problem(path, Finding.FOREIGN, "")
+            for path in unknown
+            if not any(is_export(folder / path) for folder in folders)
+        )
 
 
 def line(problem: Problem) -> str:

@@ -9,7 +9,7 @@ import os
 import re
 import stat as modes
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from pipeline.config.settings import Durability, Mtime, TargetSettings
@@ -19,6 +19,7 @@ from pipeline.model.record import Written
 from pipeline.model.source import Stat
 from pipeline.targets.folders import Folders
 from pipeline.targets.output import Output, equal, try_out
+from pipeline.targets.paths import RESERVED, check_path
 from pipeline.targets.target import NOTHING, RawStat, ToWrite
 from pipeline.targets.trouble import cause, trouble
 
@@ -49,7 +50,7 @@ class LocalTarget:
         `before_renames` is called in I/O threads right before files get their names, and may raise `TargetTrouble`.
         """
         self._before_renames = before_renames
-        self._root = settings.path
+        self._root = settings.folder
         self._mode = settings.mode
         self._dated = settings.mtime is Mtime.SOURCE
         self._run = run_id
@@ -125,9 +126,17 @@ class LocalTarget:
             stats.append((result.st_size, result.st_mtime_ns) if opened is not None else NOTHING)
         return stats
 
-    def open_for_reading(self, path: str) -> BinaryIO:
+    def names(self) -> Iterator[list[str]]:
+        """The paths of all files, folder by folder; see `Target`."""
+        for folder, folders, names in os.walk(self._root):
+            folders[:] = sorted(name for name in folders if not name.startswith(RESERVED))
+            relative = os.path.relpath(folder, self._root)
+            prefix = "" if relative == "." else relative + "/"
+            yield [prefix + name for name in sorted(names) if not name.startswith(RESERVED)]
+
+    def open_for_reading(self, path: str, recorded: RawStat | None = None) -> BinaryIO:
         """The file at `path`, opened without following links; see `Target`."""
-        _check(path)
+        check_path(path)
         folder, _, name = path.rpartition("/")
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
         try:
@@ -139,10 +148,13 @@ class LocalTarget:
                 raise failure from error
             raise
         opened = os.fdopen(descriptor, "rb", buffering=0)
-        if not modes.S_ISREG(os.fstat(descriptor).st_mode):
-            opened.close()
-            raise PictureError(ErrorKind.BAD_NAME, "no regular file")
-        return opened
+        stat = os.fstat(descriptor)
+        if modes.S_ISREG(stat.st_mode) and recorded in (None, (stat.st_size, stat.st_mtime_ns)):
+            return opened
+        opened.close()
+        if modes.S_ISREG(stat.st_mode):
+            raise FileNotFoundError(errno.ENOENT, "it was changed since it was made")
+        raise PictureError(ErrorKind.BAD_NAME, "no regular file")
 
     def write_all(self, files: Sequence[ToWrite]) -> list[Written | PictureError]:
         """Store each of `files`; see `Target`. Runs in I/O threads.
@@ -173,9 +185,12 @@ class LocalTarget:
             raise self._broken from error
 
     @property
-    def cannot_sync(self) -> str:
+    def lacks(self) -> str:
         """See `Target`."""
-        return self._folders.cannot_sync if self._folders else ""
+        if not self._folders or not self._folders.cannot_sync:
+            return ""
+        why = f"folders cannot be synced on the target's file system ({self._folders.cannot_sync})"
+        return f"{why}: after a power cut the last files may be missing, and the next run makes them again"
 
     def take_new_folders(self) -> list[str]:
         """See `Target`."""
@@ -223,7 +238,7 @@ class LocalTarget:
         """A temporary file that holds the bytes; None where that fails, because it will fail again alone."""
         output: Output | None = None
         try:
-            _check(file.path)
+            check_path(file.path)
             output = self._output(file)
             output.fill(file.descriptor, file.sha256, self._date(file))
         except (PictureError, OSError):
@@ -264,7 +279,7 @@ class LocalTarget:
 
     def _stored(self, file: ToWrite) -> Written:
         folder = file.path.rpartition("/")[0]
-        _check(file.path)
+        check_path(file.path)
         if self._broken is not None:
             raise self._broken
         try:
@@ -360,10 +375,3 @@ class LocalTarget:
 def _stat(name: str, opened: Descriptor) -> Stat:
     stat = os.stat(name, dir_fd=opened.number, follow_symlinks=False)
     return Stat(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_dev, stat.st_ino)
-
-
-def _check(path: str) -> None:
-    """Raise `PictureError` for a path that leads out of the target, or to a name that the program keeps for itself."""
-    parts = path.split("/")
-    if "\0" in path or any(part in ("", ".", "..") or part.startswith(".pipeline") for part in parts):
-        raise PictureError(ErrorKind.BAD_NAME, f"not a path inside the target: {path}")

@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat as modes
 from contextlib import suppress
+from typing import Protocol
 
 from pipeline.config.settings import Durability, TargetSettings
 from pipeline.errors import TargetTrouble
@@ -17,23 +18,47 @@ from pipeline.targets.trouble import trouble
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
-class Removal:
-    """Removes files and folders of a local target. For one thread. Raises `TargetTrouble` where it cannot be used."""
-
-    def __init__(self, settings: TargetSettings) -> None:
-        self._root = settings.path
-        try:
-            number = os.open(settings.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            raise trouble(settings.path, error) from error
-        self._folders = Folders(Descriptor(number), durable=settings.durability is Durability.SYNC)
+class Removal(Protocol):
+    """Removes files and folders of a target. For one thread. Raises `TargetTrouble` where it cannot be used."""
 
     def obstacle(self, file: ClaimedFile) -> str | None:
         """Why `file` must not be removed (it is not what was made, say); "" if it may be; None if it is gone."""
-        return self._obstacle(file)[0]
+        ...
 
     def remove(self, file: ClaimedFile) -> str | None:
         """Remove `file` if there is no obstacle; returns what `obstacle` does. `sync` makes the removal durable."""
+        ...
+
+    def remove_folder(self, path: str) -> bool:
+        """Remove the folder if it is empty; returns whether it is gone now."""
+        ...
+
+    def sync(self) -> None:
+        """Make removals survive a power cut."""
+        ...
+
+    def identity(self, path: str) -> object | None:
+        """What is equal for two paths that lead to the same file; None where there is nothing."""
+        ...
+
+
+class LocalRemoval:
+    """Removes files and folders of a local target; a `Removal`."""
+
+    def __init__(self, settings: TargetSettings) -> None:
+        self._root = settings.folder
+        try:
+            number = os.open(settings.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise trouble(settings.folder, error) from error
+        self._folders = Folders(Descriptor(number), durable=settings.durability is Durability.SYNC)
+
+    def obstacle(self, file: ClaimedFile) -> str | None:
+        """See `Removal`."""
+        return self._obstacle(file)[0]
+
+    def remove(self, file: ClaimedFile) -> str | None:
+        """See `Removal`."""
         obstacle, inode = self._obstacle(file)
         if obstacle != "":
             return obstacle
@@ -52,7 +77,7 @@ class Removal:
         return ""
 
     def remove_folder(self, path: str) -> bool:
-        """Remove the folder if it is empty; returns whether it is gone now."""
+        """See `Removal`."""
         above, _, name = path.rpartition("/")
         try:
             opened = self._folders.find(above)
@@ -66,14 +91,14 @@ class Removal:
         return True
 
     def sync(self) -> None:
-        """Make removals survive a power cut."""
+        """See `Removal`."""
         try:
             self._folders.sync()
         except OSError as error:
             raise trouble(self._root, error) from error
 
-    def inode(self, path: str) -> tuple[int, int] | None:
-        """Device and inode of what is at `path`; None where there is nothing."""
+    def identity(self, path: str) -> object | None:
+        """Device and inode; see `Removal`."""
         folder, _, name = path.rpartition("/")
         with suppress(OSError):
             opened = self._folders.find(folder)

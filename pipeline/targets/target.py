@@ -1,8 +1,11 @@
-"""What a target offers to a run: `stats`, `write_all`, `sync`, reading back. `local` is the only one there is."""
+"""What a target offers to a run: `stats`, `write_all`, `sync`, reading back.
+
+`opening.target_of` makes that of a config.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple, Protocol
 
 from pipeline.errors import PictureError
@@ -61,8 +64,8 @@ class Target(Protocol):
         ...
 
     @property
-    def cannot_sync(self) -> str:
-        """Why a power cut may lose names of written files (no sync of folders, say); "" if unknown. Any thread."""
+    def lacks(self) -> str:
+        """What it cannot promise (names that survive a power cut, say), and what follows; "" if unknown. Any thread."""
         ...
 
     def take_new_folders(self) -> list[str]:
@@ -78,9 +81,17 @@ class Target(Protocol):
         """
         ...
 
-    def open_for_reading(self, path: str) -> BinaryIO:
-        """Open the file at `path`, without following links.
+    def names(self) -> Iterator[list[str]]:
+        """The paths of everything in the target that is no folder, but what runs keep there, in pieces, in any order.
 
-        Raises `FileNotFoundError`, `PictureError` (bad name) and `OSError` for other failures.
+        What cannot be listed is left out. Raises `TargetTrouble` where the target as a whole cannot be listed.
+        """
+        ...
+
+    def open_for_reading(self, path: str, recorded: RawStat | None = None) -> BinaryIO:
+        """Open the file at `path`, without following links; the result has a descriptor.
+
+        Raises `FileNotFoundError`, also where it has another stat than `recorded`, `PictureError` (bad name) and
+        `OSError` for other failures.
         """
         ...

@@ -8,7 +8,7 @@ import pytest
 from pipeline.config.settings import TargetSettings
 from pipeline.manifest.claims import ClaimedFile
 from pipeline.targets.local import LocalTarget
-from pipeline.targets.removal import Removal
+from pipeline.targets.removal import LocalRemoval
 
 LEFT = ".pipeline-dead-1"
 
@@ -28,13 +28,13 @@ def test_nothing_outside_a_target_is_swept_removed_or_looked_at_whatever_a_manif
     tmp_path: Path, target: TargetSettings, way: str
 ) -> None:
     before = sorted(tmp_path.rglob("*"))
-    files, removal = LocalTarget(target, "run"), Removal(target)
+    files, removal = LocalTarget(target, "run"), LocalRemoval(target)
     assert files.sweep({"dead"}, [way, way.removesuffix("/beside"), ".."]) == 0
     stat = (tmp_path / "beside/file").stat()
     digest = hashlib.sha256(b"kept").digest()
     file = ClaimedFile(f"{way}/file", "a.jpg", "thumb", stat.st_size, stat.st_mtime_ns, digest, current=False)
     assert removal.remove(file) == "its path leads out of the target"
-    assert removal.inode(file.target) is None
+    assert removal.identity(file.target) is None
     assert files.stat(file.target) is None
     removal.remove_folder(f"{way}/empty")
     assert sorted(tmp_path.rglob("*")) == before

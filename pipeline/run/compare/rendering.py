@@ -5,6 +5,7 @@ folder with a manifest of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,7 +53,13 @@ def in_scratch(config: Config, folder: Path) -> Config:
     return replace(
         config,
         sources=tuple(
-            replace(source, exclude=(*source.exclude, *_target_in(source, config.target.path)))
+            replace(
+                source,
+                exclude=(
+                    *source.exclude,
+                    *_targets_in(source, config.target.folders),
+                ),
+            )
             for source in config.sources
         ),
         target=TargetSettings(folder, "{dir}/{name}-{rendition}.{ext}", OnCollision.KEEP_EXTENSION, Durability.NONE),
@@ -69,13 +76,11 @@ def in_scratch(config: Config, folder: Path) -> Config:
     )
 
 
-def _target_in(source: SourceSettings, target: Path) -> tuple[str, ...]:
-    """The pattern that leaves the config's own target out, where that is in its source."""
-    try:
-        relative = target.resolve().relative_to(source.local.resolve())
-    except ValueError:
-        return ()
-    return (literal(f"{relative}") + "/",)
+def _targets_in(source: SourceSettings, targets: Sequence[Path]) -> Iterator[str]:
+    """The patterns that leave the config's own target out, where that is in its source."""
+    for target in targets:
+        with suppress(ValueError):
+            yield literal(f"{target.resolve().relative_to(source.local.resolve())}") + "/"
 
 
 def literal(path: str) -> str:
@@ -102,7 +107,7 @@ def rendered(
     if summary.status == ExitStatus.UNFINISHED:
         raise SourceTrouble(summary.stopped or "the pictures of the sample could not be rendered")
     with Manifest.reader(only) as reader:
-        return _results(reader, config.target.path), summary.warnings
+        return _results(reader, config.target.folder), summary.warnings
 
 
 def _only(config: Config, sources: Sequence[str]) -> Iterator[SourceSettings]:

@@ -168,7 +168,7 @@ def _strata(config: Config, choice: Choice) -> Strata:
 
 def _places(config: Config) -> list[Path]:
     """Where a run writes: our folder in the target, and the manifest's folder if that is another."""
-    places = [config.target.path / ".pipeline", config.manifest.parent]
+    places = [config.target.folder / ".pipeline", config.manifest.parent]
     return places if os.path.realpath(places[0]) != os.path.realpath(places[1]) else places[:1]
 
 

@@ -68,12 +68,12 @@ class Wakes:
 class Events:
     """The kernel's reports about everything below some folders, heard by a thread until `end`."""
 
-    def __init__(self, folders: Sequence[Path], target: Path, wakes: Wakes) -> None:
-        """Changes in the folder `target` wake nobody. `folders` must exist."""
+    def __init__(self, folders: Sequence[Path], targets: Sequence[Path], wakes: Wakes) -> None:
+        """Changes in the folders `targets` wake nobody. `folders` must exist."""
         self.trouble = ""  # why no more reports come
         self.identity = identity(folders)
         self._folders = folders
-        self._target = os.path.realpath(target).rstrip("/") + "/"
+        self._targets = tuple(os.path.realpath(target).rstrip("/") + "/" for target in targets)
         self._wakes = wakes
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="events", daemon=True)
@@ -109,7 +109,7 @@ class Events:
 
     def _counts(self, path: str) -> bool:
         """Whether the file can be a source: it is not hidden, and not in the target."""
-        return not os.path.basename(path).startswith(".") and not f"{path}/".startswith(self._target)
+        return not os.path.basename(path).startswith(".") and not f"{path}/".startswith(self._targets)
 
 
 def identity(folders: Sequence[Path]) -> list[tuple[int, int] | None]:

@@ -34,7 +34,7 @@ def fingerprint(config: Config, stopped: Callable[[], bool] = lambda: False) -> 
         try:
             source = source_of([replace(settings, prefix="")])
             own = files_of_runs(config, settings) if settings.is_folder else frozenset()
-            for folder in source.folders([config.target.path]):
+            for folder in source.folders([config.target.where]):
                 if stopped():
                     break
                 total += _number(os.fsencode(settings.prefix), b"\0", *_of_folder(source, folder, own))

@@ -96,7 +96,7 @@ class Watch:
             self._say(f"{why}: looks every {duration(self._often)} instead")
         self._told = why
         if not why and self._options.poll is None and all(identity(folders)):
-            self._events = Events(folders, self._config.target.path, wakes)
+            self._events = Events(folders, self._config.target.folders, wakes)
 
     @property
     def _often(self) -> float:
