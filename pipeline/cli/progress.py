@@ -51,6 +51,7 @@ class ProgressBar:
         self._title = title
         self._wanted = wanted and on_terminal()
         self._started = time.monotonic()
+        self._waiting = False
 
     def __enter__(self) -> ProgressBar:
         return self
@@ -76,6 +77,9 @@ class ProgressBar:
             if self._bar is not None:
                 self._bar.clear()
             complain(_line(self._title, progress))
+        if progress.waiting and not self._waiting:
+            complain(f"{self._title}: {progress.waiting}; the run waits")
+        self._waiting = bool(progress.waiting)
         if not self._wanted:
             return
         if self._bar is None:
@@ -96,6 +100,8 @@ def position(progress: Progress, seconds: float) -> str:
         parts.append(f"{duration(left)} left")
     if progress.failed:
         parts.append(f"{progress.failed:,} failed")
+    if progress.waiting:
+        parts.append(progress.waiting)
     return ", ".join(parts)
 
 

@@ -132,6 +132,12 @@ def _progress(run: RunSummary, *, running: bool) -> str:
         spent = noted["at"] - run.started
         left = (expected - done) * spent / done - (time.time() - noted["at"])
         parts.append(f"about {duration(max(0.0, left))} left")
+    if workers := noted.get("workers"):
+        seconds = max(1.0, noted["at"] - run.started)
+        rates = ", ".join(f"{name} {pictures / seconds:.1f}/s" for name, pictures in sorted(workers.items()))
+        parts.append(f"{count(len(workers), 'worker')} ({rates})")
+    if running and noted.get("waiting"):
+        parts.append(noted["waiting"])
     return ", ".join(parts if running else parts[1:])
 
 

@@ -342,6 +342,7 @@ class Driver:
             counts.bytes * counts.sources // seen,
             self._tally.carried,
             counts.jobs * counts.sources // seen,
+            *((self._lane.waiting, dict(self._lane.carried)) if self._lane is not None else ()),
         )
 
     @property
@@ -368,6 +369,7 @@ class Driver:
         plan = self._options.plan
         unknown = filter(None, [in_the_way(counts.unknown, adopt=True)] if plan.adopt and not plan.replace else [])
         left_out = (PassedOver(record.source, record.status, record.warnings[0]) for record in self._planner.left_out)
+        lost = self._lane.notes if self._lane is not None else ()
         return replace(
             summary,
             status=status,
@@ -377,5 +379,5 @@ class Driver:
             orphans=tidied.orphans,
             removed=tidied.removed,
             stopped=self._stopped,
-            warnings=(*unknown, *self._planner.warnings, *tidied.warnings),
+            warnings=(*unknown, *self._planner.warnings, *lost, *tidied.warnings),
         )

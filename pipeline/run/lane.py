@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -81,6 +81,21 @@ class Lane(Protocol):
         """How many pictures are in work at the moment. Any thread."""
         ...
 
+    @property
+    def waiting(self) -> str:
+        """What keeps it from working, such as no worker at all; "": nothing."""
+        ...
+
+    @property
+    def carried(self) -> Mapping[str, int]:
+        """Pictures that each of a cluster's workers has carried, by its name."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What went wrong on the way and was mended, a line each."""
+        ...
+
     def expect(self, jobs: int) -> None:
         """Prepare for so many jobs to come."""
         ...
@@ -105,6 +120,10 @@ class LocalLane:
 
     `look_up` finds records of equal content from earlier runs, in any thread.
     """
+
+    waiting = ""
+    carried: Mapping[str, int] = {}
+    notes: Sequence[str] = ()
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -51,6 +51,10 @@ class LaneProcesses:
 
     `sweep` removes the temporary files that the lane process of a number has left in the folders of the batches given.
     """
+
+    waiting = ""
+    carried: Mapping[str, int] = {}
+    notes: Sequence[str] = ()
 
     def __init__(
         self,

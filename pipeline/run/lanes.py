@@ -71,7 +71,6 @@ def opened(parts: LaneParts, processes: int, control: Control) -> Iterator[Lane]
             parts.ahead.children.close()  # they render for this process only
         with _cluster(parts, executor, parts.first, control) as cluster:
             yield cluster
-            parts.manifest.amend_run({"workers": cluster.carried})
         return
     if processes:
         started = parts.ahead.lanes.take() if parts.ahead.lanes is not None else []

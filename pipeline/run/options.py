@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -42,6 +42,8 @@ class Progress:
     bytes_expected: int
     jobs_done: int = 0  # pictures of which something had to be made
     jobs_expected: int = 0
+    waiting: str = ""  # what keeps the run from working, such as a cluster without workers
+    workers: Mapping[str, int] = field(default_factory=dict)  # pictures that each of a cluster's has carried, by name
 
 
 @dataclass(frozen=True, slots=True)

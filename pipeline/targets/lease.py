@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 from pipeline.errors import Locked, TargetTrouble, printable
 
@@ -48,11 +49,11 @@ class Lease:
         self._given_up: list[int] = []
         self._taken = ""  # by this run
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
-    def __enter__(self) -> Lease:
+    def __enter__(self) -> Self:
         """Raises `TargetTrouble`."""
-        self._write(os.O_CREAT)
+        self.begin()
         self._thread.start()
         return self
 
@@ -72,16 +73,23 @@ class Lease:
         """From now on the lane of this number gives no file its name. Raises `TargetTrouble`."""
         with self._lock:
             self._given_up.append(lane)
-        self._write()
+        self.renew()
 
-    def _renew(self) -> None:
-        while not self._over.wait(BEAT):
-            run = run_of(self.path)
-            if run not in ("", self.run):
-                self._taken = run
-                return
+    def begin(self) -> None:
+        """Write it for the first time, over that of a run that is dead. Raises `TargetTrouble`."""
+        self._write(os.O_CREAT)
+
+    def renew(self) -> None:
+        """Write the next sign of life, unless another run has taken the lease. Raises `TargetTrouble`."""
+        if (run := run_of(self.path)) not in ("", self.run):
+            self._taken = run
+        else:
+            self._write()
+
+    def _keep(self) -> None:
+        while not self._taken and not self._over.wait(BEAT):
             with suppress(TargetTrouble):  # lanes end if it stays so, and the run meets the trouble by itself
-                self._write()
+                self.renew()
 
     def _write(self, create: int = 0) -> None:
         with self._lock:

@@ -54,6 +54,12 @@ def _stopped_read(self: LocalSource, source: str, *rest: Any) -> Picture:
     return _read(self, source, *rest)
 
 
+def _read_that_ends_its_worker(self: LocalSource, source: str, *rest: Any) -> Picture:
+    if os.environ["VICTIM"] in source and _come() == 1:
+        os.kill(os.getppid(), signal.SIGSTOP if "stops" in os.environ["FAULT"] else signal.SIGKILL)
+    return _read(self, source, *rest)
+
+
 def _defect(self: LocalSource, source: str, *rest: Any) -> Picture:
     if os.environ["VICTIM"] in source:
         raise ZeroDivisionError("as asked")
@@ -112,6 +118,8 @@ def serve(messages: Messages) -> None:
         LocalSource.read = _hung_read  # type: ignore[assignment, method-assign]
     if "stopped read" in fault:
         LocalSource.read = _stopped_read  # type: ignore[assignment, method-assign]
+    if "its worker" in fault:
+        LocalSource.read = _read_that_ends_its_worker  # type: ignore[assignment, method-assign]
     if "defect" in fault:
         LocalSource.read = _defect  # type: ignore[assignment, method-assign]
     if "full" in fault:

@@ -109,17 +109,6 @@ class ClusterLanes:
         self.carried: dict[str, int] = {}  # pictures, by worker
 
     def __enter__(self) -> Self:
-        """Wait for the first worker. Raises `PipelineError`."""
-        try:
-            while not any(lane.ready for lane in self._lanes):
-                self._listen(_TICK)
-                self._raise_failure()
-                if self._refused and not self._lanes and self._refused.keys() == self._pool.workers().keys():
-                    raise PipelineError("no worker can be used: " + "; ".join(self._refused.values()))
-                self._tick_if_due()
-        except BaseException:
-            self._stop()
-            raise
         return self
 
     def __exit__(
@@ -200,8 +189,9 @@ class ClusterLanes:
         self._lease.check()
         since = self._alone_since
         if since is not None and time.monotonic() - since > self._patience:
-            refused = "".join(f"; {why}" for why in self._refused.values())
-            raise PipelineError(f"no worker for {self._patience:g} s: start some{refused}")
+            raise PipelineError(f"no worker for {self._patience:g} s: start some")
+        if self._refused and not self._lanes and self._refused.keys() == self._pool.workers().keys():
+            raise PipelineError("no worker can be used: " + "; ".join(self._refused.values()))
         self._control.tick()
         self._ticked = time.monotonic()
 
@@ -331,7 +321,9 @@ class ClusterLanes:
         self._lease.give_up(lane.number)
         if lane.beginning is not None:
             lane.beginning.cancel()
-        for future in lane.futures.values():
+        futures = list(lane.futures.values())
+        lane.futures.clear()  # nothing that they say counts any more
+        for future in futures:
             future.cancel()
         batches = list(lane.batches.values())
         self._sweep(lane.number, batches)
@@ -339,6 +331,7 @@ class ClusterLanes:
             return
         if lane.ready:
             self.notes.append(f"worker {lane.name} was lost with {_pictures(batches)} in flight: {why}")
+            self._looked = float("-inf")  # it may be there, and only its lane is gone
         else:
             tries = self._unready[lane.address] = self._unready.get(lane.address, 0) + 1
             if tries >= _TRIES:

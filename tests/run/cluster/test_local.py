@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import distributed
 import pytest
 
-from pipeline.errors import ExitStatus
-from pipeline.run.cluster import worker
+from pipeline.errors import ExitStatus, PipelineError, TargetTrouble
+from pipeline.run.cluster import lanes, on_dask, worker
+from pipeline.run.options import RunOptions
+from pipeline.run.run import run
 from tests.run import lane_faults
 from tests.run.test_same_bytes import TEXT, fill
 from tests.world import World
@@ -39,3 +43,98 @@ def test_a_run_that_has_nothing_to_do_asks_for_no_worker(world: World) -> None:
     world.run()
     world.configure(world.text + "executor: {dask: tcp://127.0.0.1:1}\n")
     assert world.run().status == ExitStatus.OK
+
+
+@pytest.fixture
+def fault(world: World, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """For `lane_faults`, in the lanes of two workers."""
+    world.configure(world.text + "executor: {dask: local, workers: 2}\n")
+    monkeypatch.setenv("MARK", str(world.root / "mark"))
+    return monkeypatch
+
+
+def test_a_picture_that_kills_its_lane_each_time_is_crashed_and_all_others_are_done(
+    world: World, fault: pytest.MonkeyPatch
+) -> None:
+    fault.setenv("FAULT", "dies in a read, always")
+    fault.setenv("VICTIM", "b/004")
+    world.fill(12)
+    summary = world.run(processes=1)
+    assert (summary.status, summary.pictures) == (ExitStatus.FAILED, {"done": 11, "failed": 1})
+    assert summary.failures[0].error == "crashed: its worker died, three times: its lane died, signal 9"
+    assert len(world.tree()) == 11
+    assert world.leftovers() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault_", ["dies while writing", "dies after writing"])
+def test_what_a_lost_lane_had_in_hand_is_made_by_another(world: World, fault: pytest.MonkeyPatch, fault_: str) -> None:
+    fault.setenv("FAULT", fault_)
+    fault.setenv("VICTIM", "b/")
+    world.fill(24)
+    summary = world.run(processes=1)
+    assert (summary.status, summary.pictures) == (ExitStatus.OK, {"done": 24})
+    assert world.leftovers() == []
+    assert world.run().pictures == {"unchanged": 24}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "error", "text"),
+    [("full", TargetTrouble, "no space left"), ("defect", RuntimeError, "ZeroDivisionError: as asked")],
+)
+def test_the_trouble_of_a_lane_ends_the_run(
+    world: World, fault: pytest.MonkeyPatch, name: str, error: type[Exception], text: str
+) -> None:
+    fault.setenv("FAULT", name)
+    fault.setenv("VICTIM", "b/")
+    world.fill(12)
+    with pytest.raises(error, match=text):
+        world.run(processes=1)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_told_to_stop_lets_pictures_in_flight_end_and_the_next_goes_on(
+    world: World, fault: pytest.MonkeyPatch
+) -> None:
+    world.fill(24)
+    done: list[int] = []
+    summary = run(
+        world.config,
+        RunOptions(threads=1, processes=1, cancelled=lambda: bool(done)),
+        lambda progress: done.append(1) if progress.jobs_done else None,
+    )
+    assert summary.status == ExitStatus.INTERRUPTED
+    assert len(world.tree()) == summary.pictures["done"]
+    assert world.leftovers() == []
+    assert world.run(processes=1).pictures["done"] == 24 - summary.pictures["done"]
+
+
+@pytest.fixture
+def no_worker(world: World) -> Iterator[World]:
+    with distributed.LocalCluster(
+        n_workers=0, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        world.configure(world.text + f"executor: {{dask: '{cluster.scheduler_address}', wait: 1}}\n")
+        world.fill(2)
+        yield world
+
+
+def test_a_run_without_any_worker_says_so_and_ends(no_worker: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "_SAID", 0.0)
+    told: list[str] = []
+    with pytest.raises(PipelineError, match="no worker for 1 s: start some"):
+        run(no_worker.config, RunOptions(), lambda progress: told.append(progress.waiting))
+    assert "no worker for 0 s" in told
+
+
+def test_a_run_without_any_worker_ends_at_its_deadline_with_the_status_for_that(no_worker: World) -> None:
+    assert no_worker.run(max_runtime=0.3).status == ExitStatus.TIME_UP
+
+
+def test_a_scheduler_that_is_not_there_is_one_line(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_dask, "_CONNECT", 0.1)
+    world.configure(world.text + "executor: {dask: 'tcp://127.0.0.1:1'}\n")
+    world.fill(2)
+    with pytest.raises(PipelineError, match=r"^no Dask scheduler answers at tcp://127\.0\.0\.1:1: [^\n]*$"):
+        world.run()
