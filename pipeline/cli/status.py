@@ -153,4 +153,5 @@ def run_line(run: RunSummary, *, running: bool) -> str:
         so_far = _progress(run, running=running)
         return f"{began}  {how}" + (f", {so_far}" if so_far else "")
     counts = of_each(run.counts) or "nothing to do"
-    return f"{began}  status {run.status}  {duration(run.ended - run.started):>8}  {counts}"
+    why = f": {run.settings['why']}" if "why" in run.settings else ""
+    return f"{began}  status {run.status}  {duration(run.ended - run.started):>8}  {counts}{why}"

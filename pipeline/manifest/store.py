@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 
 from pipeline.config.settings import Config
-from pipeline.errors import ManifestTrouble
+from pipeline.errors import ManifestTrouble, printable
 from pipeline.folder import opened_folder
 from pipeline.manifest import claims, failures, made, opening, orphans, others, reader, runs, soundness, trust
 from pipeline.manifest.claims import Claim
@@ -146,16 +146,25 @@ class Manifest:
             runs.amend(connection, self._rows.run or 0, settings)
 
     def end_run(
-        self, status: int, counts: Mapping[str, int], ended: float | None = None, *, reported: bool = True
+        self,
+        status: int,
+        counts: Mapping[str, int],
+        ended: float | None = None,
+        *,
+        reported: bool = True,
+        why: str = "",
     ) -> None:
         """Make all records durable and enter how the run ended (`ended` in seconds since 1970; None: now).
 
-        `reported`: the user hears of the run's failures, so they are known failures from now on.
+        `reported`: the user hears of the run's failures, so they are known failures from now on. `why`: what kept it
+        from its end.
         """
         self.flush()
         with self._database.transaction() as connection:
             if reported:
                 failures.report(connection, self._rows.run or 0)
+            if why:
+                runs.amend(connection, self._rows.run or 0, {"why": printable(why)})
             runs.end(connection, self._rows.run or 0, status, counts, time.time() if ended is None else ended)
 
     def first_time(self, what: str) -> bool:

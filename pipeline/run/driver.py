@@ -15,7 +15,15 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from pipeline.config.settings import Config
-from pipeline.errors import ErrorKind, ExitStatus, ManifestTrouble, SourceTrouble, Stopped, TargetTrouble
+from pipeline.errors import (
+    ErrorKind,
+    ExitStatus,
+    ManifestTrouble,
+    PipelineError,
+    SourceTrouble,
+    Stopped,
+    TargetTrouble,
+)
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.store import Manifest
 from pipeline.model.job import Job
@@ -97,20 +105,23 @@ class Driver:
 
     def to_its_end(self, run: int) -> Summary:
         """Do the work of run number `run`, and record how it ended in any case."""
-        status = ExitStatus.UNFINISHED
+        status, why = ExitStatus.UNFINISHED, ""
         try:
             self._work(run)
             status = self._status(ExitStatus.TIME_UP if self._out_of_time else ExitStatus.OK)
         except Stopped as stopped:
-            self._stopped = str(stopped) if stopped.status == ExitStatus.UNFINISHED else ""
+            why = self._stopped = str(stopped) if stopped.status == ExitStatus.UNFINISHED else ""
             status = self._status(stopped.status)
+        except Exception as error:
+            why = str(error) if isinstance(error, PipelineError) else f"{type(error).__name__}: {error}"
+            raise
         finally:
             with suppress(TargetTrouble):  # what cannot be synced stays pending
                 self._take()
             summary = self.so_far(status)
             unfinished = status == ExitStatus.UNFINISHED
             with suppress(ManifestTrouble) if unfinished else nullcontext():
-                self._manifest.end_run(status, summary.pictures, reported=not unfinished)
+                self._manifest.end_run(status, summary.pictures, reported=not unfinished, why=why)
         if status in (ExitStatus.OK, ExitStatus.FAILED, ExitStatus.TIME_UP):
             self._manifest.backup()
         return summary

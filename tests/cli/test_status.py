@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import pytest
+
 from pipeline.cli.status import run_line
+from pipeline.errors import SourceTrouble
 from pipeline.manifest.runs import RunStart, RunSummary
 from pipeline.manifest.store import Manifest
 from pipeline.run.options import Progress, RunOptions
@@ -45,3 +48,18 @@ def test_a_run_notes_its_progress_while_it_works_and_not_when_it_has_ended(world
     assert isinstance(seen[0], dict)
     with Manifest.reader(world.config) as reader:
         assert "progress" not in reader.runs(1)[0].settings
+
+
+def test_a_run_that_could_not_finish_says_why(world: World) -> None:
+    world.fill(3)
+    moved = world.root / "moved"
+
+    def watch(_progress: Progress) -> None:
+        if world.source.exists():
+            world.source.rename(moved)
+
+    with pytest.raises(SourceTrouble) as trouble:
+        run(world.config, RunOptions(threads=1, processes=0), watch)
+    shown = world.command("status", str(world.config_path)).stdout.splitlines()[0]
+    assert "  status 3  " in shown
+    assert shown.endswith(f": {trouble.value}")
