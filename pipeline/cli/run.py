@@ -208,7 +208,7 @@ def _report(config: Path, summary: Summary, *, verbose: bool, quiet: bool) -> No
     if summary.failures and not quiet:
         for line in failure_lines(config, summary, len(summary.failures) if verbose else None):
             complain(line, Colour.FAILURE)
-    if verbose or (not quiet and (on_terminal() or summary.status)):
+    if verbose or (not quiet and (on_terminal() or summary.status or summary.damaged)):
         complain(sentence(config, summary, verbose=verbose))
         if remarks := remark_line(config, summary.remarks):
             complain(remarks, Colour.WARNING)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.amounts import count, duration, of_each, size
 from pipeline.cli.program import to_copy
 from pipeline.errors import ExitStatus, printable
-from pipeline.model.record import Status
+from pipeline.model.record import MADE, Status
 from pipeline.run.tally import Summary
 
 _MOST_FAILURES = 20  # listed on a terminal or in a mail; `pipeline manifest query status=failed` lists all
@@ -30,9 +30,11 @@ def sentence(config: Path, summary: Summary, *, verbose: bool = False) -> str:
     """
     parts = []
     if summary.done or not summary.pictures.get(Status.UNCHANGED):
-        renditions = summary.renditions.get(Status.DONE, 0) + summary.renditions.get(Status.KEPT, 0)
+        renditions = sum(summary.renditions.get(status, 0) for status in MADE)
         reused = f", {summary.reused:,} reused" if summary.reused else ""
         parts.append(f"{count(summary.done, 'picture')} done ({count(renditions, 'rendition')}{reused})")
+    if summary.damaged:
+        parts.append(f"{summary.damaged:,} of them with damage")
     if unchanged := summary.pictures.get(Status.UNCHANGED):
         parts.append(f"{unchanged:,} unchanged" if parts else f"{count(unchanged, 'picture')} unchanged")
     if summary.failed:

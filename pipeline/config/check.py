@@ -35,6 +35,7 @@ from pipeline.config.settings import (
     RuleSettings,
     SourceSettings,
     TargetSettings,
+    Tolerate,
     UrlSettings,
     WorkerSettings,
     manifest_in,
@@ -208,7 +209,7 @@ def _config(document: Document, spec_sets: Sequence[tuple[Spec, ...]], file: Pat
             RuleSettings(tuple(rule.match), specs) for rule, specs in zip(document.rules, spec_sets[1:], strict=True)
         ),
         workers=WorkerSettings(**document.workers.model_dump()),
-        limits=Limits(**document.limits.model_dump()),
+        limits=Limits(**document.limits.model_dump(), truncated=document.tolerate is Tolerate.TRUNCATED),
         order=document.order,
         placeholder=document.placeholder or any(spec.family for specs in spec_sets for spec in specs),
         manifest=_absolute(folder, document.manifest or manifest_in(str(target_path))),

@@ -37,6 +37,7 @@ from pipeline.config.settings import (
     OnCollision,
     Order,
     TargetSettings,
+    Tolerate,
     WorkerSettings,
 )
 from pipeline.config.source import Folder, PrefixedSource, Source
@@ -332,6 +333,11 @@ class Document(Section):
         default=None, description="An engine whose workers make the pictures. Left out: this machine does."
     )
     limits: PictureLimits = Field(default_factory=PictureLimits)
+    tolerate: Tolerate = Field(
+        default=Tolerate.NOTHING,
+        description="truncated: of a JPEG or PNG that is cut off, what is there is made, as `done with damage` and "
+        "with a warning; else it fails.",
+    )
     manifest: Annotated[str, LocalPath()] | None = Field(
         default=None,
         description="The file that records what was made; left out: .pipeline/manifest.sqlite in the target. When it "

@@ -51,6 +51,13 @@ class Mtime(enum.StrEnum):
     SOURCE = "source"  # that of its source
 
 
+class Tolerate(enum.StrEnum):
+    """The damaged pictures that are made all the same, of what is there of them."""
+
+    NOTHING = "nothing"
+    TRUNCATED = "truncated"  # JPEG and PNG that are cut off
+
+
 class Naming(enum.StrEnum):
     """What the names of pictures are made of where no column of a list has them."""
 

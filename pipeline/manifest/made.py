@@ -14,7 +14,7 @@ from pipeline.manifest import opening
 from pipeline.manifest.database import Database
 from pipeline.manifest.rows import RenditionRow, SourceRow, listed
 from pipeline.manifest.values import to_name
-from pipeline.model.record import Reason, Record, RenditionRecord, Shown, Status, Written
+from pipeline.model.record import MADE_WORDS, Reason, Record, RenditionRecord, Shown, Status, Written
 from pipeline.model.source import Header, Stat
 
 _MOST = 64  # rows: of a thousand copies of one picture the first few are enough
@@ -23,7 +23,7 @@ _QUERY = (
     f"SELECT {listed(SourceRow, 's')}, {listed(RenditionRow, 'r')}, l.versions "  # noqa: S608 - names of columns
     "FROM source s JOIN rendition r ON r.source = s.id LEFT JOIN library l ON l.id = r.library "
     "WHERE COALESCE(s.content, s.sha256) = ? AND r.source_sha256 = COALESCE(s.content, s.sha256) "
-    "AND s.error IS NULL AND s.format IS NOT NULL AND r.status IN ('done', 'kept') AND r.sha256 IS NOT NULL "
+    f"AND s.error IS NULL AND s.format IS NOT NULL AND r.status IN {MADE_WORDS} AND r.sha256 IS NOT NULL "
 )
 _OF_THE_SOURCE = len(SourceRow._fields)  # columns; those of the rendition and its libraries follow
 _BITS = 2**23  # a MiB; with 300,000 contents, one query in 200 is in vain

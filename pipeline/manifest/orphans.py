@@ -11,11 +11,12 @@ from collections.abc import Collection, Iterable
 from pipeline.manifest.claims import FILES, ClaimedFile, claimed_file, fold
 from pipeline.manifest.database import Part
 from pipeline.manifest.values import to_bytes, to_name
+from pipeline.model.record import MADE_WORDS
 
 _STALE = f"{FILES} WHERE c.sha256 IS NOT NULL AND NOT current ORDER BY c.path"
 _ONE = f"{FILES} WHERE c.fold = ? AND c.path = ?"
 _CONTENT = "SELECT COALESCE(content, sha256) FROM source WHERE path = ?"
-_WITH_CONTENT = "SELECT path FROM source WHERE COALESCE(content, sha256) = ? AND status IN ('done', 'kept')"
+_WITH_CONTENT = f"SELECT path FROM source WHERE COALESCE(content, sha256) = ? AND status IN {MADE_WORDS}"  # noqa: S608
 _REFUSED = "prune refused"  # in `about`: the reason, while nothing is pruned
 _NONE_STALE = "none stale"  # in `about`, while no claim is stale
 

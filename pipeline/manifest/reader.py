@@ -19,7 +19,7 @@ from pipeline.manifest.orphans import Orphans
 from pipeline.manifest.runs import Experience, Stages
 from pipeline.manifest.values import size, to_bytes, to_name
 from pipeline.model.only import Only
-from pipeline.model.record import KnownRendition, KnownSource, Status
+from pipeline.model.record import MADE, KnownRendition, KnownSource, Status
 from pipeline.model.source import Header, Remote, Stat
 
 _STATUS: Mapping[str | None, Status] = {status.value: status for status in Status}
@@ -72,7 +72,7 @@ class Totals:
     @property
     def made(self) -> int:
         """Renditions that were in the target when the last run checked them."""
-        return sum(self.renditions.get(status, 0) for status in (Status.DONE, Status.KEPT))
+        return sum(self.renditions.get(status, 0) for status in MADE)
 
 
 def known_sources(
@@ -144,7 +144,8 @@ def origins(connection: sqlite3.Connection, folder: str, after: str | None, thro
 _LARGEST = 2**31  # pixels of a side, or a ratio of sides, that no picture has
 _OUTSIDE = (
     "SELECT path FROM (SELECT path, format, COALESCE(upright_width, width) AS w, COALESCE(upright_height, height) AS h "
-    "FROM source WHERE status IN ('done', 'kept', 'failed') AND width > 0 AND path >= ? AND path < ?) "
+    "FROM source WHERE status IN ('done', 'kept', 'done with damage', 'failed') "
+    "AND width > 0 AND path >= ? AND path < ?) "
     "WHERE NOT (w BETWEEN ? AND ? AND h BETWEEN ? AND ? AND MAX(w, h) <= ? * MIN(w, h)"
 )
 

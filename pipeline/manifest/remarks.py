@@ -11,15 +11,16 @@ from typing import NamedTuple
 from pipeline.manifest.database import translated
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.values import to_name
+from pipeline.model.record import MADE_WORDS
 from pipeline.model.remarks import by_frequency, kinds, ours
 
-_QUERY = """
-SELECT path, '' AS name, warnings FROM source WHERE status IN ('done', 'kept') AND warnings <> '[]'
+_QUERY = f"""
+SELECT path, '' AS name, warnings FROM source WHERE status IN {MADE_WORDS} AND warnings <> '[]'
 UNION ALL
 SELECT s.path, r.name, r.warnings FROM rendition r JOIN source s ON s.id = r.source
-WHERE r.status IN ('done', 'kept') AND r.warnings <> '[]'
+WHERE r.status IN {MADE_WORDS} AND r.warnings <> '[]'
 ORDER BY path, name
-"""
+"""  # noqa: S608 - words from `model.record`
 
 
 class Remark(NamedTuple):

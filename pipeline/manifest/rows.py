@@ -21,10 +21,10 @@ from pipeline.errors import PictureError, printable
 from pipeline.manifest import claims, failures
 from pipeline.manifest.claims import ClaimRow, fold
 from pipeline.manifest.values import folder_of, shown, to_bytes
-from pipeline.model.record import Record, RenditionRecord, Status
+from pipeline.model.record import MADE, Record, RenditionRecord, Status
 from pipeline.model.source import Stat
 
-_FINAL = frozenset({Status.DONE, Status.KEPT, Status.FAILED, Status.SKIPPED, Status.FILTERED, Status.UNSUPPORTED})
+_FINAL = frozenset({*MADE, Status.FAILED, Status.SKIPPED, Status.FILTERED, Status.UNSUPPORTED})
 _NO_WARNINGS = "[]"
 _NONE = (None,) * 4
 _INT64 = 2**63 - 1  # SQLite's integers; nanoseconds reach it in the year 2262, and ext4 goes on to 2446

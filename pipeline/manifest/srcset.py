@@ -18,18 +18,19 @@ from pipeline.manifest.database import translated
 from pipeline.manifest.export import deliver
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.values import percent, to_name
+from pipeline.model.record import MADE_WORDS
 from pipeline.model.spec import Format, Spec
 
 Json = dict[str, Any]
 
-_QUERY = """
+_QUERY = f"""
 SELECT s.path, s.upright_width, s.upright_height, s.alt, s.color, s.thumbhash,
     r.name, r.target, r.width, r.height, r.size
 FROM source s JOIN rendition r ON r.source = s.id
-WHERE r.status IN ('done', 'kept') AND s.status NOT IN ('skipped', 'filtered')
+WHERE r.status IN {MADE_WORDS} AND s.status NOT IN ('skipped', 'filtered')
     AND r.source_sha256 IS COALESCE(s.content, s.sha256) AND NOT EXISTS (SELECT 1 FROM orphan o WHERE o.path = r.target)
 ORDER BY s.path
-"""
+"""  # noqa: S608 - words from `model.record`
 
 
 Families = Mapping[str, Sequence[Spec]]

@@ -28,6 +28,7 @@ class Status(enum.StrEnum):
 
     DONE = "done"
     KEPT = "kept"  # the source's own bytes were kept because nothing smaller could be made
+    DAMAGED = "done with damage"  # of what is there of a source that is cut off; see `Limits.truncated`
     UNCHANGED = "unchanged"
     TOUCHED = "touched"  # the stat had changed, the content had not
     FAILED = "failed"
@@ -38,6 +39,10 @@ class Status(enum.StrEnum):
     DEFERRED = "deferred"  # younger than `settle`: left for the next run
     PENDING = "pending"
     KNOWN_FAILURE = "known failure"  # failed in an earlier run that reported it, and nothing has changed since
+
+
+MADE = (Status.DONE, Status.KEPT, Status.DAMAGED)  # a tuple, because an enum's hash is computed in Python
+MADE_WORDS = str(tuple(map(str, MADE)))  # for SQL
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,3 +171,4 @@ class Limits:
     seconds: float = 300.0  # CPU seconds; the wall backstop is ten times this
     memory: int = 2560 * 2**20  # bytes a child may allocate for it: what 100 Mpx need in the costliest format (WebP)
     file_size: int = 256 * 2**20  # bytes of the source
+    truncated: bool = False  # whether what is there of a JPEG or PNG that is cut off is made

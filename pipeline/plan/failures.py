@@ -75,5 +75,8 @@ def failure_key(limits: Limits) -> str:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    text = json.dumps([dataclasses.asdict(limits), versions], sort_keys=True)
+    said = dataclasses.asdict(limits)
+    if not limits.truncated:
+        del said["truncated"]  # so the keys of older failures stay as they are
+    text = json.dumps([said, versions], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

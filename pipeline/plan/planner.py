@@ -34,7 +34,7 @@ from pipeline.plan.naming import Naming, name_hash
 from pipeline.plan.options import PlanOptions
 from pipeline.plan.order import Aside
 from pipeline.plan.orphans import Leftovers, Orphan
-from pipeline.plan.reasons import nothing_to_do, reasons
+from pipeline.plan.reasons import nothing_to_do, reasons, tolerated
 from pipeline.plan.rules import Rules
 from pipeline.plan.shard import Asked
 from pipeline.plan.survey import (
@@ -295,7 +295,8 @@ class Planner:
         for (_, source, stat), of_source in zip(waiting, targets, strict=True):
             files = stats[at : at + len(of_source)]
             at += len(of_source)
-            remembered = self._settled(known.get(source), source, stat)
+            remembered = tolerated(known.get(source), truncated=self._config.limits.truncated)
+            remembered = self._settled(remembered, source, stat)
             its_set = self._rules.of(source)
             names = (spec.name for spec in its_set.specs)
             wanted = tuple(zip(names, of_source, its_set.recipes, strict=True))

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from pipeline.model.record import KnownRendition, KnownSource, Reason, Status
+from pipeline.errors import ErrorKind
+from pipeline.model.record import MADE, KnownRendition, KnownSource, Reason, Status
 from pipeline.model.source import Stat
 
-_MADE = (Status.DONE, Status.KEPT)  # a tuple, because an enum's hash is computed in Python
-_JUDGED = (*_MADE, Status.FAILED, Status.TOUCHED, Status.UNCHANGED)
+_JUDGED = (*MADE, Status.FAILED, Status.TOUCHED, Status.UNCHANGED)
+
+
+def tolerated(known: KnownSource | None, *, truncated: bool) -> KnownSource | None:
+    """What is known of a source. One that was made with damage counts as failed where this is tolerated no more."""
+    if truncated or known is None or known.status is not Status.DAMAGED:
+        return known
+    return replace(known, status=Status.FAILED, error=ErrorKind.TRUNCATED)
 
 
 def reason(known: KnownRendition | None, target: str, recipe: str, file: Stat | None) -> Reason:
@@ -18,7 +26,7 @@ def reason(known: KnownRendition | None, target: str, recipe: str, file: Stat | 
     """
     if known is None or known.target != target:
         return Reason.NEW
-    if known.status not in _MADE:
+    if known.status not in MADE:
         return Reason.RETRY
     if known.recipe != recipe:
         return Reason.RECIPE_CHANGED
@@ -67,7 +75,7 @@ def nothing_to_do(
     """
     if (
         known is None
-        or known.status not in _MADE
+        or known.status not in MADE
         or not known.settled
         or len(known.renditions) != len(wanted)
         or not known.stat.same_content(stat)
@@ -81,7 +89,7 @@ def nothing_to_do(
             or file is None
             or rendition.target != target
             or rendition.recipe != recipe
-            or rendition.status not in _MADE
+            or rendition.status not in MADE
             or rendition.size != file.size
             or rendition.mtime_ns != file.mtime_ns
         ):

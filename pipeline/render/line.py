@@ -8,6 +8,7 @@ from collections.abc import Generator
 from dataclasses import replace
 
 from pipeline.errors import ErrorKind, PictureError
+from pipeline.model.record import Status
 from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
 from pipeline.model.shape import Resampler
 from pipeline.model.source import Header
@@ -43,7 +44,7 @@ def render(held: Held, task: RenderTask) -> Generator[Reply, None, None]:
     task. Any number of threads may call it at once, each with its own `held`, which stays the caller's and must not
     change meanwhile.
     """
-    with opening(held) as source:
+    with opening(held, task.limits.pixels if task.limits.truncated else 0) as source:
         header = read_header(source, task)
         yield Reply(header)
         if task.only is not None:
@@ -83,7 +84,8 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
     color, thumbhash = placeholder(reduced) if reduced is not None else (None, None)
     descriptors: list[int] = []
     try:
-        encoded = tuple(_named(rendition.encoded(descriptors), header, task) for rendition in renditions)
+        made = (_named(rendition.encoded(descriptors), header, task) for rendition in renditions)
+        encoded = tuple(_marked(each) if source.damage else each for each in made)
         told = (
             *_depth_lost(source, task),
             *_light_lost(source),
@@ -163,6 +165,10 @@ def _named(made: Rendered | NotRendered, header: Header, task: RenderTask) -> Re
     if isinstance(made, Rendered):
         return made
     return NotRendered(made.name, blame_memory(made.error, header.estimate, task.limits))
+
+
+def _marked(made: Rendered | NotRendered) -> Rendered | NotRendered:
+    return replace(made, status=Status.DAMAGED) if isinstance(made, Rendered) else made
 
 
 def warm_up() -> None:

@@ -10,11 +10,12 @@ from pipeline.amounts import duration
 from pipeline.errors import printable
 from pipeline.manifest.runs import RunSummary, Stages
 from pipeline.manifest.shown import Shown
+from pipeline.model import record
 from pipeline.model.record import Status
 from pipeline.model.remarks import kinds, ours
 from pipeline.report.gallery import Gallery
 
-MADE = frozenset({Status.DONE.value, Status.KEPT.value})
+MADE = frozenset(map(str, record.MADE))
 _KINDS, _OTHER = 30, "other"  # warnings that have a row of their own, and the row of the others
 _CLASSES = 15  # folders that have a row of their own; the others are counted together
 _MEGAPIXELS = ((0.25, "under ¼ Mpx"), (1, "¼ to 1"), (4, "1 to 4"), (12, "4 to 12"), (24, "12 to 24"), (48, "24 to 48"))

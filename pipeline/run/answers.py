@@ -131,7 +131,7 @@ class Asked:
             raise Misbehaved(f"a rendition of {rendition.width} x {rendition.height} pixels")
         if rendition.format is not spec.format:
             raise Misbehaved(f"{rendition.format} for {spec.format}")
-        if rendition.status is not Status.DONE and not (rendition.status is Status.KEPT and spec.keep_smaller):
+        if rendition.status not in self._possible(spec):
             raise Misbehaved(f"the status {rendition.status}")
         if rendition.quality is not None and (spec.max_bytes is None or not 1 <= rendition.quality <= 100):
             raise Misbehaved(f"the quality {rendition.quality}")
@@ -140,6 +140,12 @@ class Asked:
         frames = header.frames if spec.format in ANIMATED else 1
         if rendition.size > rendition.width * rendition.height * frames * _PIXEL + _AROUND + self.size:
             raise Misbehaved(f"{rendition.size:,} bytes for {rendition.width} x {rendition.height} pixels")
+
+    def _possible(self, spec: Spec) -> tuple[Status, ...]:
+        """The statuses that a rendition can have."""
+        kept = (Status.KEPT,) if spec.keep_smaller else ()
+        damaged = (Status.DAMAGED,) if self.task.limits.truncated else ()
+        return (Status.DONE, *kept, *damaged)
 
     def _check_shown(self, spec: Spec, rendition: Rendered, shown: Shown) -> None:
         left, top, width, height = shown.box

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from pipeline.errors import PictureError
 from pipeline.model.job import Planned
-from pipeline.model.record import Record, RenditionRecord, Written
+from pipeline.model.record import Record, RenditionRecord, Status, Written
 from pipeline.model.source import Header
 from pipeline.model.spec import ANIMATED, Limits
 from pipeline.run.delivery import ToStore
@@ -91,7 +91,11 @@ class Dedup:
             not mine or not {rendition.recipe for rendition in records[0].renditions}.issuperset(recipes)
         ):
             records += self._look_up(content, recipes)
-        return tuple(record for record in records if record.header is not None and _within(self._limits, record.header))
+        return tuple(record for record in records if self._could_be_made(record))
+
+    def _could_be_made(self, record: Record) -> bool:
+        damaged = any(rendition.status is Status.DAMAGED for rendition in record.renditions)
+        return record.header is not None and _within(self._limits, record.header) and damaged <= self._limits.truncated
 
     def remember(self, record: Record) -> None:
         """Keep a record of this run for pictures of the same content that come before the manifest has it."""

@@ -62,7 +62,12 @@ def ended(job: Job, record: Record) -> Record:
 
 def status_of(renditions: Iterable[RenditionRecord]) -> Status:
     """The status of a source with these renditions."""
-    return Status.FAILED if any(rendition.error for rendition in renditions) else Status.DONE
+    damaged = False
+    for rendition in renditions:
+        if rendition.error:
+            return Status.FAILED
+        damaged = damaged or rendition.status is Status.DAMAGED
+    return Status.DAMAGED if damaged else Status.DONE
 
 
 def failed_rendition(planned: Planned, error: PictureError) -> RenditionRecord:

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 
 from pipeline.errors import ExitStatus, PictureError
 from pipeline.model.only import key_of
-from pipeline.model.record import Record, Status
+from pipeline.model.record import MADE, Record, Status
 from pipeline.model.remarks import by_frequency, kinds
 
 _KEPT_FAILURES = 1000  # failures listed in a summary; the manifest has them all
 _KEPT_OTHERS = 1000  # passed-over sources listed in a summary
 _OTHERS = frozenset({Status.VANISHED, Status.DEFERRED, Status.SKIPPED, Status.FILTERED})
-_MADE = frozenset({Status.DONE, Status.KEPT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,12 @@ class Summary:
     @property
     def done(self) -> int:
         """Pictures rendered in this run."""
-        return self.pictures.get(Status.DONE, 0)
+        return self.pictures.get(Status.DONE, 0) + self.damaged
+
+    @property
+    def damaged(self) -> int:
+        """Those of them that were made of what is there of a source that is cut off."""
+        return self.pictures.get(Status.DAMAGED, 0)
 
     @property
     def failed(self) -> int:
@@ -186,8 +190,8 @@ def _errors(record: Record, known: Collection[str]) -> list[PictureError]:
 
 def _remarks(record: Record) -> set[str]:
     """The kinds of warnings of what was made: of the source unless it failed, and of its renditions."""
-    made = [rendition for rendition in record.renditions if rendition.status in _MADE]
-    of_source = record.warnings if made and record.status in _MADE else ()
+    made = [rendition for rendition in record.renditions if rendition.status in MADE]
+    of_source = record.warnings if made and record.status in MADE else ()
     if not of_source and not any(rendition.warnings for rendition in made):
         return set()
     return kinds([*of_source, *(warning for rendition in made for warning in rendition.warnings)])

@@ -270,6 +270,10 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         "source: photos\ntarget: made\nrenditions: {a: {}}\norder: new\n",
         [(':4:8: order: must be one of auto, path, newest, smallest (got "new"; did you mean "newest"?)')],
     ),
+    "damage of another kind": (
+        "source: photos\ntarget: made\nrenditions: {a: {}}\ntolerate: damaged\n",
+        [':4:11: tolerate: must be one of nothing, truncated (got "damaged")'],
+    ),
     "a durability of another kind": (
         "source: photos\ntarget: {path: made, durability: false}\nrenditions: {a: {}}\n",
         [":2:34: target.durability: must be one of sync, none (got false)"],

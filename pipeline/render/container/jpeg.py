@@ -8,8 +8,8 @@ from itertools import islice
 
 from pipeline.render.container.view import View
 
-_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # in entropy-coded bytes: neither stuffing, restart nor padding
-_SOS, _EOI = 0xDA, 0xD9
+MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # in entropy-coded bytes: neither stuffing, restart nor padding
+SOS, EOI = 0xDA, 0xD9
 _SEQUENTIAL = (0xC0, 0xC1, 0xC9)  # frames whose scans do not refine one another
 
 
@@ -25,13 +25,13 @@ def _jpeg_scan_starts(view: View) -> Iterator[int]:
     nearly all photographs are spared the rest of the walk (1 ms for 2.4 MB).
     """
     at, components = 2, 0
-    while match := _MARKER.search(view, at):
+    while match := MARKER.search(view, at):
         marker, body = view[match.start() + 1], match.end() + 2
-        if marker == _EOI or body > len(view):
+        if marker == EOI or body > len(view):
             return
         if marker in _SEQUENTIAL and body + 6 <= len(view):
             components = view[body + 5]
-        if marker == _SOS:
+        if marker == SOS:
             yield match.start()
             if body < len(view) and view[body] == components:
                 return

@@ -32,6 +32,7 @@ def can_pass_through(
     """Whether `source` already is what `spec` asks for; `placement` and `encode_input` are those of its rendition."""
     return (
         source.format.lower() == spec.format
+        and not source.damage
         and spec.page is None
         and spec.colors is None
         and (source.bits <= spec.depth or spec.depth == AS_SOURCE)

@@ -25,6 +25,7 @@ from pipeline import extras
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.spec import ANIMATED
 from pipeline.render.colour.cicp import is_hdr
+from pipeline.render.container.mending import mended
 from pipeline.render.container.truncation import is_short
 from pipeline.render.container.view import View
 from pipeline.render.formats import apng, gif, heif
@@ -86,6 +87,7 @@ _FOREIGN: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     )
 )
 DEEP = 8  # bits: with more, a channel is deep
+MENDED = "cut off: what is there was made"
 _SMALL = 64 * 2**10  # bytes: up to this size, reading the whole file costs less than mapping it
 _CAN_BE_CUT = ("GIF", "WEBP", "AVIF")  # decoded as far as they go; PNG has its own check
 
@@ -101,6 +103,7 @@ class Source:
     view: View
     format: str
     facts: dict[bytes, Facts] = field(default_factory=dict)
+    damage: str = ""  # what is missing of a file that is cut off, and was made whole
 
     @property
     def animated(self) -> bool:
@@ -116,7 +119,8 @@ class Source:
     def remarks(self) -> tuple[str, ...]:
         """Warnings about damaged parts that were left out because the pixels do not need them."""
         cut = self.format in _CAN_BE_CUT and is_short(self.view, self.format)
-        return (*getattr(self.image, "remarks", ()), *((CUT_OFF,) if cut else ()))
+        damage = (self.damage,) if self.damage else ()
+        return (*damage, *getattr(self.image, "remarks", ()), *((CUT_OFF,) if cut else ()))
 
     @property
     def bits(self) -> int:
@@ -153,8 +157,10 @@ class Source:
 
 
 @contextmanager
-def opening(held: Held) -> Iterator[Source]:
+def opening(held: Held, mend: int = 0) -> Iterator[Source]:
     """Opens the picture in `held`. The caller keeps the descriptor, whose content must not change: it may be mapped.
+
+    A file that is cut off is made whole where that is possible and it has no more than `mend` pixels.
 
     Raises PictureError: `not a picture`, `unsupported`, or the kind that fits a damaged header. Exceptions raised
     within the `with` block pass through unchanged.
@@ -164,16 +170,26 @@ def opening(held: Held) -> Iterator[Source]:
     content = os.pread(held.descriptor, held.size if held.size <= _SMALL else _SIGNATURE_BYTES, 0)
     name = _recognised(content)
     if held.size <= _SMALL and name != "TIFF":  # libtiff needs a descriptor
-        with _image(name, io.BytesIO(content), content) as image:
-            yield Source(image, content, name)
+        with _whole(name, io.BytesIO(content), content, mend) as source:
+            yield source
         return
     # The mapping is private: before Linux 6.7 the kernel refuses shared mappings of a sealed file.
     with (
         _file(held) as file,
         mmap.mmap(file.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ) as view,
-        _image(name, file, view) as image,
+        _whole(name, file, view, mend) as source,
     ):
-        yield Source(image, view, name)
+        yield source
+
+
+@contextmanager
+def _whole(name: str, file: IO[bytes], view: View, mend: int) -> Iterator[Source]:
+    content = mended(view, name, mend) if mend else None
+    damage = ""
+    if content is not None:
+        file, view, damage = io.BytesIO(content), content, MENDED
+    with _image(name, file, view) as image:
+        yield Source(image, view, name, damage=damage)
 
 
 def _file(held: Held) -> IO[bytes]:
