@@ -33,7 +33,7 @@ TAKEN = "jpeg, png, webp, avif, heif, gif, tiff, bmp, ico, ppm"
 ONLY = "min_width, max_width, min_height, max_height, max_aspect, formats"
 TOP = (
     "known here: source, sources, target, renditions, rules, resampler, order, placeholder, workers, executor, limits, "
-    "manifest, lock, shared, notify, report, failures, max_runtime, until"
+    "tolerate, manifest, lock, shared, notify, report, failures, max_runtime, until"
 )
 
 
