@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import select
+import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+CERTIFICATE = Path(__file__).with_name("localhost.pem")
 
 
 class Request(BaseHTTPRequestHandler):
@@ -26,6 +32,19 @@ class Request(BaseHTTPRequestHandler):
         else:
             page(self)
 
+    def do_CONNECT(self) -> None:
+        """Pass bytes on to and fro, wherever the tunnel is said to lead."""
+        self.site.asked.append((self.path, self.headers))
+        if self.site.behind is None:
+            self.reply(b"", status=501)
+            return
+        with socket.create_connection(("127.0.0.1", self.site.behind)) as other:
+            self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            ends = {self.connection: other, other: self.connection}
+            while all(_passed_on(end, ends[end]) for end in select.select([*ends], [], [])[0]):
+                pass
+        self.close_connection = True
+
     def reply(self, body: bytes, *, status: int = 200, length: int | None = None, **headers: str) -> None:
         """Answer; `length` is what the headers promise; in the names of headers `_` stands for `-`."""
         self.send_response(status)
@@ -44,14 +63,36 @@ class Request(BaseHTTPRequestHandler):
         pass
 
 
-class Site:
-    """The server: `pages` by path, and what it was asked, in order, with the headers."""
+def _passed_on(sender: socket.socket, receiver: socket.socket) -> bool:
+    """Whether there was anything."""
+    try:
+        some = sender.recv(2**16)
+        receiver.sendall(some)
+    except OSError:
+        return False
+    return bool(some)
 
-    def __init__(self) -> None:
+
+class Site:
+    """The server: `pages` by path, and what it was asked, in order, with the headers.
+
+    As a proxy it leads every tunnel to the port `behind`.
+    """
+
+    def __init__(self, *, tls: bool = False) -> None:
+        """`tls`: it speaks that, as localhost and pictures.invalid, by the certificate `CERTIFICATE`."""
+        self.behind: int | None = None
+        self._scheme = "https" if tls else "http"
         self.pages: dict[str, bytes | Callable[[Request], None]] = {}
         self.asked: list[tuple[str, Message]] = []
         self.over = threading.Event()  # set at the end: a page that stalls waits for it
         self._server = _Server(("127.0.0.1", 0), type("Bound", (Request,), {"site": self}))
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATE)
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     @property
@@ -60,7 +101,7 @@ class Site:
 
     @property
     def root(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://{'localhost' if self._scheme == 'https' else '127.0.0.1'}:{self.port}"
 
     @property
     def paths(self) -> list[str]:
@@ -83,9 +124,9 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving() -> Iterator[Site]:
+def serving(*, tls: bool = False) -> Iterator[Site]:
     """A site for the time of a block."""
-    site = Site()
+    site = Site(tls=tls)
     try:
         yield site
     finally:

@@ -69,10 +69,11 @@ def parted(words: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
     return Path(CONFIG), words
 
 
-_ARRAYS = (  # of schedulers: the variables of a task's number, of the first number, of the step, of how many there are
-    ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_STEP", "SLURM_ARRAY_TASK_COUNT"),
-    ("AWS_BATCH_JOB_ARRAY_INDEX", "", "", "AWS_BATCH_JOB_ARRAY_SIZE"),
-    ("JOB_COMPLETION_INDEX", "", "", "JOB_COMPLETIONS"),
+_SLURM = "SLURM_ARRAY_TASK_"
+_ARRAYS = (  # of schedulers: variables of a task's number, of how many there are, of the first, the last, and the step
+    (f"{_SLURM}ID", f"{_SLURM}COUNT", f"{_SLURM}MIN", f"{_SLURM}MAX", f"{_SLURM}STEP"),
+    ("AWS_BATCH_JOB_ARRAY_INDEX", "AWS_BATCH_JOB_ARRAY_SIZE", "", "", ""),
+    ("JOB_COMPLETION_INDEX", "JOB_COMPLETIONS", "", "", ""),
 )
 _MOST_SHARDS = 100_000
 _NUMBER = re.compile(r"[0-9]{1,18}")  # Python refuses to read more than 4,300 digits
@@ -100,16 +101,25 @@ class ShardOf(click.ParamType["Shard"]):
         return shard
 
     def _of_array(self, count: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Number, from 1, and count of the array job that this process is a task of, as texts."""
+        """Number, from 1, and count of the array job that this process is a task of, as texts.
+
+        A part of an array (Slurm's `--array=3,5`, to run two of its tasks again) would count its tasks from 1: refused.
+        """
         for names in _ARRAYS:
-            index, first, step, counted = (os.environ.get(name, "") for name in names)
+            index, counted, first, last, step = (os.environ.get(name, "") for name in names)
             if not index:
                 continue
             if not (count or counted):
-                self.fail(f"{names[0]} is set but not {names[3]}: say how many there are, as in auto/16", param, ctx)
-            if not all(map(_NUMBER.fullmatch, filter(None, (index, first, step)))):
+                self.fail(f"{names[0]} is set but not {names[1]}: say how many there are, as in auto/16", param, ctx)
+            if not all(map(_NUMBER.fullmatch, filter(None, (index, counted, first, last, step, count)))):
                 self.fail(f"{names[0]} is {quoted(index)}, which is no number of a task", param, ctx)
-            return str((int(index) - int(first or 0)) // int(step or 1) + 1), count or counted
+            begin, each, all_of_it = int(first or 0), max(1, int(step or 1)), int(count or counted)
+            there = (int(last) - begin) // each + 1 if first and last else all_of_it
+            if {there, int(counted or there)} != {all_of_it}:
+                says = f"the {count} that auto/{count} says" if count else "an array without gaps"
+                say = f"name the shard, as in --shard ${names[0]}/{count or 16}"
+                self.fail(f"this array has {counted or there} tasks, which are not {says}: {say}", param, ctx)
+            return str((int(index) - begin) // each + 1), count or counted
         known = ", ".join(names[0] for names in _ARRAYS)
         return self.fail(f"auto is for tasks of array jobs, and none of {known} is set", param, ctx)
 

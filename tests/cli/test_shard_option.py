@@ -16,6 +16,7 @@ def no_array(monkeypatch: pytest.MonkeyPatch) -> None:
 
 SLURM = {"SLURM_ARRAY_TASK_ID": "7", "SLURM_ARRAY_TASK_MIN": "1", "SLURM_ARRAY_TASK_COUNT": "16"}
 SLURM_IN_STEPS = {**SLURM, "SLURM_ARRAY_TASK_MIN": "3", "SLURM_ARRAY_TASK_STEP": "2"}
+SOME_OF_SLURM = {**SLURM, "SLURM_ARRAY_TASK_MIN": "3", "SLURM_ARRAY_TASK_MAX": "7", "SLURM_ARRAY_TASK_COUNT": "2"}
 AWS = {"AWS_BATCH_JOB_ARRAY_INDEX": "0", "AWS_BATCH_JOB_ARRAY_SIZE": "4"}
 
 
@@ -26,6 +27,8 @@ AWS = {"AWS_BATCH_JOB_ARRAY_INDEX": "0", "AWS_BATCH_JOB_ARRAY_SIZE": "4"}
         ("auto", SLURM, "7/16"),
         ("auto", SLURM_IN_STEPS, "3/16"),
         ("auto", AWS, "1/4"),
+        ("auto/16", {**SLURM, "SLURM_ARRAY_TASK_MAX": "16"}, "7/16"),
+        ("auto", {**SLURM_IN_STEPS, "SLURM_ARRAY_TASK_MAX": "33"}, "3/16"),
         ("auto/8", {"JOB_COMPLETION_INDEX": "7"}, "8/8"),
         ("auto", {"JOB_COMPLETION_INDEX": "2", "JOB_COMPLETIONS": "8"}, "3/8"),
     ],
@@ -47,6 +50,13 @@ def test_a_shard_is_said_or_that_of_an_array_job(
         ("-1/4", {}, "no shard such as"),
         ("auto", {}, "none of SLURM_ARRAY_TASK_ID"),
         ("auto", {"JOB_COMPLETION_INDEX": "2"}, "as in auto/16"),
+        (
+            "auto",
+            SOME_OF_SLURM,
+            r"2 tasks, which are not an array without gaps: name the shard",
+        ),
+        ("auto/16", SOME_OF_SLURM, r"2 tasks, which are not the 16 that .* --shard \$SLURM_ARRAY_TASK_ID/16"),
+        ("auto/16", AWS, r"4 tasks, which are not the 16"),
         ("auto/2", {"JOB_COMPLETION_INDEX": "2"}, "3/2 is no shard"),
         ("auto/2", {"JOB_COMPLETION_INDEX": "x"}, "no number of a task"),
     ],

@@ -177,9 +177,9 @@ class Client:
         if origin.scheme == "http":
             return sock
         try:
-            sock.settimeout(each())
             if proxy is not None:
-                _tunnel(sock, origin, proxy)
+                _tunnel(sock, origin, proxy, each)
+            sock.settimeout(each())
             return tls().wrap_socket(sock, server_hostname=origin.host)
         except BaseException:
             sock.close()
@@ -205,16 +205,20 @@ def _in_time(lock: threading.Lock, until: float) -> Iterator[None]:
         lock.release()
 
 
-def _tunnel(sock: socket.socket, origin: Origin, proxy: Place) -> None:
-    """Have a proxy pass on what is sent. Raises `OSError`."""
+def _tunnel(sock: socket.socket, origin: Origin, proxy: Place, left: Callable[[], float]) -> None:
+    """Have a proxy pass on what is sent; `left` as in `Clock`, for each of its bytes anew. Raises `OSError`."""
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
     lines = [f"CONNECT {host}:{origin.port} HTTP/1.1", f"Host: {host}:{origin.port}"]
     if proxy.user:
         lines.append(f"Proxy-Authorization: {basic(proxy.user)}")
+    sock.settimeout(left())
     sock.sendall("\r\n".join([*lines, "", ""]).encode())
     head = b""
-    while b"\r\n\r\n" not in head and len(head) < _PUT_UP_WITH and (byte := sock.recv(1)):
-        head += byte  # one at a time: what follows is the server's
+    while b"\r\n\r\n" not in head and len(head) < _PUT_UP_WITH:
+        sock.settimeout(left())
+        if not (byte := sock.recv(1)):  # one at a time: what follows is the server's
+            break
+        head += byte
     status = re.match(rb"HTTP/1\.[01] (\d{3})", head)
     if status is None or status[1][:1] != b"2":
         said = status[1].decode() if status else "in another protocol"

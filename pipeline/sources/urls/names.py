@@ -77,7 +77,11 @@ def place(url: str) -> Place:
 
 def followed(base: Place, location: str) -> Place:
     """Where a redirect from `base` leads. Credentials are kept at the same origin only. Raises `ValueError`."""
-    to = place(urljoin(f"{base.origin.scheme}://{base.origin}{base.target}", location))
+    try:
+        url = urljoin(f"{base.origin.scheme}://{base.origin}{base.target}", location)
+    except ValueError:  # whose text may have user and password in it
+        raise ValueError("leads to what is not a URL") from None
+    to = place(url)
     user = to.user or (base.user if to.origin == base.origin else "")
     return Place(to.origin, to.path, to.query, user)
 

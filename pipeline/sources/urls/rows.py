@@ -8,6 +8,7 @@ import gzip
 import io
 import itertools
 import json
+import math
 import os
 import shutil
 import stat
@@ -120,6 +121,7 @@ def _of_table(separator: str) -> Callable[[Path, UrlSettings], Iterator[Row]]:
 
 
 def _of_json(path: Path, settings: UrlSettings) -> Iterator[Row]:
+    checked = False
     with _lines(path) as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
@@ -130,8 +132,9 @@ def _of_json(path: Path, settings: UrlSettings) -> Iterator[Row]:
                 cells = None
             if not isinstance(cells, dict):
                 raise NoList(f"cannot be read: line {number} is no JSON object")
-            if number == 1:
+            if not checked:
                 _check(cells, settings)
+                checked = True
             yield _row(number, cells, settings)
 
 
@@ -189,5 +192,14 @@ def _row(line: int, cells: Mapping[str, object], settings: UrlSettings) -> Row:
         line,
         url.strip() if isinstance(url, str) else "",
         None if settings.name is None else "" if name is None else str(name),
-        {column: cells.get(column) for column in settings.columns},
+        {column: _finite(cells.get(column)) for column in settings.columns},
     )
+
+
+def _finite(value: object) -> object:
+    """The value with None for numbers that JSON cannot say: 1e999 is read as infinite, Parquet has NaN."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list) else value

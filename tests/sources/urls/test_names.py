@@ -86,3 +86,10 @@ def test_a_redirect_takes_credentials_to_the_same_origin_only() -> None:
     assert followed(start, "//elsewhere.org/x").origin.scheme == "https"
     with pytest.raises(ValueError, match="does not begin"):
         followed(start, "file:///etc/passwd")
+
+
+@pytest.mark.parametrize("location", ["//user:hush@[::1/", "https://user:hush@a\u2100b.org/"])
+def test_a_redirect_that_is_no_url_is_refused_without_its_secrets(location: str) -> None:
+    with pytest.raises(ValueError, match=r"^[^:]*$") as caught:
+        followed(place(SECRET), location)
+    assert "hush" not in str(caught.value)

@@ -39,6 +39,13 @@ def test_json_lines_are_read(tmp_path: Path) -> None:
     ]
 
 
+def test_numbers_that_json_cannot_say_are_no_values(tmp_path: Path) -> None:
+    path = tmp_path / "list.jsonl"
+    path.write_text('{"id": 1, "link": "http://a/1", "caption": {"a": [1e999, 1.5, NaN]}}')
+    (row,) = rows(path, SETTINGS)
+    assert row.columns == {"caption": {"a": [None, 1.5, None]}}
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_parquet_is_read(tmp_path: Path, packed: bool) -> None:
     arrow = pytest.importorskip("pyarrow", reason="the extra parquet is not installed")
@@ -59,6 +66,7 @@ def test_parquet_is_read(tmp_path: Path, packed: bool) -> None:
         ("a.csv", b"url,caption\nhttp://a/1,x\n", "has no column link; its columns are: url, caption"),
         ("a.csv", b"", "has no column link; its columns are: none"),
         ("a.jsonl", b'{"link": 1}\n[]\n', "has no column id; its columns are: link"),
+        ("a.jsonl", b'\n{"link": 1}\n', "has no column id; its columns are: link"),
         ("a.jsonl", b"[]\n", "cannot be read: line 1 is no JSON object"),
         ("a.txt", b"http://a/\xff\n", "is not UTF-8"),
         ("a.txt", b"x" * 2**20, "is no list: line 1 has more than 1,048,576 characters"),

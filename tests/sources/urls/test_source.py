@@ -23,9 +23,10 @@ from pipeline.model.source import Stat
 from pipeline.model.spec import Limits
 from pipeline.sources.source import Forbidden, Grown, Later, Untouched
 from pipeline.sources.urls import addresses
+from pipeline.sources.urls.connection import tls
 from pipeline.sources.urls.source import UrlSource
 from pipeline.workers.token import Revoked, Token
-from tests.site import Request, Site
+from tests.site import CERTIFICATE, Request, Site, serving
 from tests.world import jpeg
 
 Page = Callable[[Request], None]
@@ -516,3 +517,64 @@ def test_a_proxy_that_refuses_a_tunnel_fails_the_picture(
     error = fails(reader("https://pictures.invalid/p.jpg", proxy=True))
     assert error.kind is ErrorKind.NOT_FETCHED
     assert "the proxy answers 501" in error.detail
+
+
+def test_a_proxy_that_sends_a_byte_now_and_then_gains_nothing_by_it(
+    site: Site, reader: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trickle(asked: Request) -> None:
+        while not site.over.wait(0.01):
+            asked.wfile.write(b"x")
+
+    monkeypatch.setattr(Request, "do_CONNECT", trickle)
+    monkeypatch.setenv("https_proxy", site.root)
+    error = fails(reader("https://pictures.invalid/p.jpg", proxy=True), replace(LIMITS, read=0.4))
+    assert error.kind is ErrorKind.READ_TIMED_OUT
+
+
+# -- TLS
+
+
+@pytest.fixture
+def trusted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The certificate of the tests is one of the system's."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    tls.cache_clear()
+    yield
+    tls.cache_clear()
+
+
+@pytest.fixture
+def safe_site() -> Iterator[Site]:
+    with serving(tls=True) as site:
+        site.pages["/p.jpg"] = good
+        yield site
+
+
+def test_a_picture_comes_over_tls(safe_site: Site, reader: Make, trusted: None) -> None:
+    assert reader(f"{safe_site.root}/p.jpg").read() == jpeg()
+
+
+def test_a_server_that_nobody_vouches_for_is_not_asked(safe_site: Site, reader: Make) -> None:
+    assert "its certificate is not trusted: self-signed certificate" in fails(reader(f"{safe_site.root}/p.jpg")).detail
+    assert safe_site.asked == []
+
+
+def test_a_certificate_for_another_name_is_not_taken(safe_site: Site, reader: Make, trusted: None) -> None:
+    error = fails(reader(f"https://127.0.0.1:{safe_site.port}/p.jpg"))
+    assert "its certificate is not trusted: IP address mismatch" in error.detail
+    assert safe_site.asked == []
+
+
+def test_a_picture_comes_through_the_tunnel_of_a_proxy(
+    site: Site, safe_site: Site, reader: Make, trusted: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", site.root.replace("//", "//us:er@"))
+    monkeypatch.delenv("no_proxy", raising=False)
+    site.behind = safe_site.port
+    assert reader("https://pictures.invalid/p.jpg", proxy=True, allow_private=False).read() == jpeg()
+    ((asked, headers),) = site.asked
+    assert asked == "pictures.invalid:443"
+    assert headers["Proxy-Authorization"] == "Basic " + base64.b64encode(b"us:er").decode()
+    (_, passed_on), *more = safe_site.asked
+    assert (passed_on["Proxy-Authorization"], more) == (None, [])
