@@ -12,7 +12,6 @@ FROM_THE_START = {  # what an installation has, and can do without
     "pillow-heif": ("pillow-heif",),
 }
 PACKAGES = FROM_THE_START | {  # by name: these, and the extras
-    "optimize": ("mozjpeg-lossless-optimization",),
     "watch": ("watchfiles",),
     "parquet": ("pyarrow",),
     "cloud": ("obstore", "fsspec"),
@@ -20,7 +19,7 @@ PACKAGES = FROM_THE_START | {  # by name: these, and the extras
     "jxl": ("pillow-jxl-plugin",),
 }
 # What `scripts/pipeline --with` adds to a checkout's environment; it has the others from the start.
-WITH = ("cloud", "dask", "jxl", "optimize", "parquet")
+WITH = ("cloud", "dask", "jxl", "parquet")
 
 # Evaluated on import, because a confined child has no access to files.
 _CHECKOUT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))

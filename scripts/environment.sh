@@ -15,7 +15,7 @@
 # checksum that cannot be taken) is used as it is, whatever its stamp says, if it can run the program.
 
 # The extras that `--with` takes: each has its file in scripts/requirements/.
-environment_offered="cloud dask jxl optimize parquet"
+environment_offered="cloud dask jxl parquet"
 
 environment_root() {
     # A closed standard descriptor would be reused for the next file opened, and then be written to.
@@ -30,7 +30,7 @@ environment_root() {
 }
 
 environment_with() {
-    if [ "$1" = heif ]; then return; fi # was an extra, and is part of every environment now
+    case $1 in heif | optimize) return ;; esac # were extras, and are part of every environment now
     for extra in $environment_offered; do
         if [ "$1" = "$extra" ]; then
             with="$with $1"

@@ -26,7 +26,7 @@ def meant(option: str, known: Sequence[str], command: Sequence[str]) -> str:
     """A hint for an `option` that the `command` (its words) does not have, whose options are `known`; "" for none."""
     word = option.lstrip("-").lower()
     if word == "with":
-        return f"It belongs before the command, in a checkout: scripts/pipeline --with optimize {' '.join(command)}"
+        return f"It belongs before the command, in a checkout: scripts/pipeline --with parquet {' '.join(command)}"
     if near := get_close_matches(word, [name.lstrip("-") for name in known if name.startswith("--")], 1, 0.7):
         return f"Did you mean '--{near[0]}'?"
     return _BY_WORD.get(word, "")

@@ -163,7 +163,8 @@ class Rendition(Section):
     subsampling: Subsampling | None = field_of(
         Spec,
         "subsampling",
-        "How finely colour is stored, of jpeg and avif; left out: 4:2:0 for jpeg below quality 90, else 4:4:4.",
+        "How finely colour is stored, of jpeg and avif; left out: 4:2:0 for jpeg below quality 90 unless it "
+        "is CMYK, else 4:4:4.",
     )
     progressive: Flag | None = field_of(
         Spec, "progressive", "JPEG in several passes; left out: from 150,000 pixels on, where it pays."
@@ -181,7 +182,9 @@ class Rendition(Section):
         "rendition fails where even quality 1 does not.",
     )
     optimize: Flag = field_of(
-        Spec, "optimize", "JPEG: made smaller without loss by mozjpeg, which takes longer. Needs the extra `optimize`."
+        Spec,
+        "optimize",
+        "JPEG by mozjpeg: a tenth fewer bytes at the same quality, for six times the encoder's time; needs pyvips.",
     )
     keep_smaller: Flag = field_of(
         Spec,
@@ -328,9 +331,13 @@ class Rendition(Section):
 
     @field_validator("optimize")
     @classmethod
-    def _is_progressive(cls, value: bool, info: ValidationInfo) -> bool:
+    def _can_be_optimized(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and importlib.util.find_spec(LIBVIPS) is None:
+            raise rule(extras.missing("libvips"))
         if value and info.data.get("progressive") is False:
             raise rule("always writes progressive files; leave progressive out")
+        if value and info.data.get("subsampling") is Subsampling.HALF:
+            raise rule("goes with the subsamplings 4:4:4 and 4:2:0 only")
         return value
 
     @field_validator("max_bytes")

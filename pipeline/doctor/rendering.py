@@ -10,6 +10,7 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pipeline.doctor.finding import Finding, fail, ok, warn
 from pipeline.errors import PictureError, PipelineError
@@ -44,20 +45,30 @@ def _codecs(pool: ChildPool) -> Iterator[Finding]:
     for picture_format in Format:
         what = f"codec {picture_format}"
         try:
-            encoded, libraries = _rendered(pool, _png(), picture_format)
-            _rendered(pool, encoded, Format.PNG)
+            encoded, libraries = _rendered(pool, _png(), _spec(picture_format))
+            _rendered(pool, encoded, _spec(Format.PNG))
         except (PictureError, ChildDied) as error:
             yield fail(what, str(error), "reinstall Pillow from its wheel, which brings every codec")
         else:
             yield ok(what, "writes and reads")
     if libraries:
         yield ok("codecs", libraries)
+    try:
+        _rendered(pool, _png(), replace(_spec(Format.JPEG), optimize=True))
+    except (PictureError, ChildDied) as error:
+        yield ok("optimize", f"cannot be had: {error}")
+    else:
+        yield ok("optimize", "mozjpeg, through libvips")
 
 
-def _rendered(pool: ChildPool, picture: bytes, picture_format: Format) -> tuple[bytes, str]:
-    """`picture` in `picture_format`, and the libraries that were used. Raises `PictureError` and `ChildDied`."""
+def _spec(picture_format: Format) -> Spec:
+    return Spec("doctor", width=_SIDE, format=picture_format)
+
+
+def _rendered(pool: ChildPool, picture: bytes, spec: Spec) -> tuple[bytes, str]:
+    """`picture` as `spec` says, and the libraries that were used. Raises `PictureError` and `ChildDied`."""
     limits = Limits()
-    task = RenderTask((Spec("doctor", width=_SIDE, format=picture_format),), limits)
+    task = RenderTask((spec,), limits)
     with tempfile.TemporaryFile() as file:
         file.write(picture)
         file.flush()

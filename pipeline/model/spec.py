@@ -120,12 +120,12 @@ class Spec:
     background: str = "#ffffff"  # under alpha where the format has none, and around `contain`
     lossless: bool = False
     effort: int | None = None  # on the format's own scale, see `EFFORT`
-    subsampling: Subsampling | None = None  # None: 4:2:0 for JPEG below quality 90, else 4:4:4
+    subsampling: Subsampling | None = None  # None: 4:2:0 for JPEG below quality 90 (not CMYK), else 4:4:4
     progressive: bool | None = None  # JPEG; None: where it is worth its time
     colors: int | None = None  # of a palette; None: PNG has none, GIF as many as it can
     dither: float = 1.0  # of a palette, 0 (none) to 1
     max_bytes: int | None = None  # the best quality that fits, at most `effective_quality`
-    optimize: bool = False  # a lossless second pass over the encoded JPEG
+    optimize: bool = False  # JPEG by mozjpeg, through libvips
     keep_smaller: bool = False  # the source's bytes instead, if they fulfil the spec and are no larger
     profile: Profile = Profile.SRGB
     metadata: Metadata = Metadata.STRIP

@@ -126,9 +126,12 @@ def _light_lost(source: Source) -> tuple[str, ...]:
 
 
 def _may_use_libvips(task: RenderTask) -> bool:
-    """Whether the config allows libvips to resample, or to make palettes."""
+    """Whether the config allows libvips to resample, to make palettes or to encode."""
     specs = (*task.specs, *task.beside)
-    return any(spec.resampler is not Resampler.PILLOW or spec.format is Format.GIF or spec.colors for spec in specs)
+    return any(
+        spec.resampler is not Resampler.PILLOW or spec.format is Format.GIF or spec.colors or spec.optimize
+        for spec in specs
+    )
 
 
 def _narrowed(task: RenderTask, wanted: list[Rendition], all_: list[Rendition]) -> RenderTask:

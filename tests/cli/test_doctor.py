@@ -39,6 +39,7 @@ def test_a_good_set_up_is_good_before_and_after_its_first_run(world: World, caps
     for name in ("jpeg", "png", "webp", "avif", "gif", "tiff"):
         assert said(findings, f"codec {name}") == "writes and reads"
     assert "pillow=" in said(findings, "codecs")
+    assert said(findings, "optimize") == "mozjpeg, through libvips"
     assert not world.target.exists()
     world.run()
     tree = world.tree()

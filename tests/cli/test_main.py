@@ -33,8 +33,8 @@ def test_an_option_that_deletes_or_forces_is_never_suggested(
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
-        ("run --with optimize", "It belongs before the command, in a checkout: scripts/pipeline --with optimize run"),
-        ("manifest query --with optimize", "scripts/pipeline --with optimize manifest query"),
+        ("run --with parquet", "It belongs before the command, in a checkout: scripts/pipeline --with parquet run"),
+        ("manifest query --with parquet", "scripts/pipeline --with parquet manifest query"),
         ("run --crop", "It is said in the config, for each rendition: `fit: cover` with `width` and `height`"),
         ("run --method 6", "It is said in the config, for each rendition: `effort`"),
         ("run --config it.yaml", "The config is an argument: `pipeline run pipeline.yaml`"),

@@ -155,6 +155,8 @@ def test_libvips_without_its_extra_is_an_error_that_names_it(
             "{resampler: libvips}" if where == "rendition" else "{}",
             "resampler: libvips\n" * (where == "top"),
         )
+    with pytest.raises(ConfigError, match=r":4:17: renditions.a.optimize: needs libvips, .* pip install pyvips"):
+        specs(tmp_path, "{optimize: true}")
     assert specs(tmp_path, "{resampler: auto}")[0].resampler is Resampler.AUTO
 
 

@@ -137,7 +137,7 @@ an absolute name|a name that climbs|the manifest's folder|a last part that may b
 a width that is not there|names that differ in capitals|too wide for WebP|too high for JPEG|cover with one side
 fill with no side|quality for PNG|lossless JPEG|lossless with a quality|effort for JPEG|more effort than WebP knows
 subsampling for WebP|a progressive PNG|keys of a list for a folder|keys of a folder for a list|columns of a text
-optimize for WebP|optimize without progressive|a palette for JPEG
+optimize for WebP|optimize with chroma between|optimize without progressive|a palette for JPEG
 a wide profile with steps|dither for WebP|dither without a palette
 depth for JPEG|a depth that steps do not have|a depth that a palette does not have|a depth with chroma between
 max_bytes for PNG|max_bytes without loss|keep_smaller for TIFF|a profile in a GIF|a density for GIF

@@ -488,6 +488,10 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         HEAD + "  a: {format: webp, optimize: true}\n",
         [":4:31: renditions.a.optimize: is only for jpeg; the format is webp"],
     ),
+    "optimize with chroma between": (
+        HEAD + '  a: {subsampling: "4:2:2", optimize: true}\n',
+        [":4:39: renditions.a.optimize: goes with the subsamplings 4:4:4 and 4:2:0 only"],
+    ),
     "optimize without progressive": (
         HEAD + "  a: {progressive: false, optimize: true}\n",
         [":4:37: renditions.a.optimize: always writes progressive files; leave progressive out"],

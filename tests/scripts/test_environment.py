@@ -63,7 +63,7 @@ class Checkout:
         requirements.mkdir(parents=True)
         for name in ("pipeline", "environment.sh"):
             shutil.copy(ROOT / "scripts" / name, self.root / "scripts" / name)
-        for name in ("build", "run", "dev", "jxl", "optimize"):
+        for name in ("build", "run", "dev", "jxl", "parquet"):
             (requirements / f"{name}.txt").write_text(f"# {name}\n")
         self.python.parent.mkdir()
         self.python.write_text(INTERPRETER)
@@ -167,12 +167,13 @@ def test_an_environment_gets_an_extra_once_and_keeps_it(built: Checkout) -> None
         assert built.run(*words).stdout == "<x>\n"
         assert built.noted() == []
     _change_the_lock(built)
-    assert built.run("--with", "optimize", "x").stdout == "<x>\n"
-    assert built.noted() == [*BUILT, "jxl.txt", "optimize.txt"]
+    assert built.run("--with", "parquet", "x").stdout == "<x>\n"
+    assert built.noted() == [*BUILT, "jxl.txt", "parquet.txt"]
 
 
 def test_what_was_an_extra_once_may_still_be_asked_for(built: Checkout) -> None:
-    assert built.run("--with", "heif", "x").stdout == "<x>\n"
+    for extra in ("heif", "optimize"):
+        assert built.run("--with", extra, "x").stdout == "<x>\n"
     assert built.noted() == []
 
 

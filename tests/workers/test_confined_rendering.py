@@ -138,6 +138,7 @@ EVERYTHING = {
     "lossless": Spec("a", 300, format=Format.WEBP, lossless=True),
     "of few colours": Spec("a", 300, format=Format.PNG, colors=16),
     "verified": Spec("a", 300, verify=Verify.DECODE),
+    "optimized": Spec("a", 300, optimize=True),
 }
 
 

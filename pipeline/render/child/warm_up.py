@@ -13,7 +13,6 @@ from pipeline.model.shape import Gravity, Resampler
 from pipeline.model.spec import Fit, Format, Limits, Metadata, Spec
 from pipeline.model.steps import Blur, Greyscale, Sharpen, Watermark
 from pipeline.render import memory
-from pipeline.render.encoding import mozjpeg
 from pipeline.render.formats import heif, tiff_by_libvips
 from pipeline.render.pixels import arrow_view, libvips
 from pipeline.workers.exchange import Held, Reply, whole
@@ -44,12 +43,13 @@ def render_samples(render: Callable[[Held, RenderTask], Iterator[Reply]]) -> Non
     format to every format takes 350 ms and loads nothing more. Linear light is left out: its tables take 30 ms.
     """
     resampler = Resampler.LIBVIPS if libvips.available() else Resampler.AUTO
-    # Not GIF: libvips starts threads for it, and a zygote with threads spawns nothing. The samples load Pillow's codec.
+    # Not GIF, and no JPEG by mozjpeg: libvips starts threads for them, and a zygote with threads spawns nothing. The
+    # samples load Pillow's codec of GIF.
     targets = [format_ for format_ in Format if format_ is not Format.GIF]
     formats = (Spec(name=format_.value, width=4, format=format_, resampler=resampler) for format_ in targets)
     every = (Sharpen(), Blur(), Watermark(text="x"), Greyscale())
     measured = Spec("measured", 4, 2, Fit.COVER, gravity=Gravity.ATTENTION, steps=every)
-    hard = Spec("optimized", 4, optimize=mozjpeg.is_installed(), max_bytes=10_000, metadata=Metadata.KEEP)
+    hard = Spec("hard", 4, max_bytes=10_000, metadata=Metadata.KEEP)
     every_spec = RenderTask((*formats, hard, measured), Limits())
     one_spec = RenderTask((Spec("small", 4, resampler=Resampler.PILLOW),), Limits())
     for number, descriptor in enumerate(_pictures()):

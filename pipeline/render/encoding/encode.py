@@ -15,9 +15,8 @@ from PIL import Image
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.spec import LONGEST_SIDE, Format, Spec
 from pipeline.render import memory
-from pipeline.render.encoding import deep
+from pipeline.render.encoding import deep, mozjpeg
 from pipeline.render.encoding.encode_input import EncodeInput
-from pipeline.render.encoding.mozjpeg import second_pass
 from pipeline.render.encoding.options import bounded, options
 from pipeline.render.encoding.palette import gif, is_for_libvips, with_comment, with_palette, with_soft_palette
 from pipeline.render.encoding.strip_timestamps import strip_timestamps
@@ -78,13 +77,15 @@ def encode(encode_input: EncodeInput, spec: Spec, quality: int | None) -> tuple[
             with open(descriptor, "wb", closefd=False) as file:
                 file.write(_gif(encode_input, spec))
             return descriptor, sealed.seal(descriptor)
+        if spec.optimize:
+            with open(descriptor, "wb", closefd=False) as file:
+                file.write(mozjpeg.jpeg(first, options(encode_input, spec, quality)))
+            return descriptor, sealed.seal(descriptor)
         _save(first, descriptor, spec.format, options(encode_input, spec, quality))
         if spec.format is Format.AVIF and len(encode_input.images) > 1:
             strip_timestamps(descriptor)
         if spec.format is Format.WEBP and len(encode_input.images) > 1 and encode_input.images[0].mode == "RGBA":
             say_alpha(descriptor)
-        if spec.optimize:
-            second_pass(descriptor)
         return descriptor, sealed.seal(descriptor)
     except BaseException:
         os.close(descriptor)

@@ -53,7 +53,9 @@ def options(encode_input: EncodeInput, spec: Spec, quality: int | None) -> dict[
 
 
 def _of_jpeg(image: Image.Image, spec: Spec, quality: int) -> dict[str, object]:
-    default = Subsampling.FULL if quality >= _FULL_CHROMA_FROM else Subsampling.QUARTER
+    # Of CMYK, Pillow would leave cyan whole and halve the other inks, black among them.
+    whole = quality >= _FULL_CHROMA_FROM or image.mode == "CMYK"
+    default = Subsampling.FULL if whole else Subsampling.QUARTER
     large = image.width * image.height >= _PROGRESSIVE_FROM
     return {
         "quality": quality,

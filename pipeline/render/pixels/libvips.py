@@ -97,6 +97,16 @@ def shrunk(image: Image.Image, box: Box, size: Size, *, linear: bool = False) ->
             piece.invalidate()
 
 
+def of_pillow(image: Image.Image) -> Any:
+    """The pixels of `image` (mode: one of `BANDS`) for libvips; it must live as long, because they may be its own."""
+    vips: Any = module()
+    view = _arrow_image(vips, image)
+    if view is not None:
+        return view.extract_band(0, n=BANDS[image.mode])
+    pieces = _pieces(vips, image, (0, 0, *image.size))
+    return functools.reduce(lambda above, below: above.join(below, "vertical"), pieces)
+
+
 def one_thread(image: Any) -> Any:
     """`image`, a copy of libvips' own, marked to be saved with one worker thread. Their number changes no byte."""
     vips: Any = module()

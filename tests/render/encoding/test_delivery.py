@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import io
 import os
-import sys
-from types import ModuleType
 
 import pytest
 from PIL import Image, ImageChops, JpegImagePlugin
@@ -12,7 +9,7 @@ from pipeline.errors import ErrorKind
 from pipeline.model.record import Status
 from pipeline.model.rendering import Inspection, NotRendered, Rendered, RenderTask
 from pipeline.model.spec import Fit, Format, Limits, Metadata, Private, Profile, Spec, Subsampling, Verify
-from pipeline.render.encoding import delivery, mozjpeg
+from pipeline.render.encoding import delivery
 from pipeline.render.encoding.encode import encode
 from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.encoding.inspect import inspect
@@ -41,6 +38,13 @@ def delivered(source: bytes, spec: Spec) -> tuple[Rendered, bytes]:
 def test_subsampling_is_as_told_whatever_the_quality(sampling: Subsampling, quality: int) -> None:
     image = rendition(encoded(quarters(), "PNG"), Spec("a", quality=quality, subsampling=sampling))
     assert JpegImagePlugin.get_sampling(image) == {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}[sampling]
+
+
+def test_the_inks_of_a_cmyk_jpeg_are_stored_whole() -> None:
+    picture = encoded(NOISE.convert("CMYK"), "JPEG", quality=95, subsampling=0)
+    image = rendition(picture, Spec("a", profile=Profile.KEEP))
+    assert isinstance(image, JpegImagePlugin.JpegImageFile)
+    assert {layer[1:3] for layer in image.layer} == {(1, 1)}
 
 
 def test_subsampled_avif_is_smaller() -> None:
@@ -143,28 +147,6 @@ def test_a_hint_spares_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = asked(spec, made.quality + 5)
     assert isinstance(wrong, Rendered)
     assert (wrong.quality, wrong.size) == (made.quality, made.size)
-
-
-@pytest.mark.skipif(not mozjpeg.is_installed(), reason="needs the extra optimize")
-def test_the_second_pass_keeps_every_pixel_and_what_was_to_be_kept() -> None:
-    content = encoded(
-        quarters((400, 300)), "PNG", exif=exif({0x8298: "(c) Ada"}), icc_profile=matrix_profile(DISPLAY_P3)
-    )
-    plain = delivered(content, Spec("a", profile=Profile.KEEP))[1]
-    better = delivered(content, Spec("a", profile=Profile.KEEP, optimize=True))[1]
-    assert len(better) < len(plain)
-    with Image.open(io.BytesIO(plain)) as first, Image.open(io.BytesIO(better)) as second:
-        assert first.tobytes() == second.tobytes()
-        assert second.getexif()[0x8298] == "(c) Ada"
-        assert second.info["icc_profile"] == first.info["icc_profile"]
-
-
-def test_a_second_pass_that_makes_it_larger_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    library = ModuleType("mozjpeg_lossless_optimization")
-    library.optimize = lambda content, copy: content + b"more"  # type: ignore[attr-defined]
-    library.COPY_MARKERS = type("Markers", (), {"ALL": 2})  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "mozjpeg_lossless_optimization", library)
-    assert delivered(SOURCE, Spec("a", 80, optimize=True))[1] == delivered(SOURCE, Spec("a", 80))[1]
 
 
 # keep_smaller: sources of low quality, which nothing makes smaller, and what keeps them from being kept.
