@@ -76,7 +76,7 @@ def _after_next_run(bench: Bench) -> list[str]:
         return [f"the next run: {error}"]
     wrong = [] if summary.status == 0 else [f"the next run ended with status {summary.status}"]
     wrong += [f"the next run: {warning}" for warning in summary.warnings]
-    wrong += [f"verify: {problem.target} is {problem.finding}" for problem in problems]
+    wrong += [f"verify: {problem.path} is {problem.finding}" for problem in problems]
     return wrong + differences(bench)
 
 

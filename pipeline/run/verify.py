@@ -1,4 +1,6 @@
-"""Checks a target against its manifest: every file is read again and hashed; nothing is changed."""
+"""Checks a target, and on request the sources, against the manifest: every file is read again and hashed; nothing is
+changed.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +20,8 @@ from pipeline.manifest.claims import ClaimedFile
 from pipeline.manifest.export_hf import is_export
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.store import Manifest
+from pipeline.run.originals import Originals, Rotten, checked
+from pipeline.sources.opening import source_of
 from pipeline.targets.opening import target_of
 from pipeline.targets.target import Target
 from pipeline.workers import cpus
@@ -25,39 +30,51 @@ from pipeline.workers.token import Token
 
 
 class Finding(enum.StrEnum):
-    """The kinds of problems with a file of the target."""
+    """The kinds of problems with a file of the target, or with a source."""
 
     MISSING = "missing"
     DAMAGED = "damaged"
     UNREADABLE = "unreadable"
     FOREIGN = "foreign"  # this config did not make it
+    SOURCE_DAMAGED = "source damaged"
+    SOURCE_UNREADABLE = "source unreadable"
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One file of the target that is not as the manifest says."""
+    """One file of the target that is not as the manifest says, or a source (`finding` tells)."""
 
-    target: str
+    path: str
     finding: Finding
     detail: str
+    is_seen: bool = True  # damage that the next run sees: it takes a file with the recorded size and date for intact
+
+    @property
+    def of_source(self) -> bool:
+        """Whether `path` is that of a source."""
+        return self.finding in (Finding.SOURCE_DAMAGED, Finding.SOURCE_UNREADABLE)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a check found: problems by path, files and bytes that were read."""
+    """What a check found: problems by path, those of the target first; files and bytes that were read."""
 
     problems: tuple[Problem, ...]
     files: int
     bytes_read: int
+    originals: Originals | None = None  # None where the sources were not asked for
 
 
-def verify(config: Config, watch: Callable[[int], None]) -> Verdict:
-    """Re-hash every file in the manifest, and look for others. Raises `PipelineError`.
+def verify(config: Config, watch: Callable[[int], None], *, sources: bool = False) -> Verdict:
+    """Re-hash every file in the manifest, and look for others; then, with `sources`, every source. Raises
+    `PipelineError`.
 
     `watch(bytes)` is called in this thread with the bytes read so far. Works while a run goes on, but a file that the
     run replaces meanwhile may be reported as damaged.
     """
-    with Manifest.reader(config) as reader:
+    with Manifest.reader(config) as reader, closing(source_of(config.sources)) as source:
+        if sources:
+            source.check()
         target = target_of(config.target, "verify")
         check = _Check(target)
         crew: Crew[ClaimedFile] = Crew(
@@ -68,8 +85,17 @@ def verify(config: Config, watch: Callable[[int], None]) -> Verdict:
                 if file.current and file.sha256 is not None:
                     crew.put(file)
         foreign = tuple(_foreign(target, config.target.folders, reader))
-    problems = sorted((*check.problems, *foreign), key=lambda problem: os.fsencode(problem.target))
-    return Verdict(tuple(problems), check.files, check.bytes_read)
+        originals = checked(config, source, reader, lambda read: watch(check.bytes_read + read)) if sources else None
+    rotten = (_rotten(one) for one in originals.rotten) if originals else ()
+    problems = sorted(
+        (*check.problems, *foreign, *rotten), key=lambda problem: (problem.of_source, os.fsencode(problem.path))
+    )
+    return Verdict(tuple(problems), check.files, check.bytes_read, originals)
+
+
+def _rotten(rotten: Rotten) -> Problem:
+    finding = Finding.SOURCE_UNREADABLE if rotten.unreadable else Finding.SOURCE_DAMAGED
+    return Problem(rotten.source, finding, rotten.detail)
 
 
 class _Check:
@@ -84,7 +110,7 @@ class _Check:
 
     def check_file(self, file: ClaimedFile, token: Token) -> None:
         try:
-            size, sha256 = self._read(file.target, token)
+            size, mtime_ns, sha256 = self._read(file.target, token)
         except FileNotFoundError:
             problem = Problem(file.target, Finding.MISSING, "")
         except (OSError, PictureError) as error:
@@ -94,15 +120,18 @@ class _Check:
             if sha256 == file.sha256:
                 return
             detail = f"{size} bytes, not {file.size}" if size != file.size else "same size, other content"
-            problem = Problem(file.target, Finding.DAMAGED, detail)
+            seen = (size, mtime_ns) != (file.size, file.mtime_ns)
+            problem = Problem(file.target, Finding.DAMAGED, detail, is_seen=seen)
         with self._lock:
             self.problems.append(problem)
 
-    def _read(self, path: str, token: Token) -> tuple[int, bytes]:
+    def _read(self, path: str, token: Token) -> tuple[int, int, bytes]:
+        """Size, mtime in nanoseconds, and hash."""
         digest = hashlib.sha256()
         size = 0
         with self._target.open_for_reading(path) as file:
-            asked = first_read(os.fstat(file.fileno()).st_size)
+            stat = os.fstat(file.fileno())
+            asked = first_read(stat.st_size)
             while chunk := file.read(asked):
                 token.check()
                 digest.update(chunk)
@@ -110,7 +139,7 @@ class _Check:
         with self._lock:
             self.files += 1
             self.bytes_read += size
-        return size, digest.digest()
+        return size, stat.st_mtime_ns, digest.digest()
 
 
 def _foreign(target: Target, folders: Sequence[Path], reader: Reader) -> Iterator[Problem]:
@@ -129,4 +158,4 @@ def _foreign(target: Target, folders: Sequence[Path], reader: Reader) -> Iterato
 
 def line(problem: Problem) -> str:
     """`holiday/a-thumb.jpg: damaged (same size, other content)`."""
-    return f"{printable(problem.target)}: {problem.finding}" + (f" ({problem.detail})" if problem.detail else "")
+    return f"{printable(problem.path)}: {problem.finding}" + (f" ({problem.detail})" if problem.detail else "")
