@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pipeline.cli.systemd import Units
     from pipeline.config.settings import Config
 
+_LATER = "05:30"  # a file that a run replaces while it is read could look damaged
+
 
 @click.command("schedule")
 @config_argument
@@ -25,8 +27,18 @@ if TYPE_CHECKING:
     is_flag=True,
     help="A service of systemd that runs `pipeline watch` all the time, in place of a schedule.",
 )
-@click.option("--at", metavar="TIME", help="HH:MM by the local clock, or :MM with --every hour.  [default: 02:30]")
-@click.option("--every", type=click.Choice(EVERY, case_sensitive=False), help="[default: day]")
+@click.option(
+    "--verify",
+    "verifies",
+    is_flag=True,
+    help="In place of runs: `pipeline verify --sources`, which finds files that have rotted.",
+)
+@click.option(
+    "--at",
+    metavar="TIME",
+    help="HH:MM by the local clock, or :MM with --every hour.  [default: 02:30; --verify: 05:30]",
+)
+@click.option("--every", type=click.Choice(EVERY, case_sensitive=False), help="[default: day; --verify: month]")
 @click.option(
     "--format",
     "form",
@@ -42,7 +54,14 @@ if TYPE_CHECKING:
     help="Write the units into this folder instead of printing them.",
 )
 def command(
-    config: Path, watch: bool, at: str | None, every: str | None, form: str, user: str | None, output: Path | None
+    config: Path,
+    watch: bool,
+    verifies: bool,
+    at: str | None,
+    every: str | None,
+    form: str,
+    user: str | None,
+    output: Path | None,
 ) -> None:
     """Print what makes cron or systemd run CONFIG: a line for a crontab, a service and its timer.
 
@@ -54,22 +73,29 @@ def command(
     from pipeline.config.load import load
 
     settings = load(config)
-    words = (*program(), "watch" if watch else "run", str(settings.path))
+    what = "verify" if verifies else "watch" if watch else "run"
+    words = (*program(), what, *(["--sources"] if verifies else []), str(settings.path))
     _check(settings, words, user)
+    if watch and verifies:
+        raise click.UsageError("--watch and --verify are two services; print each by itself")
     if watch and (at is not None or every is not None or form == "cron"):
         raise click.UsageError("--watch is a service that is always at work: it has no --at, --every or crontab line")
-    when = None if watch else timing(at, (every or "day").lower())
+    every = (every or ("month" if verifies else "day")).lower()
+    when = None if watch else timing(at or (_LATER if verifies and every != "hour" else None), every)
+    name = settings.path.stem + (", verify" if verifies else "")
     if output is not None and form == "cron":
         raise click.UsageError("--output writes units of systemd; a crontab is edited with `crontab -e`")
     if output is None and form != "systemd" and when is not None:
-        tell(crontab.text(settings.path.stem, words, when, settings.notify.ping).rstrip())
+        tell(crontab.text(name, words, when, None if verifies else settings.notify.ping).rstrip())
     if output is None and form == "both" and when is not None:
         tell("")
     if form != "cron":
-        made = systemd.units(settings, words, when, user or _me())
+        made = systemd.units(settings, what, words, when, user or _me())
         _write(made, output) if output else _print(made)
     if on_terminal():
         complain(f"more: {to_copy('help', 'schedule')}, and docs/operations.md")
+        if not verifies:
+            complain(f"files rot on disks: {to_copy('schedule', str(config), '--verify')} has them read once a month")
     if settings.target.path is not None and not settings.target.path.is_dir():
         complain(f"run it once by hand first: the target {settings.target.path} is not there yet")
 

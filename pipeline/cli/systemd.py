@@ -31,14 +31,14 @@ class Units:
     files: dict[str, str]
 
 
-def units(config: Config, words: Sequence[str], when: Timing | None, user: str | None) -> Units:
-    """The units that run the command `words` for `config`, at times or (`when` None) all the time. `user` None:
-    `User=` is left to be filled in.
+def units(config: Config, command: str, words: Sequence[str], when: Timing | None, user: str | None) -> Units:
+    """The units that run `words`, which begin our `command` for `config`, at times or (`when` None) all the time.
+    `user` None: `User=` is left to be filled in.
 
     Raises `UsageError` for a path that a unit cannot hold.
     """
-    name = "pipeline-" + re.sub(r"[^A-Za-z0-9_.-]+", "-", config.path.stem) + ("" if when else "-watch")
-    title = f"pipeline: {printable(config.path.stem)}".replace("%", "%%")
+    name = unit_name(config.path) + ("" if command == "run" else f"-{command}")
+    title = f"pipeline {command}: {printable(str(config.path))}".replace("%", "%%")
     service = [
         "[Unit]",
         f"Description={title}",
@@ -75,6 +75,14 @@ def units(config: Config, words: Sequence[str], when: Timing | None, user: str |
     ]
     files = {f"{name}.service": "\n".join(service) + "\n", f"{name}.timer": "\n".join(timer) + "\n"}
     return Units(f"{name}.timer", files)
+
+
+def unit_name(config: Path) -> str:
+    """`pipeline-site-thumbs` for /srv/site/thumbs.yaml, `pipeline-site` for /srv/site/pipeline.yaml: folder and config,
+    because most projects have a pipeline.yaml.
+    """
+    words = [word for word in (config.parent.name, config.stem) if word and word != "pipeline"]
+    return "-".join(["pipeline", *(re.sub(r"[^A-Za-z0-9_.-]+", "-", word) for word in words)])
 
 
 def _places(config: Config) -> tuple[Path, ...]:

@@ -92,7 +92,7 @@ def test_the_variable_of_the_ping_is_asked_for_and_never_filled_in(
     assert main.status_of(["schedule", str(world.config_path), "--at", "02:30"]) == 0
     said = capsys.readouterr().out
     assert "#HC_URL=https://..." in said
-    assert "EnvironmentFile=-/etc/pipeline/pipeline-thumbs.env" in said
+    assert f"EnvironmentFile=-/etc/pipeline/{systemd.unit_name(world.config_path)}.env" in said
     assert "PrivateNetwork" not in said
     assert "s3cret" not in said
 
@@ -160,11 +160,12 @@ def value(unit: Path, key: str) -> str:
 def test_systemd_finds_nothing_to_say_about_the_units(tmp_path: Path, odd: World, more: str) -> None:
     odd.configure(odd.text + more)
     units = written(odd, tmp_path / "units", "--user", "daemon")
-    assert [unit.name for unit in units] == ["pipeline-thumbs.service", "pipeline-thumbs.timer"]
+    name = systemd.unit_name(odd.config_path)
+    assert [unit.name for unit in units] == [f"{name}.service", f"{name}.timer"]
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *map(str, units)], capture_output=True, text=True, check=False
     )
-    said = [line for line in done.stderr.splitlines() if "pipeline-thumbs" in line]
+    said = [line for line in done.stderr.splitlines() if name in line]
     assert (done.returncode, said) == (0, [])
 
 
@@ -183,7 +184,8 @@ def test_a_service_may_write_where_a_run_writes_and_nowhere_else(tmp_path: Path,
 @analyze
 def test_a_watch_is_a_service_without_a_timer_that_is_kept_up(tmp_path: Path, odd: World) -> None:
     (service,) = written(odd, tmp_path / "units", "--watch", "--user", "daemon")
-    assert service.name == "pipeline-thumbs-watch.service"
+    name = f"{systemd.unit_name(odd.config_path)}-watch"
+    assert service.name == f"{name}.service"
     assert " watch " in value(service, "ExecStart")
     assert (value(service, "Type"), value(service, "Restart")) == ("exec", "on-failure")
     assert value(service, "RestartPreventExitStatus") == "2"
@@ -191,7 +193,32 @@ def test_a_watch_is_a_service_without_a_timer_that_is_kept_up(tmp_path: Path, od
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", str(service)], capture_output=True, text=True, check=False
     )
-    assert (done.returncode, [line for line in done.stderr.splitlines() if "pipeline-thumbs" in line]) == (0, [])
+    assert (done.returncode, [line for line in done.stderr.splitlines() if name in line]) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        ("/srv/site/pipeline.yaml", "pipeline-site"),
+        ("/srv/site/thumbs.yaml", "pipeline-site-thumbs"),
+        ("/srv/a b/ü.yaml", "pipeline-a-b--"),
+        ("/pipeline.yaml", "pipeline"),
+    ],
+)
+def test_units_are_named_by_folder_and_config(config: str, name: str) -> None:
+    assert systemd.unit_name(Path(config)) == name
+
+
+def test_the_originals_are_read_once_a_month_if_asked_for(
+    tmp_path: Path, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service, timer = written(world, tmp_path / "units", "--verify")
+    assert service.name == f"{systemd.unit_name(world.config_path)}-verify.service"
+    assert value(service, "ExecStart").endswith(f" verify --sources {world.config_path}")
+    assert value(timer, "OnCalendar") == "*-*-01 05:30:00"
+    assert main.status_of(["schedule", str(world.config_path), "--verify", "--format", "cron"]) == 0
+    assert re.search(rf"^30 5 1 \* \* .* verify --sources {world.config_path}$", capsys.readouterr().out, re.MULTILINE)
+    assert main.status_of(["schedule", str(world.config_path), "--verify", "--watch"]) == 2
 
 
 @pytest.mark.parametrize("more", [("--at", "02:30"), ("--every", "hour"), ("--format", "cron")])
@@ -239,9 +266,9 @@ def test_a_run_needs_no_call_that_the_service_forbids(tmp_path: Path, world: Wor
     words = ["strace", "-f", "-qq", "-o", str(trace), sys.executable, "-m", "pipeline", "run", str(world.config_path)]
     assert subprocess.run(words, check=False).returncode == 0
     used = set(re.findall(r"^\d+\s+(?:<\.\.\. )?([a-z_0-9]+)(?:\(| resumed)", trace.read_text(), re.MULTILINE))
-    filters = systemd.units(load(world.config_path), ("/bin/true",), Timing("day", 2, 30), None)
+    filters = systemd.units(load(world.config_path), "run", ("/bin/true",), Timing("day", 2, 30), None)
     allowed: set[str] = set()
-    for line in re.findall(r"^SystemCallFilter=(.*)$", filters.files["pipeline-thumbs.service"], re.MULTILINE):
+    for line in re.findall(r"^SystemCallFilter=(.*)$", next(iter(filters.files.values())), re.MULTILINE):
         for word in line.split():
             allowed |= expanded(word) if word.startswith("@") else {word}
     assert used - allowed == set()
