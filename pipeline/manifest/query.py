@@ -12,7 +12,9 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.errors import UsageError, printable
 from pipeline.manifest.reader import Reader
@@ -50,19 +52,12 @@ def is_sql(question: Sequence[str]) -> bool:
 
 
 def ask(reader: Reader, sql: str, values: Sequence[object] = (), *, seconds: float = SECONDS) -> Answer:
-    """Run one SELECT. Raises `UsageError`, with SQLite's words, for a query that is wrong, writes, or does not end."""
-    connection = reader.connection
-    deadline = time.monotonic() + seconds
-    connection.set_authorizer(_authorize)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST)
-    connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
-    try:
-        cursor = connection.execute(sql, values)
-    except (sqlite3.Error, sqlite3.Warning) as error:
-        raise _refusal(error, seconds) from error
-    if cursor.description is None:
-        raise UsageError("a query must be a SELECT")
-    return Answer(tuple(column[0] for column in cursor.description), _rows(cursor, seconds))
+    """Run one SELECT. Raises `UsageError`, with SQLite's words, for a query that is wrong, writes, or does not end.
+
+    Once all rows are read, the reader is as it was.
+    """
+    answer = _answered(reader.connection, sql, values, seconds)
+    return Answer(next(answer), answer)
 
 
 def select(reader: Reader, filters: Sequence[str], *, view: str = "renditions") -> Answer:
@@ -103,11 +98,28 @@ def _condition(text: str, columns: Sequence[str], view: str) -> tuple[str, objec
     return f"{column} {_SQL[sign]} ?", word
 
 
-def _rows(cursor: sqlite3.Cursor, seconds: float) -> Iterator[tuple[object, ...]]:
+def _answered(
+    connection: sqlite3.Connection, sql: str, values: Sequence[object], seconds: float
+) -> Iterator[tuple[Any, ...]]:
+    """The names of the columns, then the rows. The limits hold until the last one."""
+    with suppress(sqlite3.Error):  # the first use of these tables would look like a write to the authorizer
+        connection.execute("SELECT 1 FROM json_each('[]'), json_tree('[]')").close()
+    deadline = time.monotonic() + seconds
+    longest = connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST)
+    connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+    connection.set_authorizer(_authorize)  # is asked when the query is compiled
     try:
+        cursor = connection.execute(sql, values)
+        if cursor.description is None:
+            raise UsageError("a query must be a SELECT")
+        yield tuple(column[0] for column in cursor.description)
         yield from cursor
     except (sqlite3.Error, sqlite3.Warning) as error:
         raise _refusal(error, seconds) from error
+    finally:
+        connection.set_authorizer(None)
+        connection.set_progress_handler(None, 0)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
 
 
 def _authorize(action: int, *_rest: str | None) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,21 @@ def test_a_query_reaches_no_other_file_and_no_setting(reader: Reader, tmp_path: 
     with pytest.raises(UsageError, match="the manifest can only be read"):
         query.ask(reader, sql.format(elsewhere))
     assert not elsewhere.exists()
+
+
+def test_json_columns_can_be_taken_apart(reader: Reader) -> None:
+    sql = "SELECT j.key, j.value FROM runs, json_each(runs.counts) j"
+    assert query.ask(reader, sql).columns == ("key", "value")
+    assert list(query.ask(reader, "SELECT value FROM json_tree('[1]') WHERE type = 'integer'").rows) == [(1,)]
+
+
+def test_the_reader_is_as_it_was_after_a_query(reader: Reader) -> None:
+    longest = reader.connection.getlimit(sqlite3.SQLITE_LIMIT_LENGTH)
+    for sql in ("SELECT * FROM pictures", "SELECT 1", "DELETE FROM source"):
+        with suppress(UsageError):
+            list(query.ask(reader, sql).rows)
+        assert reader.connection.execute("PRAGMA user_version").fetchone() is not None
+        assert reader.connection.getlimit(sqlite3.SQLITE_LIMIT_LENGTH) == longest
 
 
 def test_names_in_the_views_are_printable(tmp_path: Path) -> None:
