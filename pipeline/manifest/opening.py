@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline import atomic
+from pipeline.config.settings import manifest_in
 from pipeline.errors import ManifestTrouble, UsageError, printable
 from pipeline.manifest import migration, schema, soundness
 from pipeline.manifest.database import Damaged, connect, in_memory, trouble
-from pipeline.manifest.place import BACKUP, LOGS, beside, ensure_folder, file_mode, is_there
+from pipeline.manifest.place import BACKUP, LOCK, LOGS, beside, ensure_folder, file_mode, is_there
 from pipeline.manifest.values import to_bytes, to_name
 
 _NEW = ".new"
@@ -273,8 +274,10 @@ def _moved(old: Path, path: Path, owner: str) -> bool:
     except (sqlite3.DatabaseError, UnicodeDecodeError, ManifestTrouble):
         return False
     put_in_place(beside(path, _NEW), path)
-    for left in (*(beside(old, suffix) for suffix in ("", *LOGS)), beside(old, BACKUP)):
-        left.unlink(missing_ok=True)
+    # Its lock is free: the caller holds the target's, which a run with the former config needs, too. That one stays.
+    its_lock = () if str(old) == manifest_in(str(old.parent.parent)) else (LOCK,)
+    for suffix in ("", *LOGS, BACKUP, *its_lock):
+        beside(old, suffix).unlink(missing_ok=True)
     return True
 
 

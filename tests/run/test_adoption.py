@@ -205,6 +205,8 @@ def test_the_records_move_with_the_manifest_and_back(world: World) -> None:
         assert "the records were moved here from" in summary.warnings[0]
         there = [path.relative_to(world.root) for path in world.root.rglob("*.sqlite")]
         assert there == [Path(place or "out/.pipeline/manifest.sqlite")]
+        locks = {str(path.relative_to(world.root)) for path in world.root.rglob("*.lock")}
+        assert locks == {f"{name}.lock" for name in (place, "out/.pipeline/manifest.sqlite") if name}
     assert world.run().warnings == ()
 
 
