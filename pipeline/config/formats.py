@@ -25,6 +25,7 @@ ONLY_FOR = {
     "optimize": (Format.JPEG,),
     "keep_smaller": (Format.JPEG, Format.PNG, Format.WEBP),  # their readers tell everything that is in a file
     "depth": (Format.PNG, Format.TIFF, Format.AVIF),
+    "hdr": (Format.JPEG, Format.AVIF),
     "density": tuple(known for known in Format if known is not Format.GIF),
 }
 """For keys that not all formats know: the formats that do."""

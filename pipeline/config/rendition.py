@@ -43,6 +43,7 @@ from pipeline.model.spec import (
     Animation,
     Fit,
     Format,
+    Hdr,
     Metadata,
     Private,
     Profile,
@@ -219,6 +220,12 @@ class Rendition(Section):
         "depth",
         "Bits a channel: 8, or keep: a source of more is written with 16 (png, tiff) or 12 (avif); needs pyvips.",
     )
+    hdr: Hdr = field_of(
+        Spec,
+        "hdr",
+        "Of brightness beyond that of other screens. sdr: PQ and HLG are tone-mapped, gain maps dropped, both with a "
+        "warning. keep: PQ and HLG stay in an avif of 10 bits, gain maps in a jpeg. Needs pyvips.",
+    )
     density: Annotated[int | None, WholeOr(1, "keep", AS_SOURCE)] = field_of(
         Spec,
         "density",
@@ -374,6 +381,26 @@ class Rendition(Section):
             if value == AS_SOURCE and info.data.get(other):
                 raise rule(f"keep does not go with {other}, which {why}")
         if value == AS_SOURCE and info.data.get("subsampling") is Subsampling.HALF:
+            raise rule("keep goes with the subsamplings 4:4:4 and 4:2:0 only")
+        return value
+
+    @field_validator("hdr")
+    @classmethod
+    def _can_be_as_bright(cls, value: Hdr, info: ValidationInfo) -> Hdr:
+        if value is not Hdr.KEEP:
+            return value
+        if importlib.util.find_spec(LIBVIPS) is None:
+            raise rule(f"keep {extras.missing('libvips')}")
+        for other, why in (
+            ("steps", "work in srgb"),
+            ("linear", "works in srgb"),
+            ("pad", "has a background in srgb"),
+        ):
+            if info.data.get(other):
+                raise rule(f"keep does not go with {other}, which {why}")
+        if info.data.get("fit") is Fit.CONTAIN:
+            raise rule("keep does not go with fit: contain, which has a background in srgb")
+        if info.data.get("format") is Format.AVIF and info.data.get("subsampling") is Subsampling.HALF:
             raise rule("keep goes with the subsamplings 4:4:4 and 4:2:0 only")
         return value
 

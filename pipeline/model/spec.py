@@ -61,6 +61,13 @@ class Profile(enum.StrEnum):
 NAMED = (Profile.DISPLAY_P3, Profile.ADOBE_RGB)  # whose profiles are made here
 
 
+class Hdr(enum.StrEnum):
+    """What becomes of brightness beyond that of other screens."""
+
+    SDR = "sdr"  # PQ and HLG are tone-mapped, gain maps dropped
+    KEEP = "keep"  # PQ and HLG stay in AVIF, gain maps in JPEG
+
+
 class Metadata(enum.StrEnum):
     """Which metadata of the source a rendition keeps. `Private` metadata is dropped by all of these."""
 
@@ -131,6 +138,7 @@ class Spec:
     metadata: Metadata = Metadata.STRIP
     private: tuple[Private, ...] = ()  # in canonical order
     depth: int = 8  # bits of a channel, or AS_SOURCE: 16 (PNG, TIFF) or 12 (AVIF) of a source that has more than 8
+    hdr: Hdr = Hdr.SDR
     density: int | None = None  # dots per inch, or AS_SOURCE, which None means where metadata is kept, too
     animation: Animation = Animation.KEEP
     page: int | None = None  # from 0, of sources that hold several pictures; None: the main one

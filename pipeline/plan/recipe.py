@@ -39,6 +39,7 @@ _OWN = _NOT_BYTES | {  # fields that change nothing about the renditions beside 
     "private",
     "density",
     "depth",
+    "hdr",
     "animation",
     "pad",
     "steps",

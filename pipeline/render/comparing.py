@@ -18,11 +18,12 @@ from pipeline.model.rendering import Look, RenderTask, Resemblance, Traits
 from pipeline.model.spec import Limits
 from pipeline.render import memory
 from pipeline.render.child.warm_up import render_samples, set_switches
-from pipeline.render.colour.srgb import to_srgb
 from pipeline.render.header import read_header
 from pipeline.render.line import render
 from pipeline.render.opening.decode import facts_of, frames, picture
 from pipeline.render.opening.source import opening
+from pipeline.render.pixels.deep import Deep
+from pipeline.render.pixels.frame import in_srgb
 from pipeline.workers.exchange import Held, Reply, whole
 
 _WINDOW, _STEP = 8, 4  # pixels
@@ -72,7 +73,8 @@ def _decoded(content: bytes, task: Resemblance) -> Image.Image:
             read_header(source, everything)
             stored = source.image.size
             (frame,) = frames(source, everything, 1)
-            image, _ = to_srgb(frame.eight_bits, picture(source, stored, 1).icc)
+            pixels, _ = in_srgb(frame.image, picture(source, stored, 1).icc)
+            image = pixels.rounded() if isinstance(pixels, Deep) else pixels
             image = image.convert("RGBA" if image.mode in ("LA", "RGBA") else "RGB")
             if image.mode == "RGBA":
                 ground = Image.new("RGBA", image.size, (*ImageColor.getrgb(task.background)[:3], 255))

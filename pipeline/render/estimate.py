@@ -30,7 +30,7 @@ from PIL import JpegImagePlugin
 from pipeline.errors import PictureError
 from pipeline.model.rendering import RenderTask
 from pipeline.model.shape import Resampler
-from pipeline.model.spec import ANIMATED, AS_SOURCE, Format, Spec
+from pipeline.model.spec import ANIMATED, AS_SOURCE, Format, Hdr, Spec
 from pipeline.render.formats.tiff import Tiff
 from pipeline.render.geometry.cascade import is_plain
 from pipeline.render.geometry.fit import Placement, Size
@@ -71,6 +71,7 @@ _ENCODER = {
 _DEEP_AVIF = 130.0  # the same for 12 bits a channel
 _TONES, _TONE_TABLES = 32.0, 16 * 2**20  # bytes a target pixel that tone mapping takes, and of its tables
 _MOZJPEG = 24.0  # the same for JPEG with `optimize`: measured 17.3 for RGB noise at 4:4:4, a third more for CMYK
+_GAIN = 8  # bytes a pixel of the source: a gain map may have as many pixels
 _COLOURS, _STEPPED = 16.0, 28.0  # bytes a target pixel: colours beside an alpha; sharpening with one
 _WEBP_ALPHA, _WEBP_LOSSLESS = 64.0, 32.0  # the same for WebP, whose alpha is never lossy; more than the rest of it
 _WEBP_TABLES = 13 * 2**20  # bytes, for either, however small
@@ -126,8 +127,9 @@ def estimate(source: Source, task: RenderTask, frames: int) -> int:
         bool(image.info.get("interlace")),
     )
     holds = source.format in _HOLDS_FILE or source.is_deep
-    file = len(source.view) * (holds + isinstance(source.view, bytes))
-    return work_by_shape(task)(shape) + _metadata(source) + file
+    gain = source.has_gain_map and any(spec.hdr is Hdr.KEEP and spec.format is Format.JPEG for spec in task.specs)
+    file = len(source.view) * (holds + gain + isinstance(source.view, bytes))
+    return work_by_shape(task)(shape) + _metadata(source) + file + gain * _GAIN * image.width * image.height
 
 
 @functools.lru_cache(maxsize=4)  # a task may hold a font; a child keeps as many requests
@@ -155,7 +157,7 @@ def _of_shape(task: RenderTask, shape: _Shape) -> int:
         steps.append(area * (_STEPPED if spec.steps else _COLOURS))
         if shape.hdr:
             steps.append(area * _TONES + _TONE_TABLES)
-        if shape.deep and spec.depth == AS_SOURCE:
+        if shape.deep and (spec.depth == AS_SOURCE or (shape.hdr and spec.hdr is Hdr.KEEP)):
             steps.append(area * (_DEEP_AVIF if spec.format is Format.AVIF else 3 * _deep_pixel(shape)))
         else:
             steps.append(_encoder(spec, canvas, shown, transparent=transparent))

@@ -12,7 +12,7 @@ from pipeline.model.record import Status
 from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
 from pipeline.model.shape import Resampler
 from pipeline.model.source import Header
-from pipeline.model.spec import AS_SOURCE, Format
+from pipeline.model.spec import AS_SOURCE, Format, Hdr
 from pipeline.render.child.libraries import libraries
 from pipeline.render.child.warm_up import render_samples, set_switches
 from pipeline.render.geometry.orientation import upright_size
@@ -24,10 +24,10 @@ from pipeline.render.opening.failures import blame_memory
 from pipeline.render.opening.source import Source, opening
 from pipeline.render.pixels.placeholder import REDUCED, placeholder
 from pipeline.render.pixels.shared import SharedPixels
-from pipeline.render.rendition import Rendition
+from pipeline.render.rendition import Rendition, keeps_hdr
 from pipeline.workers.exchange import Held, Reply
 
-_DEEPEST = 16  # bits a channel that a rendition can have
+_OF_HDR, _DEEPEST = 10, 16  # bits a channel that a rendition can have
 
 # What these libraries log about a picture is in its error as well: without a handler it would go to the terminal.
 for _library in ("PIL", "pyvips"):
@@ -87,8 +87,8 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
         made = (_named(rendition.encoded(descriptors), header, task) for rendition in renditions)
         encoded = tuple(_marked(each) if source.damage else each for each in made)
         told = (
-            *_depth_lost(source, task),
-            *_light_lost(source),
+            *_depth_lost(source, abouts, task),
+            *_light_lost(source, abouts, task),
             *(warning for about in abouts for warning in about.warnings),
             *(warning for rendition in renditions for warning in rendition.source_warnings),
         )
@@ -109,18 +109,26 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
     return answer, tuple(descriptors)
 
 
-def _depth_lost(source: Source, task: RenderTask) -> tuple[str, ...]:
+def _depth_lost(source: Source, abouts: list[Picture], task: RenderTask) -> tuple[str, ...]:
     """A warning where the source has more bits a channel than any rendition of the config keeps."""
-    left = _DEEPEST if source.is_deep and any(spec.depth == AS_SOURCE for spec in (*task.specs, *task.beside)) else 8
+    left, specs = 8, (*task.specs, *task.beside)
+    if source.is_deep and any(spec.depth == AS_SOURCE for spec in specs):
+        left = _DEEPEST
+    elif source.is_deep and any(keeps_hdr(spec, about.icc) for spec in specs for about in abouts):
+        left = _OF_HDR
     if source.bits <= left:
         return ()
     way = "; depth: keep would keep 16" if source.is_deep and left < _DEEPEST else ""
     return (f"{source.bits} bits a channel become {left}{way}",)
 
 
-def _light_lost(source: Source) -> tuple[str, ...]:
-    """A warning where the source is HDR, which no rendition is."""
-    if not source.is_hdr:
+def _light_lost(source: Source, abouts: list[Picture], task: RenderTask) -> tuple[str, ...]:
+    """A warning where the source is HDR, and a rendition is not."""
+    specs = (*task.specs, *task.beside)
+    if source.has_gain_map and not any(spec.hdr is Hdr.KEEP for spec in specs):
+        way = "; hdr: keep would keep it in jpegs" if source.format == "JPEG" else ""
+        return (f"gain map dropped{way}",)
+    if not source.is_hdr or (source.is_deep and all(keeps_hdr(spec, about.icc) for spec in specs for about in abouts)):
         return ()
     return ("HDR: tone-mapped to what other screens show" if source.is_deep else "HDR: its brightness is not mapped",)
 

@@ -14,10 +14,12 @@ from PIL import Image
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.record import Shown, Status
 from pipeline.model.rendering import NotRendered, Rendered, RenderTask
-from pipeline.model.spec import ANIMATED, AS_SOURCE, NAMED, Animation, Profile, Spec
+from pipeline.model.spec import ANIMATED, AS_SOURCE, NAMED, Animation, Format, Hdr, Profile, Spec
+from pipeline.render.colour import hdr
 from pipeline.render.colour.cicp import named
 from pipeline.render.encoding.delivery import Delivered, deliver
 from pipeline.render.encoding.encode_input import EncodeInput
+from pipeline.render.encoding.gain_map import drawn
 from pipeline.render.encoding.passthrough import can_pass_through, copy_source
 from pipeline.render.geometry.fit import Placement
 from pipeline.render.geometry.framing import Framing, framing, shown
@@ -34,6 +36,11 @@ from pipeline.render.pixels.saliency import focus
 from pipeline.render.pixels.shared import SharedPixels
 from pipeline.render.pixels.trim import trimmed
 from pipeline.render.steps.registry import through
+
+
+def keeps_hdr(spec: Spec, icc: bytes | None) -> bool:
+    """Whether a picture under the profile `icc` is PQ or HLG, and `spec` leaves it so."""
+    return spec.hdr is Hdr.KEEP and spec.format is Format.AVIF and hdr.said(icc) is not None
 
 
 class Rendition:
@@ -85,7 +92,8 @@ class Rendition:
     def _made(self, pixels: SharedPixels, picture: Picture) -> Pixels:
         """Everything that is done to the pixels of a frame before the encoder, in order."""
         spec, frame = self.spec, pixels.frame
-        if spec.profile is Profile.SRGB and not spec.linear:
+        stays = keeps_hdr(spec, picture.icc) and isinstance(frame.image, Deep)
+        if spec.profile is Profile.SRGB and not spec.linear and not stays:
             return self._finished(self._shared(pixels, picture))
         if spec.linear:  # linear light needs known colours
             image, self.source_warnings = in_srgb(frame.image, picture.icc)
@@ -93,7 +101,9 @@ class Rendition:
         framed = self._framing = self._framing or self._framed(frame, picture)
         placement = self._placement = framed.place(spec)
         image = resample(frame, placement, framed.turned, framed.orientation, spec)
-        if spec.profile in NAMED:
+        if stays:
+            self._icc = picture.icc
+        elif spec.profile in NAMED:
             image, self._icc, self.source_warnings = in_space(image, picture.icc, named(spec.profile))
         elif not spec.linear:
             plain = not spec.steps and placement.canvas == placement.size
@@ -113,7 +123,7 @@ class Rendition:
         if self._placement is None:
             raise PictureError(ErrorKind.INTERNAL, "no placement")
         if isinstance(image, Deep):
-            if self.spec.depth == AS_SOURCE:
+            if self.spec.depth == AS_SOURCE or hdr.said(self._icc) is not None:
                 return finished_deep(image, self._placement, self.spec)
             image = image.rounded()
         return finished(through(self.spec.steps, image, self.spec.dpr), self._placement, self.spec)
@@ -168,7 +178,11 @@ class Rendition:
         place = place_of(picture.size, picture.orientation, picture.blocks.exif, self._placement, self.spec)
         going, told = written(picture.blocks, self.spec, place, density)
         images, durations = tuple(self._images), tuple(self._durations)
-        return EncodeInput(images, durations, picture.plays, self._icc, going, density), told
+        gain = None
+        if self.spec.hdr is Hdr.KEEP and picture.source.has_gain_map:
+            gain = drawn(picture, self._framing, self._placement, self.spec)
+            told = told if gain else (*told, "gain map dropped: not of a kind that can be kept here")
+        return EncodeInput(images, durations, picture.plays, self._icc, going, density, gain), told
 
     def _kept(self, made: Delivered, encode_input: EncodeInput, picture: Picture) -> Delivered:
         """A copy of the source if `keep_smaller` asks for it, it qualifies and is no larger; else `made`."""

@@ -536,6 +536,26 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         HEAD + "  a: {format: png, depth: keep, colors: 16}\n",
         [":4:27: renditions.a.depth: keep does not go with colors, which makes a palette of 8 bits"],
     ),
+    "HDR in PNG": (
+        HEAD + "  a: {format: png, hdr: keep}\n",
+        [":4:25: renditions.a.hdr: is only for jpeg, avif; the format is png"],
+    ),
+    "another HDR": (
+        HEAD + "  a: {hdr: drop}\n",
+        [":4:12: renditions.a.hdr: must be sdr or keep (got 'drop')"],
+    ),
+    "HDR with steps": (
+        HEAD + "  a: {hdr: keep, steps: [sharpen]}\n",
+        [":4:12: renditions.a.hdr: keep does not go with steps, which work in srgb"],
+    ),
+    "HDR with a background": (
+        HEAD + "  a: {hdr: keep, width: 9, height: 9, fit: contain}\n",
+        [":4:12: renditions.a.hdr: keep does not go with fit: contain, which has a background in srgb"],
+    ),
+    "HDR with chroma between": (
+        HEAD + '  a: {format: avif, hdr: keep, subsampling: "4:2:2"}\n',
+        [":4:26: renditions.a.hdr: keep goes with the subsamplings 4:4:4 and 4:2:0 only"],
+    ),
     "a depth with chroma between": (
         HEAD + '  a: {format: avif, depth: keep, subsampling: "4:2:2"}\n',
         [":4:28: renditions.a.depth: keep goes with the subsamplings 4:4:4 and 4:2:0 only"],

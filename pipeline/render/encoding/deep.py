@@ -1,4 +1,4 @@
-"""Encodes pixels of 16 bits a channel: PNG and TIFF of 16 bits, AVIF of 12.
+"""Encodes pixels of 16 bits a channel: PNG and TIFF of 16 bits, AVIF of 12, of PQ and HLG of 10.
 
 libvips compresses a PNG's pixels, with the filter that suits each row, and one worker thread: their number changes no
 byte. The other chunks, and all of a TIFF, are written here, because libvips adds a resolution that was not asked for.
@@ -12,9 +12,11 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
-from pipeline.model.spec import Format, Spec, Subsampling
+from pipeline.model.spec import AS_SOURCE, Format, Spec, Subsampling
+from pipeline.render.colour import hdr
 from pipeline.render.container.png import png_chunks
 from pipeline.render.encoding.encode_input import EncodeInput
+from pipeline.render.encoding.nclx import with_nclx
 from pipeline.render.encoding.options import effort_of
 from pipeline.render.metadata import exif
 from pipeline.render.metadata.exif import Entry
@@ -23,7 +25,7 @@ from pipeline.render.pixels.deep import BANDS, WITH_ALPHA, Deep
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _METRES_IN_INCH, _MILLIMETRES_IN_INCH = 0.0254, 25.4
-_AVIF_BITS = 12
+_AVIF_BITS, _HDR_BITS = 12, 10
 _STRIP = 2**18  # bytes of a TIFF's strip before compression, about
 _ASCII, _SHORT, _LONG, _RATIONAL, _UNDEFINED = 2, 3, 4, 5, 7  # kinds of TIFF's values
 _LOCK = threading.Lock()  # held while libvips' number of threads is another
@@ -146,7 +148,8 @@ def _avif(encode_input: EncodeInput, pixels: Deep, spec: Spec, quality: int | No
     vips: Any = libvips.module()
     going, across, down = encode_input.written, *(encode_input.density or (_MILLIMETRES_IN_INCH,) * 2)
     image = pixels.image.copy(xres=across / _MILLIMETRES_IN_INCH, yres=down / _MILLIMETRES_IN_INCH)
-    blobs = {"icc-profile-data": encode_input.icc, "xmp-data": going.xmp, "exif-data": going.exif}
+    light = hdr.said(encode_input.icc)
+    blobs = {"icc-profile-data": None if light else encode_input.icc, "xmp-data": going.xmp, "exif-data": going.exif}
     for name, content in blobs.items():
         if content:
             image.set_type(vips.GValue.blob_type, name, content)
@@ -156,7 +159,7 @@ def _avif(encode_input: EncodeInput, pixels: Deep, spec: Spec, quality: int | No
         try:
             made: bytes = image.heifsave_buffer(
                 Q=quality,
-                bitdepth=_AVIF_BITS,
+                bitdepth=_HDR_BITS if light and spec.depth != AS_SOURCE else _AVIF_BITS,
                 compression="av1",
                 effort=max(0, effort_of(spec) - 1),  # of 0 to 9
                 subsample_mode="on" if spec.subsampling is Subsampling.QUARTER else "off",
@@ -164,4 +167,4 @@ def _avif(encode_input: EncodeInput, pixels: Deep, spec: Spec, quality: int | No
             )
         finally:
             vips.concurrency_set(before)
-    return made
+    return with_nclx(made, light.primaries, light.transfer) if light else made

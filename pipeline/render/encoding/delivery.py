@@ -95,7 +95,7 @@ def prove(descriptor: int, encode_input: EncodeInput, spec: Spec) -> None:
         raise PictureError(ErrorKind.INTERNAL, f"what was encoded cannot be read: {error}") from error
     first = encode_input.images[0]
     wrong = []
-    if written.format != spec.format:
+    if written.format != ("mpo" if encode_input.gain else spec.format):
         wrong.append(f"format {written.format}")
     if (written.width, written.height) != first.size:
         wrong.append(f"size {written.width} x {written.height}")

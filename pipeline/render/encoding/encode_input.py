@@ -21,6 +21,7 @@ class EncodeInput:
     icc: bytes | None = None  # the profile of the pixels; None: sRGB, no profile is written
     written: Written = field(default_factory=Written)
     density: Density | None = None
+    gain: bytes | None = None  # of a JPEG: its gain map, encoded
 
     @property
     def of_pillow(self) -> tuple[Image.Image, ...]:

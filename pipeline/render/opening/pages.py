@@ -6,7 +6,6 @@ Pages are numbered from 0 in the order of the file, and those of an icon from th
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,12 +15,10 @@ from pipeline.model.spec import LARGEST, Spec
 from pipeline.render.container.gif import gif_frames
 from pipeline.render.container.tiff import page_count
 from pipeline.render.formats.animation import cut_off
-from pipeline.render.formats.jpeg import Jpeg
-from pipeline.render.metadata import exif
+from pipeline.render.formats.jpeg import Jpeg, pictures_in
 from pipeline.render.opening.failures import decode_failure
 from pipeline.render.opening.source import Source
 
-_INDEX = 0xB002  # tag of an MPO's index: 16 bytes a picture
 _WHOLE_PICTURES = (
     0x03,
     0x02,
@@ -111,23 +108,7 @@ def _largest(source: Source, pages: int) -> int:
 
 def _pictures(source: Source) -> list[tuple[int, int]]:
     """The offset and the size of each whole picture in an MPO; empty for any other JPEG."""
-    block, base = source.image.info.get("mp"), source.image.info.get("mpoffset")
-    if not isinstance(block, bytes) or not isinstance(base, int):
-        return []
-    try:
-        entry = exif.read_main(block, (_INDEX,)).get(_INDEX)
-    except (struct.error, ValueError):
-        return []
-    order = "<" if block.startswith(b"II") else ">"
-    pictures = []
-    for at in range(0, len(entry.value) - 15 if entry else 0, 16):
-        kind, size, offset = struct.unpack_from(order + "LLL", entry.value, at) if entry else (0, 0, 0)
-        start = offset + base if offset else 0
-        if (kind >> 16 & 0xFF) in _WHOLE_PICTURES and size and start < len(source.view):
-            pictures.append(
-                (start, min(size, len(source.view) - start))
-            )  # some writers get the size of the last one wrong
-    return pictures
+    return [(start, size) for kind, start, size in pictures_in(source.image, source.view) if kind in _WHOLE_PICTURES]
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from pipeline.render.colour.cicp import is_hdr
 from pipeline.render.container.mending import mended
 from pipeline.render.container.truncation import is_short
 from pipeline.render.container.view import View
-from pipeline.render.formats import apng, gif, heif
+from pipeline.render.formats import apng, gain_map, gif, heif
 from pipeline.render.formats.animation import CUT_OFF
 from pipeline.render.formats.avif import Avif
 from pipeline.render.formats.bmp import Bmp
@@ -147,6 +147,11 @@ class Source:
     def is_hdr(self) -> bool:
         """Whether its pixels state brightness by PQ or HLG."""
         return is_hdr(self.image, self.format, self.view)
+
+    @property
+    def has_gain_map(self) -> bool:
+        """Whether it says how much brighter an HDR screen may show it."""
+        return gain_map.is_there(self.image, self.format, self.view)
 
     @property
     def by_libvips(self) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pipeline.config.settings import Config
 from pipeline.errors import UsageError, printable
-from pipeline.model.spec import AS_SOURCE, Animation, Format, Metadata, Spec, Verify
+from pipeline.model.spec import AS_SOURCE, Animation, Format, Hdr, Metadata, Spec, Verify
 from pipeline.plan.rules import Rules
 
 QUALITY = "quality "  # begins the name of a recipe that differs by it
@@ -142,6 +142,7 @@ def _reference(spec: Spec) -> Spec:
         colors=None,
         dither=1.0,
         depth=8,
+        hdr=Hdr.SDR,
         max_bytes=None,
         optimize=False,
         keep_smaller=False,

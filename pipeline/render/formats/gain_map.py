@@ -1,0 +1,104 @@
+"""Gain maps: a second, smaller picture in a file, which says how much brighter each place may be on an HDR screen.
+
+Found in JPEGs by Adobe's and ISO 21496-1's marks and by Apple's, in HEIC and AVIF by the kinds of their items. Those of
+JPEGs that follow Adobe or ISO are read by libultrahdr, through libvips; Apple's own kind is only found.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image, ImageFile
+
+from pipeline.render.container.jpeg import jpeg_scans
+from pipeline.render.container.view import View
+from pipeline.render.formats.jpeg import Jpeg, pictures_in
+from pipeline.render.geometry.fit import Size
+from pipeline.render.pixels import libvips
+
+_MARKS = (b"urn:iso:std:iso:ts:21496:-1\0", b"http://ns.adobe.com/hdr-gain-map/1.0/", b"hdrgainmap", b"HDRGainMap")
+_LOOKED_AT = 64 * 2**10  # bytes of a second picture
+_BRANDS = 256  # bytes in which the brands of a HEIC or AVIF are
+_MOST_STOPS, _MOST = 64, 1000  # bounds of numbers: stops of light; gamma and offsets
+_SCANS = 100  # of a progressive gain map; more are not decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """How a gain map is applied: a number for each channel of light, in stops (powers of two) if not said otherwise."""
+
+    least: tuple[float, ...]
+    most: tuple[float, ...]
+    gamma: tuple[float, ...]  # a power
+    offset_sdr: tuple[float, ...]  # light
+    offset_hdr: tuple[float, ...]  # light
+    headroom: tuple[float, float]  # of screens, from which it has an effect, and for which it has all of it
+
+
+@dataclass(frozen=True, slots=True)
+class GainMap:
+    """A gain map in mode `L` or `RGB`, as stored beside its picture: not turned."""
+
+    image: Image.Image
+    numbers: Numbers
+
+
+def is_there(image: ImageFile.ImageFile, format_: str, view: View) -> bool:
+    """Whether an opened picture has a gain map, of whatever kind."""
+    if format_ == "JPEG":
+        heads = [content[:200] for name, content in getattr(image, "applist", ()) if name == "APP2"]
+        xmp = image.info.get("xmp")
+        heads += [xmp] if isinstance(xmp, bytes) else []
+        heads += [view[start : start + min(size, _LOOKED_AT)] for _kind, start, size in pictures_in(image, view)[1:3]]
+        return any(mark in head for head in heads for mark in _MARKS)
+    if format_ in ("HEIF", "AVIF"):
+        kinds = image.info.get("aux")
+        named = isinstance(kinds, dict) and any("hdrgainmap" in str(kind) for kind in kinds)
+        return named or b"tmap" in view[:_BRANDS]
+    return False
+
+
+def read(view: View, size: Size) -> GainMap | None:
+    """The gain map of the JPEG in `view`, whose picture has `size`; None of a kind that cannot be kept.
+
+    Raises whatever Pillow raises on damage. Call only where `libvips.available()`.
+    """
+    vips: Any = libvips.module()
+    try:
+        loaded = vips.Image.uhdrload_buffer(view[:])
+    except vips.Error:
+        return None
+    try:
+        content, numbers = loaded.get("gainmap-data"), _numbers(loaded)
+        in_base = bool(loaded.get("gainmap-use-base-cg"))
+    except vips.Error:
+        return None
+    finally:
+        loaded.invalidate()
+    image = Jpeg(io.BytesIO(content))
+    small = image.width * image.height <= size[0] * size[1] and jpeg_scans(content, _SCANS) <= _SCANS
+    # Three channels apply to the primaries that the file says, which are its picture's or others.
+    if numbers is None or not small or image.mode not in ("L", "RGB") or (image.mode == "RGB" and not in_base):
+        return None
+    image.load()
+    return GainMap(image, numbers)
+
+
+def _numbers(loaded: Any) -> Numbers | None:
+    def of(name: str) -> tuple[float, ...]:
+        said = loaded.get(f"gainmap-{name}")
+        return tuple(said) if isinstance(said, list) else (said,)
+
+    boosts = (of("min-content-boost"), of("max-content-boost"), of("hdr-capacity-min"), of("hdr-capacity-max"))
+    others = (of("gamma"), of("offset-sdr"), of("offset-hdr"))
+    if not all(0 < value < math.inf for boost in boosts for value in boost):
+        return None
+    least, most, lowest, highest = (tuple(math.log2(value) for value in boost) for boost in boosts)
+    bounded = all(abs(value) <= _MOST_STOPS for stops in (least, most, lowest, highest) for value in stops)
+    bounded &= all(abs(value) <= _MOST for each in others for value in each) and min(others[0]) > 0.01
+    if not bounded or {len(each) for each in (least, most, *others)} != {3}:
+        return None
+    return Numbers(least, most, *others, (lowest[0], highest[0]))

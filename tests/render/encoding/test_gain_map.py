@@ -1,0 +1,132 @@
+"""Gain maps from JPEG to JPEG, read back by libultrahdr."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from pipeline.model.rendering import Rendered
+from pipeline.model.spec import Fit, Format, Hdr, Metadata, Spec
+from pipeline.render.encoding.gain_map import encoded as gain_map
+from pipeline.render.encoding.gain_map import with_gain
+from pipeline.render.formats.gain_map import Numbers
+from pipeline.render.pixels import libvips
+from tests.pictures import encoded, exif, quarters
+from tests.render.drawing import answer_to
+
+pytestmark = pytest.mark.skipif(not libvips.available(), reason="needs libvips")
+
+NUMBERS = Numbers((0.0,) * 3, (2.0,) * 3, (1.0,) * 3, (0.015625,) * 3, (0.015625,) * 3, (0.0, 2.5))
+APART = replace(NUMBERS, most=(2.0, 1.5, 1.0))
+KEPT = Spec("a", 64, hdr=Hdr.KEEP)
+DROPPED = "gain map dropped; hdr: keep would keep it in jpegs"
+CANNOT = "gain map dropped: not of a kind that can be kept here"
+
+
+def bright(mode: str = "L") -> Image.Image:
+    """A gain map of 80 x 60 that is bright above left."""
+    image = Image.new(mode, (80, 60))
+    image.paste((255,) * len(mode) if mode != "L" else 255, (0, 0, 40, 30))
+    return image
+
+
+def source(mode: str = "L", numbers: Numbers = NUMBERS, **options: object) -> bytes:
+    return with_gain(encoded(quarters((160, 120)), "JPEG", quality=90, **options), gain_map(bright(mode), numbers))
+
+
+def read(content: bytes) -> Any:
+    import pyvips
+
+    return pyvips.Image.uhdrload_buffer(content)
+
+
+def map_of(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(read(content).get("gainmap-data")))
+
+
+@pytest.mark.parametrize(("mode", "numbers"), [("L", NUMBERS), ("RGB", APART)])
+def test_it_is_kept_with_its_numbers(mode: str, numbers: Numbers) -> None:
+    answer, files = answer_to(source(mode, numbers), KEPT)
+    assert answer.warnings == ()
+    loaded = read(files["a"])
+    assert (loaded.width, loaded.height) == (64, 48)
+    assert loaded.get("gainmap-max-content-boost") == pytest.approx([2**stops for stops in numbers.most], rel=1e-4)
+    assert loaded.get("gainmap-min-content-boost") == [1.0] * 3
+    assert loaded.get("gainmap-offset-sdr") == pytest.approx([0.015625] * 3)
+    assert loaded.get("gainmap-hdr-capacity-max") == pytest.approx(2**2.5, rel=1e-4)
+    assert map_of(files["a"]).mode == mode
+    assert map_of(files["a"]).size == (32, 24)
+
+
+@pytest.mark.parametrize("hidden", [b"urn:iso:std:iso:ts:21496:-1", b"http://ns.adobe.com/xap/1.0/"])
+def test_each_of_the_two_forms_is_enough_for_a_reader(hidden: bytes) -> None:
+    content = answer_to(source(), KEPT)[1]["a"].replace(hidden, b"-" * len(hidden))
+    assert read(content).get("gainmap-max-content-boost") == pytest.approx([4.0] * 3, rel=1e-4)
+    again = answer_to(content, KEPT)[1]["a"]
+    assert read(again).get("gainmap-max-content-boost") == pytest.approx([4.0] * 3, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "corner"), [(1, (0, 0)), (2, (1, 0)), (3, (1, 1)), (4, (0, 1)), (6, (1, 0)), (8, (0, 1))]
+)
+def test_it_is_turned_with_its_picture(orientation: int, corner: tuple[int, int]) -> None:
+    content = source(exif=exif({0x0112: orientation}))
+    image = map_of(answer_to(content, KEPT)[1]["a"])
+    assert (image.width < image.height) == (orientation > 4)
+    for x in (0, 1):
+        for y in (0, 1):
+            level = image.getpixel((image.width // 4 + x * image.width // 2, image.height // 4 + y * image.height // 2))
+            assert isinstance(level, int)
+            assert (level > 200) == ((x, y) == corner)
+
+
+def test_it_is_cropped_with_its_picture() -> None:
+    from pipeline.model.shape import Extract, Length
+
+    corner = Extract(Length(0), Length(0), Length(50, percent=True), Length(50, percent=True))
+    _, files = answer_to(source(), replace(KEPT, extract=corner))
+    assert min(map_of(files["a"]).convert("L").tobytes()) > 240
+    _, files = answer_to(source(), Spec("a", 48, 48, Fit.COVER, hdr=Hdr.KEEP))
+    assert map_of(files["a"]).size == (24, 24)
+
+
+def test_metadata_stays_beside_it_and_max_bytes_counts_both() -> None:
+    content = source(exif=exif({0x8298: "somebody"}))
+    _, files = answer_to(content, replace(KEPT, metadata=Metadata.RIGHTS, max_bytes=4_000))
+    assert b"somebody" in files["a"]
+    assert len(files["a"]) <= 4_000
+    assert map_of(files["a"]).size == (32, 24)
+    assert map_of(answer_to(content, replace(KEPT, optimize=True))[1]["a"]).size == (32, 24)
+
+
+def test_it_is_dropped_with_a_warning_where_nobody_asks_for_it() -> None:
+    for spec in (Spec("a", 64), Spec("a", 64, format=Format.WEBP)):
+        answer, files = answer_to(source(), spec)
+        assert answer.warnings == (DROPPED,)
+        assert b"hdrgm" not in files["a"]
+    assert answer_to(encoded(quarters(), "JPEG"), Spec("a", 64))[0].warnings == ()
+
+
+def test_where_a_format_or_a_kind_cannot_keep_it_the_rendition_says_so() -> None:
+    def warnings(content: bytes, spec: Spec) -> tuple[str, ...]:
+        (made,) = answer_to(content, spec)[0].renditions
+        assert isinstance(made, Rendered)
+        return made.warnings
+
+    assert warnings(source(), replace(KEPT, format=Format.AVIF)) == (CANNOT,)
+    apples = source().replace(b"http://ns.adobe.com/hdr-gain-map/1.0/", b"http://ns.apple.com/HDRGainMap/1.0.0/")
+    apples = apples.replace(b"urn:iso:std:iso:ts:21496:-1", b"-" * 27).replace(b"hdrgm", b"apple")
+    assert warnings(apples, KEPT) == (CANNOT,)
+    assert warnings(source(numbers=replace(NUMBERS, gamma=(0.0,) * 3)), KEPT) == (CANNOT,)
+
+
+def test_a_gain_map_that_is_cut_off_fails_its_rendition_only() -> None:
+    content = source()
+    answer, _ = answer_to(content[:-300], KEPT, Spec("b", 64))
+    first, other = answer.renditions
+    assert isinstance(other, Rendered)
+    assert not isinstance(first, Rendered) or first.warnings == (CANNOT,)
