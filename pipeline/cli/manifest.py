@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from pipeline.cli.console import Colour, OutputTrouble, complain, tell
-from pipeline.cli.options import config_argument, parted
+from pipeline.cli.options import config_argument, parted, published_at
 
 if TYPE_CHECKING:
     from pipeline.config.settings import Config
@@ -28,13 +27,6 @@ _TEN = {
 
 
 _FOR_PAGES = ("srcset", "html")
-
-
-def _ends_with_a_slash(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001
-    """`value` with a slash at its end. Raises `BadParameter` for what would break out of a srcset."""
-    if value and not re.fullmatch(r"[!$&'()*+./:;=@~%\w\[\]-]+", value, re.ASCII):
-        raise click.BadParameter("must be an address such as /img/ or https://example.org/img/, percent-encoded")
-    return f"{value.removesuffix('/')}/" if value else value
 
 
 @click.group("manifest")
@@ -57,9 +49,7 @@ def command() -> None:
     help="File to write, atomically; default: standard output (hf: in the target).",
 )
 @click.option("--measured", is_flag=True, help="Also what differs between equal runs: times, seconds, memory, reasons.")
-@click.option(
-    "--base-url", callback=_ends_with_a_slash, help="Where the target is published, such as /img/ (srcset, html)."
-)
+@click.option("--base-url", callback=published_at, help="Where the target is published, such as /img/ (srcset, html).")
 @click.option("--sizes", help="How wide pages show a picture, as HTML says it (html).  [default: 100vw]")
 def export(
     config: Path, form: str, output: Path | None, measured: bool, base_url: str | None, sizes: str | None

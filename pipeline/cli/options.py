@@ -55,6 +55,13 @@ def _globs(_context: click.Context, _parameter: click.Parameter, value: tuple[st
     return value
 
 
+def published_at(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001
+    """`value` with a slash at its end. Raises `BadParameter` for what would break out of a srcset."""
+    if value and not re.fullmatch(r"[!$&'()*+./:;=@~%\w\[\]-]+", value, re.ASCII):
+        raise click.BadParameter("must be an address such as /img/ or https://example.org/img/, percent-encoded")
+    return f"{value.removesuffix('/')}/" if value else value
+
+
 def _after_config(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     _globs(context, parameter, parted(value)[1])
     return value

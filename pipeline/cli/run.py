@@ -22,6 +22,7 @@ from pipeline.cli.options import (
     config_argument,
     duration_option,
     only_option,
+    published_at,
     shard_option,
     until_option,
 )
@@ -76,6 +77,12 @@ if TYPE_CHECKING:
     help="Write what is made, replaced and removed into this file: JSON lines if it ends in .jsonl, else paths in the "
     "target, each with a NUL byte behind it (`rsync --from0 --files-from`). May be repeated.",
 )
+@click.option(
+    "--changes-base-url",
+    callback=published_at,
+    metavar="URL",
+    help="Where the target is published: --changes lists addresses, for the cache of a CDN; in JSON as `url`.",
+)
 @click.option("--no-progress", is_flag=True, help="No progress bar, even on a terminal.")
 @click.option(
     "-v",
@@ -103,6 +110,7 @@ def command(
     lanes: int | None,
     settle: float,
     changes: tuple[Path, ...],
+    changes_base_url: str | None,
     no_progress: bool,
     verbose: bool,
     quiet: bool,
@@ -113,6 +121,8 @@ def command(
     Silent on success without a terminal. What newly failed is listed on standard error and makes the exit status 1;
     what failed before, for the same reason, is only counted (see `pipeline failures`).
     """
+    if changes_base_url is not None and not changes:
+        raise click.UsageError("--changes-base-url is about the list that --changes writes: name that, too")
     from pipeline.config.load import peek
     from pipeline.run.ahead import ahead
 
@@ -142,7 +152,7 @@ def command(
             lanes=lanes,
         )
         settings = load(config).settling(settle)
-        files = [ChangesFile(path) for path in changes]
+        files = [ChangesFile(path, settings.target.folders, changes_base_url or "") for path in changes]
         try:
             with Telling(settings) as telling:
                 summary = _made(settings, options, telling, started, files, bar=not (no_progress or quiet))

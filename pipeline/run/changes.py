@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from pipeline.errors import PipelineError, UsageError, printable
 from pipeline.folder import FILE_MODE
+from pipeline.manifest.values import percent
 from pipeline.run.options import Change
 
 _AS_JSON = (".json", ".jsonl")
@@ -25,11 +27,20 @@ class ChangesFile:
     list some once more. All methods are for the run's thread.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Raises `UsageError` where the file cannot be written to, or holds something other than changes (the option
-        takes the word that follows, be it the config); what it holds stays until the run begins.
+    def __init__(self, path: Path, targets: Sequence[Path] = (), base_url: str = "") -> None:
+        """`base_url`: where the target is published; then addresses take the place of paths, and join them in JSON.
+
+        Raises `UsageError` where the file cannot be written to, is in one of `targets`, or holds something other than
+        changes (the option takes the word that follows, be it the config); what it holds stays until the run begins.
         """
         self._path = path
+        self._base_url = base_url
+        for target in targets:
+            if f"{os.path.realpath(path)}/".startswith(f"{os.path.realpath(target).rstrip('/')}/"):
+                raise UsageError(
+                    f"{printable(str(path))} is in the target, which holds renditions alone: name a file elsewhere for "
+                    "--changes"
+                )
         self._as_json = path.suffix in _AS_JSON
         try:
             if not _holds_changes(path, as_json=self._as_json):
@@ -47,12 +58,18 @@ class ChangesFile:
 
     def add(self, change: Change) -> None:
         """Raises `PipelineError` if writing fails, for example on a full disk."""
-        line = json.dumps(asdict(change)).encode() + b"\n" if self._as_json else os.fsencode(change.target) + b"\0"
+        line = self._line(change)
         try:
             while line:
                 line = line[os.write(self._descriptor, line) :]
         except OSError as error:
             raise PipelineError(f"cannot write {printable(str(self._path))}: {error.strerror}") from error
+
+    def _line(self, change: Change) -> bytes:
+        url = self._base_url + percent(change.target) if self._base_url else ""
+        if self._as_json:
+            return json.dumps(asdict(change) | ({"url": url} if url else {})).encode() + b"\n"
+        return (url.encode() or os.fsencode(change.target)) + b"\0"
 
 
 def _holds_changes(path: Path, *, as_json: bool) -> bool:

@@ -46,6 +46,28 @@ def test_names_are_separated_by_nul_bytes(world: World) -> None:
     assert len(lines.read_text().splitlines()) == 1
 
 
+def test_addresses_are_listed_for_the_cache_of_a_cdn(world: World) -> None:
+    world.put("a b.jpg")
+    names, lines = world.root / "names", world.root / "it.jsonl"
+    more = ("--changes-base-url", "https://cdn.example.org/img", str(world.config_path))
+    assert world.command("run", "--changes", str(names), "--changes", str(lines), *more).returncode == 0
+    assert names.read_bytes() == b"https://cdn.example.org/img/a%20b-thumb.jpg\0"
+    assert json.loads(lines.read_text())["url"] == "https://cdn.example.org/img/a%20b-thumb.jpg"
+    alone = world.command("run", *more)
+    assert (alone.returncode, "name that, too" in alone.stderr) == (ExitStatus.USAGE, True)
+
+
+@pytest.mark.parametrize("name", ["out/list.jsonl", "out/.pipeline/list", "link"])
+def test_a_list_in_the_target_is_refused(world: World, name: str) -> None:
+    world.fill(1)
+    world.run()
+    (world.root / "link").symlink_to(world.target / "list")
+    done = world.command("run", "--changes", str(world.root / name), str(world.config_path))
+    assert done.returncode == ExitStatus.USAGE
+    assert "is in the target" in done.stderr
+    assert not any(path.name.startswith("list") for path in world.target.rglob("*"))
+
+
 def test_a_list_that_cannot_be_written_is_refused_before_anything_is_made(world: World) -> None:
     world.fill(1)
     done = world.command("run", "--changes", str(world.root / "no" / "list"), str(world.config_path))
