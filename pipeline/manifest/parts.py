@@ -1,7 +1,8 @@
 """Parts of a manifest, each written by the run of one shard, and how they come together again.
 
 A part lies beside the manifest and begins as a copy of it, less what is not of its shard; so it knows what was made.
-Merging puts its rows in the place of those that the manifest has of the same pictures.
+Only the claims are all of them: a file that another shard's picture has made is ours, and may become one of this shard.
+Merging puts a part's rows in the place of those that the manifest has of the same pictures.
 """
 
 from __future__ import annotations
@@ -10,18 +11,19 @@ import contextlib
 import os
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline.errors import ManifestTrouble, printable
 from pipeline.manifest import opening
+from pipeline.manifest.claims import ClaimRow
 from pipeline.manifest.database import trouble, uri
 from pipeline.manifest.place import BACKUP, LOCK, beside, is_there
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.rows import RenditionRow, SourceRow
 
 _NAME = ".shard-{number}-of-{count}"
-_FOUND = re.compile(r"\.shard-[0-9]+-of-([0-9]+)$")
+_FOUND = re.compile(r"\.shard-([0-9]+)-of-([0-9]+)$")
 _KEPT_BESIDE = ("", "-wal", "-shm", BACKUP, LOCK)  # the lock goes last
 _RUN = ("run", "config", "argv", "pid", "host", "started", "ended", "status", "counts", "settings", "libraries")
 
@@ -41,21 +43,32 @@ def parts(manifest: Path) -> list[Path]:
     return [manifest.parent / name for name in sorted(ours)]
 
 
-def begin(manifest: Path, part: Path, owner: str, mine: Callable[[bytes], bool]) -> None:
-    """Make `part` from `manifest`, if the one is not there and the other is. The caller holds the part's lock.
+def check_merged(manifest: Path) -> None:
+    """Raise `ManifestTrouble` where parts wait to be merged, which would undo what is written to `manifest` now."""
+    if waiting := parts(manifest):
+        more = f" and {len(waiting) - 1:,} more" if len(waiting) > 1 else ""
+        raise ManifestTrouble(
+            f"{printable(str(waiting[0]))}{more}: what shards have written is not in the manifest yet: bring it in "
+            "with `pipeline manifest merge` first"
+        )
+
+
+def begin(manifest: Path, part: Path, known: Path | None, owner: str | None, mine: Callable[[bytes], bool]) -> None:
+    """Make `part` of `manifest` from `known`, where that is (None: nothing is known), if it is not there. The caller
+    holds the part's lock. `known` is the manifest, or a former one after `manifest:` was changed.
 
     `mine` tells whether a picture is of this shard. Raises `ManifestTrouble`, also where parts of another number of
-    shards wait to be merged, and `UsageError` where the manifest is another config's.
+    shards wait to be merged, and `UsageError` where `known` is not of the config `owner` (None: it may be of any).
     """
-    count = _count(part)
-    if other := next((path for path in parts(manifest) if _count(path) != count), None):
+    _, count = number_and_count(part)
+    if other := next((path for path in parts(manifest) if number_and_count(path)[1] != count), None):
         raise ManifestTrouble(
             f"{printable(str(other))} is of another number of shards: bring it in with `pipeline manifest merge` first"
         )
-    if is_there(part) or not is_there(manifest):
+    if is_there(part) or known is None:
         return
     new = ".beginning"
-    with Reader(manifest, owner) as reader:
+    with Reader(known, owner) as reader:
         opening.back_up(reader.connection, part, new)
     beginning = beside(part, new)
     try:
@@ -68,17 +81,21 @@ def begin(manifest: Path, part: Path, owner: str, mine: Callable[[bytes], bool])
         raise ManifestTrouble(f"{printable(str(part))}: {error.strerror}") from error
 
 
-def merge(manifest: Path, part: Path, owner: str) -> int:
+def merge(
+    manifest: Path, part: Path, owner: str, mine: Callable[[bytes], bool], former: Sequence[Path] = (), *, adopt: bool
+) -> int:
     """Bring `part` into `manifest`, which is made if it is missing, and remove it. Returns the number of its pictures.
 
-    The caller holds the locks of both. A kill leaves the part, which can be merged again. Raises `ManifestTrouble` and
+    `former`: manifests that may be moved to `manifest` where that is missing. `adopt`: take over another config's. The
+    caller holds the locks of both. A kill leaves the part, which can be merged again. Raises `ManifestTrouble` and
     `UsageError`.
     """
     whole, _ = opening.open_for_run(part, owner, adopt=False)  # checks it, and brings it up to date
     whole.close()
-    connection, _ = opening.open_for_run(manifest, owner, adopt=False)
+    connection, _ = opening.open_for_run(manifest, owner, adopt=adopt, former=former)
     with contextlib.closing(connection):
         try:
+            connection.create_function("mine", 1, mine, deterministic=True)
             connection.execute("ATTACH ? AS part", (uri(part, "ro"),))
             connection.execute("BEGIN IMMEDIATE")
             for statement in _MERGE:
@@ -95,20 +112,20 @@ def merge(manifest: Path, part: Path, owner: str) -> int:
     return int(pictures)
 
 
-def _count(part: Path) -> int:
-    number = _FOUND.search(part.name)
-    return int(number[1]) if number else 0
+def number_and_count(part: Path) -> tuple[int, int]:
+    """Of which shard a part is, as its name says."""
+    found = _FOUND.search(part.name)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def _narrow(connection: sqlite3.Connection, mine: Callable[[bytes], bool]) -> None:
-    """Leave only what is of one shard."""
+    """Leave only what is of one shard, and all claims."""
     connection.create_function("mine", 1, mine, deterministic=True)
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("DELETE FROM source WHERE NOT mine(path)")
     for table in ("rendition", "origin"):
         connection.execute(f"DELETE FROM {table} WHERE source NOT IN (SELECT id FROM source)")
-    for table in ("claim", "failure"):
-        connection.execute(f"DELETE FROM {table} WHERE NOT mine(source)")
+    connection.execute("DELETE FROM failure WHERE NOT mine(source)")
     connection.execute("DELETE FROM orphan")
     connection.execute("COMMIT")
 
@@ -118,9 +135,17 @@ def _runs(number: str) -> str:
     return f"(SELECT a.id FROM main.run a JOIN part.run b ON b.run = a.run WHERE b.id = {number})"
 
 
+# ruff: noqa: S608 - statements are made of names of columns, and of literals here
+def _made_at(schema: str, claim: str) -> str:
+    """When the rendition was made that has a claimed path as its target, by the rows of `schema`; 0 where none has."""
+    return (
+        f"COALESCE((SELECT r.at FROM {schema}.rendition r JOIN {schema}.source s ON s.id = r.source "
+        f"WHERE s.path = {claim}.source AND r.name = {claim}.rendition AND r.target = {claim}.path), 0)"
+    )
+
+
 _SOURCE = [column for column in SourceRow._fields if column != "run"]
 _RENDITION = [column for column in RenditionRow._fields if column not in ("run", "library")]
-# ruff: noqa: S608 - statements are made of the names of columns above
 _MERGE = (
     "INSERT OR IGNORE INTO main.library (versions) SELECT versions FROM part.library",
     f"INSERT OR IGNORE INTO main.run ({', '.join(_RUN)}) SELECT {', '.join(_RUN)} FROM part.run ORDER BY id",
@@ -141,11 +166,17 @@ _MERGE = (
         "INSERT OR REPLACE INTO main.origin SELECT m.id, o.url, o.etag, o.last_modified, o.columns "
         "FROM part.origin o JOIN part.source s ON s.id = o.source JOIN main.source m ON m.path = s.path"
     ),
-    "INSERT OR REPLACE INTO main.claim SELECT * FROM part.claim",
+    (  # a path that went from a picture of one shard to one of another: the part of either may be merged first
+        "INSERT INTO main.claim AS c SELECT * FROM part.claim WHERE mine(source) "
+        "ON CONFLICT (fold, path) DO UPDATE SET "
+        + ", ".join(f"{column} = excluded.{column}" for column in ClaimRow._fields[2:])
+        + f" WHERE {_made_at('part', 'excluded')} >= {_made_at('main', 'c')}"
+    ),
     "DELETE FROM main.failure WHERE source IN (SELECT path FROM part.source)",
     (
         "INSERT OR REPLACE INTO main.failure SELECT source, rendition, error, detail, content, recipe, key, since, "
         f"COALESCE({_runs('reported')}, reported) FROM part.failure"  # that of a run too old to be listed
     ),
     "INSERT OR IGNORE INTO main.folder SELECT path FROM part.folder",
+    "INSERT OR IGNORE INTO main.about SELECT * FROM part.about WHERE key = 'restored'",
 )

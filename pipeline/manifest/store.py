@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline.config.settings import Config
 from pipeline.errors import ManifestTrouble, printable
 from pipeline.folder import opened_folder
-from pipeline.manifest import claims, failures, made, opening, orphans, others, reader, runs, soundness, trust
+from pipeline.manifest import claims, failures, made, opening, orphans, others, parts, reader, runs, soundness, trust
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.database import Damaged, Database, Defect
 from pipeline.manifest.group_commit import GroupCommit
@@ -55,8 +55,12 @@ class Manifest:
 
     @classmethod
     def for_config(cls, config: Config, *, adopt: bool = False) -> Manifest:
-        """Open the manifest of `config` as `open` does; a manifest that the config had elsewhere is moved there."""
+        """Open the manifest of `config` as `open` does; a manifest that the config had elsewhere is moved there.
+
+        Also raises `ManifestTrouble` where parts of shards wait to be merged into it.
+        """
         trust.check(config.manifest, shared=config.shared)
+        parts.check_merged(config.manifest)
         owner, former = os.path.realpath(config.path), others.of_target(config)
         connection, warning = opening.open_for_run(config.manifest, owner, adopt=adopt, former=former)
         return cls(config.manifest, connection, warning)

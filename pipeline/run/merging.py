@@ -6,9 +6,14 @@ import os
 import uuid
 
 from pipeline.config.settings import Config
-from pipeline.manifest import parts
+from pipeline.errors import ManifestTrouble
+from pipeline.manifest import others, parts
 from pipeline.manifest.lock import RunLock
+from pipeline.manifest.place import is_there
+from pipeline.manifest.store import Manifest
+from pipeline.plan.shard import Shard
 from pipeline.run.locking import held
+from pipeline.run.rivals import check_rival
 
 
 def merge(config: Config) -> dict[str, int]:
@@ -17,8 +22,26 @@ def merge(config: Config) -> dict[str, int]:
     Raises `Locked` while any shard is at work, and `ManifestTrouble`, with the parts left that were not merged.
     """
     run, merged = uuid.uuid4().hex, {}
+    owner = os.path.realpath(config.path)
     with held(config, run):
+        adopt = _is_of_another(config, owner)
         for part in parts.parts(config.manifest):
+            shard = Shard(*parts.number_and_count(part))
+            former = others.of_target(config)
             with RunLock(part, run=run):
-                merged[part.name] = parts.merge(config.manifest, part, os.path.realpath(config.path))
+                merged[part.name] = parts.merge(config.manifest, part, owner, shard.holds_bytes, former, adopt=adopt)
     return merged
+
+
+def _is_of_another(config: Config, owner: str) -> bool:
+    """Whether the manifest belongs to a config that is gone: this one before it was moved, whose shards ran with
+    --adopt. Raises `UsageError` for one that is still there.
+    """
+    if not is_there(config.manifest):
+        return False
+    check_rival(config)
+    try:
+        with Manifest.reader_at(config.manifest, shared=config.shared) as reader:
+            return reader.owner() != owner
+    except ManifestTrouble:  # a damaged one is restored from its backup
+        return False

@@ -14,14 +14,12 @@ from contextlib import closing, nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from pipeline.config.load import load
 from pipeline.config.places import inside, web_root
 from pipeline.config.settings import Config
-from pipeline.errors import ConfigError, ExitStatus, ManifestTrouble, TargetTrouble, UsageError, printable
+from pipeline.errors import ExitStatus, TargetTrouble, printable
 from pipeline.extras import how_to_have
 from pipeline.folder import make_folders
 from pipeline.manifest import others, parts
-from pipeline.manifest.place import is_there
 from pipeline.manifest.runs import KEEP, RunStart
 from pipeline.manifest.store import Manifest
 from pipeline.model.shape import Resampler
@@ -30,6 +28,7 @@ from pipeline.run.ahead import Ahead
 from pipeline.run.driver import Around, Driver
 from pipeline.run.locking import held
 from pipeline.run.options import Begun, Change, Progress, RunOptions, Workers
+from pipeline.run.rivals import check_rival
 from pipeline.run.stop import Stop, on_signals
 from pipeline.run.tally import Summary
 from pipeline.sources.opening import source_of
@@ -84,9 +83,10 @@ def run(
     listening = on_signals(stop, abandon, tell_in_flight) if options.signals else nullcontext()
     with closing(source), listening, held(config, identity, options.lock_wait, stop.check, part) as locks:
         if options.plan.adopt:
-            _check_rival(config)
+            check_rival(config)
         if shard is not None and part is not None:
-            parts.begin(whole, part, os.path.realpath(config.path), shard.holds_bytes)
+            owner = None if options.plan.adopt else os.path.realpath(config.path)
+            parts.begin(whole, part, others.at_hand(config), owner, shard.holds_bytes)
             config = replace(config, manifest=part)
         manifest = Manifest.for_config(config, adopt=options.plan.adopt)
         opened.append(manifest)
@@ -192,26 +192,3 @@ def _start(identity: str, config: Config, chosen: Workers) -> RunStart:
         time.time(),
         settings=asdict(chosen),
     )
-
-
-def _check_rival(config: Config) -> None:
-    """Raise `UsageError` if the manifest belongs to a config that still uses it.
-
-    Two configs that took it from each other would remake each other's files in every run. A config that was moved or
-    renamed is no longer at its old place.
-    """
-    if not is_there(config.manifest):
-        return
-    try:
-        with Manifest.reader_at(config.manifest, shared=config.shared) as reader:
-            owner = reader.owner()
-        if owner == os.path.realpath(config.path):
-            return
-        rival = load(Path(owner))
-    except (ManifestTrouble, ConfigError):
-        return
-    if os.path.realpath(rival.manifest) == os.path.realpath(config.manifest):
-        raise UsageError(
-            f"{printable(str(config.manifest))} belongs to the config {printable(owner)}, which is still there and "
-            "uses it: give this config a target of its own (or remove the other config)"
-        )

@@ -11,14 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import ExitStatus, Locked, ManifestTrouble
+from pipeline.config.load import load
+from pipeline.errors import ExitStatus, Locked, ManifestTrouble, UsageError
 from pipeline.manifest import parts
+from pipeline.manifest.store import Manifest
 from pipeline.model.record import Status
 from pipeline.plan.options import PlanOptions
 from pipeline.plan.shard import Shard
+from pipeline.run.failures import retry
 from pipeline.run.locking import held
 from pipeline.run.merging import merge
-from tests.world import World
+from pipeline.run.options import RunOptions
+from pipeline.run.prune import prune
+from pipeline.run.run import run
+from tests.world import World, jpeg
 
 
 def shard(number: int, count: int, **options: object) -> PlanOptions:
@@ -88,6 +94,89 @@ def test_parts_of_another_number_of_shards_are_merged_first(world: World) -> Non
         world.run(plan=shard(1, 3))
     merge(world.config)
     assert world.run(plan=shard(1, 3)).failed == 0
+
+
+def test_a_file_goes_over_to_a_picture_of_another_shard(world: World, settled: None) -> None:
+    old, new = "a.jpg", "a.png"
+    count = next(n for n in range(2, 9) if Shard(1, n).holds(old) != Shard(1, n).holds(new))
+    world.put(old)
+    world.run()
+    (world.source / old).unlink()
+    world.put(new, jpeg((1, 2, 3)))
+    for number in range(count, 0, -1):
+        assert world.run(plan=shard(number, count)).failed == 0
+    assert len(merge(world.config)) == count
+    with Manifest.reader(world.config) as reader:
+        assert [file.source for file in reader.claimed_files()] == [new]
+    assert world.run().pictures == {Status.UNCHANGED: 1}
+    world.run(prune=True)
+    assert list(world.tree()) == ["a-thumb.jpg"]
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_the_order_of_merging_decides_nothing_about_a_file(world: World, settled: None, first: int) -> None:
+    """The part of the shard that had the file is read before, or after, that of the shard that has it now."""
+    names = [f"{stem}.{ending}" for stem in "abcdefgh" for ending in ("jpg", "png")]
+    old, new = next(
+        (one, other)
+        for one, other in itertools.permutations(names, 2)
+        if one[0] == other[0] and Shard(first, 2).holds(one) and Shard(3 - first, 2).holds(other)
+    )
+    world.put(old)
+    world.run()
+    (world.source / old).unlink()
+    world.put(new, jpeg((1, 2, 3)))
+    for number in (1, 2):
+        world.run(plan=shard(number, 2))
+    merge(world.config)
+    with Manifest.reader(world.config) as reader:
+        assert [file.source for file in reader.claimed_files()] == [new]
+
+
+def test_whole_runs_wait_until_parts_are_merged(world: World) -> None:
+    world.fill(4)
+    world.run()
+    world.run(plan=shard(1, 2))
+    for act in (world.run, lambda: prune(world.config, force=False), lambda: retry(world.config, ())):
+        with pytest.raises(ManifestTrouble, match="bring it in with `pipeline manifest merge` first"):
+            act()
+    merge(world.config)
+    assert world.run().status == ExitStatus.OK
+
+
+def test_what_a_restored_part_may_lack_is_asked_of_the_files_after_the_merge(world: World, settled: None) -> None:
+    world.fill(2)
+    world.run()
+    world.run(plan=shard(1, 1))
+    with contextlib.closing(sqlite3.connect(parts.part_of(world.config.manifest, 1, 1))) as part, part:
+        part.execute("INSERT INTO about VALUES ('restored', x'31')")
+    merge(world.config)
+    with Manifest.reader(world.config) as reader:
+        assert reader.restored
+
+
+def test_shards_of_a_config_that_was_moved_take_its_manifest_over(world: World, settled: None) -> None:
+    world.fill(3)
+    world.run()
+    moved = world.config_path.rename(world.root / "moved.yaml")
+    config = load(moved)
+    with pytest.raises(UsageError):
+        run(config, RunOptions(plan=shard(1, 1)))
+    assert run(config, RunOptions(plan=shard(1, 1, adopt=True))).pictures == {Status.UNCHANGED: 3}
+    merge(config)
+    assert run(config, RunOptions()).pictures == {Status.UNCHANGED: 3}
+
+
+def test_shards_find_a_manifest_that_was_elsewhere_before(world: World, settled: None) -> None:
+    world.fill(4)
+    world.run()
+    world.configure(world.text + "manifest: beside.sqlite\n")
+    summaries = [world.run(plan=shard(number, 2)) for number in (1, 2)]
+    assert [summary.done for summary in summaries] == [0, 0]
+    merge(world.config)
+    assert world.run().pictures == {Status.UNCHANGED: 4}
+    with Manifest.reader(world.config) as reader:
+        assert len(reader.runs()) == 4
 
 
 def test_a_merge_that_was_killed_can_be_made_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
