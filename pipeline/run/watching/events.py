@@ -15,6 +15,8 @@ from types import TracebackType
 from pipeline.extras import how_to_have
 from pipeline.mounts import mount_of
 
+# The library's own words name any one of the folders: each time another.
+_LIMIT = "the kernel's limit of watches is reached, one for each folder (raise it: sysctl fs.inotify.max_user_watches)"
 _CHANGED = b"\0"  # no signal has this number
 _GATHERED = 200  # milliseconds: changes that come together wake the watch once
 _LOOK = 5000  # milliseconds between two looks whether to end
@@ -104,7 +106,7 @@ class Events:
                     self._wakes.changed()
                 first = False
         except (OSError, RuntimeError) as error:  # the kernel's limit of watches, a folder that is gone
-            self.trouble = f"changes cannot be waited for: {error}"
+            self.trouble = f"changes cannot be waited for: {_LIMIT if 'limit' in str(error) else error}"
             self._wakes.changed()
 
     def _counts(self, path: str) -> bool:

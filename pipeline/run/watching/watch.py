@@ -7,9 +7,9 @@ run, and nothing that it leaves behind (memory, hung threads) stays with the wat
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,12 +24,14 @@ from pipeline.model.record import Status
 from pipeline.run.stop import STATUS_OF
 from pipeline.run.watching.events import Events, Wakes, identity, why_none
 from pipeline.run.watching.fingerprint import fingerprint, state_of
+from pipeline.workers import sealed
 
 _TICK = 10.0  # seconds: how often it is seen that the config is another one, or a source's folder (a disk was mounted)
 _LONGEST_QUIET = 10  # times `settle`: so long do changes that never end put a run off
 _MARGIN = 0.2  # seconds beyond `settle`, so that a file is old enough when the run looks at it
 _POLL = 60.0  # seconds between two looks where there are no events
 _FIRST_RETRY = 10.0  # seconds until a run that could not finish is tried again; doubled each time, up to `interval`
+_GOES_ON = 10.0  # seconds until a run follows one that was out of time
 _LONGEST_SUMMARY = 16 * 2**20  # bytes
 _DONE = (ExitStatus.OK, ExitStatus.FAILED, ExitStatus.TIME_UP)
 
@@ -94,7 +96,7 @@ class Watch:
         why = "" if self._options.poll is not None else self._no_events or _no_events(self._config) or why_none(folders)
         if why and why != self._told:
             self._say(f"{why}: looks every {duration(self._often)} instead")
-        self._told = why
+        self._told = why or self._told  # until events have come for as long as nothing was run
         if not why and self._options.poll is None and all(identity(folders)):
             self._events = Events(folders, self._config.target.folders, wakes)
 
@@ -123,6 +125,8 @@ class Watch:
 
     def _carry_out(self) -> None:
         """One run, and when the next one begins. Raises `ConfigError`."""
+        if self._events is not None and not self._events.trouble:
+            self._told = ""
         self._config_state = state_of(self._config.path)
         self._config = self._read_config()
         self._seen = self._look()
@@ -132,8 +136,12 @@ class Watch:
         status, deferred = self._run_once(settle)
         if self._signal is not None:
             return
-        now = time.monotonic()
-        self._due = now + (settle + _MARGIN if deferred else self._options.interval)
+        now, pause = time.monotonic(), self._options.interval
+        if deferred:
+            pause = settle + _MARGIN
+        elif status == ExitStatus.TIME_UP:  # work is left
+            pause = min(_GOES_ON, pause)
+        self._due = now + pause
         if status in _DONE:
             self._retry, self._no_events = _FIRST_RETRY, ""
             return
@@ -144,7 +152,7 @@ class Watch:
 
     def _run_once(self, settle: float) -> tuple[int, int]:
         """Its exit status (negative for a signal that killed it), and how many pictures it has deferred."""
-        with tempfile.TemporaryFile() as out:
+        with os.fdopen(sealed.create("summary"), "w+b") as out:
             # A process group of its own: of Ctrl-C only the watch is told, and passes it on once.
             self._child = subprocess.Popen(  # noqa: S603 - this program
                 [*self._run, "--settle", f"{settle:.3f}"], stdin=subprocess.DEVNULL, stdout=out, process_group=0

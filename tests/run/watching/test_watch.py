@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -15,6 +15,7 @@ import pytest
 
 from pipeline.errors import ConfigError, ExitStatus
 from pipeline.run.watching import watch
+from pipeline.run.watching.events import Wakes, identity
 from pipeline.run.watching.watch import Watch, WatchOptions
 from tests.world import World
 
@@ -50,6 +51,18 @@ def test_a_run_that_could_not_finish_is_tried_again(world: World, monkeypatch: p
     assert status == ExitStatus.TERMINATED
     assert noted(world) == ["run"] * 3
     assert said == ["the run ended with status 3; the next one begins in 0.0 s"] * 2
+
+
+def test_a_run_that_was_out_of_time_is_followed_by_another(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "_GOES_ON", 0.01)
+    status, said = watched(world, script(world, "[ $runs -lt 3 ] && exit 4", "kill -TERM $PPID"))
+    assert (status, said) == (ExitStatus.TERMINATED, [])
+    assert noted(world) == ["run"] * 3
+
+
+def test_a_watch_needs_no_folder_for_temporary_files(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(world.root / "missing"))
+    assert watched(world, script(world, "kill -TERM $PPID"))[0] == ExitStatus.TERMINATED
 
 
 def test_a_run_that_was_killed_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,6 +115,28 @@ def test_where_nothing_is_told_it_looks_and_says_so_once(world: World, monkeypat
     status, said = watched(world, body, WatchOptions(settle=0))
     assert status == ExitStatus.TERMINATED
     assert said == ["it is a network file system: looks every 0.0 s instead"]
+
+
+class _Limited:
+    """Events that the kernel's limit of watches ends at once."""
+
+    trouble = "the limit is reached"
+
+    def __init__(self, folders: Sequence[Path], _targets: Sequence[Path], wakes: Wakes) -> None:
+        self.identity = identity(folders)
+        wakes.changed()
+
+    def end(self) -> None:
+        pass
+
+
+def test_a_limit_of_watches_is_told_once_and_not_with_every_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "why_none", lambda folders: "")
+    monkeypatch.setattr(watch, "Events", _Limited)
+    monkeypatch.setattr(watch, "_POLL", 0.01)
+    body = script(world, "[ $runs -ge 4 ] && kill -TERM $PPID")
+    _status, said = watched(world, f"{body}; exit 0", WatchOptions(settle=0, interval=0.01))
+    assert said == ["the limit is reached: looks every 0.0 s instead"]
 
 
 def test_the_longer_time_to_settle_counts(world: World) -> None:
