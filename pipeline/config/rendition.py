@@ -101,7 +101,8 @@ class Rendition(Section):
         Spec,
         "gravity",
         "What a crop keeps, and where a picture stands on a larger canvas. attention and entropy are measured: where "
-        "edges, skin and strong colours are; where most detail is.",
+        "edges, skin and strong colours are; where most detail is. So is faces: where most heads are whole, else as "
+        "attention; needs the extra `faces`.",
     )
     focal_point: Annotated[tuple[float, float] | None, Point()] = field_of(
         Spec,

@@ -20,6 +20,7 @@ class Gravity(enum.StrEnum):
     NORTH_WEST = "northwest"
     ATTENTION = "attention"  # measured: edges, saturated colours and skin
     ENTROPY = "entropy"  # measured: the most detail
+    FACES = "faces"  # measured: the most heads that are whole; without a face as `attention`
 
     @property
     def anchor(self) -> tuple[float, float]:
@@ -30,7 +31,7 @@ class Gravity(enum.StrEnum):
     @property
     def measured(self) -> bool:
         """Whether the place is found by measuring the pixels."""
-        return self in (Gravity.ATTENTION, Gravity.ENTROPY)
+        return self in (Gravity.ATTENTION, Gravity.ENTROPY, Gravity.FACES)
 
 
 class Resampler(enum.StrEnum):

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.record import Status
 from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
-from pipeline.model.shape import Resampler
+from pipeline.model.shape import Gravity, Resampler
 from pipeline.model.source import Header
 from pipeline.model.spec import AS_SOURCE, Format, Hdr
 from pipeline.render.child.libraries import libraries
@@ -96,7 +96,7 @@ def _carried_out(source: Source, header: Header, task: RenderTask) -> tuple[Rend
             header,
             encoded,
             seconds_decode,
-            libraries(by_libvips=source.by_libvips or _may_use_libvips(task)),
+            libraries(by_libvips=source.by_libvips or _may_use_libvips(task), by_faces=_looks_for_faces(task)),
             warnings=tuple(dict.fromkeys(told)),
             upright=abouts[0].size if abouts else None,
             orientation=abouts[0].stored if abouts else None,
@@ -140,6 +140,10 @@ def _may_use_libvips(task: RenderTask) -> bool:
         spec.resampler is not Resampler.PILLOW or spec.format is Format.GIF or spec.colors or spec.optimize
         for spec in specs
     )
+
+
+def _looks_for_faces(task: RenderTask) -> bool:
+    return any(spec.gravity is Gravity.FACES for spec in (*task.specs, *task.beside))
 
 
 def _narrowed(task: RenderTask, wanted: list[Rendition], all_: list[Rendition]) -> RenderTask:

@@ -72,7 +72,7 @@ def test_each_way_to_write_a_value_is_read(tmp_path: Path, written: str, wanted:
     ("written", "said"),
     [
         ("{gravity: middle}", "4:16: renditions.a.gravity: must be one of centre, north, northeast, "),
-        ("{gravity: nord}", 'attention, entropy (got "nord"; did you mean "north"?)'),
+        ("{gravity: nord}", 'attention, entropy, faces (got "nord"; did you mean "north"?)'),
         ("{focal_point: [1, 2]}", "4:20: renditions.a.focal_point: must be two numbers from 0 to 1 such as [0.5, 0.3]"),
         ("{focal_point: [0, 1], gravity: east}", "renditions.a.focal_point: stands in the place of gravity"),
         ("{aspect: 16-9, width: 3}", 'renditions.a.aspect: must be width and height such as 16:9 (got "16-9")'),

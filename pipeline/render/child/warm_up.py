@@ -14,7 +14,7 @@ from pipeline.model.spec import Fit, Format, Limits, Metadata, Spec
 from pipeline.model.steps import Blur, Greyscale, Sharpen, Watermark
 from pipeline.render import memory
 from pipeline.render.formats import heif, tiff_by_libvips
-from pipeline.render.pixels import arrow_view, libvips
+from pipeline.render.pixels import arrow_view, faces, libvips
 from pipeline.workers.exchange import Held, Reply, whole
 
 _STILL = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "ICO", "PPM")
@@ -32,6 +32,7 @@ def set_switches() -> None:
     Image.MAX_IMAGE_PIXELS = None
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     heif.use_one_thread()
+    faces.use_one_thread()
     arrow_view.in_one_piece()
     libvips.keep_nothing()
 
@@ -48,7 +49,8 @@ def render_samples(render: Callable[[Held, RenderTask], Iterator[Reply]]) -> Non
     targets = [format_ for format_ in Format if format_ is not Format.GIF]
     formats = (Spec(name=format_.value, width=4, format=format_, resampler=resampler) for format_ in targets)
     every = (Sharpen(), Blur(), Watermark(text="x"), Greyscale())
-    measured = Spec("measured", 4, 2, Fit.COVER, gravity=Gravity.ATTENTION, steps=every)
+    gravity = Gravity.FACES if faces.is_installed() else Gravity.ATTENTION
+    measured = Spec("measured", 4, 2, Fit.COVER, gravity=gravity, steps=every)
     hard = Spec("hard", 4, max_bytes=10_000, metadata=Metadata.KEEP)
     every_spec = RenderTask((*formats, hard, measured), Limits())
     one_spec = RenderTask((Spec("small", 4, resampler=Resampler.PILLOW),), Limits())

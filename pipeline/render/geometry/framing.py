@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.record import Shown
 from pipeline.model.rendering import RenderTask
+from pipeline.model.shape import Gravity
 from pipeline.model.spec import Spec
 from pipeline.render.geometry.fit import Box, Placement, Point, Size, place
 from pipeline.render.geometry.orientation import rotated, stored_box, upright_size
@@ -25,6 +26,8 @@ SHRINK_MARGIN = 1.2
 LOOKED_AT = (
     96  # pixels of the longer side of the reduction that gravity is measured on; at least twice as many are decoded
 )
+
+SEEN = 640  # the same for faces, of which the detector finds those of about 10 pixels
 
 _TURN = {0: 1, 90: 6, 180: 3, 270: 8}  # degrees clockwise -> the EXIF orientation with that effect
 _BACK = {1: 1, 6: 8, 3: 3, 8: 6}
@@ -90,7 +93,9 @@ def max_shrink(upright: Size, orientation: int, spec: Spec, task: RenderTask) ->
     except PictureError:
         return math.inf  # reported when the rendition is made
     most = framed.place(spec).shrink / SHRINK_MARGIN
-    return min(most, max(framed.size) / (2 * LOOKED_AT)) if spec.gravity.measured else most
+    if not spec.gravity.measured:
+        return most
+    return min(most, max(framed.size) / (SEEN if spec.gravity is Gravity.FACES else 2 * LOOKED_AT))
 
 
 def _extracted(region: tuple[int, int, int, int], spec: Spec) -> tuple[int, int, int, int]:

@@ -1,7 +1,8 @@
-"""Crops placed by measurement: the gravities `attention` and `entropy`.
+"""Crops placed by measurement: the gravities `attention`, `entropy` and `faces`.
 
-Both measure a reduction of the region to at most `LOOKED_AT` pixels along its longer side, averaged by Pillow, so that
-neither shrink on load nor the resampler moves a crop by more than one step of that reduction. A crop can move along one
+The first two, and the last where no face is found, measure a reduction of the region to at most `LOOKED_AT` pixels
+along its longer side, averaged by Pillow, so that neither shrink on load nor the resampler moves a crop by more than
+one step of that reduction. A crop can move along one
 side only, and every position on it is scored. Of equal scores the one nearest to the middle wins.
 """
 
@@ -16,8 +17,9 @@ from pipeline.model.shape import Gravity
 from pipeline.model.spec import Fit, Spec
 from pipeline.render.colour.srgb import to_srgb
 from pipeline.render.geometry.fit import Point
-from pipeline.render.geometry.framing import LOOKED_AT, Framing
+from pipeline.render.geometry.framing import LOOKED_AT, SEEN, Framing
 from pipeline.render.geometry.orientation import stored_box, turned, upright_size
+from pipeline.render.pixels import faces
 from pipeline.render.pixels.frame import Frame
 
 # Weights of the cues for attention. Edges decide; skin and strong colours decide between equally busy positions.
@@ -36,7 +38,9 @@ def focus(frame: Frame, whole: Framing, spec: Spec, icc: bytes | None) -> Point 
     across, down = (right - left) / whole.size[0], (bottom - top) / whole.size[1]
     if min(across, down) > 1 - 1e-9:
         return None
-    small = _reduced(frame, whole, icc)
+    if spec.gravity is Gravity.FACES and (found := faces.heads(_reduced(frame, whole, icc, SEEN))):
+        return faces.middle_of(found, across, down)
+    small = _reduced(frame, whole, icc, LOOKED_AT)
     if spec.gravity is Gravity.ENTROPY:
         return _busiest(small, across, down)
     profile, part = (_profile(small, 0), across) if across < down else (_profile(small, 1), down)
@@ -44,14 +48,16 @@ def focus(frame: Frame, whole: Framing, spec: Spec, icc: bytes | None) -> Point 
     return (middle, 0.5) if across < down else (0.5, middle)
 
 
-def _reduced(frame: Frame, whole: Framing, icc: bytes | None) -> Image.Image:
-    """The region, upright, reduced, in sRGB: `RGB`, or `RGBA` with hidden parts in the mean colour of the rest."""
+def _reduced(frame: Frame, whole: Framing, icc: bytes | None, most: int) -> Image.Image:
+    """The region, upright, reduced to `most` pixels along its longer side, in sRGB: `RGB`, or `RGBA` with hidden parts
+    in the mean colour of the rest.
+    """
     image = frame.eight_bits
     left, top, right, bottom = (
         edge / frame.shrink for edge in stored_box(whole.region, whole.turned, whole.orientation)
     )
     box = (left, top, min(right, image.width), min(bottom, image.height))
-    scale = min(1.0, LOOKED_AT / max(whole.size))
+    scale = min(1.0, most / max(whole.size))
     size = upright_size((max(1, round(whole.size[0] * scale)), max(1, round(whole.size[1] * scale))), whole.orientation)
     gap = None if image.mode.startswith("I;16") else 2.0
     small = image.resize(size, Image.Resampling.BOX, box=box, reducing_gap=gap)

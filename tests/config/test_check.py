@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import check
+from pipeline.config.load import load
+from pipeline.errors import ConfigError
+from pipeline.model.shape import Gravity
+
+
+def test_what_needs_a_library_that_is_missing_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "it.yaml").write_text("source: photos\ntarget: made\nrenditions:\n  a: {gravity: faces}\n")
+    monkeypatch.setattr(check, "DETECTOR", "json")
+    assert load(tmp_path / "it.yaml").specs[0].gravity is Gravity.FACES
+    monkeypatch.setattr(check, "DETECTOR", "no_such_library_anywhere")
+    with pytest.raises(ConfigError, match=r":4:16: renditions\.a\.gravity: needs the extra faces, .*to have it: "):
+        load(tmp_path / "it.yaml")
