@@ -90,19 +90,20 @@ def _contents(source: Path, target: Path) -> str:
 
 
 def _counted(counts: Census) -> str:
-    """`812 pictures, 3 formats (790 jpeg, 20 png, 2 heif), 41 not pictures`, and what the formats need."""
-    from pipeline.amounts import count
+    """`812 pictures, 2 formats (790 jpeg, 22 png), 41 unsupported`, in a plan's words; and what the formats need."""
+    from pipeline.amounts import count, of_each
     from pipeline.extras import how_to_have
+    from pipeline.model.record import Status
     from pipeline.sources.magic import not_decoded
 
     least = "" if counts.complete else "at least "
     parts = [f"{least}{count(counts.pictures, 'picture')}"]
     if counts.formats:
         each = ", ".join(f"{number:,} {name}" for name, number in counts.formats.items())
-        parts.append(f"{count(len(counts.formats), 'format')} ({each})")
-    if counts.others:
-        parts.append(f"{counts.others:,} not {'a picture' if counts.others == 1 else 'pictures'}")
-    text = ", ".join(parts)
+        by_name = f"; {counts.by_name:,} by name only" if counts.by_name else ""
+        parts.append(f"{count(len(counts.formats), 'format')} ({each}{by_name})")
+    others = of_each({Status.SKIPPED: counts.skipped, Status.UNSUPPORTED: counts.unsupported})
+    text = ", ".join(filter(None, [*parts, others]))
     if lacking := sorted(not_decoded() & counts.formats.keys()):
         remedy = f"; {how_to_have('pillow-heif')}" if "heif" in lacking else ""
         text += f"\n{' and '.join(lacking)} cannot be read here and are passed over{remedy}"

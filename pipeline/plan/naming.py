@@ -48,13 +48,13 @@ class Naming:
         by_name = {name: targets for of_set, each in parts for name, targets in zip(of_set, each, strict=True)}
         return [by_name[name] for name in names]
 
-    def could_tell_apart(self, source: str, other: str) -> bool:
-        """Whether `keep_extension`, where it was not chosen, would give the sources targets that differ."""
+    def told_apart(self, source: str, other: str) -> str:
+        """The first target of `source` with `keep_extension`; "" where that was chosen or does not tell them apart."""
         if self._keep_extension:
-            return False
+            return ""
         parts = (path.rpartition("/") for path in (source, other))
-        ours, theirs = (set(folds(self._targets(folder, (name,), keep_extension=True)[0])) for folder, _, name in parts)
-        return ours.isdisjoint(theirs)
+        ours, theirs = (self._targets(folder, (name,), keep_extension=True)[0] for folder, _, name in parts)
+        return ours[0] if set(folds(ours)).isdisjoint(folds(theirs)) else ""
 
 
 def name_hash(target: str) -> int:
@@ -132,8 +132,8 @@ def _shared(source: str, target: str, other: str, theirs: str, naming: Naming) -
     if other == source:
         return f"two of its renditions would make '{target}'; put more fields into target.name"
     way_out = "rename one of them"
-    if naming.could_tell_apart(source, other):
-        way_out = "target.on_collision: keep_extension keeps both"
+    if example := naming.told_apart(source, other):
+        way_out = f"with target.on_collision: keep_extension all are named as in '{example}'"
     if target == theirs:
         return f"it and '{other}' would make '{target}'; {way_out}"
     one_file = "one file where capitals or accents do not count"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,13 @@ def test_init_counts_what_it_finds_and_says_the_next_step(world: World) -> None:
     world.put("d/e.png", encoded(quarters(), "PNG"))
     world.put("notes.txt", b"hello")
     world.put("lies.jpg", b"<html>")
+    (world.source / "link.jpg").symlink_to("lies.jpg")
     done = world.command("init", "--source", "photos", cwd=world.root)
     assert done.returncode == 0
     first, second = done.stderr.splitlines()
-    assert first == "photos: 4 pictures, 2 formats (3 jpeg, 1 png), 2 not pictures"
+    assert first == "photos: 5 pictures, 2 formats (3 jpeg, 1 png; 1 by name only), 1 skipped, 1 unsupported"
+    planned = world.command("plan", "--summary", cwd=world.root).stderr
+    assert re.match(r"pipeline: 5 pictures to render \(.*\), 0 unchanged, 1 skipped, 1 unsupported; ", planned)
     assert second.startswith("wrote pipeline.yaml and pipeline.schema.json; look it over, then: ")
     assert second.endswith("pipeline plan")
     assert json.loads((world.root / "pipeline.schema.json").read_text())["title"] == "pipeline config"

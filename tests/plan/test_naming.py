@@ -60,10 +60,11 @@ def test_sources_that_would_make_one_target_are_found(sources: list[str], collid
 
 def test_both_names_and_the_target_are_told() -> None:
     errors = colliding_names(["a.jpg", "a.png", "a.webp"], naming())
+    apart = "with target.on_collision: keep_extension all are named as in"
     assert errors == {
-        "a.jpg": "it and 'a.png' would make 'a-thumb.jpg'; target.on_collision: keep_extension keeps both",
-        "a.png": "it and 'a.jpg' would make 'a-thumb.jpg'; target.on_collision: keep_extension keeps both",
-        "a.webp": "it and 'a.jpg' would make 'a-thumb.jpg'; target.on_collision: keep_extension keeps both",
+        "a.jpg": f"it and 'a.png' would make 'a-thumb.jpg'; {apart} 'a.jpg-thumb.jpg'",
+        "a.png": f"it and 'a.jpg' would make 'a-thumb.jpg'; {apart} 'a.png-thumb.jpg'",
+        "a.webp": f"it and 'a.jpg' would make 'a-thumb.jpg'; {apart} 'a.webp-thumb.jpg'",
     }
 
 
@@ -71,7 +72,7 @@ def test_the_way_out_of_a_collision_is_one_that_leads_out() -> None:
     errors = colliding_names(["A.png", "a.jpg"], naming())
     assert errors["a.jpg"] == (
         "it would make 'a-thumb.jpg', and 'A.png' 'A-thumb.jpg': one file where capitals or accents do not count;"
-        " target.on_collision: keep_extension keeps both"
+        " with target.on_collision: keep_extension all are named as in 'a.jpg-thumb.jpg'"
     )
     assert colliding_names(["A.JPG", "a.jpg"], naming())["a.jpg"].endswith("do not count; rename one of them")
     kept = naming(OnCollision.KEEP_EXTENSION)
