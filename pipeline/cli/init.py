@@ -10,8 +10,8 @@ import click
 
 from pipeline.cli.console import complain
 from pipeline.cli.options import CONFIG, config_argument
-from pipeline.cli.program import to_copy
 from pipeline.folder import FILE_MODE
+from pipeline.program import to_copy
 
 if TYPE_CHECKING:
     from pipeline.sources.census import Census

@@ -11,7 +11,7 @@ import click
 from pipeline.amounts import count, size
 from pipeline.cli.console import Colour, complain, tell
 from pipeline.cli.options import config_argument, json_option
-from pipeline.cli.program import to_copy
+from pipeline.program import to_copy
 
 if TYPE_CHECKING:
     from pipeline.run.prune import Verdict

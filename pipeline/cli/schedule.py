@@ -68,9 +68,9 @@ def command(
     Nothing is installed. No lock is needed around it: a second run at the same time ends by itself, with status 75.
     """
     from pipeline.cli import crontab, systemd
-    from pipeline.cli.program import program, to_copy
     from pipeline.cli.timing import timing
     from pipeline.config.load import load
+    from pipeline.program import program, to_copy
 
     settings = load(config)
     what = "verify" if verifies else "watch" if watch else "run"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.amounts import count, duration, of_each, size
-from pipeline.cli.program import to_copy
 from pipeline.errors import ExitStatus, printable
 from pipeline.model.record import MADE, Status
+from pipeline.program import to_copy
 from pipeline.run.tally import Summary
 
 _MOST_FAILURES = 20  # listed on a terminal or in a mail; `pipeline manifest query status=failed` lists all

@@ -12,8 +12,8 @@ import click
 from pipeline.amounts import count, size
 from pipeline.cli.console import Colour, complain, on_terminal, tell
 from pipeline.cli.options import config_argument
-from pipeline.cli.program import to_copy
 from pipeline.errors import ExitStatus
+from pipeline.program import to_copy
 
 if TYPE_CHECKING:
     from pipeline.run.originals import Originals

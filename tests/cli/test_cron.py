@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from pipeline.cli import main
-from pipeline.cli.program import program
 from pipeline.errors import ExitStatus
 from pipeline.manifest.store import Manifest
+from pipeline.program import program
 from pipeline.run import rendering
 from pipeline.workers import process
 from tests.pictures import encoded

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import crontab, main, systemd
-from pipeline.cli.program import program
 from pipeline.cli.timing import EVERY, Timing, timing
 from pipeline.config.load import load
 from pipeline.errors import UsageError
+from pipeline.program import program
 from tests.world import World
 
 ODD = "a b's $HOME; 100%n \\n é"
