@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 import os
 import time
 import zlib
@@ -48,6 +49,7 @@ from pipeline.plan.survey import (
     still_skipped,
     still_unsupported,
 )
+from pipeline.plan.turns import by_host, in_turns
 from pipeline.sources.globs import Globs
 from pipeline.sources.magic import has_picture_name
 from pipeline.sources.source import Folder, Grown, Source, Unsupported, Vanished
@@ -60,7 +62,8 @@ class Planner:
     """Plans one run, in one thread: `decisions` yields everything there is to do, once.
 
     The order is that of (folder, name), each by bytes, so that a folder's files come together and every run has the
-    same order. Sources that the config's `order` sets aside come after all others.
+    same order. Of a list of URLs, hosts take turns (`turns`). Sources that the config's `order` sets aside come after
+    all others.
 
     A source with something to make becomes a `Job`. A `Record` is made where nothing has to be read: for a collision, a
     target that is not ours, a deferred source, a folder that cannot be listed, an entry that is not a regular file.
@@ -210,7 +213,17 @@ class Planner:
 
     def _second_pass(self, survey: Survey) -> Iterator[Job | Record]:
         unlistable = survey.unlistable()
-        for path in sorted({*survey.folders, *self._memory.folders()}, key=os.fsencode):
+        paths = sorted({*survey.folders, *self._memory.folders()}, key=os.fsencode)
+        groups = by_host(paths, str, self._lists_in_turns)
+        yield from in_turns(self._folders(survey, group, unlistable) for group in groups)
+
+    @property
+    def _lists_in_turns(self) -> Sequence[SourceSettings]:
+        """The sources whose hosts take turns, if they are lists: all, unless the config has an order of its own."""
+        return self._config.sources if self._config.order is Order.AUTO else ()
+
+    def _folders(self, survey: Survey, paths: Iterable[str], unlistable: tuple[str, ...]) -> Iterator[Job | Record]:
+        for path in paths:
             folder = survey.folders.get(path)
             if folder is not None and folder.error is not None:
                 yield Record(path, _NO_STAT, Status.FAILED, error=folder.error)
@@ -232,7 +245,11 @@ class Planner:
     def _set_aside(self, survey: Survey) -> Iterator[Job | Record]:
         """The sources that the second pass set aside, with stats taken anew: hours may have passed."""
         aside, self._aside = self._aside, Aside(Order.PATH)
-        for path, names in aside.batches():
+        groups = by_host(aside.batches(), operator.itemgetter(0), self._lists_in_turns)
+        yield from in_turns(self._batches(survey, group) for group in groups)
+
+    def _batches(self, survey: Survey, batches: Iterable[tuple[str, list[str]]]) -> Iterator[Job | Record]:
+        for path, names in batches:
             self._on_tick()
             known: dict[str, KnownSource] = {}
             for name in names:

@@ -70,6 +70,21 @@ def test_a_server_that_refuses_a_url_fails_that_picture_only(world: World, site:
     assert len(site.paths) == 3  # none of them twice
 
 
+def test_hosts_take_turns(world: World, site: Site) -> None:
+    """By its names this server would be asked for one host's pictures and then for the other's."""
+    hosts = ("127.0.0.1", "localhost")
+    site.pages = {f"/{host}/{number:02}.jpg": jpeg() for host in hosts for number in range(12)}
+    urls = [f"http://{path.split('/')[1]}:{site.port}{path}" for path in site.pages]
+    listing(world, *urls, limits="workers: {threads: 1}\n")
+    assert world.run().done == 24
+    assert [path.split("/")[1] for path in site.paths] == [
+        *[hosts[0]] * 8,
+        *[hosts[1]] * 8,
+        *[hosts[0]] * 4,
+        *[hosts[1]] * 4,
+    ]
+
+
 def test_lines_that_are_no_urls_fail_alone(world: World, site: Site) -> None:
     site.pages = {"/good.jpg": jpeg()}
     listing(world, f"{site.root}/good.jpg", "ftp://example.org/x.jpg", "http://", "nonsense")
