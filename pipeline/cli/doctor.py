@@ -47,7 +47,7 @@ def command(config: Path | None, as_json: bool) -> int:
 
 
 def _findings(config: Config | None) -> Iterator[Finding]:
-    from pipeline.doctor import machine, places, rendering
+    from pipeline.doctor import cluster, machine, places, rendering
     from pipeline.run.options import RunOptions, workers
     from pipeline.workers import cpus, memory
 
@@ -60,7 +60,7 @@ def _findings(config: Config | None) -> Iterator[Finding]:
         yield from machine.work(cpus.available() + 2, cpus.available(), memory.available(), None)
     yield from rendering.children()
     if config:
-        for look in (places.source, places.target, places.manifest, places.notices):
+        for look in (places.source, places.target, places.manifest, cluster.executor, places.notices):
             yield from look(config)
 
 

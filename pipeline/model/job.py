@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.model.only import Only
+from pipeline.model.pickling import quickly_pickled
 from pipeline.model.record import Reason, RenditionRecord
 from pipeline.model.source import Stat
 from pipeline.model.spec import Spec
 
 
+@quickly_pickled
 @dataclass(frozen=True, slots=True)
 class Planned:
     """One rendition to be made: what, where to, and why."""
@@ -21,6 +23,7 @@ class Planned:
     ours: bool = False  # whether the target path is claimed: this config made the file there and may replace it
 
 
+@quickly_pickled
 @dataclass(frozen=True, slots=True)
 class Job:
     """One source and its renditions that are missing or stale.

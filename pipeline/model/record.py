@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass, field
 
 from pipeline.errors import ErrorKind, PictureError
+from pipeline.model.pickling import quickly_pickled
 from pipeline.model.source import Header, Stat
 
 
@@ -45,6 +46,7 @@ MADE = (Status.DONE, Status.KEPT, Status.DAMAGED)  # a tuple, because an enum's 
 MADE_WORDS = str(tuple(map(str, MADE)))  # for SQL
 
 
+@quickly_pickled
 @dataclass(frozen=True, slots=True)
 class Written:
     """A file that a target now holds, synced under its final name."""
@@ -68,6 +70,7 @@ class Shown:
     place: tuple[int, int, int, int]
 
 
+@quickly_pickled
 @dataclass(frozen=True, slots=True)
 class RenditionRecord:
     """The result of one rendition. Fields after `error` are None or 0 unless the status is `done` or `kept`."""
@@ -92,6 +95,7 @@ class RenditionRecord:
     reused: bool = False  # whether a target with these bytes was there; for the summary only
 
 
+@quickly_pickled
 @dataclass(frozen=True, slots=True)
 class Record:
     """The result of one job. `status` is that of the source: `done`, `touched`, `failed`, `unsupported`, `vanished` ...

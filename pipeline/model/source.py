@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 
 from pipeline.errors import PictureError
+from pipeline.model.pickling import quickly_pickled
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Remote:
         return replace(self, etag=etag, last_modified=last_modified)
 
 
+@quickly_pickled
 @dataclass(frozen=True, slots=True)
 class Stat:
     """A file's fingerprint, taken without opening it. That of a picture includes the stat of its sidecar, if any.
@@ -74,6 +76,7 @@ class Overrides:
     alt: str | None = None  # alternative text, for exports
 
 
+@quickly_pickled
 @dataclass(frozen=True, slots=True)
 class Header:
     """A picture's header, read before anything is decoded. Width and height are as stored, before rotation."""

@@ -20,7 +20,8 @@ from pipeline.targets.local import TOGETHER
 
 LEAVE = 32 * 2**20  # bytes that the work on each picture of a batch of many may need, by its header
 SECONDS = 0.1  # of work in a batch: the run waits for its last one, and a lost batch is rendered again
-_MOST = 32  # pictures: 16 take an eighth more CPU time, 64 no less (3,000 PNGs of 64 px)
+MOST = 32  # pictures: 16 take an eighth more CPU time, 64 no less (3,000 PNGs of 64 px)
+MOST_ON_A_CLUSTER = 64  # each batch is a task, which costs scheduler and driver a millisecond or two
 _BYTES = 8 * 2**20  # of sources in a batch of many
 _KNOWN = 8  # pictures of a kind after which their mean is used
 _WEIGHT = 0.1  # of the last picture in the mean
@@ -72,8 +73,11 @@ class _Kind:
 class Batching:
     """Puts batches together. For the driver's thread."""
 
-    def __init__(self, renditions: int, *, alone: bool = False) -> None:
-        """`renditions`: of each picture, when all are made. `alone`: every picture has a batch of its own."""
+    def __init__(self, renditions: int, *, most: int = MOST, alone: bool = False) -> None:
+        """`renditions`: of each picture, when all are made. `most`: pictures in a batch. `alone`: every picture has a
+        batch of its own.
+        """
+        self._pictures = most
         self._alone = alone
         self._renditions = renditions
         self._kinds: dict[tuple[str, int], _Kind] = {}
@@ -125,7 +129,7 @@ class Batching:
     def _most(self, threads: int) -> int:
         """The most pictures in a batch, by open files."""
         each = 2 + self._renditions  # a picture, its mapping, and its renditions, which are written to as many files
-        by_message = min(_MOST, _SENT // each)
+        by_message = min(self._pictures, _SENT // each)
         if self._open_files is None:
             return by_message
         rest = self._open_files // threads

@@ -34,7 +34,7 @@ from pipeline.plan.orphans import Orphan
 from pipeline.plan.planner import Planner
 from pipeline.run import lanes
 from pipeline.run.ahead import Ahead
-from pipeline.run.batch import Batch, Batching, Left
+from pipeline.run.batch import MOST, MOST_ON_A_CLUSTER, Batch, Batching, Left
 from pipeline.run.clock import Pace
 from pipeline.run.failures import reported_before
 from pipeline.run.lane import Control, Lane
@@ -92,7 +92,8 @@ class Driver:
         self._tally = Tally()
         self._planner = Planner(config, manifest, options.plan, source, target, self._glance)
         self._pace = Pace(stop.deadline, manifest.pace() if stop.deadline is not None else None)
-        self._batching = Batching(max(map(len, config.spec_sets)), alone=options.plan.replace)
+        most = MOST if config.executor is None else MOST_ON_A_CLUSTER
+        self._batching = Batching(max(map(len, config.spec_sets)), most=most, alone=options.plan.replace)
         self._lane: Lane | None = None  # until there is one
         self._left: deque[Job] = deque()  # to be carried alone
         self._last_chance: list[Job] = []  # carried alone at the end: their child died, or their lane twice

@@ -49,7 +49,7 @@ class Nothing:
 
     def put(self, batch: Batch) -> None:
         """The batch has come to its end; the driver hears of it when it looks, after some hundred pictures."""
-        self._outcomes.append(Outcome(tuple(map(_recorded, batch.jobs)), reads=len(batch.jobs)))
+        self._outcomes.append(Outcome(tuple(map(recorded, batch.jobs)), reads=len(batch.jobs)))
         if len(self._outcomes) >= _LOOK:
             self._control.tick()
 
@@ -65,7 +65,8 @@ class Nothing:
 _LOOK = 16  # batches: what comes in a tenth of a second at about 3,000 small pictures a second
 
 
-def _recorded(job: Job) -> Record:
+def recorded(job: Job) -> Record:
+    """The record of a picture that nobody has made."""
     renditions = tuple(_made(planned, job) for planned in job.planned)
     content = job.source.encode().ljust(32, b"\0")[-32:]
     return Record(job.source, job.stat, Status.DONE, renditions, sha256=content, header=_HEADER, seconds_read=1e-4)

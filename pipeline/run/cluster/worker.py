@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pipeline
+from pipeline.config.settings import SourceSettings, TargetSettings
 from pipeline.errors import PipelineError
 from pipeline.model.source import Stat
 from pipeline.render.child.libraries import libraries
@@ -120,6 +121,28 @@ def look(question: Question) -> Sight:
     except (PipelineError, OSError) as error:
         trouble = str(error)
     return Sight(versions(), run_of(setup.lease), wrote, witness, trouble)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What `doctor` hears of a worker."""
+
+    versions: Versions
+    trouble: str  # why it cannot use the source or the target
+
+
+def try_out(sources: tuple[SourceSettings, ...], target: TargetSettings) -> Tried:
+    """Look whether this worker could have a lane, and leave nothing behind."""
+    trouble = ""
+    try:
+        source_of(sources).check()
+        for folder in target.folders:
+            there = folder if folder.exists() else folder.parent
+            if not os.access(there, os.W_OK | os.X_OK):
+                trouble = f"it cannot write to {there}" if there.exists() else f"{there} is not there"
+    except (PipelineError, OSError) as error:
+        trouble = str(error)
+    return Tried(versions(), trouble)
 
 
 def open_lane(opening: Opening) -> Returned:

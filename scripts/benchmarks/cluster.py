@@ -1,0 +1,166 @@
+"""A run of many fake jobs: the real driver, manifest and plan, a real Dask scheduler and real Dask workers, whose lanes
+carry nothing. Prints what each of them costs, and how its memory grows.
+
+    .venv/bin/python -m scripts.benchmarks.cluster --pictures 100000
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.load import load
+from pipeline.model.source import Stat
+from pipeline.run.batch import Batch, Outcome
+from pipeline.run.cluster import worker
+from pipeline.run.cluster.worker import Key, Opening, Returned
+from pipeline.run.options import Progress, RunOptions
+from pipeline.run.run import run
+from pipeline.sources.local import LocalSource
+from pipeline.sources.source import Folder, RawStat
+from scripts.benchmarks.driver import recorded
+
+_IN_A_FOLDER = 1000
+_THREADS = 12  # of a lane with four children
+_SIZE, _TIME = 40_000, 1_600_000_000 * 10**9  # bytes, nanoseconds since 1970
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def fake_lanes() -> None:
+    """Lanes that carry nothing, and a source without files, in this process."""
+    worker.open_lane = _open_lane
+    worker.carry = _carry
+    worker.end_lane = lambda lane: None
+    LocalSource.check = lambda self: None  # type: ignore[method-assign]
+    LocalSource.stats = _stats  # type: ignore[method-assign]
+    LocalSource.raw_stats = _raw_stats  # type: ignore[method-assign]
+
+
+def dask_setup(*_: object) -> None:
+    """Called by Dask in each worker, which preloads this module."""
+    fake_lanes()
+
+
+def _open_lane(opening: Opening) -> Returned:  # noqa: ARG001 - as the real one
+    return Returned(threads=_THREADS)
+
+
+def _carry(lane: Key, batch: Batch) -> Returned:  # noqa: ARG001 - as the real one
+    outcome = Outcome(tuple(map(recorded, batch.jobs)), reads=len(batch.jobs), number=batch.number)
+    return Returned((outcome,), _THREADS)
+
+
+def _stats(self: LocalSource, folder: str, names: Sequence[str], sidecars: object = ()) -> list[Stat | None]:  # noqa: ARG001
+    return [Stat(_SIZE, _TIME, _TIME) for _ in names]
+
+
+def _raw_stats(self: LocalSource, folder: str, names: Sequence[str]) -> list[RawStat]:  # noqa: ARG001
+    return [(_SIZE, _TIME, _TIME) for _ in names]
+
+
+def _folders(pictures: int) -> Iterator[Folder]:
+    for first in range(0, pictures, _IN_A_FOLDER):
+        names = [f"picture-{number:09}.jpg" for number in range(first, min(pictures, first + _IN_A_FOLDER))]
+        yield Folder(f"{first // _IN_A_FOLDER:06}", "\0".join(names).encode(), entries=len(names))
+
+
+class _Watch:
+    """Samples CPU and memory of several processes."""
+
+    def __init__(self, pids: dict[str, int]) -> None:
+        self._pids = pids
+        self._next = 0
+        self.peak = dict.fromkeys(pids, 0.0)
+
+    def __call__(self, progress: Progress) -> None:
+        """About every tick; prints a line for each tenth of the work."""
+        for name, pid in self._pids.items():
+            self.peak[name] = max(self.peak[name], _resident(pid))
+        if progress.jobs_done >= self._next:
+            self._next += max(1, progress.jobs_expected // 10)
+            memory = ", ".join(f"{name} {_resident(pid):.0f} MB" for name, pid in self._pids.items())
+            print(f"{progress.jobs_done:>10,} done: {memory}", flush=True)
+
+    def cpu(self) -> dict[str, float]:
+        """CPU seconds of each so far."""
+        return {name: _cpu(pid) for name, pid in self._pids.items()}
+
+
+def _resident(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return float(pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
+
+
+def _cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _start(module: str, *words: str) -> subprocess.Popen[str]:
+    quiet = ("--dashboard-address", "127.0.0.1:0")
+    return subprocess.Popen(
+        [sys.executable, "-m", f"distributed.cli.{module}", *words, *quiet], stderr=subprocess.PIPE, text=True
+    )
+
+
+def _address(scheduler: subprocess.Popen[str]) -> str:
+    assert scheduler.stderr is not None
+    for line in scheduler.stderr:
+        if "Scheduler at:" in line:
+            return line.split()[-1]
+    raise SystemExit("the scheduler has not started")
+
+
+def main(words: list[str] | None = None) -> None:
+    """See above."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=int, default=100_000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--folder", type=Path, help="where to work; left out: a temporary one")
+    chosen = parser.parse_args(words)
+    with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
+        _measure(Path(folder), chosen.pictures, chosen.workers)
+
+
+def _measure(folder: Path, pictures: int, workers: int) -> None:
+    processes = [_start("dask_scheduler", "--host", "127.0.0.1", "--port", "0")]
+    address = _address(processes[0])
+    module = ("--preload", "scripts.benchmarks.cluster")
+    processes += [
+        _start("dask_worker", address, "--no-nanny", "--nthreads", "1", "--memory-limit", "0", *module)
+        for _ in range(workers)
+    ]
+    (folder / "photos").mkdir()
+    config = folder / "cluster.yaml"
+    config.write_text(
+        f"source: photos\ntarget: out\nrenditions: {{thumb: {{width: 320}}}}\nexecutor: {{dask: '{address}'}}\n"
+    )
+    fake_lanes()
+    LocalSource.folders = lambda self, apart: _folders(pictures)  # type: ignore[method-assign]
+    watch = _Watch({"driver": os.getpid(), "scheduler": processes[0].pid, "worker": processes[1].pid})
+    before, began = watch.cpu(), time.monotonic()
+    try:
+        summary = run(load(config), RunOptions(threads=_THREADS), watch)
+        seconds, after = time.monotonic() - began, watch.cpu()
+    finally:
+        for process in reversed(processes):
+            process.kill()
+            process.communicate()
+    done: Any = summary.pictures
+    print(f"{done} in {seconds:.1f} s, {pictures / seconds:,.0f} a second")
+    manifest = sum(file.stat().st_size for file in (folder / "out" / ".pipeline").glob("manifest.sqlite*"))
+    print(f"manifest and its backup: {manifest / pictures:.0f} bytes a picture")
+    for name, spent in after.items():
+        each = (spent - before[name]) / pictures * 1e3
+        print(f"{name:>10}: {each:.3f} ms of CPU a picture, at most {watch.peak[name]:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
