@@ -33,19 +33,18 @@ _SIZE, _TIME = 40_000, 1_600_000_000 * 10**9  # bytes, nanoseconds since 1970
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def fake_lanes() -> None:
-    """Lanes that carry nothing, and a source without files, in this process."""
-    worker.open_lane = _open_lane
-    worker.carry = _carry
-    worker.end_lane = lambda lane: None
+def _without_files() -> None:
     LocalSource.check = lambda self: None  # type: ignore[method-assign]
     LocalSource.stats = _stats  # type: ignore[method-assign]
     LocalSource.raw_stats = _raw_stats  # type: ignore[method-assign]
 
 
 def dask_setup(*_: object) -> None:
-    """Called by Dask in each worker, which preloads this module."""
-    fake_lanes()
+    """Called by Dask in each worker, which preloads this module: its lane carries nothing."""
+    _without_files()
+    worker.open_lane = _open_lane
+    worker.carry = _carry
+    worker.end_lane = lambda lane: None
 
 
 def _open_lane(opening: Opening) -> Returned:  # noqa: ARG001 - as the real one
@@ -142,7 +141,7 @@ def _measure(folder: Path, pictures: int, workers: int) -> None:
     config.write_text(
         f"source: photos\ntarget: out\nrenditions: {{thumb: {{width: 320}}}}\nexecutor: {{dask: '{address}'}}\n"
     )
-    fake_lanes()
+    _without_files()
     LocalSource.folders = lambda self, apart: _folders(pictures)  # type: ignore[method-assign]
     watch = _Watch({"driver": os.getpid(), "scheduler": processes[0].pid, "worker": processes[1].pid})
     before, began = watch.cpu(), time.monotonic()

@@ -8,13 +8,17 @@ Facts that this is built on (distributed 2024.8 to 2026.8):
   `allow_other_workers=False`), which it then waits for in vain, until the driver cancels it. `retries=0`.
 - A worker has as many threads as CPUs, and a lane carries more batches than that. So each task leaves the pool of
   threads (`secede`).
+- The scheduler unpickles what a task is given, pickles it again, and keeps the last thousand messages to a worker. So a
+  call is packed into bytes: the scheduler needs no part of this program, and spends a fifth of the time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import pickle
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack, suppress
@@ -118,9 +122,21 @@ class _OnWorker(Executor):
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """See `Executor`."""
-        return self._executor.submit(_aside, function, *args, **kwargs)
+        packed = zlib.compress(pickle.dumps((function, args, kwargs), protocol=5), level=1)
+        return self._executor.submit(pickle.loads, pickle.dumps(_Call(packed)))
 
 
-def _aside(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+class _Call:
+    """A call that is made where this is unpickled, and gives its result."""
+
+    def __init__(self, packed: bytes) -> None:
+        self._packed = packed
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Any], tuple[bytes]]:
+        return _called, (self._packed,)
+
+
+def _called(packed: bytes) -> Any:
     distributed.secede()
+    function, args, kwargs = pickle.loads(zlib.decompress(packed))  # noqa: S301 - the driver's, whom workers trust
     return function(*args, **kwargs)
