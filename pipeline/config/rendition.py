@@ -30,7 +30,7 @@ from pipeline.config.kinds import (
     WholeOr,
 )
 from pipeline.config.section import Flag, Section, Side, field_of, rule, wrong
-from pipeline.config.steps import MOST_STEPS, OneStep
+from pipeline.config.steps import MOST_STEPS, File, OneStep
 from pipeline.config.texts import Colour
 from pipeline.model import shape
 from pipeline.model.shape import Gravity, Length, Resampler
@@ -51,6 +51,7 @@ from pipeline.model.spec import (
     Subsampling,
     Verify,
 )
+from pipeline.model.steps import Asset
 
 
 class Extract(Section):
@@ -206,6 +207,12 @@ class Rendition(Section):
         "profile",
         "srgb, display-p3, adobe-rgb: colours are converted to it, the last two with a profile and without steps. "
         "keep: they stay as they are, with the source's profile; not for gif.",
+    )
+    cmyk_profile: Annotated[Asset | None, File()] = field_of(
+        Spec,
+        "cmyk_profile",
+        "The file of an ICC profile, relative to this file, for CMYK that has none. Left out: a common one, with a "
+        "warning.",
     )
     metadata: Metadata = field_of(
         Spec,
@@ -364,6 +371,13 @@ class Rendition(Section):
             raise rule("does not go with linear, which works in srgb")
         if value in NAMED and info.data.get("steps"):
             raise rule("does not go with steps, which work in srgb")
+        return value
+
+    @field_validator("cmyk_profile")
+    @classmethod
+    def _is_for_inks(cls, value: Asset) -> Asset:
+        if value.content[16:20] != b"CMYK" or value.content[36:40] != b"acsp":
+            raise wrong("must be the file of an ICC profile for CMYK")
         return value
 
     @field_validator("dither")

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from pipeline.model.shape import Extract, Gravity, Length, Resampler
-from pipeline.model.steps import Step
+from pipeline.model.steps import Asset, Step
 
 
 class Fit(enum.StrEnum):
@@ -135,6 +135,7 @@ class Spec:
     optimize: bool = False  # JPEG by mozjpeg, through libvips
     keep_smaller: bool = False  # the source's bytes instead, if they fulfil the spec and are no larger
     profile: Profile = Profile.SRGB
+    cmyk_profile: Asset | None = None  # of CMYK that has none; None: as libvips takes it
     metadata: Metadata = Metadata.STRIP
     private: tuple[Private, ...] = ()  # in canonical order
     depth: int = 8  # bits of a channel, or AS_SOURCE: 16 (PNG, TIFF) or 12 (AVIF) of a source that has more than 8

@@ -40,6 +40,7 @@ _OWN = _NOT_BYTES | {  # fields that change nothing about the renditions beside 
     "density",
     "depth",
     "hdr",
+    "cmyk_profile",
     "animation",
     "pad",
     "steps",

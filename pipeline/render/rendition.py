@@ -96,7 +96,7 @@ class Rendition:
         if spec.profile is Profile.SRGB and not spec.linear and not stays:
             return self._finished(self._shared(pixels, picture))
         if spec.linear:  # linear light needs known colours
-            image, self.source_warnings = in_srgb(frame.image, picture.icc)
+            image, self.source_warnings = in_srgb(frame.image, picture.icc, spec.cmyk_profile)
             frame, picture = replace(frame, image=image), replace(picture, icc=None)
         framed = self._framing = self._framing or self._framed(frame, picture)
         placement = self._placement = framed.place(spec)
@@ -104,10 +104,11 @@ class Rendition:
         if stays:
             self._icc = picture.icc
         elif spec.profile in NAMED:
-            image, self._icc, self.source_warnings = in_space(image, picture.icc, named(spec.profile))
+            space, inks = named(spec.profile), spec.cmyk_profile
+            image, self._icc, self.source_warnings = in_space(image, picture.icc, space, inks)
         elif not spec.linear:
             plain = not spec.steps and placement.canvas == placement.size
-            image, self._icc = kept_colours(image, picture.icc, spec.format, plain=plain)
+            image, self._icc = kept_colours(image, picture.icc, spec, plain=plain)
         return self._finished(image)
 
     def _shared(self, pixels: SharedPixels, picture: Picture) -> Pixels:

@@ -22,7 +22,7 @@ BROWSERS = frozenset({"jpeg", "mpo", "png", "gif", "webp", "avif", "bmp", "ico"}
 # In these renditions may differ and still look the same in a tile, where their shapes are the same.
 _UNSEEN = """
     name family width height dpr enlarge format quality lossless effort subsampling progressive dither max_bytes
-    optimize keep_smaller profile metadata private depth hdr density verify linear resampler shrink_on_load
+    optimize keep_smaller profile cmyk_profile metadata private depth hdr density verify linear resampler shrink_on_load
 """
 _SEEN = tuple(field.name for field in fields(Spec) if field.name not in _UNSEEN.split())
 

@@ -140,7 +140,7 @@ subsampling for WebP|a progressive PNG|keys of a list for a folder|keys of a fol
 optimize for WebP|optimize with chroma between|optimize without progressive|a palette for JPEG
 a wide profile with steps|dither for WebP|dither without a palette
 depth for JPEG|a depth that steps do not have|a depth that a palette does not have
-HDR in PNG|HDR with steps|HDR with a background|HDR with chroma between|a depth with chroma between
+inks by another file|HDR in PNG|HDR with steps|HDR with a background|HDR with chroma between|a depth with chroma between
 max_bytes for PNG|max_bytes without loss|keep_smaller for TIFF|a profile in a GIF|a density for GIF
 workers of a scheduler that is elsewhere
 memory that is too little|a name whose last part has no extension at its end|a manifest that is the root

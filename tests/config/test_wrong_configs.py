@@ -536,13 +536,17 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         HEAD + "  a: {format: png, depth: keep, colors: 16}\n",
         [":4:27: renditions.a.depth: keep does not go with colors, which makes a palette of 8 bits"],
     ),
+    "inks by another file": (
+        HEAD + "  a: {cmyk_profile: it.yaml}\n",
+        [':4:21: renditions.a.cmyk_profile: must be the file of an ICC profile for CMYK (got "it.yaml")'],
+    ),
     "HDR in PNG": (
         HEAD + "  a: {format: png, hdr: keep}\n",
         [":4:25: renditions.a.hdr: is only for jpeg, avif; the format is png"],
     ),
     "another HDR": (
         HEAD + "  a: {hdr: drop}\n",
-        [":4:12: renditions.a.hdr: must be sdr or keep (got 'drop')"],
+        [':4:12: renditions.a.hdr: must be one of sdr, keep (got "drop")'],
     ),
     "HDR with steps": (
         HEAD + "  a: {hdr: keep, steps: [sharpen]}\n",

@@ -29,16 +29,18 @@ _NAMES = {
 _HOLDS_CMYK = (Format.JPEG, Format.TIFF)
 
 
-def kept(image: Image.Image, icc: bytes | None, target: Format, *, plain: bool) -> tuple[Image.Image, bytes | None]:
+def kept(
+    image: Image.Image, icc: bytes | None, target: Format, *, plain: bool, cmyk: bytes | None = None
+) -> tuple[Image.Image, bytes | None]:
     """`image` at 8 bits in its own colours, and the profile to write with it.
 
     If `target` cannot hold the colours, the picture is converted to sRGB and the profile is None. This concerns HDR and
     Lab in any format, CMYK except in JPEG and TIFF, and grey with a profile in WebP; also CMYK and grey if the picture
-    is not `plain`, which means that something in RGB is put beside or over it.
+    is not `plain`, which means that something in RGB is put beside or over it. `cmyk`: as in `to_srgb`.
     """
     image = eight_bits(image)
     keeps, profile_ = keeping(image.mode, icc, target, plain=plain)
-    return (image, profile_) if keeps else (to_srgb(image, icc)[0], None)
+    return (image, profile_) if keeps else (to_srgb(image, icc, cmyk)[0], None)
 
 
 def keeping(mode: str, icc: bytes | None, target: Format, *, plain: bool) -> tuple[bool, bytes | None]:
@@ -55,12 +57,12 @@ def keeping(mode: str, icc: bytes | None, target: Format, *, plain: bool) -> tup
     return holds, icc if holds and fits else None
 
 
-def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, tuple[str, ...]]:
+def to_srgb(image: Image.Image, icc: bytes | None, cmyk: bytes | None = None) -> tuple[Image.Image, tuple[str, ...]]:
     """`image` of any working mode as sRGB in `L`, `LA`, `RGB` or `RGBA`, and warnings.
 
     A profile that is broken or made for other channels causes a warning, and the picture counts as untagged: grey and
-    RGB as sRGB, CMYK by R = (1-C)(1-K) and so on. 16-bit grey is scaled; `I` (32-bit integers) has the range 0..65535
-    and `F` 0..1, with values outside clipped.
+    RGB as sRGB, CMYK through the profile `cmyk` or, without one, by R = (1-C)(1-K) and so on. 16-bit grey is scaled;
+    `I` (32-bit integers) has the range 0..65535 and `F` 0..1, with values outside clipped.
     """
     image = eight_bits(image)
     trouble: tuple[str, ...] = ()
@@ -71,11 +73,12 @@ def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, tuple[s
             trouble, transform = (transform,), None
     if transform is None and image.mode == "LAB":
         transform = _from_lab()
+    if transform is None and image.mode == "CMYK":
+        trouble = (*trouble, "CMYK without a usable profile: colours are approximate")
+        transform = _transform(cmyk, "CMYK") if cmyk else None
     if isinstance(transform, ImageCms.ImageCmsTransform):
         return _through(transform, image), trouble
-    if image.mode == "CMYK":
-        return image.convert("RGB"), (*trouble, "CMYK without a usable profile: colours are approximate")
-    return image, trouble
+    return image.convert("RGB") if image.mode == "CMYK" else image, trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +106,13 @@ def profile() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-def to_space(image: Image.Image, icc: bytes | None, space: bytes) -> tuple[Image.Image, bytes | None, tuple[str, ...]]:
-    """`image` in the RGB colours of the profile `space`, with it, and warnings. Grey becomes sRGB's, without one."""
+def to_space(
+    image: Image.Image, icc: bytes | None, space: bytes, cmyk: bytes | None = None
+) -> tuple[Image.Image, bytes | None, tuple[str, ...]]:
+    """`image` in the RGB colours of the profile `space`, with it, and warnings. Grey becomes sRGB's, without one.
+
+    `cmyk`: as in `to_srgb`.
+    """
     image = eight_bits(image)
     mode = _base(image.mode)
     trouble: tuple[str, ...] = ()
@@ -114,7 +122,7 @@ def to_space(image: Image.Image, icc: bytes | None, space: bytes) -> tuple[Image
     if icc and isinstance(transform := _transform(icc, mode), str):
         icc, trouble = None, (transform,)
     if icc is None and mode in ("CMYK", "LAB"):
-        image, told = to_srgb(image, None)
+        image, told = to_srgb(image, None, cmyk)
         trouble, mode = (*trouble, *told), _base(image.mode)
     return _through(_between(icc or profile(), mode, space), image), space, trouble
 

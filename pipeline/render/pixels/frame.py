@@ -6,29 +6,50 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from pipeline.model.spec import Format
+from pipeline.model.spec import Spec
+from pipeline.model.steps import Asset
 from pipeline.render.colour.srgb import keeping, kept, to_space, to_srgb
+from pipeline.render.pixels import libvips
 from pipeline.render.pixels.deep import Deep
 
 Pixels = Image.Image | Deep
 
 
-def in_srgb(image: Pixels, icc: bytes | None) -> tuple[Pixels, tuple[str, ...]]:
-    """`image` as sRGB, of 16 bits a channel or 8 as it is; and warnings. See `colour.srgb.to_srgb`."""
-    return image.in_srgb(icc) if isinstance(image, Deep) else to_srgb(image, icc)
+def in_srgb(image: Pixels, icc: bytes | None, inks: Asset | None = None) -> tuple[Pixels, tuple[str, ...]]:
+    """`image` as sRGB, of 16 bits a channel or 8 as it is; and warnings. See `colour.srgb.to_srgb`.
+
+    `inks`: the profile of CMYK that has none. Without it that is taken as libvips' own profile says, with a warning.
+    """
+    if isinstance(image, Deep):
+        return image.in_srgb(icc)
+    return to_srgb(image, _own(image, icc, inks), _assumed(image, inks))
 
 
-def in_space(image: Pixels, icc: bytes | None, space: bytes) -> tuple[Pixels, bytes | None, tuple[str, ...]]:
+def in_space(
+    image: Pixels, icc: bytes | None, space: bytes, inks: Asset | None
+) -> tuple[Pixels, bytes | None, tuple[str, ...]]:
     """`image` in the colours of the profile `space`, the profile to write, and warnings. See `colour.srgb.to_space`."""
-    return image.in_space(icc, space) if isinstance(image, Deep) else to_space(image, icc, space)
+    if isinstance(image, Deep):
+        return image.in_space(icc, space)
+    return to_space(image, _own(image, icc, inks), space, _assumed(image, inks))
 
 
-def kept_colours(image: Pixels, icc: bytes | None, target: Format, *, plain: bool) -> tuple[Pixels, bytes | None]:
-    """`image` in its own colours, where `target` can hold them, and the profile. See `colour.srgb.kept`."""
+def kept_colours(image: Pixels, icc: bytes | None, spec: Spec, *, plain: bool) -> tuple[Pixels, bytes | None]:
+    """`image` in its own colours, where the format can hold them, and the profile. See `colour.srgb.kept`."""
     if not isinstance(image, Deep):
-        return kept(image, icc, target, plain=plain)
-    keeps, profile = keeping(image.mode, icc, target, plain=plain)
+        return kept(image, icc, spec.format, plain=plain, cmyk=_assumed(image, spec.cmyk_profile))
+    keeps, profile = keeping(image.mode, icc, spec.format, plain=plain)
     return (image, profile) if keeps else (image.in_srgb(icc)[0], None)
+
+
+def _own(image: Image.Image, icc: bytes | None, inks: Asset | None) -> bytes | None:
+    return inks.content if icc is None and inks is not None and image.mode == "CMYK" else icc
+
+
+def _assumed(image: Image.Image, inks: Asset | None) -> bytes | None:
+    if image.mode != "CMYK":
+        return None
+    return libvips.cmyk_profile() if inks is None else inks.content
 
 
 @dataclass(frozen=True, slots=True)

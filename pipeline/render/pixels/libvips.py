@@ -67,6 +67,19 @@ def version() -> str | None:
     return None if vips is None else ".".join(str(vips.version(part)) for part in range(3))
 
 
+@functools.cache
+def cmyk_profile() -> bytes | None:
+    """The profile by which libvips takes CMYK without one: "Chemical proof" by G. Gill, in the public domain.
+
+    None where libvips is not installed.
+    """
+    vips = module()
+    if vips is None:
+        return None
+    content: bytes = vips.Operation.call("profile_load", "cmyk")
+    return content
+
+
 def shrunk(image: Image.Image, box: Box, size: Size, *, linear: bool = False) -> Image.Image:
     """Resamples `box` of `image` (mode: one of `BANDS`) by Lanczos to a new, smaller image of `size`.
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pipeline.model.rendering import RenderTask
 from pipeline.model.shape import Resampler
 from pipeline.model.spec import Spec
+from pipeline.model.steps import Asset
 from pipeline.render.geometry.cascade import Larger, Others, is_plain, larger, placements
 from pipeline.render.geometry.fit import Box, Placement, Size
 from pipeline.render.geometry.framing import Framing
@@ -27,7 +28,7 @@ class SharedPixels:
         self.frame = frame
         self._size, self._orientation, self._icc = size, orientation, icc
         self._task = task
-        self._made: dict[tuple[Box, Size, Size, int, Resampler, Larger | None], Coloured] = {}
+        self._made: dict[tuple[Box, Size, Size, int, tuple[Resampler, Asset | None], Larger | None], Coloured] = {}
         alone = len(task.specs) + len(task.beside) + task.placeholder < 2  # a placeholder is one more rendition
         self._others: Others | None = None if still and not alone else {}  # computed on first use
 
@@ -43,11 +44,12 @@ class SharedPixels:
     def _resampled(self, spec: Spec, shown: Framing, placement: Placement, others: tuple[Placement, ...]) -> Coloured:
         source = larger(placement, others)
         # The source is part of the key: a trimmed or measured crop may have the same box but no larger source.
-        key = (placement.box, placement.size, shown.turned, shown.orientation, spec.resampler, source)
+        look = (spec.resampler, spec.cmyk_profile)
+        key = (placement.box, placement.size, shown.turned, shown.orientation, look, source)
         if key not in self._made:
             if source is None:
                 image = resample(self.frame, placement, shown.turned, shown.orientation, spec)
-                self._made[key] = in_srgb(image, self._icc)
+                self._made[key] = in_srgb(image, self._icc, spec.cmyk_profile)
             else:
                 image, told = self._resampled(spec, shown, source.placement, others)
                 part = replace(placement, box=source.box)

@@ -23,6 +23,7 @@ from pipeline.render.colour.srgb import to_srgb
 from pipeline.render.geometry.orientation import turned
 from pipeline.render.opening.decode import frames, picture
 from pipeline.render.opening.source import opening
+from pipeline.render.pixels import libvips
 from pipeline.workers.exchange import whole
 
 _MEASURED_AT = 200  # pixels of the font size at which a text's shape is measured
@@ -79,7 +80,7 @@ def _decoded(asset: Asset) -> Image.Image:
                 raise PictureError(ErrorKind.TOO_MANY_PIXELS, f"limit {_LARGEST:,}")
             frame = next(frames(source, RenderTask((), Limits()), 1))
             about = picture(source, frame.image.size, 1)
-            srgb, _warnings = to_srgb(frame.eight_bits, about.icc)
+            srgb, _warnings = to_srgb(frame.eight_bits, about.icc, libvips.cmyk_profile())
             return turned(srgb, about.orientation).convert("RGBA")
     except PictureError as error:
         raise PictureError(ErrorKind.NOT_ENCODABLE, f"watermark {asset.name}: {error}") from error

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
 from pipeline.model.spec import Fit, Format, Profile, Spec
+from pipeline.model.steps import Asset
 from tests.pictures import (
     ADOBE_RGB,
     DISPLAY_P3,
@@ -133,6 +135,33 @@ def test_kept_colours_are_untouched_and_the_profile_goes_along(target: Format) -
     image = rendition(content, Spec("a", format=target, profile=Profile.KEEP, quality=None))
     assert image.info["icc_profile"] == icc
     assert near(pixel(image.convert("RGB"), (8, 8)), (200, 90, 60), 4)
+
+
+@pytest.mark.parametrize("profile", [Profile.SRGB, Profile.DISPLAY_P3])
+def test_cmyk_without_a_profile_goes_through_the_one_that_the_config_names(profile: Profile) -> None:
+    content = encoded(Image.new("CMYK", (16, 16), (255, 0, 0, 0)), "TIFF")
+    own = encoded(Image.new("CMYK", (16, 16), (255, 0, 0, 0)), "TIFF", icc_profile=cmyk_profile())
+    spec = replace(PNG, profile=profile)
+    answer, files = answer_to(content, replace(spec, cmyk_profile=Asset.of("p.icc", cmyk_profile())))
+    assert answer.warnings == ()
+    assert files == answer_to(own, spec)[1]
+    others, both = answer_to(content, spec, replace(spec, name="b", cmyk_profile=Asset.of("p.icc", cmyk_profile())))
+    assert both["b"] == files["a"] != both["a"]
+    assert others.warnings == ("CMYK without a usable profile: colours are approximate",)
+
+
+def test_an_embedded_profile_counts_before_the_one_that_the_config_names() -> None:
+    own = encoded(Image.new("CMYK", (16, 16), (255, 0, 0, 0)), "TIFF", icc_profile=cmyk_profile())
+    given = Asset.of("p.icc", b"another")
+    assert answer_to(own, replace(PNG, cmyk_profile=given))[1] == answer_to(own, PNG)[1]
+
+
+def test_a_broken_profile_in_the_config_is_a_warning() -> None:
+    content = encoded(Image.new("CMYK", (16, 16), (255, 0, 0, 0)), "TIFF")
+    broken = Asset.of("p.icc", cmyk_profile()[:200])
+    answer, files = answer_to(content, replace(PNG, cmyk_profile=broken))
+    assert answer.warnings[0] == "colour profile ignored: it is broken"
+    assert files
 
 
 @pytest.mark.parametrize(("target", "mode"), [(Format.JPEG, "CMYK"), (Format.TIFF, "CMYK"), (Format.PNG, "RGB")])

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import io
+
 import pytest
 from PIL import Image
 
 from pipeline.model.spec import Format, Profile, Spec
+from pipeline.render.pixels import libvips
 from tests.pictures import (
     ADOBE_RGB,
     DISPLAY_P3,
@@ -91,7 +94,10 @@ def test_a_useless_profile_is_a_warning_and_the_picture_is_untagged(profile: byt
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
-def test_cmyk_without_a_profile_uses_the_simple_formula(kind: str) -> None:
+def test_cmyk_without_a_profile_uses_the_simple_formula_without_libvips(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(libvips, "cmyk_profile", lambda: None)
     inks = (40, 180, 100, 30)
     options = {"quality": 100} if kind == "JPEG" else {}
     answer, files = answer_to(encoded(Image.new("CMYK", (16, 16), inks), kind, **options), PNG)
@@ -101,7 +107,33 @@ def test_cmyk_without_a_profile_uses_the_simple_formula(kind: str) -> None:
     assert files
 
 
-def test_a_cmyk_jpeg_without_adobes_mark_is_not_inverted() -> None:
+@pytest.mark.skipif(not libvips.available(), reason="needs libvips")
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+@pytest.mark.parametrize(
+    ("inks", "wanted"),
+    [
+        ((0, 0, 0, 0), (255, 255, 255)),
+        ((255, 0, 0, 0), (0, 153, 228)),
+        ((0, 255, 255, 0), (231, 0, 17)),
+        ((255, 255, 255, 255), (0, 0, 20)),
+    ],
+)
+def test_cmyk_without_a_profile_looks_printed(kind: str, inks: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    options = {"quality": 100} if kind == "JPEG" else {}
+    content = encoded(Image.new("CMYK", (16, 16), inks), kind, **options)
+    answer, files = answer_to(content, PNG)
+    assert answer.warnings == ("CMYK without a usable profile: colours are approximate",)
+    assert near(pixel(Image.open(io.BytesIO(files["a"])), (4, 4)), wanted, 4)
+
+
+def test_kept_cmyk_without_a_profile_stays_without_one() -> None:
+    kept = Spec("a", format=Format.TIFF, profile=Profile.KEEP)
+    image = rendition(encoded(Image.new("CMYK", (16, 16), (9, 8, 7, 6)), "TIFF"), kept)
+    assert (image.mode, pixel(image, (4, 4)), "icc_profile" in image.info) == ("CMYK", (9, 8, 7, 6), False)
+
+
+def test_a_cmyk_jpeg_without_adobes_mark_is_not_inverted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libvips, "cmyk_profile", lambda: None)
     content = encoded(Image.new("CMYK", (16, 16), (40, 180, 100, 30)), "JPEG", quality=100)
     start = content.index(b"\xff\xee")
     length = int.from_bytes(content[start + 2 : start + 4])
