@@ -7,6 +7,7 @@ import errno
 import http.client
 import re
 import socket
+import ssl
 import threading
 import time
 import urllib.request
@@ -101,7 +102,7 @@ class Client:
     def ask(self, at: Place, headers: Mapping[str, str], until: float) -> Exchange:
         """Ask for a URL. A connection that its server has closed while it was idle is opened again, once.
 
-        Raises `OSError`, `HTTPException` and `addresses.Refused`.
+        Raises `OSError`, `HTTPException`, `addresses.Refused` and `GivenUp`.
         """
         connection = self.hosts.connection(at.origin, lambda: self._new(at.origin))
         try:
@@ -165,6 +166,17 @@ class Client:
 
     def _opened(self, origin: Origin, left: Callable[[], float]) -> socket.socket:
         """A socket that leads to `origin`; `left` as in `Clock`. Raises `OSError` and `addresses.Refused`."""
+        left()  # raises where no time is left, which says nothing about the host
+        try:
+            sock = self._led(origin, left)
+        except OSError as error:
+            self.hosts.failed(origin, what(error))
+            raise
+        self.hosts.connected(origin)
+        return sock
+
+    def _led(self, origin: Origin, left: Callable[[], float]) -> socket.socket:
+        """As `_opened`."""
 
         def each() -> float:
             return min(left(), self._settings.connect)
@@ -223,6 +235,15 @@ def _tunnel(sock: socket.socket, origin: Origin, proxy: Place, left: Callable[[]
     if status is None or status[1][:1] != b"2":
         said = status[1].decode() if status else "in another protocol"
         raise OSError(errno.EPROTO, f"the proxy answers {said}")
+
+
+def what(error: OSError) -> str:
+    """What an error of a connection says that is no text of the server's: it could repeat what it was asked."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}"
+    return error.strerror or "the connection failed"
 
 
 def basic(user: str) -> str:

@@ -18,7 +18,8 @@ from pipeline.sources.source import Forbidden, Grown, Later, Untouched
 from pipeline.sources.urls import robots
 from pipeline.sources.urls.addresses import Refused
 from pipeline.sources.urls.body import Body, Torn
-from pipeline.sources.urls.client import REDIRECTS, Client, Exchange, Status
+from pipeline.sources.urls.client import REDIRECTS, Client, Exchange, Status, what
+from pipeline.sources.urls.hosts import GivenUp
 from pipeline.sources.urls.names import Origin, place
 
 _ATTEMPTS = 4
@@ -34,7 +35,7 @@ _TRANSIENT = (
     ssl.SSLEOFError,
     Torn,
 )
-_FAULTS = (OSError, http.client.HTTPException, Refused, Status, Torn, ValueError)
+_FAULTS = (OSError, http.client.HTTPException, GivenUp, Refused, Status, Torn, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +179,9 @@ def _passes(error: Exception) -> bool:
 
 
 def _text(error: Exception) -> str:
-    """What an error says that is no text of the server's: it could repeat what it was asked."""
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {error.verify_message}"
+    """As `what`, of any error."""
     if isinstance(error, OSError):
-        return error.strerror or "the connection failed"
+        return what(error)
     if isinstance(error, http.client.IncompleteRead):
         return "it ended before it was whole"
     return "it does not speak HTTP" if isinstance(error, http.client.HTTPException) else str(error)

@@ -1,7 +1,8 @@
 """How much is asked of each host at a time, and the connections that are kept alive to it.
 
 A host gets `per_host` requests at once and `rate` a second at the most, and nothing while it has asked to be left alone
-(`Retry-After`). A thread waits for its turn before its deadline begins.
+(`Retry-After`). A thread waits for its turn before its deadline begins. A host that cannot be reached is given up, so
+that each of its pictures does not cost the time of four attempts.
 """
 
 from __future__ import annotations
@@ -18,18 +19,26 @@ from pipeline.sources.urls.robots import Rules
 from pipeline.workers.token import TICK, Token
 
 _KEPT = 256  # idle connections of all hosts together: descriptors that nothing else can use meanwhile
+_FAILURES, _FOR = 20, 30.0  # connections in a row that fail, and seconds that they do, before a host is given up
 _IDLE = 30.0  # seconds after which many servers have closed a connection
+
+
+class GivenUp(Exception):
+    """A host that could not be reached is not asked any more. The text says why."""
 
 
 class Host:
     """One host as this process knows it; its fields are guarded by the lock of `Hosts`, `robots` by one of its own."""
 
-    __slots__ = ("at_work", "idle", "next", "robots", "robots_lock")
+    __slots__ = ("at_work", "failed", "failing_since", "given_up", "idle", "next", "robots", "robots_lock")
 
     def __init__(self) -> None:
         self.at_work = 0
         self.next = 0.0  # when the next request may begin, by the monotonic clock
         self.idle: list[tuple[float, Connection]] = []  # since when; the last used is the first to be used again
+        self.failed = 0  # connections in a row
+        self.failing_since = 0.0  # when the first of them failed, by the monotonic clock
+        self.given_up = ""  # why; "" as long as it is asked
         self.robots: Rules | None = None  # None: not yet known
         self.robots_lock = threading.Lock()
 
@@ -69,6 +78,8 @@ class Hosts:
 
     def _wait(self, host: Host) -> float:
         """Seconds until the host may be asked, or until it is worth looking again; 0 or less: now."""
+        if host.given_up:
+            return 0.0
         return TICK if host.at_work >= self._per_host else host.next - time.monotonic()
 
     def leave_alone(self, origin: Origin, seconds: float) -> None:
@@ -77,10 +88,28 @@ class Hosts:
             host = self._hosts[origin]
             host.next = max(host.next, time.monotonic() + seconds)
 
+    def connected(self, origin: Origin) -> None:
+        """Note that a connection was made."""
+        with self._turns:
+            self._hosts[origin].failed = 0
+
+    def failed(self, origin: Origin, why: str) -> None:
+        """Note that none could be made."""
+        with self._turns:
+            host = self._hosts[origin]
+            now = time.monotonic()
+            host.failing_since = host.failing_since if host.failed else now
+            host.failed += 1
+            if host.failed >= _FAILURES and now - host.failing_since >= _FOR:
+                host.given_up = f"not asked any more: {host.failed} connections in a row failed ({why})"
+                self._turns.notify_all()
+
     def connection(self, origin: Origin, new: Callable[[], Connection]) -> Connection:
-        """An idle connection to the origin, or a new one."""
+        """An idle connection to the origin, or a new one. Raises `GivenUp`."""
         host = self.of(origin)
         with self._turns:
+            if host.given_up:
+                raise GivenUp(host.given_up)
             while host.idle:
                 since, connection = host.idle.pop()
                 del self._kept[connection]

@@ -22,8 +22,9 @@ from pipeline.folder import CHUNK
 from pipeline.model.source import Stat
 from pipeline.model.spec import Limits
 from pipeline.sources.source import Forbidden, Grown, Later, Untouched
-from pipeline.sources.urls import addresses
+from pipeline.sources.urls import addresses, hosts
 from pipeline.sources.urls.connection import tls
+from pipeline.sources.urls.names import Origin
 from pipeline.sources.urls.source import UrlSource
 from pipeline.workers.token import Revoked, Token
 from tests.site import CERTIFICATE, Request, Site, serving
@@ -187,6 +188,29 @@ def test_a_connection_that_is_refused_is_not_tried_again(site: Site, reader: Mak
     reading = reader(f"http://127.0.0.1:{unused_port}/p.jpg")
     assert fails(reading).detail == f"127.0.0.1:{unused_port}: Connection refused"
     assert reading.waits == []
+
+
+def test_a_host_that_cannot_be_reached_is_given_up(
+    site: Site, reader: Make, unused_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosts, "_FAILURES", 3)
+    monkeypatch.setattr(hosts, "_FOR", 0.0)
+    reading = reader(f"http://127.0.0.1:{unused_port}/p.jpg")
+    said = [fails(reading).detail.partition(": ")[2] for _ in range(5)]
+    refused = "not asked any more: 3 connections in a row failed (Connection refused)"
+    assert said == [*["Connection refused"] * 3, *[refused] * 2]
+
+
+def test_a_host_that_can_be_reached_again_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hosts, "_FAILURES", 2)
+    monkeypatch.setattr(hosts, "_FOR", 0.0)
+    several, origin = hosts.Hosts(8, None), Origin("http", "example.org", 80)
+    assert several.of(origin).given_up == ""
+    for act in (several.failed, lambda at, why: several.connected(at), several.failed):
+        act(origin, "it is busy")
+    assert several.of(origin).given_up == ""
+    several.failed(origin, "it is gone")
+    assert several.of(origin).given_up == "not asked any more: 2 connections in a row failed (it is gone)"
 
 
 @pytest.fixture
