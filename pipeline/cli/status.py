@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import json
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +18,13 @@ from pipeline.cli.console import complain, tell
 from pipeline.cli.options import config_argument
 
 if TYPE_CHECKING:
+    from pipeline.manifest.parts import State
     from pipeline.manifest.reader import Totals
     from pipeline.manifest.runs import RunSummary, Stages
     from pipeline.run.failures import Failed
 
 _BAR = 30  # characters
+_MOST_SHARDS = 20  # that have a line of their own
 
 
 @click.command("status")
@@ -34,15 +38,19 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
     from pipeline.config.load import load
     from pipeline.manifest.lock import RunLock
     from pipeline.manifest.others import at_hand
+    from pipeline.manifest.parts import states
     from pipeline.manifest.remarks import pictures_by_kind
     from pipeline.manifest.runs import KEEP, last_rendering
     from pipeline.manifest.store import Manifest
     from pipeline.run.failures import counted, listed
 
     settings = load(config)
+    shards = states(settings.manifest)
     if at_hand(settings) is None:
         if as_json:
-            tell(json.dumps({"runs": [], "holder": None, "totals": None}))
+            tell(json.dumps({"runs": [], "holder": None, "totals": None} | _shards(shards)))
+        elif shards:
+            _tell_shards(config, shards)
         else:
             complain(f"{config} has not run yet: there is no manifest at {settings.manifest}")
         return
@@ -60,10 +68,12 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
                         "holder": asdict(holder) if holder else None,
                         "totals": {**asdict(totals), **of_failures, "warnings": remarks},
                     }
+                    | _shards(shards)
                     | ({"profile": _profile(rendering)} if profile else {})
                 )
             )
             return
+        _tell_shards(config, shards)
         for run in runs:
             tell(run_line(run, running=holder is not None and holder.run == run.run))
         tell(_totals(totals, failed))
@@ -74,6 +84,35 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
         if profile:
             for line in _profile_lines(rendering):
                 tell(line)
+
+
+def _shards(shards: Sequence[State]) -> dict[str, object]:
+    """For JSON; nothing where no part waits to be merged."""
+    each = [{**one._asdict(), "run": None if one.run is None else asdict(one.run)} for one in shards]
+    return {"shards": each} if each else {}
+
+
+def _tell_shards(config: Path, shards: Sequence[State]) -> None:
+    """A line about all shards whose parts wait to be merged, then one for each that is at work."""
+    from pipeline.program import to_copy
+
+    if not shards:
+        return
+    at_work = [shard for shard in shards if shard.at_work]
+    by_status = Counter(_ended(shard) for shard in shards if not shard.at_work)
+    ended = ", ".join(f"{number:,} {words}" for words, number in sorted(by_status.items()))
+    parts = [f"{len(at_work):,} at work"] * bool(at_work) + [ended] * bool(ended)
+    then = f"{to_copy('manifest', 'merge', str(config))} brings in what they have written"
+    tell(f"{count(len(shards), 'shard')}: {', '.join(parts)}; {then}{' when they have ended' if at_work else ''}")
+    for shard in at_work[:_MOST_SHARDS]:
+        so_far = _progress(shard.run, running=True) if shard.run is not None and shard.run.ended is None else ""
+        tell(f"  {shard.shard}  {so_far or 'running'}")
+
+
+def _ended(shard: State) -> str:
+    if shard.run is None or shard.run.status is None:
+        return "died without a word"
+    return f"ended with status {shard.run.status}"
 
 
 def _totals(totals: Totals, failed: Failed) -> str:

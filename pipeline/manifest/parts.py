@@ -13,14 +13,17 @@ import re
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.errors import ManifestTrouble, printable
 from pipeline.manifest import opening
 from pipeline.manifest.claims import ClaimRow
 from pipeline.manifest.database import trouble, uri
+from pipeline.manifest.lock import RunLock
 from pipeline.manifest.place import BACKUP, LOCK, beside, is_there
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.rows import RenditionRow, SourceRow
+from pipeline.manifest.runs import RunSummary
 
 _NAME = ".shard-{number}-of-{count}"
 _FOUND = re.compile(r"\.shard-([0-9]+)-of-([0-9]+)$")
@@ -41,6 +44,27 @@ def parts(manifest: Path) -> list[Path]:
         return []
     ours = [name for name in names if name.startswith(f"{manifest.name}.shard-") and _FOUND.search(name)]
     return [manifest.parent / name for name in sorted(ours)]
+
+
+class State(NamedTuple):
+    """How far a shard is. `run` is the last of its part; None where it has not begun, or its part cannot be read."""
+
+    shard: str
+    at_work: bool
+    run: RunSummary | None
+
+
+def states(manifest: Path) -> list[State]:
+    """The shards whose parts wait to be merged, by number."""
+    found = []
+    for part in sorted(parts(manifest), key=number_and_count):
+        at_work = RunLock(part).holder() is not None
+        latest: tuple[RunSummary, ...] = ()
+        with contextlib.suppress(ManifestTrouble), Reader(part) as reader:
+            latest = reader.runs(1)
+        number, count = number_and_count(part)
+        found.append(State(f"{number}/{count}", at_work, latest[0] if latest else None))
+    return found
 
 
 def check_merged(manifest: Path) -> None:

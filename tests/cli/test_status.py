@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 
 import pytest
 
+from pipeline.cli.main import status_of
 from pipeline.cli.status import run_line
 from pipeline.errors import SourceTrouble
 from pipeline.manifest.runs import RunStart, RunSummary
 from pipeline.manifest.store import Manifest
+from pipeline.plan.options import PlanOptions
+from pipeline.plan.shard import Shard
 from pipeline.run.options import Progress, RunOptions
 from pipeline.run.run import run
 from tests.world import World
@@ -63,3 +67,28 @@ def test_a_run_that_could_not_finish_says_why(world: World) -> None:
     shown = world.command("status", str(world.config_path)).stdout.splitlines()[0]
     assert "  status 3  " in shown
     assert shown.endswith(f": {trouble.value}")
+
+
+def test_shards_that_are_at_work_or_wait_to_be_merged_are_told(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.fill(6)
+    told: list[str] = []
+
+    def watch(progress: Progress) -> None:
+        if not told:
+            status_of(["status", str(world.config_path)])
+            told.append(capsys.readouterr().out)
+
+    run(world.config, RunOptions(plan=PlanOptions(shard=Shard(1, 2)), threads=1, processes=0))
+    run(world.config, RunOptions(plan=PlanOptions(shard=Shard(2, 2)), threads=1, processes=0), watch)
+    first, second = told[0].splitlines()
+    assert first.startswith("2 shards: 1 at work, 1 ended with status 0; ")
+    assert first.endswith(f"manifest merge {world.config_path} brings in what they have written when they have ended")
+    assert second.startswith("  2/2  ")
+    assert status_of(["status", str(world.config_path), "--json"]) == 0
+    shards = json.loads(capsys.readouterr().out)["shards"]
+    assert [(shard["shard"], shard["at_work"], shard["run"]["status"]) for shard in shards] == [
+        ("1/2", False, 0),
+        ("2/2", False, 0),
+    ]
