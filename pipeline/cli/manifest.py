@@ -71,6 +71,8 @@ def export(
         form, config.name if not families(settings.all_specs) else "", measured=measured, base_url=base_url, sizes=sizes
     )
     _check_parquet(form, output)
+    if settings.target.shards is not None and form in (*_FOR_PAGES, "hf"):
+        raise click.UsageError(f"{form} is about files, and {config.name} writes tar shards; their .json has the rows")
     if form == "hf":
         output = output or settings.target.folder / export_hf.NAMES[0]
         export_hf.check_place(output, settings.target.folder)

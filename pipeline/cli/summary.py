@@ -41,11 +41,7 @@ def sentence(config: Path, summary: Summary, *, verbose: bool = False) -> str:
         parts.append(f"{summary.failed:,} failed")
     if summary.known_failures:
         parts.append(f"{count(summary.known_failures, 'known failure')} ({to_copy('failures', str(config))})")
-    parts += _left_out(summary, verbose=verbose)
-    if summary.orphans:
-        parts.append(count(summary.orphans, "orphan"))
-    if summary.removed:
-        parts.append(f"{count(summary.removed, 'orphan')} removed")
+    parts += [*_left_out(summary, verbose=verbose), *_of_the_target(summary)]
     text = f"{printable(config.stem)}: {', '.join(parts)}"
     if summary.target_bytes:
         saved = 1 - summary.target_bytes / max(1, summary.source_bytes)
@@ -64,6 +60,15 @@ def _left_out(summary: Summary, *, verbose: bool) -> list[str]:
     if verbose and (unsupported := summary.pictures.get(Status.UNSUPPORTED)):
         parts.append(f"{unsupported:,} unsupported")
     return parts
+
+
+def _of_the_target(summary: Summary) -> list[str]:
+    counts = (
+        (summary.shards, "tar shard", " written"),
+        (summary.orphans, "orphan", ""),
+        (summary.removed, "orphan", " removed"),
+    )
+    return [f"{count(number, what)}{became}" for number, what, became in counts if number]
 
 
 def _ending(summary: Summary) -> str:

@@ -32,6 +32,7 @@ from pipeline.config.settings import (
     ExecutorSettings,
     FailureSettings,
     NotifySettings,
+    Order,
     RuleSettings,
     SourceSettings,
     TargetSettings,
@@ -72,7 +73,10 @@ def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
     valid = iter((*reading.sections["renditions"], *reading.sections["rules"]))
     specs = {path: _specs(root, path, valid, members[path]) for path in paths}
     if isinstance(target, Target):
-        problems += _name_problems(root, target, specs)
+        if target.shards is None:
+            problems += _name_problems(root, target, specs)
+        else:
+            problems += _order_problems(root)
         places = [source.path for source in sources if isinstance(source, Source) and source.path is not None]
         problems += folder_problems(root, places, target.path, folder)
     named = [
@@ -103,6 +107,14 @@ def _which_source(root: Node) -> list[Problem]:
     if root.child("source") is None:
         return []
     return [Problem(root.keys["sources"], "sources", "stands in the place of source; leave one of them out")]
+
+
+def _order_problems(root: Node) -> list[Problem]:
+    """Tar shards are filled in the order of the pictures' names."""
+    node = root.child("order")
+    if node is None or node.value in (Order.AUTO.value, Order.PATH.value):
+        return []
+    return [Problem(node.position, "order", "must be path for tar shards, which are filled in that order")]
 
 
 def _each_once(problems: list[Problem]) -> list[Problem]:
@@ -202,7 +214,8 @@ def _config(document: Document, spec_sets: Sequence[tuple[Spec, ...]], file: Pat
         sources=tuple(_source(source, folder) for source in sources),
         target=TargetSettings(
             path=target_path,
-            name=target.name,
+            name=target.name if target.shards is None else _member_name(spec_sets),
+            shards=None if target.shards is None else target.pictures,
             on_collision=target.on_collision,
             durability=target.durability,
             mtime=target.mtime,
@@ -214,7 +227,7 @@ def _config(document: Document, spec_sets: Sequence[tuple[Spec, ...]], file: Pat
         ),
         workers=WorkerSettings(**document.workers.model_dump()),
         limits=Limits(**document.limits.model_dump(), truncated=document.tolerate is Tolerate.TRUNCATED),
-        order=document.order,
+        order=Order.PATH if target.shards is not None else document.order,
         placeholder=document.placeholder or any(spec.family for specs in spec_sets for spec in specs),
         manifest=_absolute(folder, document.manifest or manifest_in(str(target_path))),
         lock=_absolute(folder, document.lock) if document.lock else None,
@@ -240,6 +253,11 @@ def _source(source: Source, folder: str) -> SourceSettings:
         store=source.store(source.url) if source.path is None else None,
         prefix=source.prefix if isinstance(source, PrefixedSource) else "",
     )
+
+
+def _member_name(spec_sets: Sequence[Sequence[Spec]]) -> str:
+    """How renditions are named in a tar shard: with their own name where a picture may have several."""
+    return "{dir}/{stem}.{rendition}.{ext}" if any(len(specs) > 1 for specs in spec_sets) else "{dir}/{stem}.{ext}"
 
 
 def _only(only: section.Only | None) -> Only | None:

@@ -7,7 +7,7 @@ that the program uses (`model.spec.Spec`, `model.spec.Limits`, `settings`).
 from __future__ import annotations
 
 import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, GetJsonSchemaHandler, WrapValidator, field_validator, model_validator
 from pydantic_core import CoreSchema
@@ -71,6 +71,14 @@ class Target(Folder):
         f"How targets are named; ends with an extension. Fields: {' '.join(f'{{{name}}}' for name in FIELDS)}. A "
         "name of more than 255 bytes keeps its first 170 and its last 64 around a hash of all of it.",
     )
+    shards: Literal["webdataset"] | None = Field(
+        default=None,
+        description="Write tar shards (000000.tar ...) of samples instead of files: of each picture its renditions and "
+        "a .json, under one key without dots.",
+    )
+    pictures: Annotated[int, Field(strict=True, ge=1, le=100_000)] = Field(
+        default=10_000, description="Of tar shards: the most pictures in one."
+    )
     on_collision: OnCollision = field_of(
         TargetSettings,
         "on_collision",
@@ -95,6 +103,17 @@ class Target(Folder):
         'The permissions of files written from now on, such as "0640", whatever the umask; left out: as the umask '
         "leaves them.",
     )
+
+    @model_validator(mode="after")
+    def _files_or_shards(self) -> Target:
+        said = self.model_fields_set
+        if self.shards is None and "pictures" in said:
+            raise rule("pictures is for tar shards (shards: webdataset)")
+        if self.shards is not None and "name" in said:
+            raise rule("name is for files: what is in a shard is named by the key of its picture")
+        if self.shards is not None and self.mtime is Mtime.SOURCE:
+            raise rule("mtime: source is for files: what is in a shard has no date")
+        return self
 
 
 _GENTLE = "gentle"  # workers that take only what nobody else wants

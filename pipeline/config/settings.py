@@ -165,6 +165,7 @@ class TargetSettings:
     durability: Durability = Durability.SYNC
     mtime: Mtime = Mtime.WRITTEN
     mode: int | None = None  # permissions of new files; None: as the umask leaves them
+    shards: int | None = None  # pictures in each tar shard; None: every rendition is a file
     store: StoreSettings | None = None
 
     @property

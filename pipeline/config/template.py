@@ -30,6 +30,7 @@ _OF_A_CHARACTER = 4  # bytes at most
 
 _TOKENS = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[{}]|[^{}]+")
 _WITH_EXTENSION = re.compile(r"(?:\.\{ext\}|\.\{source_ext\}|\{name\}|\.\w+)$")
+_NOT_IN_A_KEY = re.compile("[%.\\x00-\\x1f\\x7f-\\x9f\udc80-\udcff]")
 _MAY_BE_EMPTY = frozenset({"dir", "source_ext"})
 _UNTAMED = ("/.", "//", "/\0", "\0.", "\0/", "\0\0")  # in a path between NULs, a part that `_tame` has to change
 
@@ -40,9 +41,10 @@ class Template:
 
     text: str
     pieces: tuple[tuple[bool, str], ...]  # (is a field, its name or the literal text)
+    keys: bool = False  # whether what comes from the source is a sample's key in a tar shard; see `key_of`
 
     @classmethod
-    def parse(cls, text: str) -> Template:
+    def parse(cls, text: str, *, keys: bool = False) -> Template:
         """The parsed template. Raises ValueError, with a text that says what is allowed, for any other text."""
         pieces = tuple(_piece(token) for token in _TOKENS.findall(text))
         literal = "".join(value if not is_field else "x" for is_field, value in pieces)
@@ -60,7 +62,7 @@ class Template:
             raise ValueError(f"must not make names that start with {OURS}: those are the program's own")
         if not _last_is_never_empty(pieces):
             raise ValueError("must hold more than {dir} or {source_ext} after its last slash: they can be empty")
-        return cls(text, pieces)
+        return cls(text, pieces, keys)
 
     @property
     def fields(self) -> frozenset[str]:
@@ -100,6 +102,8 @@ class Template:
         values: dict[str, Sequence[str]] = {"name": names, "stem": names}
         if not keep_extension:
             values["stem"] = _stems(names)
+        if self.keys:
+            folder, values = key_of(folder), {name: list(map(key_of, texts)) for name, texts in values.items()}
         if "source_ext" in self.fields:
             values["source_ext"] = [_split(name)[1] for name in names]
         for spec in specs:
@@ -116,7 +120,9 @@ class Template:
             together = "\0".join(("", *paths, ""))
             if any(bad in together for bad in _UNTAMED):
                 paths = list(map(_tame, paths))
-            if max(map(len, paths), default=0) > (LONGEST if together.isascii() else LONGEST // _OF_A_CHARACTER):
+            if not self.keys and max(map(len, paths), default=0) > (
+                LONGEST if together.isascii() else LONGEST // _OF_A_CHARACTER
+            ):
                 paths = list(map(_shortened, paths))
             columns.append(paths)
         return columns
@@ -141,6 +147,13 @@ class Template:
             texts = [text.replace("//", "/") for text in texts]
             texts[0] = texts[0].removeprefix("/")
         return texts, used
+
+
+def key_of(name: str) -> str:
+    """A name as a key of samples in tar shards, whose readers cut names at the first dot: dots, per cent signs, control
+    characters and bytes that are not UTF-8 as URL escapes (`a.b` is `a%2Eb`). Reversible, so that no two are equal.
+    """
+    return _NOT_IN_A_KEY.sub(lambda found: "".join(f"%{byte:02X}" for byte in os.fsencode(found[0])), name)
 
 
 def _stems(names: Sequence[str]) -> list[str]:

@@ -39,7 +39,7 @@ class Kind(enum.Enum):
     TEXTS = "TEXTS"
 
 
-_FIELDS = {  # of a row -> the expression that it comes from
+FIELDS = {  # of a row -> the expression that it comes from
     "source": "s.path",
     "source_status": "s.status",
     "source_bytes": "s.size",
@@ -114,7 +114,7 @@ def kinds(reader: Reader, *, measured: bool = False) -> dict[str, Kind]:
     each = dict.fromkeys(columns(measured=measured), Kind.TEXT)
     of_table = tables()
     types = {(alias, column.name): column.type for alias, table in _ALIASES.items() for column in of_table[table]}
-    for name, expression in (_FIELDS | _MEASURED).items():
+    for name, expression in (FIELDS | _MEASURED).items():
         column = _COLUMN.search(expression)
         if column is not None and name in each and types[column[1], column[2]] in ("INTEGER", "REAL"):
             each[name] = Kind(types[column[1], column[2]])
@@ -148,7 +148,7 @@ def rows(reader: Reader, *, measured: bool = False) -> Iterator[dict[str, Value]
 
     Raises `ManifestTrouble`.
     """
-    fields = _FIELDS | (_MEASURED if measured else {})
+    fields = FIELDS | (_MEASURED if measured else {})
     more = listed(reader)
     selected = ", ".join(f"{expression} AS {name}" for name, expression in fields.items())
     query = (
@@ -158,8 +158,8 @@ def rows(reader: Reader, *, measured: bool = False) -> Iterator[dict[str, Value]
     )
     with translated(reader.path):
         for url, said, *values in reader.connection.execute(query):
-            row = _row(zip(fields, values, strict=True), measured=measured)
-            yield row | _listed(more, url, said) if more else row
+            row = row_of(zip(fields, values, strict=True), measured=measured)
+            yield row | dict.fromkeys(more) | said_of(url, said) if more else row
 
 
 def write_jsonl(rows: Iterable[Mapping[str, Value]], to: Path | TextIO) -> int:
@@ -203,14 +203,15 @@ def write_csv(
 def columns(*, measured: bool) -> list[str]:
     """The keys of a row, in order."""
     names: list[str] = []
-    for name in _FIELDS | (_MEASURED if measured else {}):
+    for name in FIELDS | (_MEASURED if measured else {}):
         names.append(name)
         if name in _RAW:
             names.append(_RAW[name])
     return names
 
 
-def _row(values: Iterable[tuple[str, object]], *, measured: bool) -> dict[str, Value]:
+def row_of(values: Iterable[tuple[str, object]], *, measured: bool = False) -> dict[str, Value]:
+    """A row as it is exported, from the values that SQLite has for `FIELDS`."""
     row: dict[str, Value] = {}
     for name, value in values:
         if name in _RAW:
@@ -227,12 +228,10 @@ def _row(values: Iterable[tuple[str, object]], *, measured: bool) -> dict[str, V
     return row
 
 
-def _listed(keys: Sequence[str], url: str | None, said: str | None) -> dict[str, Value]:
-    """What a list of URLs says of a picture, printable: texts, numbers, and JSON for all else."""
-    values = json.loads(said) if said else {}
-    columns: dict[str, Value] = dict.fromkeys(keys)
-    columns["url"] = url
-    for name, value in values.items():
+def said_of(url: str | None, said: str | None) -> dict[str, Value]:
+    """What a list of URLs says of a picture, printable: texts, numbers, and JSON for all else; nothing without one."""
+    columns: dict[str, Value] = {} if url is None else {"url": url}
+    for name, value in (json.loads(said) if said else {}).items():
         if isinstance(value, str):
             columns[f"list_{name}"] = printable(value)
         elif value is None or isinstance(value, (int, float)):

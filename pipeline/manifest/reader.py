@@ -17,6 +17,7 @@ from pipeline.manifest.database import Damaged, translated
 from pipeline.manifest.failures import Failures
 from pipeline.manifest.orphans import Orphans
 from pipeline.manifest.runs import Experience, Stages
+from pipeline.manifest.shards import Shards
 from pipeline.manifest.values import size, to_bytes, to_name
 from pipeline.model.only import Only
 from pipeline.model.record import MADE, KnownRendition, KnownSource, Status
@@ -183,6 +184,7 @@ class Reader:
         self.connection = opening.open_read_only(path, owner)
         self.failures = Failures(self._reading)
         self.orphans = Orphans(self._reading)
+        self.shards = Shards(self._reading)
 
     def __enter__(self) -> Reader:
         return self

@@ -71,6 +71,22 @@ CREATE TABLE origin (
 );
 """
 
+TABLES_4 = """
+CREATE TABLE sample (source BLOB PRIMARY KEY, shard INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX sample_of_shard ON sample (shard);
+CREATE TABLE build (
+    id INTEGER PRIMARY KEY, shard INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    sha256 BLOB NOT NULL, content BLOB NOT NULL, placed INTEGER NOT NULL
+);
+CREATE TABLE member (
+    target BLOB NOT NULL, build INTEGER NOT NULL, start INTEGER NOT NULL, size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL, sha256 BLOB NOT NULL,
+    PRIMARY KEY (target, build)
+) WITHOUT ROWID;
+CREATE INDEX member_of_build ON member (build);
+CREATE TABLE due (shard INTEGER PRIMARY KEY);
+"""
+
 VIEWS = """
 CREATE VIEW pictures AS SELECT
     COALESCE(s.shown, CAST(s.path AS TEXT)) AS source, s.status, s.error, s.detail,
@@ -102,7 +118,8 @@ NAMES_1 = frozenset(
     {"about", "run", "library", "source", "source_in_folder", "rendition", "claim", "pictures", "renditions", "runs"}
 )
 NAMES_2 = NAMES_1 | {"source_by_content", "failure", "orphan", "folder"}
-NAMES = NAMES_2 | {"origin"}
+NAMES_3 = NAMES_2 | {"origin"}
+NAMES = NAMES_3 | {"sample", "sample_of_shard", "build", "member", "member_of_build", "due"}
 
 
 _TABLE = re.compile(r"CREATE TABLE (\w+) \((.*)\)", re.DOTALL)
@@ -120,7 +137,7 @@ class Column(NamedTuple):
 def tables() -> dict[str, tuple[Column, ...]]:
     """The columns of each table, in their order."""
     columns_of = {}
-    for statement in statements(TABLES + TABLES_2 + TABLES_3):
+    for statement in statements(TABLES + TABLES_2 + TABLES_3 + TABLES_4):
         if table := _TABLE.search(statement):
             columns = _COLUMN.findall(table[2])
             columns_of[table[1]] = tuple(Column(name, kind, nullable=not bound) for name, kind, bound in columns)
@@ -135,7 +152,7 @@ def statements(text: str) -> list[str]:
 def create(connection: sqlite3.Connection, about: dict[str, bytes]) -> None:
     """Create the tables and views in an empty database and mark it as a manifest, in one transaction."""
     connection.execute("BEGIN IMMEDIATE")
-    for statement in statements(TABLES + TABLES_2 + TABLES_3 + VIEWS):
+    for statement in statements(TABLES + TABLES_2 + TABLES_3 + TABLES_4 + VIEWS):
         connection.execute(statement)
     connection.executemany("INSERT INTO about VALUES (?, ?)", sorted(about.items()))
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

@@ -20,7 +20,12 @@ from pipeline.model.record import Reason, Status
 _SIZES = {"size", "width", "height", "frames", "peak_memory", "sidecar_size", "upright_width", "upright_height"}
 _SECONDS = {f"seconds_{stage}" for stage in ("read", "decode", "resize", "encode", "write")}
 _BOXES = {f"{box}_{side}" for box in ("box", "place") for side in ("left", "top", "width", "height")}
-_COUNTED = _SIZES | _SECONDS | _BOXES | {"quality", "turn", "orientation", "pid", "started", "ended", "at", "since"}
+_COUNTED = (
+    _SIZES
+    | _SECONDS
+    | _BOXES
+    | {"quality", "turn", "orientation", "pid", "started", "ended", "at", "since", "shard", "start"}
+)
 _LISTS = {"status": Status, "reason": Reason, "error": ErrorKind}
 _JSON = {"argv": "array", "counts": "object", "settings": "object", "warnings": "array", "columns": "object"}
 _OF_VALUES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)

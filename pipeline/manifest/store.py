@@ -13,7 +13,20 @@ from pathlib import Path
 from pipeline.config.settings import Config
 from pipeline.errors import ManifestTrouble, printable
 from pipeline.folder import opened_folder
-from pipeline.manifest import claims, failures, made, opening, orphans, others, parts, reader, runs, soundness, trust
+from pipeline.manifest import (
+    claims,
+    failures,
+    made,
+    opening,
+    orphans,
+    others,
+    parts,
+    reader,
+    runs,
+    shards,
+    soundness,
+    trust,
+)
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.database import Damaged, Database, Defect
 from pipeline.manifest.group_commit import GroupCommit
@@ -43,6 +56,7 @@ class Manifest:
         self._folder = opened_folder(path.parent)
         self.failures = failures.Failures(self._database.reading, self._database.transaction)
         self.orphans = orphans.Orphans(self._database.reading, self._database.transaction)
+        self.shards = shards.Shards(self._database.reading, self._changing_shards)
         self._rows = RowWriter()
         self._records = GroupCommit(self._write_records)
         self._claims = GroupCommit(self._write_claims)  # a group of its own, so that a claim never waits for records
@@ -300,6 +314,7 @@ class Manifest:
         with self._changing() as connection:
             failures.forget(connection, gone)
             for raw in map(to_bytes, gone):
+                shards.forget(connection, raw)
                 connection.execute("DELETE FROM origin WHERE source = (SELECT id FROM source WHERE path = ?)", (raw,))
                 connection.execute(
                     "DELETE FROM rendition WHERE source = (SELECT id FROM source WHERE path = ?)", (raw,)
@@ -308,10 +323,12 @@ class Manifest:
 
     def forget_renditions(self, renditions: Iterable[tuple[str, str]]) -> None:
         """Remove single renditions, given as (source, name): those that the config no longer has, say."""
+        gone = list(renditions)
         with self._changing() as connection:
+            shards.changed(connection, (to_bytes(source) for source, _name in gone))
             connection.executemany(
                 "DELETE FROM rendition WHERE source = (SELECT id FROM source WHERE path = ?) AND name = ?",
-                ((to_bytes(source), name) for source, name in renditions),
+                ((to_bytes(source), name) for source, name in gone),
             )
 
     def close(self) -> None:
@@ -327,10 +344,17 @@ class Manifest:
             return
         with self._changing() as connection:
             self._rows.write(connection, records)
+            shards.changed(connection, (to_bytes(record.source) for record in records))
 
     def _write_claims(self, wanted: Sequence[Claim]) -> None:
         with self._changing() as connection:
             claims.insert(connection, wanted)
+
+    @contextlib.contextmanager
+    def _changing_shards(self) -> Iterator[sqlite3.Connection]:
+        with self._database.transaction() as connection:
+            yield connection
+        self._changed = True
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:

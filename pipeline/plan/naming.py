@@ -27,7 +27,7 @@ class Naming:
 
     def __init__(self, settings: TargetSettings, rules: Rules) -> None:
         self.rules = rules
-        self._template = Template.parse(settings.name)
+        self._template = Template.parse(settings.name, keys=settings.shards is not None)
         self._keep_extension = settings.on_collision is OnCollision.KEEP_EXTENSION
 
     def targets(self, folder: str, names: Sequence[str]) -> list[tuple[str, ...]]:

@@ -51,7 +51,9 @@ def read_again(config: Config, reader: Reader, most: int | None = None) -> Priva
     if not batches:
         return Privacy(0)
     with ChildPool(_FUNCTION, _WARM_UP, count) as pool:
-        check = _Check(target_of(config.target, "report"), pool, Privacy(len(paths)))
+        target = target_of(config.target, "report")
+        target.remember(reader.shards)
+        check = _Check(target, pool, Privacy(len(paths)))
         crew: Crew[tuple[str, ...]] = Crew(check.batch, threads=count, queue_size=2 * count)
         with crew:
             for batch in batches:

@@ -40,11 +40,13 @@ from pipeline.run.failures import reported_before
 from pipeline.run.lane import Control, Lane
 from pipeline.run.line import Terms
 from pipeline.run.options import Change, Progress, RunOptions, asked, workers
+from pipeline.run.packing import Packing
 from pipeline.run.prune import Tidied, tidy
 from pipeline.run.stop import TICK, Stop
 from pipeline.run.tally import PassedOver, Summary, Tally
 from pipeline.run.trouble import silent, vanishing, wholesale
 from pipeline.sources.source import Source
+from pipeline.targets.shards import ShardTarget
 from pipeline.targets.target import Target
 
 _FIRST_CLAIMS, _MOST_CLAIMS = 8, 256  # jobs claimed in one commit: few at first, so that the first target comes soon
@@ -103,6 +105,11 @@ class Driver:
         self._tidied: Tidied | None = None
         self._stopped = ""
         self._cut = True  # False once all work is done
+        self._packing: Packing | None = None
+        if isinstance(target, ShardTarget) and config.target.shards is not None:
+            self._packing = Packing(
+                config.target.shards, manifest.shards, target, manifest.flush, self._check, self._shard_written
+            )
 
     def to_its_end(self, run: int) -> Summary:
         """Do the work of run number `run`, and record how it ended in any case."""
@@ -137,6 +144,8 @@ class Driver:
 
     def _work(self, run: int) -> None:
         began = time.process_time()
+        if self._packing is not None:
+            self._packing.begin()
         blocks = self._claimed(self._planner.decisions())
         first = next(blocks)
         with self._opened(first) as lane:
@@ -166,6 +175,8 @@ class Driver:
                 check=check,
                 removed=self._removed,
             )
+        if self._packing is not None:
+            self._packing.end(complete=not self._cut)
 
     def _opened(self, first: Sequence[Job]) -> AbstractContextManager[Lane]:
         """The lanes of this run, chosen by what the plan has found so far: `first`, and its counts."""
@@ -241,6 +252,8 @@ class Driver:
                 self._check()
                 self._record([decision])
                 continue
+            if self._packing is not None:
+                self._packing.expect(decision.source)
             if not self._pace.fits(decision.stat.size):
                 self._out_of_time += 1
                 continue
@@ -308,10 +321,16 @@ class Driver:
         self._manifest.add(*records)
         for record, names in zip(records, known, strict=True):
             self._tally.add(record, names, carried=carried)
+            if self._packing is not None:
+                self._packing.came(record.source)
+                continue
             for rendition in record.renditions:
                 if rendition.written:
                     how: Literal["made", "replaced"] = "made" if rendition.reason in _MADE else "replaced"
                     self._around.changed(Change(how, rendition.target, record.source, rendition.name))
+
+    def _shard_written(self, name: str, *, new: bool) -> None:
+        self._around.changed(Change("made" if new else "replaced", name, "", ""))
 
     def _removed(self, orphan: Orphan) -> None:
         self._around.changed(Change("removed", orphan.target, orphan.source, orphan.rendition))
@@ -338,6 +357,8 @@ class Driver:
         self._target.check()
         self._manifest.tick()
         self._check()
+        if self._packing is not None:
+            self._packing.step()
         progress = self._progress()
         if self._watched >= self._noted + _NOTED:
             self._noted = self._watched
@@ -372,6 +393,7 @@ class Driver:
         if counts.unsupported:
             pictures[Status.UNSUPPORTED] = counts.unsupported + pictures.get(Status.UNSUPPORTED, 0)
         filtered = counts.filtered + Counter(summary.filtered)
+        unwritten = self._packing.warnings if self._packing is not None else ()
         if filtered:
             pictures[Status.FILTERED] = filtered.total()
         pending = counts.sources - counts.seen + counts.jobs - self._tally.carried
@@ -391,5 +413,6 @@ class Driver:
             orphans=tidied.orphans,
             removed=tidied.removed,
             stopped=self._stopped,
-            warnings=(*unknown, *self._planner.warnings, *lost, *tidied.warnings),
+            shards=0 if self._packing is None else self._packing.count,
+            warnings=(*unknown, *self._planner.warnings, *lost, *tidied.warnings, *unwritten),
         )

@@ -63,14 +63,16 @@ def planned(config: Config, options: PlanOptions) -> Iterator[Planner]:
     """The plan of `config`, to be iterated within the block. Raises `PipelineError`."""
     with ExitStack() as stack:
         memory: Memory = _Nothing()
+        target = target_of(config.target, "plan")
         mending = True
         if path := at_hand(config):
             # To adopt is to take over the manifest of another config, too.
             reader = Manifest.reader_at(path, shared=config.shared) if options.adopt else Manifest.reader(config)
             memory = stack.enter_context(reader)
+            target.remember(reader.shards)
             mending = reader.restored
         if mending:  # as the run does then
             options = replace(options, adopt=True)
         options = replace(options, look=True)  # as the run does when it reads
-        planner = Planner(config, memory, options, source_of(config.sources), target_of(config.target, "plan"))
+        planner = Planner(config, memory, options, source_of(config.sources), target)
         yield planner

@@ -25,10 +25,12 @@ from pipeline.plan.options import PlanOptions
 from pipeline.plan.orphans import Orphan
 from pipeline.plan.planner import Planner
 from pipeline.run.locking import held
+from pipeline.run.packing import Packing
 from pipeline.run.stop import Stop, on_signals
 from pipeline.sources.opening import source_of
 from pipeline.targets.opening import removal_of, target_of
 from pipeline.targets.removal import Removal
+from pipeline.targets.shards import ShardTarget
 
 _AT_ONCE = 200  # files removed between two commits
 _SHARE = 5  # more than one in so many files are not removed unless forced
@@ -197,7 +199,9 @@ def look(config: Config) -> Pruned:
     with Manifest.reader(config) as reader:
         planner = _planned(config, reader, lambda: None)
         going, waiting = _sorted(planner, reader)
-        verdicts = (*obstacles(going, reader, removal_of(config.target)), *waiting) if going or waiting else ()
+        verdicts = (
+            (*obstacles(going, reader, removal_of(config.target, reader.shards)), *waiting) if going or waiting else ()
+        )
         return Pruned(_by_path(verdicts), _refusal(config, planner, reader, going, force=False))
 
 
@@ -212,9 +216,22 @@ def prune(config: Config, *, force: bool, wait: float | None = 0.0) -> Pruned:
         going, waiting = _sorted(planner, manifest)
         if no := _refusal(config, planner, manifest, going, force=force):
             raise PruneRefused(f"nothing was deleted: {no}")
-        verdicts = remove(going, planner, manifest, removal_of(config.target), stop.check) if going else []
+        verdicts = (
+            remove(going, planner, manifest, removal_of(config.target, manifest.shards), stop.check) if going else []
+        )
+        _write_shards(config, manifest, stop.check)
         manifest.backup()
         return Pruned(_by_path((*verdicts, *waiting)))
+
+
+def _write_shards(config: Config, manifest: Manifest, check: Callable[[], None]) -> None:
+    """Write the tar shards again that a picture was taken out of."""
+    target = target_of(config.target, uuid.uuid4().hex)
+    if isinstance(target, ShardTarget) and config.target.shards is not None:
+        target.remember(manifest.shards)
+        packing = Packing(config.target.shards, manifest.shards, target, manifest.flush, check)
+        packing.begin()
+        packing.write_due()
 
 
 @contextmanager
@@ -227,6 +244,7 @@ def _opened(config: Config) -> Iterator[Manifest]:
 def _planned(config: Config, memory: Manifest | Reader, check: Callable[[], None]) -> Planner:
     """A complete plan."""
     target = target_of(config.target, "prune")
+    target.remember(memory.shards)
     planner = Planner(config, memory, PlanOptions(), source_of(config.sources), target, check)
     for _ in planner.decisions():
         check()
@@ -301,7 +319,7 @@ def tidy(
                 f"nothing was pruned, now and until that changes: {no} (see: pipeline prune {config.path.name})",
             )
         if going and not no:
-            verdicts = remove(going, planner, manifest, removal_of(config.target), check, removed)
+            verdicts = remove(going, planner, manifest, removal_of(config.target, manifest.shards), check, removed)
             gone = {verdict.orphan.target for verdict in verdicts if verdict.fate is Fate.REMOVED}
     left = [orphan.target for orphan in orphans if orphan.target not in gone]
     manifest.orphans.note(left, run)

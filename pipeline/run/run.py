@@ -16,13 +16,14 @@ from pathlib import Path
 
 from pipeline.config.places import inside, web_root
 from pipeline.config.settings import Config
-from pipeline.errors import ExitStatus, TargetTrouble, printable
+from pipeline.errors import ExitStatus, TargetTrouble, UsageError, printable
 from pipeline.extras import how_to_have
 from pipeline.folder import make_folders
 from pipeline.manifest import others, parts
 from pipeline.manifest.runs import KEEP, RunStart
 from pipeline.manifest.store import Manifest
 from pipeline.model.shape import Resampler
+from pipeline.plan.options import PlanOptions
 from pipeline.run import clock
 from pipeline.run.ahead import Ahead
 from pipeline.run.driver import Around, Driver
@@ -71,6 +72,8 @@ def run(
     source = source_of(config.sources)
     source.check()  # a missing source is reported before anything is made
     make_parents(config)
+    if config.target.shards is not None:
+        _check_shards(options.plan)
     target = target_of(config.target, identity)
     target.prepare()
     opened: list[Manifest] = []
@@ -95,6 +98,7 @@ def run(
                 others.enter(folder, whole)
             told = _notes(config, manifest)
             _sweep(manifest, target)
+            target.remember(manifest.shards)
             around = Around(identity, locks, watch, ahead or Ahead(), changed)
             this_run = Driver(config, _mending(options, manifest), manifest, source, target, stop, around)
             drivers.append(this_run)
@@ -156,6 +160,14 @@ def _mending(options: RunOptions, manifest: Manifest) -> RunOptions:
     if options.plan.adopt or not manifest.restored:
         return options
     return replace(options, plan=replace(options.plan, adopt=True))
+
+
+def _check_shards(plan: PlanOptions) -> None:
+    """Raise `UsageError` for what does not go together with tar shards."""
+    if plan.shard is not None:
+        raise UsageError("--shard is for files: several runs would write the same tar shards")
+    if plan.adopt:
+        raise UsageError("--adopt is for files: a tar shard in the way is taken over if its bytes are the same")
 
 
 def make_parents(config: Config) -> None:

@@ -60,6 +60,7 @@ class Summary:
     source_bytes: int = 0
     target_bytes: int = 0
     seconds: float = 0.0
+    shards: int = 0  # tar shards written
     stopped: str = ""  # why the run gave up, unless by a signal or the clock
     warnings: tuple[str, ...] = ()  # what was found or mended on the way, a line each
 

@@ -23,6 +23,7 @@ from pipeline.manifest.store import Manifest
 from pipeline.run.originals import Originals, Rotten, checked
 from pipeline.sources.opening import source_of
 from pipeline.targets.opening import target_of
+from pipeline.targets.shards import ShardTarget, shard_name
 from pipeline.targets.target import Target
 from pipeline.workers import cpus
 from pipeline.workers.crew import Crew
@@ -76,12 +77,13 @@ def verify(config: Config, watch: Callable[[int], None], *, sources: bool = Fals
         if sources:
             source.check()
         target = target_of(config.target, "verify")
+        target.remember(reader.shards)
         check = _Check(target)
         crew: Crew[ClaimedFile] = Crew(
             check.check_file, threads=cpus.available() + 1, queue_size=64, on_tick=lambda: watch(check.bytes_read)
         )
         with crew:
-            for file in reader.claimed_files():
+            for file in _files(reader, target):
                 if file.current and file.sha256 is not None:
                     crew.put(file)
         foreign = tuple(_foreign(target, config.target.folders, reader))
@@ -96,6 +98,18 @@ def verify(config: Config, watch: Callable[[int], None], *, sources: bool = Fals
 def _rotten(rotten: Rotten) -> Problem:
     finding = Finding.SOURCE_UNREADABLE if rotten.unreadable else Finding.SOURCE_DAMAGED
     return Problem(rotten.source, finding, rotten.detail)
+
+
+def _files(reader: Reader, target: Target) -> Iterator[ClaimedFile]:
+    """What is to be read: every claimed file; of tar shards the shards, and the renditions that are in none yet."""
+    if not isinstance(target, ShardTarget):
+        yield from reader.claimed_files()
+        return
+    for build in reader.shards.builds():
+        if build.placed:
+            name = shard_name(build.shard)
+            yield ClaimedFile(name, "", "", build.size, build.mtime_ns, build.sha256, current=True)
+    yield from (file for file in reader.claimed_files() if target.waits(file.target))
 
 
 class _Check:

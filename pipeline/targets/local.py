@@ -15,6 +15,7 @@ from typing import BinaryIO
 from pipeline.config.settings import Durability, Mtime, TargetSettings
 from pipeline.errors import ErrorKind, PictureError, TargetTrouble
 from pipeline.folder import FOLDER_MODE, Descriptor, is_gone, opened_folder
+from pipeline.manifest.shards import Shards
 from pipeline.model.record import Written
 from pipeline.model.source import Stat
 from pipeline.targets.folders import Folders
@@ -80,6 +81,9 @@ class LocalTarget:
         """Raise `TargetTrouble` where the folder is gone, though its descriptor still takes files; see `Target`."""
         if is_gone(self._root, self._opened().root):
             raise trouble(self._root, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+
+    def remember(self, shards: Shards) -> None:
+        """See `Target`."""
 
     def stat(self, path: str) -> Stat | None:
         """The stat of the file at `path`, or of the link itself if it is one; None where there is nothing."""

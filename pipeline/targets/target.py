@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple, Protocol
 
 from pipeline.errors import PictureError
+from pipeline.manifest.shards import Shards
 from pipeline.model.record import Written
 from pipeline.model.source import Stat
 
@@ -37,6 +38,10 @@ class Target(Protocol):
 
     def check(self) -> None:
         """Raise `TargetTrouble` where the target is gone and new files would be lost. Called about every tick."""
+        ...
+
+    def remember(self, shards: Shards) -> None:
+        """Learn what the manifest says of tar shards. A target of another kind has none."""
         ...
 
     def stats(self, paths: Sequence[str]) -> list[Stat | None]:

@@ -148,7 +148,7 @@ def test_a_manifest_of_the_third_version_is_migrated_and_its_renditions_have_no_
         assert {row["box_left"] for row in rows(reader)} == {None}
 
 
-@pytest.mark.parametrize(("version", "later"), [(1, "failure"), (2, "origin"), (3, "box_left")])
+@pytest.mark.parametrize(("version", "later"), [(1, "build"), (2, "build"), (3, "build")])
 def test_a_manifest_that_says_to_be_older_than_its_tables_is_damaged(tmp_path: Path, version: int, later: str) -> None:
     opened(tmp_path).close()
     path = tmp_path / "manifest.sqlite"
