@@ -17,6 +17,7 @@ from PIL import Image
 
 from pipeline.model.rendering import Rendered
 from pipeline.model.spec import Fit, Format, Spec
+from pipeline.render.pixels import libvips
 from tests.pictures import BLUE, GREEN, RED, WHITE, as_stored, encoded, exif, near, pixel
 from tests.render.drawing import answer_to
 
@@ -90,6 +91,12 @@ SOURCES = {
 }
 ORIENTED = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF")
 CASES = [(kind, mode) for kind, modes in SOURCES.items() for mode in modes]
+
+
+@pytest.fixture(autouse=True)
+def _inks_by_the_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By which Pillow separates the fields: a press has not all of their colours."""
+    monkeypatch.setattr(libvips, "cmyk_profile", lambda: None)
 
 
 @functools.cache
