@@ -30,13 +30,15 @@ def program() -> tuple[str, ...]:
     return (sys.executable, "-I", "-m", "pipeline")
 
 
-def to_copy(*words: str) -> str:
-    """A command for a person to copy into the shell that the program was started from, ready for that shell."""
+def to_copy(*words: str, anywhere: bool = False) -> str:
+    """A command for a person to copy into the shell that the program was started from, ready for that shell; or into
+    one that is `anywhere` on this machine, for pages and files.
+    """
     first, *rest = program()
     installed = shutil.which("pipeline")
     if not rest and installed and os.path.realpath(installed) == os.path.realpath(first):
         first = "pipeline"
-    elif first.startswith(here := os.path.join(os.getcwd(), "")):
+    elif not anywhere and first.startswith(here := os.path.join(os.getcwd(), "")):
         first = first.removeprefix(here)
         first = first if os.sep in first else os.path.join(".", first)
     return shlex.join([first, *rest, *words])

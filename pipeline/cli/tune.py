@@ -13,6 +13,7 @@ from pipeline.amounts import count, size
 from pipeline.cli.console import complain, tell
 from pipeline.cli.options import Duration, config_argument, only_option
 from pipeline.cli.redrawing import ShareBar
+from pipeline.program import to_copy
 
 if TYPE_CHECKING:
     from pipeline.config.settings import WorkerSettings
@@ -91,7 +92,7 @@ def command(
     elif write:
         complain(f"{config}: {'now says' if written else 'says already'} {_workers(wanted)}")
     elif wanted != settings.workers:
-        complain(f"to have it: workers: {{{_workers(wanted)}}}, or pipeline tune --write {config}")
+        complain(f"to have it: workers: {{{_workers(wanted)}}}, or {to_copy('tune', '--write', str(config))}")
 
 
 def _said(setting: Setting) -> str:

@@ -15,6 +15,7 @@ from pipeline.config.node import Problem, closest, got, quoted
 from pipeline.config.settings import Config, manifest_in
 from pipeline.config.yaml12 import Malformed, parse
 from pipeline.errors import ConfigError, printable
+from pipeline.program import to_copy
 
 MAX_BYTES = 256 * 1024  # of a config; the longest sensible one has a hundredth of that
 MAX_SHOWN = 50  # problems
@@ -41,7 +42,7 @@ def checked(text: str, path: Path) -> Config:
     except Malformed as error:
         raise ConfigError(f"{shown}:{error.position.line}:{error.position.column}: {error.text}") from None
     if root is None:
-        raise ConfigError(f"{shown}: is empty; `pipeline init` writes a config to start from")
+        raise ConfigError(f"{shown}: is empty; `{to_copy('init')}` writes a config to start from")
     if not isinstance(root.value, dict):
         at = f"{root.position.line}:{root.position.column}"
         raise ConfigError(f"{shown}:{at}: must be a mapping with the keys source, target and renditions ({got(root)})")
@@ -75,7 +76,7 @@ def read_text(path: Path) -> str:
         finally:
             os.close(descriptor)
     except FileNotFoundError:
-        hint = _neighbour(path) or "; `pipeline init` writes a config to start from"
+        hint = _neighbour(path) or f"; `{to_copy('init')}` writes a config to start from"
         raise ConfigError(f"{shown}: there is no such file{hint}") from None
     except OSError as error:
         raise ConfigError(f"{shown}: cannot be read: {error.strerror}") from None

@@ -24,6 +24,7 @@ from pipeline.manifest.place import BACKUP, LOCK, beside, is_there
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.rows import RenditionRow, SourceRow
 from pipeline.manifest.runs import RunSummary
+from pipeline.program import to_copy
 
 _NAME = ".shard-{number}-of-{count}"
 _FOUND = re.compile(r"\.shard-([0-9]+)-of-([0-9]+)$")
@@ -73,7 +74,7 @@ def check_merged(manifest: Path) -> None:
         more = f" and {len(waiting) - 1:,} more" if len(waiting) > 1 else ""
         raise ManifestTrouble(
             f"{printable(str(waiting[0]))}{more}: what shards have written is not in the manifest yet: bring it in "
-            "with `pipeline manifest merge` first"
+            f"with `{to_copy('manifest', 'merge')}` first"
         )
 
 
@@ -87,7 +88,8 @@ def begin(manifest: Path, part: Path, known: Path | None, owner: str | None, min
     _, count = number_and_count(part)
     if other := next((path for path in parts(manifest) if number_and_count(path)[1] != count), None):
         raise ManifestTrouble(
-            f"{printable(str(other))} is of another number of shards: bring it in with `pipeline manifest merge` first"
+            f"{printable(str(other))} is of another number of shards: bring it in with "
+            f"`{to_copy('manifest', 'merge')}` first"
         )
     if is_there(part) or known is None:
         return

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import ErrorKind, printable
+from pipeline.program import to_copy
 
 _EXAMPLES = 12  # failures that are shown of each kind
 
@@ -79,18 +79,17 @@ def by_kind(failures: Iterable[tuple[ErrorKind, Failed]], config: Path) -> list[
     ]
 
 
-def quoted(config: Path) -> str:
-    """The path of the config, quoted for a shell."""
-    return shlex.quote(printable(str(config)))
+def to_type(command: str, config: Path) -> str:
+    """A command about the config, for a shell in any folder of this machine."""
+    return to_copy(*command.split(), printable(str(config)), anywhere=True)
 
 
 def command(kind: ErrorKind, config: Path) -> str:
     """The command to type after following the advice; for a shell, on one line."""
-    name = quoted(config)
     if kind is ErrorKind.NOT_OURS:
-        return f"pipeline run {name} --adopt"
+        return f"{to_type('run', config)} --adopt"
     if kind is ErrorKind.UNSUPPORTED:
-        return f"pipeline doctor {name}"
+        return to_type("doctor", config)
     if kind in _TRIED_AGAIN:
-        return f"pipeline failures retry {name} && pipeline run {name}"
-    return f"pipeline run {name}"
+        return f"{to_type('failures retry', config)} && {to_type('run', config)}"
+    return to_type("run", config)

@@ -86,7 +86,7 @@ def _page(config: Config, reader: Reader, folder: Path, privacy: Privacy) -> str
         highest=max((column.dealt_with for column in columns), default=0),
         runs=runs[:_ROWS],
         kinds=kinds,
-        command_config=advice.quoted(config.path),
+        to_type=lambda words: advice.to_type(words, config.path),
         privacy=privacy,
         private=[(words, privacy.kinds[kind]) for kind, words in _PRIVATE.items() if privacy.kinds[kind]],
     )

@@ -24,6 +24,7 @@ from pipeline.manifest.store import Manifest
 from pipeline.plan.options import PlanOptions
 from pipeline.plan.orphans import Orphan
 from pipeline.plan.planner import Planner
+from pipeline.program import to_copy
 from pipeline.run.locking import held
 from pipeline.run.packing import Packing
 from pipeline.run.stop import Stop, on_signals
@@ -266,7 +267,8 @@ def _refusal(config: Config, planner: Planner, memory: Manifest | Reader, going:
     if not going:
         return ""
     kind, no = refusal(planner, going, memory, force=force)
-    return f"{no}; if that is right: pipeline prune {config.path.name} --delete --force" if kind == "many" else no
+    remedy = to_copy("prune", str(config.path), "--delete", "--force")
+    return f"{no}; if that is right: {remedy}" if kind == "many" else no
 
 
 def _by_path(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
@@ -316,7 +318,7 @@ def tidy(
         kind, no = refusal(planner, going, manifest, force=False) if going else ("", "")
         if manifest.orphans.refused(kind):
             warnings = (
-                f"nothing was pruned, now and until that changes: {no} (see: pipeline prune {config.path.name})",
+                f"nothing was pruned, now and until that changes: {no} (see: {to_copy('prune', str(config.path))})",
             )
         if going and not no:
             verdicts = remove(going, planner, manifest, removal_of(config.target, manifest.shards), check, removed)

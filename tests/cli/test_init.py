@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.cli.options import parted
 from pipeline.config.load import load
+from pipeline.program import to_copy
 from tests.pictures import encoded, quarters
 from tests.world import World
 
@@ -86,7 +87,8 @@ def test_every_command_takes_pipeline_yaml_where_none_is_named(world: World) -> 
 
 def test_a_command_that_finds_no_config_says_how_to_begin(world: World) -> None:
     done = world.command("status", cwd=world.source)
-    assert done.stderr == ("pipeline.yaml: there is no such file; `pipeline init` writes a config to start from\n")
+    init = to_copy("init", anywhere=True)
+    assert done.stderr == f"pipeline.yaml: there is no such file; `{init}` writes a config to start from\n"
 
 
 def test_a_word_is_the_config_by_its_ending_or_if_it_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

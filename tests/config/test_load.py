@@ -24,6 +24,7 @@ from pipeline.config.settings import (
 )
 from pipeline.errors import ConfigError
 from pipeline.model.spec import Fit, Format, Limits, Spec
+from pipeline.program import to_copy
 
 SHORT = "source: photos\ntarget: made\nrenditions:\n  thumb: {width: 320}\n"
 
@@ -188,11 +189,11 @@ def unreadable(folder: Path) -> dict[str, tuple[Path, str]]:
     (folder / "long.yaml").write_bytes(b"#" * (MAX_BYTES + 1))
     (folder / "empty.yaml").write_bytes(b"")
     return {
-        "missing": (Path("zz.yaml"), ": there is no such file; `pipeline init` writes a config to start from"),
+        "missing": (Path("zz.yaml"), f": there is no such file; `{to_copy('init')}` writes a config to start from"),
         "misspelt": (Path("thumb.yaml"), ': there is no such file; did you mean "thumbs.yaml"?'),
         "in a folder that is not there": (
             Path("no/x.yaml"),
-            ": there is no such file; `pipeline init` writes a config to start from",
+            f": there is no such file; `{to_copy('init')}` writes a config to start from",
         ),
         "a folder": (Path("."), ": is a folder; name the YAML file in it"),
         "a FIFO": (Path("fifo.yaml"), ": is not a regular file"),
@@ -207,7 +208,7 @@ def unreadable(folder: Path) -> dict[str, tuple[Path, str]]:
         ),
         "UTF-16": (Path("utf16.yaml"), ": starts with a byte order mark of UTF-16; save it as UTF-8 without one"),
         "huge": (Path("long.yaml"), ": is larger than 256 KiB; is this a config?"),
-        "empty": (Path("empty.yaml"), ": is empty; `pipeline init` writes a config to start from"),
+        "empty": (Path("empty.yaml"), f": is empty; `{to_copy('init')}` writes a config to start from"),
     }
 
 

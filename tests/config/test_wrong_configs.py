@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.config.load import load
 from pipeline.errors import ConfigError
+from pipeline.program import to_copy
 
 HEAD = """\
 source: photos
@@ -951,5 +952,6 @@ def test_a_wrong_config_gets_exactly_these_words(case: str, tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError) as error:
         load(Path("it.yaml"))
-    assert str(error.value).splitlines() == ["it.yaml" + line for line in expected]
+    expected = [f"it.yaml{line}".replace("pipeline init", to_copy("init")) for line in expected]
+    assert str(error.value).splitlines() == expected
     assert str(error.value).isascii()

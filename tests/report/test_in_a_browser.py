@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from pipeline.program import to_copy
 from pipeline.report.page import place, write
 from tests.browser import CHROMIUM, Page, browser
 from tests.world import World, jpeg
@@ -68,7 +69,9 @@ def test_what_failed_is_shown_as_far_as_it_can_be_with_the_command_to_type(page:
     page.run("document.querySelector('#failures').scrollIntoView()")
     page.until("document.querySelector('#failures img').naturalWidth === 300")
     assert page.run("document.querySelector('#failures h3').firstChild.textContent.trim()") == "truncated"
-    assert page.run("document.querySelector('#failures code').textContent") == f"pipeline run {world.config_path}"
+    assert page.run("document.querySelector('#failures code').textContent") == to_copy(
+        "run", str(world.config_path), anywhere=True
+    )
 
 
 def test_the_page_says_what_the_manifest_holds(page: Page) -> None:
