@@ -45,7 +45,7 @@ def units(config: Config, command: str, words: Sequence[str], when: Timing | Non
         f"RequiresMountsFor={_paths(_places(config))}",
         *(
             ("Wants=network-online.target", "After=network-online.target")
-            if config.notify.ping or _fetches(config)
+            if config.notify.ping or _uses_network(config)
             else ()
         ),
         "",
@@ -95,16 +95,16 @@ def _places(config: Config) -> tuple[Path, ...]:
     )
 
 
-def _fetches(config: Config) -> bool:
-    """Whether a source is a list of URLs."""
-    return any(not source.is_folder for source in config.sources)
+def _uses_network(config: Config) -> bool:
+    """Whether a source is no folder, or the workers are those of a cluster."""
+    return config.executor is not None or any(not source.is_folder for source in config.sources)
 
 
 def _service(config: Config, name: str, user: str | None) -> Iterator[tuple[str, bool]]:
     """The lines that limit the service, each with whether it applies."""
     notify = config.notify
     speaks = bool(notify.ping or notify.command)
-    online = speaks or _fetches(config)
+    online = speaks or _uses_network(config)
     everything = _places(config)
     yield f"User={user}", user is not None
     yield "# A user with the right to read the source and write the target; root is not needed.\n#User=", user is None

@@ -97,10 +97,16 @@ def test_the_variable_of_the_ping_is_asked_for_and_never_filled_in(
     assert "s3cret" not in said
 
 
-def test_the_service_of_a_list_of_urls_has_the_network(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("source: photos", "source: urls.txt"), ("target: out", "target: out\nexecutor: {dask: 'tcp://scheduler:8786'}")],
+)
+def test_the_service_of_a_list_of_urls_or_a_cluster_has_the_network(
+    world: World, capsys: pytest.CaptureFixture[str], old: str, new: str
+) -> None:
     assert main.status_of(["schedule", str(world.config_path), "--format", "systemd"]) == 0
     assert "PrivateNetwork=yes" in capsys.readouterr().out
-    world.configure(world.text.replace("source: photos", "source: urls.txt"))
+    world.configure(world.text.replace(old, new))
     assert main.status_of(["schedule", str(world.config_path), "--format", "systemd"]) == 0
     said = capsys.readouterr().out
     assert "PrivateNetwork" not in said
