@@ -10,8 +10,8 @@ from pipeline.model.shape import Resampler
 from pipeline.model.spec import DEFAULT_QUALITY, EFFORT, LONGEST_SIDE, Fit, Format
 
 MAX_SIDE = {known: LONGEST_SIDE[known] for known in (Format.JPEG, Format.WEBP)}
-"""Pixels that a box may have at the most. Boxes beyond the longest side of AVIF or GIF are accepted, because configs
-may have them: a rendition that is too large fails when it is made."""
+"""Pixels that a box may have at the most. A box beyond the longest side of AVIF or GIF is accepted where smaller
+pictures leave it unfilled: a rendition that is too large fails when it is made."""
 
 ONLY_FOR = {
     "quality": tuple(DEFAULT_QUALITY),

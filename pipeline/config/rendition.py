@@ -39,6 +39,7 @@ from pipeline.model.spec import (
     DEFAULT_QUALITY,
     EFFORT,
     LARGEST,
+    LONGEST_SIDE,
     NAMED,
     Animation,
     Fit,
@@ -327,6 +328,19 @@ class Rendition(Section):
         if value is not Fit.INSIDE and missing:
             verb = "is" if len(missing) == 1 else "are"
             raise rule(f"{value} needs both width and height; {' and '.join(missing)} {verb} missing")
+        return value
+
+    @field_validator("fit", "enlarge")
+    @classmethod
+    def _makes_sides_that_the_format_has(cls, value: object, info: ValidationInfo) -> object:
+        """Where all pictures get these very sides. Otherwise one that is too large fails alone."""
+        fit, enlarge = (value, False) if info.field_name == "fit" else (info.data.get("fit"), value)
+        always = fit is Fit.CONTAIN if info.field_name == "fit" else enlarge and fit in (Fit.COVER, Fit.FILL)
+        sides = [side * info.data.get("dpr", 1.0) for name in ("width", "height") if (side := info.data.get(name))]
+        picture_format = info.data.get("format", Format.PNG)
+        most = LONGEST_SIDE.get(picture_format)
+        if always and most is not None and (longest := int(max(sides, default=0) + 0.5)) > most:
+            raise rule(f"makes pictures of {longest:,} pixels a side, and {picture_format} has at most {most:,}")
         return value
 
     @field_validator("lossless")

@@ -104,6 +104,7 @@ class _Shape(NamedTuple):
     deep_by_pillow: bool  # and decoded by Pillow, or by libheif, which takes as much
     hdr: bool  # and tone-mapped
     interlaced: bool
+    tile: Size  # of a TIFF that is stored in tiles; (0, 0): in strips
 
 
 def estimate(source: Source, task: RenderTask, frames: int) -> int:
@@ -126,6 +127,7 @@ def estimate(source: Source, task: RenderTask, frames: int) -> int:
         source.is_deep and not (source.format == "PNG" or (isinstance(image, Tiff) and image.is_deep_by_libvips)),
         source.is_deep and source.is_hdr,
         bool(image.info.get("interlace")),
+        image.tile_size if isinstance(image, Tiff) else (0, 0),
     )
     holds = source.format in _HOLDS_FILE or source.is_deep
     gain = source.has_gain_map and any(spec.hdr is Hdr.KEEP and spec.format is Format.JPEG for spec in task.specs)
@@ -226,9 +228,15 @@ def _deep_pixel(shape: _Shape) -> int:
     return 2 * ((3 if shape.mode.startswith("RGB") else 1) + alpha)
 
 
+def _tiles(shape: _Shape) -> int:
+    """The pixels of the tiles that libvips holds: all that lie beside each other, whole, and the next one."""
+    across, down = shape.tile
+    return (-(-shape.size[0] // across) + 1) * across * down if across else 0
+
+
 def _picture(shape: _Shape, pixels: int) -> float:
     if shape.deep:
-        buffered = 2 * pixels if shape.interlaced else min(pixels, _ROWS * shape.size[0])
+        buffered = 2 * pixels if shape.interlaced else max(min(pixels, _ROWS * shape.size[0]), _tiles(shape))
         by_pillow = pixels * _BY_PILLOW if shape.deep_by_pillow else 0
         return (pixels + buffered) * _deep_pixel(shape) + by_pillow
     copies = 4 if shape.mode in _CONVERTED or shape.names_transparent else 0

@@ -72,6 +72,14 @@ def test_each_way_to_write_a_value_is_read(tmp_path: Path, written: str, wanted:
     ("written", "said"),
     [
         ("{gravity: middle}", "4:16: renditions.a.gravity: must be one of centre, north, northeast, "),
+        (
+            "{width: 40000, height: 10, fit: contain, format: avif}",
+            "fit: makes pictures of 40,000 pixels a side, and avif",
+        ),
+        (
+            "{width: 9, height: 60000, fit: cover, enlarge: true, dpr: 2, format: gif}",
+            "enlarge: makes pictures of 120,000 pixels a side, and gif has at most 65,535",
+        ),
         ("{gravity: nord}", 'attention, entropy, faces (got "nord"; did you mean "north"?)'),
         ("{focal_point: [1, 2]}", "4:20: renditions.a.focal_point: must be two numbers from 0 to 1 such as [0.5, 0.3]"),
         ("{focal_point: [0, 1], gravity: east}", "renditions.a.focal_point: stands in the place of gravity"),

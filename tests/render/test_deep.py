@@ -95,6 +95,8 @@ def test_a_tiff_with_a_wrong_tag_that_libvips_refuses_is_read_by_pillow() -> Non
     answer, files = answer_to(tiff(colours, Layout(2, 16, tags=wrong)), kept)
     assert pixel(Image.open(io.BytesIO(files["a"])), (5, 1)) == (45_000 >> 8,) * 3
     assert answer.warnings == ("16 bits a channel are read as 8: its tags are damaged",)
+    answer, _files = answer_to(tiff(colours, Layout(2, 16, tags=wrong)), Spec("a", format=Format.PNG))
+    assert answer.warnings == ("16 bits a channel are read as 8: its tags are damaged",)
 
 
 def avif(mode: str, samples: list[int], size: tuple[int, int], bits: int, orientation: int = 1) -> bytes:

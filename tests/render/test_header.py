@@ -16,6 +16,7 @@ from pipeline.render.line import render
 from pipeline.render.pixels import libvips
 from pipeline.workers.exchange import whole
 from tests.pictures import descriptor_of, encoded, giant_gif, giant_png, jpeg_of_scans, png16, quarters
+from tests.tiffs import TILE, Layout, tiff
 
 
 def header_of(content: bytes, limits: Limits | None = None, specs: tuple[Spec, ...] = (Spec("a", 100),)) -> Header:
@@ -161,3 +162,15 @@ def test_no_more_requests_are_kept_for_their_estimates_than_a_child_keeps_anyway
     for number in range(20):
         header_of(encoded(quarters((64, 48)), "PNG"), specs=(Spec("a", 10 + number),))
     assert work_by_shape.cache_info().currsize <= 4
+
+
+def test_the_tiles_of_a_deep_tiff_count_whole() -> None:
+    """libvips holds all that lie beside each other, however little of them the picture fills."""
+    pixels = [[(level,) for level in range(0, 3000, 30)]] * 100
+    content = tiff(pixels, Layout(1, 16, tiled=True))
+    sizes = [struct.pack("<HHLL", tag, 4, 1, TILE) for tag in (322, 323)]
+    assert all(size in content for size in sizes)
+    large = content
+    for size in sizes:
+        large = large.replace(size, size[:8] + struct.pack("<L", 4096))
+    assert header_of(large).estimate - header_of(content).estimate > 4096 * 4096 * 2

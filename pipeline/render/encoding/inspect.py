@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Generator
 
+from pipeline.errors import PictureError
 from pipeline.model.rendering import Inspection
 from pipeline.render import memory
 from pipeline.render.metadata.private import private_in
@@ -74,5 +75,7 @@ def _decode(source: Source, frames: int) -> None:
             if frames > 1:
                 source.image.seek(number)
             source.image.load()
+    except PictureError:
+        raise
     except Exception as error:
         raise decode_failure(error, source.view, source.format) from error

@@ -66,6 +66,7 @@ class Avif(AvifImagePlugin.AvifImageFile):
             pass
         self.load()
         self.remarks = (*self.remarks, f"{self.bits} bits a channel are read as 8")
+        self.bits = 8
         return None
 
     def seek(self, frame: int) -> None:

@@ -16,6 +16,7 @@ from pipeline.render.pixels.deep import PILLOWS, Deep, of_pillow
 
 _SUBFILE_TYPE, _OLD_SUBFILE_TYPE, _SUB_DIRECTORIES, _DNG_VERSION = 254, 255, 330, 0xC612
 _ORIENTATION = 0x0112
+_TILE_WIDTH, _TILE_LENGTH = 322, 323
 _REDUCED, _MASK, _OLD_REDUCED = 1, 4, 2
 _LOOKED_THROUGH = 100  # pages, in search of one that is neither a preview nor a mask
 _BIG_ENDIAN_BIG = b"MM\0+"
@@ -37,8 +38,16 @@ class Tiff(TiffImagePlugin.TiffImageFile):
 
     @property
     def bits(self) -> int:
-        """The bits of a channel, as stored."""
-        return self._layout.bits
+        """The bits of a channel, as stored; 8 once a deep page with damaged tags was decoded to 8."""
+        return 8 if self._is_read_as_8 else self._layout.bits
+
+    @property
+    def tile_size(self) -> tuple[int, int]:
+        """Width and height of the tiles that the page is stored in; (0, 0) where there are none."""
+        across, down = self.tag_v2.get(_TILE_WIDTH), self.tag_v2.get(_TILE_LENGTH)
+        if isinstance(across, int) and isinstance(down, int) and across > 0 < down:
+            return across, down
+        return 0, 0
 
     @property
     def is_deep(self) -> bool:
@@ -62,6 +71,7 @@ class Tiff(TiffImagePlugin.TiffImageFile):
             if self.mode in PILLOWS:
                 return of_pillow(self)
             self.remarks = (f"{self.bits} bits a channel are read as 8: its tags are damaged",)
+            self._is_read_as_8 = True
         return access
 
     def _by_libvips(self) -> Deep | None:
@@ -119,6 +129,7 @@ class Tiff(TiffImagePlugin.TiffImageFile):
     def _setup(self) -> None:
         """Called by Pillow after it has read the tags of a page."""
         self.info.pop("icc_profile", None)  # left from the page before
+        self._is_read_as_8 = False
         self._layout = layout(self.tag_v2, big_endian=self.tag_v2.prefix == b"MM")
         self._decoder = decoder(self._layout)
         if self._decoder is Decoder.PILLOW:

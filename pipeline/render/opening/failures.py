@@ -36,9 +36,9 @@ def decode_failure(error: Exception, view: View, name: str) -> PictureError:
     """The `PictureError` for `error`, which decoding a picture of format `name` (as Pillow writes it) has raised.
 
     `view` tells a truncated file from a damaged one. An exception from this program's own code is an internal error.
+    Callers let a `PictureError` pass as it is: raised from itself, it would keep the pixels in its traceback alive
+    until the garbage collector comes.
     """
-    if isinstance(error, PictureError):
-        return error
     if isinstance(error, (*_MISTAKES, TypeError)) and (defect := _in_our_own_code(error)):
         return defect
     return PictureError(

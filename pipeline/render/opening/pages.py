@@ -92,6 +92,8 @@ def turned_to(source: Source, page: int | None, pages: int) -> Iterator[Source]:
 def _seek(source: Source, page: int) -> None:
     try:
         source.image.seek(page)
+    except PictureError:
+        raise
     except Exception as error:
         raise decode_failure(error, source.view, source.format) from error
 
@@ -116,6 +118,8 @@ def _picture(source: Source, place: tuple[int, int]) -> Iterator[Source]:
     content = source.view[place[0] : place[0] + place[1]]
     try:
         image = Jpeg(io.BytesIO(content))
+    except PictureError:
+        raise
     except Exception as error:
         raise decode_failure(error, content, "JPEG") from error
     with image:

@@ -206,9 +206,11 @@ def _file(held: Held) -> IO[bytes]:
 def _image(name: str, file: IO[bytes], view: View) -> ImageFile.ImageFile:
     try:
         image = _opened(name, file, view)
+    except PictureError:
+        raise
     except Exception as error:
         failure = decode_failure(error, view, name)
-        if name in _WEAK and failure is not error and failure.kind is not ErrorKind.TOO_MANY_PIXELS:
+        if name in _WEAK and failure.kind is not ErrorKind.TOO_MANY_PIXELS:
             raise PictureError(ErrorKind.NOT_A_PICTURE, failure.detail) from error
         raise failure from error
     return image

@@ -10,8 +10,9 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.rendering import NotRendered
 from pipeline.model.spec import Format, Limits, Spec
 from pipeline.render import rendition
+from pipeline.render.encoding.inspect import inspect
 from pipeline.render.pixels import shared
-from tests.pictures import encoded, quarters
+from tests.pictures import encoded, noise, quarters
 from tests.render.drawing import answer_to
 
 PNG = Spec("a", 40, format=Format.PNG)
@@ -139,3 +140,20 @@ def test_our_own_mistakes_are_internal_errors_and_blamed_on_no_picture(
     with pytest.raises(PictureError) as caught:
         answer_to(whole("PNG"), PNG)
     assert caught.value.kind is while_decoding
+
+
+def test_an_error_of_ours_is_never_its_own_cause() -> None:
+    """It would keep the pixels in its traceback alive until the garbage collector comes."""
+    still = encoded(noise((64, 64), 60), "PNG")[:-300]
+    film = bytearray(encoded(quarters((8, 8)), "PNG", save_all=True, append_images=[noise((8, 8), 40).convert("RGB")]))
+    film[film.rindex(b"fdAT") + 12] ^= 1
+    with pytest.raises(PictureError, match="cut off within IDAT") as opened:
+        answer_to(still, Spec("a", 8))
+    with pytest.raises(PictureError, match="wrong checksum in fdAT") as decoded:
+        inspect(bytes(film), decode=True)
+    for raised in (opened.value, decoded.value):
+        error: BaseException | None = raised
+        while error is not None:
+            assert error.__cause__ is not error
+            assert error.__context__ is not error
+            error = error.__cause__
