@@ -1,4 +1,9 @@
-"""A real S3 server on loopback: rclone's, whose buckets are the folders of a temporary folder."""
+"""A real S3 server on loopback: rclone's, whose buckets are the folders of a temporary folder.
+
+It keeps what it knows of a folder for five minutes, so all buckets are there from the start, and objects are put and
+removed through it. (Told to forget at once, it takes seconds for a put into a folder whose last object was removed.) It
+ignores conditions of puts; see `fakes3`.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +21,44 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import obstore
 import pytest
+from obstore.store import S3Store
 
 KEY, SECRET = "KEY", "SECRET"
 ENV = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+_BUCKETS = 100  # more than tests ask for
 _RCLONE = Path(sys.executable).with_name("rclone")
+
+
+class Bucket:
+    """A bucket of the server."""
+
+    def __init__(self, path: Path, endpoint: str) -> None:
+        self.name = path.name
+        self.endpoint = endpoint
+        self._path = path
+        self._store = S3Store(
+            self.name,
+            endpoint=endpoint,
+            access_key_id=KEY,
+            secret_access_key=SECRET,
+            client_options={"allow_http": True},
+            retry_config={"max_retries": 0},
+        )
+
+    def put(self, name: str, content: bytes) -> None:
+        obstore.put(self._store, name, content)
+
+    def remove(self, name: str) -> None:
+        obstore.delete(self._store, name)
+
+    def names(self) -> list[str]:
+        return sorted(meta["path"] for metas in obstore.list(self._store) for meta in metas)
+
+    def tree(self) -> dict[str, bytes]:
+        """The content of every object but the program's own, by name."""
+        return {name: (self._path / name).read_bytes() for name in self.names() if ".pipeline/" not in name}
 
 
 @dataclass
@@ -36,15 +74,13 @@ class Service:
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def bucket(self) -> Path:
-        """A new, empty bucket: its files are its objects."""
-        path = self.root / f"bucket{next(self.numbers)}"
-        path.mkdir()
-        return path
+    def bucket(self) -> Bucket:
+        """An empty bucket that no other test has."""
+        return Bucket(self.root / f"bucket{next(self.numbers)}", self.endpoint)
 
     def start(self) -> None:
         words = ["serve", "s3", "--addr", f"127.0.0.1:{self.port}", "--auth-key", f"{KEY},{SECRET}"]
-        words += ["--config", "/dev/null", "--vfs-cache-mode", "off", "--dir-cache-time", "0s", str(self.root)]
+        words += ["--config", "/dev/null", "--vfs-cache-mode", "off", str(self.root)]
         self.process = subprocess.Popen([_RCLONE, *words], stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
@@ -66,6 +102,8 @@ def serving() -> Generator[Service]:
     if not _RCLONE.exists():
         pytest.skip("needs rclone")
     root = Path(tempfile.mkdtemp(prefix="pipeline-s3-"))
+    for number in range(_BUCKETS):
+        (root / f"bucket{number}").mkdir()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         service = Service(root, free.getsockname()[1])

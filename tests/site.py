@@ -86,7 +86,7 @@ class Site:
         self.pages: dict[str, bytes | Callable[[Request], None]] = {}
         self.asked: list[tuple[str, Message]] = []
         self.over = threading.Event()  # set at the end: a page that stalls waits for it
-        self._server = _Server(("127.0.0.1", 0), type("Bound", (Request,), {"site": self}))
+        self._server = Server(("127.0.0.1", 0), type("Bound", (Request,), {"site": self}))
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(CERTIFICATE)
@@ -114,7 +114,9 @@ class Site:
         self._server.server_close()
 
 
-class _Server(ThreadingHTTPServer):
+class Server(ThreadingHTTPServer):
+    """Whose clients may go at any time."""
+
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128

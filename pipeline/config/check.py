@@ -21,7 +21,7 @@ from pipeline.config.families import Member, expanded, in_the_file
 from pipeline.config.fetch import is_list
 from pipeline.config.messages import problem_of
 from pipeline.config.node import KeyPath, Node, Position, Problem, key_path
-from pipeline.config.places import folder_problems, manifest_problems, source_problems, written_problems
+from pipeline.config.places import folder_problems, manifest_problems, source_problems, store_problems, written_problems
 from pipeline.config.rendition import Rendition
 from pipeline.config.rules import merged, rendition_paths
 from pipeline.config.schema import Document, Failures, Notify, Target
@@ -78,7 +78,11 @@ def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
         else:
             problems += _order_problems(root)
         places = [source.path for source in sources if isinstance(source, Source) and source.path is not None]
-        problems += folder_problems(root, places, target.path, folder)
+        if target.path is not None:
+            problems += folder_problems(root, places, target.path, folder)
+        if target.url is not None:
+            stores = [source.store(source.url) for source in sources if isinstance(source, Source) and not source.path]
+            problems += store_problems(root, stores, target.store(target.url))
     named = [
         (source.path, source.prefix) if isinstance(source, PrefixedSource) else None
         for source in reading.sections["sources"]
@@ -90,7 +94,10 @@ def check(root: Node, file: Path) -> tuple[Config | None, list[Problem]]:
         for number, source in enumerate(reading.sections[key])
         if isinstance(source, Source)
     }
-    problems += _extra_problems(root, specs, written, clusters=reading.sections["executor"])
+    at_stores = [(*place, "url") for place, source in written.items() if source.path is None]
+    if isinstance(target, Target) and target.url is not None:
+        at_stores.append(("target", "url"))
+    problems += _extra_problems(root, specs, written, at_stores, clusters=reading.sections["executor"])
     if document is None or problems:
         for path in paths:
             problems = [in_the_file(problem, members[path], path) for problem in problems]
@@ -176,9 +183,12 @@ def _extra_problems(
     root: Node,
     specs: Mapping[KeyPath, Mapping[str, Spec]],
     sources: Mapping[KeyPath, Source],
+    stores: Sequence[KeyPath],
     clusters: Sequence[object],
 ) -> list[Problem]:
-    """Keys that need a library that is not installed. `sources`: those that are valid, by their places."""
+    """Keys that need a library that is not installed. `sources`: those that are valid, by their places; `stores`: the
+    places of URLs of stores.
+    """
     asking: list[tuple[KeyPath, str]] = []
     if importlib.util.find_spec(DETECTOR) is None:
         asking += [
@@ -191,7 +201,7 @@ def _extra_problems(
         paths = {place: (source.path or "").lower().removesuffix(".gz") for place, source in sources.items()}
         asking += [((*place, "path"), "parquet") for place, path in paths.items() if path.endswith(".parquet")]
     if importlib.util.find_spec("obstore") is None:
-        asking += [((*place, "url"), "cloud") for place, source in sources.items() if source.path is None]
+        asking += [(place, "cloud") for place in stores]
     if clusters and importlib.util.find_spec("distributed") is None:
         asking.append((("executor", "dask"), "dask"))
     return [Problem(root.deepest(path)[0].position, key_path(path), extras.missing(extra)) for path, extra in asking]
@@ -208,7 +218,7 @@ def _config(document: Document, spec_sets: Sequence[tuple[Spec, ...]], file: Pat
     """The config. `spec_sets`: the specs of its own renditions, then those of each rule."""
     target = document.target
     sources = [document.source] if document.source else document.sources or []
-    target_path = _absolute(folder, target.path)
+    target_path = None if target.path is None else _absolute(folder, target.path)
     return Config(
         path=Path(os.path.abspath(file)),
         sources=tuple(_source(source, folder) for source in sources),
@@ -220,6 +230,8 @@ def _config(document: Document, spec_sets: Sequence[tuple[Spec, ...]], file: Pat
             durability=target.durability,
             mtime=target.mtime,
             mode=target.mode,
+            headers=tuple(target.headers.items()),
+            store=None if target.url is None else target.store(target.url),
         ),
         specs=spec_sets[0],
         rules=tuple(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pipeline.config.node import Node, Problem, key_path
-from pipeline.config.settings import Config, manifest_in
+from pipeline.config.settings import Config, StoreSettings, manifest_in
 
 
 def folder_problems(root: Node, source_paths: Iterable[str], target_path: str, folder: str) -> list[Problem]:
@@ -25,6 +25,26 @@ def folder_problems(root: Node, source_paths: Iterable[str], target_path: str, f
             continue
         return [Problem(node.position, key_path(path), text)]
     return []
+
+
+def store_problems(root: Node, sources: Iterable[StoreSettings], target: StoreSettings) -> list[Problem]:
+    """A target in a store that would overwrite a source or be read as one, or that has no place for its manifest."""
+    node, path = root.deepest(("target", "url"))
+    problems = []
+    if root.child("manifest") is None:
+        text = "needs a manifest on a disk of this machine, such as manifest: thumbs.sqlite"
+        problems.append(Problem(node.position, key_path(path), text))
+    if root.child("executor") is not None:
+        text = "cannot be written by a cluster: its machines meet in a folder"
+        problems.append(Problem(node.position, key_path(path), text))
+    if root.child("report") is not None:
+        report, written = root.deepest(("report",))
+        text = "needs a target that is a folder, because it shows files of it"
+        problems.append(Problem(report.position, key_path(written), text))
+    if any(target.name_of(source) is not None for source in sources):
+        text = "must not be or hold the source; a prefix inside or beside it is fine"
+        problems.append(Problem(node.position, key_path(path), text))
+    return problems
 
 
 def source_problems(root: Node, sources: Sequence[tuple[str | None, str] | None], folder: str) -> list[Problem]:

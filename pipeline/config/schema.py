@@ -41,13 +41,16 @@ from pipeline.config.settings import (
     WorkerSettings,
 )
 from pipeline.config.source import Folder, PrefixedSource, Source
+from pipeline.config.store import KEYS, Place
 from pipeline.config.template import FIELDS
 from pipeline.config.texts import (
     FileMode,
     Glob,
     LocalPath,
     MetricsPath,
+    ObjectHeaders,
     SchedulerAddress,
+    StoreUrl,
     TargetName,
     VariableName,
     Words,
@@ -58,12 +61,22 @@ from pipeline.model.spec import Limits, Spec
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 
-class Target(Folder):
+class Target(Folder, Place):
     """Where files are written to, and how they are named."""
 
-    path: Annotated[str, LocalPath()] = Field(
+    path: Annotated[str, LocalPath()] | None = Field(
+        default=None,
         description="The folder, relative to this file. It is made if it is missing; inside the source is fine, it is "
-        "never an input."
+        "never an input.",
+    )
+    url: Annotated[str, StoreUrl()] | None = Field(
+        default=None,
+        description="In the place of path: a bucket, or a prefix in one, such as s3://bucket/thumbs. Needs manifest.",
+    )
+    headers: Annotated[dict[str, str], ObjectHeaders()] = Field(
+        default_factory=dict,
+        description="Of a store: what objects written from now on are stored with: Cache-Control, Content-Disposition, "
+        "Content-Language, Storage-Class, and names of metadata. Their type follows from their format.",
     )
     name: Annotated[str, TargetName()] = field_of(
         TargetSettings,
@@ -113,6 +126,17 @@ class Target(Folder):
             raise rule("name is for files: what is in a shard is named by the key of its picture")
         if self.shards is not None and self.mtime is Mtime.SOURCE:
             raise rule("mtime: source is for files: what is in a shard has no date")
+        return self
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Target:
+        said = self.model_fields_set
+        if (self.path is None) == (self.url is None):
+            raise rule("must have a path, or the url of a store such as s3://bucket/thumbs, and not both")
+        if self.path is not None and (wrong_here := said & {"headers", *KEYS}):
+            raise rule(f"{min(wrong_here)} is for a store such as url: s3://bucket/thumbs, and this is none")
+        if self.url is not None and (wrong_here := said & {"durability", "mtime", "mode", "shards", "pictures"}):
+            raise rule(f"{min(wrong_here)} is for folders, and this is a store")
         return self
 
 

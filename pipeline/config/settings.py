@@ -166,6 +166,7 @@ class TargetSettings:
     mtime: Mtime = Mtime.WRITTEN
     mode: int | None = None  # permissions of new files; None: as the umask leaves them
     shards: int | None = None  # pictures in each tar shard; None: every rendition is a file
+    headers: tuple[tuple[str, str], ...] = ()  # of objects in a store, beside their type
     store: StoreSettings | None = None
 
     @property

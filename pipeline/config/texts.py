@@ -241,6 +241,37 @@ class HeaderText(Kind):
         return {"type": "string", "pattern": "^[ -~]+$"}
 
 
+_TYPED = ("Cache-Control", "Content-Disposition", "Content-Language", "Storage-Class")
+_METADATA = ("x-amz-meta-", "x-goog-meta-", "x-ms-meta-")
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectHeaders(Kind):
+    """Headers that objects are stored with, by name. The services' prefixes of metadata are left out."""
+
+    def parse(self, value: object) -> dict[str, str]:
+        """See `Kind`."""
+        if not isinstance(value, dict):
+            raise wrong('must be a mapping such as {Cache-Control: "max-age=31536000"}')
+        return {self._name(name): HeaderText().parse(text) for name, text in value.items()}
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        return {"type": "object", "additionalProperties": HeaderText().json()}
+
+    def _name(self, written: object) -> str:
+        name = written if isinstance(written, str) else ""
+        typed = {known.lower(): known for known in _TYPED}
+        if name.lower() in typed:
+            return typed[name.lower()]
+        if name.lower() in ("content-type", "content-encoding"):
+            raise rule(f"{name} cannot be set: it follows from the format")
+        plain = next((name[len(prefix) :] for prefix in _METADATA if name.lower().startswith(prefix)), name)
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", plain):
+            raise rule(f"must be {', '.join(_TYPED)}, or names of metadata in letters, digits, - and _")
+        return plain
+
+
 @dataclass(frozen=True, slots=True)
 class Words(Kind):
     """A program and its arguments, as a list of texts."""

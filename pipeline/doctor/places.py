@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from pipeline.config.settings import Config, SourceSettings
 from pipeline.doctor import storage
 from pipeline.doctor.finding import Finding, fail, ok, warn
-from pipeline.errors import PipelineError, SourceTrouble
+from pipeline.errors import PipelineError, SourceTrouble, TargetTrouble
 from pipeline.manifest import trust
 from pipeline.manifest.lock import RunLock
 from pipeline.manifest.store import Manifest
@@ -20,6 +21,7 @@ from pipeline.mounts import mount_of
 from pipeline.notify.ping import UnusableUrl, check
 from pipeline.sources.opening import source_of
 from pipeline.sources.urls import rows
+from pipeline.targets.opening import target_of
 
 
 def source(config: Config) -> Iterator[Finding]:
@@ -63,6 +65,9 @@ def _list(path: Path) -> Finding:
 
 def target(config: Config) -> Iterator[Finding]:
     """Whether files can be written to the target, safely."""
+    if config.target.store is not None:
+        yield _written_store(config)
+        return
     folder = config.target.folder
     if not folder.is_dir():
         if folder.exists() or folder.is_symlink():
@@ -79,6 +84,17 @@ def target(config: Config) -> Iterator[Finding]:
     yield from storage.abilities("target", folder, locks=config.lock is None)
     if config.lock is not None:
         yield from storage.lock(config.lock)
+
+
+def _written_store(config: Config) -> Finding:
+    target = target_of(config.target, f"doctor-{uuid.uuid4().hex}")
+    try:
+        target.prepare()
+    except TargetTrouble as trouble:
+        return fail("target", str(trouble), "see docs/cloud.md")
+    if target.lacks:
+        return warn("target", target.lacks, "let nothing else write there")
+    return ok("target", f"{config.target.place} can be written; its puts are conditional")
 
 
 def manifest(config: Config) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from pipeline.manifest import trust
 from pipeline.manifest.lock import RunLock
 from pipeline.manifest.place import LOCK, beside, ensure_folder
 from pipeline.targets.lease import wait_out
+from pipeline.targets.opening import Lease
 
 
 @contextmanager
@@ -22,6 +23,7 @@ def held(
     wait: float | None = 0.0,
     check: Callable[[], None] = lambda: None,
     part: Path | None = None,
+    lease: Lease | None = None,
 ) -> Iterator[tuple[int, ...]]:
     """Keep other runs from writing this target or this manifest within the block. Yields the descriptors of the locks,
     which are held as long as any process has one of each open.
@@ -33,6 +35,8 @@ def held(
     The run of a shard, whose part of the manifest is `part`, shares these locks with the other shards and has that of
     its part for itself.
 
+    `lease` keeps runs on other machines away as well, for what writes into the target; `TargetTrouble` is raised then,
+    too.
     Lanes of an earlier run that died, on other machines, are waited for as well (`targets.lease`).
     """
     defaults = [Path(manifest_in(str(folder))) for folder in config.target.folders]
@@ -51,6 +55,8 @@ def held(
                 _mark(default)
         for folder in config.target.folders:
             wait_out(folder, part, check)
+        if lease is not None:
+            stack.enter_context(lease.held(wait, check))
         yield tuple(locks)
 
 

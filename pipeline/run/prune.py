@@ -29,7 +29,7 @@ from pipeline.run.locking import held
 from pipeline.run.packing import Packing
 from pipeline.run.stop import Stop, on_signals
 from pipeline.sources.opening import source_of
-from pipeline.targets.opening import removal_of, target_of
+from pipeline.targets.opening import lease_of, removal_of, target_of
 from pipeline.targets.removal import Removal
 from pipeline.targets.shards import ShardTarget
 
@@ -212,7 +212,9 @@ def prune(config: Config, *, force: bool, wait: float | None = 0.0) -> Pruned:
     Raises `PruneRefused`, with nothing deleted, and other `PipelineError`s.
     """
     stop = Stop()
-    with on_signals(stop), held(config, uuid.uuid4().hex, wait, stop.check), _opened(config) as manifest:
+    identity = uuid.uuid4().hex
+    lease = lease_of(config.target, identity)
+    with on_signals(stop), held(config, identity, wait, stop.check, lease=lease), _opened(config) as manifest:
         planner = _planned(config, manifest, stop.check)
         going, waiting = _sorted(planner, manifest)
         if no := _refusal(config, planner, manifest, going, force=force):

@@ -33,7 +33,7 @@ from pipeline.run.rivals import check_rival
 from pipeline.run.stop import Stop, on_signals
 from pipeline.run.tally import Summary
 from pipeline.sources.opening import source_of
-from pipeline.targets.opening import target_of
+from pipeline.targets.opening import lease_of, target_of
 from pipeline.targets.target import Target
 from pipeline.workers import priority
 
@@ -74,7 +74,8 @@ def run(
     make_parents(config)
     if config.target.shards is not None:
         _check_shards(options.plan)
-    target = target_of(config.target, identity)
+    lease = lease_of(config.target, identity, part)
+    target = target_of(config.target, identity, before_renames=lease.check)
     target.prepare()
     opened: list[Manifest] = []
     abandon = _abandoning(stop, opened, given_up) if given_up else lambda status: None
@@ -84,7 +85,7 @@ def run(
         asked(sum(driver.in_flight for driver in drivers))
 
     listening = on_signals(stop, abandon, tell_in_flight) if options.signals else nullcontext()
-    with closing(source), listening, held(config, identity, options.lock_wait, stop.check, part) as locks:
+    with closing(source), listening, held(config, identity, options.lock_wait, stop.check, part, lease) as locks:
         if options.plan.adopt:
             check_rival(config)
         if shard is not None and part is not None:

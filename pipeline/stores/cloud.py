@@ -83,6 +83,8 @@ class CloudStore:
         with self._failures():
             result = obstore.put(self._store, name, content, attributes=dict(headers), mode=mode)
         etag = result["e_tag"]
+        if etag is None and (there := self.look(name)) is not None:
+            return there
         return Entry(name, len(content), version_of(etag, 0.0), 0.0, etag)
 
     def remove(self, name: str) -> None:
@@ -139,6 +141,7 @@ def _opened(settings: StoreSettings) -> S3Store | GCSStore | AzureStore:
     match settings.scheme:
         case "s3":
             chosen |= {} if settings.anonymous else from_files()
+            chosen["disable_bulk_delete"] = True  # which not every server knows
             chosen |= _named(endpoint=settings.endpoint, region=settings.region)
             return S3Store(bucket, **common, config=chosen)
         case "gs":

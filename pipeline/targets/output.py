@@ -131,7 +131,7 @@ def equal(descriptor: int, other: int) -> bytes | None:
     return digest.digest()
 
 
-def write(output: int, chunk: bytes) -> None:
+def write(output: int, chunk: bytes | memoryview) -> None:
     """Write all of `chunk`: a nearly full disk or a signal may cut a write short. Raises `OSError`."""
     written = os.write(output, chunk)
     while written < len(chunk):

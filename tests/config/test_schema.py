@@ -131,6 +131,9 @@ def test_editors_accept_what_the_loader_accepts(text: str) -> None:
 ONLY_THE_LOADER = """
 a key twice|a rendition twice|a source without its path|a URL of nothing that is known|a store with a password
 a store that leads out of itself|a store as a path|an endpoint of a folder|a store that settles
+a store without a manifest|a report on a store|a store over its source|a store that a cluster writes
+a target that is a folder and a store
+headers of a folder|durability of a store|a type of objects
 an absolute pattern|a pattern that takes back another|target is source
 source inside target|a field nobody knows|a format spec|an attribute|a brace left open|no field of the source
 an absolute name|a name that climbs|the manifest's folder|a last part that may be empty|one name for two renditions

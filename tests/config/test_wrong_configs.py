@@ -220,6 +220,47 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         "source: {url: s3://bucket, settle: 5}\ntarget: made\nrenditions: {a: {}}\n",
         [":1:9: source: settle is for folders or lists of URLs, and this is a store"],
     ),
+    "a store without a manifest": (
+        "source: photos\ntarget: s3://bucket/thumbs\nrenditions: {a: {}}\n",
+        [":2:9: target: needs a manifest on a disk of this machine, such as manifest: thumbs.sqlite"],
+    ),
+    "a report on a store": (
+        "source: photos\ntarget: s3://bucket/a\nmanifest: m.sqlite\nreport: r.html\nrenditions: {a: {}}\n",
+        [":4:9: report: needs a target that is a folder, because it shows files of it"],
+    ),
+    "a store over its source": (
+        "source: s3://bucket/a\ntarget: {url: s3://bucket}\nmanifest: m.sqlite\nrenditions: {a: {}}\n",
+        [":2:15: target.url: must not be or hold the source; a prefix inside or beside it is fine"],
+    ),
+    "a store that a cluster writes": (
+        "source: photos\ntarget: s3://bucket/a\nmanifest: m.sqlite\nexecutor: {dask: local}\nrenditions: {a: {}}\n",
+        [":2:9: target: cannot be written by a cluster: its machines meet in a folder"],
+    ),
+    "a target that is a folder and a store": (
+        "source: photos\ntarget: {path: made, url: s3://bucket/a}\nmanifest: m.sqlite\nrenditions: {a: {}}\n",
+        [":2:9: target: must have a path, or the url of a store such as s3://bucket/thumbs, and not both"],
+    ),
+    "headers of a folder": (
+        "source: photos\ntarget: {path: made, headers: {Cache-Control: no-store}}\nrenditions: {a: {}}\n",
+        [":2:9: target: headers is for a store such as url: s3://bucket/thumbs, and this is none"],
+    ),
+    "durability of a store": (
+        "source: photos\ntarget: {url: s3://bucket, durability: none}\nmanifest: m.sqlite\nrenditions: {a: {}}\n",
+        [":2:9: target: durability is for folders, and this is a store"],
+    ),
+    "a type of objects": (
+        "source: photos\ntarget: {url: s3://b, headers: {Content-Type: a/b}}\nmanifest: m\nrenditions: {a: {}}\n",
+        [":2:32: target.headers: Content-Type cannot be set: it follows from the format"],
+    ),
+    "a header over two lines": (
+        'source: photos\ntarget: {url: s3://b, headers: {artist: "a\\nb"}}\nmanifest: m.sqlite\nrenditions: {a: {}}\n',
+        [
+            (
+                ":2:32: target.headers: must be a text in ASCII such as "
+                '"example-thumbs/1.0 (me@example.org)" (got a mapping)'
+            )
+        ],
+    ),
     "one pattern instead of a list": (
         'source: {path: photos, include: "*.jpg"}\ntarget: made\nrenditions: {a: {}}\n',
         [f':1:33: source.include: {PATTERNS} (got "*.jpg")'],

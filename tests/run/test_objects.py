@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pytest
 
-from pipeline.errors import ExitStatus, PictureError, SourceTrouble
+from pipeline.errors import ExitStatus, PictureError, SourceTrouble, TargetTrouble
 from pipeline.model.record import Written
 from pipeline.targets.local import LocalTarget
 from pipeline.targets.target import ToWrite
-from tests import buckets
+from tests import buckets, fakes3
 from tests.world import World, jpeg
 
 
 @pytest.fixture
-def bucket(s3: buckets.Service, monkeypatch: pytest.MonkeyPatch) -> Path:
+def bucket(s3: buckets.Service, monkeypatch: pytest.MonkeyPatch) -> buckets.Bucket:
     for name, text in buckets.ENV.items():
         monkeypatch.setenv(name, text)
     return s3.bucket()
 
 
-def _put(bucket: Path, name: str, content: bytes) -> None:
-    path = bucket / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-
-
-def _from_store(root: Path, s3: buckets.Service, bucket: Path, more: str = "") -> World:
-    source = f'{{url: "s3://{bucket.name}", endpoint: "{s3.endpoint}", retry: 0.2{more}}}'
+def _from_store(root: Path, bucket: buckets.Bucket, more: str = "") -> World:
+    source = f'{{url: "s3://{bucket.name}", endpoint: "{bucket.endpoint}", retry: 0.2{more}}}'
     return World(root, f"source: {source}\ntarget: out\nrenditions:\n  thumb: {{width: 32, height: 32}}\n")
 
 
 def test_pictures_in_a_bucket_become_what_those_in_a_folder_do(
-    tmp_path: Path, s3: buckets.Service, bucket: Path
+    tmp_path: Path, s3: buckets.Service, bucket: buckets.Bucket
 ) -> None:
     (tmp_path / "local").mkdir()
     (tmp_path / "store").mkdir()
-    local, world = World(tmp_path / "local"), _from_store(tmp_path / "store", s3, bucket)
+    local, world = World(tmp_path / "local"), _from_store(tmp_path / "store", bucket)
     for name, content in (
         ("a/one.jpg", jpeg()),
         ("a/two.jpg", jpeg((1, 2, 3))),
@@ -48,7 +43,7 @@ def test_pictures_in_a_bucket_become_what_those_in_a_folder_do(
         ("empty.jpg", b""),
     ):
         local.put(name, content)
-        _put(bucket, name, content)
+        bucket.put(name, content)
     local.settle()
     assert world.run().status is local.run().status is ExitStatus.FAILED
     assert world.tree() == local.tree()
@@ -56,29 +51,31 @@ def test_pictures_in_a_bucket_become_what_those_in_a_folder_do(
     assert (again.status, again.pictures.get("unchanged")) == (ExitStatus.OK, 2)
 
 
-def test_only_what_changed_in_a_bucket_is_read_again(tmp_path: Path, s3: buckets.Service, bucket: Path) -> None:
-    world = _from_store(tmp_path, s3, bucket)
-    _put(bucket, "a.jpg", jpeg())
-    _put(bucket, "b.jpg", jpeg((1, 2, 3)))
+def test_only_what_changed_in_a_bucket_is_read_again(
+    tmp_path: Path, s3: buckets.Service, bucket: buckets.Bucket
+) -> None:
+    world = _from_store(tmp_path, bucket)
+    bucket.put("a.jpg", jpeg())
+    bucket.put("b.jpg", jpeg((1, 2, 3)))
     world.run()
     before = world.tree()
-    _put(bucket, "a.jpg", jpeg())  # a new time, and the same ETag
-    _put(bucket, "b.jpg", jpeg((3, 2, 1)))
+    bucket.put("a.jpg", jpeg())  # a new time, and the same ETag
+    bucket.put("b.jpg", jpeg((3, 2, 1)))
     summary = world.run()
     assert (summary.pictures.get("done"), summary.pictures.get("unchanged")) == (1, 1)
     assert [name for name, content in world.tree().items() if before[name] != content] == ["b-thumb.jpg"]
 
 
 def test_a_bucket_that_is_missing_or_refuses_ends_the_run_before_anything_is_made(
-    tmp_path: Path, s3: buckets.Service, bucket: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, s3: buckets.Service, bucket: buckets.Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = _from_store(tmp_path, s3, bucket)
+    world = _from_store(tmp_path, bucket)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     done = world.command("run", str(world.config_path))
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith(f"pipeline: the source s3://{bucket.name} refuses the credentials (403 Signature")
     assert not world.target.exists()
-    bucket.rmdir()
+    world.configure(world.text.replace(bucket.name, "no-such-bucket"))
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", buckets.SECRET)
     done = world.command("run", str(world.config_path))
     assert done.returncode == 3
@@ -86,33 +83,172 @@ def test_a_bucket_that_is_missing_or_refuses_ends_the_run_before_anything_is_mad
 
 
 def test_a_bucket_that_is_empty_now_is_trouble_and_makes_no_orphans(
-    tmp_path: Path, s3: buckets.Service, bucket: Path
+    tmp_path: Path, s3: buckets.Service, bucket: buckets.Bucket
 ) -> None:
-    world = _from_store(tmp_path, s3, bucket)
-    _put(bucket, "a.jpg", jpeg())
+    world = _from_store(tmp_path, bucket)
+    bucket.put("a.jpg", jpeg())
     world.run()
-    (bucket / "a.jpg").unlink()
+    bucket.remove("a.jpg")
     done = world.command("run", str(world.config_path), "--prune")
     assert done.returncode == 3
     assert f"the source s3://{bucket.name} holds no files, although the manifest knows pictures of it" in done.stderr
     assert list(world.tree()) == ["a-thumb.jpg"]
 
 
-def test_an_object_over_the_limit_fails_without_being_read(tmp_path: Path, s3: buckets.Service, bucket: Path) -> None:
-    world = _from_store(tmp_path, s3, bucket)
+def test_an_object_over_the_limit_fails_without_being_read(
+    tmp_path: Path, s3: buckets.Service, bucket: buckets.Bucket
+) -> None:
+    world = _from_store(tmp_path, bucket)
     world.configure(f"{world.text}limits: {{file_size: 1000}}\n")
-    _put(bucket, "a.jpg", jpeg() + bytes(1000))
+    bucket.put("a.jpg", jpeg() + bytes(1000))
     summary = world.run()
     assert summary.status is ExitStatus.FAILED
     assert "too many bytes" in str(summary.failures)
 
 
-def test_a_store_that_dies_in_mid_run_fails_no_picture_and_the_next_run_goes_on(
-    tmp_path: Path, s3: buckets.Service, bucket: Path, monkeypatch: pytest.MonkeyPatch
+def _into_store(root: Path, bucket: buckets.Bucket | fakes3.Bucket, more: str = "") -> World:
+    target = f'{{url: "s3://{bucket.name}/web", endpoint: "{bucket.endpoint}", retry: 0.2{more}}}'
+    rest = "manifest: made.sqlite\nrenditions:\n  thumb: {width: 32, height: 32}\n"
+    return World(root, f"source: photos\ntarget: {target}\n{rest}")
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> Generator[fakes3.Bucket]:
+    for name, text in buckets.ENV.items():
+        monkeypatch.setenv(name, text)
+    with fakes3.serving() as bucket:
+        yield bucket
+
+
+def test_a_bucket_gets_what_a_folder_would(tmp_path: Path, bucket: buckets.Bucket) -> None:
+    (tmp_path / "local").mkdir()
+    (tmp_path / "store").mkdir()
+    local, world = World(tmp_path / "local"), _into_store(tmp_path / "store", bucket)
+    for each in (local, world):
+        each.fill(4)
+        each.put("d/again.jpg", (each.source / "a" / "000.jpg").read_bytes())  # is copied
+        each.settle()
+    local.run()
+    summary = world.run()
+    assert (summary.status, summary.reused) == (ExitStatus.OK, 1)
+    assert len(summary.warnings) == 1  # that this server has no conditions
+    assert {name.removeprefix("web/"): content for name, content in bucket.tree().items()} == local.tree()
+    again = world.run()
+    assert (again.pictures.get("unchanged"), again.warnings) == (5, ())
+
+
+def test_what_is_missing_or_changed_in_a_bucket_is_made_again_and_what_is_not_ours_stays(
+    tmp_path: Path, memory: fakes3.Bucket
 ) -> None:
-    world = _from_store(tmp_path, s3, bucket)
+    world = _into_store(tmp_path, memory)
+    world.fill(3)
+    memory.put("web/a/000-thumb.jpg", b"theirs")
+    summary = world.run()
+    assert summary.errors == {"not ours": 1}
+    made = memory.tree()
+    del memory.objects["web/b/001-thumb.jpg"]
+    memory.put("web/c/002-thumb.jpg", b"damaged")
+    verified = world.command("verify", str(world.config_path))
+    assert verified.stderr.splitlines()[:3] == [
+        "a/000-thumb.jpg: foreign",
+        "b/001-thumb.jpg: missing",
+        "c/002-thumb.jpg: damaged (7 bytes, not 672)".replace("672", str(len(made["web/c/002-thumb.jpg"]))),
+    ]
+    assert world.run().pictures.get("done") == 2
+    assert memory.tree() == made
+
+
+def test_orphans_in_a_bucket_are_removed_after_a_run_has_seen_them(tmp_path: Path, memory: fakes3.Bucket) -> None:
+    world = _into_store(tmp_path, memory)
+    world.fill(3)
+    world.run()
+    (world.source / "a" / "000.jpg").unlink()
+    assert world.run().orphans == 1
+    assert world.run(prune=True).removed == 1
+    assert sorted(memory.tree()) == ["web/b/001-thumb.jpg", "web/c/002-thumb.jpg"]
+
+
+def test_two_machines_are_kept_apart(tmp_path: Path, memory: fakes3.Bucket) -> None:
+    world = _into_store(tmp_path, memory)
+    world.fill(1)
+    holder = {"run": "r", "pid": 7, "host": "far", "machine": "m", "started": 1.6e9}
+    memory.put("web/.pipeline/lease", json.dumps(holder).encode())
+    done = world.command("run", str(world.config_path))
+    assert done.returncode == 75
+    assert "is held by another run: process 7 on far since 2020-09-13" in done.stderr
+    assert not memory.tree()
+
+
+def test_a_bucket_that_cannot_be_written_ends_the_run_before_anything_is_read(
+    tmp_path: Path, memory: fakes3.Bucket
+) -> None:
+    world = _into_store(tmp_path, memory)
+    world.fill(1)
+
+    def denies(request: fakes3.Request, key: str) -> bool:
+        if request.command == "PUT":
+            request.refuse(403, "AccessDenied")
+        return request.command == "PUT"
+
+    memory.before = denies
+    done = world.command("run", str(world.config_path))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("pipeline: cannot write to the target s3://pictures/web: it denies it (403 Access")
+    assert not (tmp_path / "made.sqlite").exists()
+
+
+def test_a_target_that_dies_in_mid_run_loses_nothing_and_the_next_run_goes_on(
+    tmp_path: Path, memory: fakes3.Bucket
+) -> None:
+    world = _into_store(tmp_path, memory)
+    world.fill(6)
+    put: set[str] = set()
+
+    def dies(request: fakes3.Request, key: str) -> bool:
+        if request.command == "PUT" and key.endswith(".jpg"):
+            put.add(key)
+        if len(put) > 2:
+            request.refuse(503, "ServiceUnavailable")
+        return len(put) > 2
+
+    memory.before = dies
+    with pytest.raises(TargetTrouble, match=r"answers with errors \(503 ServiceUnavailable\)"):
+        world.run(threads=1)
+    assert len(memory.tree()) == 2
+    memory.before = lambda request, key: False
+    summary = world.run()
+    assert (summary.status, summary.pictures.get("done")) == (ExitStatus.OK, 4)
+    assert sorted(memory.objects) == list(memory.tree())  # no lease and no test is left
+
+
+def test_the_secrets_of_a_store_are_nowhere(
+    tmp_path: Path, memory: fakes3.Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = {
+        "AWS_ACCESS_KEY_ID": "AKIDSECRET",
+        "AWS_SECRET_ACCESS_KEY": "verysecret",
+        "AWS_SESSION_TOKEN": "tokensecret",
+    }
+    for name, text in secrets.items():
+        monkeypatch.setenv(name, text)
+    world = _into_store(tmp_path, memory)
+    world.fill(1)
+    said = world.command("run", "-v", str(world.config_path))
+    memory.before = lambda request, key: request.refuse(403, "SignatureDoesNotMatch") or True  # type: ignore[func-returns-value]
+    refused = world.command("run", "-v", str(world.config_path))
+    assert (said.returncode, refused.returncode) == (0, 3)
+    kept = b"".join(path.read_bytes() for path in tmp_path.glob("made.sqlite*"))
+    for secret in secrets.values():
+        assert secret not in said.stdout + said.stderr + refused.stdout + refused.stderr
+        assert secret.encode() not in kept
+
+
+def test_a_store_that_dies_in_mid_run_fails_no_picture_and_the_next_run_goes_on(
+    tmp_path: Path, s3: buckets.Service, bucket: buckets.Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = _from_store(tmp_path, bucket)
     for number in range(8):
-        _put(bucket, f"{number}.jpg", jpeg((30 * number, 2, 3)))
+        bucket.put(f"{number}.jpg", jpeg((30 * number, 2, 3)))
 
     written = 0
     write_all = LocalTarget.write_all
@@ -133,3 +269,27 @@ def test_a_store_that_dies_in_mid_run_fails_no_picture_and_the_next_run_goes_on(
     assert len(world.tree()) == 3
     summary = world.run()
     assert (summary.status, summary.pictures.get("done")) == (ExitStatus.OK, 5)
+
+
+def test_the_doctor_lists_the_source_and_tries_the_target(tmp_path: Path, memory: fakes3.Bucket) -> None:
+    world = _into_store(tmp_path, memory)
+    world.configure(
+        world.text.replace("source: photos", f'source: {{url: "s3://pictures", endpoint: "{memory.endpoint}"}}')
+    )
+    world.configure(world.text.replace("s3://pictures/web", "s3://pictures/made"))
+    said = world.command("doctor", str(world.config_path)).stdout
+    assert "s3://pictures can be listed" in said
+    assert "s3://pictures/made can be written; its puts are conditional" in said
+    assert not memory.objects
+
+
+def test_what_needs_a_folder_says_so(tmp_path: Path, memory: fakes3.Bucket) -> None:
+    world = _into_store(tmp_path, memory)
+    world.fill(1)
+    world.run()
+    for words in (("report",), ("tune",), ("manifest", "export", "--format", "hf")):
+        done = world.command(*words, str(world.config_path))
+        assert (done.returncode, done.stderr.splitlines()[0]) == (
+            2,
+            "this needs a target on a disk of this machine, and s3://pictures/web is none",
+        )

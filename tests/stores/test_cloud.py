@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pipeline.config.settings import StoreSettings
@@ -27,9 +29,8 @@ def _failure(store: Store, name: str | None = None) -> StoreFailure:
 
 def test_what_is_listed_looked_at_and_read_has_one_version(s3: buckets.Service) -> None:
     bucket = s3.bucket()
-    (bucket / "a").mkdir()
-    (bucket / "a" / "b ü%.jpg").write_bytes(b"x" * 5)
-    (bucket / "large.bin").write_bytes(bytes(3 << 20))
+    bucket.put("a/b ü%.jpg", b"x" * 5)
+    bucket.put("large.bin", bytes(3 << 20))
     store = _store(s3.endpoint, bucket.name)
     listed = sorted(entry for entries in store.entries() for entry in entries)
     assert [(entry.name, entry.size) for entry in listed] == [("a/b ü%.jpg", 5), ("large.bin", 3 << 20)]
@@ -45,9 +46,8 @@ def test_what_is_listed_looked_at_and_read_has_one_version(s3: buckets.Service) 
 
 def test_a_prefix_is_a_store_of_its_own(s3: buckets.Service) -> None:
     bucket = s3.bucket()
-    (bucket / "a" / "b").mkdir(parents=True)
-    (bucket / "a" / "b" / "c.jpg").write_bytes(b"x")
-    (bucket / "a" / "bc.jpg").write_bytes(b"x")
+    bucket.put("a/b/c.jpg", b"x")
+    bucket.put("a/bc.jpg", b"x")
     store = _store(s3.endpoint, bucket.name, "/a/b")
     assert [entry.name for entries in store.entries() for entry in entries] == ["c.jpg"]
     assert store.entries_in("")[0][0].name == "c.jpg"
@@ -95,13 +95,13 @@ def _torn(request: Request) -> None:
 
 
 def test_keys_come_from_the_profile_where_the_environment_has_none(
-    s3: buckets.Service, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+    s3: buckets.Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     bucket = s3.bucket()
-    (bucket / "a.jpg").write_bytes(b"x")
+    bucket.put("a.jpg", b"x")
     for name in buckets.ENV:
         monkeypatch.delenv(name)
-    credentials = bucket.parent / "credentials"
+    credentials = tmp_path / "credentials"
     credentials.write_text(f"[photos]\naws_access_key_id = {buckets.KEY}\naws_secret_access_key = {buckets.SECRET}\n")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
     monkeypatch.setenv("AWS_PROFILE", "photos")

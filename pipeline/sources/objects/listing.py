@@ -19,6 +19,7 @@ from pipeline.sources.globs import Globs
 from pipeline.sources.magic import has_picture_name
 from pipeline.sources.source import Folder
 from pipeline.stores.store import Entry, Fault, Store, StoreFailure
+from pipeline.stores.walk import by_folder
 
 _TABLE = """
 CREATE TABLE object (
@@ -98,19 +99,12 @@ class Listing:
 
     def _by_folder(self, store: Store) -> None:
         """List folder by folder: one with an object that cannot be named fails, and the others do not."""
-        waiting = [""]
-        while waiting:
-            path = waiting.pop()
-            try:
-                entries, below = store.entries_in(path)
-            except StoreFailure as failure:
-                if failure.fault is not Fault.BAD_NAME:
-                    raise
-                why = f"the folder cannot be listed: the store {failure.text}"
-                self._errors[path] = PictureError(ErrorKind.UNREADABLE, why)
-                continue
-            self._enter([entries])
-            waiting += [folder for folder in below if not self._chosen.leaves_out(folder)]
+
+        def failed(path: str, failure: StoreFailure) -> None:
+            why = f"the folder cannot be listed: the store {failure.text}"
+            self._errors[path] = PictureError(ErrorKind.UNREADABLE, why)
+
+        self._enter(by_folder(store, failed, self._chosen.leaves_out))
 
     def _paths(self) -> list[str]:
         with self._lock:
