@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pipeline.config.section import Json, Kind, wrong
 from pipeline.config.spans import duration, share, shown, time_of_day
 from pipeline.model.shape import Gravity, Length
-from pipeline.model.spec import AS_SOURCE
+from pipeline.model.spec import AS_SOURCE, Similarity
 
 _PERCENT = r"(?:[0-9]{1,3}(?:\.[0-9]{1,4})?) ?%"
+_LEAST_SCORE, _MOST_SCORE = 10, 95  # of SSIMULACRA 2: from a mosaic to what no eye tells apart
 _SYNONYMS = {"center": Gravity.CENTRE}
 
 
@@ -58,6 +59,35 @@ class WholeOr(Kind):
     def json(self) -> Json:
         """See `Kind`."""
         return {"anyOf": [{"const": self.word}, {"type": "integer", "minimum": self.least, "maximum": self.most}]}
+
+
+@dataclass(frozen=True, slots=True)
+class QualityOrSimilarity(Kind):
+    """A whole number from 1 to 100, or a mapping with the similarity that is sought."""
+
+    def parse(self, value: object) -> int | Similarity:
+        """See `Kind`."""
+        if type(value) is int:
+            if not 1 <= value <= 100:
+                raise wrong("must be a whole number from 1 to 100")
+            return value
+        if isinstance(value, dict) and list(value) == ["ssimulacra2"]:
+            score = value["ssimulacra2"]
+            if type(score) not in (int, float) or not _LEAST_SCORE <= score <= _MOST_SCORE:
+                raise wrong(f"ssimulacra2 must be a number from {_LEAST_SCORE} to {_MOST_SCORE}")
+            return Similarity(float(score))
+        raise wrong("must be a whole number from 1 to 100, or a similarity such as {ssimulacra2: 75}")
+
+    def json(self) -> Json:
+        """See `Kind`."""
+        score = {"type": "number", "minimum": _LEAST_SCORE, "maximum": _MOST_SCORE}
+        similarity = {
+            "type": "object",
+            "properties": {"ssimulacra2": score},
+            "required": ["ssimulacra2"],
+            "additionalProperties": False,
+        }
+        return {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 100}, similarity]}
 
 
 @dataclass(frozen=True, slots=True)

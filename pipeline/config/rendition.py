@@ -22,6 +22,7 @@ from pipeline.config.kinds import (
     GravityOf,
     LengthOf,
     Point,
+    QualityOrSimilarity,
     Ratio,
     Sides,
     SomeOf,
@@ -48,6 +49,7 @@ from pipeline.model.spec import (
     Metadata,
     Private,
     Profile,
+    Similarity,
     Spec,
     Subsampling,
     Verify,
@@ -151,10 +153,12 @@ class Rendition(Section):
     enlarge: Flag = field_of(
         Spec, "enlarge", "Whether pictures that are smaller than their box are enlarged; else they stay as they are."
     )
-    quality: Annotated[int, Field(strict=True, ge=1, le=100)] | None = field_of(
+    quality: Annotated[int | Similarity | None, QualityOrSimilarity()] = field_of(
         Spec,
         "quality",
-        f"Of lossy formats; left out: {', '.join(f'{name} {value}' for name, value in DEFAULT_QUALITY.items())}.",
+        f"Of lossy formats; left out: {', '.join(f'{name} {value}' for name, value in DEFAULT_QUALITY.items())}. With "
+        "ssimulacra2 the lowest is sought, for each picture, at which its file is that similar to the pixels it is "
+        "made of: 90 cannot be told from them, 70 is high, 50 medium; needs pyvips.",
     )
     lossless: Flag = field_of(Spec, "lossless", "WebP without loss; quality is then of no account.")
     effort: Annotated[int, Field(strict=True, ge=0, le=10)] | None = field_of(
@@ -182,8 +186,8 @@ class Rendition(Section):
     max_bytes: Annotated[int | None, Amount(BYTES, LIKE_BYTES, 100, 2**40)] = field_of(
         Spec,
         "max_bytes",
-        "Of jpeg, webp, avif: the file is made no larger, with the best quality that fits, up to `quality`; the "
-        "rendition fails where even quality 1 does not.",
+        "Of jpeg, webp, avif: the file is made no larger, with the best quality that fits, up to `quality`, and before "
+        "a similarity; the rendition fails where even quality 1 does not.",
     )
     optimize: Flag = field_of(
         Spec,
@@ -341,6 +345,13 @@ class Rendition(Section):
         most = LONGEST_SIDE.get(picture_format)
         if always and most is not None and (longest := int(max(sides, default=0) + 0.5)) > most:
             raise rule(f"makes pictures of {longest:,} pixels a side, and {picture_format} has at most {most:,}")
+        return value
+
+    @field_validator("quality")
+    @classmethod
+    def _can_be_measured(cls, value: int | Similarity | None) -> int | Similarity | None:
+        if isinstance(value, Similarity) and importlib.util.find_spec(LIBVIPS) is None:
+            raise rule(extras.missing("libvips"))
         return value
 
     @field_validator("lossless")

@@ -61,6 +61,7 @@ FIELDS = {  # of a row -> the expression that it comes from
     "width": "r.width",
     "height": "r.height",
     "quality": "r.quality",
+    "score": "r.score",
     "box_left": "r.box_left",
     "box_top": "r.box_top",
     "box_width": "r.box_width",

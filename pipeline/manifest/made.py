@@ -83,6 +83,7 @@ def _rendition(values: Sequence[Any], libraries: str | None) -> RenditionRecord:
         height=row.height,
         warnings=tuple(json.loads(row.warnings)),
         quality=row.quality,
+        score=row.score,
         shown=_shown(row),
         libraries=libraries or "",
     )

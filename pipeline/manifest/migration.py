@@ -39,6 +39,7 @@ _FOURTH = (
     "ALTER TABLE rendition ADD COLUMN place_top INTEGER",
     "ALTER TABLE rendition ADD COLUMN place_width INTEGER",
     "ALTER TABLE rendition ADD COLUMN place_height INTEGER",
+    "ALTER TABLE rendition ADD COLUMN score REAL",
     *schema.statements(schema.TABLES_4),
 )
 _STEPS = {1: _SECOND, 2: schema.statements(schema.TABLES_3), 3: _FOURTH}

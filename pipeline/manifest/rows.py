@@ -102,6 +102,7 @@ class RenditionRow(NamedTuple):
     place_top: int | None
     place_width: int | None
     place_height: int | None
+    score: float | None
 
 
 def listed(row: type[NamedTuple], table: str = "") -> str:
@@ -132,7 +133,7 @@ _TOUCH = (
 _ORIGIN = "INSERT OR REPLACE INTO origin VALUES ((SELECT id FROM source WHERE path = ?), ?, ?, ?, ?)"
 _BOX = ("box_left", "box_top", "box_width", "box_height")
 _PLACE = ("place_left", "place_top", "place_width", "place_height")
-_OF_THE_FILE = ("size", "mtime_ns", "sha256", "format", "width", "height", "quality", *_BOX, "turn", *_PLACE)
+_OF_THE_FILE = ("size", "mtime_ns", "sha256", "format", "width", "height", "quality", *_BOX, "turn", *_PLACE, "score")
 _RENDITION = (
     f"INSERT INTO rendition (source, {listed(RenditionRow)}) "
     f"VALUES ((SELECT id FROM source WHERE path = ?), {', '.join('?' * len(RenditionRow._fields))}) "
@@ -257,6 +258,7 @@ class RowWriter:
             place_top=place[1],
             place_width=place[2],
             place_height=place[3],
+            score=rendition.score,
         )
 
     def _library(self, connection: sqlite3.Connection, versions: str) -> int:

@@ -45,7 +45,7 @@ CREATE TABLE rendition (
     seconds_resize REAL NOT NULL, seconds_encode REAL NOT NULL, seconds_write REAL NOT NULL,
     warnings TEXT NOT NULL, library INTEGER, run INTEGER, at REAL NOT NULL, quality INTEGER,
     box_left REAL, box_top REAL, box_width REAL, box_height REAL, turn INTEGER,
-    place_left INTEGER, place_top INTEGER, place_width INTEGER, place_height INTEGER,
+    place_left INTEGER, place_top INTEGER, place_width INTEGER, place_height INTEGER, score REAL,
     PRIMARY KEY (source, name)
 ) WITHOUT ROWID;
 CREATE TABLE claim (
@@ -106,7 +106,7 @@ CREATE VIEW renditions AS SELECT
     r.run, DATETIME(r.at, 'unixepoch') AS at, r.quality,
     s.upright_width AS source_upright_width, s.upright_height AS source_upright_height,
     s.orientation AS source_orientation, r.box_left, r.box_top, r.box_width, r.box_height, r.turn,
-    r.place_left, r.place_top, r.place_width, r.place_height
+    r.place_left, r.place_top, r.place_width, r.place_height, r.score
 FROM rendition r JOIN source s ON s.id = r.source LEFT JOIN library l ON l.id = r.library;
 CREATE VIEW runs AS SELECT
     id, run, config, argv, pid, host, DATETIME(started, 'unixepoch') AS started, DATETIME(ended, 'unixepoch') AS ended,

@@ -89,7 +89,8 @@ class RenditionRecord:
     seconds_encode: float = 0.0
     seconds_write: float = 0.0
     warnings: tuple[str, ...] = ()
-    quality: int | None = None  # found by a search for `max_bytes`
+    quality: int | None = None  # found by a search for `max_bytes` or a similarity
+    score: float | None = None  # its similarity, where that was sought
     libraries: str | None = None  # where an earlier run made these bytes with other libraries than the record's
     shown: Shown | None = None
     reused: bool = False  # whether a target with these bytes was there; for the summary only

@@ -41,7 +41,8 @@ class Rendered:
     seconds_encode: float
     status: Status = Status.DONE
     warnings: tuple[str, ...] = ()
-    quality: int | None = None  # found by a search for `max_bytes`; None without a search
+    quality: int | None = None  # found by a search for `max_bytes` or a similarity; None without a search
+    score: float | None = None  # its similarity, where that was sought
     shown: Shown | None = None
 
 

@@ -108,6 +108,13 @@ class Verify(enum.StrEnum):
     DECODE = "decode"  # and all pixels are decoded
 
 
+@dataclass(frozen=True, slots=True)
+class Similarity:
+    """In the place of a quality: the lowest is sought whose file is so similar to the pixels that it is made of."""
+
+    ssimulacra2: float  # of 100, which is equal
+
+
 AS_SOURCE = 0  # as a `Spec.density` or a `Spec.depth`: that of the source
 
 LARGEST = -1  # as a `Spec.page`: that with the most pixels
@@ -123,7 +130,7 @@ class Spec:
     fit: Fit = Fit.INSIDE
     enlarge: bool = False
     format: Format = Format.JPEG
-    quality: int | None = None  # None: the format's default, see `effective_quality`
+    quality: int | Similarity | None = None  # None: the format's default, see `effective_quality`
     background: str = "#ffffff"  # under alpha where the format has none, and around `contain`
     lossless: bool = False
     effort: int | None = None  # on the format's own scale, see `EFFORT`
@@ -165,8 +172,11 @@ class Spec:
 
     @property
     def effective_quality(self) -> int | None:
-        """The quality for the encoder: `quality`, else the format's default; None where the format has none."""
-        return DEFAULT_QUALITY.get(self.format) if self.quality is None else self.quality
+        """The quality for the encoder: `quality`, else the format's default; None where the format has none.
+
+        With a `Similarity` it is for pictures that are too small to be measured.
+        """
+        return self.quality if isinstance(self.quality, int) else DEFAULT_QUALITY.get(self.format)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,8 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import replace
 
-from pipeline.model.spec import Fit, Spec
+from pipeline.model.spec import DEFAULT_QUALITY, Fit, Spec
 from pipeline.model.steps import Asset
 from pipeline.render.version import VERSION
 
@@ -54,7 +53,7 @@ def recipe_text(spec: Spec, beside: Iterable[Spec] = ()) -> str:
     A quality that equals the format's default is left out. `beside` holds the other renditions of the config.
     """
     chosen: dict[str, object] = {"version": VERSION, **_chosen(spec, _NOT_BYTES)}
-    if spec.effective_quality == replace(spec, quality=None).effective_quality:
+    if spec.quality == DEFAULT_QUALITY.get(spec.format):
         chosen.pop("quality", None)
     own = _written(_chosen(spec, _OWN))
     shapes = {_written(_chosen(other, _OWN)) for other in beside if not _is_no_larger(other, spec)} - {own}

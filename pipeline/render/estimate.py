@@ -30,7 +30,7 @@ from PIL import JpegImagePlugin
 from pipeline.errors import PictureError
 from pipeline.model.rendering import RenderTask
 from pipeline.model.shape import Gravity, Resampler
-from pipeline.model.spec import ANIMATED, AS_SOURCE, Format, Hdr, Spec
+from pipeline.model.spec import ANIMATED, AS_SOURCE, Format, Hdr, Similarity, Spec
 from pipeline.render.formats.tiff import Tiff
 from pipeline.render.geometry.cascade import is_plain
 from pipeline.render.geometry.fit import Placement, Size
@@ -72,6 +72,7 @@ _DEEP_AVIF = 130.0  # the same for 12 bits a channel
 _TONES, _TONE_TABLES = 32.0, 16 * 2**20  # bytes a target pixel that tone mapping takes, and of its tables
 _MOZJPEG = 24.0  # the same for JPEG with `optimize`: measured 17.3 for RGB noise at 4:4:4, a third more for CMYK
 _GAIN = 8  # bytes a pixel of the source: a gain map may have as many pixels
+_SIMILARITY, _SIMILARITY_ALPHA = 60.0, 80.0  # what measuring one keeps, beside the encoder: measured 55 and 71
 _COLOURS, _STEPPED = 16.0, 28.0  # bytes a target pixel: colours beside an alpha; sharpening with one
 _WEBP_ALPHA, _WEBP_LOSSLESS = 64.0, 32.0  # the same for WebP, whose alpha is never lossy; more than the rest of it
 _DETECTOR = 40 * 2**20  # bytes that the detector of faces takes for what it sees, measured: 30
@@ -160,10 +161,12 @@ def _of_shape(task: RenderTask, shape: _Shape) -> int:
         steps.append(area * (_STEPPED if spec.steps else _COLOURS))
         if shape.hdr:
             steps.append(area * _TONES + _TONE_TABLES)
+        measured = _SIMILARITY_ALPHA if transparent else _SIMILARITY
+        held = area * measured if isinstance(spec.quality, Similarity) else 0.0
         if shape.deep and (spec.depth == AS_SOURCE or (shape.hdr and spec.hdr is Hdr.KEEP)):
-            steps.append(area * (_DEEP_AVIF if spec.format is Format.AVIF else 3 * _deep_pixel(shape)))
+            steps.append(held + area * (_DEEP_AVIF if spec.format is Format.AVIF else 3 * _deep_pixel(shape)))
         else:
-            steps.append(_encoder(spec, canvas, shown, transparent=transparent))
+            steps.append(held + _encoder(spec, canvas, shown, transparent=transparent))
     if frames == 1 and any(map(is_plain, task.specs)):
         others = [_placed(upright, spec, task) for spec in task.beside if is_plain(spec)]
         for across, down in {

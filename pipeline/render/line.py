@@ -12,7 +12,7 @@ from pipeline.model.record import Status
 from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
 from pipeline.model.shape import Gravity, Resampler
 from pipeline.model.source import Header
-from pipeline.model.spec import AS_SOURCE, Format, Hdr
+from pipeline.model.spec import AS_SOURCE, Format, Hdr, Similarity
 from pipeline.render.child.libraries import libraries
 from pipeline.render.child.warm_up import render_samples, set_switches
 from pipeline.render.geometry.orientation import upright_size
@@ -134,10 +134,14 @@ def _light_lost(source: Source, abouts: list[Picture], task: RenderTask) -> tupl
 
 
 def _may_use_libvips(task: RenderTask) -> bool:
-    """Whether the config allows libvips to resample, to make palettes or to encode."""
+    """Whether the config allows libvips to resample, to make palettes, to encode or to measure."""
     specs = (*task.specs, *task.beside)
     return any(
-        spec.resampler is not Resampler.PILLOW or spec.format is Format.GIF or spec.colors or spec.optimize
+        spec.resampler is not Resampler.PILLOW
+        or spec.format is Format.GIF
+        or spec.colors
+        or spec.optimize
+        or isinstance(spec.quality, Similarity)
         for spec in specs
     )
 

@@ -168,6 +168,7 @@ class Rendition:
             status=made.status,
             warnings=(*self.warnings, *told, *made.warnings),
             quality=made.quality,
+            score=made.score,
             shown=self._shown,
         )
 

@@ -17,7 +17,7 @@ from pipeline.errors import OF_RENDERING, PictureError
 from pipeline.model.record import Shown, Status
 from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
 from pipeline.model.source import Header
-from pipeline.model.spec import ANIMATED, Spec
+from pipeline.model.spec import ANIMATED, Similarity, Spec
 from pipeline.render.geometry.fit import most_pixels
 from pipeline.sources import magic
 from pipeline.workers.exchange import Misbehaved, Reply
@@ -28,6 +28,7 @@ _THUMBHASH = range(5, 26)  # bytes
 _ORIENTATIONS = range(1, 9)
 _TEXT = 1_000  # characters of a warning, or of the names and versions of all libraries
 _WARNINGS = 100  # of one picture or rendition
+_WORST = 10_000  # below which no SSIMULACRA 2 can be; that of a negative is about -1,000
 _PIXEL = 6  # bytes: four channels of a byte, and half as much again for an encoder that makes noise larger
 _AROUND = 2**20  # bytes of a file that are no pixels; profiles and metadata of the source may come on top of it
 
@@ -133,8 +134,12 @@ class Asked:
             raise Misbehaved(f"{rendition.format} for {spec.format}")
         if rendition.status not in self._possible(spec):
             raise Misbehaved(f"the status {rendition.status}")
-        if rendition.quality is not None and (spec.max_bytes is None or not 1 <= rendition.quality <= 100):
+        sought = isinstance(spec.quality, Similarity)
+        searched = sought or spec.max_bytes is not None
+        if rendition.quality is not None and not (searched and 1 <= rendition.quality <= 100):
             raise Misbehaved(f"the quality {rendition.quality}")
+        if rendition.score is not None and not (sought and -_WORST <= rendition.score <= 100):
+            raise Misbehaved(f"the score {rendition.score}")
         if rendition.shown is not None:
             self._check_shown(spec, rendition, rendition.shown)
         frames = header.frames if spec.format in ANIMATED else 1

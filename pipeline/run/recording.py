@@ -109,5 +109,6 @@ def stored(planned: Planned, like: Rendered | RenditionRecord, written: Written,
         seconds_write=seconds,
         warnings=like.warnings,
         quality=like.quality,
+        score=like.score,
         shown=like.shown,
     )

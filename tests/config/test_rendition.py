@@ -10,7 +10,7 @@ import pytest
 from pipeline.config.load import load
 from pipeline.errors import ConfigError
 from pipeline.model.shape import Extract, Gravity, Length, Resampler
-from pipeline.model.spec import Spec
+from pipeline.model.spec import Similarity, Spec
 from pipeline.model.steps import Asset, Blur, Greyscale, Sharpen, Watermark
 from pipeline.plan.recipe import recipe_id, recipe_text
 
@@ -163,6 +163,8 @@ def test_libvips_without_its_extra_is_an_error_that_names_it(
             "{resampler: libvips}" if where == "rendition" else "{}",
             "resampler: libvips\n" * (where == "top"),
         )
+    with pytest.raises(ConfigError, match=r":4:16: renditions.a.quality: needs libvips, .* pip install pyvips"):
+        specs(tmp_path, "{quality: {ssimulacra2: 75}}")
     with pytest.raises(ConfigError, match=r":4:17: renditions.a.optimize: needs libvips, .* pip install pyvips"):
         specs(tmp_path, "{optimize: true}")
     assert specs(tmp_path, "{resampler: auto}")[0].resampler is Resampler.AUTO
@@ -197,3 +199,8 @@ def test_two_ways_to_write_the_same_are_one_recipe(tmp_path: Path) -> None:
         ("{gravity: center}", "{}"),
     ):
         assert recipe_id(specs(tmp_path, first)[0]) == recipe_id(specs(tmp_path, other)[0])
+
+
+def test_a_quality_may_be_a_similarity_for_all_formats_that_have_one(tmp_path: Path) -> None:
+    family = specs(tmp_path, "{formats: [avif, jpeg, png], quality: {ssimulacra2: 75}}")
+    assert [spec.quality for spec in family] == [Similarity(75.0), Similarity(75.0), None]

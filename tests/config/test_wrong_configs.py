@@ -10,6 +10,7 @@ from pipeline.config.load import load
 from pipeline.errors import ConfigError
 from pipeline.program import to_copy
 
+NO_QUALITY = "must be a whole number from 1 to 100, or a similarity such as {ssimulacra2: 75}"
 HEAD = """\
 source: photos
 target: made
@@ -466,6 +467,14 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     "quality for PNG": (
         HEAD + "  a: {format: png, quality: 90}\n",
         [":4:29: renditions.a.quality: is only for jpeg, webp, avif; the format is png"],
+    ),
+    "a similarity of another measure": (
+        HEAD + "  a: {quality: {ssim: 0.97}}\n",
+        [f":4:16: renditions.a.quality: {NO_QUALITY} (got a mapping)"],
+    ),
+    "a similarity beyond what is seen": (
+        HEAD + "  a: {quality: {ssimulacra2: 99}}\n",
+        [":4:16: renditions.a.quality: ssimulacra2 must be a number from 10 to 95 (got a mapping)"],
     ),
     "lossless JPEG": (
         HEAD + "  a: {lossless: true}\n",

@@ -174,6 +174,17 @@ def test_equal_pictures_with_children_and_more_threads_than_room(world: World) -
     assert (summary.pictures, summary.reused) == ({"done": 12}, 10)
 
 
+def test_the_quality_and_the_score_that_were_found_are_recorded_with_all_copies(world: World) -> None:
+    world.configure(world.text.replace("height: 32", "height: 32, quality: {ssimulacra2: 70}"))
+    world.put("a.jpg", jpeg())
+    world.put("b.jpg", jpeg())
+    world.run()
+    first, other = world.export()
+    assert (first["quality"], first["score"]) == (other["quality"], other["score"])
+    assert isinstance(first["quality"], int)
+    assert isinstance(first["score"], float)
+
+
 @pytest.mark.usefixtures("settled")
 def test_a_quality_that_was_found_is_a_hint_for_the_same_content_recipe_and_libraries(
     world: World, monkeypatch: pytest.MonkeyPatch

@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 
 from pipeline.model.rendering import RenderAnswer, Rendered, RenderTask
 from pipeline.model.shape import Gravity, Resampler
-from pipeline.model.spec import Fit, Format, Limits, Metadata, Spec, Verify
+from pipeline.model.spec import Fit, Format, Limits, Metadata, Similarity, Spec, Verify
 from pipeline.model.steps import Blur, Greyscale, Sharpen, Watermark
 from pipeline.render.line import render
 from pipeline.workers.child_pool import ChildPool
@@ -138,6 +138,7 @@ EVERYTHING = {
     "lossless": Spec("a", 300, format=Format.WEBP, lossless=True),
     "of few colours": Spec("a", 300, format=Format.PNG, colors=16),
     "verified": Spec("a", 300, verify=Verify.DECODE),
+    "similar": Spec("a", 300, quality=Similarity(70)),
     "optimized": Spec("a", 300, optimize=True),
 }
 

@@ -7,15 +7,16 @@ rendition and never becomes a file with a final name.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.record import Status
 from pipeline.model.rendering import Inspection
-from pipeline.model.spec import Format, Profile, Spec, Verify
+from pipeline.model.spec import Format, Profile, Similarity, Spec, Verify
 from pipeline.render.encoding.encode import encode, prepared
 from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.encoding.inspect import inspect
+from pipeline.render.encoding.similar import Measure, is_measurable, sought
 from pipeline.render.opening.source import DEEP
 from pipeline.render.pixels.deep import Deep
 
@@ -29,7 +30,8 @@ class Delivered:
     descriptor: int
     size: int
     status: Status = Status.DONE
-    quality: int | None = None  # at which a search for `max_bytes` ended
+    quality: int | None = None  # at which a search for `max_bytes` or a similarity ended
+    score: float | None = None  # its similarity, where that was sought
     warnings: tuple[str, ...] = ()
 
 
@@ -40,7 +42,10 @@ def deliver(encode_input: EncodeInput, spec: Spec, hint: int | None) -> Delivere
     No descriptor is left open then.
     """
     encode_input, warnings = prepared(encode_input, spec)
-    if spec.max_bytes is None or spec.effective_quality is None:
+    if isinstance(spec.quality, Similarity) and is_measurable(encode_input):
+        made, told = _similar(encode_input, spec, spec.quality.ssimulacra2, hint)
+        made = replace(made, warnings=(*warnings, *told))
+    elif spec.max_bytes is None or spec.effective_quality is None:
         descriptor, size = encode(encode_input, spec, spec.effective_quality)
         made = Delivered(descriptor, size, warnings=warnings)
     else:
@@ -52,6 +57,25 @@ def deliver(encode_input: EncodeInput, spec: Spec, hint: int | None) -> Delivere
         os.close(made.descriptor)
         raise
     return made
+
+
+def _similar(encode_input: EncodeInput, spec: Spec, goal: float, hint: int | None) -> tuple[Delivered, tuple[str, ...]]:
+    """The file of the lowest quality with the score `goal`, and warnings; of a lower one, where it has to fit."""
+    measure = Measure(encode_input)
+    found = sought(encode_input, spec, goal, hint if spec.max_bytes is None else None, measure)
+    if spec.max_bytes is None or found.size <= spec.max_bytes:
+        told = (f"ssimulacra2 {goal:g} is out of reach: quality {found.quality} has {found.score:g}",)
+        return Delivered(found.descriptor, found.size, quality=found.quality, score=found.score), told * (
+            found.score < goal
+        )
+    os.close(found.descriptor)
+    below = max(_LEAST_QUALITY, found.quality - 1)
+    descriptor, size, quality = _fitting(encode_input, spec, spec.max_bytes, below, None)
+    try:
+        return Delivered(descriptor, size, quality=quality, score=measure.score(descriptor)), ()
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def _fitting(encode_input: EncodeInput, spec: Spec, most: int, best: int, hint: int | None) -> tuple[int, int, int]:
