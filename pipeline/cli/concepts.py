@@ -19,7 +19,29 @@ _ELSEWHERE = {
     _IN_A_RENDITION.format("`format`"): ("format", "type"),
     _IN_A_RENDITION.format("`metadata`"): ("strip", "metadata", "exif"),
 }
+_COMMANDS = {
+    "manifest export": ("export", "srcset", "csv"),
+    "manifest query": ("query", "sql", "select", "ls", "list", "show"),
+    "manifest merge": ("merge",),
+    "failures retry": ("retry",),
+    "plan": ("preview", "dry-run", "dryrun", "diff", "simulate"),
+    "run": ("render", "build", "make", "convert", "resize", "start", "generate", "process", "sync"),
+    "prune": ("clean", "gc", "delete", "remove", "clear"),
+    "explain": ("config", "settings", "validate", "lint"),
+    "verify": ("check", "fsck", "audit", "scrub"),
+    "tune": ("bench", "benchmark"),
+    "status": ("info", "history", "log", "logs", "stats"),
+    "schedule": ("cron", "crontab", "systemd", "timer"),
+    "init": ("new", "create", "setup"),
+}
+_COMMAND_OF = {word: command for command, words in _COMMANDS.items() for word in words}
 _BY_WORD = {word: hint for hint, words in _ELSEWHERE.items() for word in words}
+
+
+def command_meant(word: str, known: Sequence[str]) -> str:
+    """The command that a word which is none of the `known` ones may mean; "" for none."""
+    near = get_close_matches(word.lower(), known, 1)
+    return _COMMAND_OF.get(word.lower(), near[0] if near else "")
 
 
 def meant(option: str, known: Sequence[str], command: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.amounts import count
-from pipeline.cli.console import complain, tell
+from pipeline.cli.console import Colour, complain, tell
 from pipeline.cli.options import config_argument, globs_argument, json_option, parted
 
 if TYPE_CHECKING:
@@ -90,10 +90,14 @@ def _list_remarks(config: Config, *, as_json: bool) -> None:
 def retry(words: tuple[str, ...]) -> None:
     """Let the next run of CONFIG try the failed pictures that match again; all of them, without a GLOB."""
     from pipeline.config.load import load
+    from pipeline.errors import printable
     from pipeline.run.failures import retry as forget
 
     config, globs = parted(words)
     number = forget(load(config), globs)
+    if globs and not number:
+        complain(f"{config.stem}: no picture that has failed matches {' '.join(map(printable, globs))}", Colour.WARNING)
+        return
     complain(f"{config.stem}: the next run tries {count(number, 'picture')} again")
 
 

@@ -51,13 +51,20 @@ def command(config: Path, purpose: str, source: str, target: str | None) -> None
     root = web_root(Path(os.path.abspath(folder / target)))
     beside = f"{config.stem}.manifest.sqlite" if root and not inside(root, folder) else ""
     if not _write(config, starter(source, target, chosen, beside)):
-        raise click.ClickException(f"{config} is there already; name another file")
+        raise click.ClickException(_in_the_way(config))
     also = f" and {_SCHEMA}" if _write(config.with_name(_SCHEMA), schema_text()) else ""
     complain(contents)
     if root and not beside:
         complain(f"{printable(str(root))} looks published, with this config in it: name a place outside as `manifest:`")
     given = () if str(config) == CONFIG else (str(config),)
     complain(f"wrote {config}{also}; look it over, then: {to_copy('plan', *given)}")
+
+
+def _in_the_way(config: Path) -> str:
+    if config.is_dir():
+        named = to_copy("init", "--source", os.path.normpath(config))
+        return f"{config} is a folder, and a config is a file. For the pictures in it: {named}"
+    return f"{config} is there already; name another file"
 
 
 def _write(file: Path, text: str) -> bool:

@@ -60,10 +60,10 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if not name.startswith("-") and name not in _COMMANDS:
-            from difflib import get_close_matches
+            from pipeline.cli.concepts import command_meant
 
-            near = get_close_matches(name, _COMMANDS, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(_COMMANDS)}"
+            near = command_meant(name, _COMMANDS)
+            hint = f"; did you mean {near!r}?" if near else f"; there are {', '.join(_COMMANDS)}"
             raise click.UsageError(f"no command {name!r}{hint}", ctx)
         return super().resolve_command(ctx, args)
 

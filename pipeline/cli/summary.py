@@ -12,7 +12,7 @@ from pipeline.program import to_copy
 from pipeline.run.tally import Summary
 
 _MOST_FAILURES = 20  # listed on a terminal or in a mail; `pipeline manifest query status=failed` lists all
-_MOST_KINDS = 4  # of warnings
+_MOST_KINDS = 6  # of warnings
 
 _OTHERS = (
     (Status.TOUCHED, "touched"),

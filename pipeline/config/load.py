@@ -70,7 +70,9 @@ def read_text(path: Path) -> str:
         try:
             mode = os.fstat(descriptor).st_mode
             if not stat.S_ISREG(mode):
-                kind = "is a folder; name the YAML file in it" if stat.S_ISDIR(mode) else "is not a regular file"
+                init = to_copy("init", "--source", shown)
+                of_folder = f"is a folder; name a YAML file. For pictures in it `{init}` writes one"
+                kind = of_folder if stat.S_ISDIR(mode) else "is not a regular file"
                 raise ConfigError(f"{shown}: {kind}")
             raw = _all(descriptor)
         finally:
@@ -109,8 +111,8 @@ def _neighbour(path: Path) -> str:
         names = sorted(name for name in os.listdir(path.parent) if name.endswith((".yaml", ".yml")))
     except OSError:
         return ""
-    by_stem = {name.rpartition(".")[0]: name for name in names}
-    close = closest(path.stem, by_stem)
+    by_stem = {name.rpartition(".")[0].lower(): name for name in names}
+    close = closest(path.stem.lower(), by_stem)
     return f"; did you mean {quoted(by_stem[close])}?" if close else ""
 
 

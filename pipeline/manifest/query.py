@@ -24,7 +24,7 @@ _LARGEST = 64 * 2**20  # bytes of one value
 _STEPS = 10_000  # of SQLite's virtual machine between two checks of the clock, well under a millisecond
 
 _ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
-_FILTER = re.compile(r"\s*(?P<column>\w+)\s*(?P<sign><=|>=|!=|=|<|>|~)\s*(?P<value>.*)", re.DOTALL)
+_FILTER = re.compile(r"\s*(?P<column>\w+)\s*(?P<sign><=|>=|!=|==?|<|>|~)\s*(?P<value>.*)", re.DOTALL)
 _SELECT = re.compile(r"\s*(?:select|with)\s", re.IGNORECASE)
 _SQL = {"=": "IS", "!=": "IS NOT", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
 _SECONDS = {f"seconds_{stage}" for stage in ("read", "decode", "resize", "encode", "write")}
@@ -80,8 +80,9 @@ def _condition(text: str, columns: Sequence[str], view: str) -> tuple[str, objec
     """One filter as SQL, with its value for the placeholder. Raises `UsageError`."""
     match = _FILTER.fullmatch(text)
     if match is None:
-        raise UsageError(f"{printable(text)}: a filter is COLUMN=VALUE, or with != < > <= >= or ~ (contains)")
-    column, sign, word = match["column"], match["sign"], match["value"]
+        signs = "or with != < > <= >= or ~ (contains)"
+        raise UsageError(f"{printable(text)}: a filter is COLUMN=VALUE, {signs}, as one word: 'status=failed'")
+    column, sign, word = match["column"], match["sign"].replace("==", "="), match["value"]
     if column not in columns:
         near = difflib.get_close_matches(column, columns, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(columns)}"
@@ -132,4 +133,5 @@ def _refusal(error: Exception, seconds: float) -> UsageError:
         return UsageError(f"the query was stopped after {seconds:.0f} seconds")
     if code == sqlite3.SQLITE_AUTH:
         return UsageError("the manifest can only be read: a query must be a SELECT on pictures, renditions or runs")
-    return UsageError(f"the query cannot be run: {printable(str(error))}")
+    views = f"; there are {', '.join(_NUMBERS)}" if "no such table" in str(error) else ""
+    return UsageError(f"the query cannot be run: {printable(str(error))}{views}")

@@ -48,6 +48,14 @@ def test_kinds_of_warnings_leave_out_numbers_details_and_libraries() -> None:
     assert kinds(["16 bits a channel become 8; depth: keep would keep 16"]) == {"16 bits a channel become 8"}
 
 
+def test_a_retry_of_nothing_says_so(world: World) -> None:
+    world.put("c.jpg", b"no picture")
+    world.command("run", "thumbs.yaml", cwd=world.root)
+    done = world.command("failures", "retry", "thumbs.yaml", "d*", cwd=world.root)
+    assert (done.returncode, done.stderr) == (0, "thumbs: no picture that has failed matches d*\n")
+    assert world.command("failures", "retry", "thumbs.yaml", "c*", cwd=world.root).returncode == 0
+
+
 def test_failures_are_counted_by_pictures_everywhere(world: World) -> None:
     world.configure(TWO)
     world.put("a.jpg")

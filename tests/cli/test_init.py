@@ -55,6 +55,13 @@ def test_nothing_that_is_there_is_written_over(world: World) -> None:
     assert (world.root / "pipeline.schema.json").read_text() == "mine"
 
 
+def test_a_folder_in_the_place_of_the_config_is_taken_for_the_pictures(world: World) -> None:
+    done = world.command("init", "photos/", cwd=world.root)
+    assert done.returncode == 2
+    assert "photos is a folder, and a config is a file." in done.stderr
+    assert done.stderr.endswith(" init --source photos\n")
+
+
 def test_a_source_that_is_not_there_yet_is_told_and_no_obstacle(tmp_path: Path) -> None:
     world = World(tmp_path)
     done = world.command("init", "it.yaml", "--source", "holiday", cwd=tmp_path)

@@ -31,6 +31,23 @@ def test_an_option_that_deletes_or_forces_is_never_suggested(
 
 
 @pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("export", "manifest export"),
+        ("render", "run"),
+        ("clean", "prune"),
+        ("statsu", "status"),
+        ("retry", "failures retry"),
+    ],
+)
+def test_a_word_of_other_programs_leads_to_the_command(
+    word: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of([word]) == ExitStatus.USAGE
+    assert f"no command '{word}'; did you mean '{meant}'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("line", "hint"),
     [
         ("run --with parquet", "It belongs before the command, in a checkout: scripts/pipeline --with parquet run"),

@@ -195,7 +195,11 @@ def unreadable(folder: Path) -> dict[str, tuple[Path, str]]:
             Path("no/x.yaml"),
             f": there is no such file; `{to_copy('init')}` writes a config to start from",
         ),
-        "a folder": (Path("."), ": is a folder; name the YAML file in it"),
+        "a folder": (
+            Path("."),
+            f": is a folder; name a YAML file. For pictures in it `{to_copy('init', '--source', '.')}` writes one",
+        ),
+        "in capitals": (Path("THUMBS.yaml"), ': there is no such file; did you mean "thumbs.yaml"?'),
         "a FIFO": (Path("fifo.yaml"), ": is not a regular file"),
         "a device": (Path("/dev/null"), ": is not a regular file"),
         "a loop of links": (Path("loop.yaml"), ": cannot be read: Too many levels of symbolic links"),

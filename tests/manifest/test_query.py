@@ -103,6 +103,11 @@ def test_an_endless_query_is_stopped(reader: Reader) -> None:
         list(query.ask(reader, endless, seconds=0.01).rows)
 
 
+def test_a_table_that_is_none_is_answered_by_those_that_are(reader: Reader) -> None:
+    with pytest.raises(UsageError, match="no such table: renditon; there are pictures, renditions, runs"):
+        query.ask(reader, "SELECT * FROM renditon")
+
+
 def test_sql_on_the_views(reader: Reader) -> None:
     answer = query.ask(reader, "SELECT source, SUM(bytes) AS total FROM renditions GROUP BY source ORDER BY source")
     assert answer.columns == ("source", "total")
@@ -118,6 +123,7 @@ def test_sql_on_the_views(reader: Reader) -> None:
     [
         ([], ["a.jpg-thumb.jpg", "a.jpg-web.jpg", "b's.jpg-thumb.jpg"]),
         (["status=failed"], ["a.jpg-web.jpg"]),
+        (["status==failed"], ["a.jpg-web.jpg"]),
         (["status!=failed", "bytes>2000"], ["b's.jpg-thumb.jpg"]),
         (["bytes>=2000"], ["a.jpg-thumb.jpg", "b's.jpg-thumb.jpg"]),
         (["bytes<10000"], ["a.jpg-thumb.jpg"]),
