@@ -15,14 +15,14 @@ import sys
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.rendering import NotRendered, RenderAnswer, RenderTask
 from pipeline.model.source import Header
-from pipeline.model.spec import Format, Limits, Spec
+from pipeline.model.spec import AS_SOURCE, Format, Limits, Spec
 from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, ChildDied, Meter, whole
 from pipeline.workers.token import Token
@@ -31,6 +31,8 @@ from scripts.fuzzing.seeds import seeds
 
 _LIMITS = Limits(pixels=20_000_000, seconds=10.0, memory=2**30)
 _BAD = ("crash", "defect")
+_DEEP = (Format.PNG, Format.TIFF, Format.AVIF)  # can have more than 8 bits a channel
+_SHARE = 0.5  # of the pictures that are kept deep, or made though they are cut off
 _SHUT = ("PermissionError", "Operation not permitted", "ModuleNotFoundError")
 _OUR_ERRORS = ("AttributeError", "NameError", "TypeError", "KeyError", "IndexError", "AssertionError", "OverflowError")
 _SLOW = 5.0  # seconds of the wall: worth a line, no failure
@@ -122,14 +124,21 @@ def _verdict(pool: ChildPool, content: bytes, random: Random) -> tuple[str, str,
     """Verdict, detail, and the bytes by which the peak was above the estimate."""
     formats = random.sample(list(Format), 2)
     specs = tuple(
-        Spec(format_.value, width=random.choice((16, 40)), height=random.choice((None, 20)), format=format_)
+        Spec(
+            format_.value,
+            width=random.choice((16, 40)),
+            height=random.choice((None, 20)),
+            format=format_,
+            depth=AS_SOURCE if format_ in _DEEP and random.random() < _SHARE else 8,
+        )
         for format_ in formats
     )
+    limits = replace(_LIMITS, truncated=random.random() < _SHARE)
     descriptor = os.memfd_create("bent")
     try:
         os.write(descriptor, content)
         bounds = Bounds(_LIMITS.seconds, _LIMITS.memory, len(specs))
-        with pool.ask(whole(descriptor), RenderTask(specs, _LIMITS), bounds, Token()) as exchange:
+        with pool.ask(whole(descriptor), RenderTask(specs, limits), bounds, Token()) as exchange:
             header = exchange.first()
             reply, meter = exchange.last()
         for made in reply.descriptors:

@@ -6,6 +6,8 @@ import io
 
 from PIL import Image, ImageCms
 
+from scripts.fuzzing.deep_seeds import deep_seeds
+
 _SIZE = (48, 36)
 _MODES = {
     "JPEG": "L RGB CMYK",
@@ -49,7 +51,7 @@ def seeds() -> list[tuple[str, bytes]]:
     turning = [picture.rotate(90 * turn) for turn in range(1, 4)]
     for name in _MOVING:
         seeds.append((f"{name} moving", _saved(picture, name, save_all=True, append_images=turning, duration=70)))
-    return seeds
+    return seeds + deep_seeds(profile)
 
 
 def _picture() -> Image.Image:

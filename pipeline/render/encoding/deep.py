@@ -15,6 +15,7 @@ from typing import IO, Any
 from pipeline.model.spec import AS_SOURCE, Format, Spec, Subsampling
 from pipeline.render.colour import hdr
 from pipeline.render.container.png import png_chunks
+from pipeline.render.encoding.avif_exif import with_exif
 from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.encoding.nclx import with_nclx
 from pipeline.render.encoding.options import effort_of
@@ -167,4 +168,6 @@ def _avif(encode_input: EncodeInput, pixels: Deep, spec: Spec, quality: int | No
             )
         finally:
             vips.concurrency_set(before)
+    if going.exif:
+        made = with_exif(made, going.exif.removeprefix(b"Exif\0\0"))
     return with_nclx(made, light.primaries, light.transfer) if light else made
