@@ -12,8 +12,6 @@ import functools
 import itertools
 import operator
 import os
-import time
-import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -21,9 +19,8 @@ from pipeline.config.settings import Config, Order, SourceSettings
 from pipeline.errors import PictureError, SourceTrouble
 from pipeline.manifest.failures import KnownFailure
 from pipeline.manifest.others import claimed as others_claims
-from pipeline.manifest.place import sources_of_runs
 from pipeline.model.job import Job
-from pipeline.model.only import Only, key_of
+from pipeline.model.only import Only
 from pipeline.model.record import KnownSource, Reason, Record, Status
 from pipeline.model.source import Stat
 from pipeline.plan.counts import Counts
@@ -37,25 +34,21 @@ from pipeline.plan.order import Aside
 from pipeline.plan.orphans import Leftovers, Orphan
 from pipeline.plan.reasons import nothing_to_do, reasons, tolerated
 from pipeline.plan.rules import Rules
+from pipeline.plan.settling import Settling
 from pipeline.plan.shard import Asked
 from pipeline.plan.survey import (
     Survey,
-    filtered,
     holds_nothing,
     idle_rules,
     is_below,
     nothing_asked,
     nothing_chosen,
-    still_skipped,
-    still_unsupported,
 )
 from pipeline.plan.turns import by_host, in_turns
+from pipeline.plan.without_work import NO_STAT, WithoutWork
 from pipeline.sources.globs import Globs
-from pipeline.sources.magic import has_picture_name
 from pipeline.sources.source import Folder, Grown, Source, Unsupported, Vanished
 from pipeline.targets.target import Target
-
-_NO_STAT = Stat(0, 0, 0)
 
 
 class Planner:
@@ -93,10 +86,11 @@ class Planner:
         self._glance = Glance(memory, source, target, self._naming, asked=self._asked, force=options.force)
         self._on_tick = on_tick
         self._survey: Survey | None = None
-        self._collisions: dict[str, PictureError] = {}
+        self._without_work: WithoutWork  # from the first pass on
         self._apart: frozenset[str] = frozenset()  # sources to look at: collisions, and what another `only` had taken
         self._leftovers = Leftovers()
         self._aside = Aside(config.order)
+        self._settling = Settling(config)
         self._not_asked = 0  # sources that `only` leaves out
 
     @property
@@ -128,7 +122,7 @@ class Planner:
     def left_out(self) -> list[Record]:
         """Records of the folders of which nothing is an input, paths with a last slash. Reported, never stored."""
         folders = self._survey.left_out() if self._survey else {}
-        return [Record(f"{path}/", _NO_STAT, Status.SKIPPED, warnings=(why,)) for path, why in folders.items()]
+        return [Record(f"{path}/", NO_STAT, Status.SKIPPED, warnings=(why,)) for path, why in folders.items()]
 
     @property
     def empty(self) -> bool:
@@ -162,8 +156,11 @@ class Planner:
             self._only,
         )
         self.warnings = list(filter(None, (self._unchosen(survey, source) for source in self._config.sources)))
-        self._collisions = survey.collisions()
-        self._apart = frozenset(self._collisions).union(
+        collisions = survey.collisions()
+        self._without_work = WithoutWork(
+            self.options, self.counts, self._leftovers, collisions, self._settling, self._only, survey.is_picture
+        )
+        self._apart = frozenset(collisions).union(
             outside
             for source in self._config.sources
             if source.only is not None
@@ -226,7 +223,7 @@ class Planner:
         for path in paths:
             folder = survey.folders.get(path)
             if folder is not None and folder.error is not None:
-                yield Record(path, _NO_STAT, Status.FAILED, error=folder.error)
+                yield Record(path, NO_STAT, Status.FAILED, error=folder.error)
             elif folder is not None:
                 yield from self._folder(folder, unlistable)
             elif not f"{path}/".startswith(unlistable):
@@ -263,32 +260,11 @@ class Planner:
         early: dict[str, Record] = {}
         waiting: list[tuple[str, str, Stat]] = []
         for name, source, stat in zip(names, sources, stats, strict=True):
-            remembered = known.get(source)
-            if name in folder.skipped:
-                self._skip(source, folder.skipped[name], remembered, early)
-            elif stat is None:
-                why = "since it was listed it has gone, or become something else than a file"
-                early[source] = Record(source, _NO_STAT, Status.VANISHED, warnings=(why,))
-            elif source in self._collisions:
-                early[source] = Record(source, stat, Status.FAILED, error=self._collisions[source])
-            elif remembered is not None and not self.options.force and still_unsupported(remembered, stat):
-                self.counts.unsupported += 1
-                self._leftovers.of(remembered, "not a picture any more")
-            elif remembered is not None and (why := filtered(remembered, stat, self._only(source))):
-                self._filter(source, stat, remembered, why, early)
-            elif remembered is not None and still_skipped(remembered, stat):
-                owner = "sidecar" if stat.remote is None else "site"
-                self.counts.skipped[f"a picture whose {owner} says so"] += 1
-                self._leftovers.of(remembered, f"skipped by its {owner}")
-            elif (
-                self._survey
-                and self.options.look
-                and not self._settling(source, stat)
-                and not self._survey.is_picture(source)
-            ):
-                self._no_picture(source, stat, remembered, early)
-            else:
+            records = self._without_work.records(source, stat, folder.skipped.get(name), known.get(source))
+            if stat is not None and records is None:
                 waiting.append((name, source, stat))
+            for record in records or ():
+                early[source] = record
         due, later = self._facts(folder, waiting, known, early)
         yield from self._in_order([source for source in sources if source not in later], early, due)
 
@@ -375,7 +351,7 @@ class Planner:
                 yield early[source]
             elif source in due:
                 facts = due[source]
-                if settle := self._settling(source, facts.stat):
+                if settle := self._settling.seconds(source, facts.stat):
                     why = f"it was changed within the last {settle:g} s"
                     yield Record(source, facts.stat, Status.DEFERRED, warnings=(why,))
                     continue
@@ -383,58 +359,9 @@ class Planner:
                 only = self._only(source)
                 yield decide(facts, foreign, others, self._config.target, adopt=self.options.adopt, only=only)
 
-    def _settling(self, source: str, stat: Stat) -> float:
-        """The `settle` of its source, in seconds, if the file is younger than that; else 0.
-
-        The manifest and other files that runs write never count as young: a watch would wait for them again and again.
-        """
-        settings = self._config.source_of(source)
-        if settings is None or abs(time.time() - stat.changed_ns / 1e9) >= settings.settle:
-            return 0.0
-        return 0.0 if source in self._files_of_runs else settings.settle
-
-    @functools.cached_property
-    def _files_of_runs(self) -> frozenset[str]:
-        return sources_of_runs(self._config)
-
-    def _skip(self, source: str, kind: str, remembered: KnownSource | None, early: dict[str, Record]) -> None:
-        """Count an entry that is not a regular file. It is recorded once, and again when its kind changes."""
-        stat = Stat(0, 0, zlib.crc32(kind.encode()))  # stands for the kind, which is all that is kept of it
-        self.counts.skipped[kind] += 1
-        if remembered is not None:
-            self._leftovers.of(remembered, "not a picture any more")
-        if remembered is None or remembered.status is not Status.SKIPPED or not remembered.stat.same_content(stat):
-            early[source] = Record(source, stat, Status.SKIPPED, warnings=(kind,))
-
-    def _no_picture(self, source: str, stat: Stat, remembered: KnownSource | None, early: dict[str, Record]) -> None:
-        """Decide as a run would after reading: the file is not a picture, or its sidecar excludes it."""
-        if has_picture_name(source):
-            early[source] = Record(source, stat, Status.SKIPPED, warnings=("its sidecar says so",))
-        else:
-            self.counts.unsupported += 1
-        if remembered is not None:
-            self._leftovers.of(remembered, "skipped by its sidecar" if source in early else "not a picture any more")
-
     def _only(self, source: str) -> Only | None:
         settings = self._config.source_of(source)
         return None if settings is None else settings.only
-
-    def _filter(self, source: str, stat: Stat, known: KnownSource, why: str, early: dict[str, Record]) -> None:
-        """Count a picture that `only` leaves out. It is recorded once, and again when the reason changes."""
-        if known.status is Status.FILTERED and known.filtered == why:
-            self.counts.filtered[key_of(why)] += 1
-        else:
-            early[source] = Record(
-                source,
-                stat,
-                Status.FILTERED,
-                sha256=known.sha256,
-                header=known.header,
-                warnings=(why,),
-                content=known.content,
-                upright=known.upright,
-            )
-        self._leftovers.of(known, "left out by `only`")
 
     # -- leftovers
 

@@ -13,11 +13,10 @@ from pathlib import Path
 from pipeline.config.settings import RuleSettings, SourceSettings, StoreSettings
 from pipeline.errors import PictureError, printable
 from pipeline.model.only import Only
-from pipeline.model.record import KnownSource, Status
-from pipeline.model.source import Stat
 from pipeline.plan.counts import Counts
 from pipeline.plan.memory import Memory
 from pipeline.plan.naming import Makers, NameIndex, Naming, collisions, makers
+from pipeline.plan.without_work import filtered, still_unsupported
 from pipeline.sources.magic import RARE_EXTENSIONS, extension, has_picture_name, not_decoded
 from pipeline.sources.source import Folder, Source
 
@@ -32,25 +31,6 @@ def is_below(folder: str, prefix: str) -> bool:
 def holds_nothing(folders: Iterable[Folder]) -> bool:
     """Whether all of these could be listed and hold no file."""
     return not any(folder.error or folder.count > len(folder.skipped) for folder in folders)
-
-
-def still_unsupported(known: KnownSource, stat: Stat) -> bool:
-    """Whether the file was recorded as not being a picture, and is unchanged."""
-    return known.status is Status.UNSUPPORTED and known.settled and known.stat.same_content(stat)
-
-
-def filtered(known: KnownSource, stat: Stat, only: Only | None) -> str:
-    """Why `only` leaves out a picture that is as remembered, by its header; "" where it does not, or has to be read."""
-    header = known.header
-    if only is None or header is None or not known.settled or not known.stat.same_content(stat):
-        return ""
-    return only.outside(header.format, *(known.upright or (header.width, header.height)))
-
-
-def still_skipped(known: KnownSource, stat: Stat) -> bool:
-    """Whether its sidecar excluded the picture, or its site did, and all is unchanged."""
-    heeded = stat.remote is None or stat.remote.heeded
-    return heeded and known.status is Status.SKIPPED and known.settled and known.stat.same_content(stat)
 
 
 class Survey:
