@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 
 from pipeline.errors import printable
+from pipeline.model.record import Status
 
 KEEP = 1000  # runs; three years of nights
 
@@ -57,6 +58,11 @@ class RunSummary:
     counts: Mapping[str, int]
     settings: Mapping[str, object]  # also `progress` while it runs, or as far as it came before it died
     libraries: str
+
+    @property
+    def made(self) -> int:
+        """The pictures that it made, whole or with damage."""
+        return self.counts.get(Status.DONE, 0) + self.counts.get(Status.DAMAGED, 0)
 
 
 @dataclass(frozen=True, slots=True)

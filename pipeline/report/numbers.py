@@ -161,7 +161,7 @@ def bound(run: RunSummary, stages: Stages, cpus: int) -> str:
     says that.
     """
     clock = 0.0 if run.ended is None else run.ended - run.started
-    if clock < _SHORT or stages.pictures < _MOST * run.counts.get(Status.DONE, 0):
+    if clock < _SHORT or stages.pictures < _MOST * run.made:
         return ""
     processes, threads = _setting(run, "processes"), max(1, _setting(run, "threads"))
     rendering, has = stages.decode + stages.resize + stages.encode, clock * (processes or cpus)

@@ -142,12 +142,12 @@ class _Column:
     @property
     def dealt_with(self) -> int:
         """Pictures made and failed."""
-        return self.run.counts.get(Status.DONE, 0) + self.run.counts.get(Status.FAILED, 0)
+        return self.run.made + self.run.counts.get(Status.FAILED, 0)
 
 
 def _columns(runs: Sequence[RunSummary]) -> list[_Column]:
     """The columns of the chart, the oldest run first."""
-    counts = [(run, run.counts.get(Status.DONE, 0), run.counts.get(Status.FAILED, 0)) for run in reversed(runs)]
+    counts = [(run, run.made, run.counts.get(Status.FAILED, 0)) for run in reversed(runs)]
     highest = max((made + failed for _, made, failed in counts), default=0) or 1
     return [_Column(run, 100 * made / highest, 100 * failed / highest) for run, made, failed in counts]
 

@@ -92,7 +92,7 @@ def _at_once(known: Experience, runs: Iterable[RunSummary]) -> float | None:
     counted = 0
     for run in runs:
         stages = known.runs.get(run.id)
-        done = run.counts.get("done", 0)
+        done = run.made
         if stages is None or run.ended is None or not done or stages.pictures < _LEAST_PICTURES * done:
             continue
         work += stages.seconds
