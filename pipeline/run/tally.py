@@ -113,7 +113,7 @@ class Tally:
         with self._lock:
             self._pictures[status] = self._pictures.get(status, 0) + 1
             self._carried += carried
-            self._read += record.stat.size
+            self._read += record.stat.size if carried else 0
             if status is Status.FILTERED:
                 self._filtered.update(map(key_of, record.warnings))
             if status in _OTHERS and len(self._others) < _KEPT_OTHERS:
@@ -157,7 +157,7 @@ class Tally:
 
     @property
     def bytes_dealt_with(self) -> int:
-        """Bytes of all sources recorded so far: the work done, for a progress bar."""
+        """Bytes of the jobs that have ended: the work done, for a progress bar."""
         return self._read
 
     def summary(self) -> Summary:
