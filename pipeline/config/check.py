@@ -225,7 +225,8 @@ def _config(document: Document, spec_sets: Sequence[tuple[Spec, ...]], file: Pat
         target=TargetSettings(
             path=target_path,
             name=target.name if target.shards is None else _member_name(spec_sets),
-            shards=None if target.shards is None else target.pictures,
+            shards=target.shards,
+            pictures=target.pictures,
             on_collision=target.on_collision,
             durability=target.durability,
             mtime=target.mtime,

@@ -84,13 +84,14 @@ class Target(Folder, Place):
         f"How targets are named; ends with an extension. Fields: {' '.join(f'{{{name}}}' for name in FIELDS)}. A "
         "name of more than 255 bytes keeps its first 170 and its last 64 around a hash of all of it.",
     )
-    shards: Literal["webdataset"] | None = Field(
-        default=None,
-        description="Write tar shards (000000.tar ...) of samples instead of files: of each picture its renditions and "
+    shards: Literal["webdataset"] | None = field_of(
+        TargetSettings,
+        "shards",
+        "Write tar shards (000000.tar ...) of samples instead of files: of each picture its renditions and "
         "a .json, under one key without dots.",
     )
-    pictures: Annotated[int, Field(strict=True, ge=1, le=100_000)] = Field(
-        default=10_000, description="Of tar shards: the most pictures in one."
+    pictures: Annotated[int, Field(strict=True, ge=1, le=100_000)] = field_of(
+        TargetSettings, "pictures", "Of tar shards: the most pictures in one."
     )
     on_collision: OnCollision = field_of(
         TargetSettings,

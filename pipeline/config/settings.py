@@ -165,7 +165,8 @@ class TargetSettings:
     durability: Durability = Durability.SYNC
     mtime: Mtime = Mtime.WRITTEN
     mode: int | None = None  # permissions of new files; None: as the umask leaves them
-    shards: int | None = None  # pictures in each tar shard; None: every rendition is a file
+    shards: Literal["webdataset"] | None = None  # None: every rendition is a file
+    pictures: int = 10_000  # the most in a tar shard
     headers: tuple[tuple[str, str], ...] = ()  # of objects in a store, beside their type
     store: StoreSettings | None = None
 

@@ -51,8 +51,9 @@ class _Words:
 class Gallery:
     """Collects renditions, in the order of their sources."""
 
-    def __init__(self, names: Iterable[str]) -> None:
-        """`names` of the config's renditions, in its order."""
+    def __init__(self, names: Iterable[str], most: int = MOST) -> None:
+        """`names` of the config's renditions, in its order; `most`: renditions that are shown."""
+        self._most = most
         self.left_out = 0
         self._folders = _Words()
         self._names = _Words(names)
@@ -64,7 +65,7 @@ class Gallery:
 
     def add(self, row: Shown) -> None:
         """Take a rendition, or a source that failed before it had any."""
-        if len(self._renditions) >= MOST:
+        if len(self._renditions) >= self._most:
             self.left_out += 1
             return
         if row.source != self._last:

@@ -19,7 +19,7 @@ from pipeline.model.record import Status
 from pipeline.model.spec import Private
 from pipeline.plan.rules import names_of
 from pipeline.report import advice, document, numbers
-from pipeline.report.gallery import BROWSERS, Gallery, looks
+from pipeline.report.gallery import BROWSERS, MOST, Gallery, looks
 from pipeline.report.privacy import Privacy, read_again
 from pipeline.run.failures import Listed, listed
 from pipeline.workers import cpus
@@ -62,8 +62,10 @@ def write(config: Config, path: Path, most_read: int | None = None) -> int:
 def _page(config: Config, reader: Reader, folder: Path, privacy: Privacy) -> str:
     failures = listed(config, reader)
     addresses = _Addresses(config, folder, {failed.failure.source for failed in failures})
-    gallery = Gallery(config.rendition_names)
-    totals = numbers.count(addresses.noting(renditions(reader)), names_of(config), gallery)
+    in_shards = config.target.shards is not None  # which no browser opens
+    gallery = Gallery(config.rendition_names, 0 if in_shards else MOST)
+    rows = renditions(reader) if in_shards else addresses.noting(renditions(reader))
+    totals = numbers.count(rows, names_of(config), gallery)
     runs = reader.runs(KEEP)
     kinds = advice.by_kind(((failed.failure.kind, addresses.failed(failed)) for failed in failures), config.path)
     rendering = last_rendering(runs, reader.stages())

@@ -106,9 +106,9 @@ class Driver:
         self._stopped = ""
         self._cut = True  # False once all work is done
         self._packing: Packing | None = None
-        if isinstance(target, ShardTarget) and config.target.shards is not None:
+        if isinstance(target, ShardTarget):
             self._packing = Packing(
-                config.target.shards, manifest.shards, target, manifest.flush, self._check, self._shard_written
+                config.target.pictures, manifest.shards, target, manifest.flush, self._check, self._shard_written
             )
 
     def to_its_end(self, run: int) -> Summary:

@@ -133,7 +133,10 @@ class Packing:
             return
         self._fill(None)
         self.write_due()
-        self._target.forget_others(self._shards.waiting)
+        try:
+            self._target.forget_others(self._shards.waiting)
+        except OSError as error:
+            raise trouble(self._target.folder, error) from error
 
     def write_due(self) -> None:
         """Write the shards whose records have changed."""

@@ -230,9 +230,9 @@ def prune(config: Config, *, force: bool, wait: float | None = 0.0) -> Pruned:
 def _write_shards(config: Config, manifest: Manifest, check: Callable[[], None]) -> None:
     """Write the tar shards again that a picture was taken out of."""
     target = target_of(config.target, uuid.uuid4().hex)
-    if isinstance(target, ShardTarget) and config.target.shards is not None:
+    if isinstance(target, ShardTarget):
         target.remember(manifest.shards)
-        packing = Packing(config.target.shards, manifest.shards, target, manifest.flush, check)
+        packing = Packing(config.target.pictures, manifest.shards, target, manifest.flush, check)
         packing.begin()
         packing.write_due()
 

@@ -151,7 +151,7 @@ a lock that is the manifest
 a manifest that is a folder|a manifest that is a device|a lock among the devices|a status file among the targets
 a report among the targets|a report over the manifest|a status file over the config|a target that is one of the sources
 rules without end
-only that no picture meets
+only that no picture meets|pictures without shards|a name in shards|dates in shards|an order in shards
 """
 
 

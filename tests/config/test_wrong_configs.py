@@ -992,6 +992,30 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         "source: {path: photos, only: [jpeg]}\n" + REST,
         [":1:30: source.only: must be a mapping with keys below it (got a list)"],
     ),
+    # Tar shards
+    "pictures without shards": (
+        "source: photos\ntarget: {path: made, pictures: 9}\nrenditions: {a: {}}\n",
+        [":2:9: target: pictures is for tar shards (shards: webdataset)"],
+    ),
+    "a name in shards": (
+        "source: photos\ntarget: {path: made, shards: webdataset, name: '{stem}.{ext}'}\nrenditions: {a: {}}\n",
+        [":2:9: target: name is for files: what is in a shard is named by the key of its picture"],
+    ),
+    "dates in shards": (
+        "source: photos\ntarget: {path: made, shards: webdataset, mtime: source}\nrenditions: {a: {}}\n",
+        [":2:9: target: mtime: source is for files: what is in a shard has no date"],
+    ),
+    "an order in shards": (
+        "source: photos\ntarget: {path: made, shards: webdataset}\nrenditions: {a: {}}\norder: newest\n",
+        [":4:8: order: must be path for tar shards, which are filled in that order"],
+    ),
+    "shards of another kind": (
+        "source: photos\ntarget: {path: made, shards: zip, pictures: 0}\nrenditions: {a: {}}\n",
+        [
+            ':2:30: target.shards: must be one of webdataset (got "zip")',
+            ":2:45: target.pictures: must be a whole number from 1 to 100000 (got 0)",
+        ],
+    ),
 }
 
 
