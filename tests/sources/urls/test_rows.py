@@ -6,6 +6,7 @@ import gzip
 import json
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 
 from pipeline.config.settings import UrlSettings
@@ -48,12 +49,10 @@ def test_numbers_that_json_cannot_say_are_no_values(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_parquet_is_read(tmp_path: Path, packed: bool) -> None:
-    arrow = pytest.importorskip("pyarrow", reason="the extra parquet is not installed")
-    parquet = pytest.importorskip("pyarrow.parquet", reason="the extra parquet is not installed")
     path = tmp_path / f"list.parquet{'.gz' * packed}"
-    table = arrow.table({"id": [7, 8], "link": ["http://a/1", "http://a/2"], "caption": ["x", None]})
+    table = pyarrow.table({"id": [7, 8], "link": ["http://a/1", "http://a/2"], "caption": ["x", None]})
     with gzip.open(path, "wb") if packed else path.open("wb") as file:
-        parquet.write_table(table, file)
+        pyarrow.parquet.write_table(table, file)
     assert [(row.url, row.name, row.columns["caption"]) for row in rows(path, SETTINGS)] == [
         ("http://a/1", "7", "x"),
         ("http://a/2", "8", None),
