@@ -112,6 +112,7 @@ def _counted(counts: Census) -> str:
     others = of_each({Status.SKIPPED: counts.skipped, Status.UNSUPPORTED: counts.unsupported})
     text = ", ".join(filter(None, [*parts, others]))
     if lacking := sorted(not_decoded() & counts.formats.keys()):
-        remedy = f"; {how_to_have('pillow-heif')}" if "heif" in lacking else ""
+        packages = {"heif": "pillow-heif", "jxl": "jxl"}
+        remedy = "".join(f"; {how_to_have(packages[name])}" for name in lacking)
         text += f"\n{' and '.join(lacking)} cannot be read here and are passed over{remedy}"
     return text

@@ -15,7 +15,7 @@ from pipeline.config.store import KEYS, Place
 from pipeline.config.texts import ColumnOrStore, Glob, LocalPath, Prefix, StoreUrl, is_url
 from pipeline.model import only as model
 
-Taken = Literal["jpeg", "png", "webp", "avif", "heif", "gif", "tiff", "bmp", "ico", "ppm"]
+Taken = Literal["jpeg", "png", "webp", "avif", "heif", "gif", "tiff", "bmp", "ico", "ppm", "jp2", "jxl"]
 
 
 class Folder(Section):

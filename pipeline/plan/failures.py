@@ -57,7 +57,7 @@ def known_failure(source: str, stat: Stat, failures: Mapping[str, KnownFailure])
     return Record(source, stat, Status.KNOWN_FAILURE, error=first.error)
 
 
-_PACKAGES = ("pillow", "pillow-heif", "pyvips", "pyvips-binary")
+_PACKAGES = ("pillow", "pillow-heif", "pillow-jxl-plugin", "pyvips", "pyvips-binary")
 
 
 def failure_key(limits: Limits) -> str:

@@ -55,9 +55,11 @@ _DECODER = {
     "ICO": 8.0,
     "HEIF": 12.0,
     "PPM": 0.2,
+    "JP2": 24.0,
+    "JXL": 32.0,
 }
 _FRAME_BEFORE = 12.0
-_HOLDS_FILE = ("AVIF", "HEIF", "WEBP", "ICO", "TIFF")
+_HOLDS_FILE = ("AVIF", "HEIF", "WEBP", "ICO", "TIFF", "JP2", "JXL")
 
 # Bytes a target pixel that an encoder takes at its highest.
 _ENCODER = {

@@ -10,12 +10,12 @@ import importlib.util
 
 HEAD = 64  # bytes that `sniff` looks at
 
-RARE_EXTENSIONS = frozenset({"heic", "heif", "heics", "heifs", "hif", "jp2", "j2k", "jxl"})
+RARE_EXTENSIONS = frozenset({"heic", "heif", "heics", "heifs", "hif", "jxl"})
 """Extensions of pictures that may have a format which is not decoded here."""
 
 PICTURE_EXTENSIONS = RARE_EXTENSIONS | frozenset(
     {"jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "webp", "avif", "avifs", "tif", "tiff", "bmp", "dib", "ico"}
-    | {"ppm", "pgm", "pbm", "pnm"}
+    | {"ppm", "pgm", "pbm", "pnm", "jp2", "j2k", "j2c", "jpf", "jpx"}
 )
 """Extensions of pictures: a file with one of these that cannot be decoded has failed, and is not just unsupported."""
 
@@ -46,8 +46,9 @@ _PREFIXES = (
 
 @functools.cache
 def not_decoded() -> frozenset[str]:
-    """The formats that `sniff` knows and no installed library decodes: HEIF needs pillow-heif."""
-    return frozenset({"jp2", "jxl"} if importlib.util.find_spec("pillow_heif") else {"jp2", "jxl", "heif"})
+    """The formats that `sniff` knows and no installed library decodes: HEIF needs pillow-heif, JPEG XL the extra."""
+    needed = {"heif": "pillow_heif", "jxl": "pillow_jxl"}
+    return frozenset(name for name, module in needed.items() if importlib.util.find_spec(module) is None)
 
 
 def extension(source: str) -> str:

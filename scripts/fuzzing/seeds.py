@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import io
 
+import pillow_heif
+import pillow_jxl  # noqa: F401 -- registers itself with Pillow
 from PIL import Image, ImageCms
 
+from pipeline.render.encoding.gain_map import encoded, with_gain
+from pipeline.render.formats.gain_map import Numbers
+from pipeline.render.pixels import libvips
 from scripts.fuzzing.deep_seeds import deep_seeds
+
+pillow_heif.register_heif_opener()
 
 _SIZE = (48, 36)
 _MODES = {
@@ -19,12 +26,17 @@ _MODES = {
     "BMP": "1 L P RGB",
     "ICO": "RGBA",
     "PPM": "1 L RGB",
+    "JPEG2000": "L LA RGB RGBA I;16",
+    "JXL": "L LA RGB RGBA I;16",
+    "HEIF": "RGB RGBA",
 }
 _MORE: dict[str, list[dict[str, object]]] = {
     "JPEG": [{"progressive": True}, {"subsampling": "4:4:4"}, {"restart_marker_blocks": 1}, {"comment": b"a comment"}],
     "PNG": [{"compress_level": 0}],
     "WEBP": [{"lossless": True}, {"method": 0}],
     "GIF": [{"interlace": 0}],
+    "JPEG2000": [{"no_jp2": True}, {"tile_size": (16, 16)}, {"irreversible": True}, {"progression": "RPCL"}],
+    "JXL": [{"lossless": True}, {"effort": 1}, {"use_container": True}],
     "TIFF": [
         {"compression": how}
         for how in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "zstd", "lzma", "group3", "group4")
@@ -51,7 +63,19 @@ def seeds() -> list[tuple[str, bytes]]:
     turning = [picture.rotate(90 * turn) for turn in range(1, 4)]
     for name in _MOVING:
         seeds.append((f"{name} moving", _saved(picture, name, save_all=True, append_images=turning, duration=70)))
+    seeds += [("AVIF of 10 bits", _deep(picture)), ("JPEG with a gain map", _bright(picture))]
     return seeds + deep_seeds(profile)
+
+
+def _deep(picture: Image.Image) -> bytes:
+    pixels = libvips.of_pillow(picture).cast("ushort") * 257
+    content: bytes = pixels.cast("ushort").copy(interpretation="rgb16").heifsave_buffer(bitdepth=10, compression="av1")
+    return content
+
+
+def _bright(picture: Image.Image) -> bytes:
+    numbers = Numbers((0.0,) * 3, (2.0,) * 3, (1.0,) * 3, (0.0,) * 3, (0.0,) * 3, (0.0, 2.0))
+    return with_gain(_saved(picture, "JPEG"), encoded(picture.convert("L").reduce(2), numbers))
 
 
 def _picture() -> Image.Image:

@@ -31,7 +31,7 @@ LISTS = "a file whose name ends with .txt, .csv, .tsv, .jsonl, .parquet"
 AGENT = 'must be a text in ASCII such as "example-thumbs/1.0 (me@example.org)"'
 SCHEDULER = "must be the address of a Dask scheduler such as tcp://scheduler:8786, or local"
 EMPTY = "has no value; remove the key to have its default"
-TAKEN = "jpeg, png, webp, avif, heif, gif, tiff, bmp, ico, ppm"
+TAKEN = "jpeg, png, webp, avif, heif, gif, tiff, bmp, ico, ppm, jp2, jxl"
 ONLY = "min_width, max_width, min_height, max_height, max_aspect, formats"
 TOP = (
     "known here: source, sources, target, renditions, rules, resampler, order, placeholder, workers, executor, limits, "

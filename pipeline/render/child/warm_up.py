@@ -13,11 +13,11 @@ from pipeline.model.shape import Gravity, Resampler
 from pipeline.model.spec import Fit, Format, Limits, Metadata, Spec
 from pipeline.model.steps import Blur, Greyscale, Sharpen, Watermark
 from pipeline.render import memory
-from pipeline.render.formats import heif, tiff_by_libvips
+from pipeline.render.formats import heif, jxl, tiff_by_libvips
 from pipeline.render.pixels import arrow_view, faces, libvips
 from pipeline.workers.exchange import Held, Reply, whole
 
-_STILL = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "ICO", "PPM")
+_STILL = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "ICO", "PPM", "JPEG2000")
 _MOVING = ("PNG", "WEBP", "GIF")
 
 
@@ -76,6 +76,8 @@ def _pictures() -> Iterator[int]:
         yield _written(tiff_by_libvips.sample())
     if heif.is_installed():
         yield _written(heif.sample())
+    if jxl.is_installed():
+        yield _written(jxl.sample())
 
 
 def _written(content: bytes) -> int:

@@ -22,6 +22,10 @@ def _icon_is_short(view: View) -> bool:
     return max((sum(struct.unpack("<LL", entry[8:])) for entry in entries), default=0) > len(view)
 
 
+def _jp2_is_short(view: View) -> bool:
+    return bmff.is_short(view) if view[:1] == b"\0" else view[-2:] != b"\xff\xd9"
+
+
 _IS_SHORT: dict[str, Callable[[View], bool]] = {
     "JPEG": jpeg.is_short,
     "PNG": png.is_short,
@@ -30,5 +34,7 @@ _IS_SHORT: dict[str, Callable[[View], bool]] = {
     "HEIF": bmff.is_short,
     "GIF": gif.is_short,
     "TIFF": tiff.is_short,
+    "JP2": _jp2_is_short,
+    "JXL": lambda view: view[:1] == b"\0" and bmff.is_short(view),
     "ICO": _icon_is_short,
 }

@@ -28,11 +28,12 @@ from pipeline.render.colour.cicp import is_hdr
 from pipeline.render.container.mending import mended
 from pipeline.render.container.truncation import is_short
 from pipeline.render.container.view import View
-from pipeline.render.formats import apng, gain_map, gif, heif
+from pipeline.render.formats import apng, gain_map, gif, heif, jxl
 from pipeline.render.formats.animation import CUT_OFF
 from pipeline.render.formats.avif import Avif
 from pipeline.render.formats.bmp import Bmp
 from pipeline.render.formats.icon import Icon
+from pipeline.render.formats.jp2 import Jp2
 from pipeline.render.formats.jpeg import Jpeg
 from pipeline.render.formats.png import Png
 from pipeline.render.formats.ppm import Ppm
@@ -40,6 +41,7 @@ from pipeline.render.formats.tiff import Tiff
 from pipeline.render.metadata.policy import Facts
 from pipeline.render.opening.failures import decode_failure
 from pipeline.render.pixels import libvips
+from pipeline.render.pixels.deep import PILLOWS
 from pipeline.workers.exchange import Held
 
 # The most frequent first. JPEG's class is used instead of its factory, which would turn a file of several pictures
@@ -64,20 +66,20 @@ _SIGNATURES: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
         ("TIFF", rb"II\*\x00(?!....CR)|MM\x00\*|II\+\x00|MM\x00\+"),  # CR: a Canon raw
         ("AVIF", rb"....ftyp(?:....){0,30}?avi[fs]"),  # anywhere among the brands
         ("HEIF", rb"....ftyp(?:hei|hev|mif1|msf1)"),
+        ("JP2", rb"\x00\x00\x00\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"),
+        ("JXL", rb"\x00\x00\x00\x0cJXL \r\n\x87\n|\xff\x0a"),
         ("BMP", rb"BM"),
         ("ICO", rb"\x00\x00\x01\x00"),
         ("PPM", rb"P[1-6f][\s#]"),
     )
 )
 _SIGNATURE_BYTES = 256  # every signature lies within these
-_WEAK = ("BMP", "ICO", "PPM")  # signatures so short that a text may begin with them
+_WEAK = ("BMP", "ICO", "PPM", "JXL")  # signatures so short that a text may begin with them
 
 # Formats that are recognised and not decoded.
 _FOREIGN: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     (name, re.compile(signature, re.DOTALL))
     for name, signature in (
-        ("JPEG 2000", rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51"),
-        ("JPEG XL", rb"\xff\x0a|\x00\x00\x00\x0cJXL "),
         ("camera raw", rb"FUJIFILMCCD-RAW|IIR[OS]|IIU\x00|II\*\x00....CR|....ftypcrx "),
         ("Photoshop", rb"8BPS"),
         ("OpenEXR", rb"\x76\x2f\x31\x01"),
@@ -139,8 +141,10 @@ class Source:
         match image:
             case Tiff() | Avif():
                 known = image.is_deep
+            case jxl.Jxl():
+                known = False
             case _:
-                known = isinstance(image, Png) or self.format == "HEIF" or image.mode in ("I", "F")
+                known = isinstance(image, Png) or self.format == "HEIF" or image.mode in PILLOWS
         return known and libvips.available()
 
     @property
@@ -224,6 +228,12 @@ def _opened(name: str, file: IO[bytes], view: View) -> ImageFile.ImageFile:
             return gif.opened(file, view)
         case "AVIF":
             return Avif(file, view)
+        case "JP2":
+            return Jp2(file, view)
+        case "JXL":
+            if not jxl.is_installed():
+                raise PictureError(ErrorKind.UNSUPPORTED, f"JPEG XL {extras.missing('jxl')}")
+            return jxl.Jxl(file, view)
     return _plugin(name)(file)
 
 
