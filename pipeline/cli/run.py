@@ -128,7 +128,7 @@ def command(
 
     seen = peek(config)
     # A run without work starts no child. A first run nearly always has work, so its children start ahead.
-    wanted = (force or seen.is_new) and if_locked != "wait" and not seen.gentle
+    wanted = (force or seen.is_new) and if_locked != "wait" and not (seen.gentle or seen.elsewhere)
     children = seen.processes if processes is None else processes
     with ahead(wanted=wanted, processes=children, sources=seen.sources) as started:
         from pipeline.cli.telling import Telling

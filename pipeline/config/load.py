@@ -124,6 +124,7 @@ class Peek:
     processes: int | None = None
     sources: tuple[Path, ...] = ()
     gentle: bool = False  # whether others go first: what is started before the check would not know it
+    elsewhere: bool = False  # whether the workers of an executor render
 
 
 def peek(file: Path) -> Peek:
@@ -154,6 +155,7 @@ def peek(file: Path) -> Peek:
         processes if isinstance(processes, int) else None,
         tuple(file.parent / path for path in paths if isinstance(path, str)),
         gentle,
+        "executor" in plain,
     )
 
 

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from pipeline.run.options import Progress, RunOptions
 from pipeline.run.run import run
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Folder, RawStat
-from scripts.benchmarks.driver import recorded
+from scripts.benchmarks.driver import lane_that_carries_nothing, recorded
 
 _IN_A_FOLDER = 1000
 _THREADS = 12  # of a lane with four children
@@ -121,7 +122,7 @@ def main(words: list[str] | None = None) -> None:
     """See above."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=100_000)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2, help="0: no cluster, for comparison (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="where to work; left out: a temporary one")
     chosen = parser.parse_args(words)
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
@@ -129,8 +130,8 @@ def main(words: list[str] | None = None) -> None:
 
 
 def _measure(folder: Path, pictures: int, workers: int) -> None:
-    processes = [_start("dask_scheduler", "--host", "127.0.0.1", "--port", "0")]
-    address = _address(processes[0])
+    processes = [_start("dask_scheduler", "--host", "127.0.0.1", "--port", "0")] if workers else []
+    address = _address(processes[0]) if workers else ""
     module = ("--preload", "scripts.benchmarks.cluster")
     processes += [
         _start("dask_worker", address, "--no-nanny", "--nthreads", "1", "--memory-limit", "0", *module)
@@ -138,15 +139,16 @@ def _measure(folder: Path, pictures: int, workers: int) -> None:
     ]
     (folder / "photos").mkdir()
     config = folder / "cluster.yaml"
-    config.write_text(
-        f"source: photos\ntarget: out\nrenditions: {{thumb: {{width: 320}}}}\nexecutor: {{dask: '{address}'}}\n"
-    )
+    executor = f"executor: {{dask: '{address}'}}\n" if workers else ""
+    config.write_text(f"source: photos\ntarget: out\nrenditions: {{thumb: {{width: 320}}}}\n{executor}")
     _without_files()
     LocalSource.folders = lambda self, apart: _folders(pictures)  # type: ignore[method-assign]
-    watch = _Watch({"driver": os.getpid(), "scheduler": processes[0].pid, "worker": processes[1].pid})
+    others = zip(("scheduler", "worker"), processes, strict=False)
+    watch = _Watch({"driver": os.getpid(), **{name: process.pid for name, process in others}})
     before, began = watch.cpu(), time.monotonic()
     try:
-        summary = run(load(config), RunOptions(threads=_THREADS), watch)
+        with nullcontext() if workers else lane_that_carries_nothing():
+            summary = run(load(config), RunOptions(threads=_THREADS, lanes=0), watch)
         seconds, after = time.monotonic() - began, watch.cpu()
     finally:
         for process in reversed(processes):

@@ -6,10 +6,11 @@ Argument: a config. Every batch comes back at once, with records of files that w
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 from pipeline.config.load import load
@@ -30,6 +31,9 @@ class Nothing:
 
     threads = threads_together = 8
     confinement = None
+    waiting = ""
+    carried: ClassVar[dict[str, int]] = {}
+    notes: tuple[str, ...] = ()
 
     def __init__(self, *given: Any) -> None:
         """Takes what a lane takes; the last of it is the `Control`."""
@@ -88,9 +92,16 @@ def _made(planned: Planned, job: Job) -> RenditionRecord:
     )
 
 
+@contextmanager
+def lane_that_carries_nothing() -> Iterator[None]:
+    """Runs within the block have it."""
+    with patch.object(lanes, "LocalLane", Nothing), patch.object(lanes, "renderers", lambda *_: nullcontext()):
+        yield
+
+
 def main(config: Path) -> None:
     """One run of `config` with a lane that does nothing."""
-    with patch.object(lanes, "LocalLane", Nothing), patch.object(lanes, "renderers", lambda *_: nullcontext()):
+    with lane_that_carries_nothing():
         run(load(config), RunOptions(lanes=0))
 
 

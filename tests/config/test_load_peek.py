@@ -55,3 +55,9 @@ def test_what_is_no_config_is_left_to_those_who_check_it(content: bytes, tmp_pat
     assert peek(config) == Peek()
     config.write_bytes(content)
     assert peek(config) == Peek()
+
+
+def test_where_workers_of_an_executor_render_nothing_is_started_here(tmp_path: Path) -> None:
+    config = tmp_path / "thumbs.yaml"
+    config.write_text("source: photos\ntarget: out\nexecutor: {dask: local}\n" + RENDITIONS)
+    assert peek(config).elsewhere
