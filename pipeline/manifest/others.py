@@ -24,11 +24,15 @@ _MOST = 64 * 1024  # bytes of the list that are read
 
 def of_target(config: Config) -> list[Path]:
     """The existing manifests of the config's target, without its own and those that other users could have written."""
+    manifests = [path for path in places(config) if path.is_file()]
+    return [manifest for manifest in manifests if trust.reason(manifest, shared=config.shared) is None]
+
+
+def places(config: Config) -> list[Path]:
+    """Where other manifests of the config's target are, or were: the default one, and those in the list."""
     mine = os.path.realpath(config.manifest)
     listed = [path for target in config.target.folders for path in (manifest_in(str(target)), *_listed(target))]
-    paths = dict.fromkeys(map(os.path.realpath, listed))
-    manifests = [Path(path) for path in paths if path != mine and os.path.isfile(path)]
-    return [manifest for manifest in manifests if trust.reason(manifest, shared=config.shared) is None]
+    return [Path(path) for path in dict.fromkeys(map(os.path.realpath, listed)) if path != mine]
 
 
 def at_hand(config: Config) -> Path | None:

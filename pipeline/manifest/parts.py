@@ -15,8 +15,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.config.settings import Config
 from pipeline.errors import ManifestTrouble, printable
-from pipeline.manifest import opening
+from pipeline.manifest import opening, others
 from pipeline.manifest.claims import ClaimRow
 from pipeline.manifest.database import trouble, uri
 from pipeline.manifest.lock import RunLock
@@ -68,14 +69,30 @@ def states(manifest: Path) -> list[State]:
     return found
 
 
-def check_merged(manifest: Path) -> None:
-    """Raise `ManifestTrouble` where parts wait to be merged, which would undo what is written to `manifest` now."""
-    if waiting := parts(manifest):
+def check_merged(config: Config) -> None:
+    """Raise `ManifestTrouble` where parts wait to be merged, which would undo what is written to the manifest now: its
+    own, and the config's parts beside a former one after `manifest:` was changed. Nothing is checked for a part.
+    """
+    if number_and_count(config.manifest)[1]:
+        return
+    mine = os.path.realpath(config.path)
+    for manifest in (config.manifest, *others.places(config)):
+        waiting = parts(manifest)
+        former = manifest != config.manifest
+        if not waiting or (former and not _is_of(waiting[0], mine)):
+            continue
         more = f" and {len(waiting) - 1:,} more" if len(waiting) > 1 else ""
+        back = f", with `manifest: {printable(str(manifest))}` in the config," if former else ""
         raise ManifestTrouble(
             f"{printable(str(waiting[0]))}{more}: what shards have written is not in the manifest yet: bring it in "
-            f"with `{to_copy('manifest', 'merge')}` first"
+            f"with `{to_copy('manifest', 'merge')}`{back} first"
         )
+
+
+def _is_of(part: Path, owner: str) -> bool:
+    with contextlib.suppress(ManifestTrouble), Reader(part) as reader:
+        return reader.owner() == owner
+    return False
 
 
 def begin(manifest: Path, part: Path, known: Path | None, owner: str | None, mine: Callable[[bytes], bool]) -> None:

@@ -74,7 +74,7 @@ class Manifest:
         Also raises `ManifestTrouble` where parts of shards wait to be merged into it.
         """
         trust.check(config.manifest, shared=config.shared)
-        parts.check_merged(config.manifest)
+        parts.check_merged(config)
         owner, former = os.path.realpath(config.path), others.of_target(config)
         connection, warning = opening.open_for_run(config.manifest, owner, adopt=adopt, former=former)
         return cls(config.manifest, connection, warning)

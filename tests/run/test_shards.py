@@ -144,6 +144,21 @@ def test_whole_runs_wait_until_parts_are_merged(world: World) -> None:
     assert world.run().status == ExitStatus.OK
 
 
+def test_parts_beside_a_former_manifest_are_not_forgotten(world: World) -> None:
+    world.fill(4)
+    world.run(plan=shard(1, 2))
+    before, changed = world.text, world.text + "manifest: beside.sqlite\n"
+    world.configure(changed)
+    with pytest.raises(
+        ManifestTrouble, match=r"manifest merge`, with `manifest: .*/manifest\.sqlite` in the config, first"
+    ):
+        world.run()
+    world.configure(before)
+    merge(world.config)
+    world.configure(changed)
+    assert world.run().status == ExitStatus.OK
+
+
 def test_what_a_restored_part_may_lack_is_asked_of_the_files_after_the_merge(world: World, settled: None) -> None:
     world.fill(2)
     world.run()
