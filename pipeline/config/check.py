@@ -200,7 +200,7 @@ def _extra_problems(
     if importlib.util.find_spec("pyarrow") is None:
         paths = {place: (source.path or "").lower().removesuffix(".gz") for place, source in sources.items()}
         asking += [((*place, "path"), "parquet") for place, path in paths.items() if path.endswith(".parquet")]
-    if importlib.util.find_spec("obstore") is None:
+    if not all(map(importlib.util.find_spec, ("obstore", "fsspec"))):
         asking += [(place, "cloud") for place in stores]
     if clusters and importlib.util.find_spec("distributed") is None:
         asking.append((("executor", "dask"), "dask"))

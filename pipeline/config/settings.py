@@ -84,6 +84,9 @@ class UrlSettings:
     user_agent: str | None = None
 
 
+SERVICES = ("s3", "gs", "az")  # stores that obstore reaches; fsspec does the others
+
+
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
     """A place in object storage, and how it is reached. It holds no secrets: the environment has them."""

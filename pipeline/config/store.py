@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.config.kinds import Seconds
-from pipeline.config.section import Flag, Section, field_of
-from pipeline.config.settings import StoreSettings
-from pipeline.config.texts import Endpoint
+from pipeline.config.section import Flag, Section, field_of, rule
+from pipeline.config.settings import SERVICES, StoreSettings
+from pipeline.config.texts import Endpoint, is_url
 
 KEYS = frozenset({"endpoint", "region", "account", "anonymous", "connect", "silence", "retry"})
 
@@ -43,6 +43,14 @@ class Place(Section):
         "Of a store: for how long a request that met no connection, silence or an error of the store is tried again, "
         "with growing pauses. Then the run ends, with status 3.",
     )
+
+    @model_validator(mode="after")
+    def _has_keys_of_its_service(self) -> Place:
+        url = getattr(self, "url", None)
+        said = self.model_fields_set & KEYS
+        if said and isinstance(url, str) and is_url(url) and url.partition("://")[0] not in SERVICES:
+            raise rule(f"{min(said)} is for {', '.join(SERVICES)}: fsspec has a configuration of its own")
+        return self
 
     def store(self, url: str) -> StoreSettings:
         """The store at `url`."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from dataclasses import dataclass
 
 from pipeline.config.braces import alternatives
 from pipeline.config.section import Json, Kind, rule, wrong
-from pipeline.config.settings import LOCAL
+from pipeline.config.settings import LOCAL, SERVICES
 from pipeline.config.template import Template
 
 COLOURS = {
@@ -109,7 +110,13 @@ class LocalPath(Kind):
         return {"type": "string", "pattern": "^[^~]"}
 
 
-_SERVICES = ("s3", "gs", "az")
+_ELSEWHERE = ("http", "https", "file", "local", "s3a", "gcs", "abfs", "abfss", "adl")  # of fsspec: ours are other words
+
+
+def _protocols() -> list[str]:
+    from fsspec import available_protocols  # noqa: PLC0415 - an extra, and 60 ms
+
+    return list(available_protocols())
 
 
 def is_url(value: object) -> bool:
@@ -127,10 +134,8 @@ class StoreUrl(Kind):
             raise wrong("must be the URL of a store such as s3://bucket/photos")
         scheme, _, rest = value.partition("://")
         bucket, _, prefix = rest.partition("/")
-        if scheme not in _SERVICES:
-            raise rule(
-                f"must begin with one of {', '.join(f'{known}://' for known in _SERVICES)}; a list of URLs is a file"
-            )
+        if scheme not in SERVICES:
+            return self._of_fsspec(value, scheme, bucket)
         if "@" in bucket:
             raise rule("must have no user and password: they come from the environment")
         if not re.fullmatch(r"[A-Za-z0-9._$-]+", bucket):
@@ -142,7 +147,15 @@ class StoreUrl(Kind):
 
     def json(self) -> Json:
         """See `Kind`."""
-        return {"type": "string", "pattern": f"^(?:{'|'.join(_SERVICES)})://[^/@]+"}
+        return {"type": "string", "pattern": "^[a-z][a-z0-9+.-]*://[^/]*"}
+
+    def _of_fsspec(self, value: str, scheme: str, host: str) -> str:
+        if scheme in _ELSEWHERE or (importlib.util.find_spec("fsspec") and scheme not in _protocols()):
+            known = ", ".join(f"{service}://" for service in SERVICES)
+            raise rule(f"must begin with {known}, or what fsspec knows, such as sftp://; a list of URLs is a file")
+        if ":" in host.rpartition("@")[0]:
+            raise rule("must have no password: it comes from the configuration of fsspec")
+        return value.rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,12 +183,25 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     "a URL of nothing that is known": (
-        "source: ftp://host/photos\ntarget: made\nrenditions: {a: {}}\n",
-        [":1:9: source: must begin with one of s3://, gs://, az://; a list of URLs is a file"],
+        "source: gopher://host/photos\ntarget: made\nrenditions: {a: {}}\n",
+        [
+            (
+                ":1:9: source: must begin with s3://, gs://, az://, or what fsspec knows, such as sftp://; "
+                "a list of URLs is a file"
+            )
+        ],
     ),
     "a store with a password": (
         "source: s3://KEY:SECRET@bucket\ntarget: made\nrenditions: {a: {}}\n",
         [":1:9: source: must have no user and password: they come from the environment"],
+    ),
+    "a file system with a password": (
+        "source: sftp://me:SECRET@host/photos\ntarget: made\nrenditions: {a: {}}\n",
+        [":1:9: source: must have no password: it comes from the configuration of fsspec"],
+    ),
+    "an endpoint of a file system": (
+        'source: {url: sftp://host/photos, endpoint: "http://h"}\ntarget: made\nrenditions: {a: {}}\n',
+        [":1:9: source: endpoint is for s3, gs, az: fsspec has a configuration of its own"],
     ),
     "a store that leads out of itself": (
         "source: {url: s3://bucket/a/../b}\ntarget: made\nrenditions: {a: {}}\n",

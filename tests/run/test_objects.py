@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import uuid
+import zipfile
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pytest
 
+from pipeline.config.settings import StoreSettings
 from pipeline.errors import ExitStatus, PictureError, SourceTrouble, TargetTrouble
 from pipeline.model.record import Written
+from pipeline.stores.filesystems import FileStore
 from pipeline.targets.local import LocalTarget
 from pipeline.targets.target import ToWrite
 from tests import buckets, fakes3
@@ -293,3 +297,26 @@ def test_what_needs_a_folder_says_so(tmp_path: Path, memory: fakes3.Bucket) -> N
             2,
             "this needs a target on a disk of this machine, and s3://pictures/web is none",
         )
+
+
+def test_an_archive_becomes_files_through_fsspec(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.writestr("a/one.jpg", jpeg())
+        archive.writestr("a/two.jpg", jpeg((1, 2, 3)))
+    world.configure(world.text.replace("source: photos", f"source: zip://a::{tmp_path}/photos.zip"))
+    assert world.run().pictures == {"done": 2}
+    assert list(world.tree()) == ["one-thumb.jpg", "two-thumb.jpg"]
+    assert world.run().pictures == {"unchanged": 2}
+
+
+def test_a_file_system_of_fsspec_is_a_target(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.fill(2)
+    place = f"memory://{uuid.uuid4().hex}"
+    world.configure(world.text.replace("target: out", f"target: {place}\nmanifest: made.sqlite"))
+    assert world.run().pictures == {"done": 2}
+    assert world.run().pictures == {"unchanged": 2}
+    store = FileStore(StoreSettings(place))
+    names = sorted(entry.name for entries in store.entries() for entry in entries)
+    assert names == ["a/000-thumb.jpg", "b/001-thumb.jpg"]

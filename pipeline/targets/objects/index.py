@@ -43,10 +43,15 @@ class Index:
 
 
 def everything(store: Store) -> Iterator[Sequence[Entry]]:
-    """All objects of a store, but those in folders with a name that cannot be told. Raises `StoreFailure`."""
+    """All objects of a store, but those in folders with a name that cannot be told; none, if it is not there yet.
+
+    Raises `StoreFailure`.
+    """
     try:
         yield from store.entries()
     except StoreFailure as failure:
+        if failure.fault is Fault.MISSING:
+            return
         if failure.fault is not Fault.BAD_NAME:
             raise
         yield from by_folder(store, lambda path, failure: None, lambda folder: folder.startswith(RESERVED))

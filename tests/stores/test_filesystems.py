@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import uuid
+import zipfile
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from pipeline.config.settings import StoreSettings
+from pipeline.stores.filesystems import FileStore
+from pipeline.stores.store import Fault, Store, StoreFailure
+
+
+@pytest.fixture
+def store() -> Store:
+    """A place in memory, which is that of the process."""
+    url = f"memory://{uuid.uuid4().hex}"
+    fsspec.filesystem("memory").makedirs(url)
+    return FileStore(StoreSettings(url))
+
+
+def test_what_is_put_is_listed_looked_at_read_and_removed(store: Store) -> None:
+    put = store.put("a/b/c.jpg", memoryview(b"content"), {})
+    store.put("a/d.jpg", memoryview(b"more"), {})
+    assert sorted(entry.name for entries in store.entries() for entry in entries) == ["a/b/c.jpg", "a/d.jpg"]
+    entries, below = store.entries_in("a")
+    assert ([entry.name for entry in entries], below) == (["a/d.jpg"], ["a/b"])
+    assert store.look("a/b/c.jpg") == put
+    assert b"".join(store.get("a/b/c.jpg").pieces) == b"content"
+    assert (put.name, put.size) == ("a/b/c.jpg", 7)
+    store.remove("a/b/c.jpg")
+    store.remove("a/b/c.jpg")
+    assert store.look("a/b/c.jpg") is None
+
+
+def test_names_that_lead_out_are_refused(store: Store) -> None:
+    for name in ("../a", "a//b", "a\0"):
+        with pytest.raises(StoreFailure) as caught:
+            store.put(name, memoryview(b""), {})
+        assert caught.value.fault is Fault.BAD_NAME
+
+
+def test_an_archive_is_a_store_that_is_only_read(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("photos/a.jpg", b"content")
+        archive.writestr("other/b.jpg", b"content")
+    store = FileStore(StoreSettings(f"zip://photos::{tmp_path}/a.zip"))
+    assert [entry.name for entries in store.entries() for entry in entries] == ["a.jpg"]
+    assert b"".join(store.get("a.jpg").pieces) == b"content"
+    with pytest.raises(StoreFailure):
+        store.put("c.jpg", memoryview(b""), {})
+
+
+def test_what_is_missing_or_cannot_be_reached_says_so(tmp_path: Path) -> None:
+    with pytest.raises(StoreFailure, match="does not exist"):
+        list(FileStore(StoreSettings("memory://nothing-is-here")).entries())
+    with pytest.raises(StoreFailure) as caught:
+        list(FileStore(StoreSettings(f"zip://photos::{tmp_path}/gone.zip")).entries())
+    assert caught.value.fault is Fault.MISSING
