@@ -132,11 +132,11 @@ def _middle(part: float, extents: Sequence[tuple[Extent, float]]) -> float:
     edges |= {edge - part for extent, _ in extents for edge in (extent.face_end, extent.end)}
     places = {min(max(edge, 0.0), free) for edge in edges}
     best = max(sorted(places), key=lambda at: (_score(at, part, extents), -abs(at - free / 2)))
-    shown = [extent for extent, _ in extents if extent.within(best, part) > 0]
+    shown = [(extent.start, extent.end) for extent, _ in extents if extent.within(best, part) > 0]
     if not shown:  # every face is larger than the crop
-        extent, _ = max(extents, key=lambda each: each[1])
-        shown = [extent]
-    wanted = (min(extent.start for extent in shown) + max(extent.end for extent in shown) - part) / 2
+        largest, _ = max(extents, key=lambda each: each[1])
+        shown = [(largest.face_start, largest.face_end)]
+    wanted = (min(start for start, _ in shown) + max(end for _, end in shown) - part) / 2
     centred = min(max(wanted, 0.0), free)
     at = centred if _score(centred, part, extents) >= _score(best, part, extents) else best
     return at + part / 2
