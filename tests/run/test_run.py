@@ -243,12 +243,14 @@ def test_as_many_sources_are_read_at_once_as_there_are_threads(world: World, mon
     assert world.run(threads=8).pictures == {"done": 8}
 
 
+@pytest.mark.usefixtures("settled")
 def test_progress_is_told_in_bytes_and_ends_where_it_was_expected_to(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.put("a/cut.jpg", jpeg(size=(2000, 1500))[:-2000])
     world.run()  # from now on it is a known failure, which is no progress
-    world.fill(10)
+    for number in range(10):
+        world.put(f"b/{number}.jpg")
     told: list[Progress] = []
     run(world.config, RunOptions(threads=1, processes=0), told.append)
     assert all(progress.bytes_done <= progress.bytes_expected for progress in told)
