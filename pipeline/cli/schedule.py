@@ -82,7 +82,7 @@ def command(
         raise click.UsageError("--watch is a service that is always at work: it has no --at, --every or crontab line")
     every = (every or ("month" if verifies else "day")).lower()
     when = None if watch else timing(at or (_LATER if verifies and every != "hour" else None), every)
-    name = settings.path.stem + (", verify" if verifies else "")
+    name = systemd.unit_name(settings.path).removeprefix("pipeline-") + (", verify" if verifies else "")
     if output is not None and form == "cron":
         raise click.UsageError("--output writes units of systemd; a crontab is edited with `crontab -e`")
     if output is None and form != "systemd" and when is not None:

@@ -11,7 +11,7 @@ from pipeline.model.record import MADE, Status
 from pipeline.program import to_copy
 from pipeline.run.tally import Summary
 
-_MOST_FAILURES = 20  # listed on a terminal or in a mail; `pipeline manifest query status=failed` lists all
+_MOST_FAILURES = 20  # listed on a terminal or in a mail; `pipeline failures` lists all
 _MOST_KINDS = 6  # of warnings
 
 _OTHERS = (
@@ -91,7 +91,7 @@ def failure_lines(config: Path, summary: Summary, most: int | None = None) -> li
         for failure in summary.failures[:most]
     ]
     if (more := len(summary.failures) - most) > 0:
-        lines.append(f"... and {more:,} more: {to_copy('manifest', 'query', str(config), 'status=failed')}")
+        lines.append(f"... and {more:,} more: {to_copy('failures', str(config))}")
     return lines
 
 

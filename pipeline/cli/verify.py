@@ -12,6 +12,7 @@ import click
 from pipeline.amounts import count, size
 from pipeline.cli.console import Colour, complain, on_terminal, tell
 from pipeline.cli.options import config_argument
+from pipeline.cli.redrawing import ShareBar
 from pipeline.errors import ExitStatus
 from pipeline.program import to_copy
 
@@ -35,7 +36,8 @@ def command(config: Path, sources: bool, as_json: bool, verbose: bool) -> int:
     from pipeline.config.load import load
     from pipeline.run.verify import line, verify
 
-    verdict = verify(load(config), lambda _bytes: None, sources=sources)
+    with ShareBar("verify", "{desc} {percentage:3.0f}% {bar}") as bar:
+        verdict = verify(load(config), bar.show, sources=sources)
     for problem in verdict.problems:
         if as_json:
             key = "source" if problem.of_source else "target"

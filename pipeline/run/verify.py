@@ -66,28 +66,35 @@ class Verdict:
     originals: Originals | None = None  # None where the sources were not asked for
 
 
-def verify(config: Config, watch: Callable[[int], None], *, sources: bool = False) -> Verdict:
+def verify(config: Config, watch: Callable[[float], None], *, sources: bool = False) -> Verdict:
     """Re-hash every file in the manifest, and look for others; then, with `sources`, every source. Raises
     `PipelineError`.
 
-    `watch(bytes)` is called in this thread with the bytes read so far. Works while a run goes on, but a file that the
-    run replaces meanwhile may be reported as damaged.
+    `watch` is called in this thread with the share of the bytes that are read, 0 to about 1. Works while a run goes
+    on, but a file that the run replaces meanwhile may be reported as damaged.
     """
     with Manifest.reader(config) as reader, closing(source_of(config.sources)) as source:
         if sources:
             source.check()
         target = target_of(config.target, "verify")
         target.remember(reader.shards)
+        totals = reader.totals()
+        expected = max(1, totals.target_bytes + (totals.source_bytes if sources else 0))
         check = _Check(target)
         crew: Crew[ClaimedFile] = Crew(
-            check.check_file, threads=cpus.available() + 1, queue_size=64, on_tick=lambda: watch(check.bytes_read)
+            check.check_file,
+            threads=cpus.available() + 1,
+            queue_size=64,
+            on_tick=lambda: watch(check.bytes_read / expected),
         )
         with crew:
             for file in _files(reader, target):
                 if file.current and file.sha256 is not None:
                     crew.put(file)
         foreign = tuple(_foreign(target, config.target.folders, reader))
-        originals = checked(config, source, reader, lambda read: watch(check.bytes_read + read)) if sources else None
+        originals = None
+        if sources:
+            originals = checked(config, source, reader, lambda read: watch((check.bytes_read + read) / expected))
     rotten = (_rotten(one) for one in originals.rotten) if originals else ()
     problems = sorted(
         (*check.problems, *foreign, *rotten), key=lambda problem: (problem.of_source, os.fsencode(problem.path))
