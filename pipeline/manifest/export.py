@@ -23,6 +23,7 @@ from pipeline.errors import TargetTrouble, printable
 from pipeline.manifest.database import translated
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.schema import tables
+from pipeline.manifest.shards import shard_name
 from pipeline.manifest.values import percent, to_name
 from pipeline.model.rendering import CHATTER
 
@@ -90,6 +91,7 @@ _MEASURED = {
     "run": "COALESCE(r.run, s.run)",
     "at": "COALESCE(r.at, s.at)",
 }
+_SHARD = "tar_shard"
 _RAW = {"source": "source_raw", "target": "target_raw"}
 _LISTS = frozenset({"source_warnings", "warnings"})
 _HASHES = frozenset({"source_sha256", "sha256"})
@@ -99,7 +101,8 @@ _FORMULA = re.compile('(^|;)(?=[ "]*[=+\\-@\uff1d\uff0b\uff0d\uff20])')
 
 
 def listed(reader: Reader) -> tuple[str, ...]:
-    """The keys that rows have beside, where pictures come from lists of URLs: `url` and `list_NAME` for each column.
+    """The keys that rows have beside: where pictures come from lists of URLs `url`, and `list_NAME` for each column;
+    where they are in tar shards `tar_shard`.
 
     Raises `ManifestTrouble`.
     """
@@ -107,7 +110,8 @@ def listed(reader: Reader) -> tuple[str, ...]:
         names = reader.connection.execute("SELECT DISTINCT key FROM origin, json_each(origin.columns) ORDER BY key")
         columns = tuple(f"list_{name}" for (name,) in names)
         (any_there,) = reader.connection.execute("SELECT EXISTS (SELECT 1 FROM origin)").fetchone()
-    return ("url", *columns) if any_there else ()
+        (in_shards,) = reader.connection.execute("SELECT EXISTS (SELECT 1 FROM sample)").fetchone()
+    return (*((_SHARD,) if in_shards else ()), *(("url", *columns) if any_there else ()))
 
 
 def kinds(reader: Reader, *, measured: bool = False) -> dict[str, Kind]:
@@ -153,14 +157,18 @@ def rows(reader: Reader, *, measured: bool = False) -> Iterator[dict[str, Value]
     more = listed(reader)
     selected = ", ".join(f"{expression} AS {name}" for name, expression in fields.items())
     query = (
-        f"SELECT o.url, o.columns, {selected} "  # noqa: S608 - fields from above
+        f"SELECT o.url, o.columns, p.shard, {selected} "  # noqa: S608 - fields from above
         "FROM source s LEFT JOIN rendition r ON r.source = s.id LEFT JOIN library l ON l.id = r.library "
-        "LEFT JOIN origin o ON o.source = s.id ORDER BY s.path, r.name"
+        "LEFT JOIN origin o ON o.source = s.id LEFT JOIN sample p ON p.source = s.path ORDER BY s.path, r.name"
     )
     with translated(reader.path):
-        for url, said, *values in reader.connection.execute(query):
+        for url, said, shard, *values in reader.connection.execute(query):
             row = row_of(zip(fields, values, strict=True), measured=measured)
-            yield row | dict.fromkeys(more) | said_of(url, said) if more else row
+            if more:
+                row |= dict.fromkeys(more) | said_of(url, said)
+            if shard is not None:
+                row[_SHARD] = shard_name(shard)
+            yield row
 
 
 def write_jsonl(rows: Iterable[Mapping[str, Value]], to: Path | TextIO) -> int:

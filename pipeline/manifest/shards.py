@@ -60,6 +60,11 @@ class Member(NamedTuple):
     sha256: bytes
 
 
+def shard_name(number: int) -> str:
+    """The file of a shard."""
+    return f"{number:06}.tar"
+
+
 def place_of(source: str) -> Place:
     """The place of a picture in the order of all."""
     return to_bytes(folder_of(source)), to_bytes(source)

@@ -21,9 +21,9 @@ from typing import Any, Protocol
 
 from pipeline.errors import TargetTrouble
 from pipeline.manifest import export
-from pipeline.manifest.shards import Build, Place, Shards, place_of
+from pipeline.manifest.shards import Build, Place, Shards, place_of, shard_name
 from pipeline.manifest.values import to_name
-from pipeline.targets.shards import ShardTarget, shard_name
+from pipeline.targets.shards import ShardTarget
 from pipeline.targets.tar import TarOutput
 from pipeline.targets.trouble import trouble
 

@@ -19,11 +19,12 @@ from pipeline.folder import first_read
 from pipeline.manifest.claims import ClaimedFile
 from pipeline.manifest.export_hf import is_export
 from pipeline.manifest.reader import Reader
+from pipeline.manifest.shards import shard_name
 from pipeline.manifest.store import Manifest
 from pipeline.run.originals import Originals, Rotten, checked
 from pipeline.sources.opening import source_of
 from pipeline.targets.opening import target_of
-from pipeline.targets.shards import ShardTarget, shard_name
+from pipeline.targets.shards import ShardTarget
 from pipeline.targets.target import Target
 from pipeline.workers import cpus
 from pipeline.workers.crew import Crew

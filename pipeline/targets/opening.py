@@ -72,5 +72,5 @@ def removal_of(settings: TargetSettings, shards: Shards) -> Removal:
     if settings.shards is not None:
         target = ShardTarget(settings, "removal")
         target.remember(shards)
-        return ShardRemoval(target)
+        return ShardRemoval(target, LocalRemoval(settings))
     return LocalRemoval(settings)

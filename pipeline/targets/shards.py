@@ -21,21 +21,17 @@ from pipeline.config.settings import Durability, Mtime, TargetSettings
 from pipeline.errors import PictureError
 from pipeline.folder import opened_folder, sync_folder
 from pipeline.manifest.claims import ClaimedFile
-from pipeline.manifest.shards import Build, Member, Shards
+from pipeline.manifest.shards import Build, Member, Shards, shard_name
 from pipeline.model.record import Written
 from pipeline.model.source import Stat
 from pipeline.targets.local import LocalTarget
 from pipeline.targets.paths import RESERVED
+from pipeline.targets.removal import Removal
 from pipeline.targets.tar import TarOutput
 from pipeline.targets.target import NOTHING, RawStat, ToWrite
 from pipeline.targets.trouble import trouble
 
 _WAITING = "waiting"  # the folder of renditions that are in no shard yet, in our folder of the target
-
-
-def shard_name(number: int) -> str:
-    """The file of a shard."""
-    return f"{number:06}.tar"
 
 
 class ShardTarget:
@@ -171,9 +167,9 @@ class ShardTarget:
     def content(self, path: str, sha256: bytes) -> bytes | None:
         """The bytes of a rendition; None where there are none with this hash."""
         with contextlib.suppress(OSError, PictureError), self.open_for_reading(path) as file:
-            content = file.readall() if hasattr(file, "readall") else file.read()
+            content = file.read()
             if hashlib.sha256(content).digest() == sha256:
-                return bytes(content)
+                return content
         return None
 
     def member(self, member: Member) -> bytes:
@@ -237,20 +233,25 @@ class ShardTarget:
 
 
 class ShardRemoval:
-    """Takes renditions out of tar shards; a `Removal`. Their bytes go when the shard is written again."""
+    """Takes renditions out of tar shards; a `Removal`. Their bytes go when the shard is written again. What is in none
+    is a file that the config has made before it had shards.
+    """
 
-    def __init__(self, target: ShardTarget) -> None:
+    def __init__(self, target: ShardTarget, files: Removal) -> None:
         self._target = target
+        self._files = files
 
     def obstacle(self, file: ClaimedFile) -> str | None:
         """See `Removal`."""
         (there,) = self._target.raw_stats((file.target,))
         if there == NOTHING:
-            return None
+            return self._files.obstacle(file)
         return "" if there == (file.size, file.mtime_ns) else "it was changed since it was made"
 
     def remove(self, file: ClaimedFile) -> str | None:
         """See `Removal`. What is in a shard goes with the record of it."""
+        if self._target.raw_stats((file.target,)) == [NOTHING]:
+            return self._files.remove(file)
         obstacle = self.obstacle(file)
         if obstacle == "":
             try:
@@ -260,16 +261,17 @@ class ShardRemoval:
         return obstacle
 
     def remove_folder(self, path: str) -> bool:
-        """There are no folders."""
-        return bool(path)
+        """See `Removal`."""
+        return self._files.remove_folder(path)
 
     def sync(self) -> None:
         """See `Removal`."""
         self._target.sync()
+        self._files.sync()
 
     def identity(self, path: str) -> object | None:
         """See `Removal`."""
-        return None if self._target.raw_stats((path,)) == [NOTHING] else path
+        return path if self._target.raw_stats((path,)) != [NOTHING] else self._files.identity(path)
 
 
 def _waiting_name(path: str) -> str:

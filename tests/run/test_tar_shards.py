@@ -308,7 +308,8 @@ def test_a_run_that_is_killed_goes_on_to_the_same_shards(ten: World) -> None:
     done = subprocess.run([sys.executable, "-c", _KILLED, ten.config_path], check=False, timeout=100)
     assert done.returncode == -signal.SIGKILL
     assert len(_shards(ten)) == 2
-    assert ten.run().pictures == {"unchanged": 10}
+    summary = ten.run()
+    assert (summary.status, sum(summary.pictures.values())) == (ExitStatus.OK, 10)  # some may have been in flight
     whole = _twin(ten)
     whole.run()
     assert (_shards(ten), _verified(ten)) == (_shards(whole), [])
@@ -336,6 +337,27 @@ def test_while_a_run_works_only_shards_before_the_first_picture_in_hand_are_writ
         assert list(_shards(ten)) == ["000000.tar"]  # nothing says that all pictures have been looked at
         pack.end(complete=True)
     assert list(_shards(ten)) == ["000000.tar", "000001.tar", "000002.tar"]
+
+
+def test_exports_say_in_which_shard_a_picture_is(ten: World) -> None:
+    ten.put("c/008.jpg", jpeg()[:300])
+    ten.run()
+    exported = ten.command("manifest", "export", str(ten.config_path)).stdout.splitlines()
+    shard_of = {row["source"]: row["tar_shard"] for row in map(json.loads, exported)}
+    assert [shard_of[f"{name}.jpg"] for name in ("a/000", "b/001", "c/005", "c/008")] == [
+        "000000.tar",
+        "000001.tar",
+        "000002.tar",
+        None,
+    ]
+
+
+def test_files_that_were_made_before_there_were_shards_are_orphans(world: World) -> None:
+    world.fill(2)
+    world.run()
+    _configure(world)
+    assert (world.run().pictures, world.run(prune=True).removed) == ({"done": 2}, 2)
+    assert (list(world.tree()), _verified(world)) == (["000000.tar"], [])
 
 
 def test_what_does_not_go_with_shards_is_one_line(ten: World) -> None:
