@@ -116,8 +116,11 @@ def status_of(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way 
         complain(usage.format_message())
         return ExitStatus.USAGE
     except click.UsageError as usage:
+        from pipeline.program import to_copy
+
         where = usage.ctx.command_path if usage.ctx else "pipeline"
-        complain(f"{where}: {_wrong_usage(usage)} (see `{where} --help`)", Colour.FAILURE)
+        see = to_copy(*where.split()[1:], "--help")
+        complain(f"{where}: {_wrong_usage(usage)} (see `{see}`)", Colour.FAILURE)
         return ExitStatus.USAGE
     except click.ClickException as refusal:
         complain(f"pipeline: {refusal.format_message()}", Colour.FAILURE)

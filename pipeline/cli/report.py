@@ -25,13 +25,14 @@ def command(config: Path, output: Path | None) -> None:
     The page holds no picture: it shows sources and targets where they are, and asks for nothing else. Every target is
     read again for what it says of privacy.
     """
+    from pipeline.cli.summary import not_run_yet
     from pipeline.config.load import load
-    from pipeline.manifest.place import is_there
+    from pipeline.manifest.others import at_hand
     from pipeline.report.page import place, write
 
     settings = load(config)
-    if not is_there(settings.manifest):
-        raise UsageError(f"{config} has not run yet: there is no manifest at {settings.manifest}")
+    if at_hand(settings) is None:
+        raise UsageError(not_run_yet(config, settings))
     path = place(settings, output)
     written = write(settings, path)
     complain(f"wrote {printable(str(path))} ({size(written)}); open it in a browser")

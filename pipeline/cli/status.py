@@ -34,7 +34,7 @@ _MOST_SHARDS = 20  # that have a line of their own
 @click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
     """Show the last runs of CONFIG and what its manifest holds."""
-    from pipeline.cli.summary import remark_line
+    from pipeline.cli.summary import not_run_yet, remark_line
     from pipeline.config.load import load
     from pipeline.manifest.lock import RunLock
     from pipeline.manifest.others import at_hand
@@ -52,7 +52,7 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
         elif shards:
             _tell_shards(config, shards)
         else:
-            complain(f"{config} has not run yet: there is no manifest at {settings.manifest}")
+            complain(not_run_yet(config, settings))
         return
     holder = RunLock(settings.manifest, path=settings.lock).holder()
     with Manifest.reader(settings) as reader:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.amounts import count, duration, of_each, size
 from pipeline.errors import ExitStatus, printable
 from pipeline.model.record import MADE, Status
 from pipeline.program import to_copy
 from pipeline.run.tally import Summary
+
+if TYPE_CHECKING:
+    from pipeline.config.settings import Config
 
 _MOST_FAILURES = 20  # listed on a terminal or in a mail; `pipeline failures` lists all
 _MOST_KINDS = 6  # of warnings
@@ -103,6 +108,22 @@ def remark_line(config: Path, counts: Mapping[str, int]) -> str:
     if (more := len(counts) - _MOST_KINDS) > 0:
         kinds.append(f"and {count(more, 'more kind')}")
     return f"warnings: {', '.join(kinds)}; {to_copy('failures', str(config), '--warnings')} lists them"
+
+
+def not_run_yet(config: Path, settings: Config) -> str:
+    """What is said of a config without a manifest: it has not run yet, or its manifest was lost."""
+    missing = f"there is no manifest at {printable(str(settings.manifest))}"
+    if any(map(_holds_files, settings.target.folders)):
+        plan = to_copy("plan", "--summary", str(config))
+        return f"{missing}, but the target holds files: if runs have made them, it was lost; {plan} says what follows"
+    return f"{config} has not run yet: {missing}; {to_copy('run', str(config))} makes it"
+
+
+def _holds_files(folder: Path) -> bool:
+    try:
+        return any(not name.startswith(".pipeline") for name in os.listdir(folder))
+    except OSError:
+        return False
 
 
 def passed_over_lines(summary: Summary) -> list[str]:

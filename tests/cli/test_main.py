@@ -8,6 +8,7 @@ import pytest
 from pipeline.cli.main import status_of
 from pipeline.cli.options import Duration
 from pipeline.errors import ExitStatus
+from pipeline.program import to_copy
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,8 @@ def test_an_option_that_deletes_or_forces_is_never_suggested(
 ) -> None:
     assert status_of(line.split()) == ExitStatus.USAGE
     where = f"pipeline {line.split(maxsplit=1)[0]}"
-    assert capsys.readouterr().err == f"{where}: {said} (see `{where} --help`)\n"
+    see = to_copy(*where.split()[1:], "--help")
+    assert capsys.readouterr().err == f"{where}: {said} (see `{see}`)\n"
 
 
 @pytest.mark.parametrize(

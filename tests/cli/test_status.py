@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 
 import pytest
@@ -92,3 +93,14 @@ def test_shards_that_are_at_work_or_wait_to_be_merged_are_told(
         ("1/2", False, 0),
         ("2/2", False, 0),
     ]
+
+
+def test_a_manifest_that_was_lost_is_told_from_one_that_was_never_made(world: World) -> None:
+    world.fill(1)
+    config = str(world.config_path)
+    assert world.command("status", config).stderr.startswith(f"{config} has not run yet: there is no manifest at ")
+    world.run()
+    shutil.rmtree(world.target / ".pipeline")
+    for command in ("status", "report"):
+        said = world.command(command, config).stderr
+        assert "but the target holds files: if runs have made them, it was lost" in said
