@@ -261,7 +261,7 @@ def _source(source: Source, folder: str) -> SourceSettings:
         exclude=tuple(source.exclude),
         follow_symlinks=source.follow_symlinks,
         settle=source.settle,
-        only=_only(source.only),
+        only=_only(source.only, raw=source.raw is not None),
         urls=_urls(source) if source.path is not None and is_list(source.path) else None,
         store=source.store(source.url) if source.path is None else None,
         prefix=source.prefix if isinstance(source, PrefixedSource) else "",
@@ -273,10 +273,10 @@ def _member_name(spec_sets: Sequence[Sequence[Spec]]) -> str:
     return "{dir}/{stem}.{rendition}.{ext}" if any(len(specs) > 1 for specs in spec_sets) else "{dir}/{stem}.{ext}"
 
 
-def _only(only: section.Only | None) -> Only | None:
+def _only(only: section.Only | None, *, raw: bool) -> Only | None:
     if only is None:
-        return None
-    return Only(**only.model_dump(exclude={"formats"}), formats=tuple(only.formats))
+        return Only(raw=True) if raw else None
+    return Only(**only.model_dump(exclude={"formats"}), raw=raw, formats=tuple(only.formats))
 
 
 def _urls(source: Source) -> UrlSettings:

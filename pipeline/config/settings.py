@@ -137,6 +137,11 @@ class SourceSettings:
         return replace(self, urls=replace(self.urls, per_host=per_host, rate=rate))
 
     @property
+    def takes_raw(self) -> bool:
+        """Whether camera raws are taken."""
+        return self.only is not None and self.only.raw
+
+    @property
     def is_folder(self) -> bool:
         """Whether it is a folder on a disk of this machine."""
         return self.urls is None and self.store is None

@@ -87,6 +87,11 @@ class Source(Folder, Place):
         "settle",
         "A file that was changed less than this ago is deferred to the next run.",
     )
+    raw: Literal["preview"] | None = Field(
+        default=None,
+        description="preview: camera raws count as pictures, and the largest JPEG that the camera has put into one is "
+        "taken. Left out: they are passed over.",
+    )
     only: Only | None = field_of(
         SourceSettings,
         "only",
@@ -138,7 +143,7 @@ class Source(Folder, Place):
     def _of_a_store(self) -> Source:
         if not is_url(self.url):
             raise rule("must have a path; a store such as s3://bucket/photos is its url")
-        if wrong_here := self.model_fields_set - {"url", "include", "exclude", "only", "prefix"} - KEYS:
+        if wrong_here := self.model_fields_set - {"url", "include", "exclude", "only", "raw", "prefix"} - KEYS:
             raise rule(f"{min(wrong_here)} is for folders or lists of URLs, and this is a store")
         return self
 

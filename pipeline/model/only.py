@@ -14,6 +14,7 @@ class Only:
     min_height: int | None = None
     max_height: int | None = None
     max_aspect: float | None = None  # the longer side by the shorter one
+    raw: bool = False  # whether camera raws are taken, by their embedded previews
     formats: tuple[str, ...] = ()  # as `Header.format`, an mpo being a jpeg; empty: every format
 
     def outside(self, format_: str, width: int, height: int) -> str:

@@ -25,6 +25,7 @@ class RenderTask:
     placeholder: bool = False  # whether the answer holds `color` and `thumbhash`
     beside: tuple[Spec, ...] = ()  # not made now, but counted in decoding: a rendition made alone has the same bytes
     only: Only | None = None  # a picture outside of it is not decoded
+    raw: bool = False  # it is a camera raw, of which the preview is taken
 
 
 @dataclass(frozen=True, slots=True)

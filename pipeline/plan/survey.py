@@ -115,7 +115,7 @@ class Survey:
         known = self._memory.known_sources(folder, name[:-1] or None, name).get(source)
         if known is not None:
             stat = self._source.stats(folder, (name,), sidecars)[0]
-            if stat is not None and (still_unsupported(known, stat) or filtered(known, stat, only)):
+            if stat is not None and (still_unsupported(known, stat, only) or filtered(known, stat, only)):
                 return False
         if has_picture_name(source):
             return True

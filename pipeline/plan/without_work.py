@@ -13,13 +13,15 @@ from pipeline.plan.counts import Counts
 from pipeline.plan.options import PlanOptions
 from pipeline.plan.orphans import Leftovers
 from pipeline.plan.settling import Settling
-from pipeline.sources.magic import has_picture_name
+from pipeline.sources.magic import has_picture_name, is_raw
 
 NO_STAT = Stat(0, 0, 0)
 
 
-def still_unsupported(known: KnownSource, stat: Stat) -> bool:
-    """Whether the file was recorded as not being a picture, and is unchanged."""
+def still_unsupported(known: KnownSource, stat: Stat, only: Only | None) -> bool:
+    """Whether the file was recorded as not being a picture, is unchanged, and no camera raw that counts as one now."""
+    if only is not None and only.raw and is_raw(known.source):
+        return False
     return known.status is Status.UNSUPPORTED and known.settled and known.stat.same_content(stat)
 
 
@@ -83,7 +85,7 @@ class WithoutWork:
 
     def _remembered(self, source: str, stat: Stat, known: KnownSource) -> tuple[Record, ...] | None:
         """Of a source that is as it was when it was found to be without work."""
-        if not self._options.force and still_unsupported(known, stat):
+        if not self._options.force and still_unsupported(known, stat, self._only(source)):
             self._counts.unsupported += 1
             self._leftovers.of(known, "not a picture any more")
             return ()

@@ -44,7 +44,7 @@ def render(held: Held, task: RenderTask) -> Generator[Reply, None, None]:
     task. Any number of threads may call it at once, each with its own `held`, which stays the caller's and must not
     change meanwhile.
     """
-    with opening(held, task.limits.pixels if task.limits.truncated else 0) as source:
+    with opening(held, task.limits.pixels if task.limits.truncated else 0, raw=task.raw) as source:
         header = read_header(source, task)
         yield Reply(header)
         if task.only is not None:

@@ -99,7 +99,7 @@ class LocalSource:
         try:
             if not modes.S_ISREG(os.fstat(descriptor).st_mode):
                 return None
-            return magic.recognise(source, os.read(descriptor, magic.HEAD))
+            return magic.recognise(source, os.read(descriptor, magic.HEAD), raw=self._settings.takes_raw)
         except OSError:
             return None
         finally:
@@ -264,7 +264,7 @@ class LocalSource:
         """
         chunk, most = reading.read(descriptor, first_read(now.st_size)), max(listed.size, CHUNK)
         head = chunk[: magic.HEAD]
-        image_format = reading.format_of(source, head)
+        image_format = reading.format_of(source, head, raw=self._settings.takes_raw)
         if image_format is None:
             raise Unsupported(replace(fingerprint(now), sidecar=listed.sidecar))
         if now.st_size > limits.file_size:

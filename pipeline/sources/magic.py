@@ -22,8 +22,11 @@ PICTURE_EXTENSIONS = RARE_EXTENSIONS | frozenset(
 RAW_EXTENSIONS = frozenset(
     {"3fr", "arq", "arw", "cap", "cr2", "cs1", "dcr", "dcs", "dng", "drf", "erf", "fff", "gpr", "iiq", "k25", "kdc"}
     | {"mef", "mos", "nef", "nrw", "pef", "ptx", "pxn", "raw", "rw2", "rwl", "sr2", "srf", "srw", "sti"}
+    | {"cr3", "orf", "raf"}
 )
-"""Extensions of camera raws: they are TIFF by their first bytes, but a TIFF decoder finds only a thumbnail in them."""
+"""Extensions of camera raws: most are TIFF by their first bytes, but a TIFF decoder finds only a thumbnail in them."""
+
+_RAW_HEADS = (b"II*\0", b"MM\0*", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW")
 
 _DIB_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
@@ -63,10 +66,20 @@ def has_picture_name(source: str) -> bool:
     return extension(source) in PICTURE_EXTENSIONS
 
 
-def recognise(source: str, head: bytes) -> str | None:
-    """The format of the file `source` that begins with `head`; None where it is no picture, or a camera raw."""
+def is_raw(source: str) -> bool:
+    """Whether the extension is one of a camera raw."""
+    return extension(source) in RAW_EXTENSIONS
+
+
+def recognise(source: str, head: bytes, *, raw: bool = False) -> str | None:
+    """The format of the file `source` that begins with `head`; None where it is no picture.
+
+    A camera raw, by name and content, is one only with `raw`.
+    """
     image_format = sniff(head)
-    return None if image_format == "tiff" and extension(source) in RAW_EXTENSIONS else image_format
+    if is_raw(source) and image_format in ("tiff", None):
+        return "raw" if raw and (head.startswith(_RAW_HEADS) or head[4:12] == b"ftypcrx ") else None
+    return image_format
 
 
 def sniff(head: bytes) -> str | None:

@@ -57,12 +57,12 @@ def copy(descriptor: int, head: bytes, limit: int, expected: int | None = None) 
         raise
 
 
-def format_of(source: str, head: bytes) -> str | None:
+def format_of(source: str, head: bytes, *, raw: bool) -> str | None:
     """The format of the file `source` that begins with `head`; None where it is no picture, by its name too.
 
     Raises `PictureError` (not a picture) where only its name is one of a picture.
     """
-    image_format = magic.recognise(source, head)
+    image_format = magic.recognise(source, head, raw=raw)
     if image_format is None and magic.has_picture_name(source):
         raise PictureError(ErrorKind.NOT_A_PICTURE, _beginning(head))
     return image_format

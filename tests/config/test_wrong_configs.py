@@ -600,6 +600,10 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         HEAD + "  a: {format: png, depth: keep, colors: 16}\n",
         [":4:27: renditions.a.depth: keep does not go with colors, which makes a palette of 8 bits"],
     ),
+    "raws in full": (
+        "source: {path: photos, raw: full}\ntarget: made\nrenditions: {a: {}}\n",
+        [':1:29: source.raw: must be one of preview (got "full")'],
+    ),
     "inks by another file": (
         HEAD + "  a: {cmyk_profile: it.yaml}\n",
         [':4:21: renditions.a.cmyk_profile: must be the file of an ICC profile for CMYK (got "it.yaml")'],

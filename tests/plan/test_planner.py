@@ -14,6 +14,7 @@ from pipeline.errors import ErrorKind, PictureError, SourceTrouble
 from pipeline.manifest.claims import Claim
 from pipeline.manifest.store import Manifest
 from pipeline.model.job import Job
+from pipeline.model.only import Only
 from pipeline.model.record import KnownRendition, KnownSource, Reason, Record, RenditionRecord, Status, Written
 from pipeline.model.source import Stat
 from pipeline.model.spec import Spec
@@ -276,6 +277,16 @@ def test_what_cannot_be_decoded_here_collides_with_nothing(house: House, monkeyp
     assert {source for source, what in house.plan().items() if what == collision} == {
         *("a.heic", "a.jpg", "c.heic", "c.jpg")
     }
+
+
+def test_a_camera_raw_that_was_passed_over_is_a_picture_once_raws_are_taken(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.put("a.nef", "a.txt", content=b"II*\0\x08\0\0\0")
+    for name in ("a.nef", "a.txt"):
+        house.memory.sources[name] = unsupported(house, name)
+    assert house.plan() == {}
+    house.source_settings = replace(house.source_settings, only=Only(raw=True))
+    assert house.plan() == {"a.nef": {"thumb": Reason.NEW}}
 
 
 def test_kept_extensions_prevent_collisions(tmp_path: Path) -> None:

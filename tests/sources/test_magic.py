@@ -40,9 +40,19 @@ def test_the_first_bytes_tell_the_format(head: bytes, name: str | None) -> None:
     assert sniff(head) == name
 
 
+def test_camera_raws_that_are_no_tiffs_are_told_by_name_and_content() -> None:
+    for name, head in (("a.RAF", b"FUJIFILMCCD-RAW 02"), ("a.orf", b"IIRO\x08"), ("a.cr3", b"\0\0\0\x18ftypcrx \0")):
+        assert recognise(name, head) is None
+        assert recognise(name, head, raw=True) == "raw"
+        assert recognise("a.bin", head, raw=True) is None
+    assert recognise("a.raw", b"a text", raw=True) is None
+
+
 def test_a_camera_raw_is_not_taken_for_the_tiff_that_it_starts_like() -> None:
     for name in ("DSC_1.NEF", "GOPR0001.GPR", "B0000.fff", "a.arq", "a.dcs", "a.k25"):
         assert recognise(f"a/{name}", b"II*\0\x08\0\0\0") is None
+        assert recognise(f"a/{name}", b"II*\0\x08\0\0\0", raw=True) == "raw"
+    assert recognise("a/DSC_1.tif", b"II*\0\x08\0\0\0", raw=True) == "tiff"
     assert recognise("a/DSC_1.tif", b"II*\0\x08\0\0\0") == "tiff"
     assert recognise("a/DSC_1.nef", b"\xff\xd8\xff\xe0") == "jpeg"  # a wrong name hides nothing else
 

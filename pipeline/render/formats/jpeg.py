@@ -18,6 +18,8 @@ class Jpeg(JpegImagePlugin.JpegImageFile):
     That takes 0.2 ms a photograph and parses bytes that may be hostile. `metadata.exif` reads the resolution instead.
     """
 
+    remarks: tuple[str, ...] = ()
+
     def _read_dpi_from_exif(self) -> None:
         """Called by Pillow after it has read the header; does nothing."""
 

@@ -37,6 +37,7 @@ from pipeline.render.formats.jp2 import Jp2
 from pipeline.render.formats.jpeg import Jpeg
 from pipeline.render.formats.png import Png
 from pipeline.render.formats.ppm import Ppm
+from pipeline.render.formats.raw import preview
 from pipeline.render.formats.tiff import Tiff
 from pipeline.render.metadata.policy import Facts
 from pipeline.render.opening.failures import decode_failure
@@ -166,16 +167,23 @@ class Source:
 
 
 @contextmanager
-def opening(held: Held, mend: int = 0) -> Iterator[Source]:
+def opening(held: Held, mend: int = 0, *, raw: bool = False) -> Iterator[Source]:
     """Opens the picture in `held`. The caller keeps the descriptor, whose content must not change: it may be mapped.
 
     A file that is cut off is made whole where that is possible and it has no more than `mend` pixels.
+
+    With `raw` it is a camera raw, and its preview is opened.
 
     Raises PictureError: `not a picture`, `unsupported`, or the kind that fits a damaged header. Exceptions raised
     within the `with` block pass through unchanged.
     """
     if held.size == 0:
         raise PictureError(ErrorKind.NOT_A_PICTURE, "empty file")
+    if raw:
+        content, image = _of_raw(held)
+        with image:
+            yield Source(image, content, "JPEG")
+        return
     content = os.pread(held.descriptor, held.size if held.size <= _SMALL else _SIGNATURE_BYTES, 0)
     name = _recognised(content)
     if held.size <= _SMALL and name != "TIFF":  # libtiff needs a descriptor
@@ -199,6 +207,21 @@ def _whole(name: str, file: IO[bytes], view: View, mend: int) -> Iterator[Source
         file, view, damage = io.BytesIO(content), content, MENDED
     with _image(name, file, view) as image:
         yield Source(image, view, name, damage=damage)
+
+
+def _of_raw(held: Held) -> tuple[bytes, Jpeg]:
+    with (
+        _file(held) as file,
+        mmap.mmap(file.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ) as view,
+    ):
+        found = preview(view)
+    try:
+        image = Jpeg(io.BytesIO(found.content))
+    except Exception as error:
+        raise decode_failure(error, found.content, "JPEG") from error
+    image.info.setdefault("exif", found.exif)
+    image.remarks = (f"camera raw: its preview of {found.size[0]} x {found.size[1]} is taken",)
+    return found.content, image
 
 
 def _file(held: Held) -> IO[bytes]:

@@ -89,7 +89,7 @@ class ObjectSource:
     def sniff(self, source: str) -> str | None:
         """Read the first bytes and return their format; see `Source`."""
         try:
-            return magic.recognise(source, self._head(self._store.get(source)))
+            return magic.recognise(source, self._head(self._store.get(source)), raw=self._settings.takes_raw)
         except StoreFailure:
             return None
 
@@ -155,7 +155,7 @@ class ObjectSource:
                 raise PictureError(ErrorKind.NOT_FETCHED, f"the store sent {received:,} of its {size:,} bytes")
             self._answered = time.monotonic()
             now = replace(stat, sidecar=None)
-            image_format = reading.format_of(source, head)
+            image_format = reading.format_of(source, head, raw=self._settings.takes_raw)
             if image_format is None:
                 raise Unsupported(stat)
             sealed.seal(held)

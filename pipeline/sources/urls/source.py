@@ -101,7 +101,7 @@ class UrlSource:
         self._of_thread.fetch = None
         held = Held(arrived.copied.descriptor, arrived.copied.size)
         now = replace(stat, size=held.size, remote=arrived.remote)
-        image_format = magic.recognise(source, arrived.head)
+        image_format = magic.recognise(source, arrived.head, raw=self._settings.takes_raw)
         picture = Picture(
             held, arrived.copied.sha256, now, arrived.head, image_format or "", time.perf_counter() - began
         )

@@ -1,0 +1,191 @@
+"""Camera raws of which only the structure is real."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+from contextlib import suppress
+
+import pytest
+from PIL import Image
+
+from pipeline.errors import ErrorKind, PictureError
+from pipeline.model.rendering import RenderAnswer, RenderTask
+from pipeline.model.spec import Format, Limits, Metadata, Spec
+from pipeline.render.formats.raw import preview
+from pipeline.render.line import render
+from pipeline.workers.exchange import whole
+from tests.pictures import BLUE, GREEN, RED, WHITE, as_stored, corners, descriptor_of, encoded, exif, near, quarters
+
+Tags = dict[int, "int | bytes | list[int]"]
+
+SMALL = encoded(quarters((64, 48)), "JPEG", quality=95)
+LARGE = encoded(quarters((320, 240)), "JPEG", quality=95)
+LOSSLESS = b"\xff\xd8\xff\xc3\x00\x0b\x0e" + struct.pack(">HH", 3000, 4000) + bytes(60)  # values of a sensor
+
+
+class Tiff:
+    """Builds the bytes of a TIFF's directories."""
+
+    def __init__(self, order: str = "<", magic: bytes = b"") -> None:
+        self.order = order
+        self.content = bytearray(magic or {"<": b"II*\0", ">": b"MM\0*"}[order]) + bytes(4)
+
+    def put(self, content: bytes) -> int:
+        """The offset at which it lies."""
+        at = len(self.content)
+        self.content += content + bytes(len(content) % 2)
+        return at
+
+    def directory(self, tags: Tags, after: int = 0) -> int:
+        entries = []
+        for tag, value in sorted(tags.items()):
+            values = [value] if isinstance(value, int) else value
+            if isinstance(values, bytes):
+                kind, raw, count = 2, values, len(values)
+            else:
+                kind, raw, count = 4, struct.pack(f"{self.order}{len(values)}L", *values), len(values)
+            field = raw.ljust(4, b"\0") if len(raw) <= 4 else struct.pack(self.order + "L", self.put(raw))
+            entries.append(struct.pack(self.order + "HHL", tag, kind, count) + field)
+        body = struct.pack(self.order + "H", len(entries)) + b"".join(entries) + struct.pack(self.order + "L", after)
+        return self.put(body)
+
+    def whole(self, first: int) -> bytes:
+        struct.pack_into(self.order + "L", self.content, 4, first)
+        return bytes(self.content)
+
+
+def nef(order: str = ">", orientation: int = 1, magic: bytes = b"", texts: Tags | None = None) -> bytes:
+    """Previews in sub-directories, beside values of the sensor."""
+    tiff = Tiff(order, magic)
+    small, large, sensor = tiff.put(SMALL), tiff.put(LARGE), tiff.put(LOSSLESS)
+    subs = [
+        tiff.directory({513: large, 514: len(LARGE)}),
+        tiff.directory({259: 7, 262: 32803, 273: sensor, 279: len(LOSSLESS)}),
+    ]
+    first: Tags = {274: orientation, 273: small, 279: len(SMALL), 259: 6, 330: subs}
+    return tiff.whole(tiff.directory(first | (texts or {})))
+
+
+def cr2() -> bytes:
+    """Directories in a chain."""
+    tiff = Tiff()
+    tiff.content += b"CR\2\0" + bytes(4)
+    sensor = tiff.put(LOSSLESS)
+    last = tiff.directory({259: 6, 273: sensor, 279: len(LOSSLESS)})
+    small = tiff.put(SMALL)
+    middle = tiff.directory({513: small, 514: len(SMALL)}, last)
+    large = tiff.put(LARGE)
+    return tiff.whole(tiff.directory({259: 6, 273: large, 279: len(LARGE), 274: 1}, middle))
+
+
+def rw2() -> bytes:
+    tiff = Tiff(magic=b"IIU\0")
+    return tiff.whole(tiff.directory({0x2E: LARGE, 274: 1}))
+
+
+def raf() -> bytes:
+    return b"FUJIFILMCCD-RAW ".ljust(84, b"\0") + struct.pack(">LL", 100, len(LARGE)) + bytes(8) + LARGE
+
+
+def box(kind: bytes, *parts: bytes) -> bytes:
+    return struct.pack(">L4s", 8 + sum(map(len, parts)), kind) + b"".join(parts)
+
+
+def cr3(orientation: int = 1) -> bytes:
+    facts = Tiff()
+    facts_ = facts.whole(facts.directory({274: orientation}))
+    start = box(b"ftyp", b"crx \0\0\0\1crx isom")
+    metadata = box(b"uuid", bytes.fromhex("85c0b687820f11e08111f4ce462b6a48"), box(b"CMT1", facts_))
+    size = box(b"stsz", struct.pack(">LLL", 0, len(LARGE), 1))
+    table = box(b"stbl", size, box(b"co64", struct.pack(">LLQ", 0, 1, 0)))
+    moov = box(b"moov", metadata, box(b"trak", box(b"mdia", box(b"minf", table))))
+    small = box(b"PRVW", bytes(16), SMALL)
+    beside = box(b"uuid", bytes.fromhex("eaf42b5e1c984b88b9fbb7dc406e4d16"), bytes(8), small)
+    at = len(start) + len(moov) + len(beside) + 8
+    moov = moov.replace(struct.pack(">LLQ", 0, 1, 0), struct.pack(">LLQ", 0, 1, at))
+    return start + moov + beside + box(b"mdat", LARGE)
+
+
+def answer_to(content: bytes, *specs: Spec) -> tuple[RenderAnswer, dict[str, bytes]]:
+    descriptor = descriptor_of(content)
+    try:
+        line = render(whole(descriptor), RenderTask(specs, Limits(), raw=True))
+        next(line)
+        answer, descriptors = next(line)
+        assert isinstance(answer, RenderAnswer)
+    finally:
+        os.close(descriptor)
+    files = {}
+    for spec, made in zip(specs, descriptors, strict=True):
+        with os.fdopen(made, "rb") as file:
+            files[spec.name] = file.read()
+    return answer, files
+
+
+PNG = Spec("a", 96, format=Format.PNG)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [nef(), nef("<"), nef(magic=b"MMOR"), nef("<", magic=b"IIRO"), cr2(), rw2(), raf(), cr3()],
+    ids=["NEF", "ARW", "ORF", "ORF, little", "CR2", "RW2", "RAF", "CR3"],
+)
+def test_the_largest_preview_is_taken_and_that_is_said(content: bytes) -> None:
+    answer, files = answer_to(content, PNG)
+    assert (answer.header.width, answer.header.height) == (320, 240)
+    assert answer.warnings == ("camera raw: its preview of 320 x 240 is taken",)
+    image = Image.open(io.BytesIO(files["a"]))
+    for got, wanted in zip(corners(image), (RED, GREEN, BLUE, WHITE), strict=True):
+        assert near(got, wanted, 12)
+
+
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_it_stands_as_the_raw_says(orientation: int) -> None:
+    for content in (nef(orientation=orientation), cr3(orientation)):
+        image = Image.open(io.BytesIO(answer_to(content, PNG)[1]["a"]))
+        assert (image.width > image.height) == (orientation == 3)
+        wanted = corners(as_stored(quarters(), {3: 3, 6: 8, 8: 6}[orientation]))
+        assert all(near(got, want, 12) for got, want in zip(corners(image), wanted, strict=True))
+
+
+def test_the_exif_of_the_preview_counts_before_that_of_the_raw() -> None:
+    own = encoded(quarters((320, 240)), "JPEG", exif=exif({0x0112: 6}))
+    tiff = Tiff()
+    place = tiff.put(own)
+    content = tiff.whole(tiff.directory({513: place, 514: len(own), 274: 1}))
+    image = Image.open(io.BytesIO(answer_to(content, PNG)[1]["a"]))
+    assert image.size == (96, 128)
+
+
+def test_the_rights_that_the_raw_states_go_along() -> None:
+    content = nef(texts={0x8298: b"(c) somebody\0"})
+    assert b"(c) somebody" in answer_to(content, Spec("a", 96, metadata=Metadata.RIGHTS))[1]["a"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"II*\0\x08\0\0\0",
+        b"II*\0\x08\0\0\0\xff\xff" + bytes(40),
+        b"MM\0*" + bytes(100),
+        b"FUJIFILMCCD-RAW" + b"\xff" * 200,
+        box(b"ftyp", b"crx \0\0\0\1") + box(b"moov", box(b"trak", box(b"mdia", box(b"stsz", b"")))),
+        cr2()[:100],
+        b"II*\0\x08\0\0\0\x01\0\x4a\x01\x04\0\x01\0\0\0\x08\0\0\0\x08\0\0\0",  # directories in a circle
+    ],
+)
+def test_a_raw_without_one_is_unsupported(content: bytes) -> None:
+    with pytest.raises(PictureError) as caught:
+        preview(content)
+    assert caught.value.kind == ErrorKind.UNSUPPORTED
+
+
+def test_no_byte_of_it_makes_our_own_code_fail() -> None:
+    for content in (nef(), cr2(), cr3(), raf(), rw2()):
+        places = [at for at in range(len(content)) if content[at : at + 64] not in LARGE][:400]
+        for at in places:
+            for value in (0, 0xFF):
+                with suppress(PictureError):
+                    preview(content[:at] + bytes((value,)) + content[at + 1 :])
