@@ -85,7 +85,8 @@ class Request(BaseHTTPRequestHandler):
         with bucket.lock:
             there = bucket.objects.get(key)
             wanted = self.headers.get("If-Match")
-            if self.headers.get("If-None-Match") == "*" and there is not None:
+            is_new = self.headers.get("If-None-Match") == "*" or self.headers.get("x-goog-if-generation-match") == "0"
+            if is_new and there is not None:
                 self.refuse(412, "PreconditionFailed")
             elif wanted is not None and there is None:
                 self.refuse(404, "NoSuchKey")
@@ -123,6 +124,8 @@ class Request(BaseHTTPRequestHandler):
         return path
 
     def _listing(self) -> bytes:
+        if "comp=list" in self.path:
+            return self._listing_of_azure()
         query = parse_qs(urlsplit(self.path).query)
         prefix, delimiter = query.get("prefix", [""])[0], query.get("delimiter", [""])[0]
         contents, folders = [], dict[str, None]()
@@ -142,6 +145,19 @@ class Request(BaseHTTPRequestHandler):
         return (
             f"<ListBucketResult><IsTruncated>false</IsTruncated>{''.join(contents)}{common}</ListBucketResult>"
         ).encode()
+
+    def _listing_of_azure(self) -> bytes:
+        blobs = "".join(_azure(key, each) for key, each in sorted(self.bucket.objects.items()))
+        return f"<EnumerationResults><Blobs>{blobs}</Blobs><NextMarker/></EnumerationResults>".encode()
+
+
+def _azure(key: str, there: Object) -> str:
+    when = format_datetime(there.modified, usegmt=True)
+    properties = f"<Last-Modified>{when}</Last-Modified><Content-Length>{len(there.content)}</Content-Length>"
+    return (
+        f"<Blob><Name>{escape(key)}</Name><Properties>{properties}<Content-Type>image/jpeg</Content-Type>"
+        f"<Etag>{escape(there.etag)}</Etag></Properties></Blob>"
+    )
 
 
 _KEPT = ("content-type", "cache-control", "content-disposition")

@@ -96,8 +96,13 @@ def _places(config: Config) -> tuple[Path, ...]:
 
 
 def _uses_network(config: Config) -> bool:
-    """Whether a source is no folder, or the workers are those of a cluster."""
-    return config.executor is not None or any(not source.is_folder for source in config.sources)
+    """Whether a source or the target is no folder, or the workers are those of a cluster."""
+    elsewhere = config.target.store is not None or any(not source.is_folder for source in config.sources)
+    return elsewhere or config.executor is not None
+
+
+def _uses_stores(config: Config) -> bool:
+    return config.target.store is not None or any(source.store for source in config.sources)
 
 
 def _service(config: Config, name: str, user: str | None) -> Iterator[tuple[str, bool]]:
@@ -108,7 +113,9 @@ def _service(config: Config, name: str, user: str | None) -> Iterator[tuple[str,
     everything = _places(config)
     yield f"User={user}", user is not None
     yield "# A user with the right to read the source and write the target; root is not needed.\n#User=", user is None
-    yield f"# {notify.ping}=https://...\nEnvironmentFile=-/etc/pipeline/{name}.env", bool(notify.ping)
+    secrets = [f"# {notify.ping}=https://..."] if notify.ping else []
+    secrets += ["# The credentials of the store: AWS_ACCESS_KEY_ID=..., say"] if _uses_stores(config) else []
+    yield "\n".join([*secrets, f"EnvironmentFile=-/etc/pipeline/{name}.env"]), bool(secrets)
     yield "# Out of time, another run at work, stopped on purpose: no failures.", True
     yield f"SuccessExitStatus={' '.join(str(int(status)) for status in _FINE)}", True
     yield "Nice=10", True

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +26,10 @@ from pipeline.stores.store import Body, Entry, Fault, StoreFailure, version_of
 _AT_ONCE = 1000  # entries of a listing, as the services send them
 _WHOLE = timedelta(hours=6)  # for one request: `silence` ends one in which nothing happens
 _BACKOFF = {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=10), "base": 2}
+_LARGE = 2**20  # bytes of a put that may take long
+_PUT = 600.0  # seconds for one, or for a part of one: reqwest counts as silence what is spent on sending
+_PART = 2**23  # bytes
+_PARTS = 4  # at the same time
 _MOST_TRIES = 1000  # the time ends them
 
 
@@ -35,8 +40,14 @@ class CloudStore:
         """Nothing is asked yet. Raises `StoreFailure` where the environment's options are no such."""
         self.place = settings.url
         self._scheme = settings.scheme
-        with self._failures():
-            self._store = _opened(settings)
+        try:
+            with self._failures():
+                self._store = _opened(settings)
+                self._patient = _opened(replace(settings, silence=max(settings.silence, _PUT)))
+        except StoreFailure as failure:
+            if failure.fault is Fault.UNREACHABLE:  # nothing was asked
+                raise StoreFailure(Fault.NO_STORE, "cannot be used as the config and the environment say") from None
+            raise
 
     def entries(self) -> Iterator[Sequence[Entry]]:
         """See `Store`."""
@@ -74,18 +85,27 @@ class CloudStore:
         headers: Mapping[str, str],
         *,
         replace: bool = True,
-        over: str | None = None,
+        over: Entry | None = None,
     ) -> Entry:
-        """See `Store`."""
+        """See `Store`. What is large and has no condition goes in parts."""
         mode: Any = "overwrite" if replace else "create"
         if over is not None:
-            mode = {"e_tag": over}
+            mode = _named(e_tag=over.etag, version=over.generation)
         with self._failures():
-            result = obstore.put(self._store, name, content, attributes=dict(headers), mode=mode)
+            result = obstore.put(
+                self._store if len(content) < _LARGE else self._patient,
+                name,
+                content,
+                attributes=dict(headers),
+                mode=mode,
+                chunk_size=_PART,
+                max_concurrency=_PARTS,
+            )
         etag = result["e_tag"]
-        if etag is None and (there := self.look(name)) is not None:
+        in_parts = mode == "overwrite" and len(content) > _PART  # some servers give the whole another ETag later
+        if (etag is None or in_parts) and (there := self.look(name)) is not None:
             return there
-        return Entry(name, len(content), version_of(etag, 0.0), 0.0, etag)
+        return Entry(name, len(content), version_of(etag, 0.0), 0.0, etag, result["version"])
 
     def remove(self, name: str) -> None:
         """See `Store`."""
@@ -114,7 +134,9 @@ class CloudStore:
 def _entry(meta: obstore.ObjectMeta) -> Entry:
     modified: datetime = meta["last_modified"]
     seconds = modified.timestamp()
-    return Entry(meta["path"], meta["size"], version_of(meta["e_tag"], seconds), seconds, meta["e_tag"])
+    return Entry(
+        meta["path"], meta["size"], version_of(meta["e_tag"], seconds), seconds, meta["e_tag"], meta["version"]
+    )
 
 
 def _opened(settings: StoreSettings) -> S3Store | GCSStore | AzureStore:

@@ -42,15 +42,20 @@ def failure_of(error: Exception, scheme: str) -> StoreFailure:
     for applies, fault, does in whose:
         if applies:
             return StoreFailure(fault, does.format(said))
-    return StoreFailure(Fault.UNREACHABLE, _unreachable(str(error), said if status else ""))
+    if "Account must be specified" in text:
+        return StoreFailure(Fault.NO_STORE, "needs a storage account: `account:`, or AZURE_STORAGE_ACCOUNT_NAME")
+    if status:
+        return StoreFailure(Fault.UNREACHABLE, f"answers with errors ({said})")
+    return _without_status(str(error))
 
 
-def _unreachable(text: str, said: str) -> str:
-    if said:
-        return f"answers with errors ({said})"
-    if "Timeout" in text or "TimedOut" in text or "timed out" in text:
-        return "did not answer in time"
-    return "cannot be reached: no connection" if "Connect" in text else "broke off the connection"
+def _without_status(text: str) -> StoreFailure:
+    """A request that got no answer, or half of one."""
+    if re.search("Time-?[Oo]ut|TimedOut|timed out", text):
+        return StoreFailure(Fault.UNREACHABLE, "did not answer in time")
+    if "kind: Connect" in text:
+        return StoreFailure(Fault.UNREACHABLE, "cannot be reached: no connection")
+    return StoreFailure(Fault.UNREACHABLE, "broke off the connection")
 
 
 def _where(scheme: str) -> str:

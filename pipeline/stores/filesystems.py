@@ -84,7 +84,7 @@ class FileStore:
         headers: Mapping[str, str],
         *,
         replace: bool = True,
-        over: str | None = None,
+        over: Entry | None = None,
     ) -> Entry:
         """See `Store`: without conditions, and without headers."""
         del headers, replace, over

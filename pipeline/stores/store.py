@@ -43,7 +43,8 @@ class Entry(NamedTuple):
     size: int  # bytes
     version: int  # 63 bits that stand for its ETag; where the store has none, when it was modified
     modified: float  # seconds since 1970, by the store's clock
-    etag: str | None = None  # as the store takes it in conditions; None in listings
+    etag: str | None = None  # as the store takes it in conditions, with the next
+    generation: str | None = None
 
 
 class Body(NamedTuple):
@@ -84,9 +85,9 @@ class Store(Protocol):
         headers: Mapping[str, str],
         *,
         replace: bool = True,
-        over: str | None = None,
+        over: Entry | None = None,
     ) -> Entry:
-        """Store all of `content` in one step. Without `replace`, or where the ETag of what is there is not `over`,
+        """Store all of `content` in one step. Without `replace`, or where what is there is not `over`,
         raises `Fault.TAKEN`, if the store has conditions.
         """
         ...

@@ -99,7 +99,11 @@ def test_the_variable_of_the_ping_is_asked_for_and_never_filled_in(
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("source: photos", "source: urls.txt"), ("target: out", "target: out\nexecutor: {dask: 'tcp://scheduler:8786'}")],
+    [
+        ("source: photos", "source: urls.txt"),
+        ("target: out", "target: s3://bucket/out\nmanifest: m.sqlite"),
+        ("target: out", "target: out\nexecutor: {dask: 'tcp://scheduler:8786'}"),
+    ],
 )
 def test_the_service_of_a_list_of_urls_or_a_cluster_has_the_network(
     world: World, capsys: pytest.CaptureFixture[str], old: str, new: str

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from pipeline.config.settings import StoreSettings
 from pipeline.stores.opening import store_at
 from pipeline.stores.store import Fault, Store, StoreFailure
-from tests import buckets
+from tests import buckets, fakes3
 from tests.site import Request, serving
 
 
@@ -42,6 +43,18 @@ def test_what_is_listed_looked_at_and_read_has_one_version(s3: buckets.Service) 
     pieces = list(store.get("large.bin").pieces)
     assert len(pieces) > 1
     assert b"".join(pieces) == bytes(3 << 20)
+
+
+def test_a_large_object_is_put_in_parts_or_under_a_condition_and_is_the_same(s3: buckets.Service) -> None:
+    bucket = s3.bucket()
+    store = _store(s3.endpoint, bucket.name, silence=5)
+    content = bytes(range(256)) * 2**15 + b"more than a part"
+    for name, replace in (("in parts", True), ("at once", False)):
+        put = store.put(name, memoryview(content), {"Content-Type": "image/png"}, replace=replace)
+        looked = store.look(name)
+        assert looked is not None
+        assert (looked.size, looked.version) == (len(content), put.version)
+        assert b"".join(store.get(name).pieces) == content
 
 
 def test_a_prefix_is_a_store_of_its_own(s3: buckets.Service) -> None:
@@ -92,6 +105,31 @@ def _stalls(request: Request) -> None:
 def _torn(request: Request) -> None:
     request.reply(b"half", length=8, ETag='"1"', Last_Modified="Thu, 01 Jan 2026 00:00:00 GMT")
     request.reset()
+
+
+def test_google_and_azure_are_stores_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    with fakes3.serving() as bucket:
+        account = {"disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": ""}
+        monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT_KEY", json.dumps(account | {"gcs_base_url": bucket.endpoint}))
+        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", "c2VjcmV0")
+        for scheme, account_name in (("gs", None), ("az", "mine")):
+            bucket.objects.clear()
+            place = StoreSettings(f"{scheme}://{bucket.name}", bucket.endpoint, account=account_name, retry=0.05)
+            store = store_at(place)
+            put = store.put("a.jpg", memoryview(b"content"), {"Content-Type": "image/jpeg"}, replace=False)
+            with pytest.raises(StoreFailure) as caught:
+                store.put("a.jpg", memoryview(b"content"), {}, replace=False)
+            assert caught.value.fault is Fault.TAKEN
+            ((listed,),) = store.entries()
+            looked = store.look("a.jpg")
+            assert looked is not None
+            assert put.version == listed.version == looked.version
+            assert b"".join(store.get("a.jpg").pieces) == b"content"
+
+
+def test_a_store_without_its_account_says_so() -> None:
+    with pytest.raises(StoreFailure, match="needs a storage account: `account:`"):
+        store_at(StoreSettings("az://pictures"))
 
 
 def test_keys_come_from_the_profile_where_the_environment_has_none(

@@ -149,7 +149,7 @@ class StoreLease:
         """
         content = memoryview(json.dumps(asdict(self._holder)).encode())
         try:
-            store.put(self._name, content, {}, replace=over is not None, over=over and over.etag)
+            store.put(self._name, content, {}, replace=over is not None, over=over)
         except StoreFailure as failure:
             if failure.fault not in (Fault.TAKEN, Fault.MISSING):
                 raise

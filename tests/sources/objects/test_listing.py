@@ -43,7 +43,7 @@ class _Keys:
         headers: Mapping[str, str],
         *,
         replace: bool = True,
-        over: str | None = None,
+        over: Entry | None = None,
     ) -> Entry:
         raise NotImplementedError
 
