@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sends bent pictures through real children, and fails on what must never be: a crash, a hang, a defect of our own.
 
-Usage: .venv/bin/python -m scripts.fuzz [--minutes 5] [--seed 1] [--children 2] [--keep build/fuzz]
+Usage: .venv/bin/python -m scripts.fuzz [--minutes 5] [--seed 1] [--children 2] [--only JXL] [--keep build/fuzz]
        .venv/bin/python -m scripts.fuzz --replay FILE...
 
 Every picture is known by its number: the same seed bends the same pictures. What is found is kept below `--keep`.
@@ -83,12 +83,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--children", type=int, default=2)
     parser.add_argument("--keep", type=Path, default=Path("build/fuzz"))
+    parser.add_argument(
+        "--only", default="", metavar="WORD", help="bends pictures whose name has this word, such as JXL"
+    )
     parser.add_argument("--replay", nargs="+", default=[], metavar="FILE")
     return parser.parse_args()
 
 
 def _work(pool: ChildPool, options: argparse.Namespace, thread: int, end: float, tally: Tally) -> None:
-    pictures = seeds()
+    pictures = [(name, content) for name, content in seeds() if options.only in name]
     contents = [content for _name, content in pictures]
     number = thread
     while time.monotonic() < end:

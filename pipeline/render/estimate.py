@@ -133,7 +133,7 @@ def estimate(source: Source, task: RenderTask, frames: int) -> int:
         image.tile_size if isinstance(image, Tiff) else (0, 0),
     )
     holds = source.format in _HOLDS_FILE or source.is_deep
-    gain = source.has_gain_map and any(spec.hdr is Hdr.KEEP and spec.format is Format.JPEG for spec in task.specs)
+    gain = any(spec.hdr is Hdr.KEEP and spec.format is Format.JPEG for spec in task.specs) and source.has_gain_map
     file = len(source.view) * (holds + gain + isinstance(source.view, bytes))
     return work_by_shape(task)(shape) + _metadata(source) + file + gain * _GAIN * image.width * image.height
 

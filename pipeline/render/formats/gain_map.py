@@ -19,7 +19,8 @@ from pipeline.render.formats.jpeg import Jpeg, pictures_in
 from pipeline.render.geometry.fit import Size
 from pipeline.render.pixels import libvips
 
-_MARKS = (b"urn:iso:std:iso:ts:21496:-1\0", b"http://ns.adobe.com/hdr-gain-map/1.0/", b"hdrgainmap", b"HDRGainMap")
+_ISO = b"urn:iso:std:iso:ts:21496:-1\0"
+_MARKS = (_ISO, b"http://ns.adobe.com/hdr-gain-map/1.0/", b"hdrgainmap", b"HDRGainMap")
 _LOOKED_AT = 64 * 2**10  # bytes of a second picture
 _BRANDS = 256  # bytes in which the brands of a HEIC or AVIF are
 _MOST_STOPS, _MOST = 64, 1000  # bounds of numbers: stops of light; gamma and offsets
@@ -49,10 +50,12 @@ class GainMap:
 def is_there(image: ImageFile.ImageFile, format_: str, view: View) -> bool:
     """Whether an opened picture has a gain map, of whatever kind."""
     if format_ == "JPEG":
-        heads = [content[:200] for name, content in getattr(image, "applist", ()) if name == "APP2"]
+        if any(name == "APP2" and content.startswith(_ISO) for name, content in getattr(image, "applist", ())):
+            return True
         xmp = image.info.get("xmp")
-        heads += [xmp] if isinstance(xmp, bytes) else []
-        heads += [view[start : start + min(size, _LOOKED_AT)] for _kind, start, size in pictures_in(image, view)[1:3]]
+        heads = [xmp] if isinstance(xmp, bytes) else []
+        if "mp" in image.info:
+            heads += [view[at : at + min(size, _LOOKED_AT)] for _kind, at, size in pictures_in(image, view)[1:3]]
         return any(mark in head for head in heads for mark in _MARKS)
     if format_ in ("HEIF", "AVIF"):
         kinds = image.info.get("aux")
