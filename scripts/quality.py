@@ -6,6 +6,8 @@ K1 = 0.01, K2 = 0.03, values 0 to 255, where the window fits wholly into the pic
 and held against the source, decoded in full, turned upright, converted to sRGB where it has a profile (relative
 colorimetric with black point compensation) and resized by Pillow's Lanczos to the very size of the target. So it counts
 what shrinking in the decoder, resampling and encoding lose together. All are JPEGs of quality 80.
+
+With `--rates FOLDER`, encoders alone are compared instead, from the very same pixels: `benchmarks/rates.py`.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from statistics import mean
 import pyvips
 from PIL import Image, ImageCms, ImageOps
 
-from scripts.benchmarks import folders, installed
+from scripts.benchmarks import folders, installed, rates
 from scripts.benchmarks.competitors import ALL, QUALITY, Encoder, Work
 from scripts.benchmarks.figures import aligned
 from scripts.benchmarks.measure import adopt_orphans, run
@@ -131,6 +133,10 @@ def main(words: list[str] | None = None) -> int:
         "--variant", action="append", default=[], metavar="NAME=LINES",
         help='`pipeline` again with other settings of the rendition, as "libvips=resampler: libvips"',
     )  # fmt: skip
+    parser.add_argument(
+        "--rates", type=Path, metavar="FOLDER",
+        help="instead: bytes and SSIMULACRA 2 of encoders at the first of --sizes; quality.json and .svg go there",
+    )  # fmt: skip
     parser.add_argument("--each", action="store_true", help="a line for each picture as well")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument(
@@ -140,6 +146,8 @@ def main(words: list[str] | None = None) -> int:
     adopt_orphans()
     cache = chosen.cache.resolve()
     peers = installed.find(cache)
+    if chosen.rates:
+        return _rates(chosen.folder or folders.photos(cache), chosen.sizes[0], peers, chosen.rates)
     place = _empty(cache / "work" / "quality")
     source = folders.repeated(chosen.folder or folders.photos(cache), place / "source", 1)
     variants = dict(variant.split("=", 1) for variant in chosen.variant)
@@ -152,6 +160,28 @@ def main(words: list[str] | None = None) -> int:
         chosen.json.write_text(json.dumps({"peers": peers.versions, "ssim": scores}, indent=1) + "\n")
     shutil.rmtree(place)
     return 0
+
+
+def _rates(source: Path, side: int, peers: installed.Peers, to: Path) -> int:
+    found = rates.curves((_reduced(path, side) for path in sorted(source.glob("*.jpg"))), peers)
+    measured = {"peers": peers.versions, "side": side, "settings": rates.SETTINGS, "curves": found}
+    (to / "quality.json").write_text(json.dumps(measured) + "\n")
+    (to / "quality.svg").write_text(rates.svg(found))
+    for format_, encoders in rates.at_equal_score(found).items():
+        head, ratios = f"{format_}, bytes at {rates.EQUAL:g}", [f"{ratio:.3f}" for ratio in encoders.values()]
+        print(aligned([(head, *encoders), ("", *ratios)]), end="\n\n", flush=True)
+    for format_ in ("gif", "png"):
+        rows = [(f"{format_}, bytes and score", *map(str, rates.SETTINGS[format_]))]
+        for encoder, pictures in found[format_].items():
+            rows.append((encoder, *(f"{size:,.0f} {score:.1f}" for size, score in rates.means(pictures))))
+        print(aligned(rows), end="\n\n", flush=True)
+    return 0
+
+
+def _reduced(path: Path, side: int) -> Image.Image:
+    image = reference(path)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return image
 
 
 def _print(side: int, scores: Scores, each: bool) -> None:
