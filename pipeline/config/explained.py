@@ -97,7 +97,9 @@ def _rendition(root: Node, path: tuple[str, ...], spec: Spec | None, written: Se
         key = field.name
         if spec is None or key in _NO_KEYS:
             continue
-        value = spec.effective_quality if key == "quality" else getattr(spec, key)
+        value = getattr(spec, key)
+        if key == "quality" and value is None:
+            value = spec.effective_quality
         words = (key, _LISTED.get(key, key))
         places: list[KeyPath] = []
         for section in written:

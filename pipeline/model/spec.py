@@ -37,7 +37,7 @@ class Format(enum.StrEnum):
 
 ANIMATED = (Format.PNG, Format.WEBP, Format.AVIF, Format.GIF)  # formats that can hold an animation, of sources too
 
-DEFAULT_QUALITY = {Format.JPEG: 82, Format.WEBP: 80, Format.AVIF: 63}  # other formats have no quality
+DEFAULT_QUALITY = {Format.JPEG: 82, Format.WEBP: 84, Format.AVIF: 63}  # other formats have no quality
 
 LONGEST_SIDE = {
     Format.JPEG: 65_500,  # JPEG_MAX_DIMENSION of libjpeg

@@ -16,6 +16,7 @@ renditions:
   page:
     widths: [8, 16]
     formats: [jpeg]
+    quality: {ssimulacra2: 75}
 resampler: pillow
 workers: {threads: 3}
 """
@@ -34,11 +35,12 @@ def test_every_value_has_the_line_that_says_it_or_none(
     assert explained["source.path"] == (str(world.source), 1)
     assert explained["target.on_collision"] == ("keep_extension", 2)
     assert explained["renditions.thumb.width"] == (32, 4)
-    assert explained["renditions.thumb.quality"] == (80, None)
+    assert explained["renditions.thumb.quality"] == (84, None)
+    assert explained["renditions.page-16-jpeg.quality"] == ({"ssimulacra2": 75.0}, 8)
     assert explained["renditions.page-16-jpeg.width"] == (16, 6)
     assert explained["renditions.page-16-jpeg.format"] == ("jpeg", 7)
-    assert explained["renditions.thumb.resampler"] == ("pillow", 8)
-    assert explained["workers.threads"] == (3, 9)
+    assert explained["renditions.thumb.resampler"] == ("pillow", 9)
+    assert explained["workers.threads"] == (3, 10)
     assert explained["limits.seconds"] == (300.0, None)
 
 
