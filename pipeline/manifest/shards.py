@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -125,8 +125,9 @@ class Shards(Part):
         with self._reading() as connection:
             return sorted(shard for (shard,) in connection.execute(query, before or ()))
 
-    def rows(self, shard: int, fields: Mapping[str, str]) -> list[dict[str, Any]]:
-        """The records of the renditions in a shard, in the order of pictures and renditions.
+    def rows(self, shard: int, fields: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """The records of the renditions in a shard, in the order of pictures and renditions. Holds the manifest until
+        the last one is taken.
 
         `fields`: SQL expressions by key, with s for the source, r for the rendition, l for its libraries and o for
         what a list of URLs says.
@@ -138,7 +139,8 @@ class Shards(Part):
             "LEFT JOIN origin o ON o.source = s.id WHERE p.shard = ? ORDER BY s.folder, s.path, r.name"
         )
         with self._reading() as connection:
-            return [dict(zip(fields, row, strict=True)) for row in connection.execute(query, (shard,))]
+            for row in connection.execute(query, (shard,)):
+                yield dict(zip(fields, row, strict=True))
 
     def begin(self, build: Build, members: Iterable[tuple[bytes, int, int, int, bytes]]) -> int:
         """Enter a build that will get its name, with its members (target, start, size, mtime_ns, sha256); its id."""

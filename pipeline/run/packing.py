@@ -88,7 +88,7 @@ class Packing:
         self._check = check
         self._written = written
         self._expected: dict[str, None] = {}  # pictures without an outcome, in their order
-        self._after: Place | None = None  # the last picture that was put into a shard now
+        self._after: Place | None = None  # up to which all that is made is in shards
         self._recorded = 0  # pictures since then
 
     # -- what the run tells
@@ -149,14 +149,17 @@ class Packing:
         """Put the pictures that are in no shard into shards; only as many as fill one, if some come later."""
         self._flush()
         number, held = self._shards.last()
+        after = None if before is None else self._after
         while True:
             if number < 0 or held >= self._pictures:
                 number, held = number + 1, 0
-            chosen = self._shards.unassigned(self._after, before, self._pictures - held)
+            chosen = self._shards.unassigned(after, before, self._pictures - held)
             if not chosen or (before is not None and len(chosen) < self._pictures - held):
                 return
             self._shards.assign(number, [path for _folder, path in chosen])
-            self._after = chosen[-1] if before is not None else None
+            after = chosen[-1]
+            if before is not None:
+                self._after = after
             held += len(chosen)
 
     # -- writing
