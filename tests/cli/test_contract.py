@@ -25,6 +25,7 @@ _ARGUMENTS: dict[str, Sequence[Words]] = {  # after the config
 _VALUES: dict[str, Sequence[str]] = {  # of options that are neither flags nor choices; {folder} is one of its own
     "--at": ["02:30"],
     "--base-url": ["/img/"],
+    "--changes-base-url": ["https://example.org/img/"],
     "--changes": ["{folder}/changes.jsonl", "{folder}/changes"],
     "--interval": ["1h"],
     "--lanes": ["0"],

@@ -14,7 +14,7 @@ from PIL import Image
 
 from pipeline.errors import ExitStatus, PictureError
 from pipeline.model.record import Written
-from pipeline.run import batch, rendering
+from pipeline.run import rendering
 from pipeline.run.batch import Batch, Batching, Outcome
 from pipeline.run.line import Line
 from pipeline.sources.local import LocalSource
@@ -66,7 +66,7 @@ def test_files_and_manifest_are_those_of_pictures_that_were_alone(
         world.configure(world.text + "  small: {width: 16, format: webp}\nplaceholder: true\n")
         _fill(world)
         if not threads:
-            monkeypatch.setattr(batch, "_MOST", 1)
+            monkeypatch.setattr(Batching, "_most", lambda *_: 1)
             shared.clear()
         summary = world.run(threads=threads or 2, processes=processes)
         assert (max(shared, default=1) > 10) == bool(threads)
