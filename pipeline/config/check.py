@@ -24,7 +24,7 @@ from pipeline.config.node import KeyPath, Node, Position, Problem, key_path
 from pipeline.config.places import folder_problems, manifest_problems, source_problems, store_problems, written_problems
 from pipeline.config.rendition import Rendition
 from pipeline.config.rules import merged, rendition_paths
-from pipeline.config.schema import Document, Failures, Notify, Target
+from pipeline.config.schema import Document, Failures, Notify
 from pipeline.config.section import Reading, Section
 from pipeline.config.settings import (
     CommandSettings,
@@ -42,6 +42,7 @@ from pipeline.config.settings import (
     manifest_in,
 )
 from pipeline.config.source import PrefixedSource, Source
+from pipeline.config.target import Target
 from pipeline.config.template import Template
 from pipeline.model.only import Only
 from pipeline.model.shape import Gravity, Resampler

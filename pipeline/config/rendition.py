@@ -6,42 +6,34 @@ which it is carried out, then the box and the format, then colour and metadata.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from pipeline import extras
-from pipeline.config.formats import LIBVIPS, MAX_SIDE, ONLY_FOR, SHAPED, check_resampler
-from pipeline.config.kinds import (
-    BYTES,
-    LIKE_BYTES,
-    Amount,
-    EightOrKeep,
-    GravityOf,
-    LengthOf,
-    Point,
-    QualityOrSimilarity,
-    Ratio,
-    Sides,
-    SomeOf,
-    Tolerance,
-    Turn,
-    WholeOr,
+from pipeline.config.formats import (
+    MAX_SIDE,
+    ONLY_FOR,
+    SHAPED,
+    check_depth,
+    check_hdr,
+    check_libvips,
+    check_optimize,
+    check_profile,
+    check_resampler,
+    check_sides,
 )
+from pipeline.config.geometry import Extract, GravityOf, Point, Ratio, Sides, Tolerance, Turn
+from pipeline.config.kinds import BYTES, LIKE_BYTES, Amount, EightOrKeep, QualityOrSimilarity, SomeOf, WholeOr
 from pipeline.config.section import Flag, Section, Side, field_of, rule, wrong
 from pipeline.config.steps import MOST_STEPS, File, OneStep
 from pipeline.config.texts import Colour
-from pipeline.model import shape
 from pipeline.model.shape import Gravity, Length, Resampler
 from pipeline.model.spec import (
     AS_SOURCE,
     DEFAULT_QUALITY,
     EFFORT,
     LARGEST,
-    LONGEST_SIDE,
-    NAMED,
     Animation,
     Fit,
     Format,
@@ -55,24 +47,6 @@ from pipeline.model.spec import (
     Verify,
 )
 from pipeline.model.steps import Asset
-
-
-class Extract(Section):
-    """A part of the upright picture."""
-
-    left: Annotated[Length, LengthOf()] = Field(default=Length(0), description="Pixels, or per cent of its width.")
-    top: Annotated[Length, LengthOf()] = Field(default=Length(0), description="Pixels, or per cent of its height.")
-    width: Annotated[Length, LengthOf(1)] = Field(
-        default=Length(100.0, percent=True), description="Pixels or per cent; left out: all to the right of it."
-    )
-    height: Annotated[Length, LengthOf(1)] = Field(
-        default=Length(100.0, percent=True), description="Pixels or per cent; left out: all below it."
-    )
-
-    @property
-    def value(self) -> shape.Extract:
-        """The part as the renderer knows it."""
-        return shape.Extract(self.left, self.top, self.width, self.height)
 
 
 class Rendition(Section):
@@ -337,21 +311,13 @@ class Rendition(Section):
     @field_validator("fit", "enlarge")
     @classmethod
     def _makes_sides_that_the_format_has(cls, value: object, info: ValidationInfo) -> object:
-        """Where all pictures get these very sides. Otherwise one that is too large fails alone."""
-        fit, enlarge = (value, False) if info.field_name == "fit" else (info.data.get("fit"), value)
-        always = fit is Fit.CONTAIN if info.field_name == "fit" else enlarge and fit in (Fit.COVER, Fit.FILL)
-        sides = [side * info.data.get("dpr", 1.0) for name in ("width", "height") if (side := info.data.get(name))]
-        picture_format = info.data.get("format", Format.PNG)
-        most = LONGEST_SIDE.get(picture_format)
-        if always and most is not None and (longest := int(max(sides, default=0) + 0.5)) > most:
-            raise rule(f"makes pictures of {longest:,} pixels a side, and {picture_format} has at most {most:,}")
-        return value
+        return check_sides(value, info.field_name, info.data)
 
     @field_validator("quality")
     @classmethod
     def _can_be_measured(cls, value: int | Similarity | None) -> int | Similarity | None:
-        if isinstance(value, Similarity) and importlib.util.find_spec(LIBVIPS) is None:
-            raise rule(extras.missing("libvips"))
+        if isinstance(value, Similarity):
+            check_libvips()
         return value
 
     @field_validator("lossless")
@@ -372,13 +338,7 @@ class Rendition(Section):
     @field_validator("optimize")
     @classmethod
     def _can_be_optimized(cls, value: bool, info: ValidationInfo) -> bool:
-        if value and importlib.util.find_spec(LIBVIPS) is None:
-            raise rule(extras.missing("libvips"))
-        if value and info.data.get("progressive") is False:
-            raise rule("always writes progressive files; leave progressive out")
-        if value and info.data.get("subsampling") is Subsampling.HALF:
-            raise rule("goes with the subsamplings 4:4:4 and 4:2:0 only")
-        return value
+        return check_optimize(value, info.data)
 
     @field_validator("max_bytes")
     @classmethod
@@ -390,13 +350,7 @@ class Rendition(Section):
     @field_validator("profile")
     @classmethod
     def _holds_a_profile(cls, value: Profile, info: ValidationInfo) -> Profile:
-        if value is not Profile.SRGB and info.data.get("format") is Format.GIF:
-            raise rule("a gif holds no profile; only srgb is possible")
-        if value is not Profile.SRGB and info.data.get("linear"):
-            raise rule("does not go with linear, which works in srgb")
-        if value in NAMED and info.data.get("steps"):
-            raise rule("does not go with steps, which work in srgb")
-        return value
+        return check_profile(value, info.data)
 
     @field_validator("cmyk_profile")
     @classmethod
@@ -415,34 +369,12 @@ class Rendition(Section):
     @field_validator("depth")
     @classmethod
     def _can_be_kept(cls, value: int, info: ValidationInfo) -> int:
-        if value == AS_SOURCE and importlib.util.find_spec(LIBVIPS) is None:
-            raise rule(f"keep {extras.missing('libvips')}")
-        for other, why in (("steps", "are done at 8 bits"), ("colors", "makes a palette of 8 bits")):
-            if value == AS_SOURCE and info.data.get(other):
-                raise rule(f"keep does not go with {other}, which {why}")
-        if value == AS_SOURCE and info.data.get("subsampling") is Subsampling.HALF:
-            raise rule("keep goes with the subsamplings 4:4:4 and 4:2:0 only")
-        return value
+        return check_depth(value, info.data)
 
     @field_validator("hdr")
     @classmethod
     def _can_be_as_bright(cls, value: Hdr, info: ValidationInfo) -> Hdr:
-        if value is not Hdr.KEEP:
-            return value
-        if importlib.util.find_spec(LIBVIPS) is None:
-            raise rule(f"keep {extras.missing('libvips')}")
-        for other, why in (
-            ("steps", "work in srgb"),
-            ("linear", "works in srgb"),
-            ("pad", "has a background in srgb"),
-        ):
-            if info.data.get(other):
-                raise rule(f"keep does not go with {other}, which {why}")
-        if info.data.get("fit") is Fit.CONTAIN:
-            raise rule("keep does not go with fit: contain, which has a background in srgb")
-        if info.data.get("format") is Format.AVIF and info.data.get("subsampling") is Subsampling.HALF:
-            raise rule("keep goes with the subsamplings 4:4:4 and 4:2:0 only")
-        return value
+        return check_hdr(value, info.data)
 
     @field_validator("background")
     @classmethod

@@ -7,7 +7,7 @@ that the program uses (`model.spec.Spec`, `model.spec.Limits`, `settings`).
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import ConfigDict, Field, GetJsonSchemaHandler, WrapValidator, field_validator, model_validator
 from pydantic_core import CoreSchema
@@ -21,206 +21,30 @@ from pipeline.config.kinds import (
     Seconds,
     StopAfter,
     TimeOfDay,
-    WholeOrAuto,
 )
 from pipeline.config.rendition import Rendition
 from pipeline.config.section import Flag, Json, Section, field_of, noted, noted_of_rules, rule, wrong
 from pipeline.config.settings import (
-    LOCAL,
     CommandSettings,
     Config,
-    Durability,
-    ExecutorSettings,
-    IoNice,
-    Mtime,
     On,
-    OnCollision,
     Order,
-    TargetSettings,
     Tolerate,
-    WorkerSettings,
 )
-from pipeline.config.source import Folder, PrefixedSource, Source
-from pipeline.config.store import KEYS, Place
-from pipeline.config.template import FIELDS
+from pipeline.config.source import PrefixedSource, Source
+from pipeline.config.target import Target
 from pipeline.config.texts import (
-    FileMode,
     Glob,
     LocalPath,
     MetricsPath,
-    ObjectHeaders,
-    SchedulerAddress,
-    StoreUrl,
-    TargetName,
     VariableName,
     Words,
 )
+from pipeline.config.workers import Executor, Workers
 from pipeline.model.shape import Resampler
 from pipeline.model.spec import Limits, Spec
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-
-
-class Target(Folder, Place):
-    """Where files are written to, and how they are named."""
-
-    path: Annotated[str, LocalPath()] | None = Field(
-        default=None,
-        description="The folder, relative to this file. It is made if it is missing; inside the source is fine, it is "
-        "never an input.",
-    )
-    url: Annotated[str, StoreUrl()] | None = Field(
-        default=None,
-        description="In the place of path: a bucket, or a prefix in one, such as s3://bucket/thumbs. Needs manifest.",
-    )
-    headers: Annotated[dict[str, str], ObjectHeaders()] = Field(
-        default_factory=dict,
-        description="Of a store: what objects written from now on are stored with: Cache-Control, Content-Disposition, "
-        "Content-Language, Storage-Class, and names of metadata. Their type follows from their format.",
-    )
-    name: Annotated[str, TargetName()] = field_of(
-        TargetSettings,
-        "name",
-        f"How targets are named; ends with an extension. Fields: {' '.join(f'{{{name}}}' for name in FIELDS)}. A "
-        "name of more than 255 bytes keeps its first 170 and its last 64 around a hash of all of it.",
-    )
-    shards: Literal["webdataset"] | None = field_of(
-        TargetSettings,
-        "shards",
-        "Write tar shards (000000.tar ...) of samples instead of files: of each picture its renditions and "
-        "a .json, under one key without dots.",
-    )
-    pictures: Annotated[int, Field(strict=True, ge=1, le=100_000)] = field_of(
-        TargetSettings, "pictures", "Of tar shards: the most pictures in one."
-    )
-    on_collision: OnCollision = field_of(
-        TargetSettings,
-        "on_collision",
-        "When two sources would make one target: both fail, or keep_extension (photo.jpg-thumb.webp) for all. A "
-        "picture of a format that is not decoded here (HEIC without the extra) does not make its twin fail.",
-    )
-    durability: Durability = field_of(
-        TargetSettings,
-        "durability",
-        "sync: safe against power cuts. none: safe against kills only, and faster. Where a file system cannot sync "
-        "folders (WSL drives, some CIFS, SMB and FUSE) a run reports it once and goes on.",
-    )
-    mtime: Mtime = field_of(
-        TargetSettings,
-        "mtime",
-        "The date of files written from now on: written, or source: that of the picture they are made of, of a URL "
-        "what its server says.",
-    )
-    mode: Annotated[int | None, FileMode()] = field_of(
-        TargetSettings,
-        "mode",
-        'The permissions of files written from now on, such as "0640", whatever the umask; left out: as the umask '
-        "leaves them.",
-    )
-
-    @model_validator(mode="after")
-    def _files_or_shards(self) -> Target:
-        said = self.model_fields_set
-        if self.shards is None and "pictures" in said:
-            raise rule("pictures is for tar shards (shards: webdataset)")
-        if self.shards is not None and "name" in said:
-            raise rule("name is for files: what is in a shard is named by the key of its picture")
-        if self.shards is not None and self.mtime is Mtime.SOURCE:
-            raise rule("mtime: source is for files: what is in a shard has no date")
-        return self
-
-    @model_validator(mode="after")
-    def _is_of_one_kind(self) -> Target:
-        said = self.model_fields_set
-        if (self.path is None) == (self.url is None):
-            raise rule("must have a path, or the url of a store such as s3://bucket/thumbs, and not both")
-        if self.path is not None and (wrong_here := said & {"headers", *KEYS}):
-            raise rule(f"{min(wrong_here)} is for a store such as url: s3://bucket/thumbs, and this is none")
-        if self.url is not None and (wrong_here := said & {"durability", "mtime", "mode", "shards", "pictures"}):
-            raise rule(f"{min(wrong_here)} is for folders, and this is a store")
-        return self
-
-
-_GENTLE = "gentle"  # workers that take only what nobody else wants
-
-
-class Workers(Section):
-    """How many threads and children work at once. Nothing here changes a byte of the renditions."""
-
-    threads: Annotated[int | None, WholeOrAuto(1, 1024)] = field_of(
-        WorkerSettings,
-        "threads",
-        "I/O threads: pictures in flight at once. auto: twice the processes and four, and up to 64 while slow storage "
-        "leaves the processes without work.",
-    )
-    processes: Annotated[int | None, WholeOrAuto(0, 1024)] = field_of(
-        WorkerSettings,
-        "processes",
-        "Children that render. auto: one for each CPU that this process may use (affinity and cgroup quota); from "
-        "eight on, runs with much to do divide them among processes that read and write for four each. 0: pictures "
-        "are rendered in the I/O threads, with the same bytes and fewer promises: no limit on time and memory, no "
-        "blame for a crash, no confinement.",
-    )
-    queue: Annotated[int, Field(strict=True, ge=1, le=65_536)] = field_of(
-        WorkerSettings,
-        "queue",
-        "Batches of jobs that may wait between the scan and the threads: one picture each, or many cheap ones.",
-    )
-    memory: Annotated[int | None, Amount(BYTES, LIKE_BYTES, 2**24, 2**50, auto=True)] = field_of(
-        WorkerSettings,
-        "memory",
-        "For all pictures in flight together. auto: 60 % of that of the machine or the control group.",
-    )
-    nice: Annotated[int, Field(strict=True, ge=0, le=19)] = field_of(
-        WorkerSettings, "nice", "How much other programs go first on the CPUs: 19 is only what nobody else wants."
-    )
-    ionice: IoNice | None = field_of(
-        WorkerSettings, "ionice", "The same on the disks: best-effort on its lowest level, or idle. Linux only."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_preset(cls, value: object) -> object:
-        if value == _GENTLE:
-            return {"nice": 19, "ionice": IoNice.IDLE.value}
-        if isinstance(value, dict):
-            return value
-        raise wrong("must be gentle, or a mapping with keys such as threads", _GENTLE)
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
-        return {"anyOf": [{"const": _GENTLE}, handler.resolve_ref_schema(handler(schema))]}
-
-
-class Executor(Section):
-    """An engine that has workers on other machines, which read and write for the run; see docs/cluster.md."""
-
-    dask: Annotated[str, SchedulerAddress()] = Field(
-        description="The address of a Dask scheduler, such as tcp://scheduler:8786; or local: one in the run's own "
-        "process, with its workers. Needs the extra dask."
-    )
-    workers: Annotated[int | None, WholeOrAuto(1, 1024)] = field_of(
-        ExecutorSettings, "workers", "How many workers the local one has. auto: one for each CPU."
-    )
-    wait: Annotated[float, Seconds(1, 366 * 86_400)] = field_of(
-        ExecutorSettings,
-        "wait",
-        "How long a run goes on without any worker, such as 10m; then it ends with status 3, or with 4 where its time "
-        "is over before.",
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _is_a_mapping(cls, value: object) -> object:
-        if isinstance(value, dict):
-            return value
-        raise wrong("must be {dask: ADDRESS}, with the address of a Dask scheduler, or {dask: local}")
-
-    @model_validator(mode="after")
-    def _has_workers_of_its_own(self) -> Executor:
-        if self.workers is not None and self.dask != LOCAL:
-            raise rule("workers is for dask: local; the workers of a scheduler are started beside it")
-        return self
 
 
 class PictureLimits(Section):

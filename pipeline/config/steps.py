@@ -14,7 +14,7 @@ from typing import Annotated, Any, cast
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo, model_validator
 from pydantic_core import CoreSchema, core_schema
 
-from pipeline.config.kinds import GravityOf, LengthOf, Share
+from pipeline.config.geometry import GravityOf, LengthOf, Share
 from pipeline.config.section import Json, Reading, Section, field_of, rule, wrong
 from pipeline.config.texts import Colour, LocalPath
 from pipeline.model import steps
