@@ -62,11 +62,15 @@ def _section(
     written = written or path
     node, _ = root.deepest(written)
     short = not isinstance(node.value, dict)
+    store = getattr(settings, "store", None)
     for field in fields(settings):  # type: ignore[arg-type]
-        if field.name == "prefix":
-            continue  # it is in the path
+        if field.name in ("prefix", "store") or (store is not None and field.name == "path"):
+            continue  # it is in the path, follows, or is none
         at = written if short and field.name == "path" else (*written, field.name)
         yield Explained((*path, field.name), plain(getattr(settings, field.name)), _line(root, at))
+    for field in fields(store) if store is not None else ():
+        at = written if short and field.name == "url" else (*written, field.name)
+        yield Explained((*path, field.name), plain(getattr(store, field.name)), _line(root, at))
 
 
 def _rule(root: Node, number: int, common: Sequence[Spec], rule: RuleSettings) -> Iterator[Explained]:

@@ -33,7 +33,7 @@ def failure_of(error: Exception, scheme: str) -> StoreFailure:
     whose = (
         (code in _NO_BUCKET, Fault.NO_STORE, "does not exist ({}): see the name of its bucket, endpoint and region"),
         (code in _CREDENTIALS or status == "401", Fault.NO_STORE, f"refuses the credentials ({{}}): {_where(scheme)}"),
-        (name in _TAKEN or status in ("409", "412"), Fault.TAKEN, "has another object of this name ({})"),
+        (name in _TAKEN or status == "412", Fault.TAKEN, "has another object of this name ({})"),
         (status == "403", Fault.DENIED, "denies it ({}): these credentials lack the right to do this"),
         (isinstance(error, FileNotFoundError), Fault.MISSING, "has no such object ({})"),
         (status == "404", Fault.NO_STORE, "does not exist ({}): see the name of its bucket, endpoint and region"),

@@ -63,3 +63,14 @@ def test_it_reads_as_a_config_does(world: World) -> None:
 def test_a_wrong_config_is_refused_as_everywhere(world: World) -> None:
     world.configure("source: photos\n")
     assert world.command("explain", str(world.config_path)).returncode == 2
+
+
+def test_the_keys_of_a_store_are_those_of_its_section(world: World) -> None:
+    store = "{url: s3://bucket/made, region: eu-north-1, headers: {owner: me}}"
+    world.configure(CONFIG.replace("{path: out, on_collision: keep_extension}", f"{store}\nmanifest: m.sqlite"))
+    lines = world.command("explain", "--json", str(world.config_path)).stdout.splitlines()
+    values = {value["key"]: (value["value"], value["line"]) for value in map(json.loads, lines)}
+    assert values["target.url"] == ("s3://bucket/made", 2)
+    assert values["target.region"] == ("eu-north-1", 2)
+    assert values["target.retry"] == (120.0, None)
+    assert "target.path" not in values

@@ -275,6 +275,39 @@ def test_a_store_that_dies_in_mid_run_fails_no_picture_and_the_next_run_goes_on(
     assert (summary.status, summary.pictures.get("done")) == (ExitStatus.OK, 5)
 
 
+def _within(root: Path, bucket: fakes3.Bucket) -> World:
+    """Source and target in one bucket, the target below the source."""
+    places = [
+        f'{{url: "s3://{bucket.name}{part}", endpoint: "{bucket.endpoint}", retry: 0.2}}' for part in ("", "/made")
+    ]
+    rest = "manifest: made.sqlite\nrenditions:\n  thumb: {width: 32, height: 32}\n"
+    return World(root, f"source: {places[0]}\ntarget: {places[1]}\n{rest}")
+
+
+def test_a_target_below_its_source_is_no_source(tmp_path: Path, memory: fakes3.Bucket) -> None:
+    world = _within(tmp_path, memory)
+    memory.put("a.jpg", jpeg())
+    assert world.run().pictures == {"done": 1}
+    assert world.run().pictures == {"unchanged": 1}
+    assert list(memory.tree()) == ["a.jpg", "made/a-thumb.jpg"]
+
+
+def test_keys_that_are_no_paths_fail_their_folder_and_nothing_else(tmp_path: Path, memory: fakes3.Bucket) -> None:
+    world = _within(tmp_path, memory)
+    for key in ("good/a.jpg", "good/A.jpg", "bad/../up.jpg", "bad/b.jpg", "void//c.jpg", "deep/tab\t/d.jpg", "photos/"):
+        memory.put(key, b"" if key == "photos/" else jpeg((len(key), 20, 30)))
+    summary = world.run()
+    failed = {failure.source for failure in summary.failures}
+    assert failed == {
+        "bad",
+        "deep",
+        "void",
+        "good/a.jpg",
+        "good/A.jpg",
+    }  # the last two differ in case only, as on a disk
+    assert not [key for key in memory.tree() if key.startswith("made/") and "up" in key]
+
+
 def test_the_doctor_lists_the_source_and_tries_the_target(tmp_path: Path, memory: fakes3.Bucket) -> None:
     world = _into_store(tmp_path, memory)
     world.configure(
