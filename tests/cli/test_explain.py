@@ -74,3 +74,16 @@ def test_the_keys_of_a_store_are_those_of_its_section(world: World) -> None:
     assert values["target.region"] == ("eu-north-1", 2)
     assert values["target.retry"] == (120.0, None)
     assert "target.path" not in values
+
+
+def test_what_is_said_of_one_format_is_shown_as_it_was_written(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_each = "{jpeg: {quality: {ssimulacra2: 70}},\n    webp: {quality: 5}}"
+    world.configure(f"source: photos\ntarget: out\nrenditions:\n  a: {{formats: {of_each}, width: 8}}\n")
+    assert status_of(["explain", "--json", str(world.config_path)]) == ExitStatus.OK
+    lines = capsys.readouterr().out.splitlines()
+    values = {value["key"]: (value["value"], value["line"]) for value in map(json.loads, lines)}
+    assert values["renditions.a-jpeg.quality"] == ({"ssimulacra2": 70.0}, 4)
+    assert values["renditions.a-webp.quality"] == (5, 5)
+    assert values["renditions.a-webp.format"] == ("webp", 5)
