@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import itertools
+from array import array
+from collections.abc import Sequence
 
 import pytest
 from PIL import Image
@@ -50,12 +52,14 @@ def carried(x: float, y: float, shown: Shown) -> tuple[float, float]:
 
 def found(image: Image.Image) -> tuple[float, float]:
     """The middle of what is yellow."""
-    red = image.convert("RGB").getchannel("R")
-    weights = red.tobytes()
-    total = sum(weights)
-    across = sum(weight * (at % red.width + 0.5) for at, weight in enumerate(weights))
-    down = sum(weight * (at // red.width + 0.5) for at, weight in enumerate(weights))
-    return across / total, down / total
+    red = image.convert("RGB").getchannel("R").convert("F")
+    lines = (red.resize(size, Image.Resampling.BOX).tobytes() for size in ((red.width, 1), (1, red.height)))
+    x, y = (_middle(array("f", line)) for line in lines)
+    return x, y
+
+
+def _middle(weights: Sequence[float]) -> float:
+    return sum(weight * (at + 0.5) for at, weight in enumerate(weights)) / sum(weights)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
