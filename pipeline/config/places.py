@@ -34,9 +34,6 @@ def store_problems(root: Node, sources: Iterable[StoreSettings], target: StoreSe
     if root.child("manifest") is None:
         text = "needs a manifest on a disk of this machine, such as manifest: thumbs.sqlite"
         problems.append(Problem(node.position, key_path(path), text))
-    if root.child("executor") is not None:
-        text = "cannot be written by a cluster: its machines meet in a folder"
-        problems.append(Problem(node.position, key_path(path), text))
     if root.child("report") is not None:
         report, written = root.deepest(("report",))
         text = "needs a target that is a folder, because it shows files of it"

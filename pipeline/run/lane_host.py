@@ -23,7 +23,7 @@ from pipeline.run.lane import Control, LocalLane, renderers
 from pipeline.run.line import Terms
 from pipeline.run.options import Workers
 from pipeline.sources.opening import source_of
-from pipeline.targets.lease import LeaseWatch
+from pipeline.targets.lease import LeaseWatch, Place
 from pipeline.targets.opening import target_of
 from pipeline.workers import memory
 from pipeline.workers.budget import Budget
@@ -49,7 +49,7 @@ class LaneSetup:
     manifest: Path | None  # None: on another machine
     deadline: float | None  # by the monotonic clock, which all processes of a machine share
     pace: float | None  # seconds a byte in earlier runs
-    lease: Path | None = None  # of the run, if its driver may be on another machine
+    lease: Place | None = None  # of the run, if its driver may be on another machine
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ from pipeline.run.lane_processes import LaneProcesses, NoLane
 from pipeline.run.line import Terms
 from pipeline.run.options import Asked, Workers
 from pipeline.sources.source import Source
-from pipeline.targets.lease import Lease, lease_in
+from pipeline.targets.lease import Lease
+from pipeline.targets.opening import driver_in
 from pipeline.targets.target import Target
 from pipeline.workers import memory
 from pipeline.workers.budget import Budget
@@ -101,15 +102,15 @@ def _cluster(parts: LaneParts, executor: ExecutorSettings, first: Job, control: 
     from pipeline.run.cluster.worker import Opening  # noqa: PLC0415
 
     config, asked = parts.config, parts.asked
-    path = lease_in(config.target.folder, parts.part)
+    place = driver_in(config.target, parts.part)
     pace = parts.manifest.pace() if parts.deadline is not None else None
     nobody = Workers(1, 1, 0, 0, 1)  # until its worker has filled it in
-    setup = LaneSetup(0, parts.run, parts.terms, nobody, config.sources, config.target, None, None, pace, path)
+    setup = LaneSetup(0, parts.run, parts.terms, nobody, config.sources, config.target, None, None, pace, place)
     seconds = None if parts.deadline is None else parts.deadline - time.monotonic()
     opening = Opening(setup, seconds, asked.threads, asked.processes, asked.memory, 1, 1)
     folder, _, name = first.source.rpartition("/")
     witness = None if first.stat.remote is not None else (folder, name)
-    with Lease(path, parts.run) as lease, DaskPool(executor) as pool:
+    with Lease(place, parts.run) as lease, DaskPool(executor) as pool:
         welcome = Welcome(lease, parts.source, witness)
         sweep = functools.partial(_sweep, parts)
         with ClusterLanes(pool, opening, welcome, lease, control, sweep, executor.wait) as lanes:

@@ -1,8 +1,9 @@
 """The lease of a run whose lanes are on other machines, where no lock and no parent's death ends them.
 
-It is a small file in the target. The driver rewrites it every `BEAT`. A lane looks at it right before its files get
-their names, and ends when it names another run, says that this lane is given up, or has not changed for `SILENCE`.
-A lane that is given up has its temporary files removed after that is written, so none of its files can come late.
+It is a small file in the target, or an object. The driver rewrites it every `BEAT`. A lane looks at it right before
+its files get their names, and ends when it names another run, says that this lane is given up, or has not changed for
+`SILENCE`. A lane that is given up has its temporary files removed after that is written, so none of its files can come
+late.
 
 The file is rewritten in place, never renamed: NFS shows the new bytes of a file at its next open, and the new file
 behind a name only when the folder's cached entries expire. No two clocks are compared.
@@ -16,8 +17,9 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Protocol, Self
 
 from pipeline.errors import Locked, TargetTrouble, printable
 
@@ -32,17 +34,85 @@ class LeaseLost(TargetTrouble):
     """The lane may give no more files their names: its run is over, or has given it up, or is not heard."""
 
 
-def lease_in(target: Path, part: Path | None = None) -> Path:
-    """The place of the lease of a run that writes into the folder `target`. `part`: a shard's part of the manifest."""
-    shard = f".{part.name.rpartition('.')[2]}" if part is not None else ""
-    return target / ".pipeline" / f"lease{shard}"
+class _Text(NamedTuple):
+    run: str
+    beat: int
+    given_up: tuple[int, ...]  # lanes
+
+
+class Place(Protocol):
+    """Where a lease is. It crosses processes. Its methods raise `OSError`."""
+
+    @property
+    def at_each_write(self) -> bool:
+        """Whether reading it costs so little that lanes look at it before each write, and not once a second."""
+        ...
+
+    def read(self) -> bytes:
+        """All of it."""
+        ...
+
+    def write(self, text: bytes, *, create: bool) -> None:
+        """Write all of it, also where nothing is if `create`."""
+        ...
+
+    def remove(self) -> None:
+        """Remove it."""
+        ...
+
+    def beside(self, suffix: str) -> Place:
+        """Another place, named like this one with a dot and `suffix` behind."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InFolder:
+    """A `Place` that is a file."""
+
+    path: Path
+    at_each_write = True
+
+    def read(self) -> bytes:
+        """See `Place`."""
+        return self.path.read_bytes()
+
+    def write(self, text: bytes, *, create: bool) -> None:
+        """See `Place`."""
+        flags = os.O_WRONLY | (os.O_CREAT if create else 0) | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(self.path, flags, 0o600)
+        try:
+            os.pwrite(descriptor, text, 0)
+            os.ftruncate(descriptor, len(text))  # of an older lease
+        finally:
+            os.close(descriptor)
+
+    def remove(self) -> None:
+        """See `Place`."""
+        self.path.unlink()
+
+    def beside(self, suffix: str) -> InFolder:
+        """See `Place`."""
+        return InFolder(self.path.with_name(f"{self.path.name}.{suffix}"))
+
+    def __str__(self) -> str:
+        return printable(str(self.path))
+
+
+def shard_of(part: Path | None) -> str:
+    """What the names of a shard's run end with. `part`: of the manifest; None: no shard."""
+    return f".{part.name.rpartition('.')[2]}" if part is not None else ""
+
+
+def lease_in(target: Path, part: Path | None = None) -> InFolder:
+    """The place of the lease of a run that writes into the folder `target`."""
+    return InFolder(target / ".pipeline" / f"lease{shard_of(part)}")
 
 
 class Lease:
     """The driver's side, for a `with` block: within it the lease is renewed by a thread of its own. Thread-safe."""
 
-    def __init__(self, path: Path, run: str) -> None:
-        self.path = path
+    def __init__(self, place: Place, run: str) -> None:
+        self.place = place
         self.run = run
         self._lock = threading.Lock()
         self._beats = 0
@@ -62,7 +132,7 @@ class Lease:
         self._thread.join()
         if not self._taken:
             with suppress(OSError):
-                os.unlink(self.path)
+                self.place.remove()
 
     def check(self) -> None:
         """Raise `Locked` where another run has taken it, because this one was halted for long."""
@@ -77,11 +147,11 @@ class Lease:
 
     def begin(self) -> None:
         """Write it for the first time, over that of a run that is dead. Raises `TargetTrouble`."""
-        self._write(os.O_CREAT)
+        self._write(create=True)
 
     def renew(self) -> None:
         """Write the next sign of life, unless another run has taken the lease. Raises `TargetTrouble`."""
-        if (run := run_of(self.path)) not in ("", self.run):
+        if (run := run_of(self.place)) not in ("", self.run):
             self._taken = run
         else:
             self._write()
@@ -91,27 +161,21 @@ class Lease:
             with suppress(TargetTrouble):  # lanes end if it stays so, and the run meets the trouble by itself
                 self.renew()
 
-    def _write(self, create: int = 0) -> None:
+    def _write(self, *, create: bool = False) -> None:
         with self._lock:
             self._beats += 1
             text = json.dumps({"run": self.run, "beat": self._beats, "given_up": self._given_up}) + "\n"
-            flags = os.O_WRONLY | create | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             try:
-                descriptor = os.open(self.path, flags, 0o600)
-                try:
-                    os.pwrite(descriptor, text.encode(), 0)
-                    os.ftruncate(descriptor, len(text))  # of an older lease
-                finally:
-                    os.close(descriptor)
+                self.place.write(text.encode(), create=create)
             except OSError as error:
-                raise TargetTrouble(f"the lease {printable(str(self.path))}: {error.strerror}") from error
+                raise TargetTrouble(f"the lease {self.place}: {error.strerror or error}") from error
 
 
 class LeaseWatch:
     """A lane's side. Thread-safe."""
 
-    def __init__(self, path: Path, run: str, lane: int) -> None:
-        self._path = path
+    def __init__(self, place: Place, run: str, lane: int) -> None:
+        self._place = place
         self._run = run
         self._lane = lane
         self._lock = threading.Lock()
@@ -121,12 +185,12 @@ class LeaseWatch:
 
     def begin(self) -> None:
         """Look at it once a second, in a thread of its own."""
-        threading.Thread(target=self._look, name="lease", daemon=True).start()
+        threading.Thread(target=self._watch, name="lease", daemon=True).start()
 
     def check(self) -> None:
         """Raise `LeaseLost` if the lane may give no more files their names. Any thread."""
-        if not self._lost:
-            self._lost = self._verdict()
+        if self._place.at_each_write or time.monotonic() - self._heard > SILENCE:
+            self.look()
         self.raise_lost()
 
     def raise_lost(self) -> None:
@@ -134,15 +198,23 @@ class LeaseWatch:
         if self._lost:
             raise LeaseLost(self._lost)
 
-    def _look(self) -> None:
-        with suppress(LeaseLost):
-            while True:
-                self.check()
-                time.sleep(_LOOK)
+    def look(self) -> None:
+        """Look whether it is lost. What was lost once stays so."""
+        self._lost = self._lost or self._verdict()
+
+    def _watch(self) -> None:
+        while not self._lost:
+            self.look()
+            time.sleep(_LOOK)
 
     def _verdict(self) -> str:
         before = time.monotonic()
-        lease = _read(self._path)
+        try:
+            lease = _parsed(self._place.read())
+        except FileNotFoundError:
+            return "its run is over" if self._beat >= 0 else ""  # a new file may be seen late
+        except OSError:
+            lease = None
         with self._lock:
             if before - self._heard > SILENCE:  # also one that was itself halted: its pictures are another's by now
                 return f"its driver was not heard for {SILENCE:g} seconds"
@@ -158,9 +230,9 @@ class LeaseWatch:
             return ""
 
 
-def run_of(path: Path) -> str:
-    """The id of the run whose lease is at `path`; "" if there is none."""
-    lease = _read(path)
+def run_of(place: Place) -> str:
+    """The id of the run whose lease is there; "" if there is none."""
+    lease = _read(place)
     return "" if lease is None else lease[0]
 
 
@@ -171,30 +243,36 @@ def wait_out(target: Path, part: Path | None, check: Callable[[], None]) -> None
     called meanwhile and may raise. Raises `Locked` where a lease is renewed: its run lives, on a file system that did
     not keep the two apart.
     """
-    own = lease_in(target, part)
+    own = lease_in(target, part).path
     for path in [own] if part is not None else sorted(own.parent.glob(f"{own.name}*")):
         with suppress(FileNotFoundError):
-            if abs(time.time() - path.stat().st_mtime) > _LONG_AGO:
-                continue
-            _wait_out(path, check)
+            if abs(time.time() - path.stat().st_mtime) <= _LONG_AGO:
+                _wait_out(InFolder(path), check)
 
 
-def _wait_out(path: Path, check: Callable[[], None]) -> None:
-    first = _read(path)
+def _wait_out(place: InFolder, check: Callable[[], None]) -> None:
+    first = _read(place)
     end = time.monotonic() + _WAITED_OUT
-    while path.exists() and time.monotonic() < end:
-        if first != (now := _read(path)):
+    while place.path.exists() and time.monotonic() < end:
+        if first != (now := _read(place)):
             if first is not None and now is not None:
-                raise Locked(f"another run writes into this target: {printable(str(path))} is renewed by run {now[0]}")
+                raise Locked(f"another run writes into this target: {place} is renewed by run {now[0]}")
             first = now
         check()
         time.sleep(0.1)
 
 
-def _read(path: Path) -> tuple[str, int, tuple[int, ...]] | None:
-    """Run, beat and the lanes given up; None where it cannot be read, or is being written at this moment."""
+def _read(place: Place) -> _Text | None:
+    """What the lease says; None where it cannot be read, or is being written at this moment."""
     try:
-        values = json.loads(path.read_bytes())
-        return str(values["run"]), int(values["beat"]), tuple(values["given_up"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return _parsed(place.read())
+    except OSError:
+        return None
+
+
+def _parsed(text: bytes) -> _Text | None:
+    try:
+        values = json.loads(text)
+        return _Text(str(values["run"]), int(values["beat"]), tuple(values["given_up"]))
+    except (ValueError, KeyError, TypeError):
         return None

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from pipeline.config.settings import TargetSettings
 from pipeline.manifest.shards import Shards
+from pipeline.targets.lease import Place, lease_in, shard_of
 from pipeline.targets.local import LocalTarget
 from pipeline.targets.removal import LocalRemoval, Removal
 from pipeline.targets.shards import ShardRemoval, ShardTarget
@@ -35,6 +36,15 @@ def lease_of(settings: TargetSettings, run_id: str, part: Path | None = None) ->
 
         return StoreLease(settings.store, run_id, part)
     return NoLease()
+
+
+def driver_in(settings: TargetSettings, part: Path | None = None) -> Place:
+    """Where the driver of a cluster is heard by its lanes. `part`: a shard's part of the manifest."""
+    if settings.store is not None:
+        from pipeline.targets.objects.place import InStore  # noqa: PLC0415 - what it needs is an extra
+
+        return InStore.of(settings.store, shard_of(part))
+    return lease_in(settings.folder, part)
 
 
 class Lease(Protocol):

@@ -132,7 +132,7 @@ ONLY_THE_LOADER = """
 a key twice|a rendition twice|a source without its path|a URL of nothing that is known|a store with a password
 a file system with a password|an endpoint of a file system
 a store that leads out of itself|a store as a path|an endpoint of a folder|a store that settles
-a store without a manifest|a report on a store|a store over its source|a store that a cluster writes
+a store without a manifest|a report on a store|a store over its source
 a target that is a folder and a store
 headers of a folder|durability of a store|a type of objects
 an absolute pattern|a pattern that takes back another|target is source

@@ -246,10 +246,6 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         "source: s3://bucket/a\ntarget: {url: s3://bucket}\nmanifest: m.sqlite\nrenditions: {a: {}}\n",
         [":2:15: target.url: must not be or hold the source; a prefix inside or beside it is fine"],
     ),
-    "a store that a cluster writes": (
-        "source: photos\ntarget: s3://bucket/a\nmanifest: m.sqlite\nexecutor: {dask: local}\nrenditions: {a: {}}\n",
-        [":2:9: target: cannot be written by a cluster: its machines meet in a folder"],
-    ),
     "a target that is a folder and a store": (
         "source: photos\ntarget: {path: made, url: s3://bucket/a}\nmanifest: m.sqlite\nrenditions: {a: {}}\n",
         [":2:9: target: must have a path, or the url of a store such as s3://bucket/thumbs, and not both"],

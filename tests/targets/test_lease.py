@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.errors import Locked, TargetTrouble
 from pipeline.targets import lease
-from pipeline.targets.lease import Lease, LeaseLost, LeaseWatch, lease_in, wait_out
+from pipeline.targets.lease import Lease, LeaseLost, LeaseWatch, Place, lease_in, wait_out
 
 
 class Clock:
@@ -40,9 +40,9 @@ def clock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Clock:
     return clock
 
 
-def dead(path: Path, run: str = "dead") -> None:
+def dead(place: Place, run: str = "dead") -> None:
     """Leave the lease of a run that was killed."""
-    Lease(path, run).begin()
+    Lease(place, run).begin()
 
 
 def test_a_lane_writes_while_its_driver_is_heard(clock: Clock, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_lane_writes_while_its_driver_is_heard(clock: Clock, tmp_path: Path) -
 def test_a_lane_that_has_not_heard_its_driver_ends_even_if_it_is_heard_again(clock: Clock, tmp_path: Path) -> None:
     ours = Lease(lease_in(tmp_path), "run")
     ours.begin()
-    watch = LeaseWatch(ours.path, "run", 1)
+    watch = LeaseWatch(ours.place, "run", 1)
     watch.check()
     clock.now += lease.SILENCE + 1
     ours.renew()  # it was halted itself, say
@@ -73,9 +73,18 @@ def test_a_lane_that_is_given_up_ends_and_the_others_go_on(clock: Clock, tmp_pat
     ours = Lease(lease_in(tmp_path), "run")
     ours.begin()
     ours.give_up(2)
-    LeaseWatch(ours.path, "run", 1).check()
+    LeaseWatch(ours.place, "run", 1).check()
     with pytest.raises(LeaseLost, match="has given it up"):
-        LeaseWatch(ours.path, "run", 2).check()
+        LeaseWatch(ours.place, "run", 2).check()
+
+
+def test_a_lane_whose_lease_is_gone_ends_but_waits_for_one_that_it_has_never_seen(clock: Clock, tmp_path: Path) -> None:
+    watch = LeaseWatch(lease_in(tmp_path), "run", 1)
+    watch.check()
+    with Lease(lease_in(tmp_path), "run"):
+        watch.check()
+    with pytest.raises(LeaseLost, match="its run is over"):
+        watch.check()
 
 
 def test_a_lane_whose_lease_is_another_runs_ends(clock: Clock, tmp_path: Path) -> None:
@@ -88,7 +97,7 @@ def test_a_lane_whose_lease_is_another_runs_ends(clock: Clock, tmp_path: Path) -
 @pytest.mark.parametrize("text", [b"", b'{"run": "ru', b"[]", b"\0" * 40])
 def test_a_lease_that_is_being_written_is_looked_at_again(clock: Clock, tmp_path: Path, text: bytes) -> None:
     path = lease_in(tmp_path)
-    path.write_bytes(text)
+    path.path.write_bytes(text)
     watch = LeaseWatch(path, "run", 1)
     watch.check()
     clock.now += lease.SILENCE + 1
@@ -100,11 +109,11 @@ def test_a_run_that_was_halted_ends_when_another_has_its_lease(clock: Clock, tmp
     ours = Lease(lease_in(tmp_path), "run")
     ours.begin()
     ours.check()
-    dead(ours.path, "another")
+    dead(ours.place, "another")
     ours.renew()
     with pytest.raises(Locked, match="run another writes into this target now"):
         ours.check()
-    assert lease.run_of(ours.path) == "another"
+    assert lease.run_of(ours.place) == "another"
 
 
 def test_the_next_run_waits_a_dead_runs_lease_out(clock: Clock, tmp_path: Path) -> None:
@@ -117,7 +126,7 @@ def test_the_next_run_waits_a_dead_runs_lease_out(clock: Clock, tmp_path: Path) 
 def test_a_lease_that_is_given_back_meanwhile_is_not_waited_out(clock: Clock, tmp_path: Path) -> None:
     path = lease_in(tmp_path)
     dead(path)
-    clock.meanwhile = lambda: path.unlink(missing_ok=True)
+    clock.meanwhile = lambda: path.path.unlink(missing_ok=True)
     began = clock.now
     wait_out(tmp_path, None, lambda: None)
     assert clock.now - began < 1
@@ -126,7 +135,7 @@ def test_a_lease_that_is_given_back_meanwhile_is_not_waited_out(clock: Clock, tm
 def test_a_lease_of_long_ago_is_not_waited_out(clock: Clock, tmp_path: Path) -> None:
     path = lease_in(tmp_path)
     dead(path)
-    os.utime(path, (1e9, 1e9))
+    os.utime(path.path, (1e9, 1e9))
     began = clock.now
     wait_out(tmp_path, None, lambda: None)
     assert clock.now == began
@@ -142,7 +151,7 @@ def test_a_run_whose_lease_is_renewed_locks_others_out(clock: Clock, tmp_path: P
 
 def test_a_shard_waits_for_its_own_lease_and_a_whole_run_for_all(clock: Clock, tmp_path: Path) -> None:
     parts = [tmp_path / f"manifest.sqlite.shard-{number}-of-2" for number in (1, 2)]
-    assert lease_in(tmp_path, parts[0]).name == "lease.shard-1-of-2"
+    assert lease_in(tmp_path, parts[0]).path.name == "lease.shard-1-of-2"
     dead(lease_in(tmp_path, parts[0]))
     began = clock.now
     wait_out(tmp_path, parts[1], lambda: None)
@@ -154,8 +163,8 @@ def test_a_shard_waits_for_its_own_lease_and_a_whole_run_for_all(clock: Clock, t
 def test_a_lease_is_renewed_within_its_block_and_gone_after_it(tmp_path: Path) -> None:
     (tmp_path / ".pipeline").mkdir()
     with Lease(lease_in(tmp_path), "run") as ours:
-        assert lease.run_of(ours.path) == "run"
-    assert not ours.path.exists()
+        assert lease.run_of(ours.place) == "run"
+    assert not lease_in(tmp_path).path.exists()
 
 
 def test_a_target_that_takes_no_lease_is_trouble(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ _TRIES = 3  # lanes in a row that end before they are ready, after which their w
 _SAID = 10.0  # seconds without any worker, after which that is said
 _KILLERS = 10  # pictures in a row that seem to have killed their worker: the cause is another
 _STOP, _HASTE = 50, 5  # ticks that lanes have to end when the run stops; after a second signal
+_HEARD = 0.3  # seconds in which they must have heard that; the end of the lease tells the others
 _END = 15.0  # seconds that lanes without work have to end
 
 
@@ -367,7 +368,7 @@ class ClusterLanes:
     def _stop(self) -> None:
         """Let pictures in flight end for a while, and hear of them; then end what is left."""
         hasty = self._control.hasty()
-        self._tell_to_stop(hasty=hasty)
+        told = self._tell_to_stop(hasty=hasty)
         patience = _HASTE if hasty else _STOP
         with suppress(PipelineError):  # the engine may be gone
             while patience > 0 and any(lane.batches for lane in self._lanes):
@@ -375,15 +376,17 @@ class ClusterLanes:
                 patience -= 1
                 if not hasty and self._control.hasty():
                     hasty, patience = True, _HASTE
-                    self._tell_to_stop(hasty=hasty)
+                    told += self._tell_to_stop(hasty=hasty)
+        self._wait(told, _HEARD)
         self._over = True
         for lane in tuple(self._lanes):
             self._lease.give_up(lane.number)
 
-    def _tell_to_stop(self, *, hasty: bool) -> None:
-        for lane in self._ready():
+    def _tell_to_stop(self, *, hasty: bool) -> list[Future[None]]:
+        lanes = list(self._ready())
+        for lane in lanes:
             lane.ended = True
-            lane.executor.submit(worker.stop_lane, self._key(lane), hasty=hasty)
+        return [lane.executor.submit(worker.stop_lane, self._key(lane), hasty=hasty) for lane in lanes]
 
     def _wait(self, futures: Sequence[Future[None]], seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -81,12 +81,12 @@ class DaskPool:
             return self._settings.dask
         there = cpus.available()
         count = self._settings.workers or there
-        cluster = distributed.LocalCluster(
-            n_workers=count,
-            threads_per_worker=max(1, there // count),
-            processes=False,  # what works is in the lanes' processes; these workers only pass batches on
-            memory_limit=0,
-            dashboard_address=None,
+        # In this process, and heard by nobody else: what works is in the processes of lanes, and these only pass it on.
+        private = {"protocol": "inproc://", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+        options = {**private, "nthreads": max(1, there // count), "memory_limit": 0, "silence_logs": logging.ERROR}
+        cluster = distributed.SpecCluster(
+            scheduler={"cls": distributed.Scheduler, "options": private},
+            workers={number: {"cls": distributed.Worker, "options": options} for number in range(count)},
             silence_logs=logging.ERROR,
         )
         stack.enter_context(cluster)

@@ -22,19 +22,19 @@ class Welcome:
 
     def refusal(self, sight: Sight, number: int) -> str:
         """Why lane number `number` is not opened on the worker that sees this; "": it is."""
-        probe = worker.probe_in(self._lease.path, number)
+        probe = worker.probe_in(self._lease.place, number)
         try:
-            written = probe.read_text()
+            written = probe.read().decode("ascii", "replace")
         except OSError:
             written = ""
         with suppress(OSError):
-            probe.unlink()
+            probe.remove()
         if sight.versions != self._versions:
             return f"it has {difference(sight.versions, self._versions)}"
         if sight.run != self._lease.run or (written != self._lease.run and not sight.wrote):
-            return f"it sees another disk than the driver at {self._lease.path.parent.parent}"
+            return f"it sees another target than the driver: not what the driver has in {self._lease.place}"
         if sight.wrote:
-            return f"it cannot write into {self._lease.path.parent}: {sight.wrote}"
+            return f"it cannot write {probe}: {sight.wrote}"
         if sight.trouble:
             return sight.trouble
         if self.witness is not None:

@@ -14,7 +14,6 @@ from collections import deque
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pipeline
 from pipeline.config.settings import SourceSettings, TargetSettings
@@ -28,7 +27,7 @@ from pipeline.run.lane_host import Came, End, LaneSetup, Ready, Stop, Trouble
 from pipeline.run.lane_main import SERVE
 from pipeline.run.options import Workers
 from pipeline.sources.opening import source_of
-from pipeline.targets.lease import LeaseLost, run_of
+from pipeline.targets.lease import LeaseLost, Place, run_of
 from pipeline.workers import memory
 from pipeline.workers.exchange import Confinement
 from pipeline.workers.peer import Peer
@@ -97,9 +96,9 @@ def versions() -> Versions:
     return Versions(pipeline.__version__, VERSION, libraries(by_libvips=True))
 
 
-def probe_in(lease: Path, number: int) -> Path:
-    """The file that the worker writes, so that the driver knows that both see one target."""
-    return lease.with_name(f"{lease.name}.probe-{number}")
+def probe_in(lease: Place, number: int) -> Place:
+    """What the worker writes, so that the driver knows that both see one target."""
+    return lease.beside(f"probe-{number}")
 
 
 def look(question: Question) -> Sight:
@@ -109,7 +108,7 @@ def look(question: Question) -> Sight:
         raise ValueError("a lane of a cluster has a lease")
     wrote, witness, trouble = "", None, ""
     try:
-        probe_in(setup.lease, setup.number).write_text(setup.run)
+        probe_in(setup.lease, setup.number).write(setup.run.encode(), create=True)
     except OSError as error:
         wrote = error.strerror or str(error)
     try:

@@ -12,6 +12,7 @@ from pipeline.errors import ExitStatus, PipelineError, TargetTrouble
 from pipeline.run.cluster import lanes, on_dask, worker
 from pipeline.run.options import RunOptions
 from pipeline.run.run import run
+from tests import buckets, fakes3
 from tests.run import lane_faults
 from tests.run.test_same_bytes import TEXT, fill
 from tests.world import World
@@ -47,8 +48,8 @@ def test_a_run_that_has_nothing_to_do_asks_for_no_worker(world: World) -> None:
 
 @pytest.fixture
 def fault(world: World, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """For `lane_faults`, in the lanes of two workers."""
-    world.configure(world.text + "executor: {dask: local, workers: 2}\n")
+    """For `lane_faults`, in the lanes of one worker."""
+    world.configure(world.text + "executor: {dask: local, workers: 1}\n")
     monkeypatch.setenv("MARK", str(world.root / "mark"))
     return monkeypatch
 
@@ -58,11 +59,11 @@ def test_a_picture_that_kills_its_lane_each_time_is_crashed_and_all_others_are_d
 ) -> None:
     fault.setenv("FAULT", "dies in a read, always")
     fault.setenv("VICTIM", "b/004")
-    world.fill(12)
+    world.fill(6)
     summary = world.run(processes=1)
-    assert (summary.status, summary.pictures) == (ExitStatus.FAILED, {"done": 11, "failed": 1})
+    assert (summary.status, summary.pictures) == (ExitStatus.FAILED, {"done": 5, "failed": 1})
     assert summary.failures[0].error == "crashed: its worker died, three times: its lane died, signal 9"
-    assert len(world.tree()) == 11
+    assert len(world.tree()) == 5
     assert world.leftovers() == []
 
 
@@ -113,7 +114,11 @@ def test_a_run_that_is_told_to_stop_lets_pictures_in_flight_end_and_the_next_goe
 @pytest.fixture
 def no_worker(world: World) -> Iterator[World]:
     with distributed.LocalCluster(
-        n_workers=0, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None
+        n_workers=0,
+        processes=False,
+        protocol="tcp",
+        host="127.0.0.1",
+        scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
     ) as cluster:
         world.configure(world.text + f"executor: {{dask: '{cluster.scheduler_address}', wait: 1}}\n")
         world.fill(2)
@@ -138,3 +143,15 @@ def test_a_scheduler_that_is_not_there_is_one_line(world: World, monkeypatch: py
     world.fill(2)
     with pytest.raises(PipelineError, match=r"^no Dask scheduler answers at tcp://127\.0\.0\.1:1: [^\n]*$"):
         world.run()
+
+
+def test_workers_write_into_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in buckets.ENV.items():
+        monkeypatch.setenv(name, text)
+    with fakes3.serving() as bucket:
+        target = f"{{url: 's3://{bucket.name}/web', endpoint: '{bucket.endpoint}'}}"
+        world = World(tmp_path, f"source: photos\ntarget: {target}\nmanifest: made.sqlite\nrenditions: {{a: {{}}}}\n")
+        world.configure(world.text + "executor: {dask: local, workers: 1}\n")
+        world.fill(3)
+        assert world.run(processes=1).pictures == {"done": 3}
+        assert sorted(bucket.objects) == ["web/a/000-a.jpg", "web/b/001-a.jpg", "web/c/002-a.jpg"]

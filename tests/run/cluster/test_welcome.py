@@ -15,7 +15,7 @@ from pipeline.run.lane_host import LaneSetup
 from pipeline.run.line import Terms
 from pipeline.run.options import Workers
 from pipeline.sources.opening import source_of
-from pipeline.targets.lease import Lease, lease_in
+from pipeline.targets.lease import InFolder, Lease, Place, lease_in
 from tests.world import World
 
 OURS = Versions("1.0", 3, "pillow=12.0.0 webp=1.5.0 vips=8.17.0")
@@ -29,7 +29,7 @@ def lease(world: World) -> Iterator[Lease]:
         yield lease
 
 
-def setup(world: World, lease: Path) -> LaneSetup:
+def setup(world: World, lease: Place) -> LaneSetup:
     config = world.config
     return LaneSetup(
         7, "run", Terms(config.limits), Workers(1, 1, 0, 0, 1), config.sources, config.target, None, None, None, lease
@@ -38,45 +38,50 @@ def setup(world: World, lease: Path) -> LaneSetup:
 
 def test_a_worker_that_sees_the_same_is_welcome_and_its_probe_is_removed(world: World, lease: Lease) -> None:
     welcome = Welcome(lease, source_of(world.config.sources), ("a", "000.jpg"))
-    sight = worker.look(Question(setup(world, lease.path), welcome.witness))
-    assert worker.probe_in(lease.path, 7).exists()
+    sight = worker.look(Question(setup(world, lease.place), welcome.witness))
+    probe = lease_in(world.target).beside("probe-7")
+    assert probe.path.exists()
     assert welcome.refusal(sight, 7) == ""
-    assert not worker.probe_in(lease.path, 7).exists()
+    assert not probe.path.exists()
 
 
 def test_a_worker_that_sees_another_target_is_refused(world: World, lease: Lease, tmp_path: Path) -> None:
     other = tmp_path / "other" / ".pipeline"
     other.mkdir(parents=True)
     welcome = Welcome(lease, source_of(world.config.sources), None)
-    sight = worker.look(Question(setup(world, other / "lease"), None))
-    assert welcome.refusal(sight, 7) == f"it sees another disk than the driver at {world.target}"
-    with Lease(other / "lease", "run"):  # even if a copy of the lease is there
-        sight = worker.look(Question(setup(world, other / "lease"), None))
-    assert welcome.refusal(sight, 7) == f"it sees another disk than the driver at {world.target}"
+    sight = worker.look(Question(setup(world, InFolder(other / "lease")), None))
+    assert (
+        welcome.refusal(sight, 7) == f"it sees another target than the driver: not what the driver has in {lease.place}"
+    )
+    with Lease(InFolder(other / "lease"), "run"):  # even if a copy of the lease is there
+        sight = worker.look(Question(setup(world, InFolder(other / "lease")), None))
+    assert (
+        welcome.refusal(sight, 7) == f"it sees another target than the driver: not what the driver has in {lease.place}"
+    )
 
 
 def test_a_worker_that_sees_another_source_is_refused(world: World, lease: Lease) -> None:
     welcome = Welcome(lease, source_of(world.config.sources), ("a", "000.jpg"))
-    sight = worker.look(Question(setup(world, lease.path), welcome.witness))
+    sight = worker.look(Question(setup(world, lease.place), welcome.witness))
     assert sight.witness is not None
     for witness in (None, replace(sight.witness, mtime_ns=1)):
         why = welcome.refusal(replace(sight, witness=witness), 7)
         assert why == "it sees another source than the driver: a/000.jpg is not the same file there"
-        worker.look(Question(setup(world, lease.path), welcome.witness))
+        worker.look(Question(setup(world, lease.place), welcome.witness))
 
 
 def test_a_worker_that_lacks_the_source_or_may_not_write_is_refused_with_the_reason(world: World, lease: Lease) -> None:
     welcome = Welcome(lease, source_of(world.config.sources), None)
-    asked = setup(world, lease.path)
+    asked = setup(world, lease.place)
     gone = replace(world.config.sources[0], path=world.root / "gone")
     sight = worker.look(Question(replace(asked, sources=(gone,)), None))
     assert "gone" in welcome.refusal(sight, 7)
-    assert welcome.refusal(replace(sight, wrote="Permission denied"), 7).endswith(".pipeline: Permission denied")
+    assert welcome.refusal(replace(sight, wrote="Permission denied"), 7).endswith("lease.probe-7: Permission denied")
 
 
 def test_a_worker_with_another_library_is_refused_before_all_else(world: World, lease: Lease) -> None:
     welcome = Welcome(lease, source_of(world.config.sources), None)
-    sight = worker.look(Question(setup(world, lease.path), None))
+    sight = worker.look(Question(setup(world, lease.place), None))
     other = replace(sight.versions, libraries=sight.versions.libraries.replace("pillow=", "pillow=9"))
     assert welcome.refusal(replace(sight, versions=other, run="another"), 7).startswith("it has pillow=9")
 
