@@ -11,9 +11,9 @@ _CODE = re.compile(r"<Code>\s*([A-Za-z0-9]{1,60})\s*</Code>|\"(?:reason|code)\":
 _NO_BUCKET = frozenset({"NoSuchBucket", "ContainerNotFound", "InvalidBucketName", "AllAccessDisabled"})
 _CREDENTIALS = frozenset(
     {"SignatureDoesNotMatch", "InvalidAccessKeyId", "ExpiredToken", "InvalidToken", "AuthenticationFailed"}
-    | {"TokenRefreshRequired", "RequestTimeTooSkewed", "AuthorizationHeaderMalformed", "PermanentRedirect"}
-    | {"InvalidAuthenticationInfo"}
+    | {"TokenRefreshRequired", "RequestTimeTooSkewed", "InvalidAuthenticationInfo"}
 )
+_ELSEWHERE = frozenset({"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"})
 _TAKEN = frozenset({"AlreadyExistsError", "PreconditionError"})
 _ASKED_FOR_CREDENTIALS = re.compile(
     r"https?://(?:169\.254\.|metadata\.google|\[?fd00:ec2)|token request|credential", re.I
@@ -32,6 +32,7 @@ def failure_of(error: Exception, scheme: str) -> StoreFailure:
     said = " ".join(filter(None, (status, code))) or "no status"
     whose = (
         (code in _NO_BUCKET, Fault.NO_STORE, "does not exist ({}): see the name of its bucket, endpoint and region"),
+        (code in _ELSEWHERE, Fault.NO_STORE, "is in another region ({}): see `region:`, or AWS_REGION"),
         (code in _CREDENTIALS or status == "401", Fault.NO_STORE, f"refuses the credentials ({{}}): {_where(scheme)}"),
         (name in _TAKEN or status == "412", Fault.TAKEN, "has another object of this name ({})"),
         (status == "403", Fault.DENIED, "denies it ({}): these credentials lack the right to do this"),

@@ -52,7 +52,7 @@ class Target(Protocol):
         ...
 
     def raw_stats(self, paths: Sequence[str]) -> list[RawStat]:
-        """The same as plain numbers, at a third of the cost; `NOTHING` where there is no stat. Raises nothing."""
+        """The same as plain numbers, at a third of the cost; `NOTHING` where there is none. Raises as `stats` may."""
         ...
 
     def write_all(self, files: Sequence[ToWrite]) -> list[Written | PictureError]:

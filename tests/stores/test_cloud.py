@@ -91,11 +91,14 @@ def test_a_store_that_stalls_or_breaks_off_or_fails_is_unreachable() -> None:
         site.pages["/pictures/resets"] = Request.reset
         site.pages["/pictures/fails"] = lambda request: request.reply(b"<Code>SlowDown</Code>", status=503)
         site.pages["/pictures/torn"] = _torn
-        store = _store(site.root, silence=0.1, retry=0.01)
-        assert _failure(store, "stalls").text == "did not answer in time"
+        region = b"<Code>AuthorizationHeaderMalformed</Code>"
+        site.pages["/pictures/region"] = lambda request: request.reply(region, status=400)
+        assert _failure(_store(site.root, silence=0.1, retry=0.01), "stalls").text == "did not answer in time"
+        store = _store(site.root, retry=0.01)
         assert _failure(store, "resets").fault is Fault.UNREACHABLE
         assert _failure(store, "fails").text == "answers with errors (503 SlowDown)"
         assert _failure(store, "torn").fault is Fault.UNREACHABLE
+        assert _failure(store, "region").text.startswith("is in another region (400 AuthorizationHeaderMalformed)")
 
 
 def _stalls(request: Request) -> None:

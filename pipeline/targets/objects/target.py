@@ -154,22 +154,28 @@ class ObjectTarget:
     @property
     def _conditions(self) -> bool:
         """Whether a put can ask for a name to be free. Raises `TargetTrouble`."""
-        if self._has_conditions is None:
-            store, content = self._store, memoryview(b"a test of pipeline\n")
-            try:
-                store.put(self._probe, content, {})
+        store = self._store
+        with self._lock:  # each test would remove the other's object
+            if self._has_conditions is None:
                 try:
-                    store.put(self._probe, content, {}, replace=False)
+                    self._has_conditions = self._tried(store)
                 except StoreFailure as failure:
-                    if failure.fault is not Fault.TAKEN:
-                        raise
-                    self._has_conditions = True
-                else:
-                    self._has_conditions = False
-                store.remove(self._probe)
-            except StoreFailure as failure:
-                raise self._trouble(failure) from None
-        return self._has_conditions is True
+                    raise self._trouble(failure) from None
+            return self._has_conditions
+
+    def _tried(self, store: Store) -> bool:
+        """Put an object twice, the second time on the condition that it is new. Raises `StoreFailure`."""
+        content = memoryview(b"a test of pipeline\n")
+        store.put(self._probe, content, {})
+        refused = False
+        try:
+            store.put(self._probe, content, {}, replace=False)
+        except StoreFailure as failure:
+            if failure.fault is not Fault.TAKEN:
+                raise
+            refused = True
+        store.remove(self._probe)
+        return refused
 
     def _listed(self) -> Index:
         if self._index is None:
