@@ -173,12 +173,11 @@ def test_nothing_is_said_of_a_run_that_mostly_started_up() -> None:
     assert bound(ran(1.0, threads=8, processes=2), Stages(100, decode=1.9), 4) == ""
 
 
-def test_a_gallery_has_an_end_and_counts_what_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.report.gallery.MOST", 3)
+def test_a_gallery_has_an_end_and_counts_what_is_left_out(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.fill(5)
     world.run()
-    gallery = Gallery(["thumb"])
+    gallery = Gallery(["thumb"], 3)
     with Manifest.reader(world.config) as reader:
         totals = count(renditions(reader), lambda source: ["thumb"], gallery)
     assert (len(gallery.plain()["renditions"]), gallery.left_out, totals.renditions) == (3, 2, 5)
