@@ -178,8 +178,10 @@ def means(pictures: list[list[Point]]) -> list[tuple[float, float]]:
 def _panel(x: int, y: int, format_: str, encoders: Json) -> Iterator[str]:
     lines = {encoder: means(pictures) for encoder, pictures in encoders.items()}
     every = [point for points in lines.values() for point in points]
-    most, low, high = max(size for size, _ in every), min(score for _, score in every), max(score for _, score in every)
-    low, high = 10 * math.floor(low / 10), 10 * math.ceil(high / 10)
+    step = _step(max(size for size, _ in every) / 4000)
+    most = 1000 * step * math.ceil(max(size for size, _ in every) / (1000 * step))
+    low = 10 * math.floor(min(score for _, score in every) / 10)
+    high = 10 * math.ceil(max(score for _, score in every) / 10)
 
     def place(size: float, score: float) -> tuple[float, float]:
         return x + size / most * _PANEL, y + (high - score) / (high - low) * _HEIGHT
@@ -190,15 +192,20 @@ def _panel(x: int, y: int, format_: str, encoders: Json) -> Iterator[str]:
         _, at = place(0, score)
         yield f'<path d="M{x} {at:.1f}h{_PANEL}" stroke="{_GRID}"/>'
         yield text(x - 8, at + 4, str(score), anchor="end", size=11)
-    for part in range(5):
-        at, _ = place(most * part / 4, low)
-        yield text(at, y + _HEIGHT + 16, f"{most * part / 4000:,.0f}", anchor="middle", size=11)
+    for kilobytes in range(0, most // 1000 + 1, step):
+        at, _ = place(1000 * kilobytes, low)
+        yield text(at, y + _HEIGHT + 16, str(kilobytes), anchor="middle", size=11)
     for number, (encoder, points) in enumerate(lines.items()):
-        colour = _COLOURS.get(encoder, _TOOL)
+        colour, width = _COLOURS.get(encoder, _TOOL), 5 if encoder == "pipeline" else 1.6  # seen under what equals it
         places = [place(*point) for point in points]
         path = "L".join(f"{left:.1f} {top:.1f}" for left, top in places)
-        yield f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="1.8"/>'
+        yield f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="{width}"/>'
         yield from (f'<circle cx="{left:.1f}" cy="{top:.1f}" r="2.6" fill="{colour}"/>' for left, top in places)
-        at = y + _HEIGHT - 10 - 15 * (len(lines) - 1 - number)
-        yield f'<path d="M{x + _PANEL - 128} {at - 4}h16" stroke="{colour}" stroke-width="3"/>'
-        yield text(x + _PANEL - 106, at, encoder, size=11)
+        at = y + 18 + 15 * number
+        yield f'<path d="M{x + 8} {at - 4}h16" stroke="{colour}" stroke-width="{max(3, width)}"/>'
+        yield text(x + 30, at, encoder, size=11)
+
+
+def _step(quarter: float) -> int:
+    """A round number of kilobytes, at least `quarter`."""
+    return next(step for step in (1, 2, 5, 10, 20, 25, 50, 100, 200, 500, 1_000_000) if step >= quarter)
