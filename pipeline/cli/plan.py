@@ -61,7 +61,9 @@ def command(
     settings, forecast = load(config), Forecast()
     verdicts: Counter[Status] = Counter()
     makes = False
-    with planned(settings, PlanOptions(force=force, only=only, limit=limit, adopt=adopt is not None)) as planner:
+    adopts, replaces = adopt is not None, adopt == "replace"
+    options = PlanOptions(force=force, only=only, limit=limit, adopt=adopts, replace=replaces)
+    with planned(settings, options) as planner:
         for decision in planner.decisions():
             if isinstance(decision, Job):
                 tell_job(decision, ", ".join(settings.rules[decision.rule - 1].match) if decision.rule else "")
@@ -70,8 +72,7 @@ def command(
             else:
                 tell_record(decision)
                 verdicts[decision.status] += 1
-        unknown = in_the_way(planner.counts.unknown, adopt=planner.options.adopt) if adopt != "replace" else ""
-        for warning in filter(None, [unknown, *planner.warnings]):
+        for warning in (*in_the_way(planner.counts.unknown, planner.options), *planner.warnings):
             complain(f"pipeline: {warning}", Colour.WARNING)
         for record in planner.left_out:
             tell_record(record)

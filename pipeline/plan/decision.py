@@ -14,6 +14,7 @@ from pipeline.model.only import Only
 from pipeline.model.record import KnownRendition, KnownSource, Reason, Record, RenditionRecord, Status
 from pipeline.model.source import Stat
 from pipeline.model.spec import Spec
+from pipeline.plan.options import PlanOptions
 from pipeline.plan.rules import RenditionSet
 
 
@@ -99,19 +100,18 @@ def _whose(target: str, others: Mapping[str, str]) -> str:
     return f"'{target}' was not made by this config: move it away, or run --adopt takes it over if it is equal"
 
 
-def in_the_way(number: int, *, adopt: bool) -> str:
-    """One line about so many files that no manifest knows at the targets of jobs; "" for 0. As after the manifest was
-    deleted: then a run adopts by itself.
+def in_the_way(number: int, options: PlanOptions) -> list[str]:
+    """A line about so many files that no manifest knows at the targets of jobs, as after the manifest was deleted: then
+    a run adopts by itself. No line where that was asked for, or a run without it has failures that say it.
     """
-    if not number:
-        return ""
-    many = count(number, "file")
-    if not adopt:
-        return f"the target holds {many} in the way that no manifest knows; if an earlier run made them: run --adopt"
-    return (
-        f"the target holds {many} that no manifest knows; those that equal what is made are taken over, others are "
-        "`not ours`: if an earlier run made them, run --adopt=replace writes over those of the right format and size"
-    )
+    if not number or options.replace or not (options.adopt or options.look):
+        return []
+    many = f"the target holds {count(number, 'file')}"
+    if not options.adopt:
+        return [f"{many} in the way that no manifest knows; if an earlier run made them: run --adopt"]
+    equal = "those that equal what is made are taken over, others are `not ours`"
+    remedy = "run --adopt=replace writes over those of the right format and size"
+    return [f"{many} that no manifest knows; {equal}: if an earlier run made them, {remedy}"]
 
 
 def _known(facts: Facts, spec: Spec) -> PictureError:

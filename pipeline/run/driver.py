@@ -400,8 +400,7 @@ class Driver:
         if self._cut and pending > 0:
             pictures[Status.PENDING] = pending
         tidied = self._tidied or Tidied(counts.orphans)
-        plan = self._options.plan
-        unknown = filter(None, [in_the_way(counts.unknown, adopt=True)] if plan.adopt and not plan.replace else [])
+        unknown = in_the_way(counts.unknown, self._options.plan)
         left_out = (PassedOver(record.source, record.status, record.warnings[0]) for record in self._planner.left_out)
         lost = self._lane.notes if self._lane is not None else ()
         return replace(
