@@ -27,7 +27,6 @@ _VALUES: dict[str, Sequence[str]] = {  # of options that are neither flags nor c
     "--base-url": ["/img/"],
     "--changes-base-url": ["https://example.org/img/"],
     "--changes": ["{folder}/changes.jsonl", "{folder}/changes"],
-    "--changes-base-url": ["/img/"],
     "--interval": ["1h"],
     "--lanes": ["0"],
     "--limit": ["1"],
