@@ -126,9 +126,6 @@ def test_every_pair_of_options_ends_with_a_documented_status_and_in_words(
             part.unlink()
         said = capsys.readouterr()
         about = (name, *given, status, said.err)
-        if "--shard" in given:  # whole runs wait for that
-            assert status_of(["manifest", "merge", config]) == ExitStatus.OK
-            capsys.readouterr()
         assert status in _EXPECTED, about
         assert "Traceback" not in said.err + said.out, about
         if status == ExitStatus.USAGE:
