@@ -104,6 +104,7 @@ _RENDITIONS: dict[str, dict[str, object]] = {
     "another status": {"status": Status.TOUCHED},
     "kept": {"status": Status.KEPT},
     "another quality": {"quality": _FAR},
+    "a score that was not sought": {"score": 80.0},
     "a part of nothing": {"shown": Shown((-1.0, 0.0, 5.0, 5.0), 0, (0, 0, 1, 1))},
     "a part without end": {"shown": Shown((0.0, 0.0, 1e300, 5.0), 0, (0, 0, 1, 1))},
     "another turn": {"shown": Shown((0.0, 0.0, 5.0, 5.0), 90, (0, 0, 1, 1))},

@@ -67,13 +67,14 @@ def sought(encode_input: EncodeInput, spec: Spec, goal: float, hint: int | None,
     """
     still = replace(encode_input, images=encode_input.images[:1], durations=())
     tries: list[Tried] = []
+    descriptors: list[int] = []
     chosen: Tried | None = None
-    quality: int | None = hint or _at(spec.format, goal)
+    quality: int | None = hint if hint is not None and _LEAST <= hint <= _MOST else _at(spec.format, goal)
     try:
         while quality is not None:
             descriptor, size = encode(still, spec, quality)
-            tries.append(Tried(descriptor, size, quality, -100.0))
-            tries[-1] = replace(tries[-1], score=measure.score(descriptor))
+            descriptors.append(descriptor)
+            tries.append(Tried(descriptor, size, quality, measure.score(descriptor)))
             quality = None if quality == hint and tries[-1].score >= goal else _next(spec.format, tries, goal)
         reached = [each for each in tries if each.score >= goal]
         found = min(reached, key=lambda each: each.quality) if reached else tries[-1]
@@ -83,9 +84,9 @@ def sought(encode_input: EncodeInput, spec: Spec, goal: float, hint: int | None,
         chosen = found
         return found
     finally:
-        for each in tries:
-            if each is not chosen:
-                os.close(each.descriptor)
+        for descriptor in descriptors:
+            if chosen is None or descriptor != chosen.descriptor:
+                os.close(descriptor)
 
 
 def _next(format_: Format, tries: list[Tried], goal: float) -> int | None:
