@@ -17,6 +17,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from pipeline.amounts import count
 from pipeline.errors import ErrorKind, PictureError, PipelineError
 from pipeline.run import recording
 from pipeline.run.batch import Batch, Left, Outcome
@@ -55,11 +56,6 @@ class _Lane(Share):
         self.ended = False
         self.futures: dict[int, Future[Returned]] = {}  # of its batches in flight
         self.beginning: Future[Sight] | Future[Returned] | None = None
-
-    @property
-    def name(self) -> str:
-        """Its worker, for messages."""
-        return self.seen.name
 
 
 _Event = Callable[[], None]
@@ -283,7 +279,7 @@ class ClusterLanes:
 
     def _refuse(self, lane: _Lane, why: str) -> None:
         self._lanes.remove(lane)
-        self._refused[lane.address] = f"worker {lane.name} gets no pictures: {why}"
+        self._refused[lane.address] = f"worker {lane.seen.name} gets no pictures: {why}"
         self.notes.append(self._refused[lane.address])
 
     # -- batches
@@ -312,7 +308,7 @@ class ClusterLanes:
             if batch is not None and outcome.number == number:
                 for job in batch.jobs:
                     self._control.pace.took(job.stat.size, outcome.seconds / len(batch.jobs))
-                self.carried[lane.name] = self.carried.get(lane.name, 0) + len(outcome.records)
+                self.carried[lane.seen.name] = self.carried.get(lane.seen.name, 0) + len(outcome.records)
                 self._killers = 0 if outcome.records else self._killers
             self._outcomes.append(outcome)
 
@@ -331,12 +327,13 @@ class ClusterLanes:
         if lane.ended or self._failure is not None:
             return
         if lane.ready:
-            self.notes.append(f"worker {lane.name} was lost with {_pictures(batches)} in flight: {why}")
+            pictures = count(sum(len(batch.jobs) for batch in batches), "picture")
+            self.notes.append(f"worker {lane.seen.name} was lost with {pictures} in flight: {why}")
             self._looked = float("-inf")  # it may be there, and only its lane is gone
         else:
             tries = self._unready[lane.address] = self._unready.get(lane.address, 0) + 1
             if tries >= _TRIES:
-                self._refused[lane.address] = f"worker {lane.name} gets no pictures: {why}"
+                self._refused[lane.address] = f"worker {lane.seen.name} gets no pictures: {why}"
                 self.notes.append(self._refused[lane.address])
         self._outcomes += self._left(batches, why, to_blame=to_blame)
 
@@ -397,8 +394,3 @@ class ClusterLanes:
 
 def _error(trouble: Trouble) -> Exception:
     return trouble.error or RuntimeError(f"a defect in a lane\n{trouble.defect}")
-
-
-def _pictures(batches: Sequence[Batch]) -> str:
-    number = sum(len(batch.jobs) for batch in batches)
-    return "a picture" if number == 1 else f"{number} pictures"
