@@ -248,10 +248,12 @@ class ClusterLanes:
         if refusal:
             self._refuse(lane, refusal)
             return
-        beside = sum(seen.host == lane.seen.host for seen in self._pool.workers().values())
+        workers = self._pool.workers().values()
+        beside = sum(seen.host == lane.seen.host for seen in workers)
+        sources = tuple(source.shared_by(max(1, len(workers))) for source in self._opening.setup.sources)
         opening = replace(
             self._opening,
-            setup=replace(self._opening.setup, number=lane.number),
+            setup=replace(self._opening.setup, number=lane.number, sources=sources),
             seconds=None if self._until is None else self._until - time.monotonic(),
             memory=self._opening.memory or lane.seen.memory,
             cpus=lane.seen.cpus,
