@@ -211,9 +211,9 @@ class LeaseWatch:
         before = time.monotonic()
         try:
             lease = _parsed(self._place.read())
-        except FileNotFoundError:
-            return "its run is over" if self._beat >= 0 else ""  # a new file may be seen late
-        except OSError:
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and self._beat >= 0:  # a new file may be seen late
+                return "its run is over"
             lease = None
         with self._lock:
             if before - self._heard > SILENCE:  # also one that was itself halted: its pictures are another's by now

@@ -79,6 +79,10 @@ def test_a_lane_that_is_given_up_ends_and_the_others_go_on(clock: Clock, tmp_pat
 
 
 def test_a_lane_whose_lease_is_gone_ends_but_waits_for_one_that_it_has_never_seen(clock: Clock, tmp_path: Path) -> None:
+    never = LeaseWatch(lease_in(tmp_path), "run", 2)
+    clock.now += lease.SILENCE + 1
+    with pytest.raises(LeaseLost, match="not heard for 10 seconds"):
+        never.check()
     watch = LeaseWatch(lease_in(tmp_path), "run", 1)
     watch.check()
     with Lease(lease_in(tmp_path), "run"):

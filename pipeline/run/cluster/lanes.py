@@ -100,6 +100,7 @@ class ClusterLanes:
         self._killers = 0  # pictures in a row
         self._looked = self._ticked = float("-inf")
         self._alone_since: float | None = time.monotonic()  # since when there is no worker; None: there is one
+        self._stopping = False
         self._over = False  # the engine is gone
         self.confinement: Confinement | None = None
         self.notes: list[str] = []
@@ -222,7 +223,7 @@ class ClusterLanes:
         with_lanes = {lane.address for lane in self._lanes}
         for address, seen in workers.items():
             silent = self._silent.get(address) == seen.heard
-            if address not in with_lanes and address not in self._refused and not silent:
+            if not (self._stopping or silent or address in with_lanes or address in self._refused):
                 self._begin(address, seen)
         if any(self._ready()):
             self._alone_since = None
@@ -366,6 +367,7 @@ class ClusterLanes:
 
     def _stop(self) -> None:
         """Let pictures in flight end for a while, and hear of them; then end what is left."""
+        self._stopping = True
         hasty = self._control.hasty()
         told = self._tell_to_stop(hasty=hasty)
         patience = _HASTE if hasty else _STOP
