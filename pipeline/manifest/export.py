@@ -124,7 +124,12 @@ def kinds(reader: Reader, *, measured: bool = False) -> dict[str, Kind]:
         if column is not None and name in each and types[column[1], column[2]] in ("INTEGER", "REAL"):
             each[name] = Kind(types[column[1], column[2]])
     each |= dict.fromkeys(_LISTS, Kind.TEXTS)
-    return each | {name: _KINDS.get(said, Kind.TEXT) for name, said in _listed_kinds(reader).items()}
+    return each | {name: kind_of_list(said) for name, said in _listed_kinds(reader).items()}
+
+
+def kind_of_list(types: str) -> Kind:
+    """The kind of a column of lists, from what `LIST_TYPES` says of it."""
+    return _KINDS.get(types, Kind.TEXT)
 
 
 _ALIASES = {"s": "source", "r": "rendition", "l": "library"}
@@ -135,7 +140,7 @@ _KINDS = {  # of the columns of lists, by the sorted types of their values
     "integer,real": Kind.REAL,
     "boolean": Kind.BOOLEAN,
 }
-_SAID = (
+LIST_TYPES = (
     "SELECT key, GROUP_CONCAT(type) FROM (SELECT DISTINCT key, CASE WHEN type IN ('true', 'false') THEN 'boolean' "
     "WHEN type IN ('array', 'object') THEN 'text' ELSE TYPEOF(value) END AS type FROM origin, "
     "json_each(origin.columns) WHERE type <> 'null' ORDER BY key, 2) GROUP BY key"
@@ -144,7 +149,7 @@ _SAID = (
 
 def _listed_kinds(reader: Reader) -> dict[str, str]:
     with translated(reader.path):
-        said = {f"list_{key}": types for key, types in reader.connection.execute(_SAID)}
+        said = {f"list_{key}": types for key, types in reader.connection.execute(LIST_TYPES)}
     return {name: said.get(name, "text") for name in listed(reader)}
 
 

@@ -142,6 +142,11 @@ class Shards(Part):
             for row in connection.execute(query, (shard,)):
                 yield dict(zip(fields, row, strict=True))
 
+    def select(self, query: str) -> list[tuple[Any, ...]]:
+        """The rows of a query about anything in the manifest."""
+        with self._reading() as connection:
+            return connection.execute(query).fetchall()
+
     def begin(self, build: Build, members: Iterable[tuple[bytes, int, int, int, bytes]]) -> int:
         """Enter a build that will get its name, with its members (target, start, size, mtime_ns, sha256); its id."""
         values = (build.shard, build.size, build.mtime_ns, build.sha256, build.content)

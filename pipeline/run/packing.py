@@ -12,15 +12,17 @@ leaves a build that the stat of the file proves to be there, or not.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pipeline.errors import TargetTrouble
 from pipeline.manifest import export
+from pipeline.manifest.export import Kind, Value
 from pipeline.manifest.shards import Build, Place, Shards, place_of, shard_name
 from pipeline.manifest.values import to_name
 from pipeline.targets.shards import ShardTarget
@@ -164,6 +166,14 @@ class Packing:
 
     # -- writing
 
+    @functools.cached_property
+    def _kinds(self) -> dict[str, Kind]:
+        """The columns of lists."""
+        types = self._shards.select(export.LIST_TYPES)
+        kinds = {f"list_{name}": export.kind_of_list(said) for name, said in types}
+        (any_there,) = self._shards.select("SELECT EXISTS (SELECT 1 FROM origin)")[0]
+        return {"url": Kind.TEXT, **kinds} if any_there else {}
+
     def _write(self, due: list[int]) -> None:
         builds = {build.shard: build for build in self._shards.builds()}
         for number in due:
@@ -237,13 +247,14 @@ class Packing:
 
     def _samples(self, number: int) -> Iterator[_Sample]:
         """The pictures of a shard whose renditions are all there, in order."""
+        kinds = self._kinds  # asked for first: `rows` holds the manifest
         fields = {f"key_{name}": expression for name, expression in _KEY.items()}
         fields |= {"url": "o.url", "columns": "o.columns", "alt": "s.alt"} | export.FIELDS
         for _source, group in itertools.groupby(self._shards.rows(number, fields), key=lambda row: row["source"]):
             rows = list(group)
             if all(row["key_sha256"] is not None for row in rows):
                 renditions = tuple(_Rendition(**{name: row[f"key_{name}"] for name in _KEY}) for row in rows)
-                yield _Sample(renditions, _json(rows))
+                yield _Sample(renditions, _json(rows, kinds))
 
 
 def _renditions(samples: list[_Sample]) -> Iterator[_Rendition]:
@@ -260,20 +271,32 @@ def _content(samples: list[_Sample]) -> bytes:
     return digest.digest()
 
 
-def _json(rows: list[dict[str, Any]]) -> bytes:
-    """The JSON beside a picture: what an export says of it, and of its rendition or of each of several by name."""
+def _json(rows: list[dict[str, Any]], kinds: Mapping[str, Kind]) -> bytes:
+    """The JSON beside a picture: what an export says of it, and of its rendition or of each of several by name.
+
+    Readers take the types of all samples from the first ones, so a key has one type and is there in all: a missing text
+    is "", and warnings are a text as in CSV. `kinds`: the columns of lists.
+    """
     exported = [export.row_of((name, row[name]) for name in export.FIELDS) for row in rows]
-    told = {"alt": rows[0]["alt"], **export.said_of(rows[0]["url"], rows[0]["columns"])}
+    said = export.said_of(rows[0]["url"], rows[0]["columns"])
     whole: dict[str, Any] = {key: value for key, value in exported[0].items() if key.startswith("source")}
-    whole |= {key: value for key, value in told.items() if value is not None}
+    whole |= {"alt": rows[0]["alt"] or ""}
     of_each = [{key: value for key, value in row.items() if not key.startswith("source")} for row in exported]
     if len(of_each) > 1:
         whole["renditions"] = {row.pop("rendition"): _kept(row) for row in of_each}
     else:
         whole |= of_each[0]
-    return json.dumps(_kept(whole), ensure_ascii=False).encode()
+    listed = {name: _as_kind(said.get(name), kind) for name, kind in kinds.items()}
+    return json.dumps(_kept(whole) | listed, ensure_ascii=False).encode()
+
+
+def _as_kind(value: Value, kind: Kind) -> Value:
+    if kind is Kind.TEXT:
+        return "" if value is None else value if isinstance(value, str) else json.dumps(value)
+    return float(value) if kind is Kind.REAL and isinstance(value, int | float) else value
 
 
 def _kept(values: dict[str, Any]) -> dict[str, Any]:
-    absent = {key for key, value in values.items() if key.endswith("_raw") and value is None}
-    return {key: value for key, value in values.items() if key not in _LEFT_OUT | absent}
+    """Without what is said elsewhere or, as a quality that was not sought, not said at all."""
+    kept = {key: value for key, value in values.items() if key not in _LEFT_OUT and value is not None}
+    return {key: " | ".join(value) if isinstance(value, list) else value for key, value in kept.items()}

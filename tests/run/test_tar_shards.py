@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -377,18 +378,36 @@ def test_webdataset_and_datasets_read_the_shards(world: World, tmp_path: Path, m
     from webdataset.tariterators import group_by_keys, tar_file_expander
 
     _configure(world, TWO, pictures=3)
-    world.fill(4)
+    world.fill(6)
+    frames = [Image.new("RGB", (32, 24), shade) for shade in ("red", "blue")]
+    frames[0].save(world.source / "c/film.gif", save_all=True, append_images=frames[1:])  # the first with a warning
+    world.settle()
     world.run()
     urls = [str(world.target / name) for name in _shards(world)]
     with ExitStack() as stack:
         streams = [{"url": url, "stream": stack.enter_context(open(url, "rb"))} for url in urls]
         samples = list(group_by_keys(tar_file_expander(streams)))
-    assert [sample["__key__"] for sample in samples] == ["a/000", "a/003", "b/001", "c/002"]
+    assert [sample["__key__"] for sample in samples] == ["a/000", "a/003", "b/001", "b/004", "c/002", "c/005", "c/film"]
     assert Image.open(io.BytesIO(samples[0]["big.jpg"])).size == (32, 24)
     assert json.loads(samples[0]["json"])["source"] == "a/000.jpg"
     loaded = datasets.load_dataset(
         "webdataset", data_files={"train": urls}, cache_dir=str(tmp_path / "cache"), split="train"
     )
-    assert loaded["__key__"] == ["a/000", "a/003", "b/001", "c/002"]
+    assert loaded["__key__"] == ["a/000", "a/003", "b/001", "b/004", "c/002", "c/005", "c/film"]
     assert loaded[0]["small.png"].size == (16, 12)
-    assert loaded[0]["json"]["source"] == "a/000.jpg"
+    warnings = [row["renditions"]["big"]["warnings"] for row in loaded["json"][5:]]
+    assert (warnings[0], warnings[1].partition(":")[0]) == ("", "first of 2 frames only")
+
+
+def test_a_disk_that_is_full_while_a_shard_is_written_ends_the_run_and_leaves_nothing_half_written(
+    ten: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch, pytest.raises(TargetTrouble, match="no space left"):
+        patch.setattr(tar, "write", full)
+        ten.run()
+    assert [path.name for path in ten.target.iterdir()] == [".pipeline"]
+    assert ten.run().shards == 3
+    assert (_verified(ten), _waiting(ten)) == ([], 0)
