@@ -57,7 +57,10 @@ def drawn(picture: Picture, framed: Framing, placement: Placement, spec: Spec) -
         max(1, round(min(box[3] - box[1], placement.size[1] / _SMALLER))),
     )
     image = resample(Frame(found.image, 1), Placement(box, size, size, (0, 0)), turned, framed.orientation, spec)
-    return encoded(image, found.numbers) if isinstance(image, Image.Image) else None
+    if not isinstance(image, Image.Image):
+        return None
+    image.info = {}  # from which Pillow's encoder would copy a comment
+    return encoded(image, found.numbers)
 
 
 def encoded(image: Image.Image, numbers: Numbers) -> bytes:

@@ -103,6 +103,14 @@ def test_metadata_stays_beside_it_and_max_bytes_counts_both() -> None:
     assert map_of(answer_to(content, replace(KEPT, optimize=True))[1]["a"]).size == (32, 24)
 
 
+@pytest.mark.parametrize("width", [64, 160])
+def test_a_comment_in_it_does_not_go_along(width: int) -> None:
+    gain, comment = gain_map(bright(), NUMBERS), b"\xff\xfe\x00\x0aat home!"
+    tables = gain.index(b"\xff\xdb")
+    content = with_gain(encoded(quarters((160, 120)), "JPEG"), gain[:tables] + comment + gain[tables:])
+    assert b"at home!" not in answer_to(content, replace(KEPT, width=width))[1]["a"]
+
+
 def test_it_is_dropped_with_a_warning_where_nobody_asks_for_it() -> None:
     for spec in (Spec("a", 64), Spec("a", 64, format=Format.WEBP)):
         answer, files = answer_to(source(), spec)
