@@ -28,6 +28,7 @@ _RAF, _RAF_JPEG = b"FUJIFILMCCD-RAW", 84  # its mark, and where offset and size 
 _CR3_PREVIEW = bytes.fromhex("eaf42b5e1c984b88b9fbb7dc406e4d16")
 _CR3_METADATA = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
 _PATH = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
+_DEEPEST = 8  # boxes within each other; cameras write six
 
 
 @dataclass(slots=True)
@@ -126,15 +127,17 @@ def _read_facts(view: View, order: str, base: int, values: dict[int, _Value], fo
             found.texts[tag] = view[at : at + length]
 
 
-def _read_boxes(view: View, at: int, end: int, found: _Found) -> None:
+def _read_boxes(view: View, at: int, end: int, found: _Found, depth: int = 1) -> None:
     """Reads a CR3: the preview of its own box, and the JPEGs that are its tracks."""
+    if depth > _DEEPEST:
+        return
     for kind, start, after in boxes(view, at, end):
         if kind in _PATH:
-            _read_boxes(view, start, after, found)
+            _read_boxes(view, start, after, found, depth + 1)
         elif kind == b"uuid" and view[start : start + 16] == _CR3_METADATA:
-            _read_boxes(view, start + 16, after, found)
+            _read_boxes(view, start + 16, after, found, depth + 1)
         elif kind == b"uuid" and view[start : start + 16] == _CR3_PREVIEW:
-            _read_boxes(view, start + 24, after, found)
+            _read_boxes(view, start + 24, after, found, depth + 1)
         elif kind == b"CMT1":
             _read_tiff(view, start, found)
         elif kind == b"PRVW" and after - start > 16:

@@ -6,6 +6,7 @@ import io
 import os
 import struct
 from contextlib import suppress
+from functools import reduce
 
 import pytest
 from PIL import Image
@@ -172,6 +173,7 @@ def test_the_rights_that_the_raw_states_go_along() -> None:
         b"MM\0*" + bytes(100),
         b"FUJIFILMCCD-RAW" + b"\xff" * 200,
         box(b"ftyp", b"crx \0\0\0\1") + box(b"moov", box(b"trak", box(b"mdia", box(b"stsz", b"")))),
+        box(b"ftyp", b"crx \0\0\0\1") + reduce(lambda inner, kind: box(kind, inner), [b"moov"] * 2_000, b""),
         cr2()[:100],
         b"II*\0\x08\0\0\0\x01\0\x4a\x01\x04\0\x01\0\0\0\x08\0\0\0\x08\0\0\0",  # directories in a circle
     ],
