@@ -6,6 +6,7 @@ The plugin decodes when it opens. So the header is read here, and the pixels are
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import io
@@ -39,8 +40,12 @@ def is_installed() -> bool:
     return importlib.util.find_spec(_LIBRARY) is not None
 
 
+@functools.cache
 def version() -> str | None:
-    """The version of the plugin, None where it is not installed: libjxl does not tell its own."""
+    """The version of the plugin, None where it is not installed: libjxl does not tell its own.
+
+    The first call reads files, so a child makes it before it is confined.
+    """
     if not is_installed():
         return None
     from importlib.metadata import version  # noqa: PLC0415 -- 20 ms, and nobody else needs it

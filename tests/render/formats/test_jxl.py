@@ -35,6 +35,13 @@ def test_without_the_extra_it_is_unsupported_and_the_extra_is_named(monkeypatch:
 
 
 @needed
+def test_its_version_is_looked_up_once_because_a_confined_child_opens_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = jxl.version()
+    monkeypatch.setattr("importlib.metadata.version", lambda _: None)
+    assert jxl.version() == known
+
+
+@needed
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
 def test_pictures_come_out_with_their_colours(mode: str) -> None:
     content = packed(quarters(SIZE).convert(mode))
