@@ -38,7 +38,7 @@ _ADOBE_RGB: Primaries = (_D65, (0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
 _ADOBE_GAMMA = 563 / 256
 _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}  # table 3; all others count as sRGB's curve
 _UNSAID = 2
-_PARENTS = (b"meta", b"iprp", b"ipco")
+_PARENTS = (b"meta", b"iprp", b"ipco")  # from the outermost
 _VERSION = 4  # bytes of version and flags before the boxes within a meta box
 _NEAR = 0.002  # primaries and gamma within this distance count as those of sRGB
 _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
@@ -120,20 +120,22 @@ def _coded(image: Image.Image, format_: str, view: View, icc: bytes | None) -> t
     return codes[0], codes[1]
 
 
-def _nclx(view: View, at: int, end: int) -> Iterator[bytes]:
+def _nclx(view: View, at: int, end: int, parents: tuple[bytes, ...] = _PARENTS) -> Iterator[bytes]:
     """The codes in the colour boxes that hold no ICC profile, in the order of the file."""
     for kind, start, after in boxes(view, at, end):
-        if kind in _PARENTS:
-            yield from _nclx(view, start + (_VERSION if kind == b"meta" else 0), after)
+        if kind in parents:
+            within = parents[parents.index(kind) + 1 :]
+            yield from _nclx(view, start + (_VERSION if kind == b"meta" else 0), after, within)
         elif kind == b"colr" and view[start : start + 4] == b"nclx":
             codes = view[start + 4 : start + 8]
             yield bytes((codes[1], codes[3])) if len(codes) == 4 else b""
 
 
-def _clli(view: View, at: int, end: int) -> Iterator[int]:
+def _clli(view: View, at: int, end: int, parents: tuple[bytes, ...] = _PARENTS) -> Iterator[int]:
     for kind, start, after in boxes(view, at, end):
-        if kind in _PARENTS:
-            yield from _clli(view, start + (_VERSION if kind == b"meta" else 0), after)
+        if kind in parents:
+            within = parents[parents.index(kind) + 1 :]
+            yield from _clli(view, start + (_VERSION if kind == b"meta" else 0), after, within)
         elif kind == b"clli" and after - start >= 2:
             yield int.from_bytes(view[start : start + 2])
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from pipeline.model.spec import Fit, Format, Profile, Spec
 from pipeline.model.steps import Asset
+from pipeline.render.colour.cicp import _clli, profile_of
 from tests.pictures import (
     ADOBE_RGB,
     DISPLAY_P3,
@@ -232,6 +233,15 @@ def test_colour_that_an_avif_says_in_numbers_counts() -> None:
     at = content.index(b"nclx") + 4
     content = content[:at] + struct.pack(">HH", 12, 13) + content[at + 4 :]
     assert near(pixel(rendition(content, PNG), (4, 4)), as_srgb(COLOUR, DISPLAY_P3, None), 4)
+
+
+def test_boxes_without_end_within_each_other_are_not_looked_through() -> None:
+    content = encoded(Image.new("RGB", (16, 16), COLOUR), "AVIF", quality=100).replace(b"nclx", b"free")
+    nested = b""
+    for _ in range(2_000):
+        nested = struct.pack(">L4s", 8 + len(nested), b"iprp") + nested
+    assert profile_of(Image.new("RGB", (16, 16)), "AVIF", content + nested) is None
+    assert not list(_clli(nested, 0, len(nested)))
 
 
 def test_a_profile_that_asks_for_absolute_colours_gets_them() -> None:
