@@ -169,13 +169,6 @@ class LocalTarget:
         parts = [files[start : start + TOGETHER] for start in range(0, len(files), TOGETHER)]
         return [outcome for part in parts for outcome in self._together(part)]
 
-    def write(self, path: str, descriptor: int, *, replace: bool, sha256: bytes | None = None) -> Written:
-        """Store all bytes of `descriptor`, from offset 0, under `path`; `write_all` for one file. Runs in I/O threads.
-
-        Raises what `write_all` returns or raises.
-        """
-        return self._stored(ToWrite(path, descriptor, replace, sha256))
-
     def sync(self) -> None:
         """Make the names of all written files survive a power cut, right before they are recorded; see `Target`."""
         if self._broken is not None:

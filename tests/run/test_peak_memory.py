@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from pipeline.errors import PictureError
 from pipeline.model.record import Written
 from pipeline.run import lanes
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture
 from pipeline.targets.local import LocalTarget
+from pipeline.targets.target import ToWrite
 from pipeline.workers.budget import Budget
 from tests.pictures import encoded
 from tests.world import World
@@ -158,14 +161,14 @@ def test_renditions_are_in_the_budget_until_they_are_written(world: World, monke
         budgets.append(Budget(total))
         return budgets[-1]
 
-    write = LocalTarget.write
+    write_all = LocalTarget.write_all
 
-    def watched(self: LocalTarget, path: str, descriptor: int, **how: Any) -> Written:
-        seen.append((budgets[0]._work.used, os.fstat(descriptor).st_size))
-        return write(self, path, descriptor, **how)
+    def watched(self: LocalTarget, files: Sequence[ToWrite]) -> list[Written | PictureError]:
+        seen.extend((budgets[0]._work.used, os.fstat(file.descriptor).st_size) for file in files)
+        return write_all(self, files)
 
     monkeypatch.setattr(lanes, "Budget", made)
-    monkeypatch.setattr(LocalTarget, "write", watched)
+    monkeypatch.setattr(LocalTarget, "write_all", watched)
     first = world.put("first.jpg")
     shutil.copy(first, world.source / "second.jpg")  # whose rendition is copied from file to file
     world.settle()

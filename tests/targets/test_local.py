@@ -51,6 +51,14 @@ def everything(root: Path) -> list[str]:
     return sorted(os.path.relpath(os.path.join(at, name), root) for at, _, names in os.walk(root) for name in names)
 
 
+def write(target: LocalTarget, path: str, descriptor: int, *, replace: bool, sha256: bytes | None = None) -> Written:
+    """One file alone; what failed is raised."""
+    (came,) = target.write_all([ToWrite(path, descriptor, replace, sha256)])
+    if isinstance(came, PictureError):
+        raise came
+    return came
+
+
 def failing(number: int) -> Callable[..., object]:
     def fail(*_: object, **__: object) -> object:
         raise OSError(number, os.strerror(number))
@@ -117,7 +125,7 @@ def test_a_target_that_takes_no_file_is_told_in_one_line_before_anything_is_read
 def test_a_written_file_has_the_bytes_and_is_described_as_it_lies_there(
     target: LocalTarget, root: Path, rendition: int
 ) -> None:
-    written = target.write("a/b/x.jpg", rendition, replace=False)
+    written = write(target, "a/b/x.jpg", rendition, replace=False)
     result = os.stat(root / "a/b/x.jpg")
     assert (root / "a/b/x.jpg").read_bytes() == BYTES
     assert written == Written("a/b/x.jpg", len(BYTES), result.st_mtime_ns, hashlib.sha256(BYTES).digest())
@@ -130,7 +138,7 @@ def test_a_written_file_has_the_bytes_and_is_described_as_it_lies_there(
 def test_permissions_are_those_of_the_umask(target: LocalTarget, root: Path, rendition: int) -> None:
     before = os.umask(0o027)
     try:
-        target.write("x.jpg", rendition, replace=False)
+        write(target, "x.jpg", rendition, replace=False)
     finally:
         os.umask(before)
     assert os.stat(root / "x.jpg").st_mode & 0o777 == 0o640
@@ -141,7 +149,7 @@ def test_nothing_is_for_everybody_to_write_to_whatever_the_umask(tmp_path: Path,
     try:
         target = LocalTarget(TargetSettings(tmp_path / "made"), "run")
         target.prepare()
-        target.write("a/x.jpg", rendition, replace=False)
+        write(target, "a/x.jpg", rendition, replace=False)
     finally:
         os.umask(before)
     assert [path.stat().st_mode & 0o777 for path in (tmp_path / "made", tmp_path / "made/a")] == [0o775] * 2
@@ -153,7 +161,7 @@ def test_the_descriptor_is_read_from_its_start_wherever_it_stands(
 ) -> None:
     monkeypatch.setattr(output, "CHUNK", 1000)
     os.lseek(rendition, 77, os.SEEK_SET)
-    target.write("x.jpg", rendition, replace=False)
+    write(target, "x.jpg", rendition, replace=False)
     assert (root / "x.jpg").read_bytes() == BYTES
 
 
@@ -179,7 +187,7 @@ def test_a_file_that_is_not_ours_is_never_overwritten(
 ) -> None:
     (root / "x.jpg").write_bytes(b"mine")
     with pytest.raises(PictureError) as raised:
-        target.write("x.jpg", rendition, replace=False)
+        write(target, "x.jpg", rendition, replace=False)
     assert raised.value.kind is ErrorKind.NOT_OURS
     assert (root / "x.jpg").read_bytes() == b"mine"
     assert everything(root) == ["x.jpg"]
@@ -188,7 +196,7 @@ def test_a_file_that_is_not_ours_is_never_overwritten(
 def test_a_free_name_is_taken_and_nothing_is_left_beside_it(
     target: LocalTarget, root: Path, rendition: int, way: str
 ) -> None:
-    target.write("x.jpg", rendition, replace=False)
+    write(target, "x.jpg", rendition, replace=False)
     assert (root / "x.jpg").read_bytes() == BYTES
     assert everything(root) == ["x.jpg"]
 
@@ -197,17 +205,17 @@ def test_of_many_writers_of_one_free_name_exactly_one_gets_it(target: LocalTarge
     start = threading.Barrier(8)
     outcomes: list[object] = []
 
-    def write(number: int) -> None:
+    def writer(number: int) -> None:
         with tempfile.TemporaryFile() as file:
             file.write(b"%d" % number)
             file.flush()
             start.wait()
             try:
-                outcomes.append(target.write("new/x.jpg", file.fileno(), replace=False))
+                outcomes.append(write(target, "new/x.jpg", file.fileno(), replace=False))
             except PictureError as error:
                 outcomes.append(error.kind)
 
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    threads = [threading.Thread(target=writer, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -221,14 +229,14 @@ def test_a_file_in_the_way_that_holds_the_same_bytes_is_kept_as_it_is(
 ) -> None:
     (root / "x.jpg").write_bytes(BYTES)
     os.utime(root / "x.jpg", (5, 5))
-    written = target.write("x.jpg", rendition, replace=False)
+    written = write(target, "x.jpg", rendition, replace=False)
     assert (written.size, written.mtime_ns) == (len(BYTES), 5_000_000_000)
     assert everything(root) == ["x.jpg"]
 
 
 def test_our_own_file_is_replaced(target: LocalTarget, root: Path, rendition: int) -> None:
     (root / "x.jpg").write_bytes(b"old")
-    target.write("x.jpg", rendition, replace=True)
+    write(target, "x.jpg", rendition, replace=True)
     assert (root / "x.jpg").read_bytes() == BYTES
 
 
@@ -237,7 +245,7 @@ def test_a_link_in_the_files_place_is_replaced_and_never_written_through(
 ) -> None:
     (tmp_path / "precious").write_bytes(b"precious")
     (root / "x.jpg").symlink_to(tmp_path / "precious")
-    target.write("x.jpg", rendition, replace=True)
+    write(target, "x.jpg", rendition, replace=True)
     assert (tmp_path / "precious").read_bytes() == b"precious"
     assert not (root / "x.jpg").is_symlink()
 
@@ -250,12 +258,12 @@ def test_a_file_in_the_way_with_the_very_same_bytes_is_kept_as_it_is(
     (root / "a/x.jpg").write_bytes(BYTES)
     os.utime(root / "a/x.jpg", ns=(0, 77))
     before = os.stat(root / "a/x.jpg")
-    written = target.write("a/x.jpg", rendition, replace=False)
+    written = write(target, "a/x.jpg", rendition, replace=False)
     assert written == Written("a/x.jpg", len(BYTES), 77, hashlib.sha256(BYTES).digest())
     assert os.stat(root / "a/x.jpg").st_ino == before.st_ino
     (root / "a/y.jpg").write_bytes(BYTES[:-1] + b"!")
     with pytest.raises(PictureError) as raised:
-        target.write("a/y.jpg", rendition, replace=False)
+        write(target, "a/y.jpg", rendition, replace=False)
     assert raised.value.kind is ErrorKind.NOT_OURS
     assert everything(root) == ["a/x.jpg", "a/y.jpg"]
 
@@ -267,7 +275,7 @@ def test_nothing_is_written_through_a_linked_folder(
     (tmp_path / "outside/deep").mkdir(parents=True)
     (root / "x").symlink_to(tmp_path / "outside")
     with pytest.raises(PictureError) as raised:
-        target.write(path, rendition, replace=True)
+        write(target, path, rendition, replace=True)
     assert raised.value.kind is ErrorKind.BAD_NAME
     assert everything(tmp_path / "outside") == []
 
@@ -278,7 +286,7 @@ def test_nothing_is_written_through_a_linked_folder(
 )
 def test_a_path_that_leads_elsewhere_is_refused(target: LocalTarget, root: Path, rendition: int, path: str) -> None:
     with pytest.raises(PictureError) as raised:
-        target.write(path, rendition, replace=True)
+        write(target, path, rendition, replace=True)
     assert raised.value.kind is ErrorKind.BAD_NAME
     assert everything(root) == []
 
@@ -290,11 +298,11 @@ def test_a_name_that_cannot_be_costs_that_rendition_only(
     (root / "folder").mkdir()
     (root / "file").write_bytes(b"")
     with pytest.raises(PictureError) as raised:
-        target.write(path, rendition, replace=True)
+        write(target, path, rendition, replace=True)
     assert raised.value.kind is ErrorKind.BAD_NAME
     assert target.stat("n" * 300) is None
     assert everything(root) == ["file"]
-    target.write("good.jpg", rendition, replace=False)
+    write(target, "good.jpg", rendition, replace=False)
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "rename", "mkdir", "open"])
@@ -307,7 +315,7 @@ def test_trouble_of_the_target_ends_the_run_and_leaves_nothing_behind(
     else:
         monkeypatch.setattr(os, call, failing(number))
     with pytest.raises(TargetTrouble, match="cannot write to the target"):
-        target.write("new/x.jpg", rendition, replace=True)
+        write(target, "new/x.jpg", rendition, replace=True)
     monkeypatch.undo()
     assert everything(root) == []
 
@@ -317,11 +325,11 @@ def test_a_nearly_full_disk_that_takes_half_a_chunk_makes_no_half_file(
 ) -> None:
     real = os.write
 
-    def write(descriptor: int, chunk: bytes) -> int:
+    def half(descriptor: int, chunk: bytes) -> int:
         return real(descriptor, memoryview(chunk)[:1000])
 
-    monkeypatch.setattr(os, "write", write)
-    target.write("x.jpg", rendition, replace=False)
+    monkeypatch.setattr(os, "write", half)
+    write(target, "x.jpg", rendition, replace=False)
     assert (root / "x.jpg").read_bytes() == BYTES
 
 
@@ -331,7 +339,7 @@ def test_no_permission_is_the_targets_trouble_at_its_root_only(
 ) -> None:
     monkeypatch.setattr(output, "copy", failing(errno.EACCES))
     with pytest.raises(error):
-        target.write(path, rendition, replace=True)
+        write(target, path, rendition, replace=True)
 
 
 def test_a_root_that_lost_its_permission_is_not_blamed_on_its_folders(
@@ -340,21 +348,21 @@ def test_a_root_that_lost_its_permission_is_not_blamed_on_its_folders(
     monkeypatch.setattr(os, "mkdir", failing(errno.EACCES))
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(TargetTrouble):
-        target.write("sub/x.jpg", rendition, replace=True)
+        write(target, "sub/x.jpg", rendition, replace=True)
 
 
 def test_a_folder_removed_under_our_feet_is_made_again(target: LocalTarget, root: Path, rendition: int) -> None:
-    target.write("a/b/x.jpg", rendition, replace=False)
+    write(target, "a/b/x.jpg", rendition, replace=False)
     for path in ("a/b/x.jpg", "a/b", "a"):
         (os.rmdir if (root / path).is_dir() else os.unlink)(root / path)
-    target.write("a/b/x.jpg", rendition, replace=False)
+    write(target, "a/b/x.jpg", rendition, replace=False)
     assert everything(root) == ["a/b/x.jpg"]
 
 
 def test_a_removed_target_is_trouble(target: LocalTarget, root: Path, rendition: int) -> None:
     root.rmdir()
     with pytest.raises(TargetTrouble, match="it has been removed or moved"):
-        target.write("x.jpg", rendition, replace=False)
+        write(target, "x.jpg", rendition, replace=False)
     with pytest.raises(TargetTrouble, match="it has been removed or moved"):
         target.check()
 
@@ -365,7 +373,7 @@ def test_many_folders_cost_few_descriptors(root: Path, rendition: int, monkeypat
         target = LocalTarget(TargetSettings(root, durability=durability), f"r{durability}")
         before = len(os.listdir("/proc/self/fd"))
         for number in range(600):
-            target.write(f"{durability}-{number}/x.jpg", rendition, replace=False)
+            write(target, f"{durability}-{number}/x.jpg", rendition, replace=False)
         assert len(os.listdir("/proc/self/fd")) - before < 300
         target.sync()
         assert len(os.listdir("/proc/self/fd")) - before < 140
@@ -386,13 +394,13 @@ def test_every_folder_with_a_new_name_is_synced_and_so_are_new_parents(
 
     target.sync()
     monkeypatch.setattr(os, "fsync", fsync)
-    target.write("a/b/x.jpg", rendition, replace=False)
+    write(target, "a/b/x.jpg", rendition, replace=False)
     assert len(synced) == 1  # the file
     target.sync()
     assert set(synced[1:]) == {os.stat(root / path).st_ino for path in (".", "a", "a/b")}
     target.sync()
     assert len(synced) == 4
-    target.write("a/b/y.jpg", rendition, replace=False)
+    write(target, "a/b/y.jpg", rendition, replace=False)
     target.sync()
     assert synced[5:] == [os.stat(root / "a/b").st_ino]
 
@@ -400,14 +408,14 @@ def test_every_folder_with_a_new_name_is_synced_and_so_are_new_parents(
 def test_without_durability_nothing_is_synced(root: Path, rendition: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", failing(errno.EIO))
     target = LocalTarget(TargetSettings(root, durability=Durability.NONE), "r")
-    target.write("a/x.jpg", rendition, replace=False)
+    write(target, "a/x.jpg", rendition, replace=False)
     target.sync()
 
 
 def test_after_a_failed_sync_nothing_is_called_durable_any_more(
     target: LocalTarget, rendition: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target.write("a/x.jpg", rendition, replace=False)
+    write(target, "a/x.jpg", rendition, replace=False)
     monkeypatch.setattr(os, "fsync", failing(errno.EIO))
     with pytest.raises(TargetTrouble, match="Input/output error"):
         target.sync()
@@ -415,13 +423,13 @@ def test_after_a_failed_sync_nothing_is_called_durable_any_more(
     with pytest.raises(TargetTrouble, match="Input/output error"):
         target.sync()
     with pytest.raises(TargetTrouble, match="Input/output error"):
-        target.write("a/y.jpg", rendition, replace=False)
+        write(target, "a/y.jpg", rendition, replace=False)
 
 
 def test_a_sync_waits_for_one_that_is_under_way(
     target: LocalTarget, rendition: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target.write("a/x.jpg", rendition, replace=False)
+    write(target, "a/x.jpg", rendition, replace=False)
     inside, go_on = threading.Event(), threading.Event()
     real = os.fsync
     order: list[str] = []
@@ -454,11 +462,11 @@ def test_a_sync_waits_for_one_that_is_under_way(
 
 
 def test_a_file_has_the_mode_of_the_config_or_what_the_umask_leaves(root: Path, rendition: int) -> None:
-    LocalTarget(TargetSettings(root, mode=0o640), "r1").write("x.jpg", rendition, replace=False)
+    write(LocalTarget(TargetSettings(root, mode=0o640), "r1"), "x.jpg", rendition, replace=False)
     before = os.umask(0o027)
     try:
-        LocalTarget(TargetSettings(root), "r2").write("y.jpg", rendition, replace=False)
-        LocalTarget(TargetSettings(root, mode=0o666), "r3").write("z.jpg", rendition, replace=False)
+        write(LocalTarget(TargetSettings(root), "r2"), "y.jpg", rendition, replace=False)
+        write(LocalTarget(TargetSettings(root, mode=0o666), "r3"), "z.jpg", rendition, replace=False)
     finally:
         os.umask(before)
     modes = [stat.S_IMODE((root / name).stat().st_mode) for name in ("x.jpg", "y.jpg", "z.jpg")]
@@ -496,7 +504,7 @@ def test_a_target_that_keeps_dates_gives_a_file_that_of_its_source_and_records_i
 def test_a_folder_stays_open_while_a_file_in_it_is_opened(
     target: LocalTarget, rendition: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target.write("a/x.jpg", rendition, replace=False)
+    write(target, "a/x.jpg", rendition, replace=False)
     monkeypatch.setattr(folders, "KEPT", 0)  # as if other threads had gone through many folders meanwhile
     with target.open_for_reading("a/x.jpg") as file:
         assert file.read() == BYTES
@@ -525,7 +533,7 @@ def test_of_many_threads_that_come_first_one_opens_the_root(root: Path, monkeypa
 def test_a_file_is_opened_for_reading_without_following_links(
     target: LocalTarget, root: Path, rendition: int, tmp_path: Path
 ) -> None:
-    target.write("a/x.jpg", rendition, replace=False)
+    write(target, "a/x.jpg", rendition, replace=False)
     with target.open_for_reading("a/x.jpg") as file:
         assert file.read() == BYTES
     with pytest.raises(FileNotFoundError):

@@ -17,7 +17,7 @@ from pipeline.targets import output
 from pipeline.targets.local import TOGETHER, LocalTarget
 from pipeline.targets.output import Output
 from pipeline.targets.target import ToWrite
-from tests.targets.test_local import everything, failing
+from tests.targets.test_local import everything, failing, write
 
 NAMES = ("a/1.jpg", "a/2.jpg", "b/3.jpg", "4.jpg")
 
@@ -57,7 +57,7 @@ def test_each_is_in_its_place_and_described_as_alone(root: Path, several: list[T
     for file, what in zip(several, came, strict=True):
         assert isinstance(what, Written)
         os.unlink(root / file.path)
-        alone = target(root).write(file.path, file.descriptor, replace=False)
+        alone = write(target(root), file.path, file.descriptor, replace=False)
         assert (what.path, what.size, what.sha256) == (alone.path, alone.size, alone.sha256)
 
 

@@ -96,7 +96,7 @@ def test_a_full_disk_ends_it_and_leaves_nothing(world: World, monkeypatch: pytes
     def full(*_: object, **__: object) -> None:
         raise TargetTrouble("no space left")
 
-    monkeypatch.setattr(LocalTarget, "write", full)
+    monkeypatch.setattr(LocalTarget, "write_all", full)
     with pytest.raises(TargetTrouble):
         tune(world.config, QUICK, nobody)
     assert left_behind(world) == []
