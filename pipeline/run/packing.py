@@ -192,7 +192,7 @@ class Packing:
         elif samples:
             self._build(number, before, samples, content)
         else:
-            if before is not None:
+            if before is not None and self._target.is_there(before):  # another file of its name is not ours
                 self._target.remove_shard(number)
             self._shards.end(number)
 

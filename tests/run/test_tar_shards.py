@@ -196,6 +196,18 @@ def test_a_shard_of_which_nothing_is_left_is_removed(world: World) -> None:
     assert (world.run(prune=True).pictures, _verified(world)) == ({"unchanged": 8}, [])
 
 
+def test_another_file_with_the_name_of_a_shard_stays_when_nothing_is_left_in_the_shard(world: World) -> None:
+    _configure(world, pictures=1)
+    world.fill(2)
+    world.run()
+    (world.source / "a/000.jpg").unlink()
+    world.run()
+    (world.target / "000000.tar").write_text("mine")
+    prune(world.config, force=True)
+    assert (world.target / "000000.tar").read_text() == "mine"
+    assert (world.run().pictures, _verified(world)) == ({"unchanged": 1}, ["000000.tar: foreign"])
+
+
 def test_a_damaged_or_missing_shard_is_found_and_made_again(ten: World) -> None:
     ten.run()
     before = _shards(ten)
