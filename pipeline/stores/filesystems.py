@@ -40,13 +40,17 @@ class FileStore:
         self._of_thread = threading.local()
 
     def entries(self) -> Iterator[Sequence[Entry]]:
-        """See `Store`. Folder by folder."""
+        """See `Store`. Folder by folder: `walk` of fsspec passes over folders that cannot be listed."""
         with self._failures():
             fs, root = self._opened()
             if not fs.exists(root):
                 raise StoreFailure(Fault.MISSING, "does not exist")
-            for _, _, files in fs.walk(root, detail=True):
-                yield [self._entry(info, root) for info in files.values()]
+        waiting = [""]
+        while waiting:
+            folder = waiting.pop()
+            entries, below = self.entries_in(folder)
+            yield entries
+            waiting += [path for path in below if path != folder]  # some list a folder in itself
 
     def entries_in(self, folder: str) -> tuple[list[Entry], list[str]]:
         """See `Store`."""

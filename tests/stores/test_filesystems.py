@@ -6,6 +6,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from pipeline.config.settings import StoreSettings
 from pipeline.stores.filesystems import FileStore
@@ -50,6 +51,24 @@ def test_an_archive_is_a_store_that_is_only_read(tmp_path: Path) -> None:
     assert b"".join(store.get("a.jpg").pieces) == b"content"
     with pytest.raises(StoreFailure):
         store.put("c.jpg", memoryview(b""), {})
+
+
+def test_a_folder_that_cannot_be_listed_is_a_failure_and_not_an_empty_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ls = MemoryFileSystem.ls
+
+    def denied(self: MemoryFileSystem, path: str, *args: object, **kwargs: object) -> object:
+        if path.endswith("/closed"):
+            raise PermissionError(path)
+        return ls(self, path, *args, **kwargs)
+
+    store.put("a.jpg", memoryview(b"content"), {})
+    store.put("open/closed/b.jpg", memoryview(b"content"), {})
+    monkeypatch.setattr(MemoryFileSystem, "ls", denied)
+    with pytest.raises(StoreFailure) as caught:
+        list(store.entries())
+    assert caught.value.fault is Fault.DENIED
 
 
 def test_what_is_missing_or_cannot_be_reached_says_so(tmp_path: Path) -> None:
