@@ -38,5 +38,5 @@ def _section(path: str, name: str) -> dict[str, str]:
     try:
         parser.read_string(Path(path).expanduser().read_text(encoding="utf-8"))
         return dict(parser.items(name))
-    except (OSError, UnicodeDecodeError, configparser.Error):
+    except (OSError, RuntimeError, UnicodeDecodeError, configparser.Error):  # RuntimeError: there is no home folder
         return {}

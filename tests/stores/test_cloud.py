@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config.settings import StoreSettings
+from pipeline.stores.aws_files import from_files
 from pipeline.stores.opening import store_at
 from pipeline.stores.store import Fault, Store, StoreFailure
 from tests import buckets, fakes3
@@ -147,3 +148,9 @@ def test_keys_come_from_the_profile_where_the_environment_has_none(
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
     monkeypatch.setenv("AWS_PROFILE", "photos")
     assert [entry.name for entries in _store(s3.endpoint, bucket.name).entries() for entry in entries] == ["a.jpg"]
+
+
+def test_files_of_a_home_folder_that_there_is_none_of_hold_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "~no-such-user/credentials")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "~no-such-user/config")
+    assert from_files() == {}
