@@ -17,7 +17,7 @@ from pipeline.errors import OF_RENDERING, PictureError
 from pipeline.model.record import Shown, Status
 from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
 from pipeline.model.source import Header
-from pipeline.model.spec import ANIMATED, Similarity, Spec
+from pipeline.model.spec import ANIMATED, AS_SOURCE, Similarity, Spec
 from pipeline.render.geometry.fit import most_pixels
 from pipeline.sources import magic
 from pipeline.workers.exchange import Misbehaved, Reply
@@ -30,6 +30,7 @@ _TEXT = 1_000  # characters of a warning, or of the names and versions of all li
 _WARNINGS = 100  # of one picture or rendition
 _WORST = 10_000  # below which no SSIMULACRA 2 can be; that of a negative is about -1,000
 _PIXEL = 6  # bytes: four channels of a byte, and half as much again for an encoder that makes noise larger
+_DEEP_PIXEL = 12  # the same of two bytes
 _AROUND = 2**20  # bytes of a file that are no pixels; profiles and metadata of the source may come on top of it
 
 
@@ -143,7 +144,8 @@ class Asked:
         if rendition.shown is not None:
             self._check_shown(spec, rendition, rendition.shown)
         frames = header.frames if spec.format in ANIMATED else 1
-        if rendition.size > rendition.width * rendition.height * frames * _PIXEL + _AROUND + self.size:
+        pixel = _DEEP_PIXEL if spec.depth == AS_SOURCE else _PIXEL
+        if rendition.size > rendition.width * rendition.height * frames * pixel + _AROUND + self.size:
             raise Misbehaved(f"{rendition.size:,} bytes for {rendition.width} x {rendition.height} pixels")
 
     def _possible(self, spec: Spec) -> tuple[Status, ...]:

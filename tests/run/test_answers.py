@@ -15,9 +15,10 @@ from PIL import Image
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.rendering import RenderTask
 from pipeline.model.shape import Length
-from pipeline.model.spec import Animation, Fit, Format, Limits, Metadata, Profile, Spec
+from pipeline.model.spec import AS_SOURCE, Animation, Fit, Format, Limits, Metadata, Profile, Spec
 from pipeline.render.geometry.fit import most_pixels, place
 from pipeline.render.line import render
+from pipeline.render.pixels import libvips
 from pipeline.run.answers import Asked, answers
 from pipeline.workers.exchange import Misbehaved, Reply, whole
 from tests import pictures
@@ -76,6 +77,23 @@ def test_noise_at_the_best_quality_is_believed_in_every_format(moving: bool) -> 
         first, last = render(whole(descriptor), task)
         assert asked.need(asked.header(first.payload)) > 0
         assert len(asked.answer(last).renditions) == len(_BEST)
+        for made in last.descriptors:
+            os.close(made)
+    finally:
+        os.close(descriptor)
+
+
+@pytest.mark.skipif(not libvips.available(), reason="needs libvips")
+@pytest.mark.parametrize("format_", [Format.PNG, Format.TIFF])
+def test_sixteen_bits_of_noise_made_larger_are_believed(format_: Format, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.run.answers._AROUND", 2**12)  # so that a small picture tells
+    levels = Random(1).choices(range(65536), k=32 * 32 * 4)
+    descriptor = pictures.descriptor_of(pictures.png16((32, 32), "RGBA", levels))
+    try:
+        task = RenderTask((Spec("a", 200, enlarge=True, format=format_, depth=AS_SOURCE),), Limits())
+        asked = Asked(task, whole(descriptor).size, Limits().memory)
+        _, last = render(whole(descriptor), task)
+        asked.answer(last)
         for made in last.descriptors:
             os.close(made)
     finally:
