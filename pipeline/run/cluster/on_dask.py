@@ -19,9 +19,9 @@ import logging
 import pickle
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -35,6 +35,7 @@ from pipeline.workers import cpus
 _CONNECT = 10.0  # seconds
 _LOOK = 1.0  # seconds between two looks at the workers
 _UNHEARD = 30.0  # seconds without an answer of the scheduler, after which it is gone
+_LOGGERS = ("distributed", "distributed.client", "tornado.application")  # to which Dask gives levels and streams
 
 
 class DaskPool:
@@ -49,6 +50,7 @@ class DaskPool:
     def __enter__(self) -> Self:
         """Raises `PipelineError`."""
         with ExitStack() as stack:
+            stack.enter_context(_quiet())
             try:
                 self._client = stack.enter_context(
                     distributed.Client(self._address(stack), timeout=_CONNECT, set_as_default=False)
@@ -112,6 +114,21 @@ class DaskPool:
             if worker["status"] in ("running", "paused")
         }
         self._heard = time.monotonic()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep off standard error what the engine logs within the block: dozens of tracebacks when its scheduler is gone,
+    which `DaskPool.workers` says in one line.
+    """
+    before = [(logger, logger.level) for logger in map(logging.getLogger, _LOGGERS)]
+    for logger, _ in before:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in before:
+            logger.setLevel(level)
 
 
 class _OnWorker(Executor):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import distributed
 import pytest
 
+from pipeline.config.settings import ExecutorSettings
 from pipeline.errors import ExitStatus, PipelineError, TargetTrouble
 from pipeline.run.cluster import lanes, on_dask, worker
 from pipeline.run.options import RunOptions
@@ -143,6 +145,14 @@ def test_a_scheduler_that_is_not_there_is_one_line(world: World, monkeypatch: py
     world.fill(2)
     with pytest.raises(PipelineError, match=r"^no Dask scheduler answers at tcp://127\.0\.0\.1:1: [^\n]*$"):
         world.run()
+
+
+def test_what_the_engine_logs_is_kept_off_standard_error_within_a_run(world: World) -> None:
+    loggers = [logging.getLogger(name) for name in ("distributed.client", "distributed.worker", "tornado.application")]
+    before = [logger.isEnabledFor(logging.ERROR) for logger in loggers]
+    with on_dask.DaskPool(ExecutorSettings("local", 1, 1.0)):
+        assert not any(logger.isEnabledFor(logging.ERROR) for logger in loggers)
+    assert [logger.isEnabledFor(logging.ERROR) for logger in loggers] == before
 
 
 def test_workers_write_into_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
