@@ -28,6 +28,7 @@ SILENCE = 10.0  # seconds without one, after which a lane ends
 _WAITED_OUT = SILENCE + 5.0  # seconds without one, after which the next run begins
 _LONG_AGO = 600.0  # seconds by the file's time: more than clocks of machines in a cluster differ
 _LOOK = 1.0  # seconds between two looks of a lane that writes nothing
+_PROBE = ".probe-"
 
 
 class LeaseLost(TargetTrouble):
@@ -98,6 +99,11 @@ class InFolder:
         return printable(str(self.path))
 
 
+def probe_beside(lease: Place, number: int) -> Place:
+    """Where the worker of lane `number` writes a file, so that the driver knows that both see one target."""
+    return lease.beside(f"{_PROBE[1:]}{number}")
+
+
 def shard_of(part: Path | None) -> str:
     """What the names of a shard's run end with. `part`: of the manifest; None: no shard."""
     return f".{part.name.rpartition('.')[2]}" if part is not None else ""
@@ -130,7 +136,7 @@ class Lease:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
-        if not self._taken:
+        if not self._taken and run_of(self.place) in ("", self.run):
             with suppress(OSError):
                 self.place.remove()
 
@@ -240,11 +246,18 @@ def wait_out(target: Path, part: Path | None, check: Callable[[], None]) -> None
     """Return when no lane of an earlier run writes into the folder `target`: when no lease is left or none is renewed.
 
     `part` is that of a shard's run, which waits for its own lease only. To be called under the run's locks; `check` is
-    called meanwhile and may raise. Raises `Locked` where a lease is renewed: its run lives, on a file system that did
-    not keep the two apart.
+    called meanwhile and may raise. Removes what `probe_beside` says. Raises `Locked` where a lease is renewed: its run
+    lives, on a file system that did not keep the two apart.
     """
     own = lease_in(target, part).path
-    for path in [own] if part is not None else sorted(own.parent.glob(f"{own.name}*")):
+    for path in sorted(own.parent.glob(f"{own.name}*")):
+        lease, probe, _ = path.name.partition(_PROBE)
+        if part is not None and lease != own.name:
+            continue
+        if probe:  # of a worker that the dead run has not judged any more
+            with suppress(OSError):
+                path.unlink()
+            continue
         with suppress(FileNotFoundError):
             if abs(time.time() - path.stat().st_mtime) <= _LONG_AGO:
                 _wait_out(InFolder(path), check)

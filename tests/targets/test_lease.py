@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.errors import Locked, TargetTrouble
 from pipeline.targets import lease
-from pipeline.targets.lease import Lease, LeaseLost, LeaseWatch, Place, lease_in, wait_out
+from pipeline.targets.lease import Lease, LeaseLost, LeaseWatch, Place, lease_in, probe_beside, wait_out
 
 
 class Clock:
@@ -143,6 +143,27 @@ def test_a_lease_of_long_ago_is_not_waited_out(clock: Clock, tmp_path: Path) -> 
     began = clock.now
     wait_out(tmp_path, None, lambda: None)
     assert clock.now == began
+
+
+def test_a_run_that_was_halted_and_ends_leaves_the_lease_of_another(clock: Clock, tmp_path: Path) -> None:
+    with Lease(lease_in(tmp_path), "run") as ours:
+        dead(ours.place, "another")
+    assert lease.run_of(ours.place) == "another"
+
+
+@pytest.mark.parametrize("part", [None, Path("m.sqlite.shard-1-of-4")])
+def test_what_a_worker_has_written_to_be_judged_is_removed_and_not_waited_for(
+    clock: Clock, tmp_path: Path, part: Path | None
+) -> None:
+    place = lease_in(tmp_path, part)
+    for number in (1, 2):
+        probe_beside(place, number).write(b"dead", create=True)
+    others = lease_in(tmp_path, Path("m.sqlite.shard-1-of-40")).beside("probe-1")
+    others.write(b"alive", create=True)
+    began = clock.now
+    wait_out(tmp_path, part, lambda: None)
+    assert clock.now == began
+    assert list((tmp_path / ".pipeline").iterdir()) == ([others.path] if part else [])
 
 
 def test_a_run_whose_lease_is_renewed_locks_others_out(clock: Clock, tmp_path: Path) -> None:

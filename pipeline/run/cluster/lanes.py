@@ -321,6 +321,7 @@ class ClusterLanes:
         self._lease.give_up(lane.number)
         if lane.beginning is not None:
             lane.beginning.cancel()
+        self._forget(lane)
         futures = list(lane.futures.values())
         lane.futures.clear()  # nothing that they say counts any more
         for future in futures:
@@ -364,6 +365,8 @@ class ClusterLanes:
         """All is done: let them go."""
         self._over = True
         self._wait([lane.executor.submit(worker.end_lane, self._key(lane)) for lane in self._ready()], _END)
+        for lane in self._lanes:
+            self._forget(lane)
 
     def _stop(self) -> None:
         """Let pictures in flight end for a while, and hear of them; then end what is left."""
@@ -382,6 +385,12 @@ class ClusterLanes:
         self._over = True
         for lane in tuple(self._lanes):
             self._lease.give_up(lane.number)
+            self._forget(lane)
+
+    def _forget(self, lane: _Lane) -> None:
+        """Remove what its worker may have written to be judged."""
+        if not lane.ready:
+            self._welcome.forget(lane.number)
 
     def _tell_to_stop(self, *, hasty: bool) -> list[Future[None]]:
         lanes = list(self._ready())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from pipeline.errors import printable
 from pipeline.run.cluster import worker
 from pipeline.run.cluster.worker import Sight, Versions
 from pipeline.sources.source import Source
-from pipeline.targets.lease import Lease
+from pipeline.targets.lease import Lease, probe_beside
 
 
 class Welcome:
@@ -22,13 +23,12 @@ class Welcome:
 
     def refusal(self, sight: Sight, number: int) -> str:
         """Why lane number `number` is not opened on the worker that sees this; "": it is."""
-        probe = worker.probe_in(self._lease.place, number)
+        probe = probe_beside(self._lease.place, number)
         try:
             written = probe.read().decode("ascii", "replace")
         except OSError:
             written = ""
-        with suppress(OSError):
-            probe.remove()
+        self.forget(number)
         if sight.versions != self._versions:
             return f"it has {difference(sight.versions, self._versions)}"
         if sight.run != self._lease.run or (written != self._lease.run and not sight.wrote):
@@ -42,8 +42,14 @@ class Welcome:
             (here,) = self._source.stats(folder, (name,))
             same = here is None or (sight.witness is not None and here.same_content(sight.witness))
             if not same:
-                return f"it sees another source than the driver: {folder}/{name} is not the same file there"
+                picture = printable(f"{folder}/{name}" if folder else name)
+                return f"it sees another source than the driver: {picture} is not the same file there"
         return ""
+
+    def forget(self, number: int) -> None:
+        """Remove what the worker has written that was asked for lane `number`."""
+        with suppress(OSError):
+            probe_beside(self._lease.place, number).remove()
 
 
 def difference(theirs: Versions, ours: Versions) -> str:

@@ -27,7 +27,7 @@ from pipeline.run.lane_host import Came, End, LaneSetup, Ready, Stop, Trouble
 from pipeline.run.lane_main import SERVE
 from pipeline.run.options import Workers
 from pipeline.sources.opening import source_of
-from pipeline.targets.lease import LeaseLost, Place, run_of
+from pipeline.targets.lease import LeaseLost, probe_beside, run_of
 from pipeline.workers import memory
 from pipeline.workers.exchange import Confinement
 from pipeline.workers.peer import Peer
@@ -62,7 +62,7 @@ class Sight:
 
     versions: Versions
     run: str  # whose lease it finds in the target
-    wrote: str  # why it cannot write there; "": it has written the file of `probe_in`
+    wrote: str  # why it cannot write there; "": it has written the file of `probe_beside`
     witness: Stat | None
     trouble: str  # why it cannot use the source
 
@@ -96,11 +96,6 @@ def versions() -> Versions:
     return Versions(pipeline.__version__, VERSION, libraries(by_libvips=True))
 
 
-def probe_in(lease: Place, number: int) -> Place:
-    """What the worker writes, so that the driver knows that both see one target."""
-    return lease.beside(f"probe-{number}")
-
-
 def look(question: Question) -> Sight:
     """See what there is on this worker. Imports Pillow."""
     setup = question.setup
@@ -108,7 +103,7 @@ def look(question: Question) -> Sight:
         raise ValueError("a lane of a cluster has a lease")
     wrote, witness, trouble = "", None, ""
     try:
-        probe_in(setup.lease, setup.number).write(setup.run.encode(), create=True)
+        probe_beside(setup.lease, setup.number).write(setup.run.encode(), create=True)
     except OSError as error:
         wrote = error.strerror or str(error)
     try:

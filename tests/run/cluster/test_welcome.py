@@ -68,6 +68,10 @@ def test_a_worker_that_sees_another_source_is_refused(world: World, lease: Lease
         why = welcome.refusal(replace(sight, witness=witness), 7)
         assert why == "it sees another source than the driver: a/000.jpg is not the same file there"
         worker.look(Question(setup(world, lease.place), welcome.witness))
+    name = "\x1b.jpg"  # in no folder
+    (world.source / name).write_bytes(b"")
+    welcome = Welcome(lease, source_of(world.config.sources), ("", name))
+    assert welcome.refusal(sight, 7).endswith(r"the driver: \x1b.jpg is not the same file there")
 
 
 def test_a_worker_that_lacks_the_source_or_may_not_write_is_refused_with_the_reason(world: World, lease: Lease) -> None:
