@@ -135,7 +135,7 @@ class StoreUrl(Kind):
         scheme, _, rest = value.partition("://")
         bucket, _, prefix = rest.partition("/")
         if scheme not in SERVICES:
-            return self._of_fsspec(value, scheme, bucket)
+            return self._of_fsspec(value, scheme)
         if "@" in bucket:
             raise rule("must have no user and password: they come from the environment")
         if not re.fullmatch(r"[A-Za-z0-9._$-]+", bucket):
@@ -149,11 +149,12 @@ class StoreUrl(Kind):
         """See `Kind`."""
         return {"type": "string", "pattern": "^[a-z][a-z0-9+.-]*://[^/]*"}
 
-    def _of_fsspec(self, value: str, scheme: str, host: str) -> str:
+    def _of_fsspec(self, value: str, scheme: str) -> str:
         if scheme in _ELSEWHERE or (importlib.util.find_spec("fsspec") and scheme not in _protocols()):
             known = ", ".join(f"{service}://" for service in SERVICES)
             raise rule(f"must begin with {known}, or what fsspec knows, such as sftp://; a list of URLs is a file")
-        if ":" in host.rpartition("@")[0]:
+        hosts = (place.partition("://")[2].partition("/")[0] for place in value.split("::"))  # an archive's is the last
+        if any(":" in host.rpartition("@")[0] for host in hosts):
             raise rule("must have no password: it comes from the configuration of fsspec")
         return value.rstrip("/")
 

@@ -199,6 +199,10 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         "source: sftp://me:SECRET@host/photos\ntarget: made\nrenditions: {a: {}}\n",
         [":1:9: source: must have no password: it comes from the configuration of fsspec"],
     ),
+    "an archive on a file system with a password": (
+        "source: zip://photos::sftp://me:SECRET@host/photos.zip\ntarget: made\nrenditions: {a: {}}\n",
+        [":1:9: source: must have no password: it comes from the configuration of fsspec"],
+    ),
     "an endpoint of a file system": (
         'source: {url: sftp://host/photos, endpoint: "http://h"}\ntarget: made\nrenditions: {a: {}}\n',
         [":1:9: source: endpoint is for s3, gs, az: fsspec has a configuration of its own"],
