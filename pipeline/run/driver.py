@@ -24,7 +24,6 @@ from pipeline.errors import (
     Stopped,
     TargetTrouble,
 )
-from pipeline.manifest.claims import Claim
 from pipeline.manifest.store import Manifest
 from pipeline.model.job import Job
 from pipeline.model.record import Reason, Record, Status
@@ -32,7 +31,7 @@ from pipeline.plan.decision import in_the_way
 from pipeline.plan.failures import failure_key
 from pipeline.plan.orphans import Orphan
 from pipeline.plan.planner import Planner
-from pipeline.run import lanes
+from pipeline.run import claiming, lanes
 from pipeline.run.ahead import Ahead
 from pipeline.run.batch import MOST, MOST_ON_A_CLUSTER, Batch, Batching, Left
 from pipeline.run.clock import Pace
@@ -264,21 +263,7 @@ class Driver:
         yield self._claim(batch)
 
     def _claim(self, jobs: list[Job]) -> list[Job]:
-        """Claim, durably, the targets of `jobs` that are not ours yet, before they are written.
-
-        To adopt is to find files in the way: such a file becomes ours by its record, once it has proved equal.
-        """
-        claims = [
-            Claim(planned.target, job.source, planned.spec.name)
-            for job in jobs
-            for planned in job.planned
-            if not planned.ours
-        ]
-        if claims and self._options.plan.adopt:
-            there = self._target.stats([claim.target for claim in claims])
-            claims = [claim for claim, stat in zip(claims, there, strict=True) if stat is None]
-        if claims:
-            self._manifest.claim(claims)
+        claiming.claim(jobs, self._manifest, self._target, adopt=self._options.plan.adopt)
         return jobs
 
     def _take(self) -> None:
@@ -302,10 +287,7 @@ class Driver:
         last = left.child_died or job.source in self._lost
         if left.lane_died:
             self._lost.add(job.source)
-            claimed = self._manifest.claimed([planned.target for planned in job.planned])
-            job = replace(
-                job, planned=tuple(replace(planned, ours=planned.target in claimed) for planned in job.planned)
-            )
+            job = claiming.with_claims(job, self._manifest)
         (self._last_chance if last else self._left).append(job)
 
     def _record(self, records: Sequence[Record], *, carried: bool = False) -> None:
