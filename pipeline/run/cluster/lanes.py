@@ -188,8 +188,9 @@ class ClusterLanes:
         since = self._alone_since
         if since is not None and time.monotonic() - since > self._patience:
             raise PipelineError(f"no worker for {self._patience:g} s: start some")
-        if self._refused and not self._lanes and self._refused.keys() == self._pool.workers().keys():
-            raise PipelineError("no worker can be used: " + "; ".join(self._refused.values()))
+        workers = self._pool.workers()
+        if workers and not self._lanes and workers.keys() <= self._refused.keys():
+            raise PipelineError("no worker can be used: " + "; ".join(map(self._refused.__getitem__, workers)))
         self._control.tick()
         self._ticked = time.monotonic()
 
