@@ -33,6 +33,7 @@ def can_pass_through(
     return (
         source.format.lower() == spec.format
         and not source.damage
+        and not source.of_raw
         and spec.page is None
         and spec.colors is None
         and (source.bits <= spec.depth or spec.depth == AS_SOURCE)

@@ -107,6 +107,7 @@ class Source:
     format: str
     facts: dict[bytes, Facts] = field(default_factory=dict)
     damage: str = ""  # what is missing of a file that is cut off, and was made whole
+    of_raw: bool = False  # it is the preview of a camera raw, which says more of it
 
     @property
     def animated(self) -> bool:
@@ -182,7 +183,7 @@ def opening(held: Held, mend: int = 0, *, raw: bool = False) -> Iterator[Source]
     if raw:
         content, image = _of_raw(held)
         with image:
-            yield Source(image, content, "JPEG")
+            yield Source(image, content, "JPEG", of_raw=True)
         return
     content = os.pread(held.descriptor, held.size if held.size <= _SMALL else _SIGNATURE_BYTES, 0)
     name = _recognised(content)

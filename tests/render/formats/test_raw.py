@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import ErrorKind, PictureError
-from pipeline.model.rendering import RenderAnswer, RenderTask
+from pipeline.model.record import Status
+from pipeline.model.rendering import RenderAnswer, Rendered, RenderTask
 from pipeline.model.spec import Format, Limits, Metadata, Spec
 from pipeline.render.formats.raw import preview
 from pipeline.render.line import render
@@ -163,6 +164,17 @@ def test_the_exif_of_the_preview_counts_before_that_of_the_raw() -> None:
 def test_the_rights_that_the_raw_states_go_along() -> None:
     content = nef(texts={0x8298: b"(c) somebody\0"})
     assert b"(c) somebody" in answer_to(content, Spec("a", 96, metadata=Metadata.RIGHTS))[1]["a"]
+
+
+def test_keep_smaller_keeps_no_preview_because_the_rights_are_in_the_raw() -> None:
+    noise = Image.effect_noise((64, 48), 80).convert("RGB")
+    tiff = Tiff(magic=b"IIU\0")
+    tags: Tags = {0x2E: encoded(noise, "JPEG", quality=30), 0x8298: b"(c) somebody\0"}
+    answer, files = answer_to(tiff.whole(tiff.directory(tags)), Spec("a", quality=95, keep_smaller=True))
+    (made,) = answer.renditions
+    assert isinstance(made, Rendered)
+    assert made.status is Status.DONE
+    assert b"(c) somebody" in files["a"]
 
 
 @pytest.mark.parametrize(
