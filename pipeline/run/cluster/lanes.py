@@ -11,7 +11,7 @@ import functools
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
@@ -22,12 +22,12 @@ from pipeline.errors import ErrorKind, PictureError, PipelineError
 from pipeline.run import recording
 from pipeline.run.batch import Batch, Left, Outcome
 from pipeline.run.cluster import worker
+from pipeline.run.cluster.lane import WorkerLane
 from pipeline.run.cluster.pool import Seen, WorkerPool
 from pipeline.run.cluster.welcome import Welcome
 from pipeline.run.cluster.worker import Opening, Question, Returned, Sight
 from pipeline.run.lane import Control
 from pipeline.run.lane_host import Trouble
-from pipeline.run.share import Share
 from pipeline.targets.lease import Lease
 from pipeline.workers.exchange import Confinement
 
@@ -40,22 +40,6 @@ _KILLERS = 10  # pictures in a row that seem to have killed their worker: the ca
 _STOP, _HASTE = 50, 5  # ticks that lanes have to end when the run stops; after a second signal
 _HEARD = 0.3  # seconds in which they must have heard that; the end of the lease tells the others
 _END = 15.0  # seconds that lanes without work have to end
-
-
-class _Lane(Share):
-    """The lane of one worker."""
-
-    def __init__(self, number: int, address: str, seen: Seen, executor: Executor) -> None:
-        super().__init__()
-        self.number = number
-        self.address = address
-        self.seen = seen
-        self.executor = executor
-        self.heard = time.monotonic()
-        self.ready = False
-        self.ended = False
-        self.futures: dict[int, Future[Returned]] = {}  # of its batches in flight
-        self.beginning: Future[Sight] | Future[Returned] | None = None
 
 
 _Event = Callable[[], None]
@@ -89,7 +73,7 @@ class ClusterLanes:
         self._patience = patience
         self._until = None if opening.seconds is None else time.monotonic() + opening.seconds
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
-        self._lanes: list[_Lane] = []
+        self._lanes: list[WorkerLane] = []
         self._started = 0  # lanes so far
         self._numbers = 0  # of batches so far
         self._outcomes: list[Outcome] = []
@@ -233,13 +217,13 @@ class ClusterLanes:
 
     def _begin(self, address: str, seen: Seen) -> None:
         self._started += 1
-        lane = _Lane(self._started, address, seen, self._pool.executor(address))
+        lane = WorkerLane(self._started, address, seen, self._pool.executor(address))
         self._lanes.append(lane)
         question = Question(replace(self._opening.setup, number=lane.number), self._welcome.witness)
         asked = lane.beginning = lane.executor.submit(worker.look, question)
         asked.add_done_callback(lambda done: self._events.put(lambda: self._saw(lane, done)))
 
-    def _saw(self, lane: _Lane, asked: Future[Sight]) -> None:
+    def _saw(self, lane: WorkerLane, asked: Future[Sight]) -> None:
         """The worker has answered what it sees; a lane is opened there if that is what the driver sees."""
         if lane not in self._lanes:
             return
@@ -264,7 +248,7 @@ class ClusterLanes:
         opened = lane.beginning = lane.executor.submit(worker.open_lane, opening)
         opened.add_done_callback(lambda done: self._events.put(lambda: self._opened(lane, done)))
 
-    def _opened(self, lane: _Lane, opened: Future[Returned]) -> None:
+    def _opened(self, lane: WorkerLane, opened: Future[Returned]) -> None:
         if lane not in self._lanes:
             return
         try:
@@ -281,18 +265,18 @@ class ClusterLanes:
             self._unready.pop(lane.address, None)
             self._alone_since = None
 
-    def _refuse(self, lane: _Lane, why: str) -> None:
+    def _refuse(self, lane: WorkerLane, why: str) -> None:
         self._lanes.remove(lane)
         self._refused[lane.address] = f"worker {lane.seen.name} gets no pictures: {why}"
         self.notes.append(self._refused[lane.address])
 
     # -- batches
 
-    def _done(self, lane: _Lane, number: int, future: Future[Returned]) -> None:
+    def _done(self, lane: WorkerLane, number: int, future: Future[Returned]) -> None:
         """Any thread."""
         self._events.put(lambda: self._came(lane, number, future))
 
-    def _came(self, lane: _Lane, number: int, future: Future[Returned]) -> None:
+    def _came(self, lane: WorkerLane, number: int, future: Future[Returned]) -> None:
         if lane.futures.pop(number, None) is None:
             return  # it is over already
         try:
@@ -316,7 +300,7 @@ class ClusterLanes:
                 self._killers = 0 if outcome.records else self._killers
             self._outcomes.append(outcome)
 
-    def _lose(self, lane: _Lane, why: str, *, to_blame: bool = False) -> None:
+    def _lose(self, lane: WorkerLane, why: str, *, to_blame: bool = False) -> None:
         """Give a lane up: from here on it writes nothing. `to_blame`: what it was at may have killed it."""
         self._lanes.remove(lane)
         self._lease.give_up(lane.number)
@@ -354,10 +338,10 @@ class ClusterLanes:
             else:
                 yield Outcome(left=tuple(Left(job, lane_died=True) for job in batch.jobs))
 
-    def _ready(self) -> Iterator[_Lane]:
+    def _ready(self) -> Iterator[WorkerLane]:
         return (lane for lane in self._lanes if lane.ready)
 
-    def _key(self, lane: _Lane) -> worker.Key:
+    def _key(self, lane: WorkerLane) -> worker.Key:
         return self._opening.setup.run, lane.number
 
     # -- the end
@@ -388,7 +372,7 @@ class ClusterLanes:
             self._lease.give_up(lane.number)
             self._forget(lane)
 
-    def _forget(self, lane: _Lane) -> None:
+    def _forget(self, lane: WorkerLane) -> None:
         """Remove what its worker may have written to be judged."""
         if not lane.ready:
             self._welcome.forget(lane.number)
