@@ -38,6 +38,7 @@ _ADOBE_RGB: Primaries = (_D65, (0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
 _ADOBE_GAMMA = 563 / 256
 _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}  # table 3; all others count as sRGB's curve
 _UNSAID = 2
+_CACHED = 32  # profiles, of the many that pictures may ask for
 _PARENTS = (b"meta", b"iprp", b"ipco")  # from the outermost
 _VERSION = 4  # bytes of version and flags before the boxes within a meta box
 _NEAR = 0.002  # primaries and gamma within this distance count as those of sRGB
@@ -73,13 +74,13 @@ def is_hdr(image: Image.Image, format_: str, view: View) -> bool:
     return coded is not None and coded[1] in TRANSFERS
 
 
-@functools.cache
+@functools.lru_cache(maxsize=_CACHED)
 def sdr(hdr: Hdr, *, grey: bool) -> bytes | None:
     """The profile of tone-mapped pixels: the primaries of `hdr` with sRGB's curve; None if that is sRGB itself."""
     return _built(_PRIMARIES.get(hdr.primaries, _SRGB), None, grey=grey)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=_CACHED)
 def _of_hdr(hdr: Hdr, *, grey: bool) -> bytes:
     return _with_tags(_PRIMARIES.get(hdr.primaries, _SRGB), None, grey, "as stated in the file", tags_of(hdr))
 
@@ -156,7 +157,7 @@ def _of_gamma(image: Image.Image) -> bytes | None:
         return None
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=_CACHED)
 def _built(
     primaries: Primaries, gamma: float | None, *, grey: bool, name: str = "as stated in the file"
 ) -> bytes | None:

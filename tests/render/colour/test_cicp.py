@@ -12,7 +12,8 @@ from PIL import Image
 
 from pipeline.model.spec import Fit, Format, Profile, Spec
 from pipeline.model.steps import Asset
-from pipeline.render.colour.cicp import _clli, profile_of
+from pipeline.render.colour.cicp import _clli, _of_hdr, profile_of, sdr
+from pipeline.render.colour.hdr import Hdr
 from tests.pictures import (
     ADOBE_RGB,
     DISPLAY_P3,
@@ -233,6 +234,13 @@ def test_colour_that_an_avif_says_in_numbers_counts() -> None:
     at = content.index(b"nclx") + 4
     content = content[:at] + struct.pack(">HH", 12, 13) + content[at + 4 :]
     assert near(pixel(rendition(content, PNG), (4, 4)), as_srgb(COLOUR, DISPLAY_P3, None), 4)
+
+
+def test_profiles_of_every_peak_that_pictures_name_do_not_pile_up() -> None:
+    for peak in range(1_000, 1_100):
+        said = Hdr(9, 16, float(peak))
+        assert _of_hdr(said, grey=False) != sdr(said, grey=False)
+    assert max(made.cache_info().currsize for made in (_of_hdr, sdr)) <= 32
 
 
 def test_boxes_without_end_within_each_other_are_not_looked_through() -> None:
