@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from pipeline.cli.console import Colour, OutputTrouble, complain, tell
+from pipeline.cli.console import Colour, OutputTrouble, complain, on_terminal, tell
 from pipeline.cli.options import config_argument, parted, published_at
 
 if TYPE_CHECKING:
@@ -124,7 +124,8 @@ def _write_hf(reader: Reader, to: Path, config: Config, *, measured: bool) -> No
     from pipeline.manifest.export_hf import write_hf
 
     rows, unnamed = write_hf(reader, to, config.target.folder, measured=measured)
-    complain(f"wrote {printable(str(to))}: {count(rows, 'picture')}")
+    if on_terminal():  # cron mails it
+        complain(f"wrote {printable(str(to))}: {count(rows, 'picture')}")
     if unnamed:
         complain(f"pipeline: {count(unnamed, 'picture')} left out, whose names are not UTF-8", Colour.WARNING)
 
@@ -154,7 +155,7 @@ def _write_pictures(reader: Reader, config: Config, to: Path | TextIO, form: str
         if isinstance(to, Path):
             to = document.place(KIND, to, config.target.folders)
         write_html(for_pages, to, title=config.path.stem, sizes=sizes)
-        if isinstance(to, Path):
+        if isinstance(to, Path) and on_terminal():  # cron mails it
             seen = "".join(f"; {how_to_see(to, target, base_url)}" for target in config.target.folders)
             complain(f"wrote {short(to)} ({size(to.stat().st_size)}){seen}")
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline.amounts import size
-from pipeline.cli.console import complain
+from pipeline.cli.console import complain, on_terminal
 from pipeline.cli.options import config_argument
 from pipeline.errors import UsageError, printable
 
@@ -35,4 +35,5 @@ def command(config: Path, output: Path | None) -> None:
         raise UsageError(not_run_yet(config, settings))
     path = place(settings, output)
     written = write(settings, path)
-    complain(f"wrote {printable(str(path))} ({size(written)}); open it in a browser")
+    if on_terminal():  # cron mails it
+        complain(f"wrote {printable(str(path))} ({size(written)}); open it in a browser")
