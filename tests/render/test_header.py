@@ -93,8 +93,8 @@ def test_an_icon_is_not_decoded_to_read_its_header() -> None:
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", ErrorKind.NOT_A_PICTURE),
         (b"BMW is a car, and this a text", ErrorKind.NOT_A_PICTURE),
         (b"P2 is not always a picture", ErrorKind.NOT_A_PICTURE),
-        (b"\0\0\0\x0cjP  \r\n\x87\n", ErrorKind.UNSUPPORTED),
-        (b"\xff\x0a\x00\x00", ErrorKind.UNSUPPORTED),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", ErrorKind.DAMAGED),
+        (b"\xff\x0a\x00\x00", ErrorKind.NOT_A_PICTURE),
         (b"8BPS\0\1", ErrorKind.UNSUPPORTED),
     ],
 )
