@@ -186,9 +186,9 @@ class Packing:
     def _write_one(self, number: int, before: Build | None) -> None:
         samples = list(self._samples(number))
         content = _content(samples)
-        if before is not None and before.content == content and self._target.is_there(before):
+        same = before is not None and before.content == content and self._target.is_there(before)
+        if before is not None and same and not any(self._target.waits(each.name) for each in _renditions(samples)):
             self._shards.settle(before, [(rendition.path, rendition.mtime_ns) for rendition in _renditions(samples)])
-            self._target.forget(rendition.name for rendition in _renditions(samples))
         elif samples:
             self._build(number, before, samples, content)
         else:

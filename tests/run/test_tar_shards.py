@@ -225,6 +225,23 @@ def test_a_damaged_or_missing_shard_is_found_and_made_again(ten: World) -> None:
     assert _shards(ten) == before
 
 
+def _rot(path: Path, at: int) -> None:
+    """Change a byte without a trace in the stat."""
+    content, stat = bytearray(path.read_bytes()), path.stat()
+    content[at] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def test_force_mends_a_shard_that_has_rotted_without_a_trace_in_its_stat(ten: World) -> None:
+    ten.run()
+    before = _shards(ten)
+    _rot(ten.target / "000001.tar", 600)
+    assert ten.run().pictures == {"unchanged": 10}
+    assert ten.run(plan=PlanOptions(force=True)).pictures == {"done": 10}
+    assert (_shards(ten), _waiting(ten), _verified(ten)) == (before, 0, [])
+
+
 def test_a_file_in_the_way_of_a_shard_is_never_written_over(ten: World) -> None:
     ten.target.mkdir()
     (ten.target / "000001.tar").write_text("mine")
