@@ -36,6 +36,8 @@ def command(config: Path, delete: bool, force: bool, as_json: bool) -> None:
     pruned = prune(settings, force=force) if delete else look(settings)
     for verdict in pruned.verdicts:
         tell(_json(verdict) if as_json else _line(verdict))
+    for warning in pruned.warnings:
+        complain(f"pipeline: {warning}", Colour.WARNING)
     if pruned.refused and not force:
         complain(f"pipeline: nothing would be deleted: {pruned.refused}", Colour.WARNING)
     if not as_json:

@@ -189,10 +189,11 @@ class PruneRefused(PipelineError):
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """The verdict on every orphan, by path, and why nothing may be removed ("" if it may)."""
+    """The verdict on every orphan, by path, why nothing may be removed ("" if it may), and lines for the user."""
 
     verdicts: tuple[Verdict, ...]
     refused: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def look(config: Config) -> Pruned:
@@ -222,19 +223,21 @@ def prune(config: Config, *, force: bool, wait: float | None = 0.0) -> Pruned:
         verdicts = (
             remove(going, planner, manifest, removal_of(config.target, manifest.shards), stop.check) if going else []
         )
-        _write_shards(config, manifest, stop.check)
+        warnings = _write_shards(config, manifest, stop.check)
         manifest.backup()
-        return Pruned(_by_path((*verdicts, *waiting)))
+        return Pruned(_by_path((*verdicts, *waiting)), warnings=warnings)
 
 
-def _write_shards(config: Config, manifest: Manifest, check: Callable[[], None]) -> None:
-    """Write the tar shards again that a picture was taken out of."""
+def _write_shards(config: Config, manifest: Manifest, check: Callable[[], None]) -> tuple[str, ...]:
+    """Write the tar shards again that a picture was taken out of; returns what the user is to know of them."""
     target = target_of(config.target, uuid.uuid4().hex)
-    if isinstance(target, ShardTarget):
-        target.remember(manifest.shards)
-        packing = Packing(config.target.pictures, manifest.shards, target, manifest.flush, check)
-        packing.begin()
-        packing.write_due()
+    if not isinstance(target, ShardTarget):
+        return ()
+    target.remember(manifest.shards)
+    packing = Packing(config.target.pictures, manifest.shards, target, manifest.flush, check)
+    packing.begin()
+    packing.write_due()
+    return tuple(packing.warnings)
 
 
 @contextmanager

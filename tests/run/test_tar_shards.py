@@ -242,6 +242,23 @@ def test_force_mends_a_shard_that_has_rotted_without_a_trace_in_its_stat(ten: Wo
     assert (_shards(ten), _waiting(ten), _verified(ten)) == (before, 0, [])
 
 
+def test_prune_says_that_a_shard_cannot_be_written_because_others_in_it_are_damaged(ten: World) -> None:
+    ten.run()
+    (ten.source / "a/000.jpg").unlink()
+    ten.run()
+    _rot(ten.target / "000000.tar", _place(ten, "000000.tar", "a/003.jpg"))
+    pruned = ten.command("prune", str(ten.config_path), "--delete")
+    assert "000000.tar is not written yet: 1 of its renditions are damaged" in pruned.stderr
+    ten.run()
+    ten.run()
+    assert (_verified(ten), ten.run().pictures) == ([], {"unchanged": 9})
+
+
+def _place(world: World, shard: str, name: str) -> int:
+    with tarfile.open(world.target / shard) as file:
+        return file.getmember(name).offset_data
+
+
 def test_a_file_in_the_way_of_a_shard_is_never_written_over(ten: World) -> None:
     ten.target.mkdir()
     (ten.target / "000001.tar").write_text("mine")
