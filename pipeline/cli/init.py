@@ -107,8 +107,9 @@ def _counted(counts: Census) -> str:
     parts = [f"{least}{count(counts.pictures, 'picture')}"]
     if counts.formats:
         each = ", ".join(f"{number:,} {name}" for name, number in counts.formats.items())
-        by_name = f"; {counts.by_name:,} by name only" if counts.by_name else ""
-        parts.append(f"{count(len(counts.formats), 'format')} ({each}{by_name})")
+        parts.append(f"{count(len(counts.formats), 'format')} ({each})")
+    if counts.by_name:
+        parts.append(f"{counts.by_name:,} of them named like a picture but without the content of one")
     others = of_each({Status.SKIPPED: counts.skipped, Status.UNSUPPORTED: counts.unsupported})
     text = ", ".join(filter(None, [*parts, others]))
     if lacking := sorted(not_decoded() & counts.formats.keys()):

@@ -24,7 +24,10 @@ def test_init_counts_what_it_finds_and_says_the_next_step(world: World) -> None:
     done = world.command("init", "--source", "photos", cwd=world.root)
     assert done.returncode == 0
     first, second = done.stderr.splitlines()
-    assert first == "photos: 5 pictures, 2 formats (3 jpeg, 1 png; 1 by name only), 1 skipped, 1 unsupported"
+    assert first == (
+        "photos: 5 pictures, 2 formats (3 jpeg, 1 png), 1 of them named like a picture but without the content of one, "
+        "1 skipped, 1 unsupported"
+    )
     planned = world.command("plan", "--summary", cwd=world.root).stderr
     assert re.match(r"pipeline: 5 pictures to render \(.*\), 0 unchanged, 1 skipped, 1 unsupported; ", planned)
     assert second.startswith("wrote pipeline.yaml and pipeline.schema.json; look it over, then: ")
