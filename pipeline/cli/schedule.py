@@ -49,9 +49,9 @@ _LATER = "05:30"  # a file that a run replaces while it is read could look damag
 @click.option("--user", metavar="NAME", help="Who the service runs as.  [default: you, unless you are root]")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write the units into this folder instead of printing them.",
+    help="Write the units into this folder, which is made if it is missing, instead of printing them.",
 )
 def command(
     config: Path,
@@ -93,7 +93,7 @@ def command(
         made = systemd.units(settings, what, words, when, user or _me())
         _write(made, output) if output else _print(made)
     if on_terminal():
-        complain(f"more: {to_copy('help', 'schedule')}, and docs/operations.md")
+        complain(f"more: {to_copy('help', 'schedule')}, docs/operations.md, and for pages after each run docs/web.md")
         if not verifies:
             complain(f"files rot on disks: {to_copy('schedule', str(config), '--verify')} has them read once a month")
     if settings.target.path is not None and not settings.target.path.is_dir():
@@ -135,10 +135,13 @@ def _print(made: Units) -> None:
 def _write(made: Units, folder: Path) -> None:
     from pipeline.atomic import write_text
 
-    for name, text in made.files.items():
-        try:
-            write_text(folder / name, text, 0o644)
-        except OSError as error:
-            raise click.ClickException(f"cannot write {folder / name}: {error.strerror}") from None
+    place = folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in made.files.items():
+            place = folder / name
+            write_text(place, text, 0o644)
+    except OSError as error:
+        raise click.ClickException(f"cannot write {place}: {error.strerror}") from None
     complain(f"wrote {' and '.join(made.files)} to {folder}; in /etc/systemd/system, then:")
     complain(f"systemctl daemon-reload && systemctl enable --now {made.enabled}")

@@ -155,10 +155,19 @@ def test_a_name_that_no_schedule_can_hold_is_refused(tmp_path: Path, capsys: pyt
 
 def written(world: World, folder: Path, *options: str) -> list[Path]:
     world.target.mkdir(exist_ok=True)
-    folder.mkdir()
     words = ["schedule", str(world.config_path), "--output", str(folder), *options]
     assert main.status_of(words) == 0
     return sorted(folder.iterdir())
+
+
+def test_the_folder_of_the_units_is_made_or_refused_in_a_line(
+    tmp_path: Path, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert len(written(world, tmp_path / "deep" / "units")) == 2
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "units"
+    assert main.status_of(["schedule", str(world.config_path), "--output", str(folder)]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"pipeline: cannot write {folder}: ")
 
 
 def value(unit: Path, key: str) -> str:
