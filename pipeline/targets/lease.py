@@ -28,7 +28,7 @@ SILENCE = 10.0  # seconds without one, after which a lane ends
 _WAITED_OUT = SILENCE + 5.0  # seconds without one, after which the next run begins
 _LONG_AGO = 600.0  # seconds by the file's time: more than clocks of machines in a cluster differ
 _LOOK = 1.0  # seconds between two looks of a lane that writes nothing
-_PROBE = ".probe-"
+PROBE = ".probe-"  # in the name of what `probe_beside` says
 
 
 class LeaseLost(TargetTrouble):
@@ -101,7 +101,7 @@ class InFolder:
 
 def probe_beside(lease: Place, number: int) -> Place:
     """Where the worker of lane `number` writes a file, so that the driver knows that both see one target."""
-    return lease.beside(f"{_PROBE[1:]}{number}")
+    return lease.beside(f"{PROBE[1:]}{number}")
 
 
 def shard_of(part: Path | None) -> str:
@@ -251,7 +251,7 @@ def wait_out(target: Path, part: Path | None, check: Callable[[], None]) -> None
     """
     own = lease_in(target, part).path
     for path in sorted(own.parent.glob(f"{own.name}*")):
-        lease, probe, _ = path.name.partition(_PROBE)
+        lease, probe, _ = path.name.partition(PROBE)
         if part is not None and lease != own.name:
             continue
         if probe:  # of a worker that the dead run has not judged any more
@@ -287,5 +287,5 @@ def _parsed(text: bytes) -> _Text | None:
     try:
         values = json.loads(text)
         return _Text(str(values["run"]), int(values["beat"]), tuple(values["given_up"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None

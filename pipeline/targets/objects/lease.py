@@ -21,6 +21,8 @@ from pipeline.config.settings import StoreSettings
 from pipeline.errors import Locked, TargetTrouble, printable
 from pipeline.stores.opening import store_at
 from pipeline.stores.store import Entry, Fault, Store, StoreFailure
+from pipeline.targets.lease import PROBE
+from pipeline.targets.objects.place import DRIVER
 from pipeline.targets.paths import RESERVED
 
 RENEWED = 15.0  # seconds between two renewals
@@ -28,6 +30,7 @@ EXPIRY = 90.0  # seconds without one, after which a run counts as dead
 _SPARE = 20.0  # seconds before that, from which on it writes nothing itself: a put takes its time
 _POLL = 1.0
 _PREFIX = f"{RESERVED}/lease"
+_CLOCK = f"{RESERVED}/clock-"
 _LONGEST = 4096  # bytes of a lease
 
 _HELD: set[str] = set()  # the runs of this process that hold one: it may have left others behind in a store that died
@@ -129,10 +132,12 @@ class StoreLease:
             return alive
         if not self._put(store, there):
             return f"{self._place.url}/{self._name} has just been taken by another run"
-        for entry in store.entries_in(RESERVED)[0]:
+        entries = store.entries_in(RESERVED)[0]
+        for entry in entries:
             if self._excludes(entry.name) and (alive := self._alive(store, entry)):
                 store.remove(self._name)
                 return alive
+        _sweep(store, entries)
         return None
 
     def _excludes(self, name: str) -> bool:
@@ -161,7 +166,7 @@ class StoreLease:
         holder = self._read(store, entry.name)
         if holder is not None and holder.is_dead():
             return ""
-        clock = f"{RESERVED}/clock-{self._holder.run}"
+        clock = f"{_CLOCK}{self._holder.run}"
         store.put(clock, memoryview(b"the store's time\n"), {})
         now = store.look(clock)
         store.remove(clock)
@@ -181,10 +186,10 @@ class StoreLease:
             if body.entry.size > _LONGEST:
                 return None
             text = json.loads(b"".join(body.pieces))
-            return _Holder(
-                str(text["run"]), int(text["pid"]), str(text["host"]), str(text["machine"]), float(text["started"])
-            )
-        except (ValueError, KeyError, TypeError):
+            started = float(text["started"])
+            time.localtime(started)
+            return _Holder(str(text["run"]), int(text["pid"]), str(text["host"]), str(text["machine"]), started)
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError, OSError):  # the last is localtime's
             return None
         except StoreFailure as failure:
             if failure.fault is Fault.MISSING:
@@ -201,6 +206,18 @@ class StoreLease:
                     self._lost = f"another run has taken the lease of the target {self._place.url}: run again"
                     return
                 self._renewed = began
+
+
+def _sweep(store: Store, entries: list[Entry]) -> None:
+    """Remove what dead runs and workers wrote to ask for the time and whether they see one target. All that live do
+    that themselves, within seconds. The newest entry, which is the lease just written, has the store's time.
+    """
+    now = max((entry.modified for entry in entries), default=0.0)
+    for entry in entries:
+        asked = entry.name.startswith(_CLOCK) or (entry.name.startswith(DRIVER) and PROBE in entry.name)
+        if asked and now - entry.modified > EXPIRY:
+            with suppress(StoreFailure):  # the next run tries again
+                store.remove(entry.name)
 
 
 def _now() -> float:

@@ -9,6 +9,7 @@ from pipeline.stores.opening import store_at
 from pipeline.stores.store import StoreFailure
 from pipeline.targets.paths import RESERVED
 
+DRIVER = f"{RESERVED}/driver"  # what the names of all places begin with
 _RETRY = 2.0  # seconds: a sign of life that comes later is none
 
 
@@ -23,7 +24,7 @@ class InStore:
     @staticmethod
     def of(store: StoreSettings, shard: str) -> InStore:
         """That of a run, or of the run of a shard. Its name is not that of the lease that keeps runs apart."""
-        return InStore(replace(store, retry=min(store.retry, _RETRY)), f"{RESERVED}/driver{shard}")
+        return InStore(replace(store, retry=min(store.retry, _RETRY)), f"{DRIVER}{shard}")
 
     def read(self) -> bytes:
         """See `Place`."""

@@ -124,3 +124,34 @@ def test_shards_write_at_the_same_time_and_whole_runs_do_not(bucket: fakes3.Buck
         _says(bucket, machine="other")
         with pytest.raises(Locked), _lease(bucket, "one", "m.sqlite.1-of-2").held(0.0, _never):
             pass
+
+
+@pytest.mark.parametrize("started", ["NaN", "Infinity", "1e300", "1e17", "[" * 2000])
+def test_a_lease_that_says_nonsense_is_that_of_a_run_that_has_not_said_which(
+    bucket: fakes3.Bucket, started: str
+) -> None:
+    text = f'{{"run": "x", "pid": 1, "host": "far", "machine": "other", "started": {started}}}'
+    bucket.put(_KEY, text.encode())
+    with (
+        pytest.raises(Locked, match="held by another run that has not said which"),
+        _lease(bucket, "a").held(0, _never),
+    ):
+        pass
+
+
+def test_a_lease_whose_process_is_no_number_is_that_of_a_run_that_has_not_said_which(bucket: fakes3.Bucket) -> None:
+    bucket.put(_KEY, b'{"run": "x", "pid": Infinity, "host": "far", "machine": "other", "started": 1}')
+    with pytest.raises(Locked, match="has not said which"), _lease(bucket, "a").held(0, _never):
+        pass
+
+
+def test_what_dead_runs_have_written_to_ask_something_is_removed_when_the_lease_is_taken(
+    bucket: fakes3.Bucket,
+) -> None:
+    for name in ("clock-old", "clock-new", "driver.probe-3", "driver.1-of-2.probe-4", "driver", "mine"):
+        bucket.put(f"web/.pipeline/{name}", b"")
+        if name != "clock-new":
+            bucket.objects[f"web/.pipeline/{name}"].modified -= datetime.timedelta(seconds=91)
+    with _lease(bucket, "run").held(0, _never):
+        left = {"clock-new", "driver", "mine", "lease"}
+        assert set(bucket.objects) == {f"web/.pipeline/{name}" for name in left}
