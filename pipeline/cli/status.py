@@ -76,9 +76,8 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
         _tell_shards(config, shards)
         for run in runs:
             tell(run_line(run, running=holder is not None and holder.run == run.run))
-        tell(_totals(totals, failed))
-        for error, number in failed.kinds.items():
-            tell(f"  {error}: {count(number, 'picture')}")
+        for line in _totals(config, totals, failed):
+            tell(line)
         if line := remark_line(config, remarks):
             tell(line)
         if profile:
@@ -115,8 +114,10 @@ def _ended(shard: State) -> str:
     return f"ended with status {shard.run.status}"
 
 
-def _totals(totals: Totals, failed: Failed) -> str:
+def _totals(config: Path, totals: Totals, failed: Failed) -> list[str]:
+    """What is there, the pictures that failed by the error, and the orphans."""
     from pipeline.model.record import Status
+    from pipeline.program import to_copy
 
     sources = count(sum(totals.sources.values()), "source")
     failures = {"new failure": failed.new, "known failure": failed.known}
@@ -126,7 +127,14 @@ def _totals(totals: Totals, failed: Failed) -> str:
         f"{sources} ({size(totals.source_bytes)}{f'; {of_them}' if of_them else ''})",
         f"{count(totals.made, 'rendition')} made ({size(totals.target_bytes)})",
     ]
-    return ", ".join([*parts, of_each(failures)] if failed.pictures else parts)
+    lines = [", ".join([*parts, of_each(failures)] if failed.pictures else parts)]
+    lines += [f"  {error}: {count(number, 'picture')}" for error, number in failed.kinds.items()]
+    if totals.orphans:
+        them = "it" if totals.orphans == 1 else "them"
+        lines.append(
+            f"{count(totals.orphans, 'orphan')} besides; {to_copy('run', '--prune', str(config))} removes {them}"
+        )
+    return lines
 
 
 def _profile(rendering: tuple[RunSummary, Stages] | None) -> dict[str, object] | None:

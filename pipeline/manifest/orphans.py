@@ -17,6 +17,15 @@ _STALE = f"{FILES} WHERE c.sha256 IS NOT NULL AND NOT current ORDER BY c.path"
 _ONE = f"{FILES} WHERE c.fold = ? AND c.path = ?"
 _CONTENT = "SELECT COALESCE(content, sha256) FROM source WHERE path = ?"
 _WITH_CONTENT = f"SELECT path FROM source WHERE COALESCE(content, sha256) = ? AND status IN {MADE_WORDS}"  # noqa: S608
+GONE = f"""(
+    SELECT s.id FROM source s JOIN rendition r ON r.source = s.id
+    WHERE EXISTS (SELECT 1 FROM orphan)
+    AND s.status NOT IN ('unsupported', 'skipped', 'filtered') AND s.path NOT IN (SELECT source FROM failure)
+    GROUP BY s.id HAVING SUM(r.target IN (SELECT path FROM orphan))
+    AND NOT SUM(r.status IN {MADE_WORDS} AND r.target NOT IN (SELECT path FROM orphan))
+)"""  # noqa: S608 - words from `model.record`
+"""A query for the ids of remembered sources that are gone: of all that was made of them, orphans are left."""
+
 _REFUSED = "prune refused"  # in `about`: the reason, while nothing is pruned
 _NONE_STALE = "none stale"  # in `about`, while no claim is stale
 
@@ -52,6 +61,12 @@ class Orphans(Part):
         """The number of files that were made."""
         with self._reading() as connection:
             (count,) = connection.execute("SELECT COUNT(*) FROM claim WHERE sha256 IS NOT NULL").fetchone()
+            return int(count)
+
+    def noted(self) -> int:
+        """The number of orphans that the last complete run has left."""
+        with self._reading() as connection:
+            (count,) = connection.execute("SELECT COUNT(*) FROM orphan").fetchone()
             return int(count)
 
     def seen(self) -> set[str]:

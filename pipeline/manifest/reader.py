@@ -15,7 +15,7 @@ from pipeline.errors import ErrorKind
 from pipeline.manifest import claims, opening, runs, soundness
 from pipeline.manifest.database import Damaged, translated
 from pipeline.manifest.failures import Failures
-from pipeline.manifest.orphans import Orphans
+from pipeline.manifest.orphans import GONE, Orphans
 from pipeline.manifest.runs import Experience, Stages
 from pipeline.manifest.shards import Shards
 from pipeline.manifest.values import size, to_bytes, to_name
@@ -63,12 +63,15 @@ _ORIGINS = (
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Numbers of remembered sources and renditions by status, and their bytes."""
+    """Numbers of remembered sources and renditions by status, and their bytes; without orphans, and sources that are
+    gone.
+    """
 
     sources: Mapping[str, int]
     renditions: Mapping[str, int]
     source_bytes: int
     target_bytes: int
+    orphans: int
 
     @property
     def made(self) -> int:
@@ -257,6 +260,11 @@ class Reader:
         """Every claimed file, in the order of the fold keys; read in pages."""
         return claims.pages(self._reading)
 
+    def claimed_bytes(self) -> int:
+        """The sizes of all files that were made, added up; also of orphans."""
+        ((total,),) = self._rows("SELECT TOTAL(size) FROM claim WHERE sha256 IS NOT NULL")
+        return int(total)
+
     def runs(self, limit: int = 10) -> tuple[runs.RunSummary, ...]:
         """The last `limit` runs, newest first."""
         with translated(self.path):
@@ -273,14 +281,21 @@ class Reader:
             return runs.experience(self.connection)
 
     def totals(self) -> Totals:
-        """Numbers of all that is remembered. Reads every row once."""
-        sources = self._rows("SELECT status, COUNT(*), TOTAL(size) FROM source GROUP BY status ORDER BY status")
-        renditions = self._rows("SELECT status, COUNT(*), TOTAL(size) FROM rendition GROUP BY status ORDER BY status")
+        """Numbers of what the last complete run found, and what was made since. Reads every row twice."""
+        sources = self._rows(
+            f"SELECT status, COUNT(*), TOTAL(size) FROM source WHERE id NOT IN {GONE} "  # noqa: S608
+            "GROUP BY status ORDER BY status"
+        )
+        renditions = self._rows(
+            f"SELECT status, COUNT(*), TOTAL(size) FROM rendition WHERE source NOT IN {GONE} "  # noqa: S608
+            "AND target NOT IN (SELECT path FROM orphan) GROUP BY status ORDER BY status"
+        )
         return Totals(
             {row[0]: row[1] for row in sources},
             {row[0]: row[1] for row in renditions},
             int(sum(row[2] for row in sources)),  # TOTAL is a float: the sum may be too large for SQLite's integers
             int(sum(row[2] for row in renditions)),
+            self.orphans.noted(),
         )
 
     @contextlib.contextmanager

@@ -9,18 +9,20 @@ from itertools import groupby
 from typing import NamedTuple
 
 from pipeline.manifest.database import translated
+from pipeline.manifest.orphans import GONE
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.values import to_name
 from pipeline.model.record import MADE_WORDS
 from pipeline.model.remarks import by_frequency, kinds, ours
 
 _QUERY = f"""
-SELECT path, '' AS name, warnings FROM source WHERE status IN {MADE_WORDS} AND warnings <> '[]'
+SELECT path, '' AS name, warnings FROM source
+WHERE status IN {MADE_WORDS} AND warnings <> '[]' AND id NOT IN {GONE}
 UNION ALL
 SELECT s.path, r.name, r.warnings FROM rendition r JOIN source s ON s.id = r.source
-WHERE r.status IN {MADE_WORDS} AND r.warnings <> '[]'
+WHERE r.status IN {MADE_WORDS} AND r.warnings <> '[]' AND r.target NOT IN (SELECT path FROM orphan)
 ORDER BY path, name
-"""  # noqa: S608 - words from `model.record`
+"""  # noqa: S608 - words from `model.record`, and a query of this package
 
 
 class Remark(NamedTuple):

@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pipeline.manifest.database import translated
+from pipeline.manifest.orphans import GONE
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.values import to_name
 
-_QUERY = """
+_QUERY = f"""
 SELECT s.path, s.status, s.error, s.detail, s.size, s.format, COALESCE(s.upright_width, s.width),
     COALESCE(s.upright_height, s.height), s.color, s.thumbhash, s.alt,
     r.name, r.target, r.status, r.error, r.detail, r.size, r.format, r.width, r.height, s.warnings, r.warnings
-FROM source s LEFT JOIN rendition r ON r.source = s.id ORDER BY s.path, r.name
-"""
+FROM source s LEFT JOIN rendition r ON r.source = s.id AND r.target NOT IN (SELECT path FROM orphan)
+WHERE s.id NOT IN {GONE} ORDER BY s.path, r.name
+"""  # noqa: S608 - a query of this package
 
 
 class Shown(NamedTuple):
@@ -48,7 +50,9 @@ class Shown(NamedTuple):
 
 
 def renditions(reader: Reader) -> Iterator[Shown]:
-    """All of them, by the source's bytes and the rendition's name; from one state of the manifest."""
+    """By the source's bytes and the rendition's name, from one state of the manifest. Orphans and sources that are gone
+    are left out.
+    """
     with translated(reader.path):
         for row in reader.connection.execute(_QUERY):
             target = None if row[12] is None else to_name(row[12])

@@ -80,6 +80,7 @@ def _page(config: Config, reader: Reader, folder: Path, privacy: Privacy) -> str
         config=printable(str(config.path)),
         now=time.time(),
         totals=totals,
+        orphans=reader.orphans.noted(),
         failed=len({failed.failure.source for failed in failures}),
         last=runs[0] if runs else None,
         rendering=rendering,

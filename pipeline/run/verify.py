@@ -79,8 +79,7 @@ def verify(config: Config, watch: Callable[[float], None], *, sources: bool = Fa
             source.check()
         target = target_of(config.target, "verify")
         target.remember(reader.shards)
-        totals = reader.totals()
-        expected = max(1, totals.target_bytes + (totals.source_bytes if sources else 0))
+        expected = max(1, reader.claimed_bytes() + (reader.totals().source_bytes if sources else 0))
         check = _Check(target)
         crew: Crew[ClaimedFile] = Crew(
             check.check_file,

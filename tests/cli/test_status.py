@@ -104,3 +104,17 @@ def test_a_manifest_that_was_lost_is_told_from_one_that_was_never_made(world: Wo
     for command in ("status", "report"):
         said = world.command(command, config).stderr
         assert "but the target holds files: if runs have made them, it was lost" in said
+
+
+def test_orphans_are_told_apart_from_what_is_there(world: World) -> None:
+    world.fill(3)
+    world.run()
+    next(world.source.rglob("*.jpg")).unlink()
+    world.run()
+    shown = world.command("status", str(world.config_path)).stdout
+    assert "\n2 sources (" in shown
+    assert "), 2 renditions made (" in shown
+    assert "\n1 orphan besides; " in shown
+    assert f" run --prune {world.config_path} removes it\n" in shown
+    world.run(prune=True)
+    assert "orphan" not in world.command("status", str(world.config_path)).stdout

@@ -181,3 +181,29 @@ def test_a_gallery_has_an_end_and_counts_what_is_left_out(tmp_path: Path) -> Non
     with Manifest.reader(world.config) as reader:
         totals = count(renditions(reader), lambda source: ["thumb"], gallery)
     assert (len(gallery.plain()["renditions"]), gallery.left_out, totals.renditions) == (3, 2, 5)
+
+
+def test_a_picture_of_which_only_orphans_and_a_failure_are_there_counts(tmp_path: Path) -> None:
+    world = World(tmp_path, TWO)
+    world.put("a.jpg")
+    world.run()
+    world.put("a.jpg", jpeg()[:-300])
+    world.configure(TWO.replace("thumb:", "other:").replace("wide:", "more:"))
+    world.run()
+    totals, _ = counted(world)
+    assert (totals.sources, totals.whole, totals.renditions) == (1, 0, 0)
+
+
+def test_sources_that_are_gone_and_their_orphans_count_for_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path, TWO)
+    world.put("deleted.jpg")
+    world.put("renamed.jpg", jpeg((1, 2, 3)))
+    world.put("there.jpg", jpeg((4, 5, 6)))
+    world.run()
+    (world.source / "deleted.jpg").unlink()
+    (world.source / "renamed.jpg").rename(world.source / "new.jpg")
+    world.configure(TWO.replace("wide:", "other:"))
+    world.run()
+    totals, shown = counted(world)
+    assert (totals.sources, totals.whole, totals.renditions) == (2, 2, 4)
+    assert len(shown["renditions"]) == 4
