@@ -14,6 +14,7 @@ import click
 
 from pipeline.cli.console import Colour, OutputTrouble, complain, on_terminal, tell
 from pipeline.cli.options import config_argument, parted, published_at
+from pipeline.errors import ExitStatus
 
 if TYPE_CHECKING:
     from pipeline.config.settings import Config
@@ -164,15 +165,24 @@ def _write_pictures(reader: Reader, config: Config, to: Path | TextIO, form: str
 
 @command.command("merge")
 @config_argument
-def merge(config: Path) -> None:
-    """Bring the parts that runs with --shard have written into the manifest, and remove them."""
+def merge(config: Path) -> ExitStatus:
+    """Bring the parts that runs with --shard have written into the manifest, and remove them. Status 1 where shards
+    have not run, died or did not finish: they may run, and be merged, later.
+    """
     from pipeline.amounts import count
+    from pipeline.cli.summary import unfinished_shards
     from pipeline.config.load import load
     from pipeline.errors import printable
+    from pipeline.manifest import rounds
     from pipeline.run.merging import merge as merged
 
-    for name, pictures in merged(load(config)).items():
+    settings = load(config)
+    for name, pictures in merged(settings).items():
         tell(f"{printable(name)}: {count(pictures, 'picture')}")
+    missing = unfinished_shards(config, rounds.now(settings.manifest))
+    for line in missing:
+        complain(line, Colour.WARNING)
+    return ExitStatus.FAILED if missing else ExitStatus.OK
 
 
 @command.command("query")

@@ -20,6 +20,7 @@ from pipeline.cli.options import config_argument
 if TYPE_CHECKING:
     from pipeline.manifest.parts import State
     from pipeline.manifest.reader import Totals
+    from pipeline.manifest.rounds import Round
     from pipeline.manifest.runs import RunSummary, Stages
     from pipeline.run.failures import Failed
 
@@ -36,6 +37,7 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
     """Show the last runs of CONFIG and what its manifest holds."""
     from pipeline.cli.summary import not_run_yet, remark_line
     from pipeline.config.load import load
+    from pipeline.manifest import rounds
     from pipeline.manifest.lock import RunLock
     from pipeline.manifest.others import at_hand
     from pipeline.manifest.parts import states
@@ -45,12 +47,12 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
     from pipeline.run.failures import counted, listed
 
     settings = load(config)
-    shards = states(settings.manifest)
+    shards, current = states(settings.manifest), rounds.now(settings.manifest)
     if at_hand(settings) is None:
         if as_json:
             tell(json.dumps({"runs": [], "holder": None, "totals": None} | _shards(shards)))
-        elif shards:
-            _tell_shards(config, shards)
+        elif current is not None:
+            _tell_shards(config, shards, current)
         else:
             complain(not_run_yet(config, settings))
         return
@@ -73,7 +75,7 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
                 )
             )
             return
-        _tell_shards(config, shards)
+        _tell_shards(config, shards, current)
         for run in runs:
             tell(run_line(run, running=holder is not None and holder.run == run.run))
         for line in _totals(config, totals, failed):
@@ -91,21 +93,28 @@ def _shards(shards: Sequence[State]) -> dict[str, object]:
     return {"shards": each} if each else {}
 
 
-def _tell_shards(config: Path, shards: Sequence[State]) -> None:
-    """A line about all shards whose parts wait to be merged, then one for each that is at work."""
+def _tell_shards(config: Path, shards: Sequence[State], current: Round | None) -> None:
+    """A line about all shards whose parts wait to be merged, then one for each that is at work, or is to run again."""
+    from pipeline.cli.summary import unfinished_shards
     from pipeline.program import to_copy
 
+    missing = unfinished_shards(config, current)
     if not shards:
+        for line in missing:
+            tell(line)
         return
     at_work = [shard for shard in shards if shard.at_work]
     by_status = Counter(_ended(shard) for shard in shards if not shard.at_work)
     ended = ", ".join(f"{number:,} {words}" for words, number in sorted(by_status.items()))
     parts = [f"{len(at_work):,} at work"] * bool(at_work) + [ended] * bool(ended)
     then = f"{to_copy('manifest', 'merge', str(config))} brings in what they have written"
-    tell(f"{count(len(shards), 'shard')}: {', '.join(parts)}; {then}{' when they have ended' if at_work else ''}")
+    when = " when they have ended" if at_work else ", again when the others have run" if missing else ""
+    tell(f"{count(len(shards), 'shard')}: {', '.join(parts)}; {then}{when}")
     for shard in at_work[:_MOST_SHARDS]:
         so_far = _progress(shard.run, running=True) if shard.run is not None and shard.run.ended is None else ""
         tell(f"  {shard.shard}  {so_far or 'running'}")
+    for line in missing:
+        tell(f"  {line}")
 
 
 def _ended(shard: State) -> str:

@@ -15,9 +15,11 @@ from pipeline.run.tally import Summary
 
 if TYPE_CHECKING:
     from pipeline.config.settings import Config
+    from pipeline.manifest.rounds import Round
 
 _MOST_FAILURES = 20  # listed on a terminal or in a mail; `pipeline failures` lists all
 _MOST_KINDS = 6  # of warnings
+_MOST_SHARDS = 20  # that are to run again
 
 _OTHERS = (
     (Status.TOUCHED, "touched"),
@@ -131,3 +133,17 @@ def passed_over_lines(summary: Summary) -> list[str]:
     return [
         f"{printable(passed.source)}: {passed.status}: {printable(passed.reason)}" for passed in summary.passed_over
     ]
+
+
+def unfinished_shards(config: Path, current: Round | None) -> list[str]:
+    """A line for each shard that is to run again, with its command; of very many, for the first."""
+    if current is None:
+        return []
+    missing = current.unfinished()
+    lines = [
+        f"shard {number} of {current.count} {how}: start it again: "
+        f"{to_copy('run', str(config), '--shard', f'{number}/{current.count}')}"
+        for number, how in list(missing.items())[:_MOST_SHARDS]
+    ]
+    more = len(missing) - len(lines)
+    return [*lines, f"... and {count(more, 'shard')} more"] if more else lines

@@ -24,7 +24,7 @@ from pipeline.manifest.lock import RunLock
 from pipeline.manifest.place import BACKUP, LOCK, beside, is_there
 from pipeline.manifest.reader import Reader
 from pipeline.manifest.rows import RenditionRow, SourceRow
-from pipeline.manifest.runs import RunSummary
+from pipeline.manifest.runs import KEEP, RunSummary
 from pipeline.program import to_copy
 
 _NAME = ".shard-{number}-of-{count}"
@@ -49,7 +49,7 @@ def parts(manifest: Path) -> list[Path]:
 
 
 class State(NamedTuple):
-    """How far a shard is. `run` is the last of its part; None where it has not begun, or its part cannot be read."""
+    """How far a shard is. `run` is the last that only its part knows; None where it has none, or cannot be read."""
 
     shard: str
     at_work: bool
@@ -58,15 +58,26 @@ class State(NamedTuple):
 
 def states(manifest: Path) -> list[State]:
     """The shards whose parts wait to be merged, by number."""
-    found = []
-    for part in sorted(parts(manifest), key=number_and_count):
+    found: list[State] = []
+    if not (waiting := sorted(parts(manifest), key=number_and_count)):
+        return found
+    known = _known_runs(manifest)
+    for part in waiting:
         at_work = RunLock(part).holder() is not None
         latest: tuple[RunSummary, ...] = ()
         with contextlib.suppress(ManifestTrouble), Reader(part) as reader:
-            latest = reader.runs(1)
+            latest = tuple(run for run in reader.runs(1) if run.run not in known)
         number, count = number_and_count(part)
         found.append(State(f"{number}/{count}", at_work, latest[0] if latest else None))
     return found
+
+
+def _known_runs(manifest: Path) -> set[str]:
+    """The runs of the manifest: a part begins with them."""
+    if is_there(manifest):
+        with contextlib.suppress(ManifestTrouble), Reader(manifest) as reader:
+            return {run.run for run in reader.runs(KEEP)}
+    return set()
 
 
 def check_merged(config: Config) -> None:
@@ -125,10 +136,18 @@ def begin(manifest: Path, part: Path, known: Path | None, owner: str | None, min
 
 
 def merge(
-    manifest: Path, part: Path, owner: str, mine: Callable[[bytes], bool], former: Sequence[Path] = (), *, adopt: bool
+    manifest: Path,
+    part: Path,
+    owner: str,
+    mine: Callable[[bytes], bool],
+    note: Callable[[sqlite3.Connection], None],
+    former: Sequence[Path] = (),
+    *,
+    adopt: bool,
 ) -> int:
     """Bring `part` into `manifest`, which is made if it is missing, and remove it. Returns the number of its pictures.
 
+    `note` may write to the manifest in the same transaction.
     `former`: manifests that may be moved to `manifest` where that is missing. `adopt`: take over another config's. The
     caller holds the locks of both. A kill leaves the part, which can be merged again. Raises `ManifestTrouble` and
     `UsageError`.
@@ -143,6 +162,7 @@ def merge(
             connection.execute("BEGIN IMMEDIATE")
             for statement in _MERGE:
                 connection.execute(statement)
+            note(connection)
             (pictures,) = connection.execute("SELECT COUNT(*) FROM part.source").fetchone()
             connection.execute("COMMIT")
             connection.execute("DETACH part")

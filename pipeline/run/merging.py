@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import uuid
 
 from pipeline.config.settings import Config
 from pipeline.errors import ManifestTrouble
-from pipeline.manifest import others, parts
+from pipeline.manifest import others, parts, rounds
 from pipeline.manifest.lock import RunLock
 from pipeline.manifest.place import is_there
 from pipeline.manifest.store import Manifest
@@ -17,19 +18,29 @@ from pipeline.run.rivals import check_rival
 
 
 def merge(config: Config) -> dict[str, int]:
-    """Merge all parts there are; returns the number of pictures in each, by name.
+    """Merge all parts there are; returns the number of pictures in each, by name. `rounds.now` tells which shards of
+    theirs are still to come: they may run, and be merged, later.
 
     Raises `Locked` while any shard is at work, and `ManifestTrouble`, with the parts left that were not merged.
     """
-    run, merged = uuid.uuid4().hex, {}
+    run = uuid.uuid4().hex
+    merged: dict[str, int] = {}
     owner = os.path.realpath(config.path)
     with held(config, run):
         adopt = _is_of_another(config, owner)
-        for part in parts.parts(config.manifest):
+        current, waiting = rounds.now(config.manifest), parts.parts(config.manifest)
+        if current is None:
+            return merged
+        left = {parts.number_and_count(part)[0] for part in waiting}
+        for part in waiting:
             shard = Shard(*parts.number_and_count(part))
+            left.discard(shard.number)
             former = others.of_target(config)
+            note = functools.partial(rounds.keep, current=current.without(left))
             with RunLock(part, run=run):
-                merged[part.name] = parts.merge(config.manifest, part, owner, shard.holds_bytes, former, adopt=adopt)
+                merged[part.name] = parts.merge(
+                    config.manifest, part, owner, shard.holds_bytes, note, former, adopt=adopt
+                )
     return merged
 
 

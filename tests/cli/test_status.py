@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.cli.main import status_of
 from pipeline.cli.status import run_line
-from pipeline.errors import SourceTrouble
+from pipeline.errors import ExitStatus, SourceTrouble
 from pipeline.manifest.runs import RunStart, RunSummary
 from pipeline.manifest.store import Manifest
 from pipeline.plan.options import PlanOptions
@@ -93,6 +93,25 @@ def test_shards_that_are_at_work_or_wait_to_be_merged_are_told(
         ("1/2", False, 0),
         ("2/2", False, 0),
     ]
+
+
+def test_status_and_merge_name_the_shards_that_are_to_run_again(world: World) -> None:
+    world.fill(4)
+    config = str(world.config_path)
+    world.run(plan=PlanOptions(shard=Shard(1, 2)))
+    first, second = world.command("status", config).stdout.splitlines()
+    assert first.endswith(f"manifest merge {config} brings in what they have written, again when the others have run")
+    assert second.startswith("  shard 2 of 2 has not run: start it again: ")
+    assert second.endswith(f" run {config} --shard 2/2")
+    for _ in range(2):  # also where nothing is left to merge
+        merged = world.command("manifest", "merge", config)
+        assert merged.returncode == ExitStatus.FAILED
+        assert "shard 2 of 2 has not run: start it again: " in merged.stderr
+    assert "shard 2 of 2 has not run: start it again: " in world.command("status", config).stdout
+    world.run(plan=PlanOptions(shard=Shard(2, 2)))
+    merged = world.command("manifest", "merge", config)
+    assert (merged.returncode, merged.stderr) == (ExitStatus.OK, "")
+    assert "shard" not in world.command("status", config).stdout
 
 
 def test_a_manifest_that_was_lost_is_told_from_one_that_was_never_made(world: World) -> None:
