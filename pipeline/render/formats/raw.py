@@ -29,6 +29,8 @@ _CR3_PREVIEW = bytes.fromhex("eaf42b5e1c984b88b9fbb7dc406e4d16")
 _CR3_METADATA = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
 _PATH = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 _DEEPEST = 8  # boxes within each other; cameras write six
+_MOST_BOXES = 300  # looked at; cameras write about a hundred
+_MOST_SPANS = 100  # JPEGs looked at
 
 
 @dataclass(slots=True)
@@ -38,6 +40,7 @@ class _Found:
     spans: list[tuple[int, int]] = field(default_factory=list)  # where they start and end
     orientation: int = 1
     texts: dict[int, bytes] = field(default_factory=dict)
+    boxes: int = 0  # looked at so far
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ def preview(view: View) -> Preview:
             _read_tiff(view, 0, found)
     except struct.error:
         pass  # what was found before the damage counts
-    sized = [(size[0] * size[1], size, span) for span in found.spans if (size := _size(view, *span))]
+    spans = found.spans[:_MOST_SPANS]
+    sized = [(size[0] * size[1], size, span) for span in spans if (size := _size(view, *span))]
     if not sized:
         raise PictureError(ErrorKind.UNSUPPORTED, "camera raw without a preview")
     _, size, (start, end) = max(sized)
@@ -131,7 +135,7 @@ def _read_boxes(view: View, at: int, end: int, found: _Found, depth: int = 1) ->
     """Reads a CR3: the preview of its own box, and the JPEGs that are its tracks."""
     if depth > _DEEPEST:
         return
-    for kind, start, after in boxes(view, at, end):
+    for kind, start, after in _counted(boxes(view, at, end), found):
         if kind in _PATH:
             _read_boxes(view, start, after, found, depth + 1)
         elif kind == b"uuid" and view[start : start + 16] == _CR3_METADATA:
@@ -148,6 +152,14 @@ def _read_boxes(view: View, at: int, end: int, found: _Found, depth: int = 1) ->
         elif kind in (b"co64", b"stco") and found.spans:
             (place,) = struct.unpack_from(">Q" if kind == b"co64" else ">L", view, start + 8)
             found.spans.append((place, place + found.spans.pop()[1]))
+
+
+def _counted(each: Iterator[tuple[bytes, int, int]], found: _Found) -> Iterator[tuple[bytes, int, int]]:
+    for box in each:
+        found.boxes += 1
+        if found.boxes > _MOST_BOXES:
+            return
+        yield box
 
 
 def _size(view: View, start: int, end: int) -> tuple[int, int] | None:

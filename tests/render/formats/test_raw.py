@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import reduce
 
@@ -15,6 +16,9 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.record import Status
 from pipeline.model.rendering import RenderAnswer, Rendered, RenderTask
 from pipeline.model.spec import Format, Limits, Metadata, Spec
+from pipeline.render.container.bmff import boxes
+from pipeline.render.container.view import View
+from pipeline.render.formats import raw
 from pipeline.render.formats.raw import preview
 from pipeline.render.line import render
 from pipeline.workers.exchange import whole
@@ -194,6 +198,29 @@ def test_a_raw_without_one_is_unsupported(content: bytes) -> None:
     with pytest.raises(PictureError) as caught:
         preview(content)
     assert caught.value.kind == ErrorKind.UNSUPPORTED
+
+
+def test_a_raw_of_endless_boxes_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[object] = []
+
+    def counted(view: View, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+        for found in boxes(view, at, end):
+            looked.append(found)
+            yield found
+
+    monkeypatch.setattr(raw, "boxes", counted)
+    monkeypatch.setattr(raw, "_size", lambda *span: looked.append(span))
+    sizes = box(b"stsz", struct.pack(">LLL", 0, 9, 1)) * 3_000
+    for content in (sizes, box(b"CMT1", nef()[:9]) * 3_000, box(b"moov") * 3_000):
+        looked.clear()
+        with pytest.raises(PictureError):
+            preview(box(b"ftyp", b"crx \0\0\0\1") + content)
+        assert len(looked) < 500
+    preview_of_all = box(b"uuid", bytes.fromhex("eaf42b5e1c984b88b9fbb7dc406e4d16"), bytes(8), sizes)
+    looked.clear()
+    with pytest.raises(PictureError):
+        preview(box(b"ftyp", b"crx \0\0\0\1") + preview_of_all * 2)
+    assert len(looked) < 500
 
 
 def test_no_byte_of_it_makes_our_own_code_fail() -> None:
