@@ -70,9 +70,11 @@ def _left_out(summary: Summary, *, verbose: bool) -> list[str]:
 
 
 def _of_the_target(summary: Summary) -> list[str]:
+    them = "it" if summary.unseen == 1 else "them"
+    unseen = f" ({summary.unseen:,} seen by no earlier run: the next --prune may remove {them})"
     counts = (
         (summary.shards, "tar shard", " written"),
-        (summary.orphans, "orphan", ""),
+        (summary.orphans, "orphan", unseen if summary.unseen else ""),
         (summary.removed, "orphan", " removed"),
     )
     return [f"{count(number, what)}{became}" for number, what, became in counts if number]

@@ -393,6 +393,7 @@ class Driver:
             filtered=dict(sorted(filtered.items())),
             orphans=tidied.orphans,
             removed=tidied.removed,
+            unseen=tidied.unseen,
             stopped=self._stopped,
             shards=0 if self._packing is None else self._packing.count,
             warnings=(*unknown, *self._planner.warnings, *lost, *tidied.warnings, *unwritten),

@@ -282,10 +282,13 @@ def _by_path(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Tidied:
-    """The result: orphans that are left, those that were removed, and lines for the user."""
+    """The result: orphans that are left, those that were removed, and lines for the user. `unseen`: those of `orphans`
+    that were to be removed and have to be left once, because no earlier run has seen them.
+    """
 
     orphans: int
     removed: int = 0
+    unseen: int = 0
     warnings: tuple[str, ...] = ()
 
 
@@ -316,10 +319,12 @@ def tidy(
         manifest.mark_complete()
     orphans = find(planner, manifest)
     gone: set[str] = set()
+    unseen = 0
     warnings: tuple[str, ...] = ()
     if prune:
         seen = manifest.orphans.seen()
         going = [orphan for orphan in orphans if orphan.target in seen]
+        unseen = len(orphans) - len(going)
         kind, no = refusal(planner, going, manifest, force=False) if going else ("", "")
         if manifest.orphans.refused(kind):
             warnings = (
@@ -330,4 +335,4 @@ def tidy(
             gone = {verdict.orphan.target for verdict in verdicts if verdict.fate is Fate.REMOVED}
     left = [orphan.target for orphan in orphans if orphan.target not in gone]
     manifest.orphans.note(left, run)
-    return Tidied(len(left), len(gone), warnings)
+    return Tidied(len(left), len(gone), unseen, warnings)

@@ -55,6 +55,7 @@ class Summary:
     reused: int = 0
     orphans: int = 0
     removed: int = 0  # orphans, by this run
+    unseen: int = 0  # of `orphans`: left by a run that prunes, because no earlier run has seen them
     failures: tuple[Failure, ...] = ()
     passed_over: tuple[PassedOver, ...] = ()
     source_bytes: int = 0

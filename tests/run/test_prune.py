@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.cli.summary import sentence
 from pipeline.errors import ExitStatus, Locked, SourceTrouble
 from pipeline.manifest.claims import Claim, ClaimedFile
 from pipeline.manifest.lock import RunLock
@@ -46,7 +47,8 @@ def test_an_orphan_goes_when_an_earlier_run_has_seen_it_and_not_before(world: Wo
     assert fates(look(world.config)) == {ORPHAN: Fate.WAITING}
     assert fates(prune(world.config, force=False)) == {ORPHAN: Fate.WAITING}
     summary = world.run(prune=True)
-    assert (summary.orphans, summary.removed) == (1, 0)
+    assert (summary.orphans, summary.removed, summary.unseen) == (1, 0, 1)
+    assert "1 orphan (1 seen by no earlier run: the next --prune may remove it)" in sentence(Path("x"), summary)
     assert ORPHAN in world.tree()
     assert fates(look(world.config)) == {ORPHAN: Fate.DUE}
     assert ORPHAN in world.tree()
@@ -59,7 +61,7 @@ def test_an_orphan_goes_when_an_earlier_run_has_seen_it_and_not_before(world: Wo
 
 def test_a_run_prunes_what_an_earlier_one_has_seen(orphaned: World) -> None:
     summary = orphaned.run(prune=True)
-    assert (summary.orphans, summary.removed, summary.status) == (0, 1, ExitStatus.OK)
+    assert (summary.orphans, summary.removed, summary.unseen, summary.status) == (0, 1, 0, ExitStatus.OK)
     assert ORPHAN not in orphaned.tree()
     assert {row["source"] for row in orphaned.export()} == {
         f"{'abc'[number % 3]}/{number:03}.jpg" for number in range(1, 12)
