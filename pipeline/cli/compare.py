@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pipeline.run.compare.totals import Estimate, Totals
 
 _QUALITY = re.compile(r"[1-9][0-9]?|100")
+_MANY = 6  # renditions, from which on the choice of one is pointed out
 _FORMAT = "{desc} {percentage:3.0f}% {bar}"
 
 
@@ -75,6 +76,8 @@ def command(
     path = place(recipes[0].config, output)
     names = ", ".join(recipe.name for recipe in recipes)
     complain(f"compare: about {count(sample, 'picture')}, each by {names}; this may take minutes")
+    if (number := max(len(recipe.names) for recipe in recipes)) >= _MANY and not renditions:
+        complain(f"all {number} renditions are compared; --rendition NAME takes one of them, or one family")
     with (
         ShareBar("compare", _FORMAT) as bar,
         compared(recipes, sample, only, lambda what, share: bar.show(share, title=what)) as comparison,
@@ -91,7 +94,13 @@ def command(
             tell(line)
     for line in _failures(comparison):
         complain(line, Colour.FAILURE)
-    complain(f"wrote {short(path)} ({size(written)}); open it in a browser")
+    if written.left_out:
+        tiles, have = count(len(comparison.cases), "tile"), "has" if written.left_out == 1 else "have"
+        complain(
+            f"{written.left_out:,} of {tiles} {have} only figures: the page has no more room; "
+            "--rendition NAME or a smaller --sample leaves more to each"
+        )
+    complain(f"wrote {short(path)} ({size(written.size)}); open it in a browser")
 
 
 def _recipes(configs: tuple[Path, ...], qualities: tuple[int, ...], renditions: tuple[str, ...]) -> list[Recipe]:

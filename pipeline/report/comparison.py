@@ -39,9 +39,19 @@ def place(config: Config, output: Path | None = None) -> Path:
     return path
 
 
-def write(comparison: Comparison, totals: Totals, path: Path) -> int:
-    """Write the page to `path`, atomically; gives its size in bytes. Raises `TargetTrouble`."""
-    return document.write(KIND, path, _page(comparison, totals))
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A page: its size in bytes, and of how many cases it has the figures only, because their pictures had no room."""
+
+    size: int
+    left_out: int
+
+
+def write(comparison: Comparison, totals: Totals, path: Path) -> Written:
+    """Write the page to `path`, atomically. Raises `TargetTrouble`."""
+    pictures = _Pictures(comparison)
+    text = _page(comparison, totals, pictures)
+    return Written(document.write(KIND, path, text), pictures.left_out)
 
 
 def basis(comparison: Comparison) -> list[str]:
@@ -71,9 +81,8 @@ class _Line:
     share: float  # of the largest of this rendition, 0 to 1
 
 
-def _page(comparison: Comparison, totals: Totals) -> str:
+def _page(comparison: Comparison, totals: Totals, pictures: _Pictures) -> str:
     recipes = [recipe.name for recipe in comparison.recipes]
-    pictures = _Pictures(comparison)
     shown = pictures.plain()
     return document.text(
         KIND,

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.main import status_of
+from pipeline.report import comparison
 from pipeline.run.compare.comparing import Comparison
 from pipeline.run.compare.recipes import Recipe
 from pipeline.run.compare.strata import Sample, Stratum
@@ -51,6 +52,22 @@ def test_the_table_says_how_far_an_estimate_may_be_off(world: World, capsys: pyt
     out = capsys.readouterr().out
     assert re.search(r"bytes +\S+ k?B ± \S+ k?B +\S+ k?B ± \S+ k?B \(\+\d+%\)", out)
     assert "± is by how much a total may be off" in out
+
+
+def test_tiles_without_room_and_a_way_to_fewer_renditions_are_told(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "MOST", 10)
+    world.configure(world.text.replace("thumb: {width: 32, height: 32}", "hero: {widths: [4, 5, 6, 7, 8, 9]}"))
+    chosen = "all 6 renditions are compared; --rendition NAME takes one of them, or one family\n"
+    assert status_of(["compare", str(world.config_path), "--quality", "30,90"]) == 0
+    err = capsys.readouterr().err
+    assert chosen in err
+    assert "\n6 of 6 tiles have only figures: the page has no more room; --rendition NAME or " in err
+    assert status_of(["compare", str(world.config_path), "--quality", "30,90", "--rendition", "hero-4"]) == 0
+    err = capsys.readouterr().err
+    assert "renditions are compared" not in err
+    assert "\n1 of 1 tile has only figures: " in err
 
 
 def test_json_has_every_figure(world: World, capsys: pytest.CaptureFixture[str]) -> None:
