@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from pipeline.cli.options import config_argument, globs_argument, json_option, p
 
 if TYPE_CHECKING:
     from pipeline.config.settings import Config
+    from pipeline.manifest.remarks import Remark
     from pipeline.run.failures import Listed
 
 _RETRY = "retry"
@@ -66,23 +69,39 @@ def listing(config: Path, warnings: bool, as_json: bool) -> None:
 
 
 def _list_remarks(config: Config, *, as_json: bool) -> None:
-    """A line for each source and each rendition with warnings."""
+    """A line for each picture and kind of warning; in JSON one for each source and each rendition, with all words."""
     from pipeline.errors import printable
     from pipeline.manifest.remarks import remarks
     from pipeline.manifest.store import Manifest
 
-    pictures = set()
+    pictures = 0
     with Manifest.reader(config) as reader:
-        for remark in remarks(reader, config.rendition_names):
-            pictures.add(remark.source)
+        for source, several in groupby(remarks(reader, config.rendition_names), lambda remark: remark.source):
+            pictures += 1
             if as_json:
-                tell(json.dumps({**remark._asdict(), "rendition": remark.rendition or None}))
+                for remark in several:
+                    tell(json.dumps({**remark._asdict(), "rendition": remark.rendition or None}))
             else:
-                rendition = f" ({remark.rendition})" if remark.rendition else ""
-                tell(f"{printable(remark.source)}{rendition}: {printable('; '.join(remark.warnings))}")
+                for line in _by_kind(several):
+                    tell(f"{printable(source)}{printable(line)}")
     if not as_json:
-        words = f"{count(len(pictures), 'picture')} with warnings" if pictures else "no warnings"
+        words = f"{count(pictures, 'picture')} with warnings" if pictures else "no warnings"
         complain(f"{config.path.stem}: {words}")
+
+
+def _by_kind(several: Iterable[Remark]) -> Iterator[str]:
+    """Of one picture's warnings: ` (2 renditions): first of 2 frames only`, a line for each kind."""
+    from pipeline.model.remarks import kind
+
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for remark in several:
+        for warning in remark.warnings:
+            kinds.setdefault(kind(warning), []).append((remark.rendition, warning))
+    for of_kind in kinds.values():
+        names = {name: None for name, _ in of_kind if name}  # without a name: of the picture itself
+        of = next(iter(names)) if len(names) == 1 else count(len(names), "rendition")
+        words = "; ".join({warning: None for _, warning in of_kind})
+        yield f"{f' ({of})' if names else ''}: {words}"
 
 
 @command.command(_RETRY)

@@ -18,11 +18,14 @@ def ours(warnings: Iterable[str]) -> tuple[str, ...]:
 
 
 def kinds(warnings: Iterable[str]) -> set[str]:
-    """The kinds of the warnings of one picture: `first of 3 frames only: jpeg holds no animation` is `first of N frames
-    only`. Numbers of bits stay: there are few.
-    """
-    beginnings = {_EXPLAINED.split(text, maxsplit=1)[0] for text in ours(warnings)}
-    return {text if " bits " in text else _NUMBER.sub("N", text) for text in beginnings}
+    """The kinds of the warnings of one picture."""
+    return {kind(text) for text in ours(warnings)}
+
+
+def kind(warning: str) -> str:
+    """`first of N frames only` for `first of 3 frames only: jpeg holds none`. Numbers of bits stay: there are few."""
+    text = _EXPLAINED.split(warning, maxsplit=1)[0]
+    return text if " bits " in text else _NUMBER.sub("N", text)
 
 
 def by_frequency(counts: Counter[str]) -> dict[str, int]:

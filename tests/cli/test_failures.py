@@ -5,6 +5,8 @@ import json
 
 from PIL import Image
 
+from pipeline.cli.failures import _by_kind
+from pipeline.manifest.remarks import Remark
 from pipeline.model.remarks import kinds
 from tests.world import World
 
@@ -28,10 +30,15 @@ def test_what_was_lost_is_counted_by_kind_in_the_summary_and_in_status_and_liste
     assert told.endswith(" failures thumbs.yaml --warnings lists them")
     assert told in world.command("status", "thumbs.yaml", cwd=world.root).stdout.splitlines()
     listed = world.command("failures", "thumbs.yaml", "--warnings", cwd=world.root)
-    assert "two.gif (large): first of 2 frames only: jpeg holds no animation" in listed.stdout.splitlines()
-    assert (len(listed.stdout.splitlines()), listed.stderr) == (4, "thumbs: 2 pictures with warnings\n")
+    assert listed.stdout.splitlines() == [
+        "three.gif (2 renditions): first of 3 frames only: jpeg holds no animation",
+        "two.gif (2 renditions): first of 2 frames only: jpeg holds no animation",
+    ]
+    assert listed.stderr == "thumbs: 2 pictures with warnings\n"
     as_json = world.command("failures", "thumbs.yaml", "--warnings", "--json", cwd=world.root)
-    assert {json.loads(line)["source"] for line in as_json.stdout.splitlines()} == {"two.gif", "three.gif"}
+    assert [(row["source"], row["rendition"]) for row in map(json.loads, as_json.stdout.splitlines())] == [
+        (source, rendition) for source in ("three.gif", "two.gif") for rendition in ("large", "thumb")
+    ]
     totals = json.loads(world.command("status", "thumbs.yaml", "--json", cwd=world.root).stdout)["totals"]
     assert totals["warnings"] == {"first of N frames only": 2}
 
@@ -39,6 +46,18 @@ def test_what_was_lost_is_counted_by_kind_in_the_summary_and_in_status_and_liste
 def test_a_successful_run_without_a_terminal_says_nothing_of_warnings(world: World) -> None:
     world.put("two.gif", animation())
     assert world.command("run", "thumbs.yaml", cwd=world.root).stderr == ""
+
+
+def test_warnings_of_a_picture_are_a_line_for_each_kind_with_all_that_differs_in_it() -> None:
+    several = [
+        Remark("a.gif", "", ("broken profile: no header",)),
+        Remark("a.gif", "big", ("first of 2 frames only: jpeg holds no animation", "broken profile: no header")),
+        Remark("a.gif", "small", ("first of 2 frames only: png was asked for",)),
+    ]
+    assert [*_by_kind(several)] == [
+        " (big): broken profile: no header",
+        " (2 renditions): first of 2 frames only: jpeg holds no animation; first of 2 frames only: png was asked for",
+    ]
 
 
 def test_kinds_of_warnings_leave_out_numbers_details_and_libraries() -> None:
