@@ -19,7 +19,7 @@ from pipeline.render.colour import hdr
 from pipeline.render.colour.cicp import named
 from pipeline.render.encoding.delivery import Delivered, deliver
 from pipeline.render.encoding.encode_input import EncodeInput
-from pipeline.render.encoding.gain_map import drawn
+from pipeline.render.encoding.gain_map import Unkept, drawn
 from pipeline.render.encoding.passthrough import can_pass_through, copy_source
 from pipeline.render.geometry.fit import Placement
 from pipeline.render.geometry.framing import Framing, framing, shown
@@ -182,8 +182,10 @@ class Rendition:
         images, durations = tuple(self._images), tuple(self._durations)
         gain = None
         if self.spec.hdr is Hdr.KEEP and picture.source.has_gain_map:
-            gain = drawn(picture, self._framing, self._placement, self.spec)
-            told = told if gain else (*told, "gain map dropped: not of a kind that can be kept here")
+            try:
+                gain = drawn(picture, self._framing, self._placement, self.spec, self._icc)
+            except Unkept as why:
+                told = (*told, f"gain map dropped: {why}")
         return EncodeInput(images, durations, picture.plays, self._icc, going, density, gain), told
 
     def _kept(self, made: Delivered, encode_input: EncodeInput, picture: Picture) -> Delivered:

@@ -19,6 +19,7 @@ from pipeline.render.colour import hdr
 _SPACES = {"L": "GRAY", "LA": "GRAY", "RGB": "RGB ", "RGBA": "RGB ", "CMYK": "CMYK", "LAB": "Lab "}
 _TARGETS = {"L": "RGB", "RGB": "RGB", "CMYK": "RGB", "LAB": "RGB"}
 _CACHED = 32  # profiles; a CMYK one takes about a megabyte
+_NEAR = 0.003  # primaries within this distance in XYZ are the same: profiles round them and adapt them in their own way
 _ABSOLUTE = ImageCms.Intent.ABSOLUTE_COLORIMETRIC
 _CHOSEN_INTENTS = (ImageCms.Intent.SATURATION, _ABSOLUTE)
 _NAMES = {
@@ -125,6 +126,22 @@ def to_space(
         image, told = to_srgb(image, None, cmyk)
         trouble, mode = (*trouble, *told), _base(image.mode)
     return _through(_between(icc or profile(), mode, space), image), space, trouble
+
+
+def same_primaries(icc: bytes | None, other: bytes | None) -> bool:
+    """Whether two profiles of RGB have the same primaries. None, and a profile that cannot be used, stand for sRGB."""
+    if icc == other:
+        return True
+    points, others = _primaries(icc), _primaries(other)
+    return len(points) == len(others) > 0 and all(abs(a - b) < _NEAR for a, b in zip(points, others, strict=True))
+
+
+def _primaries(icc: bytes | None) -> list[float]:
+    """XYZ of red, green and blue; empty if a profile has tables instead of them."""
+    used = icc if icc is not None and isinstance(usable(icc, "RGB"), Use) else profile()
+    said = ImageCms.ImageCmsProfile(io.BytesIO(used)).profile
+    each = (said.red_colorant, said.green_colorant, said.blue_colorant)
+    return [value for points in each if points is not None for value in points[0]]
 
 
 @functools.lru_cache(maxsize=_CACHED)

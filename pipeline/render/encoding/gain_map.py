@@ -11,6 +11,7 @@ import struct
 from PIL import Image
 
 from pipeline.model.spec import Format, Spec
+from pipeline.render.colour.srgb import same_primaries
 from pipeline.render.formats.gain_map import Numbers, read
 from pipeline.render.geometry.fit import Placement
 from pipeline.render.geometry.framing import Framing
@@ -20,6 +21,7 @@ from pipeline.render.pixels import libvips
 from pipeline.render.pixels.frame import Frame
 from pipeline.render.pixels.resize import resample
 
+_OTHER = "not of a kind that can be kept here"
 _QUALITY = 85  # of the gain map
 _SMALLER = 2  # the least factor between a picture and its gain map, which has no fine detail
 _SOI, _APP1, _APP2 = b"\xff\xd8", b"\xff\xe1", b"\xff\xe2"
@@ -37,17 +39,25 @@ _END = b"</rdf:RDF>"
 _MOST = 65_533  # bytes of a segment's content
 
 
-def drawn(picture: Picture, framed: Framing, placement: Placement, spec: Spec) -> bytes | None:
+class Unkept(Exception):
+    """Why a gain map cannot be kept."""
+
+
+def drawn(picture: Picture, framed: Framing, placement: Placement, spec: Spec, icc: bytes | None) -> bytes:
     """The gain map of a rendition of `picture`, cropped, turned and made smaller as that is, and encoded.
 
-    None if there is none that can be kept. Raises whatever Pillow raises on a damaged one.
+    `icc`: the profile of the rendition, None for sRGB. Raises `Unkept`, and whatever Pillow raises on a damaged one.
     """
     source = picture.source
-    if spec.format is not Format.JPEG or source.format != "JPEG" or spec.page is not None or not libvips.available():
-        return None
+    if spec.page is not None:
+        raise Unkept("page takes a picture alone")
+    if spec.format is not Format.JPEG or source.format != "JPEG" or not libvips.available():
+        raise Unkept(_OTHER)
     found = read(source.view, upright_size(picture.size, picture.orientation))
     if found is None:
-        return None
+        raise Unkept(_OTHER)
+    if found.image.mode == "RGB" and not same_primaries(picture.icc, icc):
+        raise Unkept("its three channels are for other primaries than those that colours are converted to")
     turned = upright_size(found.image.size, framed.orientation)
     across, down = turned[0] / framed.turned[0], turned[1] / framed.turned[1]
     left, top, right, bottom = placement.box
@@ -58,7 +68,7 @@ def drawn(picture: Picture, framed: Framing, placement: Placement, spec: Spec) -
     )
     image = resample(Frame(found.image, 1), Placement(box, size, size, (0, 0)), turned, framed.orientation, spec)
     if not isinstance(image, Image.Image):
-        return None
+        raise Unkept(_OTHER)
     image.info = {}  # from which Pillow's encoder would copy a comment
     return encoded(image, found.numbers)
 

@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from pipeline.model.rendering import Rendered
-from pipeline.model.spec import Fit, Format, Hdr, Metadata, Spec
+from pipeline.model.spec import Fit, Format, Hdr, Metadata, Profile, Spec
+from pipeline.render.colour import srgb
+from pipeline.render.colour.cicp import named
 from pipeline.render.encoding.gain_map import encoded as gain_map
 from pipeline.render.encoding.gain_map import with_gain
 from pipeline.render.formats.gain_map import Numbers
@@ -24,6 +26,7 @@ NUMBERS = Numbers((0.0,) * 3, (2.0,) * 3, (1.0,) * 3, (0.015625,) * 3, (0.015625
 APART = replace(NUMBERS, most=(2.0, 1.5, 1.0))
 KEPT = Spec("a", 64, hdr=Hdr.KEEP)
 DROPPED = "gain map dropped; hdr: keep would keep it in jpegs"
+CONVERTED = "gain map dropped: its three channels are for other primaries than those that colours are converted to"
 CANNOT = "gain map dropped: not of a kind that can be kept here"
 
 
@@ -130,6 +133,30 @@ def test_where_a_format_or_a_kind_cannot_keep_it_the_rendition_says_so() -> None
     apples = apples.replace(b"urn:iso:std:iso:ts:21496:-1", b"-" * 27).replace(b"hdrgm", b"apple")
     assert warnings(apples, KEPT) == (CANNOT,)
     assert warnings(source(numbers=replace(NUMBERS, gamma=(0.0,) * 3)), KEPT) == (CANNOT,)
+
+
+def test_three_channels_do_not_outlive_a_change_of_primaries_and_one_does() -> None:
+    def warnings(mode: str, icc: bytes | None, spec: Spec) -> tuple[str, ...]:
+        (made,) = answer_to(source(mode, NUMBERS, icc_profile=icc), spec)[0].renditions
+        assert isinstance(made, Rendered)
+        return made.warnings
+
+    p3, to_p3 = named(Profile.DISPLAY_P3), replace(KEPT, profile=Profile.DISPLAY_P3)
+    assert warnings("RGB", p3, KEPT) == (CONVERTED,)
+    assert warnings("RGB", None, to_p3) == (CONVERTED,)
+    assert warnings("RGB", p3, replace(KEPT, linear=True)) == (CONVERTED,)
+    assert warnings("L", p3, KEPT) == ()
+    other_bytes = p3.replace("Display".encode("utf-16-be"), "Another".encode("utf-16-be"))
+    for same in (to_p3, replace(KEPT, profile=Profile.KEEP)):
+        assert warnings("RGB", other_bytes, same) == ()
+    assert warnings("RGB", srgb.profile(), KEPT) == ()
+    assert warnings("RGB", b"broken", KEPT) == ()
+
+
+def test_where_a_page_is_asked_for_that_is_said_to_be_why_it_goes() -> None:
+    (made,) = answer_to(source(), replace(KEPT, page=0))[0].renditions
+    assert isinstance(made, Rendered)
+    assert made.warnings == ("gain map dropped: page takes a picture alone",)
 
 
 def test_a_gain_map_that_is_cut_off_fails_its_rendition_only() -> None:
