@@ -187,7 +187,7 @@ def _plain(comparison: Comparison, estimated: Totals) -> dict[str, object]:
         "recipes": [recipe.name for recipe in comparison.recipes],
         "pictures": sample.all_pictures,
         "sample": len(sample.pictures),
-        "unreadable": sample.unreadable,
+        "unreadable": [printable(source) for source in sample.unreadable],
         "strata": [asdict(stratum) for stratum in sample.strata],
         "renditions": [asdict(total) for total in estimated.renditions],
         "bytes": [asdict(estimate) for estimate in estimated.bytes],

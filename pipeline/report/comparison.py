@@ -22,6 +22,7 @@ from pipeline.run.compare.strata import WORDS
 from pipeline.run.compare.totals import Estimate, Total, Totals
 
 KIND = document.Kind("compare", "comparison", "data:", ("style.css", "compare.css"), ("shared.js", "compare.js"))
+_NAMED = 10  # pictures that could not be read; JSON has them all
 MOST = 64 * 2**20  # bytes of pictures: a page of 102 MB opened in 7.4 s on two busy CPUs (one of 13 MB in 2.1 s)
 
 
@@ -67,7 +68,12 @@ def basis(comparison: Comparison) -> list[str]:
         "totals are for the whole folder, each stratum by the mean of its pictures",
     ]
     if sample.unreadable:
-        lines.append(f"{count(sample.unreadable, 'picture')} could not be read and count for nothing")
+        names = [printable(source) for source in sample.unreadable[:_NAMED]]
+        if (more := len(sample.unreadable) - _NAMED) > 0:
+            names.append(f"and {more:,} more")
+        lines.append(
+            f"{count(len(sample.unreadable), 'picture')} could not be read and count for nothing: {', '.join(names)}"
+        )
     return lines
 
 

@@ -22,7 +22,7 @@ from tests.world import World
 @contextmanager
 def fine(recipes: Sequence[Recipe], *_: object) -> Iterator[Comparison]:
     """What a comparison comes to, without rendering anything."""
-    yield Comparison(tuple(recipes), Sample((), (Stratum("other", 1, 1),), 1, 1, 0), (), ())
+    yield Comparison(tuple(recipes), Sample((), (Stratum("other", 1, 1),), 1, 1, ()), (), ())
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,15 @@ def test_the_page_holds_its_pictures_once_each_and_names_as_text(compared_: Comp
     assert HOSTILE not in text
     assert "img-src data:;" in text
     assert re.findall(r"""\s(?:src|href|on[a-z]+)=["'][^"']*""", text) == []
+
+
+def test_pictures_that_could_not_be_read_are_named(compared_: Comparison, tmp_path: Path) -> None:
+    unreadable = (HOSTILE, *(f"{number:02}.jpg" for number in range(11)))
+    sample = replace(compared_.sample, all_pictures=13, candidates=13, unreadable=unreadable)
+    told = comparison.basis(replace(compared_, sample=sample))
+    names = ", ".join(unreadable[:10])
+    assert told[-1] == f"12 pictures could not be read and count for nothing: {names}, and 2 more"
+    assert HOSTILE not in page(replace(compared_, sample=sample), tmp_path / "page.html")
 
 
 def test_pictures_that_do_not_fit_have_their_figures_only(

@@ -85,7 +85,7 @@ class Sample:
     strata: tuple[Stratum, ...]
     all_pictures: int  # of the folder
     candidates: int  # whose headers were read
-    unreadable: int  # candidates that were not: they stand for pictures that no recipe makes
+    unreadable: tuple[str, ...]  # candidates whose headers say nothing: they stand for pictures that no recipe makes
 
     @property
     def is_exact(self) -> bool:
@@ -116,9 +116,8 @@ def drawn(strata: Strata, size: int, look: Callable[[Sequence[Job]], dict[str, T
         weight = numbers[name] / len(chosen)
         pictures += [Picked(candidate.source, name, candidate.bytes, weight, candidate.traits) for candidate in chosen]
         strata_.append(Stratum(name, weight * len(chosen), len(chosen)))
-    return Sample(
-        tuple(pictures), tuple(strata_), strata.pictures, len(weighted), unreadable=len(weighted) - len(candidates)
-    )
+    unreadable = sorted((job.source for job, _ in weighted if job.source not in traits), key=os.fsencode)
+    return Sample(tuple(pictures), tuple(strata_), strata.pictures, len(weighted), tuple(unreadable))
 
 
 def _sorted_into(candidates: Iterable[Candidate]) -> dict[str, list[Candidate]]:

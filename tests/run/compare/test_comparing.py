@@ -161,7 +161,7 @@ def test_a_broken_picture_is_left_out(world: World) -> None:
     world.put("broken.jpg", b"\xff\xd8\xff\xe0 no more")
     with compared(of_configs([world.config], []) * 2, 8, (), quiet) as comparison:
         assert {case.picture.source for case in comparison.cases} == {"a.jpg", "it's [b] {x}, \\y.JPG"}
-        assert comparison.sample.unreadable == 1
+        assert comparison.sample.unreadable == ("broken.jpg",)
 
 
 def test_a_target_in_the_source_is_no_source(world: World) -> None:

@@ -76,10 +76,10 @@ def test_what_is_chosen_stands_for_the_whole_folder(count: int) -> None:
     assert sampled.is_exact == (count <= 200)
 
 
-def test_pictures_that_cannot_be_read_are_counted_and_stand_for_nothing() -> None:
+def test_pictures_that_cannot_be_read_are_named_and_stand_for_nothing() -> None:
     broken = Traits(0, 0, False, False, False, False)
     sampled = sample({"a.jpg": PLAIN, "b.jpg": broken, "c.jpg": PLAIN}, 8)
-    assert sampled.unreadable == 1
+    assert sampled.unreadable == ("b.jpg",)
     assert sum(picture.stands_for for picture in sampled.pictures) == 2
 
 

@@ -30,7 +30,7 @@ def compared(world: World, *pictures: tuple[str, float, list[int]]) -> Compariso
         )
         cases.append(Case(picked, "thumb", (None, None), made))
     recipes = of_configs([world.config], []) * 2
-    return Comparison(tuple(recipes), Sample((), (), 100, 100, 0), tuple(cases), ())
+    return Comparison(tuple(recipes), Sample((), (), 100, 100, ()), tuple(cases), ())
 
 
 @pytest.fixture
