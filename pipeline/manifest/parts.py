@@ -96,7 +96,7 @@ def check_merged(config: Config) -> None:
         back = f", with `manifest: {printable(str(manifest))}` in the config," if former else ""
         raise ManifestTrouble(
             f"{printable(str(waiting[0]))}{more}: what shards have written is not in the manifest yet: bring it in "
-            f"with `{to_copy('manifest', 'merge')}`{back} first"
+            f"with `{to_copy('manifest', 'merge', str(config.path))}`{back} first"
         )
 
 
@@ -106,18 +106,18 @@ def _is_of(part: Path, owner: str) -> bool:
     return False
 
 
-def begin(manifest: Path, part: Path, known: Path | None, owner: str | None, mine: Callable[[bytes], bool]) -> None:
-    """Make `part` of `manifest` from `known`, where that is (None: nothing is known), if it is not there. The caller
+def begin(config: Config, part: Path, known: Path | None, owner: str | None, mine: Callable[[bytes], bool]) -> None:
+    """Make `part` of the config's manifest from `known`, where that is (None: nothing is known), if it is not there. The caller
     holds the part's lock. `known` is the manifest, or a former one after `manifest:` was changed.
 
     `mine` tells whether a picture is of this shard. Raises `ManifestTrouble`, also where parts of another number of
     shards wait to be merged, and `UsageError` where `known` is not of the config `owner` (None: it may be of any).
     """
     _, count = number_and_count(part)
-    if other := next((path for path in parts(manifest) if number_and_count(path)[1] != count), None):
+    if other := next((path for path in parts(config.manifest) if number_and_count(path)[1] != count), None):
         raise ManifestTrouble(
             f"{printable(str(other))} is of another number of shards: bring it in with "
-            f"`{to_copy('manifest', 'merge')}` first"
+            f"`{to_copy('manifest', 'merge', str(config.path))}` first"
         )
     if is_there(part) or known is None:
         return

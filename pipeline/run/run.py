@@ -90,7 +90,7 @@ def run(
             check_rival(config)
         if shard is not None and part is not None:
             owner = None if options.plan.adopt else os.path.realpath(config.path)
-            parts.begin(whole, part, others.at_hand(config), owner, shard.holds_bytes)
+            parts.begin(config, part, others.at_hand(config), owner, shard.holds_bytes)
             config = replace(config, manifest=part)
         manifest = Manifest.for_config(config, adopt=options.plan.adopt)
         opened.append(manifest)

@@ -90,7 +90,7 @@ def test_shards_exclude_their_own_double_and_whole_runs_only(world: World) -> No
 def test_parts_of_another_number_of_shards_are_merged_first(world: World) -> None:
     world.fill(4)
     world.run(plan=shard(1, 2))
-    with pytest.raises(ManifestTrouble, match="manifest merge"):
+    with pytest.raises(ManifestTrouble, match=f"manifest merge {world.config_path}` first"):
         world.run(plan=shard(1, 3))
     merge(world.config)
     assert world.run(plan=shard(1, 3)).failed == 0
@@ -138,7 +138,7 @@ def test_whole_runs_wait_until_parts_are_merged(world: World) -> None:
     world.run()
     world.run(plan=shard(1, 2))
     for act in (world.run, lambda: prune(world.config, force=False), lambda: retry(world.config, ())):
-        with pytest.raises(ManifestTrouble, match="bring it in with `.*pipeline manifest merge` first"):
+        with pytest.raises(ManifestTrouble, match=f"bring it in with `.*pipeline manifest merge {world.config_path}` first"):
             act()
     merge(world.config)
     assert world.run().status == ExitStatus.OK
@@ -150,7 +150,7 @@ def test_parts_beside_a_former_manifest_are_not_forgotten(world: World) -> None:
     before, changed = world.text, world.text + "manifest: beside.sqlite\n"
     world.configure(changed)
     with pytest.raises(
-        ManifestTrouble, match=r"manifest merge`, with `manifest: .*/manifest\.sqlite` in the config, first"
+        ManifestTrouble, match=r"manifest merge \S+`, with `manifest: .*/manifest\.sqlite` in the config, first"
     ):
         world.run()
     world.configure(before)
