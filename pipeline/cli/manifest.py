@@ -75,8 +75,9 @@ def export(
     if settings.target.shards is not None and form in (*_FOR_PAGES, "hf"):
         raise click.UsageError(f"{form} is about files, and {config.name} writes tar shards; their .json has the rows")
     if form == "hf":
-        output = output or settings.target.folder / export_hf.NAMES[0]
-        export_hf.check_place(output, settings.target.folder)
+        folder = settings.target.folder_for("manifest export --format hf")
+        output = output or folder / export_hf.NAMES[0]
+        export_hf.check_place(output, folder)
     with Manifest.reader(settings) as reader:
         to = output if output is not None else sys.stdout
         if to is None:

@@ -186,8 +186,12 @@ class TargetSettings:
     @property
     def folder(self) -> Path:
         """The folder. Raises `UsageError` for a store."""
+        return self.folder_for("this")
+
+    def folder_for(self, command: str) -> Path:
+        """The folder, which `command` needs. Raises `UsageError` for a store."""
         if self.path is None:
-            raise UsageError(f"this needs a target on a disk of this machine, and {self.place} is none")
+            raise UsageError(f"{command} needs a target on a disk of this machine, and {self.place} is none")
         return self.path
 
     @property

@@ -22,6 +22,7 @@ from pipeline.manifest.values import to_bytes
 from pipeline.model.record import Status
 
 NAMES = ("metadata.jsonl", "metadata.parquet")
+_READ = (*NAMES, "metadata.csv")  # imagefolder refuses a folder with two of them
 _MADE = (Status.DONE, Status.KEPT)
 _LEFT_OUT = (Status.SKIPPED, Status.FILTERED, Status.UNSUPPORTED)
 _DROPPED = ("target", "target_raw", "error", "detail")  # file_name has the target, and the others are empty
@@ -29,8 +30,8 @@ _HEAD = 2**16  # bytes of a line that say whose it is
 
 
 def check_place(to: Path, target: Path) -> None:
-    """Raise `UsageError` where a metadata file would describe nothing in `target`, or take the place of a file that is
-    no such export.
+    """Raise `UsageError` where a metadata file would describe nothing in `target`, take the place of a file that is no
+    such export, or be read with one.
     """
     path = Path(os.path.abspath(to))
     shown = printable(str(path))
@@ -41,18 +42,35 @@ def check_place(to: Path, target: Path) -> None:
         raise UsageError(f"{shown}: must be in the target, beside its pictures ({printable(str(target))})")
     if os.path.lexists(path) and not is_export(path):
         raise UsageError(f"{shown}: is there and is no export of this program; name another place (--output)")
+    for other in _others(path):
+        if os.path.lexists(other) and not is_export(other):
+            raise UsageError(
+                f"{printable(str(other))}: is no export of this program, and imagefolder reads no folder with both "
+                f"it and {path.name}; remove it, or name another place (--output)"
+            )
 
 
 def write_hf(reader: Reader, to: Path, target: Path, *, measured: bool = False) -> tuple[int, int]:
-    """Write the rows to `to` (see `check_place`), atomically; returns how many, and how many pictures were left out
-    because their names are not UTF-8. Raises `ManifestTrouble` and `TargetTrouble`.
+    """Write the rows to `to` (see `check_place`), atomically, in place of any such export beside it; returns how many,
+    and how many pictures were left out because their names are not UTF-8. Raises `ManifestTrouble`, `TargetTrouble` and
+    `OSError`.
     """
     below = os.path.relpath(os.path.realpath(to.parent), os.path.realpath(target))
     chosen = _Chosen(reader, "" if below == "." else f"{below}/", measured=measured)
     if to.suffix == ".parquet":
         columns = {name: kind for name, kind in kinds(reader, measured=measured).items() if name not in _DROPPED}
-        return write_parquet(chosen, to, {"file_name": Kind.TEXT, **columns}), chosen.unnamed
-    return write_jsonl(chosen, to), chosen.unnamed
+        written = write_parquet(chosen, to, {"file_name": Kind.TEXT, **columns})
+    else:
+        written = write_jsonl(chosen, to)
+    for other in _others(to):
+        if is_export(other):
+            other.unlink()
+    return written, chosen.unnamed
+
+
+def _others(path: Path) -> list[Path]:
+    """The metadata files of other kinds that may be beside one."""
+    return [path.with_name(name) for name in _READ if name != path.name]
 
 
 class _Chosen:

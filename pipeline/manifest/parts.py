@@ -107,8 +107,8 @@ def _is_of(part: Path, owner: str) -> bool:
 
 
 def begin(config: Config, part: Path, known: Path | None, owner: str | None, mine: Callable[[bytes], bool]) -> None:
-    """Make `part` of the config's manifest from `known`, where that is (None: nothing is known), if it is not there. The caller
-    holds the part's lock. `known` is the manifest, or a former one after `manifest:` was changed.
+    """Make `part` of the config's manifest from `known`, where that is (None: nothing is known), if it is not there.
+    The caller holds the part's lock. `known` is the manifest, or a former one after `manifest:` was changed.
 
     `mine` tells whether a picture is of this shard. Raises `ManifestTrouble`, also where parts of another number of
     shards wait to be merged, and `UsageError` where `known` is not of the config `owner` (None: it may be of any).

@@ -99,7 +99,7 @@ class _Addresses:
     """Addresses of pictures, relative to the page, and of those that may show a failed source."""
 
     def __init__(self, config: Config, folder: Path, failed: set[str]) -> None:
-        self.target = _relative(config.target.folder, folder)
+        self.target = _relative(config.target.folder_for("report"), folder)
         self.sources = [
             (f"{source.prefix}/" if source.prefix else "", _relative(source.local, folder))
             for source in config.sources

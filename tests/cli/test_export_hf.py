@@ -72,6 +72,19 @@ def test_a_file_that_is_no_such_export_is_never_written_over(dataset: World) -> 
         export_hf.check_place(dataset.target / "metadata.parquet", dataset.target)
 
 
+def test_an_export_of_the_other_kind_takes_the_place_of_the_one_that_is_there(dataset: World) -> None:
+    config, target = str(dataset.config_path), dataset.target
+    for name in ("metadata.jsonl", "metadata.parquet", "metadata.jsonl"):
+        to = str(target / name)
+        assert dataset.command("manifest", "export", config, "--format", "hf", "--output", to).returncode == 0
+        assert [path.name for path in target.glob("metadata.*")] == [name]
+    (target / "metadata.csv").write_text("file_name,label\n")
+    done = dataset.command("manifest", "export", config, "--format", "hf")
+    assert done.returncode == 2
+    assert "metadata.csv: is no export of this program, and imagefolder reads no folder with both" in done.stderr
+    assert (target / "metadata.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -328,7 +328,7 @@ def test_what_needs_a_folder_says_so(tmp_path: Path, memory: fakes3.Bucket) -> N
         done = world.command(*words, str(world.config_path))
         assert (done.returncode, done.stderr.splitlines()[0]) == (
             2,
-            "this needs a target on a disk of this machine, and s3://pictures/web is none",
+            f"{' '.join(words)} needs a target on a disk of this machine, and s3://pictures/web is none",
         )
 
 

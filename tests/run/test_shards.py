@@ -138,7 +138,7 @@ def test_whole_runs_wait_until_parts_are_merged(world: World) -> None:
     world.run()
     world.run(plan=shard(1, 2))
     for act in (world.run, lambda: prune(world.config, force=False), lambda: retry(world.config, ())):
-        with pytest.raises(ManifestTrouble, match=f"bring it in with `.*pipeline manifest merge {world.config_path}` first"):
+        with pytest.raises(ManifestTrouble, match=f"with `.*pipeline manifest merge {world.config_path}` first"):
             act()
     merge(world.config)
     assert world.run().status == ExitStatus.OK

@@ -62,6 +62,7 @@ def prepared(config: Config, choice: Choice, source: Source | None = None) -> It
     identity = uuid.uuid4().hex
     if source is None and any(not each.is_folder for each in config.sources):
         raise UsageError("only folders can be measured: servers and stores would have to send each picture many times")
+    places = _places(config)
     source = source or source_of(config.sources)
     source.check()
     if is_there(config.manifest):
@@ -69,7 +70,7 @@ def prepared(config: Config, choice: Choice, source: Source | None = None) -> It
     make_parents(config)
     LocalTarget(config.target, identity).prepare()
     with on_signals(stop), held(config, identity), ExitStack() as stack:
-        folders = [stack.enter_context(_folder(place, identity)) for place in _places(config)]
+        folders = [stack.enter_context(_folder(place, identity)) for place in places]
         auto, present = _settings(config)
         children = max(1, auto.processes, present.processes, choice.processes)
         most = replace(workers(config, RunOptions()), processes=children)
@@ -168,7 +169,7 @@ def _strata(config: Config, choice: Choice) -> Strata:
 
 def _places(config: Config) -> list[Path]:
     """Where a run writes: our folder in the target, and the manifest's folder if that is another."""
-    places = [config.target.folder / ".pipeline", config.manifest.parent]
+    places = [config.target.folder_for("tune") / ".pipeline", config.manifest.parent]
     return places if os.path.realpath(places[0]) != os.path.realpath(places[1]) else places[:1]
 
 
