@@ -51,7 +51,10 @@ def command() -> None:
 )
 @click.option("--measured", is_flag=True, help="Also what differs between equal runs: times, seconds, memory, reasons.")
 @click.option("--base-url", callback=published_at, help="Where the target is published, such as /img/ (srcset, html).")
-@click.option("--sizes", help="How wide pages show a picture, as HTML says it (html).  [default: 100vw]")
+@click.option(
+    "--sizes",
+    help="How wide the page that the markup goes into shows a picture, as HTML says it (html).  [default: 100vw]",
+)
 def export(
     config: Path, form: str, output: Path | None, measured: bool, base_url: str | None, sizes: str | None
 ) -> None:
@@ -147,6 +150,7 @@ def _check_parquet(form: str, output: Path | None) -> None:
 def _write_pictures(reader: Reader, config: Config, to: Path | TextIO, form: str, base_url: str, sizes: str) -> None:
     from pipeline.amounts import size
     from pipeline.cli.viewing import how_to_see, short
+    from pipeline.errors import printable
     from pipeline.manifest.srcset import pictures, write_srcset
     from pipeline.plan.rules import families_of
     from pipeline.report import document
@@ -156,7 +160,7 @@ def _write_pictures(reader: Reader, config: Config, to: Path | TextIO, form: str
     if form == "html":
         if isinstance(to, Path):
             to = document.place(KIND, to, config.target.folders)
-        write_html(for_pages, to, title=config.path.stem, sizes=sizes)
+        write_html(for_pages, to, title=printable(Path(config.target.place).name), sizes=sizes)
         if isinstance(to, Path) and on_terminal():  # cron mails it
             seen = "".join(f"; {how_to_see(to, target, base_url)}" for target in config.target.folders)
             complain(f"wrote {short(to)} ({size(to.stat().st_size)}){seen}")

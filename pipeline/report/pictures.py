@@ -22,14 +22,20 @@ _PAGE = """\
 <meta name="viewport" content="width=device-width">
 {mark}
 <title>{title}</title>
-<style>img {{ display: block; max-width: 100%; height: auto; margin: 0 auto 1rem }}</style>
+<style>
+:root {{ color-scheme: light dark }}
+body {{ display: grid; gap: 1rem; margin: 1rem }}
+body {{ grid-template-columns: repeat(auto-fill, minmax(min(20em, 100%), 1fr)) }}
+img {{ display: block; max-width: 100%; height: auto; margin: auto }}
+</style>
 """
 
 
 def write_html(pictures: Iterator[tuple[str, dict[str, Any]]], to: Path | TextIO, *, title: str, sizes: str) -> int:
     """Write the pictures (those of `manifest.srcset.pictures`) as a page in UTF-8. Returns their number.
 
-    `sizes` is how wide a picture is shown, in the words of HTML. A path is written atomically. Raises `TargetTrouble`.
+    `sizes` is how wide the page that the markup is for shows a picture, in the words of HTML; this one is a grid.
+    A path is written atomically. Raises `TargetTrouble`.
     """
 
     def fill(stream: TextIO) -> int:

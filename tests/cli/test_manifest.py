@@ -70,6 +70,7 @@ def test_pages_are_told_where_the_target_is_published(made: World) -> None:
         assert (
             'srcset="/img/a-hero-8.webp 8w, /img/a-hero-16.webp 16w" sizes="(width &lt; 9em) 100vw, 9em"' in done.stdout
         )
+        assert "<title>out</title>" in done.stdout
     done = made.command(*export, "--format", "srcset", "--base-url", "https://example.org/i")
     assert json.loads(done.stdout)["a.jpg"]["families"]["hero"]["src"] == "https://example.org/i/a-hero-16.jpg"
 
