@@ -178,10 +178,14 @@ def stages(connection: sqlite3.Connection) -> dict[int, Stages]:
 
 
 def experience(connection: sqlite3.Connection) -> Experience:
-    """What all remembered pictures have taken. Reads every row twice."""
-    sources = connection.execute(_SOURCES.format(key="format") + "GROUP BY format").fetchall()
+    """What all remembered pictures that were rendered have taken: what was reused says nothing of the next ones.
+
+    Reads every row twice.
+    """
+    sources = connection.execute(_SOURCES.format(key="format") + "AND seconds_decode > 0 GROUP BY format").fetchall()
     renditions = connection.execute(
-        _RENDITIONS.format(key="r.name, r.format, s.format") + "GROUP BY r.name, r.format, s.format"
+        _RENDITIONS.format(key="r.name, r.format, s.format")
+        + "AND s.seconds_decode > 0 GROUP BY r.name, r.format, s.format"
     ).fetchall()
     return Experience(
         sum(row[1] for row in sources),

@@ -8,7 +8,7 @@ from pipeline.model.record import Reason
 from pipeline.model.source import Stat
 from pipeline.model.spec import Format, Spec
 from pipeline.run.prediction import Forecast, predicted
-from tests.world import World
+from tests.world import World, jpeg
 
 
 def forecast(*sources: tuple[str, int], spec: Spec | None = None) -> Forecast:
@@ -85,6 +85,19 @@ def test_the_plan_says_what_to_expect(world: World) -> None:
     world.run(processes=1)
     forced = world.command("plan", str(world.config_path), "--force").stderr
     assert "judging by 6 pictures" in forced
+
+
+def test_pictures_that_were_reused_are_no_measure_of_those_to_render(world: World) -> None:
+    first = world.put("0.jpg")
+    for number in range(1, 5):
+        (world.source / f"{number}.jpg").write_bytes(first.read_bytes())
+    world.settle()
+    assert world.run(threads=1).reused == 4
+    other = world.put("other.jpg", jpeg((1, 2, 3)))
+    sums = forecast((other.name, other.stat().st_size))
+    prediction = predicted(world.config, sums)
+    assert prediction is not None
+    assert prediction.pictures == 1
 
 
 def test_status_shows_where_the_time_went(world: World) -> None:
