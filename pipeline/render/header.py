@@ -12,6 +12,7 @@ from pipeline.render.container.jpeg import jpeg_scans
 from pipeline.render.container.truncation import is_short
 from pipeline.render.estimate import estimate
 from pipeline.render.formats.animation import cut_off
+from pipeline.render.formats.jxl import Jxl
 from pipeline.render.opening import pages
 from pipeline.render.opening.source import Source
 
@@ -68,9 +69,11 @@ def _check(source: Source, counted: int, limits: Limits) -> None:
 
 
 def _check_scans(source: Source, limits: Limits) -> None:
-    """Raises PictureError for too many scans.
+    """Raises PictureError for too many scans. Those of a JPEG in a JPEG XL are counted when it is decoded.
 
     A legal progressive JPEG of some kilobytes can take minutes, because every scan touches every coefficient again.
     """
     if source.format == "JPEG" and jpeg_scans(source.view, limits.scans) > limits.scans:
         raise PictureError(ErrorKind.TOO_MANY_SCANS, f"more than {limits.scans:,}")
+    if isinstance(source.image, Jxl):
+        source.image.most_scans = limits.scans

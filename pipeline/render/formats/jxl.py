@@ -18,7 +18,9 @@ from typing import IO, Any
 from PIL import Image, ImageFile
 
 from pipeline.errors import ErrorKind, PictureError
+from pipeline.model.spec import Limits
 from pipeline.render.container.bmff import boxes
+from pipeline.render.container.jpeg import jpeg_scans
 from pipeline.render.container.tiff import field_count, fields, read_header
 from pipeline.render.container.view import View
 from pipeline.render.formats.jpeg import Jpeg
@@ -58,6 +60,7 @@ class Jxl(ImageFile.ImageFile):
 
     format = "JXL"
     bits = 8  # of a channel
+    most_scans = Limits().scans  # of a packed JPEG, which is unpacked in `load`
 
     def __init__(self, file: IO[bytes], view: View) -> None:
         self._view = view
@@ -78,7 +81,9 @@ class Jxl(ImageFile.ImageFile):
         self.tile = []
 
     def load(self) -> Any:
-        """Decodes, in this thread. Raises OSError where libjxl fails, and whatever Pillow raises on a packed JPEG."""
+        """Decodes, in this thread. Raises OSError where libjxl fails, on a packed JPEG whatever Pillow raises, and
+        PictureError for too many scans.
+        """
         if self._im is None:
             module: Any = importlib.import_module(_LIBRARY)
             try:
@@ -86,19 +91,29 @@ class Jxl(ImageFile.ImageFile):
             except RuntimeError as error:  # whose text is advice to build the library
                 raise OSError("damaged or cut off") from error
             if packed:
-                with Jpeg(io.BytesIO(content)) as jpeg:
-                    jpeg.load()
-                    image, icc = turned(jpeg, self._orientation), jpeg.info.get("icc_profile", icc)
+                image, icc = self._unpacked(content, icc)
             elif about.mode in _MODES:
                 image = Image.frombytes(about.mode, (about.width, about.height), content)
             else:
                 raise PictureError(ErrorKind.UNSUPPORTED, f"JPEG XL: {about.mode} is not decoded here")
-            if image.size != self._size:
-                raise OSError(f"{image.size} instead of {self._size}")
+            self._check_size(image.size)
             self.im, self._mode = image.im, image.mode
             if icc:
                 self.info["icc_profile"] = icc
         return Image.Image.load(self)
+
+    def _unpacked(self, content: bytes, icc: bytes) -> tuple[Image.Image, bytes]:
+        """The picture in a packed JPEG, upright, and its profile."""
+        if jpeg_scans(content, self.most_scans) > self.most_scans:
+            raise PictureError(ErrorKind.TOO_MANY_SCANS, f"more than {self.most_scans:,}")
+        with Jpeg(io.BytesIO(content)) as jpeg:
+            self._check_size(upright_size(jpeg.size, self._orientation))
+            jpeg.load()
+            return turned(jpeg, self._orientation), jpeg.info.get("icc_profile", icc)
+
+    def _check_size(self, size: tuple[int, int]) -> None:
+        if size != self._size:
+            raise OSError(f"{size} instead of {self._size}")
 
 
 def sample() -> bytes:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import importlib
 import io
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from PIL import Image
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.spec import Format, Limits, Metadata, Spec
 from pipeline.render.formats import jxl
+from pipeline.render.formats.jpeg import Jpeg
 from tests.pictures import BLUE, GREEN, RED, WHITE, as_stored, corners, encoded, exif, near, quarters
 from tests.render.drawing import answer_to, rendition
 
@@ -25,6 +28,19 @@ def packed(picture: Image.Image, **options: object) -> bytes:
     import pillow_jxl  # noqa: F401 -- registers itself with Pillow
 
     return encoded(picture, "JXL", **{"exif": b"", "quality": 95, **options})
+
+
+def around(jpeg: bytes, size: tuple[int, int]) -> bytes:
+    """A JPEG packed without loss."""
+    from pillow_jxl import Encoder
+
+    encoder: Any = Encoder
+    encoder = encoder(
+        mode="RGB", lossless=False, quality=90, decoding_speed=0, effort=3, use_container=True,
+        use_original_profile=False, num_threads=0,
+    )  # fmt: skip
+    packed_: bytes = encoder(jpeg, *size, jpeg_encode=True)
+    return packed_
 
 
 def test_without_the_extra_it_is_unsupported_and_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,19 +79,35 @@ def test_the_header_tells_every_size(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_it_stands_upright(orientation: int) -> None:
     """A packed JPEG, whose orientation libjxl reads from its EXIF."""
-    from pillow_jxl import Encoder
-
     stored = as_stored(quarters(SIZE), orientation)
     jpeg = encoded(stored, "JPEG", quality=95, exif=exif({0x0112: orientation}))
-    encoder: Any = Encoder
-    encoder = encoder(
-        mode="RGB", lossless=False, quality=90, decoding_speed=0, effort=3, use_container=True,
-        use_original_profile=False, num_threads=0,
-    )  # fmt: skip
-    image = rendition(encoder(jpeg, *stored.size, jpeg_encode=True), PNG)
+    image = rendition(around(jpeg, stored.size), PNG)
     assert image.size == (96, 72)
     for got, wanted in zip(corners(image), (RED, GREEN, BLUE, WHITE), strict=True):
         assert near(got, wanted, 12)
+
+
+@needed
+def test_a_packed_jpeg_has_no_more_scans_than_are_allowed() -> None:
+    content = around(encoded(quarters(SIZE), "JPEG", progressive=True), SIZE)
+    assert rendition(content, PNG).size == (96, 72)
+    with pytest.raises(PictureError, match="more than 3") as caught:
+        answer_to(content, PNG, limits=Limits(scans=3))
+    assert caught.value.kind == ErrorKind.TOO_MANY_SCANS
+
+
+@needed
+def test_a_packed_jpeg_of_another_size_than_was_said_is_never_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decoder(num_threads: int) -> Any:
+        return lambda _: (True, None, encoded(quarters((16, 8)), "JPEG"), b"", [])
+
+    def loaded(_: object) -> None:
+        raise AssertionError("it is decoded")
+
+    monkeypatch.setattr(importlib, "import_module", lambda _: SimpleNamespace(Decoder=decoder))
+    monkeypatch.setattr(Jpeg, "load", loaded)
+    with pytest.raises(PictureError, match=r"\(16, 8\) instead of \(8, 8\)"):
+        answer_to(jxl.sample(), PNG)
 
 
 @needed
