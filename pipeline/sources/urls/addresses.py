@@ -40,7 +40,7 @@ def connect(host: str, port: int, left: Callable[[], float], *, allow_private: b
     if not allow_private:
         for *_, place in places:
             if why := refusal(str(place[0])):
-                raise Refused(f"{host} is {place[0]}: {why}")
+                raise Refused(f"{host}{'' if place[0] == host else f' is {place[0]}'}: {why}")
     error: OSError = OSError(errno.EADDRNOTAVAIL, "the name has no address")
     for family, kind, protocol, _, place in places:
         sock = socket.socket(family, kind, protocol)

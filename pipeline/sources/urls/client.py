@@ -172,6 +172,9 @@ class Client:
         except OSError as error:
             self.hosts.failed(origin, what(error))
             raise
+        except addresses.Refused as error:
+            self.hosts.refuse(origin, str(error))
+            raise
         self.hosts.connected(origin)
         return sock
 

@@ -163,7 +163,9 @@ class Fetch:
                 self._at, self._redirects = self._start, 0
                 return Later(max(wait, asked or 0.0))
         if isinstance(error, Refused):
-            return PictureError(ErrorKind.ADDRESS_REFUSED, f"{error} (allow_private: true allows it)")
+            return PictureError(
+                ErrorKind.ADDRESS_REFUSED, f"{error} (source: {{fetch: {{allow_private: true}}}} allows it)"
+            )
         tried = f", {self._attempts} times" if self._attempts > 1 else ""
         kind = ErrorKind.READ_TIMED_OUT if isinstance(error, TimeoutError) else ErrorKind.NOT_FETCHED
         return PictureError(kind, f"{self._at.origin}: {_text(error)}{tried}")

@@ -2,7 +2,7 @@
 
 A host gets `per_host` requests at once and `rate` a second at the most, and nothing while it has asked to be left alone
 (`Retry-After`). A thread waits for its turn before its deadline begins. A host that cannot be reached is given up, so
-that each of its pictures does not cost the time of four attempts.
+that each of its pictures does not cost the time of four attempts; so is one whose address is refused.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from pipeline.sources.urls.addresses import Refused
 from pipeline.sources.urls.connection import Connection
 from pipeline.sources.urls.names import Origin
 from pipeline.sources.urls.robots import Rules
@@ -30,7 +31,7 @@ class GivenUp(Exception):
 class Host:
     """One host as this process knows it; its fields are guarded by the lock of `Hosts`, `robots` by one of its own."""
 
-    __slots__ = ("at_work", "failed", "failing_since", "given_up", "idle", "next", "robots", "robots_lock")
+    __slots__ = ("at_work", "failed", "failing_since", "given_up", "idle", "next", "refused", "robots", "robots_lock")
 
     def __init__(self) -> None:
         self.at_work = 0
@@ -39,6 +40,7 @@ class Host:
         self.failed = 0  # connections in a row
         self.failing_since = 0.0  # when the first of them failed, by the monotonic clock
         self.given_up = ""  # why; "" as long as it is asked
+        self.refused = ""  # why its address is; "" as long as it is asked
         self.robots: Rules | None = None  # None: not yet known
         self.robots_lock = threading.Lock()
 
@@ -68,7 +70,8 @@ class Hosts:
                 token.check()
                 self._turns.wait(min(wait, TICK))
             host.at_work += 1
-            host.next = max(host.next, time.monotonic()) + self._pause
+            if not host.refused:
+                host.next = max(host.next, time.monotonic()) + self._pause
         try:
             yield
         finally:
@@ -78,7 +81,7 @@ class Hosts:
 
     def _wait(self, host: Host) -> float:
         """Seconds until the host may be asked, or until it is worth looking again; 0 or less: now."""
-        if host.given_up:
+        if host.given_up or host.refused:
             return 0.0
         return TICK if host.at_work >= self._per_host else host.next - time.monotonic()
 
@@ -104,10 +107,18 @@ class Hosts:
                 host.given_up = f"not asked any more: {host.failed} connections in a row failed ({why})"
                 self._turns.notify_all()
 
+    def refuse(self, origin: Origin, why: str) -> None:
+        """Note that its address is refused: nothing is asked of it any more, so nothing has to wait for its turn."""
+        with self._turns:
+            self._hosts[origin].refused = why
+            self._turns.notify_all()
+
     def connection(self, origin: Origin, new: Callable[[], Connection]) -> Connection:
-        """An idle connection to the origin, or a new one. Raises `GivenUp`."""
+        """An idle connection to the origin, or a new one. Raises `GivenUp` and `Refused`."""
         host = self.of(origin)
         with self._turns:
+            if host.refused:
+                raise Refused(host.refused)
             if host.given_up:
                 raise GivenUp(host.given_up)
             while host.idle:

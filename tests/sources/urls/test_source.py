@@ -355,6 +355,26 @@ def test_this_machine_is_not_asked_unless_allowed(site: Site, reader: Make, host
     assert site.asked == []
 
 
+def test_pictures_of_a_refused_address_do_not_wait_for_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = hosts.Hosts(per_host=1, rate=0.001)
+    origin = Origin("http", "127.0.0.1", 80)
+    with known.turn(origin, Token()):
+        known.refuse(origin, "127.0.0.1: loopback")
+    monkeypatch.setattr(Token, "check", lambda _self: pytest.fail("it waits"))
+    for _ in range(3):
+        with known.turn(origin, Token()), pytest.raises(addresses.Refused, match=r"^127.0.0.1: loopback$"):
+            known.connection(origin, lambda: pytest.fail("it connects"))
+
+
+def test_a_host_that_is_refused_once_is_not_looked_up_again(
+    site: Site, reader: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = reader(f"http://127.0.0.1:{site.port}/p.jpg", allow_private=False)
+    assert fails(reading).detail == "127.0.0.1: loopback (source: {fetch: {allow_private: true}} allows it)"
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("it is looked up"))
+    assert fails(reading).kind is ErrorKind.ADDRESS_REFUSED
+
+
 def test_a_redirect_to_an_address_that_is_not_allowed_is_refused(
     site: Site, reader: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
