@@ -72,7 +72,7 @@ def basis(comparison: Comparison) -> list[str]:
         if (more := len(sample.unreadable) - _NAMED) > 0:
             names.append(f"and {more:,} more")
         lines.append(
-            f"{count(len(sample.unreadable), 'picture')} could not be read and count for nothing: {', '.join(names)}"
+            f"{count(len(sample.unreadable), 'picture')} could not be read, left out of the totals: {', '.join(names)}"
         )
     return lines
 

@@ -64,7 +64,7 @@ def test_pictures_that_could_not_be_read_are_named(compared_: Comparison, tmp_pa
     sample = replace(compared_.sample, all_pictures=13, candidates=13, unreadable=unreadable)
     told = comparison.basis(replace(compared_, sample=sample))
     names = ", ".join(unreadable[:10])
-    assert told[-1] == f"12 pictures could not be read and count for nothing: {names}, and 2 more"
+    assert told[-1] == f"12 pictures could not be read, left out of the totals: {names}, and 2 more"
     assert HOSTILE not in page(replace(compared_, sample=sample), tmp_path / "page.html")
 
 
