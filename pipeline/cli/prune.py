@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.amounts import count, size
-from pipeline.cli.console import Colour, complain, tell
+from pipeline.cli.console import Colour, complain, on_terminal, tell
 from pipeline.cli.options import config_argument, json_option
 from pipeline.program import to_copy
 
@@ -40,7 +40,7 @@ def command(config: Path, delete: bool, force: bool, as_json: bool) -> None:
         complain(f"pipeline: {warning}", Colour.WARNING)
     if pruned.refused and not force:
         complain(f"pipeline: nothing would be deleted: {pruned.refused}", Colour.WARNING)
-    if not as_json:
+    if not as_json and (pruned.verdicts or not delete or on_terminal()):  # cron mails it
         fate = Fate.REMOVED if delete else Fate.DUE
         gone = [verdict.orphan for verdict in pruned.verdicts if verdict.fate is fate]
         words = f"{count(len(gone), 'file')} ({size(sum(orphan.size for orphan in gone))}) {fate}"

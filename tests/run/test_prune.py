@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.cli.main import status_of
 from pipeline.cli.summary import sentence
 from pipeline.errors import ExitStatus, Locked, SourceTrouble
 from pipeline.manifest.claims import Claim, ClaimedFile
@@ -313,7 +314,9 @@ def test_a_plan_that_is_not_complete_refuses() -> None:
     assert refusal(Planner(), [], None, force=True)[0] == "incomplete"  # type: ignore[arg-type]
 
 
-def test_the_command_shows_by_default_and_deletes_when_told(orphaned: World) -> None:
+def test_the_command_shows_by_default_and_deletes_when_told(
+    orphaned: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = str(orphaned.config_path)
     shown = orphaned.command("prune", config)
     assert (shown.returncode, shown.stdout) == (0, f"to be removed {ORPHAN} (source gone)\n")
@@ -325,6 +328,8 @@ def test_the_command_shows_by_default_and_deletes_when_told(orphaned: World) -> 
     row = json.loads(deleted.stdout)
     assert (row["target"], row["fate"], row["why"]) == (ORPHAN, "removed", "source gone")
     assert ORPHAN not in orphaned.tree()
+    assert status_of(["prune", "--delete", config]) == 0
+    assert capsys.readouterr() == ("", "")  # cron would mail each night that nothing was to be done
 
 
 def test_a_claimed_file_that_another_picture_is_to_make_is_no_orphan() -> None:
