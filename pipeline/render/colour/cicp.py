@@ -14,7 +14,7 @@ from PIL import Image
 
 from pipeline.model.spec import Profile
 from pipeline.render.colour.hdr import DEFAULT_PEAK, TRANSFERS, Hdr, tags_of
-from pipeline.render.container.bmff import boxes
+from pipeline.render.container.bmff import properties
 from pipeline.render.container.png import png_chunks
 from pipeline.render.container.view import View
 
@@ -39,8 +39,6 @@ _ADOBE_GAMMA = 563 / 256
 _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}  # table 3; all others count as sRGB's curve
 _UNSAID = 2
 _CACHED = 32  # profiles, of the many that pictures may ask for
-_PARENTS = (b"meta", b"iprp", b"ipco")  # from the outermost
-_VERSION = 4  # bytes of version and flags before the boxes within a meta box
 _NEAR = 0.002  # primaries and gamma within this distance count as those of sRGB
 _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
 
@@ -90,7 +88,7 @@ def _peak(format_: str, view: View) -> float:
     if format_ == "PNG":
         said = next((view[at : at + 4] for kind, at, _ in png_chunks(view) if kind == b"cLLI"), b"")
         return _bounded(int.from_bytes(said) / 10_000)
-    return _bounded(next(_clli(view, 0, len(view)), 0))
+    return _bounded(next(_clli(view), 0))
 
 
 def _bounded(peak: float) -> float:
@@ -113,7 +111,7 @@ def _coded(image: Image.Image, format_: str, view: View, icc: bytes | None) -> t
     if format_ == "PNG":
         codes = image.info.get("cicp", b"")
     elif format_ in ("AVIF", "HEIF") and icc is None:
-        codes = next(_nclx(view, 0, len(view)), b"")
+        codes = next(_nclx(view), b"")
     else:
         return None
     if len(codes) < 2 or codes[0] == _UNSAID:
@@ -121,23 +119,17 @@ def _coded(image: Image.Image, format_: str, view: View, icc: bytes | None) -> t
     return codes[0], codes[1]
 
 
-def _nclx(view: View, at: int, end: int, parents: tuple[bytes, ...] = _PARENTS) -> Iterator[bytes]:
+def _nclx(view: View) -> Iterator[bytes]:
     """The codes in the colour boxes that hold no ICC profile, in the order of the file."""
-    for kind, start, after in boxes(view, at, end):
-        if kind in parents:
-            within = parents[parents.index(kind) + 1 :]
-            yield from _nclx(view, start + (_VERSION if kind == b"meta" else 0), after, within)
-        elif kind == b"colr" and view[start : start + 4] == b"nclx":
+    for kind, start, _end in properties(view):
+        if kind == b"colr" and view[start : start + 4] == b"nclx":
             codes = view[start + 4 : start + 8]
             yield bytes((codes[1], codes[3])) if len(codes) == 4 else b""
 
 
-def _clli(view: View, at: int, end: int, parents: tuple[bytes, ...] = _PARENTS) -> Iterator[int]:
-    for kind, start, after in boxes(view, at, end):
-        if kind in parents:
-            within = parents[parents.index(kind) + 1 :]
-            yield from _clli(view, start + (_VERSION if kind == b"meta" else 0), after, within)
-        elif kind == b"clli" and after - start >= 2:
+def _clli(view: View) -> Iterator[int]:
+    for kind, start, end in properties(view):
+        if kind == b"clli" and end - start >= 2:
             yield int.from_bytes(view[start : start + 2])
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from pipeline.render.container.bmff import boxes
+from pipeline.render.container.bmff import HEAD, VERSION, boxes, span
 
-_VERSION = 4  # bytes of version and flags
-_HEAD = 8  # bytes of a box before its content
 _NO_OFFSET = bytes(4)  # from the item's beginning to the TIFF header in it
 _PLACES = b"\0\0\0\0\x44\x40"  # an iloc box of version 0, whose offsets, lengths and bases have 32 bits
 
@@ -17,22 +15,22 @@ def with_exif(content: bytes, exif: bytes) -> bytes:
 
     Raises ValueError if it is built in another way.
     """
-    meta = _span(content, b"meta", 0, len(content))
-    inside = (meta[0] + _VERSION, meta[1])
-    wanted, places = _item(content, _span(content, b"iinf", *inside)), _span(content, b"iloc", *inside)
+    meta = span(content, b"meta", 0, len(content))
+    inside = (meta[0] + VERSION, meta[1])
+    wanted, places = _item(content, span(content, b"iinf", *inside)), span(content, b"iloc", *inside)
     length_at, start, length = _place(content, places, wanted)
-    pixels = _span(content, b"mdat", 0, len(content))
+    pixels = span(content, b"mdat", 0, len(content))
     if start + length != len(content) or pixels[1] != len(content):
         raise ValueError("the EXIF is not the last of the file")
     whole = bytearray(content[:start]) + _NO_OFFSET + exif
     struct.pack_into(">L", whole, length_at, len(_NO_OFFSET + exif))
-    struct.pack_into(">L", whole, pixels[0] - _HEAD, len(whole) - pixels[0] + _HEAD)
+    struct.pack_into(">L", whole, pixels[0] - HEAD, len(whole) - pixels[0] + HEAD)
     return bytes(whole)
 
 
 def _item(content: bytes, infos: tuple[int, int]) -> int:
     """The number of the item that holds EXIF."""
-    for kind, start, _end in boxes(content, infos[0] + _VERSION + 2, infos[1]):
+    for kind, start, _end in boxes(content, infos[0] + VERSION + 2, infos[1]):
         if kind == b"infe" and content[start + 8 : start + 12] == b"Exif":
             return int.from_bytes(content[start + 4 : start + 6])
     raise ValueError("no EXIF")
@@ -50,10 +48,3 @@ def _place(content: bytes, places: tuple[int, int], wanted: int) -> tuple[int, i
             return at + 14, base + offset, length
         at += 10 + 8 * pieces
     raise ValueError("no place of the EXIF")
-
-
-def _span(content: bytes, wanted: bytes, at: int, end: int) -> tuple[int, int]:
-    for kind, start, after in boxes(content, at, end):
-        if kind == wanted:
-            return start, after
-    raise ValueError(f"no {wanted.decode()} box")

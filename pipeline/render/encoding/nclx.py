@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import struct
 
-from pipeline.render.container.bmff import boxes
+from pipeline.render.container.bmff import HEAD, VERSION, boxes, span
 
 _BT601, _FULL_RANGE = 6, 0x80  # the matrix and the range that libheif encodes with if it is told nothing
-_HEAD = 8  # bytes of a box before its content
-_VERSION = 4  # bytes of version and flags
 
 
 def with_nclx(content: bytes, primaries: int, transfer: int) -> bytes:
@@ -17,12 +15,12 @@ def with_nclx(content: bytes, primaries: int, transfer: int) -> bytes:
     Raises ValueError if it is built in another way.
     """
     colour = struct.pack(">L4s4sHHHB", 19, b"colr", b"nclx", primaries, transfer, _BT601, _FULL_RANGE)
-    meta = _span(content, b"meta", 0, len(content))
-    inside = (meta[0] + _VERSION, meta[1])
-    (main,) = struct.unpack_from(">H", content, _span(content, b"pitm", *inside)[0] + _VERSION)
-    places = _span(content, b"iloc", *inside)
-    properties = _span(content, b"iprp", *inside)
-    container, links = _span(content, b"ipco", *properties), _span(content, b"ipma", *properties)
+    meta = span(content, b"meta", 0, len(content))
+    inside = (meta[0] + VERSION, meta[1])
+    (main,) = struct.unpack_from(">H", content, span(content, b"pitm", *inside)[0] + VERSION)
+    places = span(content, b"iloc", *inside)
+    properties = span(content, b"iprp", *inside)
+    container, links = span(content, b"ipco", *properties), span(content, b"ipma", *properties)
     number = sum(1 for _ in boxes(content, *container)) + 1
     count = _count_place(content, links, main)
     whole = bytearray(content)
@@ -33,7 +31,7 @@ def with_nclx(content: bytes, primaries: int, transfer: int) -> bytes:
         (container[0], len(colour)),
         (links[0], 1),
     ):
-        _add(whole, start - _HEAD, more)
+        _add(whole, start - HEAD, more)
     _move(whole, places[0], len(colour) + 1)
     end = count + 1 + content[count]
     whole[end:end] = bytes((number,))
@@ -41,16 +39,9 @@ def with_nclx(content: bytes, primaries: int, transfer: int) -> bytes:
     return bytes(whole)
 
 
-def _span(content: bytes, wanted: bytes, at: int, end: int) -> tuple[int, int]:
-    for kind, start, after in boxes(content, at, end):
-        if kind == wanted:
-            return start, after
-    raise ValueError(f"no {wanted.decode()} box")
-
-
 def _count_place(content: bytes, links: tuple[int, int], wanted: int) -> int:
     """The offset at which the ipma box says how many properties the item `wanted` has."""
-    if content[links[0] : links[0] + _VERSION] != bytes(_VERSION):  # items of 16 bits, properties of 7
+    if content[links[0] : links[0] + VERSION] != bytes(VERSION):  # items of 16 bits, properties of 7
         raise ValueError("ipma box of an unknown kind")
     at = links[0] + 8
     while at < links[1]:

@@ -249,7 +249,7 @@ def test_boxes_without_end_within_each_other_are_not_looked_through() -> None:
     for _ in range(2_000):
         nested = struct.pack(">L4s", 8 + len(nested), b"iprp") + nested
     assert profile_of(Image.new("RGB", (16, 16)), "AVIF", content + nested) is None
-    assert not list(_clli(nested, 0, len(nested)))
+    assert not list(_clli(nested))
 
 
 def test_a_profile_that_asks_for_absolute_colours_gets_them() -> None:
