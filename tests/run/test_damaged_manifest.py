@@ -239,8 +239,9 @@ def test_a_record_that_cannot_be_written_is_a_defect_where_the_manifest_is_sound
 
 
 def test_every_table_is_looked_at() -> None:
+    """Of the newer names, those with `content` at their end or `_of_` in the middle are indexes."""
     assert set(soundness._TABLES) == {"about", "run", "library", "source", "rendition", "claim"} | {
-        name for name in schema.NAMES - schema.NAMES_1 if not name.endswith("content")
+        name for name in schema.NAMES - schema.NAMES_1 if not name.endswith("content") and "_of_" not in name
     }
 
 

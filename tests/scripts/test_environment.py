@@ -183,7 +183,7 @@ def test_an_extra_that_is_none_is_refused_before_anything_is_done(checkout: Chec
     for words in (["--with", "speed"], ["--with"]):
         done = checkout.run(*words)
         assert (done.returncode, done.stdout) == (2, "")
-        assert "--with takes one of cloud dask jxl" in done.stderr
+        assert "--with takes one of cloud dask faces jxl parquet, not" in done.stderr
     assert checkout.noted() == []
 
 
