@@ -36,6 +36,7 @@ _LOOK = 1.0  # seconds between two looks for workers that have come or gone
 _SILENT = 15.0  # seconds without a sign of life of a worker: more than a lane waits for one of its driver
 _TRIES = 3  # lanes in a row that end before they are ready, after which their worker gets no more
 _SAID = 10.0  # seconds without any worker, after which that is said
+_GRACE = 10.0  # seconds without any worker, after which those that were refused end the run: others may be on their way
 _KILLERS = 10  # pictures in a row that seem to have killed their worker: the cause is another
 _STOP, _HASTE = 50, 5  # ticks that lanes have to end when the run stops; after a second signal
 _HEARD = 0.3  # seconds in which they must have heard that; the end of the lease tells the others
@@ -169,12 +170,12 @@ class ClusterLanes:
 
     def _tick(self) -> None:
         self._lease.check()
-        since = self._alone_since
-        if since is not None and time.monotonic() - since > self._patience:
-            raise PipelineError(f"no worker for {self._patience:g} s: start some")
-        workers = self._pool.workers()
+        alone = 0.0 if self._alone_since is None else time.monotonic() - self._alone_since
+        workers = self._pool.workers() if alone > min(_GRACE, self._patience) else {}
         if workers and not self._lanes and workers.keys() <= self._refused.keys():
             raise PipelineError("no worker can be used: " + "; ".join(map(self._refused.__getitem__, workers)))
+        if alone > self._patience:
+            raise PipelineError(f"no worker for {self._patience:g} s: start some")
         self._control.tick()
         self._ticked = time.monotonic()
 
@@ -225,7 +226,7 @@ class ClusterLanes:
 
     def _saw(self, lane: WorkerLane, asked: Future[Sight]) -> None:
         """The worker has answered what it sees; a lane is opened there if that is what the driver sees."""
-        if lane not in self._lanes:
+        if lane not in self._lanes or self._stopping:
             return
         try:
             refusal = self._welcome.refusal(asked.result(), lane.number)
@@ -378,10 +379,9 @@ class ClusterLanes:
             self._welcome.forget(lane.number)
 
     def _tell_to_stop(self, *, hasty: bool) -> list[Future[None]]:
-        lanes = list(self._ready())
-        for lane in lanes:
+        for lane in self._lanes:  # also those that are still opening
             lane.ended = True
-        return [lane.executor.submit(worker.stop_lane, self._key(lane), hasty=hasty) for lane in lanes]
+        return [lane.executor.submit(worker.stop_lane, self._key(lane), hasty=hasty) for lane in self._lanes]
 
     def _wait(self, futures: Sequence[Future[None]], seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -21,6 +21,8 @@ from pipeline.targets.lease import lease_in
 from tests.run.cluster.test_welcome import setup
 from tests.world import World
 
+SEEN = {"one": Seen("one", "host", 1, None, 0.0)}
+
 
 class _Refusing(Executor):
     def submit(self, *_: Any, **__: Any) -> Future[Any]:
@@ -43,12 +45,68 @@ class _Pool:
         return _Refusing()
 
 
+def _lanes(world: World, pool: object) -> ClusterLanes:
+    opening = Opening(setup(world, lease_in(world.target)), None, None, None, None, 1, 1)
+    nothing = cast(
+        Any,
+        SimpleNamespace(
+            check=lambda: None, witness=None, refusal=lambda *_: "", give_up=lambda _: None, forget=lambda _: None
+        ),
+    )
+    control = Control(Pace(None, None), lambda: None, lambda: False)
+    return ClusterLanes(cast(Any, pool), opening, nothing, nothing, control, lambda *_: None, 1_000.0)
+
+
 def test_a_run_ends_when_no_worker_there_can_be_used_also_after_others_have_gone(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lanes, "_LOOK", 0.0)
-    opening = Opening(setup(world, lease_in(world.target)), None, None, None, None, 1, 1)
-    nothing = cast(Any, SimpleNamespace(check=lambda: None, witness=None, refusal=None))
-    control = Control(Pace(None, None), lambda: None, lambda: False)
+    monkeypatch.setattr(lanes, "_GRACE", 0.0)
     with pytest.raises(PipelineError, match="^no worker can be used: worker second gets no pictures: ModuleNotFound"):
-        ClusterLanes(cast(Any, _Pool()), opening, nothing, nothing, control, lambda *_: None, 2.0).put(Batch(()))
+        _lanes(world, _Pool()).put(Batch(()))
+
+
+def test_a_refused_worker_that_comes_first_does_not_end_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others may be seconds away."""
+    monkeypatch.setattr(lanes, "_LOOK", 0.0)
+    monkeypatch.setattr(lanes, "_GRACE", 500.0)
+    lanes_ = _lanes(world, SimpleNamespace(workers=lambda: SEEN, executor=lambda _: _Refusing()))
+    for _ in range(3):
+        lanes_.take()
+        lanes_._tick()
+    assert lanes_.notes == ["worker one gets no pictures: ModuleNotFoundError: No module named 'pipeline'"]
+    monkeypatch.setattr(lanes, "_GRACE", 0.0)
+    with pytest.raises(PipelineError, match="^no worker can be used: worker one gets no pictures"):
+        lanes_._tick()
+
+
+class _Slow(Executor):
+    """Its worker answers nothing of itself."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Future[Any]]] = []
+
+    def submit(self, *asked: Any, **_: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.asked.append((asked[0].__name__, future))
+        return future
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.asked]
+
+
+def test_lanes_that_are_still_opening_are_told_to_stop_and_none_is_opened_then(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "_HEARD", 0.0)
+    executor = _Slow()
+    lanes_ = _lanes(world, SimpleNamespace(workers=lambda: SEEN, executor=lambda _: executor))
+    lanes_.take()
+    assert executor.names == ["look"]
+    with pytest.raises(KeyboardInterrupt), lanes_:
+        raise KeyboardInterrupt
+    assert executor.names == ["look", "stop_lane"]
+    executor.asked[0][1].set_result(None)
+    lanes_._listen(0)
+    assert executor.names == ["look", "stop_lane"]
