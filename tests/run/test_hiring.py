@@ -143,15 +143,17 @@ def test_a_run_on_slow_storage_reads_more_pictures_at_once_than_it_began_with(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.fill(40)
-    crowd = threading.Barrier(workers(world.config, RunOptions()).threads + 2)  # none reads on before so many read
+    crowd = workers(world.config, RunOptions()).threads + 2  # none reads on before so many read
+    came: list[str] = []
+    told = threading.Condition()
     read = LocalSource.read
 
     def slow(self: LocalSource, source: str, stat: Stat, limits: Limits) -> Picture:
-        if not met:
-            crowd.wait(60)
-            met.append(True)
+        with told:
+            came.append(source)
+            told.notify_all()
+            assert told.wait_for(lambda: len(came) >= crowd, 60)
         return read(self, source, stat, limits)
 
-    met: list[bool] = []
     monkeypatch.setattr(LocalSource, "read", slow)
     assert world.run(threads=None, processes=None).done == 40
