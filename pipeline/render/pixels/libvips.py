@@ -67,15 +67,17 @@ def version() -> str | None:
     return None if vips is None else ".".join(str(vips.version(part)) for part in range(3))
 
 
-@functools.cache
 def cmyk_profile() -> bytes | None:
     """The profile by which libvips takes CMYK without one: "Chemical proof" by G. Gill, in the public domain.
 
     None where libvips is not installed.
     """
     vips = module()
-    if vips is None:
-        return None
+    return None if vips is None else _common_inks(vips)
+
+
+@functools.cache
+def _common_inks(vips: ModuleType) -> bytes:
     content: bytes = vips.Operation.call("profile_load", "cmyk")
     return content
 
