@@ -65,7 +65,7 @@ def test_one_child_serves_request_after_request_without_leaking_descriptors(pool
     before = open_files()
     for _ in range(20):
         ask(pool, "plain")
-    assert open_files() < before + 20  # threads of earlier tests may open one
+    assert min(open_files() for _ in range(20)) <= before  # a thread of an earlier test may have one open for a moment
     assert len(os.listdir(f"/proc/{pids.pop()}/fd")) < 12
 
 
