@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import importlib
 import importlib.util
 import os
 import shlex
 import sys
+from types import ModuleType
 
 FROM_THE_START = {  # what an installation has, and can do without
     "libvips": ("pyvips", "pyvips-binary"),
@@ -26,6 +29,21 @@ WITH = ("cloud", "dask", "faces", "jxl", "parquet")
 _CHECKOUT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 _IS_CHECKOUT = os.path.realpath(sys.prefix) == os.path.join(_CHECKOUT, ".venv")
 _HAS_PIP = importlib.util.find_spec("pip") is not None
+
+
+def load(module: str) -> ModuleType:
+    """Imports a module of an optional library. Any thread. Raises what the import raises; OSError (EMFILE) where it
+    fails for want of descriptors, which says nothing about whether the library is there.
+
+    The `import` statement would not do: a thread in which it waits for another's import gets half a module from it if
+    that import fails.
+    """
+    try:
+        return importlib.import_module(module)
+    except (ImportError, OSError) as error:
+        if os.strerror(errno.EMFILE) in str(error):  # the dynamic linker tells it in words only
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE)) from error
+        raise
 
 
 def missing(name: str) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gc
-import os
-
 import pytest
 
 from pipeline.errors import ExitStatus
 from pipeline.run import rendering
+from tests.descriptors import none_stays_open
 from tests.run.evil import DEEDS, HARMLESS, LIES, taken_over
 from tests.world import World, jpeg
 
@@ -50,11 +48,8 @@ def test_each_way_to_lie_costs_its_own_picture_without_a_second_try(prepared: Wo
     for number, what in kinds.items():
         prepared.put(f"evil/{number}.jpg", taken_over(jpeg((number, 99, 199)), what))
     prepared.settle()
-    gc.collect()
-    before = len(os.listdir("/proc/self/fd"))
-    summary = prepared.run(processes=2, threads=2)
-    gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == before
+    with none_stays_open():
+        summary = prepared.run(processes=2, threads=2)
     errors = {kinds[int(failure.source[5:-4])]: failure.error.partition(":")[0] for failure in summary.failures}
     assert errors == dict.fromkeys(kinds.values(), "crashed")
     assert (summary.pictures, summary.status) == ({"done": 6, "failed": len(kinds)}, ExitStatus.FAILED)

@@ -18,7 +18,7 @@ from pipeline.model.spec import Limits
 from pipeline.sources import descent, reading
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Grown, Picture, Unsupported, Vanished
-from tests.descriptors import open_files
+from tests.descriptors import none_stays_open
 
 JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(range(256)) * 20
 
@@ -364,16 +364,15 @@ def test_no_descriptor_stays_open_after_a_failure(root: Path) -> None:
     stat, other = at(source), at(source, "text.jpg")
     with source.read("a/x.jpg", stat, Limits()):  # what is kept is there
         pass
-    before = open_files()
-    for path, listed, limits in (
-        ("text.jpg", other, Limits()),
-        ("a/x.jpg", stat, Limits(file_size=100)),
-        ("a/x.jpg", other, Limits()),
-        ("a/gone", stat, Limits()),
-    ):
-        with pytest.raises((PictureError, Vanished)):
-            source.read(path, listed, limits)
-    assert open_files() <= before
+    with none_stays_open():
+        for path, listed, limits in (
+            ("text.jpg", other, Limits()),
+            ("a/x.jpg", stat, Limits(file_size=100)),
+            ("a/x.jpg", other, Limits()),
+            ("a/gone", stat, Limits()),
+        ):
+            with pytest.raises((PictureError, Vanished)):
+                source.read(path, listed, limits)
 
 
 def test_the_kind_of_a_file_is_told_by_its_first_bytes(root: Path) -> None:

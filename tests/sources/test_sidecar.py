@@ -17,7 +17,7 @@ from pipeline.model.spec import Limits
 from pipeline.sources import reading, sidecar
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Folder, Unsupported, Vanished
-from tests.descriptors import open_files
+from tests.descriptors import none_stays_open
 
 JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(range(256))
 
@@ -241,11 +241,10 @@ def test_no_descriptor_stays_open_when_a_sidecar_cannot_be_read(root: Path) -> N
     source, stat = LocalSource(SourceSettings(root)), _stat(root)
     source.read("a.jpg", stat, Limits()).close()  # what is kept is there
     (root / "a.jpg.yaml").unlink()
-    before = open_files()
-    for _ in range(3):
-        with pytest.raises(Vanished):
-            source.read("a.jpg", stat, Limits())
-    assert open_files() <= before
+    with none_stays_open():
+        for _ in range(3):
+            with pytest.raises(Vanished):
+                source.read("a.jpg", stat, Limits())
 
 
 def test_what_is_no_picture_is_remembered_with_its_sidecar(root: Path) -> None:

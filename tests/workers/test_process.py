@@ -10,7 +10,7 @@ from pipeline.workers import memory, wire
 from pipeline.workers.child import Setup
 from pipeline.workers.process import Child
 from pipeline.workers.token import Token
-from tests.descriptors import open_files
+from tests.descriptors import none_stays_open
 
 Start = Callable[[], Child]
 
@@ -57,28 +57,27 @@ def test_a_child_may_be_ended_by_several_threads_at_once(start: Start) -> None:
 
 
 def test_a_thread_that_listens_to_a_child_hears_that_another_has_ended_it_and_nothing_stays_open(start: Start) -> None:
-    before = open_files()
-    child = start()
-    child.await_ready(Token())
-    listening, heard = threading.Event(), list[BaseException]()
+    with none_stays_open():
+        child = start()
+        child.await_ready(Token())
+        listening, heard = threading.Event(), list[BaseException]()
 
-    class Waiting(Token):
-        def check(self) -> None:
-            listening.set()
+        class Waiting(Token):
+            def check(self) -> None:
+                listening.set()
 
-    def listen() -> None:
-        try:
-            child.await_reply(Waiting(), 600)
-        except BaseException as error:  # noqa: BLE001 - asserted on
-            heard.append(error)
+        def listen() -> None:
+            try:
+                child.await_reply(Waiting(), 600)
+            except BaseException as error:  # noqa: BLE001 - asserted on
+                heard.append(error)
 
-    thread = threading.Thread(target=listen)
-    thread.start()
-    assert listening.wait(60)
-    child.end()
-    thread.join()
-    assert [type(error) for error in heard] == [wire.Closed]
-    assert open_files() <= before
+        thread = threading.Thread(target=listen)
+        thread.start()
+        assert listening.wait(60)
+        child.end()
+        thread.join()
+        assert [type(error) for error in heard] == [wire.Closed]
 
 
 def test_a_child_that_has_ended_is_not_looked_for_under_numbers_that_are_used_again(start: Start) -> None:

@@ -14,7 +14,7 @@ from pipeline.workers import conversation
 from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, InThread, Renderer, Reply, whole
 from pipeline.workers.token import Revoked, Token
-from tests.descriptors import open_files
+from tests.descriptors import none_stays_open
 from tests.workers import functions
 
 BOUNDS = Bounds(seconds=60, memory=2**30)
@@ -64,19 +64,18 @@ def test_one_that_lacked_memory_may_have_it_when_it_is_alone(pool: ChildPool) ->
 @pytest.mark.parametrize("content", [b"kill", b"exit", b"stop", b"chatter"])
 def test_when_it_cannot_be_told_who_is_to_blame_nobody_is(pool: ChildPool, content: bytes) -> None:
     assert ask(pool, "plain", (b"abc",)) == [b"cba"]
-    before = open_files()
     short = Bounds(seconds=0.1, memory=2**30)
-    for _ in range(2):
-        assert ask(pool, "plain", (b"abc", content, b"def"), short) == [None, None, None]
-    assert ask(pool, "plain", (b"abc", b"def")) == [b"cba", b"fed"]  # a new child, or the same
-    assert open_files() <= before
+    with none_stays_open():
+        for _ in range(2):
+            assert ask(pool, "plain", (b"abc", content, b"def"), short) == [None, None, None]
+        assert ask(pool, "plain", (b"abc", b"def")) == [b"cba", b"fed"]  # a new child, or the same
 
 
 def test_what_can_still_be_changed_is_no_answer(pool: ChildPool) -> None:
-    before = ask(pool, "plain", (b"abc",)), open_files()
-    assert ask(pool, "plain", (b"abc", b"unsealed", b"def")) == [None, None, None]
-    assert ask(pool, "plain", (b"abc",)) == before[0]
-    assert open_files() <= before[1]
+    before = ask(pool, "plain", (b"abc",))
+    with none_stays_open():
+        assert ask(pool, "plain", (b"abc", b"unsealed", b"def")) == [None, None, None]
+        assert ask(pool, "plain", (b"abc",)) == before
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pipeline.workers import process
 from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, ChildDied, Misbehaved, whole
 from pipeline.workers.token import Token
-from tests.descriptors import open_files
+from tests.descriptors import none_stays_open
 
 TAKEN = [
     "a pickle",
@@ -42,24 +42,24 @@ def ask(pool: ChildPool, request: str, bounds: Bounds) -> None:
 def test_whatever_a_child_answers_its_picture_is_blamed_and_nothing_is_left() -> None:
     with ChildPool("tests.workers.takeovers:taken_over", None, 1) as pool:
         pool.await_confinement(Token())
-        before, threads = open_files(), threading.active_count()
-        for request in TAKEN:
-            with pytest.raises(ChildDied if request == "half a message" else PictureError) as caught:
-                ask(pool, request, Bounds(seconds=0.1, memory=2**40))  # a child's peak counts pytest's own at its exec
-            assert isinstance(caught.value, Misbehaved) == (request not in ("half a message", "silence")), request
-        pool.await_confinement(Token())
-        assert open_files() <= before
+        threads = threading.active_count()
+        with none_stays_open():
+            for request in TAKEN:
+                with pytest.raises(ChildDied if request == "half a message" else PictureError) as caught:
+                    # A child's peak counts pytest's own at its exec.
+                    ask(pool, request, Bounds(seconds=0.1, memory=2**40))
+                assert isinstance(caught.value, Misbehaved) == (request not in ("half a message", "silence")), request
+            pool.await_confinement(Token())
         assert threading.active_count() <= threads
 
 
 def test_descriptors_that_nobody_asked_for_are_closed() -> None:
     with ChildPool("tests.workers.takeovers:taken_over", None, 1) as pool:
         pool.await_confinement(Token())
-        before = open_files()
-        with pytest.raises(Misbehaved):
-            ask(pool, "descriptors", Bounds(seconds=0.1, memory=2**30))
-        pool.await_confinement(Token())
-        assert open_files() <= before
+        with none_stays_open():
+            with pytest.raises(Misbehaved):
+                ask(pool, "descriptors", Bounds(seconds=0.1, memory=2**30))
+            pool.await_confinement(Token())
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.workers import wire
-from tests.descriptors import open_files
+from tests.descriptors import none_stays_open
 
 
 @pytest.fixture
@@ -54,11 +54,10 @@ def test_descriptors_arrive_with_their_message_in_order_however_many(ends: Ends)
 )
 def test_what_is_no_message_of_ours_is_refused_and_leaves_no_descriptor(ends: Ends, sent: bytes) -> None:
     ours, theirs = ends
-    before = open_files()
-    socket.send_fds(theirs, [sent], [0, 1] if sent.endswith(b"{}") else [])
-    with pytest.raises(wire.NotOurs):
-        wire.take(ours)
-    assert open_files() <= before
+    with none_stays_open():
+        socket.send_fds(theirs, [sent], [0, 1] if sent.endswith(b"{}") else [])
+        with pytest.raises(wire.NotOurs):
+            wire.take(ours)
 
 
 def test_a_message_in_drips_does_not_hold_its_reader_longer_than_one_at_once(
@@ -118,11 +117,10 @@ def test_descriptors_beyond_those_asked_for_are_the_childs_fault_and_closed(
     ends: Ends, came: int, told: int, asked: int
 ) -> None:
     ours, theirs = ends
-    before = open_files()
-    socket.send_fds(theirs, [struct.pack("!II", 4, told) + b"null"], [0] * came)
-    with pytest.raises(wire.NotOurs):
-        wire.take(ours, asked)
-    assert open_files() <= before
+    with none_stays_open():
+        socket.send_fds(theirs, [struct.pack("!II", 4, told) + b"null"], [0] * came)
+        with pytest.raises(wire.NotOurs):
+            wire.take(ours, asked)
 
 
 def test_long_requests_are_not_kept(ends: Ends) -> None:

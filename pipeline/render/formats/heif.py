@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import importlib
 import importlib.util
 import io
 import zlib
@@ -12,6 +11,7 @@ from typing import Any
 
 from PIL import ImageFile
 
+from pipeline import extras
 from pipeline.render.container.view import View
 from pipeline.render.pixels import deep, libvips
 from pipeline.render.pixels.deep import BANDS, Deep
@@ -39,7 +39,7 @@ def plugin() -> type[ImageFile.ImageFile] | None:
     """
     if not is_installed():
         return None
-    class_: type[ImageFile.ImageFile] = importlib.import_module(f"{_LIBRARY}.as_plugin").HeifImageFile
+    class_: type[ImageFile.ImageFile] = extras.load(f"{_LIBRARY}.as_plugin").HeifImageFile
     return class_
 
 
@@ -61,7 +61,7 @@ def decoded_deep(view: View, page: int) -> Deep | None:
 def use_one_thread() -> None:
     """Sets the library to one decoding thread in this process, because there is a child for each CPU. Children only."""
     if is_installed():
-        options: Any = importlib.import_module(f"{_LIBRARY}.options")
+        options: Any = extras.load(f"{_LIBRARY}.options")
         options.DECODE_THREADS = 1
 
 
@@ -78,4 +78,4 @@ def sample() -> bytes:
 
 
 def _library() -> Any:
-    return importlib.import_module(_LIBRARY)
+    return extras.load(_LIBRARY)

