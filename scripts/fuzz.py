@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import threading
 import time
@@ -22,7 +23,7 @@ from random import Random
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.rendering import NotRendered, RenderAnswer, RenderTask
 from pipeline.model.source import Header
-from pipeline.model.spec import AS_SOURCE, Format, Limits, Spec
+from pipeline.model.spec import AS_SOURCE, Format, Hdr, Limits, Metadata, Spec
 from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, ChildDied, Meter, whole
 from pipeline.workers.token import Token
@@ -32,7 +33,8 @@ from scripts.fuzzing.seeds import seeds
 _LIMITS = Limits(pixels=20_000_000, seconds=10.0, memory=2**30)
 _BAD = ("crash", "defect")
 _DEEP = (Format.PNG, Format.TIFF, Format.AVIF)  # can have more than 8 bits a channel
-_SHARE = 0.5  # of the pictures that are kept deep, or made though they are cut off
+_BRIGHT = (Format.JPEG, Format.AVIF)  # can keep HDR
+_SHARE = 0.5  # of the pictures that are kept deep or HDR, or made though they are cut off
 _SHUT = ("PermissionError", "Operation not permitted", "ModuleNotFoundError")
 _OUR_ERRORS = ("AttributeError", "NameError", "TypeError", "KeyError", "IndexError", "AssertionError", "OverflowError")
 _SLOW = 5.0  # seconds of the wall: worth a line, no failure
@@ -103,7 +105,7 @@ def _work(pool: ChildPool, options: argparse.Namespace, thread: int, end: float,
 
 def _judge(pool: ChildPool, content: bytes, name: str, tally: Tally, random: Random, keep: Path | None) -> None:
     started = time.monotonic()
-    verdict, detail, over = _verdict(pool, content, random)
+    verdict, detail, over = _verdict(pool, content, random, raw="raw" in re.split(r"\W", Path(name).name))
     seconds = time.monotonic() - started
     with tally.lock:
         tally.verdicts[verdict] += 1
@@ -123,7 +125,7 @@ def _keep(folder: Path | None, name: str, content: bytes) -> None:
         (folder / name.replace(" ", "-").replace("/", "-")).write_bytes(content)
 
 
-def _verdict(pool: ChildPool, content: bytes, random: Random) -> tuple[str, str, int]:
+def _verdict(pool: ChildPool, content: bytes, random: Random, *, raw: bool) -> tuple[str, str, int]:
     """Verdict, detail, and the bytes by which the peak was above the estimate."""
     formats = random.sample(list(Format), 2)
     specs = tuple(
@@ -133,6 +135,8 @@ def _verdict(pool: ChildPool, content: bytes, random: Random) -> tuple[str, str,
             height=random.choice((None, 20)),
             format=format_,
             depth=AS_SOURCE if format_ in _DEEP and random.random() < _SHARE else 8,
+            hdr=Hdr.KEEP if format_ in _BRIGHT and random.random() < _SHARE else Hdr.SDR,
+            metadata=random.choice(list(Metadata)),
         )
         for format_ in formats
     )
@@ -141,7 +145,7 @@ def _verdict(pool: ChildPool, content: bytes, random: Random) -> tuple[str, str,
     try:
         os.write(descriptor, content)
         bounds = Bounds(_LIMITS.seconds, _LIMITS.memory, len(specs))
-        with pool.ask(whole(descriptor), RenderTask(specs, limits), bounds, Token()) as exchange:
+        with pool.ask(whole(descriptor), RenderTask(specs, limits, raw=raw), bounds, Token()) as exchange:
             header = exchange.first()
             reply, meter = exchange.last()
         for made in reply.descriptors:

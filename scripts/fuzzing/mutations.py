@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -39,7 +40,7 @@ def bent(content: bytes, others: list[bytes], random: Random) -> bytes:
 
 def _of_structure(content: bytes) -> Mutation | None:
     for mark, mutation in _STRUCTURED:
-        if content.startswith(mark):
+        if mark.match(content):
             return mutation
     return None
 
@@ -212,24 +213,62 @@ def _tiff(content: bytes, random: Random) -> bytes:
 
 
 def _boxes(content: bytes, random: Random) -> bytes:
-    """A number in one of the boxes of an AVIF, found by its name."""
-    names = (b"ispe", b"pixi", b"av1C", b"iloc", b"iinf", b"ipma", b"pitm", b"iref", b"stsz", b"stco", b"stts", b"tkhd")
-    at = content.find(random.choice(names))
-    if at < 0:
+    """A number in one of the boxes of an AVIF, HEIC, JPEG 2000, JPEG XL or CR3, found by its name."""
+    return _number_behind(content, [name for name in _BOXES if name in content], 32, random)
+
+
+def _codestream(content: bytes, random: Random) -> bytes:
+    """A number in one of the marker segments of a JPEG 2000, whether in boxes or bare, or in its boxes."""
+    if not content.startswith(_BARE) and random.random() < 0.3:
+        return _boxes(content, random)
+    return _number_behind(content, [mark for mark in _SEGMENTS if mark in content], 48, random)
+
+
+def _number_behind(content: bytes, marks: list[bytes], reach: int, random: Random) -> bytes:
+    """One of `marks` is chosen, and a number becomes another within `reach` bytes behind one of its places."""
+    if not marks:
         return _flipped(content, random)
-    at += 4 + random.randrange(32)
+    mark = random.choice(marks)
+    places = [found.end() for found in re.finditer(re.escape(mark), content)]
+    at = random.choice(places) + random.randrange(reach)
     number = (random.choice(_NUMBERS) & 0xFFFFFFFF).to_bytes(4)[-(width := random.choice((1, 2, 4))) :]
     return content[:at] + number + content[at + width :]
 
 
-_STRUCTURED: tuple[tuple[bytes, Mutation], ...] = (
-    (b"\x89PNG\r\n\x1a\n", _png),
-    (b"\xff\xd8", _jpeg),
-    (b"RIFF", _riff),
-    (b"GIF8", _gif),
-    (b"II*\0", _tiff),
-    (b"MM\0*", _tiff),
-    (b"\0\0\0\x1cftyp", _boxes),
-    (b"\0\0\0 ftyp", _boxes),
-    (b"\0\0\0\x2cftyp", _boxes),
+_BARE = b"\xff\x4f\xff\x51"
+_BOXES = (
+    *(
+        b"ispe",
+        b"pixi",
+        b"av1C",
+        b"hvcC",
+        b"iloc",
+        b"iinf",
+        b"infe",
+        b"ipma",
+        b"pitm",
+        b"iref",
+        b"auxC",
+        b"auxl",
+        b"colr",
+    ),
+    *(b"clap", b"irot", b"imir", b"clli", b"stsz", b"stco", b"co64", b"stts", b"tkhd", b"PRVW", b"CMT1"),
+    *(b"ihdr", b"bpcc", b"pclr", b"cmap", b"cdef", b"res ", b"uuid", b"jxlc", b"jxlp", b"Exif", b"xml "),
+)
+# The size of the picture, its coding, quantisation, components, packets and tiles.
+_SEGMENTS = tuple(
+    bytes((0xFF, code)) for code in (0x51, 0x52, 0x53, 0x5C, 0x5D, 0x5E, 0x5F, 0x55, 0x57, 0x58, 0x90, 0x93)
+)
+
+_STRUCTURED: tuple[tuple[re.Pattern[bytes], Mutation], ...] = tuple(
+    (re.compile(mark, re.DOTALL), mutation)
+    for mark, mutation in (
+        (rb"\x89PNG\r\n\x1a\n", _png),
+        (rb"\xff\xd8", _jpeg),
+        (rb"RIFF", _riff),
+        (rb"GIF8", _gif),
+        (rb"II\*\0|MM\0\*|II(?:U\0|RO)|MMOR", _tiff),  # the last three begin raws
+        (rb"\xff\x4f\xff\x51|....jP  ", _codestream),
+        (rb"....(?:ftyp|JXL )", _boxes),
+    )
 )

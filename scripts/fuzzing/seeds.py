@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import struct
+from collections.abc import Iterator
 
 import pillow_jxl  # noqa: F401 -- registers itself with Pillow
 from PIL import Image, ImageCms
+from pillow_heif import HeifFile, from_bytes, from_pillow
 
 from pipeline.render.encoding.gain_map import encoded, with_gain
 from pipeline.render.formats import heif
 from pipeline.render.formats.gain_map import Numbers
 from pipeline.render.pixels import libvips
 from scripts.fuzzing.deep_seeds import deep_seeds
+from tests import raws
 
 _SIZE = (48, 36)
 _MODES = {
@@ -61,14 +65,44 @@ def seeds() -> list[tuple[str, bytes]]:
     for name in _MOVING:
         seeds.append((f"{name} moving", _saved(picture, name, save_all=True, append_images=turning, duration=70)))
     seeds += [("AVIF of 10 bits", _deep(picture)), ("JPEG with a gain map", _bright(picture))]
-    seeds.append(("HEIF", heif.sample()))  # x265 is not started: without a thread of its own it never returns
-    return seeds + deep_seeds(profile)
+    seeds += [("HEIF of 8x8", heif.sample()), *_high_efficiency(picture)]
+    return seeds + _raws() + deep_seeds(profile)
 
 
 def _deep(picture: Image.Image) -> bytes:
     pixels = libvips.of_pillow(picture).cast("ushort") * 257
     content: bytes = pixels.cast("ushort").copy(interpretation="rgb16").heifsave_buffer(bitdepth=10, compression="av1")
     return content
+
+
+def _high_efficiency(picture: Image.Image) -> Iterator[tuple[str, bytes]]:
+    """HEIC: grey and colours with and without alpha, turned, of 10 bits, and two pictures in one file."""
+    for mode in ("L", "RGB", "RGBA"):
+        yield f"HEIF {mode}", _heic(from_pillow(_in_mode(picture, mode)))
+    exif = Image.Exif()
+    exif.update({0x0112: 6, 0x013B: "Ada"})
+    yield "HEIF with metadata", _heic(from_pillow(picture), exif=exif.tobytes(), xmp=b"<x:xmpmeta/>")
+    levels = b"".join(struct.pack("<H", level * 257) for level in picture.tobytes())
+    yield "HEIF of 10 bits", _heic(from_bytes("RGB;16", _SIZE, levels))
+    two = from_pillow(picture)
+    two.add_from_pillow(picture.reduce(2))
+    yield "HEIF of two pictures", _heic(two)
+
+
+def _heic(file: HeifFile, **options: object) -> bytes:
+    out = io.BytesIO()
+    file.save(out, quality=50, **options)
+    return out.getvalue()
+
+
+def _raws() -> list[tuple[str, bytes]]:
+    texts: raws.Tags = {0x010F: b"a camera\0", 0x8298: b"(c) Ada\0"}
+    return [
+        ("raw NEF", raws.nef(texts=texts)),
+        ("raw ARW", raws.nef("<", 6)),
+        ("raw ORF", raws.nef("<", magic=b"IIRO")),
+        *(("raw CR2", raws.cr2()), ("raw RW2", raws.rw2()), ("raw RAF", raws.raf()), ("raw CR3", raws.cr3(6))),
+    ]
 
 
 def _bright(picture: Image.Image) -> bytes:
