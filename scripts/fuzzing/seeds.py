@@ -64,14 +64,18 @@ def seeds() -> list[tuple[str, bytes]]:
     turning = [picture.rotate(90 * turn) for turn in range(1, 4)]
     for name in _MOVING:
         seeds.append((f"{name} moving", _saved(picture, name, save_all=True, append_images=turning, duration=70)))
-    seeds += [("AVIF of 10 bits", _deep(picture)), ("JPEG with a gain map", _bright(picture))]
+    seeds += [
+        ("AVIF of 10 bits", _deep(picture, 10)),
+        ("AVIF of 12 bits and alpha", _deep(_in_mode(picture, "RGBA"), 12)),
+    ]
+    seeds.append(("JPEG with a gain map", _bright(picture)))
     seeds += [("HEIF of 8x8", heif.sample()), *_high_efficiency(picture)]
     return seeds + _raws() + deep_seeds(profile)
 
 
-def _deep(picture: Image.Image) -> bytes:
-    pixels = libvips.of_pillow(picture).cast("ushort") * 257
-    content: bytes = pixels.cast("ushort").copy(interpretation="rgb16").heifsave_buffer(bitdepth=10, compression="av1")
+def _deep(picture: Image.Image, bits: int) -> bytes:
+    pixels = (libvips.of_pillow(picture).cast("ushort") * 257).cast("ushort").copy(interpretation="rgb16")
+    content: bytes = pixels.heifsave_buffer(bitdepth=bits, compression="av1")
     return content
 
 

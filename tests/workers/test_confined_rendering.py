@@ -13,12 +13,13 @@ from PIL import Image, ImageCms
 
 from pipeline.model.rendering import RenderAnswer, Rendered, RenderTask
 from pipeline.model.shape import Gravity, Resampler
-from pipeline.model.spec import Fit, Format, Limits, Metadata, Similarity, Spec, Verify
+from pipeline.model.spec import AS_SOURCE, Fit, Format, Hdr, Limits, Metadata, Profile, Similarity, Spec, Verify
 from pipeline.model.steps import Blur, Greyscale, Sharpen, Watermark
 from pipeline.render.line import render
 from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, InThread, Renderer, whole
 from pipeline.workers.token import Token
+from scripts.fuzzing.seeds import seeds
 from tests import pictures, tiffs
 
 LIMITS = Limits()
@@ -86,10 +87,10 @@ def pool() -> Iterator[ChildPool]:
         yield opened
 
 
-def carried(renderer: Renderer, content: bytes, specs: tuple[Spec, ...] = SPECS) -> list[object]:
+def carried(renderer: Renderer, content: bytes, specs: tuple[Spec, ...] = SPECS, *, raw: bool = False) -> list[object]:
     """All that came of it, but for the seconds."""
     descriptor = pictures.descriptor_of(content)
-    task = RenderTask(specs, LIMITS, placeholder=True)
+    task = RenderTask(specs, LIMITS, placeholder=True, raw=raw)
     came: list[object] = []
     try:
         with renderer.ask(whole(descriptor), task, Bounds(60, 2**30, len(specs)), Token()) as exchange:
@@ -184,6 +185,29 @@ def test_what_is_rare_needs_nothing_that_is_loaded_when_it_is_met(pool: ChildPoo
     shut_in, free = carried(pool, content, specs), carried(InThread(render), content, specs)
     assert shut_in == free
     assert len(shut_in) == 6
+
+
+BY_LIBVIPS = ("AVIF of 10 bits", "AVIF of 12 bits and alpha", "PNG of 16 bits in PQ", "JPEG with a gain map")
+NEWER = {
+    name: content
+    for name, content in seeds()
+    if name.split()[0] in ("JP2", "JXL", "HEIF", "raw") or name.startswith(BY_LIBVIPS)
+}
+_AS_THEY_ARE = (
+    Spec("a", 30, hdr=Hdr.KEEP, metadata=Metadata.KEEP),
+    Spec("b", 30, format=Format.AVIF, hdr=Hdr.KEEP, depth=AS_SOURCE),
+    Spec("c", 30, format=Format.PNG, depth=AS_SOURCE, profile=Profile.KEEP),
+)
+
+
+@pytest.mark.parametrize("name", NEWER)
+def test_what_libraries_beside_pillow_decode_is_rendered_by_a_confined_child(pool: ChildPool, name: str) -> None:
+    kind = name.split(maxsplit=1)[0]
+    shut_in, free = (
+        carried(renderer, NEWER[name], _AS_THEY_ARE, raw=kind == "raw") for renderer in (pool, InThread(render))
+    )
+    assert shut_in == free
+    assert len(shut_in) == 2 + 2 * len(_AS_THEY_ARE)
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
