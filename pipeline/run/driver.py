@@ -163,15 +163,14 @@ class Driver:
             raise SourceTrouble(why)
         self._cut = self._out_of_time > 0
         if self._planner.complete and not self._cut:
-            plan, check = self._options.plan, self._stop.check
             self._tidied = tidy(
                 self._config,
                 self._planner,
                 self._manifest,
                 run,
-                plan,
                 prune=self._options.prune,
-                check=check,
+                check=self._stop.check,
+                before_removals=self._target.check,
                 removed=self._removed,
             )
         if self._packing is not None:

@@ -220,9 +220,8 @@ def prune(config: Config, *, force: bool, wait: float | None = 0.0) -> Pruned:
         going, waiting = _sorted(planner, manifest)
         if no := _refusal(config, planner, manifest, going, force=force):
             raise PruneRefused(f"nothing was deleted: {no}")
-        verdicts = (
-            remove(going, planner, manifest, removal_of(config.target, manifest.shards), stop.check) if going else []
-        )
+        removal = removal_of(config.target, manifest.shards, lease.check) if going else None
+        verdicts = remove(going, planner, manifest, removal, stop.check) if removal else []
         warnings = _write_shards(config, manifest, stop.check)
         manifest.backup()
         return Pruned(_by_path((*verdicts, *waiting)), warnings=warnings)
@@ -302,18 +301,18 @@ def tidy(
     planner: Planner,
     manifest: Manifest,
     run: int,
-    options: PlanOptions,
     *,
     prune: bool,
     check: Callable[[], None],
+    before_removals: Callable[[], None],
     removed: Callable[[Orphan], None],
 ) -> Tidied:
-    """For the end of run number `run`, with a complete plan and nothing left to do. `check` may raise to stop it.
-    `removed` is called with each orphan that is gone.
+    """For the end of run number `run`, with a complete plan and nothing left to do. `check` may raise to stop it, and
+    so may `before_removals`, see `removal_of`. `removed` is called with each orphan that is gone.
     """
     manifest.forget(planner.gone)
     manifest.failures.forget(planner.missing)
-    if narrowed(options):
+    if narrowed(planner.options):
         return Tidied(planner.counts.orphans)
     if manifest.restored:
         manifest.mark_complete()
@@ -331,7 +330,8 @@ def tidy(
                 f"nothing was pruned, now and until that changes: {no} (see: {to_copy('prune', str(config.path))})",
             )
         if going and not no:
-            verdicts = remove(going, planner, manifest, removal_of(config.target, manifest.shards), check, removed)
+            removal = removal_of(config.target, manifest.shards, before_removals)
+            verdicts = remove(going, planner, manifest, removal, check, removed)
             gone = {verdict.orphan.target for verdict in verdicts if verdict.fate is Fate.REMOVED}
     left = [orphan.target for orphan in orphans if orphan.target not in gone]
     manifest.orphans.note(left, run)

@@ -21,7 +21,7 @@ from pipeline.config.settings import StoreSettings
 from pipeline.folder import CHUNK
 from pipeline.stores.aws_files import from_files
 from pipeline.stores.failures import failure_of
-from pipeline.stores.store import Body, Entry, Fault, StoreFailure, version_of
+from pipeline.stores.store import Body, Entry, Fault, StoreFailure, counted, version_of
 
 _AT_ONCE = 1000  # entries of a listing, as the services send them
 _WHOLE = timedelta(hours=6)  # for one request: `silence` ends one in which nothing happens
@@ -73,10 +73,10 @@ class CloudStore:
             raise
 
     def get(self, name: str) -> Body:
-        """See `Store`. Small objects come in one piece: each piece is a way from Rust to Python."""
+        """See `Store`. Always a stream: what is asked for in one piece comes as large as the server likes."""
         with self._failures():
             result = obstore.get(self._store, name)
-        return Body(_entry(result.meta), self._pieces(result))
+        return counted(_entry(result.meta), self._pieces(result))
 
     def put(
         self,
@@ -118,10 +118,7 @@ class CloudStore:
 
     def _pieces(self, result: obstore.GetResult) -> Iterator[bytes | memoryview]:
         with self._failures():
-            if result.meta["size"] <= CHUNK:
-                yield memoryview(result.bytes())
-            else:
-                yield from result.stream(min_chunk_size=CHUNK)
+            yield from result.stream(min_chunk_size=CHUNK)
 
     @contextmanager
     def _failures(self) -> Iterator[None]:

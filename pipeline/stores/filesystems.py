@@ -17,7 +17,7 @@ import fsspec
 
 from pipeline.config.settings import StoreSettings
 from pipeline.folder import CHUNK
-from pipeline.stores.store import Body, Entry, Fault, StoreFailure, version_of
+from pipeline.stores.store import Body, Entry, Fault, StoreFailure, counted, version_of
 
 _TAGS = (
     "ETag",
@@ -79,7 +79,7 @@ class FileStore:
             fs, root = self._opened()
             path = _joined(root, name)
             entry = self._entry(fs.info(path), root)
-            return Body(entry, self._pieces(fs.open(path, "rb")))
+        return counted(entry, self._pieces(fs, path))
 
     def put(
         self,
@@ -125,8 +125,9 @@ class FileStore:
             self._of_thread.opened = known = fs, root.rstrip("/")
         return known
 
-    def _pieces(self, file: Any) -> Iterator[bytes]:
-        with self._failures(), file:
+    def _pieces(self, fs: Any, path: str) -> Iterator[bytes]:
+        """Opens the file with the first piece: one that nobody reads is never open."""
+        with self._failures(), fs.open(path, "rb") as file:
             while piece := file.read(CHUNK):
                 yield piece
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -51,7 +51,7 @@ class Body(NamedTuple):
     """An object that is being read."""
 
     entry: Entry
-    pieces: Iterator[bytes | memoryview]  # raises `StoreFailure`
+    pieces: Iterator[bytes | memoryview]  # as many bytes as the entry says; raises `StoreFailure`
 
 
 class Store(Protocol):
@@ -95,6 +95,24 @@ class Store(Protocol):
     def remove(self, name: str) -> None:
         """Remove the object. One that is not there is no failure."""
         ...
+
+
+def counted(entry: Entry, pieces: Iterable[bytes | memoryview]) -> Body:
+    """The body of `entry`. A store that sends more or fewer bytes than it has said is a failure, found in time: what is
+    too large by its size is never read, and no other is larger.
+    """
+    return Body(entry, _counted(entry.size, pieces))
+
+
+def _counted(size: int, pieces: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    received = 0
+    for piece in pieces:
+        received += len(piece)
+        if received > size:
+            raise StoreFailure(Fault.OTHER, f"sent more than the {size:,} bytes that it has said")
+        yield piece
+    if received < size:
+        raise StoreFailure(Fault.OTHER, f"sent {received:,} of the {size:,} bytes that it has said")
 
 
 def version_of(etag: str | None, modified: float) -> int:

@@ -73,12 +73,15 @@ class NoLease:
         return nullcontext()
 
 
-def removal_of(settings: TargetSettings, shards: Shards) -> Removal:
-    """What removes files from that target. Raises `TargetTrouble` where it cannot be used."""
+def removal_of(settings: TargetSettings, shards: Shards, before_removals: Callable[[], None] = lambda: None) -> Removal:
+    """What removes files from that target. Raises `TargetTrouble` where it cannot be used.
+
+    `before_removals` is called right before each removal where no lock keeps other runs away, and may raise.
+    """
     if settings.store is not None:
         from pipeline.targets.objects.removal import ObjectRemoval  # noqa: PLC0415 - what it needs is an extra
 
-        return ObjectRemoval(settings.store)
+        return ObjectRemoval(settings.store, before_removals)
     if settings.shards is not None:
         target = ShardTarget(settings, "removal")
         target.remember(shards)

@@ -13,8 +13,10 @@ import pytest
 from pipeline.config.settings import StoreSettings
 from pipeline.errors import ExitStatus, PictureError, SourceTrouble, TargetTrouble
 from pipeline.model.record import Written
+from pipeline.run.prune import prune
 from pipeline.stores.filesystems import FileStore
 from pipeline.targets.local import LocalTarget
+from pipeline.targets.objects import lease
 from pipeline.targets.target import ToWrite
 from tests import buckets, fakes3
 from tests.world import World, jpeg
@@ -170,6 +172,29 @@ def test_orphans_in_a_bucket_are_removed_after_a_run_has_seen_them(tmp_path: Pat
     assert world.run().orphans == 1
     assert world.run(prune=True).removed == 1
     assert sorted(memory.tree()) == ["web/b/001-thumb.jpg", "web/c/002-thumb.jpg"]
+
+
+@pytest.mark.parametrize("by", ["prune", "run"])
+def test_nothing_more_is_removed_once_the_lease_is_lost(
+    tmp_path: Path, memory: fakes3.Bucket, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    world = _into_store(tmp_path, memory)
+    world.fill(3)
+    world.run()
+    for name in ("a/000.jpg", "b/001.jpg"):
+        (world.source / name).unlink()
+    world.run()
+    now = lease._now
+
+    def sleeps(request: fakes3.Request, key: str) -> bool:
+        if request.command == "DELETE" and key.endswith(".jpg"):
+            monkeypatch.setattr(lease, "_now", lambda: now() + 80)
+        return False
+
+    memory.before = sleeps
+    with pytest.raises(TargetTrouble, match="could not be renewed for 70 s"):
+        prune(world.config, force=False) if by == "prune" else world.run(prune=True)
+    assert list(memory.tree()) == ["web/b/001-thumb.jpg", "web/c/002-thumb.jpg"]
 
 
 def test_two_machines_are_kept_apart(tmp_path: Path, memory: fakes3.Bucket) -> None:

@@ -102,6 +102,21 @@ def test_a_store_that_stalls_or_breaks_off_or_fails_is_unreachable() -> None:
         assert _failure(store, "region").text.startswith("is in another region (400 AuthorizationHeaderMalformed)")
 
 
+def test_an_object_that_is_larger_or_smaller_than_its_store_has_said_is_no_object() -> None:
+    with serving() as site:
+        site.pages["/pictures/more"] = lambda request: _lies(request, 3)
+        site.pages["/pictures/less"] = lambda request: _lies(request, 0)
+        store = _store(site.root, retry=0.01)
+        assert _failure(store, "more").text == "sent more than the 5 bytes that it has said"
+        assert _failure(store, "less").text == "sent 0 of the 5 bytes that it has said"
+
+
+def _lies(request: Request, chunks: int) -> None:
+    """Its length says less than the chunks that come: clients go by these."""
+    request.reply(b"", length=5, ETag='"1"', Last_Modified="Thu, 01 Jan 2026 00:00:00 GMT", Transfer_Encoding="chunked")
+    request.wfile.write(b"3\r\nabc\r\n" * chunks + b"0\r\n\r\n")
+
+
 def _stalls(request: Request) -> None:
     request.site.over.wait(5)
 

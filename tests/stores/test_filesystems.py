@@ -6,7 +6,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 
 from pipeline.config.settings import StoreSettings
 from pipeline.stores.filesystems import FileStore
@@ -40,6 +40,39 @@ def test_names_that_lead_out_are_refused(store: Store) -> None:
         with pytest.raises(StoreFailure) as caught:
             store.put(name, memoryview(b""), {})
         assert caught.value.fault is Fault.BAD_NAME
+
+
+def test_what_is_not_read_is_not_opened_and_what_was_begun_is_closed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("a.jpg", memoryview(bytes(3 << 20)), {})
+    opened: list[MemoryFile] = []
+    opens = MemoryFileSystem._open
+
+    def counted(self: MemoryFileSystem, *args: object, **kwargs: object) -> MemoryFile:
+        opened.append(opens(self, *args, **kwargs))
+        return opened[-1]
+
+    def close(self: MemoryFile) -> None:
+        opened.remove(self)
+
+    monkeypatch.setattr(MemoryFileSystem, "_open", counted)
+    monkeypatch.setattr(MemoryFile, "close", close)
+    body = store.get("a.jpg")
+    assert not opened
+    next(body.pieces)
+    assert len(opened) == 1
+    del body
+    assert not opened
+
+
+def test_a_file_that_has_gone_when_it_is_read_is_missing(store: Store) -> None:
+    store.put("a.jpg", memoryview(b"content"), {})
+    body = store.get("a.jpg")
+    store.remove("a.jpg")
+    with pytest.raises(StoreFailure) as caught:
+        next(body.pieces)
+    assert caught.value.fault is Fault.MISSING
 
 
 def test_an_archive_is_a_store_that_is_only_read(tmp_path: Path) -> None:

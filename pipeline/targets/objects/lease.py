@@ -109,9 +109,9 @@ class StoreLease:
             _HELD.discard(self._holder.run)
             self._over.set()
             thread.join(_POLL)  # a renewal may hang; the process ends nevertheless
-            if not self._lost:
-                with suppress(StoreFailure):
-                    store.remove(self._name)
+            with suppress(StoreFailure, TargetTrouble):
+                self.check()  # a run that was halted for long must not remove that of the next one
+                store.remove(self._name)
 
     def _acquire(self, store: Store, deadline: float | None, check: Callable[[], None]) -> None:
         while True:

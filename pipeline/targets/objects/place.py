@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import dataclass, replace
 
 from pipeline.config.settings import StoreSettings
 from pipeline.stores.opening import store_at
 from pipeline.stores.store import StoreFailure
+from pipeline.targets.lease import LONGEST
 from pipeline.targets.paths import RESERVED
 
 DRIVER = f"{RESERVED}/driver"  # what the names of all places begin with
@@ -29,7 +32,10 @@ class InStore:
     def read(self) -> bytes:
         """See `Place`."""
         try:
-            return b"".join(store_at(self.store).get(self.name).pieces)
+            body = store_at(self.store).get(self.name)
+            if body.entry.size > LONGEST:
+                raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+            return b"".join(body.pieces)
         except StoreFailure as failure:
             raise OSError(str(failure)) from None
 

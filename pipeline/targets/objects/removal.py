@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 from pipeline.config.settings import StoreSettings
 from pipeline.errors import TargetTrouble
@@ -14,8 +15,10 @@ from pipeline.stores.store import Entry, StoreFailure
 class ObjectRemoval:
     """Removes objects of a target in object storage; a `Removal`."""
 
-    def __init__(self, place: StoreSettings) -> None:
+    def __init__(self, place: StoreSettings, before_removals: Callable[[], None] = lambda: None) -> None:
+        """`before_removals` is called right before each removal, and may raise `TargetTrouble`."""
         self._place = place
+        self._before_removals = before_removals
         try:
             self._store = store_at(place)
         except StoreFailure as failure:
@@ -41,6 +44,7 @@ class ObjectRemoval:
         obstacle = self.obstacle(file)
         if obstacle != "":
             return obstacle
+        self._before_removals()
         try:
             self._store.remove(file.target)
         except StoreFailure as failure:

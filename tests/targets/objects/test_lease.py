@@ -155,3 +155,13 @@ def test_what_dead_runs_have_written_to_ask_something_is_removed_when_the_lease_
     with _lease(bucket, "run").held(0, _never):
         left = {"clock-new", "driver", "mine", "lease"}
         assert set(bucket.objects) == {f"web/.pipeline/{name}" for name in left}
+
+
+def test_a_run_that_was_halted_for_long_does_not_remove_the_lease_of_the_next_one(
+    bucket: fakes3.Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = lease_module._now()
+    with _lease(bucket, "first").held(0.0, _never):
+        _says(bucket, run="second")  # it has taken the lease meanwhile, and the first has not looked yet
+        monkeypatch.setattr(lease_module, "_now", lambda: now + 91)
+    assert json.loads(bucket.objects[_KEY].content)["run"] == "second"

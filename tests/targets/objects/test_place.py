@@ -10,7 +10,7 @@ import pytest
 from pipeline.config.settings import StoreSettings, TargetSettings
 from pipeline.errors import TargetTrouble
 from pipeline.targets import lease
-from pipeline.targets.lease import Lease, LeaseLost, LeaseWatch
+from pipeline.targets.lease import InFolder, Lease, LeaseLost, LeaseWatch
 from pipeline.targets.objects.lease import StoreLease
 from pipeline.targets.opening import driver_in
 from tests import buckets, fakes3
@@ -56,3 +56,13 @@ def test_a_store_that_does_not_answer_is_trouble(bucket: fakes3.Bucket) -> None:
     store = StoreSettings("s3://bucket", "http://127.0.0.1:1", connect=0.2, silence=1, retry=0.05)
     with pytest.raises(TargetTrouble, match="the lease s3://bucket/.pipeline/driver: "):
         Lease(driver_in(TargetSettings(None, store=store)), "run").begin()
+
+
+def test_what_is_too_large_for_a_lease_is_not_read(bucket: fakes3.Bucket, tmp_path: Path) -> None:
+    place = driver_in(_settings(bucket))
+    bucket.put("web/.pipeline/driver", bytes(lease.LONGEST + 1))
+    with pytest.raises(OSError, match="too large"):
+        place.read()
+    (tmp_path / "lease").write_bytes(bytes(lease.LONGEST + 1))
+    assert len(InFolder(tmp_path / "lease").read()) == lease.LONGEST
+    assert lease.run_of(place) == ""

@@ -28,7 +28,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Generator[fakes3.Bucket]:
 
 
 def _place(bucket: fakes3.Bucket) -> StoreSettings:
-    return StoreSettings(f"s3://{bucket.name}/web", bucket.endpoint, silence=5, retry=0.05)
+    return StoreSettings(f"s3://{bucket.name}/web", bucket.endpoint, silence=5, retry=30)
 
 
 def _settings(bucket: fakes3.Bucket) -> TargetSettings:
