@@ -10,7 +10,7 @@ import time
 from collections.abc import Generator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from pipeline.workers import process
 from tests import buckets
@@ -18,8 +18,14 @@ from tests import buckets
 _UNWANTED = ("PYTHON", "PIPELINE_", "XDG_", "COVERAGE_", "GIT_", "AWS_", "AZURE_", "GOOGLE_")  # prefixes
 _UNWANTED_NAMES = {"COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "CLICOLOR_FORCE", "LANGUAGE", "TQDM_DISABLE"}
 
-settings.register_profile("pipeline", deadline=None, derandomize="CI" in os.environ, print_blob=True)
-settings.load_profile("pipeline")  # no deadline: the machine may be busy
+settings.register_profile(  # nothing depends on time: the machine may be busy
+    "pipeline",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+    print_blob=True,
+)
+settings.load_profile("pipeline")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -209,7 +209,10 @@ def test_the_examples_of_its_page_run(
     exec(EXAMPLES[name], {})
     assert plan(load_config("pipeline.yaml")).unchanged == 2
     if name == "prefect":
-        assert sorted(caplog.messages) == ["made a-thumb.jpg", "made b-thumb.jpg"]
+        said = [
+            record.getMessage() for record in caplog.records if record.name == "root"
+        ]  # other libraries have theirs
+        assert sorted(said) == ["made a-thumb.jpg", "made b-thumb.jpg"]
 
 
 @pytest.mark.parametrize(("name", "said"), [("plain", SystemExit), ("airflow", Exception)])

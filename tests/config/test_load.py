@@ -281,7 +281,7 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(text=st.one_of(st.lists(words, max_size=30).map("".join), st.text(max_size=40), st.binary(max_size=20)))
 def test_whatever_the_text_there_is_a_config_or_a_config_error(text: str | bytes, tmp_path: Path) -> None:
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
@@ -291,7 +291,7 @@ def test_whatever_the_text_there_is_a_config_or_a_config_error(text: str | bytes
         assert all(char.isprintable() or char == "\n" for char in outcome)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(tree=st.dictionaries(key_names, trees, max_size=6))
 def test_whatever_the_values_there_is_a_config_or_a_config_error(tree: dict[str, object], tmp_path: Path) -> None:
     outcome = outcome_of(written(tmp_path, in_yaml(tree)))

@@ -21,11 +21,13 @@ from pipeline.sources.source import Picture
 from pipeline.targets.local import LocalTarget
 from pipeline.targets.target import ToWrite
 from pipeline.workers.peer import Messages
+from pipeline.workers.token import Token
 
 SERVE = "tests.run.lane_faults:serve"
 _read = LocalSource.read
 _write_all = LocalTarget.write_all
 _sync = LocalTarget.sync
+_spend = Token.spend
 
 
 def _come() -> int:
@@ -39,6 +41,11 @@ def _dying_read(self: LocalSource, source: str, *rest: Any) -> Picture:
     if os.environ["VICTIM"] in source and (_come() == 1 or "always" in os.environ["FAULT"]):
         os.kill(os.getpid(), signal.SIGKILL)
     return _read(self, source, *rest)
+
+
+def _over_at_once(self: Token, ticks: float) -> bool:
+    """The deadline of a call about the victim."""
+    return _spend(self, ticks * 10_000 if os.environ["VICTIM"] in getattr(self.about, "source", "") else ticks)
 
 
 def _hung_read(self: LocalSource, source: str, *rest: Any) -> Picture:
@@ -114,6 +121,8 @@ def serve(messages: Messages) -> None:
         LocalTarget.write_all = _dying_after_writing  # type: ignore[method-assign]
     if "dies while writing" in fault:
         LocalTarget.write_all = _dying_while_writing  # type: ignore[method-assign]
+    if "given up" in fault:
+        Token.spend = _over_at_once  # type: ignore[method-assign]
     if "hung read" in fault:
         LocalSource.read = _hung_read  # type: ignore[assignment, method-assign]
     if "stopped read" in fault:

@@ -149,13 +149,13 @@ def test_the_trouble_of_a_lane_ends_the_run(
 
 @pytest.mark.slow
 def test_a_read_that_never_returns_costs_its_picture(world: World, fault: pytest.MonkeyPatch) -> None:
-    fault.setenv("FAULT", "hung read")
+    fault.setenv("FAULT", "hung read, given up")
     fault.setenv("VICTIM", "b/004")
-    world.configure(world.text + "limits: {read: 0.3}\n")
+    world.configure(world.text + "limits: {read: 30}\n")
     world.fill(12)
     summary = world.run(lanes=2, processes=2)
     assert (summary.status, summary.pictures) == (ExitStatus.FAILED, {"done": 11, "failed": 1})
-    assert summary.failures[0].error == "read timed out: no answer within 0.3 s"
+    assert summary.failures[0].error == "read timed out: no answer within 30 s"
 
 
 @pytest.mark.slow

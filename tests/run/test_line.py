@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from pipeline.sources.source import Picture
 from pipeline.targets.local import LocalTarget
 from pipeline.targets.target import ToWrite
 from pipeline.workers.token import Token
+from tests.run.hanging import hanging
 from tests.world import World, jpeg
 
 
@@ -141,26 +141,25 @@ def test_a_picture_that_kills_its_child_costs_the_others_nothing(
 
 
 @pytest.fixture
-def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def hung_read(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Reads of `b/004.jpg` never return while the test runs."""
-    event = threading.Event()
     read = LocalSource.read
 
     def read_or_hang(self: LocalSource, source: str, *rest: Any) -> Picture:
         if source == "b/004.jpg":
-            event.wait()
+            calls.hang(source)
         return read(self, source, *rest)
 
     monkeypatch.setattr(LocalSource, "read", read_or_hang)
-    yield
-    event.set()
+    with hanging(monkeypatch) as calls:
+        yield
 
 
 @pytest.mark.parametrize("processes", [0, 1])
 def test_a_read_that_never_returns_costs_none_of_those_that_shared_its_batch(
-    world: World, shared: list[int], hanging: None, processes: int
+    world: World, shared: list[int], hung_read: None, processes: int
 ) -> None:
-    world.configure(world.text + "limits: {read: 0.3}\n")
+    world.configure(world.text + "limits: {read: 30}\n")
     world.fill(24)
     summary = world.run(threads=1, processes=processes)
     assert (summary.pictures, summary.status) == ({"done": 23, "failed": 1}, ExitStatus.FAILED)

@@ -29,7 +29,7 @@ def running(
 ) -> Iterator[subprocess.Popen[str]]:
     """A run in a session of its own, in which the fault has come; `open_gate` lets it go on."""
     mark, gate = world.root / "mark", world.root / "gate"
-    for pipe in (mark, gate, world.root / "mark.never"):
+    for pipe in (mark, gate, world.root / "mark.never", world.root / "mark.heard"):
         os.mkfifo(pipe)
     command = [sys.executable, "-m", "tests.run.program", fault, "run", str(world.config_path)]
     if ignore_hangup:
@@ -109,7 +109,9 @@ def test_a_second_ctrl_c_ends_it_at_once_and_nothing_has_failed(world: World, fa
     small(world, "spin.jpg", "hang.jpg")
     with running(world, fault, patience="9000") as process:
         os.killpg(process.pid, signal.SIGINT)
-        time.sleep(0.2)  # a person's fingers
+        with open(world.root / "mark.heard", "rb", buffering=0) as heard:
+            assert heard.read(1) == b"x"
+        time.sleep(0.05)  # two within 0.02 s would count as one
         os.killpg(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=IN_TIME)
     assert process.returncode == ExitStatus.INTERRUPTED
@@ -120,7 +122,7 @@ def test_a_second_ctrl_c_ends_it_at_once_and_nothing_has_failed(world: World, fa
 def test_what_is_in_flight_when_the_signal_comes_is_finished(world: World) -> None:
     small(world, "gate.jpg")
     world.configure(world.text.replace("processes: 1", "processes: 0"))  # a child may take longer to start than it has
-    with running(world, "gate") as process:
+    with running(world, "gate", patience="600") as process:
         os.killpg(process.pid, signal.SIGINT)
         open_gate(world)
         _, said = process.communicate(timeout=IN_TIME)

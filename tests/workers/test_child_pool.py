@@ -248,7 +248,7 @@ def test_a_busy_child_dies_with_its_parent() -> None:
         assert parent.stdout.readline() == "asked\n"
         child = os.pidfd_open(pid)
         parent.send_signal(signal.SIGKILL)
-    assert select.select([child], [], [], 3.0)[0], "the child lives 3 s after its parent"
+    assert select.select([child], [], [], 60)[0], "the child outlives its parent"
     os.close(child)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.workers.crew import Crew
 from pipeline.workers.token import Token
+from tests.threads import none_stays_alive
 
 SHAPES = [(threads, size) for threads in (1, 4) for size in (1, 16)]
 
@@ -17,9 +18,8 @@ class Boom(Exception):
 
 @pytest.fixture(autouse=True)
 def _no_thread_is_left_alive() -> object:
-    before = set(threading.enumerate())
-    yield
-    assert set(threading.enumerate()) <= before
+    with none_stays_alive():
+        yield
 
 
 @pytest.mark.parametrize(("threads", "size"), SHAPES)

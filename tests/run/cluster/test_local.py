@@ -132,7 +132,7 @@ def test_a_run_without_any_worker_says_so_and_ends(no_worker: World, monkeypatch
     told: list[str] = []
     with pytest.raises(PipelineError, match="no worker for 1 s: start some"):
         run(no_worker.config, RunOptions(), lambda progress: told.append(progress.waiting))
-    assert "no worker for 0 s" in told
+    assert any(text.startswith("no worker for ") for text in told)
 
 
 def test_a_run_without_any_worker_ends_at_its_deadline_with_the_status_for_that(no_worker: World) -> None:

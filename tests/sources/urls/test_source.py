@@ -223,18 +223,25 @@ def unused_port() -> int:
 
 
 def test_a_server_that_stalls_is_given_up(site: Site, reader: Make) -> None:
+    came = threading.Semaphore(0)
+
     def stall(asked: Request) -> None:
+        came.release()
         site.over.wait()
 
     site.pages["/p.jpg"] = stall
     error = fails(reader(silence=0.05))
     assert error.kind is ErrorKind.READ_TIMED_OUT
+    assert all(came.acquire(timeout=60) for _ in range(4))  # the server may come to them after they were given up
     assert len(site.paths) == 4
 
 
 @pytest.mark.parametrize("part", ["headers", "body"])
 def test_a_server_that_sends_a_byte_now_and_then_gains_nothing_by_it(site: Site, reader: Make, part: str) -> None:
+    came = threading.Event()
+
     def trickle(asked: Request) -> None:
+        came.set()
         asked.send_response(200)
         if part == "body":
             asked.send_header("Content-Length", "1000000")
@@ -247,6 +254,7 @@ def test_a_server_that_sends_a_byte_now_and_then_gains_nothing_by_it(site: Site,
     site.pages["/p.jpg"] = trickle
     error = fails(reader(), replace(LIMITS, read=0.4))
     assert error.kind is ErrorKind.READ_TIMED_OUT
+    assert came.wait(60)
     assert len(site.paths) == 1
 
 
