@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import errno
+import re
 
 # Errors of system calls that lack a resource. The picture in hand is not to blame, and may work next time.
 LACKS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EIO})
@@ -75,6 +76,37 @@ OF_RENDERING = frozenset(
     }
 )
 """The kinds that a child may report. Only the main process reports the others."""
+
+# Where one URL of a chain ends and the next begins. A password may hold two colons, too.
+_NEXT = re.compile(r"::(?=/|[a-z0-9+.-]+(?:://|::)|$)")
+_PASSWORD = re.compile(r"[^/?#@:]*:(?!\d+(?:/|$))[^@]*@")  # behind a scheme; digits and a slash are a port
+_USER = re.compile(r"[^/?#@]*@")
+_NO_PASSWORDS = frozenset({"github", "git"})  # fsspec's: github://owner:repository@branch/path
+
+
+def has_password(url: str) -> bool:
+    """Whether a URL has one, or any of a chain as fsspec writes it (`zip://photos::sftp://host/photos.zip`)."""
+    links = (link.partition("://") for link in _NEXT.split(url))
+    return any(scheme not in _NO_PASSWORDS and _PASSWORD.match(rest) for scheme, _, rest in links)
+
+
+def without_secrets(text: str) -> str:
+    """`text`; if it is a URL or a chain of them, without what may be secret: passwords, queries (which hold signatures)
+    and, because tokens are given so, users of web servers.
+    """
+    return "::".join(map(_without_secrets, _NEXT.split(text))) if "://" in text else text
+
+
+def _without_secrets(link: str) -> str:
+    scheme, mark, rest = link.partition("://")
+    if not mark:
+        return link
+    secret = _PASSWORD if has_password(link) else _USER
+    if secret is _PASSWORD or scheme in ("http", "https"):
+        rest = secret.sub("...@", rest, count=1) if secret.match(rest) else rest
+    place, query, _ = rest.partition("?")
+    return f"{scheme}://{place}{'?...' if query else ''}"
+
 
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 

@@ -59,5 +59,10 @@ def how_to_have(name: str, *, is_checkout: bool = _IS_CHECKOUT, has_pip: bool = 
     """
     if is_checkout and name in WITH:
         return f"to have it: {shlex.quote(os.path.join(_CHECKOUT, 'scripts', 'pipeline'))} --with {name} --version"
+    return how_to_install(*PACKAGES[name], has_pip=has_pip)
+
+
+def how_to_install(*packages: str, has_pip: bool = _HAS_PIP) -> str:
+    """The same for packages that are in no extra."""
     installer = [sys.executable, "-m", "pip", "install"] if has_pip else ["uv", "pip", "install", "-p", sys.executable]
-    return f"to have it: {shlex.join([*installer, *PACKAGES[name]])}"
+    return f"to have it: {shlex.join([*installer, *packages])}"

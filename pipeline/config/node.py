@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from pipeline.errors import printable
+from pipeline.errors import printable, without_secrets
 
 Scalar = str | int | float | bool | None
 Plain = Scalar | list["Plain"] | dict[str, "Plain"]
@@ -116,7 +116,7 @@ def got(node: Node) -> str:
     if digits.isascii() and digits.isdigit():
         way_out = "remove the quotes" if digits == node.value else f"write {digits[:_LONGEST]}"
         return f"got the text {quoted(node.value)}; {way_out}"
-    return f"got {quoted(node.value)}"
+    return f"got {quoted(without_secrets(node.value))}"
 
 
 def _unquoted(value: object) -> str:

@@ -7,11 +7,11 @@ import enum
 import itertools
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, without_secrets
 from pipeline.model.only import Only
 from pipeline.model.spec import Limits, Spec
 
@@ -89,9 +89,9 @@ SERVICES = ("s3", "gs", "az")  # stores that obstore reaches; fsspec does the ot
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """A place in object storage, and how it is reached. It holds no secrets: the environment has them."""
+    """A place in object storage, and how it is reached. The environment has the credentials."""
 
-    url: str  # such as s3://bucket/prefix, without a slash at its end
+    url: str = field(repr=False)  # such as s3://bucket/prefix, without a slash at its end; it may hold secrets
     endpoint: str | None = None  # None: that of the service, or of the environment
     region: str | None = None
     account: str | None = None  # of Azure
@@ -102,8 +102,13 @@ class StoreSettings:
 
     @property
     def scheme(self) -> str:
-        """What stands before `://`."""
-        return self.url.partition("://")[0]
+        """What its URL, or the first of a chain, begins with."""
+        return self.url.partition(":")[0]
+
+    @property
+    def shown(self) -> str:
+        """Its URL without secrets, for messages, logs and the manifest."""
+        return without_secrets(self.url)
 
     def name_of(self, other: StoreSettings) -> str | None:
         """The name of the place `other` below this one, "" for the same; None where it is elsewhere."""
@@ -156,7 +161,7 @@ class SourceSettings:
     @property
     def place(self) -> str:
         """Where it is, for messages."""
-        return str(self.path) if self.store is None else self.store.url
+        return str(self.path) if self.store is None else self.store.shown
 
     def file(self, source: str) -> Path:
         """Where the picture `source` of this source is. Raises `UsageError` for a store."""
@@ -197,7 +202,7 @@ class TargetSettings:
     @property
     def place(self) -> str:
         """Where it is, for messages."""
-        return str(self.path) if self.store is None else self.store.url
+        return str(self.path) if self.store is None else self.store.shown
 
     @property
     def where(self) -> Path | StoreSettings:

@@ -48,7 +48,7 @@ class Place(Section):
     def _has_keys_of_its_service(self) -> Place:
         url = getattr(self, "url", None)
         said = self.model_fields_set & KEYS
-        if said and isinstance(url, str) and is_url(url) and url.partition("://")[0] not in SERVICES:
+        if said and isinstance(url, str) and is_url(url) and url.partition(":")[0] not in SERVICES:
             raise rule(f"{min(said)} is for {', '.join(SERVICES)}: fsspec has a configuration of its own")
         return self
 

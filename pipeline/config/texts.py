@@ -10,6 +10,7 @@ from pipeline.config.braces import alternatives
 from pipeline.config.section import Json, Kind, rule, wrong
 from pipeline.config.settings import LOCAL, SERVICES
 from pipeline.config.template import Template
+from pipeline.errors import has_password
 
 COLOURS = {
     "aqua": "#00ffff",
@@ -120,8 +121,9 @@ def _protocols() -> list[str]:
 
 
 def is_url(value: object) -> bool:
-    """Whether it is written as a URL."""
-    return isinstance(value, str) and re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", value) is not None
+    """Whether it is written as a URL, or as a chain of them such as simplecache::sftp://host/photos."""
+    scheme = "[A-Za-z][A-Za-z0-9+.-]*"
+    return isinstance(value, str) and re.match(f"(?:{scheme}::)*{scheme}://", value) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +134,8 @@ class StoreUrl(Kind):
         """See `Kind`."""
         if not isinstance(value, str) or not is_url(value):
             raise wrong("must be the URL of a store such as s3://bucket/photos")
-        scheme, _, rest = value.partition("://")
-        bucket, _, prefix = rest.partition("/")
+        scheme = value.partition(":")[0]
+        bucket, _, prefix = value.partition("://")[2].partition("/")
         if scheme not in SERVICES:
             return self._of_fsspec(value, scheme)
         if "@" in bucket:
@@ -147,14 +149,13 @@ class StoreUrl(Kind):
 
     def json(self) -> Json:
         """See `Kind`."""
-        return {"type": "string", "pattern": "^[a-z][a-z0-9+.-]*://[^/]*"}
+        return {"type": "string", "pattern": "^([a-z][a-z0-9+.-]*::)*[a-z][a-z0-9+.-]*://[^/]*"}
 
     def _of_fsspec(self, value: str, scheme: str) -> str:
         if scheme in _ELSEWHERE or (importlib.util.find_spec("fsspec") and scheme not in _protocols()):
             known = ", ".join(f"{service}://" for service in SERVICES)
             raise rule(f"must begin with {known}, or what fsspec knows, such as sftp://; a list of URLs is a file")
-        hosts = (place.partition("://")[2].partition("/")[0] for place in value.split("::"))  # an archive's is the last
-        if any(":" in host.rpartition("@")[0] for host in hosts):
+        if has_password(value):
             raise rule("must have no password: it comes from the configuration of fsspec")
         return value.rstrip("/")
 

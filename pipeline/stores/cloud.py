@@ -38,7 +38,6 @@ class CloudStore:
 
     def __init__(self, settings: StoreSettings) -> None:
         """Nothing is asked yet. Raises `StoreFailure` where the environment's options are no such."""
-        self.place = settings.url
         self._scheme = settings.scheme
         try:
             with self._failures():

@@ -16,6 +16,8 @@ from typing import Any
 import fsspec
 
 from pipeline.config.settings import StoreSettings
+from pipeline.errors import printable
+from pipeline.extras import how_to_install
 from pipeline.folder import CHUNK
 from pipeline.stores.store import Body, Entry, Fault, StoreFailure, counted, version_of
 
@@ -28,6 +30,7 @@ _TAGS = (
     "oid",
     "CRC",
 )  # what changes with the content
+_PACKAGES = {"smbclient": "smbprotocol", "libarchive": "libarchive-c"}  # that are not named like their module
 _TIMES = ("mtime", "LastModified", "last_modified", "modified", "created")
 
 
@@ -36,7 +39,7 @@ class FileStore:
 
     def __init__(self, settings: StoreSettings) -> None:
         """Nothing is asked yet."""
-        self.place = settings.url
+        self._url = settings.url
         self._of_thread = threading.local()
 
     def entries(self) -> Iterator[Sequence[Entry]]:
@@ -121,7 +124,7 @@ class FileStore:
         """The file system of this thread, and the path of the place in it."""
         known: tuple[Any, str] | None = getattr(self._of_thread, "opened", None)
         if known is None:
-            fs, root = fsspec.core.url_to_fs(self.place, skip_instance_cache=True, use_listings_cache=False)
+            fs, root = fsspec.core.url_to_fs(self._url, skip_instance_cache=True, use_listings_cache=False)
             self._of_thread.opened = known = fs, root.rstrip("/")
         return known
 
@@ -152,12 +155,22 @@ class FileStore:
 
 def _failure_of(error: Exception) -> StoreFailure:
     if isinstance(error, ImportError):
-        return StoreFailure(Fault.NO_STORE, f"needs a library that is not installed: {error.name or 'see fsspec'}")
+        return StoreFailure(Fault.NO_STORE, _lacking(error))
     if isinstance(error, FileNotFoundError):
         return StoreFailure(Fault.MISSING, "has no such file")
     if isinstance(error, PermissionError):
         return StoreFailure(Fault.DENIED, "denies it: no permission")
     return StoreFailure(Fault.UNREACHABLE, f"fails ({type(error).__name__})")
+
+
+def _lacking(error: ImportError) -> str:
+    """What to say where the package of a scheme is not installed. fsspec raises an error of its own from the first."""
+    cause = error if error.name or not isinstance(error.__cause__, ImportError) else error.__cause__
+    module = (cause.name or "").partition(".")[0]
+    if not module:
+        return f"needs a library that is not installed: {printable(str(error))}"
+    package = _PACKAGES.get(module, module.replace("_", "-"))
+    return f"needs {package}, which is not installed; {how_to_install(package)}"
 
 
 def _joined(root: str, name: str) -> str:

@@ -57,8 +57,6 @@ class Body(NamedTuple):
 class Store(Protocol):
     """Any thread may call any method. All raise `StoreFailure`."""
 
-    place: str  # its URL, for messages
-
     def entries(self) -> Iterator[Sequence[Entry]]:
         """Everything in the store in any order, in pieces of at most some thousand entries.
 

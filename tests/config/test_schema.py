@@ -130,7 +130,8 @@ def test_editors_accept_what_the_loader_accepts(text: str) -> None:
 # What an editor cannot know: what two values mean together, and what a text means.
 ONLY_THE_LOADER = """
 a key twice|a rendition twice|a source without its path|a URL of nothing that is known|a store with a password
-a file system with a password|an archive on a file system with a password|an endpoint of a file system
+a file system with a password|an archive on a file system with a password|a password that holds a slash
+a password of a file system that is cached|a bucket with a signature|an endpoint of a file system
 a store that leads out of itself|a store as a path|an endpoint of a folder|a store that settles
 a store without a manifest|a report on a store|a store over its source
 a target that is a folder and a store

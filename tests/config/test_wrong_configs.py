@@ -203,6 +203,18 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         "source: zip://photos::sftp://me:SECRET@host/photos.zip\ntarget: made\nrenditions: {a: {}}\n",
         [":1:9: source: must have no password: it comes from the configuration of fsspec"],
     ),
+    "a password that holds a slash": (
+        "source: ftp://me:SEC/RET@host/photos\ntarget: made\nrenditions: {a: {}}\n",
+        [":1:9: source: must have no password: it comes from the configuration of fsspec"],
+    ),
+    "a password of a file system that is cached": (
+        "source: simplecache::sftp://me:SEC::RET@host/photos\ntarget: made\nrenditions: {a: {}}\n",
+        [":1:9: source: must have no password: it comes from the configuration of fsspec"],
+    ),
+    "a bucket with a signature": (
+        "source: s3://bucket?X-Amz-Signature=SECRET\ntarget: made\nrenditions: {a: {}}\n",
+        [':1:9: source: must name a bucket, as s3://bucket/photos does (got "s3://bucket?...")'],
+    ),
     "an endpoint of a file system": (
         'source: {url: sftp://host/photos, endpoint: "http://h"}\ntarget: made\nrenditions: {a: {}}\n',
         [":1:9: source: endpoint is for s3, gs, az: fsspec has a configuration of its own"],

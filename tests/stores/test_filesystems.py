@@ -110,3 +110,26 @@ def test_what_is_missing_or_cannot_be_reached_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreFailure) as caught:
         list(FileStore(StoreSettings(f"zip://photos::{tmp_path}/gone.zip")).entries())
     assert caught.value.fault is Fault.MISSING
+
+
+@pytest.mark.parametrize(
+    ("module", "package"),
+    [
+        ("paramiko", "paramiko"),
+        ("smbprotocol.exceptions", "smbprotocol"),
+        ("smbclient", "smbprotocol"),
+        ("a_b.c", "a-b"),
+    ],
+)
+def test_a_library_that_is_missing_is_named_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, module: str, package: str
+) -> None:
+    def lacking(*_: object, **__: object) -> None:  # as fsspec does it
+        raise ImportError("some text of fsspec's own") from ModuleNotFoundError("No module", name=module)
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", lacking)
+    with pytest.raises(StoreFailure) as caught:
+        FileStore(StoreSettings("sftp://host/photos")).look("a.jpg")
+    assert caught.value.fault is Fault.NO_STORE
+    assert caught.value.text.startswith(f"needs {package}, which is not installed; to have it: ")
+    assert caught.value.text.endswith(f" {package}")

@@ -62,7 +62,7 @@ class ObjectSource:
             raise self._trouble(failure) from None
         for folder in self._listing.folders():
             if folder.error and not folder.path:
-                raise SourceTrouble(f"the source {self._place.url} cannot be listed: {folder.error.detail}")
+                raise SourceTrouble(f"the source {self._place.shown} cannot be listed: {folder.error.detail}")
             yield folder
 
     def stats(self, folder: str, names: Sequence[str], sidecars: Container[str] = frozenset()) -> list[Stat | None]:
@@ -188,7 +188,7 @@ class ObjectSource:
         return PictureError(ErrorKind.NOT_FETCHED, f"the store {failure.text}")
 
     def _trouble(self, failure: StoreFailure) -> SourceTrouble:
-        return SourceTrouble(f"the source {self._place.url} {failure.text}")
+        return SourceTrouble(f"the source {self._place.shown} {failure.text}")
 
 
 def _is_listed(entry: Entry, stat: Stat) -> bool:

@@ -84,7 +84,7 @@ class StoreLease:
             raise TargetTrouble(self._lost)
         if self._renewed is not None and _now() - self._renewed > EXPIRY - _SPARE:
             self._lost = (
-                f"the lease of the target {self._place.url} could not be renewed for {EXPIRY - _SPARE:g} s, and "
+                f"the lease of the target {self._place.shown} could not be renewed for {EXPIRY - _SPARE:g} s, and "
                 "another run may begin: run again"
             )
             raise TargetTrouble(self._lost)
@@ -99,7 +99,7 @@ class StoreLease:
             store = store_at(self._quick)
             self._acquire(store, None if wait is None else time.monotonic() + wait, check)
         except StoreFailure as failure:
-            raise TargetTrouble(f"cannot write to the target {self._place.url}: it {failure.text}") from None
+            raise TargetTrouble(f"cannot write to the target {self._place.shown}: it {failure.text}") from None
         thread = threading.Thread(target=self._renew, args=(store,), name="lease", daemon=True)
         thread.start()
         _HELD.add(self._holder.run)
@@ -131,7 +131,7 @@ class StoreLease:
         if there is not None and (alive := self._alive(store, there)):
             return alive
         if not self._put(store, there):
-            return f"{self._place.url}/{self._name} has just been taken by another run"
+            return f"{self._place.shown}/{self._name} has just been taken by another run"
         entries = store.entries_in(RESERVED)[0]
         for entry in entries:
             if self._excludes(entry.name) and (alive := self._alive(store, entry)):
@@ -175,7 +175,7 @@ class StoreLease:
             return ""
         whose = f"another run: {holder}" if holder else "another run that has not said which"
         return (
-            f"{self._place.url}/{entry.name} is held by {whose}; it was renewed {age:.0f} s ago, and is free "
+            f"{self._place.shown}/{entry.name} is held by {whose}; it was renewed {age:.0f} s ago, and is free "
             f"{EXPIRY:g} s after its run has died"
         )
 
@@ -203,7 +203,7 @@ class StoreLease:
                 there = store.look(self._name)
                 holder = self._read(store, self._name) if there is not None else self._holder
                 if holder is None or holder.run != self._holder.run or not self._put(store, there):
-                    self._lost = f"another run has taken the lease of the target {self._place.url}: run again"
+                    self._lost = f"another run has taken the lease of the target {self._place.shown}: run again"
                     return
                 self._renewed = began
 

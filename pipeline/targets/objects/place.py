@@ -59,4 +59,4 @@ class InStore:
         return replace(self, name=f"{self.name}.{suffix}")
 
     def __str__(self) -> str:
-        return f"{self.store.url}/{self.name}"
+        return f"{self.store.shown}/{self.name}"

@@ -78,4 +78,4 @@ class ObjectRemoval:
         return digest.digest()
 
     def _trouble(self, failure: StoreFailure) -> TargetTrouble:
-        return TargetTrouble(f"cannot write to the target {self._place.url}: it {failure.text}")
+        return TargetTrouble(f"cannot write to the target {self._place.shown}: it {failure.text}")

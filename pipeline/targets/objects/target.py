@@ -119,7 +119,7 @@ class ObjectTarget:
         if self._has_conditions is not False:
             return ""
         return (
-            f"{self._place.url} has no conditional writes (If-None-Match): an object that appears there while a run "
+            f"{self._place.shown} has no conditional writes (If-None-Match): an object that appears there while a run "
             "writes one of its name is written over, and two machines are kept apart less strictly"
         )
 
@@ -228,7 +228,7 @@ class ObjectTarget:
         return body.entry
 
     def _trouble(self, failure: StoreFailure) -> TargetTrouble:
-        return TargetTrouble(f"cannot write to the target {self._place.url}: it {failure.text}")
+        return TargetTrouble(f"cannot write to the target {self._place.shown}: it {failure.text}")
 
 
 def _type(path: str) -> str:

@@ -12,8 +12,6 @@ from pipeline.stores.store import Body, Entry, Fault, StoreFailure
 class _Keys:
     """A store of keys without content."""
 
-    place = "fake://keys"
-
     def __init__(self, *keys: str) -> None:
         self._keys = keys
 
