@@ -126,7 +126,7 @@ def _light_lost(source: Source, abouts: list[Picture], task: RenderTask) -> tupl
     """A warning where the source is HDR, and a rendition is not."""
     specs = (*task.specs, *task.beside)
     if not any(spec.hdr is Hdr.KEEP for spec in specs) and source.has_gain_map:
-        way = "; hdr: keep would keep it in jpegs" if source.format == "JPEG" else ""
+        way = "; hdr: keep would keep it in jpegs" if source.may_keep_gain_map else ""
         return (f"gain map dropped{way}",)
     if not source.is_hdr or (source.is_deep and all(keeps_hdr(spec, about.icc) for spec in specs for about in abouts)):
         return ()

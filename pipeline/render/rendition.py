@@ -19,8 +19,9 @@ from pipeline.render.colour import hdr
 from pipeline.render.colour.cicp import named
 from pipeline.render.encoding.delivery import Delivered, deliver
 from pipeline.render.encoding.encode_input import EncodeInput
-from pipeline.render.encoding.gain_map import Unkept, drawn
+from pipeline.render.encoding.gain_map import drawn
 from pipeline.render.encoding.passthrough import can_pass_through, copy_source
+from pipeline.render.formats.gain_map import Unkept
 from pipeline.render.geometry.fit import Placement
 from pipeline.render.geometry.framing import Framing, framing, shown
 from pipeline.render.metadata.coordinates import place_of

@@ -15,7 +15,7 @@ from pipeline.render.formats import heif
 from pipeline.render.formats.gain_map import Numbers
 from pipeline.render.pixels import libvips
 from scripts.fuzzing.deep_seeds import deep_seeds
-from tests import raws
+from tests import gain_maps, raws
 
 _SIZE = (48, 36)
 _MODES = {
@@ -68,7 +68,7 @@ def seeds() -> list[tuple[str, bytes]]:
         ("AVIF of 10 bits", _deep(picture, 10)),
         ("AVIF of 12 bits and alpha", _deep(_in_mode(picture, "RGBA"), 12)),
     ]
-    seeds.append(("JPEG with a gain map", _bright(picture)))
+    seeds += [("JPEG with a gain map", _bright(picture)), *_by_apple(picture)]
     seeds += [("HEIF of 8x8", heif.sample()), *_high_efficiency(picture)]
     return seeds + _raws() + deep_seeds(profile)
 
@@ -112,6 +112,14 @@ def _raws() -> list[tuple[str, bytes]]:
 def _bright(picture: Image.Image) -> bytes:
     numbers = Numbers((0.0,) * 3, (2.0,) * 3, (1.0,) * 3, (0.0,) * 3, (0.0,) * 3, (0.0, 2.0))
     return with_gain(_saved(picture, "JPEG"), encoded(picture.convert("L").reduce(2), numbers))
+
+
+def _by_apple(picture: Image.Image) -> Iterator[tuple[str, bytes]]:
+    large, gain = picture.resize((192, 144)), picture.convert("L").resize((96, 72))
+    notes = gain_maps.exif_with(gain_maps.apple_notes(1.01, 0.006), 6)
+    yield "JPEG with a gain map by Apple", gain_maps.apple_jpeg(large, gain, 4.0)
+    yield "JPEG with a gain map by Apple and its notes", gain_maps.apple_jpeg(large, gain, None, notes)
+    yield "HEIF with a gain map", gain_maps.apple_heic(large, gain, notes, 1)
 
 
 def _picture() -> Image.Image:

@@ -12,7 +12,8 @@ from PIL import Image
 
 from pipeline.model.spec import Format, Spec
 from pipeline.render.colour.srgb import same_primaries
-from pipeline.render.formats.gain_map import Numbers, read
+from pipeline.render.formats import apple_gain_map
+from pipeline.render.formats.gain_map import GainMap, Numbers, Unkept, read
 from pipeline.render.geometry.fit import Placement
 from pipeline.render.geometry.framing import Framing
 from pipeline.render.geometry.orientation import upright_size
@@ -21,7 +22,6 @@ from pipeline.render.pixels import libvips
 from pipeline.render.pixels.frame import Frame
 from pipeline.render.pixels.resize import resample
 
-_OTHER = "not of a kind that can be kept here"
 _QUALITY = 85  # of the gain map
 _SMALLER = 2  # the least factor between a picture and its gain map, which has no fine detail
 _SOI, _APP1, _APP2 = b"\xff\xd8", b"\xff\xe1", b"\xff\xe2"
@@ -39,23 +39,16 @@ _END = b"</rdf:RDF>"
 _MOST = 65_533  # bytes of a segment's content
 
 
-class Unkept(Exception):
-    """Why a gain map cannot be kept."""
-
-
 def drawn(picture: Picture, framed: Framing, placement: Placement, spec: Spec, icc: bytes | None) -> bytes:
     """The gain map of a rendition of `picture`, cropped, turned and made smaller as that is, and encoded.
 
     `icc`: the profile of the rendition, None for sRGB. Raises `Unkept`, and whatever Pillow raises on a damaged one.
     """
-    source = picture.source
     if spec.page is not None:
         raise Unkept("page takes a picture alone")
-    if spec.format is not Format.JPEG or source.format != "JPEG" or not libvips.available():
-        raise Unkept(_OTHER)
-    found = read(source.view, upright_size(picture.size, picture.orientation))
-    if found is None:
-        raise Unkept(_OTHER)
+    if spec.format is not Format.JPEG:
+        raise Unkept
+    found = _found(picture)
     if found.image.mode == "RGB" and not same_primaries(picture.icc, icc):
         raise Unkept("its three channels are for other primaries than those that colours are converted to")
     turned = upright_size(found.image.size, framed.orientation)
@@ -68,9 +61,22 @@ def drawn(picture: Picture, framed: Framing, placement: Placement, spec: Spec, i
     )
     image = resample(Frame(found.image, 1), Placement(box, size, size, (0, 0)), turned, framed.orientation, spec)
     if not isinstance(image, Image.Image):
-        raise Unkept(_OTHER)
+        raise Unkept
     image.info = {}  # from which Pillow's encoder would copy a comment
     return encoded(image, found.numbers)
+
+
+def _found(picture: Picture) -> GainMap:
+    """The gain map in the source of `picture`, as stored beside that. Raises as `drawn` does."""
+    source, stored = picture.source, upright_size(picture.size, picture.orientation)
+    if source.format == "HEIF":
+        return apple_gain_map.in_heif(source.view, stored, picture.blocks.exif)
+    if source.format != "JPEG":
+        raise Unkept
+    apples = apple_gain_map.in_jpeg(source.image, source.view, stored, picture.blocks.exif)
+    if apples is None and not libvips.available():
+        raise Unkept
+    return apples or read(source.view, stored)
 
 
 def encoded(image: Image.Image, numbers: Numbers) -> bytes:

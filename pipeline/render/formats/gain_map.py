@@ -1,7 +1,7 @@
 """Gain maps: a second, smaller picture in a file, which says how much brighter each place may be on an HDR screen.
 
 Found in JPEGs by Adobe's and ISO 21496-1's marks and by Apple's, in HEIC and AVIF by the kinds of their items. Those of
-JPEGs that follow Adobe or ISO are read by libultrahdr, through libvips; Apple's own kind is only found.
+JPEGs that follow Adobe or ISO are read by libultrahdr, through libvips; Apple's own by `apple_gain_map`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,21 @@ from pipeline.render.geometry.fit import Size
 from pipeline.render.pixels import libvips
 
 _ISO = b"urn:iso:std:iso:ts:21496:-1\0"
-_MARKS = (_ISO, b"http://ns.adobe.com/hdr-gain-map/1.0/", b"hdrgainmap", b"HDRGainMap")
-_LOOKED_AT = 64 * 2**10  # bytes of a second picture
+BY_OTHERS = (_ISO, b"http://ns.adobe.com/hdr-gain-map/1.0/")  # marks of gain maps that are not Apple's
+_MARKS = (*BY_OTHERS, b"hdrgainmap", b"HDRGainMap")
+LOOKED_AT = 64 * 2**10  # bytes of each further picture
+MOST_PICTURES = 10  # looked at; iPhones write five with those of depth and mattes
+APPLES = "urn:com:apple:photo:2020:aux:hdrgainmap"  # the kind of an auxiliary picture
 _BRANDS = 256  # bytes in which the brands of a HEIC or AVIF are
 _MOST_STOPS, _MOST = 64, 1000  # bounds of numbers: stops of light; gamma and offsets
 _SCANS = 100  # of a progressive gain map; more are not decoded
+
+
+class Unkept(Exception):
+    """Why a gain map cannot be kept."""
+
+    def __init__(self, reason: str = "not of a kind that can be kept here") -> None:
+        super().__init__(reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +65,52 @@ def is_there(image: ImageFile.ImageFile, format_: str, view: View) -> bool:
         xmp = image.info.get("xmp")
         heads = [xmp] if isinstance(xmp, bytes) else []
         if "mp" in image.info:
-            heads += [view[at : at + min(size, _LOOKED_AT)] for _kind, at, size in pictures_in(image, view)[1:3]]
+            heads += [
+                view[at : at + min(size, LOOKED_AT)] for _kind, at, size in pictures_in(image, view)[1:MOST_PICTURES]
+            ]
         return any(mark in head for head in heads for mark in _MARKS)
     if format_ in ("HEIF", "AVIF"):
-        kinds = image.info.get("aux")
-        named = isinstance(kinds, dict) and any("hdrgainmap" in str(kind) for kind in kinds)
-        return named or b"tmap" in view[:_BRANDS]
+        return is_apples(image) or b"tmap" in view[:_BRANDS]
     return False
 
 
-def read(view: View, size: Size) -> GainMap | None:
-    """The gain map of the JPEG in `view`, whose picture has `size`; None of a kind that cannot be kept.
+def is_apples(image: ImageFile.ImageFile) -> bool:
+    """Whether an opened HEIC has a gain map of Apple's kind."""
+    kinds = image.info.get("aux")
+    return isinstance(kinds, dict) and APPLES in kinds
 
-    Raises whatever Pillow raises on damage. Call only where `libvips.available()`.
+
+def read(view: View, size: Size) -> GainMap:
+    """The gain map of the JPEG in `view`, whose picture has `size`, by Adobe's or ISO's numbers.
+
+    Raises `Unkept` where it has none of a kind that can be kept, and whatever Pillow raises on damage. Call only where
+    `libvips.available()`.
     """
     vips: Any = libvips.module()
     try:
         loaded = vips.Image.uhdrload_buffer(view[:])
     except vips.Error:
-        return None
+        raise Unkept from None
     try:
         content, numbers = loaded.get("gainmap-data"), _numbers(loaded)
         in_base = bool(loaded.get("gainmap-use-base-cg"))
     except vips.Error:
-        return None
+        raise Unkept from None
     finally:
         loaded.invalidate()
     image = Jpeg(io.BytesIO(content))
-    small = image.width * image.height <= size[0] * size[1] and jpeg_scans(content, _SCANS) <= _SCANS
+    check_size(image.size, size, content)
     # Three channels apply to the primaries that the file says, which are its picture's or others.
-    if numbers is None or not small or image.mode not in ("L", "RGB") or (image.mode == "RGB" and not in_base):
-        return None
+    if numbers is None or image.mode not in ("L", "RGB") or (image.mode == "RGB" and not in_base):
+        raise Unkept
     image.load()
     return GainMap(image, numbers)
+
+
+def check_size(size: Size, of: Size, jpeg: bytes = b"") -> None:
+    """Raises `Unkept` for a gain map of more pixels than its picture has, or a progressive one of very many scans."""
+    if size[0] * size[1] > of[0] * of[1] or jpeg_scans(jpeg, _SCANS) > _SCANS:
+        raise Unkept
 
 
 def _numbers(loaded: Any) -> Numbers | None:

@@ -58,6 +58,16 @@ def decoded_deep(view: View, page: int) -> Deep | None:
     return deep.scaled(image, picture.info["bit_depth"], mode)
 
 
+def auxiliary(view: View, kind: str) -> Any | None:
+    """The picture of a `kind` that goes with the primary one, not decoded: it has `size`, and `to_pillow()` decodes it
+    and turns it as the file says. None where there is none. Raises whatever pillow-heif raises.
+    """
+    file = _library().HeifFile(io.BytesIO(view[:]))
+    picture = file[file.primary_index]
+    numbers = picture.info["aux"].get(kind)
+    return picture.get_aux_image(numbers[0]) if numbers else None
+
+
 def use_one_thread() -> None:
     """Sets the library to one decoding thread in this process, because there is a child for each CPU. Children only."""
     if is_installed():

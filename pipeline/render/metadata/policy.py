@@ -61,6 +61,8 @@ _OF_THE_FILE = (
     "{http://ns.adobe.com/tiff/1.0/}",
     "{http://ns.adobe.com/xap/1.0/mm/}",
     "{http://ns.adobe.com/hdr-gain-map/1.0/}",
+    "{http://ns.apple.com/HDRGainMap/1.0/}",
+    "{http://ns.apple.com/pixeldatainfo/1.0/}",
     "{http://ns.google.com/photos/",
     "{http://ns.adobe.com/xmp/note/}",
 )

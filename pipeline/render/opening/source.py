@@ -160,6 +160,11 @@ class Source:
         return gain_map.is_there(self.image, self.format, self.view)
 
     @property
+    def may_keep_gain_map(self) -> bool:
+        """Whether a gain map that it has is of a kind that JPEGs can have."""
+        return self.format == "JPEG" or gain_map.is_apples(self.image)
+
+    @property
     def by_libvips(self) -> bool:
         """Whether libvips decodes the pixels, or works on them because they have more than 8 bits a channel."""
         if isinstance(self.image, Tiff) and self.image.by_libvips:
