@@ -52,11 +52,21 @@ def page(world: World, chromium: Page) -> Iterator[Page]:
     """The report, open; after each test it has neither complained nor asked for anything but pictures."""
     chromium.open(place(world.config).as_uri())
     chromium.run("document.querySelector('#gallery').scrollIntoView()")
+    choose(chromium, "#by-rendition", "every rendition")
     chromium.until("document.querySelectorAll('#rows .tile.loaded').length > 5")
     yield chromium
     assert chromium.complaints == []
     ours = (place(world.config).as_uri(), world.target.as_uri(), world.source.as_uri())
     assert [request for request in chromium.requests if not request.startswith(ours)] == []
+
+
+def choose(page: Page, selector: str, value: str) -> None:
+    """Choose an option by its text."""
+    page.run(
+        f"(() => {{ const one = document.querySelector('{selector}');"
+        f"one.value = [...one.options].find((option) => option.text === '{value}').value;"
+        "one.dispatchEvent(new Event('input')) })()"
+    )
 
 
 def tiles(page: Page) -> list[str]:
@@ -96,12 +106,14 @@ def test_tiles_load_the_smallest_picture_that_fills_them(chromium: Page, tmp_pat
     world.run()
     write(world.config, place(world.config))
     chromium.open(place(world.config).as_uri())
+    choose(chromium, "#by-rendition", "every rendition")
     chromium.until("document.querySelectorAll('#rows .tile.loaded').length === 6")
     sizes = "[...document.querySelectorAll('.tile img')].map((one) => one.currentSrc.replace(/.*-/, ''))"
     assert set(chromium.run(sizes)) == {"400.jpg"}
     assert not [request for request in chromium.requests if request.endswith("900.jpg")]
     (world.target / "0-hero-400.jpg").unlink()  # shown as far as there is another
     chromium.open(place(world.config).as_uri())
+    choose(chromium, "#by-rendition", "every rendition")
     chromium.until("document.querySelectorAll('#rows .tile.loaded').length === 5")
     assert chromium.run("document.querySelectorAll('#rows .tile .label').length") == 1
 
@@ -117,7 +129,7 @@ def test_only_the_rows_in_view_are_there_and_others_come_by_scrolling(page: Page
 def test_a_hostile_name_is_text(page: Page) -> None:
     page.click("#by-name")
     page.type("onerror")
-    page.until("document.querySelector('#found').value === '3 of 120'")
+    page.until("document.querySelector('#found').value === '3 of 120 renditions'")
     assert {tile.rpartition(" · ")[0] for tile in tiles(page)} == {HOSTILE}
     page.until(
         "document.querySelectorAll('#rows .tile.loaded').length === 2"
@@ -132,22 +144,43 @@ def test_a_hostile_name_is_text(page: Page) -> None:
 
 def test_filters_narrow_each_other_and_can_be_taken_back(page: Page) -> None:
     for selector, value, count in (
-        ("#by-folder", "b", "42 of 120"),
-        ("#by-status", "failed", "3 of 120"),
-        ("#by-rendition", "page", "1 of 120"),
+        ("#by-folder", "b", "42 of 120 renditions"),
+        ("#by-status", "failed", "3 of 120 renditions"),
+        ("#by-rendition", "page", "1 of 120 renditions"),
     ):
-        page.run(
-            f"(() => {{ const one = document.querySelector('{selector}');"
-            f"one.value = [...one.options].find((option) => option.text === '{value}').value;"
-            "one.dispatchEvent(new Event('input')) })()"
-        )
+        choose(page, selector, value)
         assert page.run("document.querySelector('#found').value") == count
     assert tiles(page)[0].startswith("b/broken.jpg · page\ntruncated: ")
     page.click("#by-name")
     page.type("nothing is called so")
     assert tiles(page) == []
     page.click("#all")
-    assert page.run("document.querySelector('#found').value") == "120"
+    assert page.run("document.querySelector('#found').value") == "40 pictures"
+
+
+def test_a_picture_has_one_tile_and_its_other_renditions_are_in_the_viewer(page: Page) -> None:
+    choose(page, "#by-rendition", "by picture")
+    assert page.run("document.querySelector('#found').value") == "40 pictures"
+    first, second = tiles(page)[:2]
+    page.click("#rows .tile")
+    about = "viewer.querySelector('.about').textContent"
+    assert first == page.run("viewer.querySelector('.title').textContent") + " · 3 renditions"
+    assert page.run(about).startswith("page · webp 300")
+    choose(page, "#viewer select", "thumb · jpeg 16 \u00d7 32")
+    page.until("viewer.querySelector('img.target').naturalWidth === 16")
+    assert (page.run(about).split(" · ")[0], page.run(about).split(" · ")[-1]) == ("thumb", "1 of 40")
+    page.key("ArrowRight")
+    assert page.run("viewer.querySelector('.title').textContent") + " · 3 renditions" == second
+    page.key("Escape")
+    choose(page, "#by-status", "failed")
+    assert tiles(page)[0].startswith("b/broken.jpg · 3 renditions\npage: truncated: ")
+
+
+def test_a_picture_of_the_head_is_found_whatever_the_filters_say(page: Page) -> None:
+    choose(page, "#by-status", "failed")
+    page.click("#strip .tile:nth-child(2)")
+    name = page.run("document.querySelector('#strip .tile:nth-child(2)').title")
+    assert name.startswith(page.run("document.querySelector('#viewer .title').textContent"))
 
 
 def test_the_viewer_goes_on_by_arrows_and_comes_back_to_where_it_was(page: Page) -> None:

@@ -3,6 +3,8 @@ const page = JSON.parse(document.getElementById("renditions").textContent);
 const gallery = { chosen: [], at: 0, focus: () => {} };
 
 const GAP = 6; // pixels between tiles
+const TILE = 176; // pixels that a row is high, about
+const EVERY = "every"; // what the filter by rendition says where each has a tile of its own
 const BEYOND = 600; // pixels above and below the window in which rows are kept
 
 // One rendition and its source, by names instead of columns.
@@ -44,7 +46,8 @@ function offerFilters() {
   for (const folder of page.folders)
     for (let part = folder; part; part = part.slice(0, Math.max(0, part.lastIndexOf("/")))) folders.add(part);
   fill(byId("by-folder"), "all folders", [...folders].sort().slice(0, 2000).map((name) => [name, name]));
-  fill(byId("by-rendition"), "all renditions", page.names.map((name, number) => [String(number), name]));
+  const names = page.names.map((name, number) => [String(number), name]);
+  fill(byId("by-rendition"), "by picture", names.length < 2 ? [] : [[EVERY, "every rendition"], ...names]);
   fill(byId("by-status"), "any status", page.statuses.map((name, number) => [String(number), name]));
 }
 
@@ -57,17 +60,49 @@ function choose() {
   const ofSource = page.sources.map(
     (one) => inFolder[one[0]] && (!words || `${page.folders[one[0]]}/${one[1]}`.toLowerCase().includes(words)),
   );
-  gallery.chosen = [];
+  const matching = [];
   page.renditions.forEach((one, number) => {
-    if (ofSource[one[0]] && (!name || one[1] === Number(name)) && (!status || one[2] === Number(status)))
-      gallery.chosen.push(number);
+    if (ofSource[one[0]] && (!name || name === EVERY || one[1] === Number(name)) && (!status || one[2] === Number(status)))
+      matching.push(number);
   });
+  gallery.chosen = name ? matching : onePerSource(matching);
   gallery.at = 0;
   byId("none").hidden = gallery.chosen.length > 0 || page.renditions.length === 0;
-  const all = page.renditions.length;
+  const all = name ? page.renditions.length : page.sources.length;
   const some = gallery.chosen.length;
-  byId("found").value = some === all ? all.toLocaleString("en") : `${some.toLocaleString("en")} of ${all.toLocaleString("en")}`;
+  const what = `${all.toLocaleString("en")} ${name ? "rendition" : "picture"}${all === 1 ? "" : "s"}`;
+  byId("found").value = some === all ? what : `${some.toLocaleString("en")} of ${what}`;
   arrange();
+}
+
+// Of the renditions of each source the smallest that fills a tile, else the largest that can be shown, else the first.
+function onePerSource(numbers) {
+  const excess = (number) => {
+    const high = page.renditions[number][5];
+    return !shows(number) ? Infinity : high >= TILE * devicePixelRatio ? high : 1e9 - high;
+  };
+  const best = new Map();
+  for (const number of numbers) {
+    const [source] = page.renditions[number];
+    if (!best.has(source) || excess(number) < excess(best.get(source))) best.set(source, number);
+  }
+  return [...best.values()];
+}
+
+// Whether there is a file that browsers show.
+function shows(number) {
+  const [, , , format, width, , , target] = page.renditions[number];
+  return Boolean(target && width && page.shown[format]);
+}
+
+// All renditions of the source of this one.
+function siblings(number) {
+  const [source] = page.renditions[number];
+  let first = number;
+  while (page.renditions[first - 1]?.[0] === source) first--;
+  const all = [];
+  for (let other = first; page.renditions[other]?.[0] === source; other++) all.push(other);
+  return all;
 }
 
 // ---- rows
@@ -79,7 +114,7 @@ let width = 0;
 
 function arrange() {
   width = grid.clientWidth;
-  const wanted = width < 600 ? 118 : 176;
+  const wanted = width < 600 ? 118 : TILE;
   rows = [];
   let top = 0;
   for (let first = 0; first < gallery.chosen.length; ) {
@@ -148,8 +183,13 @@ function tile(at, height) {
   link.setAttribute("role", "listitem");
   link.href = one.targetUrl || one.sourceUrl;
   link.dataset.at = at;
+  link.dataset.number = gallery.chosen[at];
   link.tabIndex = at === gallery.at ? 0 : -1;
-  link.title = `${one.path}${one.name ? ` · ${one.name}` : ""}${one.error ? `\n${one.error}` : ""}`;
+  const all = byId("by-rendition").value ? [] : siblings(gallery.chosen[at]).map(rendition);
+  const lacking = all.filter((other) => !other.targetUrl);
+  const name = all.length > 1 ? `${all.length} renditions` : one.name;
+  const errors = all.length > 1 ? lacking.map((other) => `${other.name}: ${other.error}`) : [one.error];
+  link.title = [name ? `${one.path} · ${name}` : one.path, ...errors].filter(Boolean).join("\n");
   link.setAttribute("aria-label", link.title);
   link.style.width = `${height * shape(gallery.chosen[at])}px`;
   if (one.color) link.style.backgroundColor = one.color;
@@ -170,6 +210,7 @@ function tile(at, height) {
     link.append(image);
   } else link.append(label(one.targetUrl ? one.format : one.error.split(":")[0] || page.statuses[one.status]));
   if (!one.targetUrl) link.classList.add("failed");
+  else if (lacking.length) link.append(label(`${lacking.length} of ${all.length} not made`));
   return link;
 }
 
@@ -196,16 +237,14 @@ function drawPlaceholders() {
 
 // The renditions of the same source that look like this one, by width, of each the smallest file.
 function lookalikes(number) {
-  const [source, name, , , width, height] = page.renditions[number];
+  const [, name, , , width, height] = page.renditions[number];
   const smallest = new Map();
-  const take = (other) => {
+  for (const other of siblings(number)) {
     const [, , , format, wide, high, size] = page.renditions[other];
-    if (!wide || !page.shown[format] || page.looks[page.renditions[other][1]] !== page.looks[name]) return;
-    if (Math.abs(wide * height - width * high) > Math.max(wide, high, width, height)) return; // by a pixel, rounded
+    if (!wide || !page.shown[format] || page.looks[page.renditions[other][1]] !== page.looks[name]) continue;
+    if (Math.abs(wide * height - width * high) > Math.max(wide, high, width, height)) continue; // by a pixel, rounded
     if (size < (smallest.get(wide)?.size ?? Infinity)) smallest.set(wide, { size, url: rendition(other).targetUrl });
-  };
-  for (let other = number; page.renditions[other]?.[0] === source; other--) take(other);
-  for (let other = number + 1; page.renditions[other]?.[0] === source; other++) take(other);
+  }
   return [...smallest].filter(([, { url }]) => url).map(([wide, { url }]) => [wide, url]);
 }
 
@@ -272,7 +311,9 @@ const open = (event) => {
   const link = event.target.closest(".tile");
   if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  openViewer(Number(link.dataset.at));
+  const number = Number(link.dataset.number);
+  if (!gallery.chosen.includes(number)) showAll(); // one of the strip, which no filter narrows
+  openViewer(gallery.chosen.indexOf(number));
 };
 grid.addEventListener("click", open);
 byId("strip").addEventListener("click", open);
@@ -291,9 +332,12 @@ addEventListener("resize", soon(draw));
 new ResizeObserver(soon(() => (grid.clientWidth === width ? draw() : arrange()))).observe(document.body);
 for (const id of ["by-name", "by-folder", "by-rendition", "by-status"]) byId(id).addEventListener("input", choose);
 byId("by-name").form.addEventListener("submit", (event) => event.preventDefault());
-byId("all").addEventListener("click", () => {
+function showAll() {
   byId("by-name").form.reset();
   choose();
+}
+byId("all").addEventListener("click", () => {
+  showAll();
   byId("by-name").focus();
 });
 
@@ -303,17 +347,7 @@ function drawStrip() {
   const strip = byId("strip");
   strip.replaceChildren();
   const height = strip.clientWidth < 600 ? 84 : 132;
-  const excess = (at) => {
-    const high = page.renditions[gallery.chosen[at]][5];
-    return high >= height * devicePixelRatio ? high : 1e9 - high;
-  };
-  const sources = new Map(); // number of a source -> where its smallest rendition is that fills the strip
-  gallery.chosen.forEach((number, at) => {
-    const [source, , , format, wide, , , target] = page.renditions[number];
-    if (target && wide && page.shown[format] && (!sources.has(source) || excess(at) < excess(sources.get(source))))
-      sources.set(source, at);
-  });
-  const all = [...sources.values()];
+  const all = [...gallery.chosen.keys()].filter((at) => shows(gallery.chosen[at]));
   const mean = all.reduce((sum, at) => sum + shape(gallery.chosen[at]), 0) / all.length;
   const room = Math.ceil(strip.clientWidth / (height * mean)) + 2;
   const step = Math.max(1, all.length / room);
