@@ -21,7 +21,7 @@ from pipeline.targets.local import TOGETHER
 LEAVE = 32 * 2**20  # bytes that the work on each picture of a batch of many may need, by its header
 SECONDS = 0.1  # of work in a batch: the run waits for its last one, and a lost batch is rendered again
 MOST = 32  # pictures: 16 take an eighth more CPU time, 64 no less (3,000 PNGs of 64 px)
-MOST_ON_A_CLUSTER = 64  # each batch is a task, which costs scheduler and driver a millisecond or two
+MOST_ON_A_CLUSTER = 64  # each passes through three more processes
 _BYTES = 8 * 2**20  # of sources in a batch of many
 _KNOWN = 8  # pictures of a kind after which their mean is used
 _WEIGHT = 0.1  # of the last picture in the mean

@@ -10,7 +10,6 @@ import select
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from types import TracebackType
 from typing import Self
 
 from pipeline.errors import PipelineError
@@ -18,14 +17,12 @@ from pipeline.run.batch import Batch, Left, Outcome
 from pipeline.run.lane import Control
 from pipeline.run.lane_host import Came, End, LaneSetup, Ready, Stop, Trouble
 from pipeline.run.lane_main import SERVE
+from pipeline.run.several import HASTE, STOP, TICK, SeveralLanes
 from pipeline.run.share import Share
-from pipeline.workers.exchange import Confinement
 from pipeline.workers.peer import Peer
 
 _LOST = 3  # lane processes in a row, with nothing to blame: something is wrong with the machine
 _CALM = 100  # batches in a row that came to their end, after which a loss is forgotten
-_TICK = 0.1  # seconds
-_STOP, _HASTE = 50, 5  # ticks that lanes have to end when the run stops; after a second signal
 _START, _END = 60.0, 10.0  # seconds in which a lane must be ready; in which one without work must have ended
 _REAP, _REAP_AT_THE_END = 5.0, 1.0  # seconds in which a process that was killed must be gone; a sync is not interrupted
 
@@ -46,8 +43,8 @@ class _Lane(Share):
         self.began = time.monotonic()
 
 
-class LaneProcesses:
-    """A `Lane` that shares batches out among lane processes.
+class LaneProcesses(SeveralLanes[_Lane]):
+    """A `Lane` whose lanes are processes.
 
     `sweep` removes the temporary files that the lane process of a number has left in the folders of the batches given.
     """
@@ -67,21 +64,15 @@ class LaneProcesses:
         """`locks`: descriptors of the run's locks, which are held as long as a lane lives. `started`: processes that
         are to become lanes; any that are not needed are ended with the others.
         """
+        super().__init__(control)
         self._setups = setups
-        self._control = control
         self._locks = locks
         self._sweep = sweep
         self._spare = list(started)
-        self._lanes: list[_Lane] = []
         self._started = 0  # lane processes so far
-        self._numbers = 0  # of batches so far
-        self._outcomes: list[Outcome] = []
-        self._failure: Exception | None = None
         self._lost = 0  # lane processes, without `_CALM` batches in between
         self._unready = 0  # lane processes in a row that have died before they were ready
         self._calm = 0  # batches since the last loss
-        self._ticked = time.monotonic()
-        self.confinement: Confinement | None = None
 
     def __enter__(self) -> Self:
         """Raises `NoLane`, with nothing left behind."""
@@ -94,7 +85,7 @@ class LaneProcesses:
             while self._lanes:
                 if any(lane.ready for lane in self._lanes):
                     return self
-                self._listen(_TICK)
+                self._listen(TICK)
                 self._control.tick()
         except BaseException:
             self._kill()
@@ -102,85 +93,18 @@ class LaneProcesses:
         self._kill()
         raise NoLane
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if error is None:
-                self.drain()
-        except BaseException:
-            self._stop()
-            raise
-        if error is None:
-            self._end()
-        else:
-            self._stop()
-
-    @property
-    def threads(self) -> int:
-        """See `Lane`."""
-        return sum(lane.threads for lane in self._lanes)
-
-    @property
-    def threads_together(self) -> int:
-        """See `Lane`."""
-        return max((lane.threads for lane in self._lanes), default=1)
-
     @property
     def pids(self) -> list[int]:
         """The ids of its processes."""
         return [lane.peer.pid for lane in self._lanes]
 
-    @property
-    def in_flight(self) -> int:
-        """See `Lane`."""
-        return sum(lane.at_work for lane in tuple(self._lanes))
-
-    def expect(self, jobs: int) -> None:
-        """See `Lane`. Lane processes have all their children from the start."""
-
-    def put(self, batch: Batch) -> None:
-        """See `Lane`."""
-        self._raise_failure()
-        while (lane := max(self._lanes, key=lambda lane: lane.free)).free <= 0:
-            self._listen(_TICK)
-            self._tick_if_due()
-        self._numbers += 1
-        numbered = replace(batch, number=self._numbers)
-        lane.batches[self._numbers] = numbered
-        lane.peer.send(numbered)
-        self._tick_if_due()
-
-    def drain(self) -> None:
-        """See `Lane`."""
-        self._raise_failure()
-        while any(lane.batches for lane in self._lanes):
-            self._listen(_TICK)
-            self._tick_if_due()
-        self._raise_failure()
-        self._tick()
-
-    def take(self) -> list[Outcome]:
-        """See `Lane`. What a lane reports is on the disk."""
-        self._listen(0)  # the plan may look for long before there is a batch to put
-        outcomes, self._outcomes = self._outcomes, []
-        return outcomes
-
-    def _tick_if_due(self) -> None:
-        self._raise_failure()
-        if time.monotonic() - self._ticked >= _TICK:
-            self._tick()
-            self._raise_failure()
+    def _give(self, lane: _Lane, batch: Batch) -> None:
+        lane.peer.send(batch)
 
     def _tick(self) -> None:
         for lane in self._lanes:
             lane.peer.wake()
-        self._control.tick()
-        self._ticked = time.monotonic()
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._failure
+        super()._tick()
 
     # -- lane processes
 
@@ -198,7 +122,6 @@ class LaneProcesses:
         peer.send(setup)
 
     def _listen(self, seconds: float) -> None:
-        """Hear what lanes have to say, and send what waits to be sent; wait for it at most so long."""
         poll = select.poll()
         for lane in self._lanes:
             poll.register(lane.peer, lane.peer.events)
@@ -219,24 +142,13 @@ class LaneProcesses:
         elif isinstance(message, Came):
             lane.threads = message.threads
             self.confinement = self.confinement or message.confinement
-            for outcome in message.outcomes:
-                self._came(lane, outcome)
+            self._calm += len(self._take_in(lane, message.outcomes))
+            self._lost = 0 if self._calm >= _CALM else self._lost
         elif isinstance(message, Trouble):
             lane.why = message.error or RuntimeError(f"a defect in a lane process\n{message.defect}")
             if lane.ready:
                 lane.ended = True
                 self._failure = self._failure or lane.why
-
-    def _came(self, lane: _Lane, outcome: Outcome) -> None:
-        if outcome.number:
-            batch = lane.came(outcome.number)
-            if batch is None:
-                return  # it is over already
-            for job in batch.jobs:
-                self._control.pace.took(job.stat.size, outcome.seconds / len(batch.jobs))
-            self._calm += 1
-            self._lost = 0 if self._calm >= _CALM else self._lost
-        self._outcomes.append(outcome)
 
     def _gone(self, lane: _Lane) -> None:
         """A lane process has closed its socket, and everything that it said before was heard."""
@@ -281,28 +193,26 @@ class LaneProcesses:
     # -- the end
 
     def _end(self) -> None:
-        """All is done: let them go."""
         for lane in self._lanes:
             lane.ended = True
             lane.peer.send(End())
         end = time.monotonic() + _END
         while self._lanes and time.monotonic() < end:
-            self._listen(_TICK)
+            self._listen(TICK)
         self._kill()
 
     def _stop(self) -> None:
-        """Let pictures in flight end for a while, and hear of them; then end what is left."""
         hasty = self._control.hasty()
         for lane in self._lanes:
             lane.ended = True
             lane.peer.send(Stop(hasty))
-        patience: float = _HASTE if hasty else _STOP
+        patience: float = HASTE if hasty else STOP
         while patience > 0 and self._lanes:
             before = time.monotonic()
-            self._listen(_TICK)
-            patience -= min(1.0, (time.monotonic() - before) / _TICK)
+            self._listen(TICK)
+            patience -= min(1.0, (time.monotonic() - before) / TICK)
             if not hasty and self._control.hasty():
-                hasty, patience = True, _HASTE
+                hasty, patience = True, HASTE
                 for lane in self._lanes:
                     lane.peer.send(Stop(hasty))
         self._kill()

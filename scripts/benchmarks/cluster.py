@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +24,12 @@ from pipeline.run.options import Progress, RunOptions
 from pipeline.run.run import run
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Folder, RawStat
+from scripts.benchmarks.dask_processes import cluster, cpu, resident
 from scripts.benchmarks.driver import lane_that_carries_nothing, recorded
 
 _IN_A_FOLDER = 1000
 _THREADS = 12  # of a lane with four children
 _SIZE, _TIME = 40_000, 1_600_000_000 * 10**9  # bytes, nanoseconds since 1970
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def _without_files() -> None:
@@ -44,7 +42,7 @@ def dask_setup(*_: object) -> None:
     """Called by Dask in each worker, which preloads this module: its lane carries nothing."""
     _without_files()
     worker.open_lane = _open_lane
-    worker.carry = _carry
+    worker.exchange = _exchange
     worker.end_lane = lambda lane: None
 
 
@@ -52,9 +50,9 @@ def _open_lane(opening: Opening) -> Returned:  # noqa: ARG001 - as the real one
     return Returned(threads=_THREADS)
 
 
-def _carry(lane: Key, batch: Batch) -> Returned:  # noqa: ARG001 - as the real one
-    outcome = Outcome(tuple(map(recorded, batch.jobs)), reads=len(batch.jobs), number=batch.number)
-    return Returned((outcome,), _THREADS)
+def _exchange(lane: Key, batches: Sequence[Batch]) -> Returned:  # noqa: ARG001 - as the real one
+    outcomes = (Outcome(tuple(map(recorded, it.jobs)), reads=len(it.jobs), number=it.number) for it in batches)
+    return Returned(tuple(outcomes), _THREADS)
 
 
 def _stats(self: LocalSource, folder: str, names: Sequence[str], sidecars: object = ()) -> list[Stat | None]:  # noqa: ARG001
@@ -82,40 +80,15 @@ class _Watch:
     def __call__(self, progress: Progress) -> None:
         """About every tick; prints a line for each tenth of the work."""
         for name, pid in self._pids.items():
-            self.peak[name] = max(self.peak[name], _resident(pid))
+            self.peak[name] = max(self.peak[name], resident(pid))
         if progress.jobs_done >= self._next:
             self._next += max(1, progress.jobs_expected // 10)
-            memory = ", ".join(f"{name} {_resident(pid):.0f} MB" for name, pid in self._pids.items())
+            memory = ", ".join(f"{name} {resident(pid):.0f} MB" for name, pid in self._pids.items())
             print(f"{progress.jobs_done:>10,} done: {memory}", flush=True)
 
     def cpu(self) -> dict[str, float]:
         """CPU seconds of each so far."""
-        return {name: _cpu(pid) for name, pid in self._pids.items()}
-
-
-def _resident(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return float(pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
-
-
-def _cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def _start(module: str, *words: str) -> subprocess.Popen[str]:
-    quiet = ("--dashboard-address", "127.0.0.1:0")
-    return subprocess.Popen(
-        [sys.executable, "-m", f"distributed.cli.{module}", *words, *quiet], stderr=subprocess.PIPE, text=True
-    )
-
-
-def _address(scheduler: subprocess.Popen[str]) -> str:
-    assert scheduler.stderr is not None
-    for line in scheduler.stderr:
-        if "Scheduler at:" in line:
-            return line.split()[-1]
-    raise SystemExit("the scheduler has not started")
+        return {name: cpu(pid) for name, pid in self._pids.items()}
 
 
 def main(words: list[str] | None = None) -> None:
@@ -130,30 +103,24 @@ def main(words: list[str] | None = None) -> None:
 
 
 def _measure(folder: Path, pictures: int, workers: int) -> None:
-    processes = [_start("dask_scheduler", "--host", "127.0.0.1", "--port", "0")] if workers else []
-    address = _address(processes[0]) if workers else ""
-    module = ("--preload", "scripts.benchmarks.cluster")
-    processes += [
-        _start("dask_worker", address, "--no-nanny", "--nthreads", "1", "--memory-limit", "0", *module)
-        for _ in range(workers)
-    ]
     (folder / "photos").mkdir()
     config = folder / "cluster.yaml"
-    executor = f"executor: {{dask: '{address}'}}\n" if workers else ""
-    config.write_text(f"source: photos\ntarget: out\nrenditions: {{thumb: {{width: 320}}}}\n{executor}")
+    text = "source: photos\ntarget: out\nrenditions: {thumb: {width: 320}}\n"
     _without_files()
     LocalSource.folders = lambda self, apart: _folders(pictures)  # type: ignore[method-assign]
-    others = zip(("scheduler", "worker"), processes, strict=False)
-    watch = _Watch({"driver": os.getpid(), **{name: process.pid for name, process in others}})
-    before, began = watch.cpu(), time.monotonic()
-    try:
-        with nullcontext() if workers else lane_that_carries_nothing():
-            summary = run(load(config), RunOptions(threads=_THREADS, lanes=0), watch)
+    with ExitStack() as stack:
+        pids = {"driver": os.getpid()}
+        if workers:
+            address, processes = stack.enter_context(cluster(workers, "--preload", "scripts.benchmarks.cluster"))
+            text += f"executor: {{dask: '{address}'}}\n"
+            pids |= zip(("scheduler", "worker"), (process.pid for process in processes), strict=False)
+        else:
+            stack.enter_context(lane_that_carries_nothing())
+        config.write_text(text)
+        watch = _Watch(pids)
+        before, began = watch.cpu(), time.monotonic()
+        summary = run(load(config), RunOptions(threads=_THREADS, lanes=0), watch)
         seconds, after = time.monotonic() - began, watch.cpu()
-    finally:
-        for process in reversed(processes):
-            process.kill()
-            process.communicate()
     done: Any = summary.pictures
     print(f"{done} in {seconds:.1f} s, {pictures / seconds:,.0f} a second")
     manifest = sum(file.stat().st_size for file in (folder / "out" / ".pipeline").glob("manifest.sqlite*"))

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,8 +46,10 @@ def run(
     stdin: bytes = b"",
     statuses: Sequence[int] = (0,),
     sample_memory: bool = False,
+    beside: Collection[int] = (),
 ) -> Cost:
-    """Run `command` to its end, its output thrown away. Not for use by several threads: all children are reaped.
+    """Run `command` to its end, its output thrown away. Not for use by several threads: all children are reaped but
+    those `beside` it.
 
     Raises `Failed`, with what the command had said, when it ends with another status than `statuses`.
     """
@@ -68,7 +70,7 @@ def run(
             _, status, usage = os.wait4(process.pid, 0)
             wall = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
-        cpu = _cpu(usage) + _reap_orphans(process.pid)
+        cpu = _cpu(usage) + _reap_orphans(process.pid, beside)
         if process.returncode not in statuses:
             said.seek(0)
             text = said.read().decode(errors="replace").strip()[-2000:]
@@ -80,22 +82,24 @@ def _cpu(usage: resource.struct_rusage) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _reap_orphans(session: int) -> float:
+def _reap_orphans(session: int, beside: Collection[int]) -> float:
     """CPU seconds of the processes that outlived their parent; those that do not end by themselves are an error."""
     total, deadline = 0.0, time.monotonic() + _STRAGGLE
-    while True:
-        try:
-            pid, _, usage = os.wait4(-1, os.WNOHANG)
-        except ChildProcessError:
-            return total
-        if pid:
-            total += _cpu(usage)
-        elif time.monotonic() > deadline:
+    while orphans := [pid for pid in _children() if pid not in beside]:
+        for orphan in orphans:
+            pid, _, usage = os.wait4(orphan, os.WNOHANG)
+            total += _cpu(usage) if pid else 0.0
+        if time.monotonic() > deadline:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(session, signal.SIGKILL)
             raise Failed(f"a process of the command was still there {_STRAGGLE:.0f} seconds after its end")
-        else:
-            time.sleep(0.005)
+        time.sleep(0.005)
+    return total
+
+
+def _children() -> list[int]:
+    """Those of this process."""
+    return [int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
 
 
 @dataclass(slots=True)

@@ -1,21 +1,19 @@
 """The lanes of a cluster as their driver sees them: one on each worker, opened as workers come, lost as they go.
 
-A batch is one task for one worker, so that the driver knows what a worker that dies has had: its pictures are carried
-again, each alone, after the lane is given up in the lease and its temporary files are removed. The driver decides how
-much each worker holds; the engine queues nothing and tries nothing again.
+A task is for one worker: it takes the batches there that the driver has for it, and brings back the outcomes that have
+come meanwhile. So the driver knows what a worker that dies has had: its pictures are carried again, each alone, after
+the lane is given up in the lease and its temporary files are removed. The driver decides how much each worker holds;
+the engine queues nothing and tries nothing again.
 """
 
 from __future__ import annotations
 
-import functools
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import replace
-from types import TracebackType
-from typing import Self
 
 from pipeline.amounts import count
 from pipeline.errors import ErrorKind, PictureError, PipelineError
@@ -28,17 +26,15 @@ from pipeline.run.cluster.welcome import Welcome
 from pipeline.run.cluster.worker import Opening, Question, Returned, Sight
 from pipeline.run.lane import Control
 from pipeline.run.lane_host import Trouble
+from pipeline.run.several import HASTE, STOP, TICK, SeveralLanes
 from pipeline.targets.lease import Lease
-from pipeline.workers.exchange import Confinement
 
-_TICK = 0.1  # seconds
 _LOOK = 1.0  # seconds between two looks for workers that have come or gone
 _SILENT = 15.0  # seconds without a sign of life of a worker: more than a lane waits for one of its driver
 _TRIES = 3  # lanes in a row that end before they are ready, after which their worker gets no more
 _SAID = 10.0  # seconds without any worker, after which that is said
 _GRACE = 10.0  # seconds without any worker, after which those that were refused end the run: others may be on their way
 _KILLERS = 10  # pictures in a row that seem to have killed their worker: the cause is another
-_STOP, _HASTE = 50, 5  # ticks that lanes have to end when the run stops; after a second signal
 _HEARD = 0.3  # seconds in which they must have heard that; the end of the lease tells the others
 _END = 15.0  # seconds that lanes without work have to end
 
@@ -46,8 +42,8 @@ _END = 15.0  # seconds that lanes without work have to end
 _Event = Callable[[], None]
 
 
-class ClusterLanes:
-    """A `Lane` that shares batches out among the workers of a cluster.
+class ClusterLanes(SeveralLanes[WorkerLane]):
+    """A `Lane` whose lanes are on the workers of a cluster.
 
     `sweep` removes the temporary files that the lane of a number has left in the folders of the batches given.
     """
@@ -65,63 +61,26 @@ class ClusterLanes:
         """`opening` is that of every lane but for its number, CPUs and memory. `patience`: seconds that the run goes on
         without any worker.
         """
+        super().__init__(control)
         self._pool = pool
         self._opening = opening
         self._welcome = welcome
         self._lease = lease
-        self._control = control
         self._sweep = sweep
         self._patience = patience
         self._until = None if opening.seconds is None else time.monotonic() + opening.seconds
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
-        self._lanes: list[WorkerLane] = []
         self._started = 0  # lanes so far
-        self._numbers = 0  # of batches so far
-        self._outcomes: list[Outcome] = []
-        self._failure: Exception | None = None
         self._refused: dict[str, str] = {}  # why a worker gets no lane, by address
         self._unready: dict[str, int] = {}  # lanes in a row that have ended before they were ready, by address
         self._silent: dict[str, float] = {}  # the last sign of life of workers that were given up, by address
         self._killers = 0  # pictures in a row
-        self._looked = self._ticked = float("-inf")
+        self._looked = float("-inf")
         self._alone_since: float | None = time.monotonic()  # since when there is no worker; None: there is one
         self._stopping = False
         self._over = False  # the engine is gone
-        self.confinement: Confinement | None = None
         self.notes: list[str] = []
         self.carried: dict[str, int] = {}  # pictures, by worker
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if error is None:
-                self.drain()
-        except BaseException:
-            self._stop()
-            raise
-        if error is None:
-            self._end()
-        else:
-            self._stop()
-
-    @property
-    def threads(self) -> int:
-        """See `Lane`."""
-        return max(1, sum(lane.threads for lane in self._lanes))
-
-    @property
-    def threads_together(self) -> int:
-        """See `Lane`."""
-        return max((lane.threads for lane in self._lanes), default=1)
-
-    @property
-    def in_flight(self) -> int:
-        """See `Lane`."""
-        return sum(lane.at_work for lane in tuple(self._lanes))
 
     @property
     def waiting(self) -> str:
@@ -129,44 +88,15 @@ class ClusterLanes:
         since = self._alone_since
         return f"no worker for {time.monotonic() - since:.0f} s" if since and time.monotonic() - since > _SAID else ""
 
-    def expect(self, jobs: int) -> None:
-        """See `Lane`. Lanes have all their children from the start."""
-
-    def put(self, batch: Batch) -> None:
-        """See `Lane`."""
-        self._raise_failure()
-        while (lane := max(self._ready(), key=lambda lane: lane.free, default=None)) is None or lane.free <= 0:
-            self._listen(_TICK)
-            self._tick_if_due()
-        self._numbers += 1
-        numbered = replace(batch, number=self._numbers)
-        lane.batches[self._numbers] = numbered
-        future = lane.executor.submit(worker.carry, self._key(lane), numbered)
-        lane.futures[self._numbers] = future
-        future.add_done_callback(functools.partial(self._done, lane, self._numbers))
-        self._tick_if_due()
-
-    def drain(self) -> None:
-        """See `Lane`."""
-        self._raise_failure()
-        while any(lane.batches for lane in self._lanes):
-            self._listen(_TICK)
-            self._tick_if_due()
-        self._raise_failure()
-        self._tick()
-
     def take(self) -> list[Outcome]:
         """See `Lane`. What a lane reports is on the disk."""
         if not self._over:
-            self._listen(0)  # the plan may look for long before there is a batch to put
+            return super().take()
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
 
-    def _tick_if_due(self) -> None:
-        self._raise_failure()
-        if time.monotonic() - self._ticked >= _TICK:
-            self._tick()
-            self._raise_failure()
+    def _give(self, lane: WorkerLane, batch: Batch) -> None:
+        lane.unsent.append(batch)
 
     def _tick(self) -> None:
         self._lease.check()
@@ -176,15 +106,11 @@ class ClusterLanes:
             raise PipelineError("no worker can be used: " + "; ".join(map(self._refused.__getitem__, workers)))
         if alone > self._patience:
             raise PipelineError(f"no worker for {self._patience:g} s: start some")
-        self._control.tick()
-        self._ticked = time.monotonic()
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._failure
+        super()._tick()
 
     def _listen(self, seconds: float) -> None:
-        """Hear what lanes have to say; wait for it at most so long."""
+        for lane in self._ready():
+            self._exchange(lane)
         if time.monotonic() - self._looked >= _LOOK:
             self._look()
         with suppress(queue.Empty):
@@ -273,33 +199,33 @@ class ClusterLanes:
 
     # -- batches
 
-    def _done(self, lane: WorkerLane, number: int, future: Future[Returned]) -> None:
-        """Any thread."""
-        self._events.put(lambda: self._came(lane, number, future))
+    def _exchange(self, lane: WorkerLane) -> None:
+        """Send a lane the batches that wait for that, and have it asked for outcomes as long as it has any batch."""
+        if not lane.unsent and (lane.exchanges or not lane.batches):
+            return
+        batches, lane.unsent = tuple(lane.unsent), []
+        future = lane.executor.submit(worker.exchange, self._key(lane), batches)
+        lane.exchanges.add(future)
+        future.add_done_callback(lambda done: self._events.put(lambda: self._came(lane, done)))
 
-    def _came(self, lane: WorkerLane, number: int, future: Future[Returned]) -> None:
-        if lane.futures.pop(number, None) is None:
-            return  # it is over already
+    def _came(self, lane: WorkerLane, future: Future[Returned]) -> None:
+        if future not in lane.exchanges:
+            return  # the lane is given up
+        lane.exchanges.remove(future)
         try:
             returned = future.result()
         except (Exception, CancelledError) as error:  # noqa: BLE001 - the engine's: a worker has died, say
             self._lose(lane, f"{type(error).__name__}: {error}", to_blame=True)
             return
         self.confinement = self.confinement or returned.confinement
+        lane.threads = returned.threads
+        for outcome in self._take_in(lane, returned.outcomes):
+            self.carried[lane.seen.name] = self.carried.get(lane.seen.name, 0) + len(outcome.records)
+            self._killers = 0 if outcome.records else self._killers
         if returned.trouble is not None:
             self._failure = self._failure or _error(returned.trouble)
         if returned.trouble is not None or returned.gone:
             self._lose(lane, returned.gone, to_blame="died" in returned.gone)
-            return
-        lane.threads = returned.threads
-        batch = lane.came(number)
-        for outcome in returned.outcomes:
-            if batch is not None and outcome.number == number:
-                for job in batch.jobs:
-                    self._control.pace.took(job.stat.size, outcome.seconds / len(batch.jobs))
-                self.carried[lane.seen.name] = self.carried.get(lane.seen.name, 0) + len(outcome.records)
-                self._killers = 0 if outcome.records else self._killers
-            self._outcomes.append(outcome)
 
     def _lose(self, lane: WorkerLane, why: str, *, to_blame: bool = False) -> None:
         """Give a lane up: from here on it writes nothing. `to_blame`: what it was at may have killed it."""
@@ -308,10 +234,9 @@ class ClusterLanes:
         if lane.beginning is not None:
             lane.beginning.cancel()
         self._forget(lane)
-        futures = list(lane.futures.values())
-        lane.futures.clear()  # nothing that they say counts any more
-        for future in futures:
-            future.cancel()
+        exchanges, lane.exchanges = lane.exchanges, set()  # nothing that they say counts any more
+        for exchange in exchanges:
+            exchange.cancel()
         batches = list(lane.batches.values())
         self._sweep(lane.number, batches)
         if lane.ended or self._failure is not None:
@@ -348,24 +273,26 @@ class ClusterLanes:
     # -- the end
 
     def _end(self) -> None:
-        """All is done: let them go."""
         self._over = True
         self._wait([lane.executor.submit(worker.end_lane, self._key(lane)) for lane in self._ready()], _END)
         for lane in self._lanes:
             self._forget(lane)
 
     def _stop(self) -> None:
-        """Let pictures in flight end for a while, and hear of them; then end what is left."""
         self._stopping = True
+        for lane in self._lanes:
+            for batch in lane.unsent:
+                del lane.batches[batch.number]
+            lane.unsent.clear()
         hasty = self._control.hasty()
         told = self._tell_to_stop(hasty=hasty)
-        patience = _HASTE if hasty else _STOP
+        patience = HASTE if hasty else STOP
         with suppress(PipelineError):  # the engine may be gone
             while patience > 0 and any(lane.batches for lane in self._lanes):
-                self._listen(_TICK)
+                self._listen(TICK)
                 patience -= 1
                 if not hasty and self._control.hasty():
-                    hasty, patience = True, _HASTE
+                    hasty, patience = True, HASTE
                     told += self._tell_to_stop(hasty=hasty)
         self._wait(told, _HEARD)
         self._over = True

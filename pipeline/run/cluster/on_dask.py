@@ -2,12 +2,11 @@
 
 Facts that this is built on (distributed 2024.8 to 2026.8):
 
-- A task costs the scheduler about a millisecond, so it carries a batch; `run.batch` says how many pictures that is.
+- A task costs driver and scheduler 3 ms of CPU each, so it carries several batches, and the outcomes of others.
 - What is computed is kept until its last future is dropped, so the driver drops each as it is done.
 - A dead worker's tasks are computed again elsewhere, and counted against. So each is for one worker (`workers`,
   `allow_other_workers=False`), which it then waits for in vain, until the driver cancels it. `retries=0`.
-- A worker has as many threads as CPUs, and a lane carries more batches than that. So each task leaves the pool of
-  threads (`secede`).
+- A worker has as many threads as CPUs, and tasks wait for outcomes. So each leaves the pool of threads (`secede`).
 - The scheduler unpickles what a task is given, pickles it again, and keeps the last thousand messages to a worker. So a
   call is packed into bytes: the scheduler needs no part of this program, and spends a fifth of the time.
 """

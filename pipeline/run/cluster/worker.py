@@ -11,6 +11,7 @@ import select
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -36,6 +37,7 @@ Key = tuple[str, int]
 """A lane: the id of its run, and its number there."""
 
 _TICK = 0.1  # seconds
+_TOGETHER = 0.1  # seconds whose outcomes come back in one task, which costs scheduler and driver 3 ms of CPU each
 _REAP, _END = 5.0, 10.0  # seconds in which a lane must be gone that was killed, or has no more work
 
 
@@ -82,7 +84,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What became of a batch, and of what else the lane has reported with it. `gone`: why there is no lane any more."""
+    """What a lane has reported. `gone`: why there is no lane any more."""
 
     outcomes: tuple[Outcome, ...] = ()
     threads: int = 1  # that the lane has
@@ -147,10 +149,12 @@ def open_lane(opening: Opening) -> Returned:
     return keeper.ready.result()
 
 
-def carry(lane: Key, batch: Batch) -> Returned:
-    """Have the lane carry a batch to its end."""
+def exchange(lane: Key, batches: Sequence[Batch]) -> Returned:
+    """Give the lane batches, and wait for outcomes of these or earlier ones: until there are some and nothing more is
+    to come, or those of `_TOGETHER`, or until the next exchange begins, which may find none.
+    """
     keeper = _keepers.get(lane)
-    return keeper.carry(batch).result() if keeper is not None else Returned(gone="its worker has begun anew")
+    return keeper.exchange(batches) if keeper is not None else Returned(gone="its worker has begun anew")
 
 
 def stop_lane(lane: Key, *, hasty: bool) -> None:
@@ -181,33 +185,42 @@ class _Keeper:
 
     def __init__(self, setup: LaneSetup) -> None:
         self._setup = setup
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()  # its lock guards all that exchanges use
         self._waiting: deque[object] = deque()  # messages for the lane
-        self._batches: dict[int, Future[Returned]] = {}  # in flight, by number
+        self._batches: set[int] = set()  # in flight, by number
+        self._exchanges = 0  # so far
+        self._returned = Returned(threads=setup.workers.threads)  # what the next one has to say
         self._bell, self._ringer = os.pipe()
-        self._gone = ""
+        self._over = False
         self._lost = ""  # why its lease is
         self._trouble: Trouble | None = None
         self.ready: Future[Returned] = Future()
         self._thread = threading.Thread(target=self._keep, name=f"lane {setup.number}", daemon=True)
         self._thread.start()
 
-    def carry(self, batch: Batch) -> Future[Returned]:
-        """What will have become of the batch. Any thread."""
-        future: Future[Returned] = Future()
-        with self._lock:
-            if self._gone or self._trouble:
-                future.set_result(Returned(trouble=self._trouble, gone=self._gone))
-                return future
-            self._batches[batch.number] = future
-        self.tell(batch)
-        return future
+    def exchange(self, batches: Sequence[Batch]) -> Returned:
+        """See `exchange` above. Any thread."""
+        with self._changed:
+            self._batches.update(batch.number for batch in batches)
+            for batch in batches:
+                self.tell(batch)
+            self._exchanges += 1
+            this, until = self._exchanges, time.monotonic() + _TOGETHER
+            self._changed.notify_all()
+            while this == self._exchanges and not self._over:
+                left = until - time.monotonic()
+                if self._returned.outcomes and (left <= 0 or not self._batches):
+                    break
+                self._changed.wait(left if self._returned.outcomes else None)
+            returned = self._returned
+            self._returned = replace(returned, outcomes=())
+        return returned
 
     def tell(self, message: object) -> None:
         """Send the lane a message. Any thread."""
-        with self._lock:
+        with self._changed:
             self._waiting.append(message)
-            if not self._gone:
+            if not self._over:
                 os.write(self._ringer, b"!")
 
     def join(self, seconds: float) -> None:
@@ -225,14 +238,14 @@ class _Keeper:
             gone = f"{gone}: {error.strerror}"
         else:
             gone = self._talk(peer)
-        with self._lock:
-            self._gone = gone
+        with self._changed:
+            self._over = True
+            self._returned = replace(self._returned, trouble=self._trouble, gone=gone)
             os.close(self._bell)
             os.close(self._ringer)
-            unheard = [self.ready, *self._batches.values()]
-        for future in unheard:
-            if not future.done():
-                future.set_result(Returned(trouble=self._trouble, gone=gone))
+            self._changed.notify_all()
+        if not self.ready.done():
+            self.ready.set_result(self._returned)
 
     def _talk(self, peer: Peer) -> str:
         """Pass messages on until the lane has ended; returns how it has."""
@@ -282,13 +295,11 @@ class _Keeper:
                 self._trouble = message
 
     def _came(self, came: Came) -> None:
-        beside = [outcome for outcome in came.outcomes if not outcome.number]  # new folders
-        for outcome in came.outcomes:
-            with self._lock:
-                future = self._batches.pop(outcome.number, None)
-            if future is not None:
-                future.set_result(Returned((outcome, *beside), came.threads, came.confinement))
-                beside = []
+        with self._changed:
+            self._batches.difference_update(outcome.number for outcome in came.outcomes)
+            outcomes = self._returned.outcomes + came.outcomes
+            self._returned = Returned(outcomes, came.threads, came.confinement)
+            self._changed.notify_all()
 
 
 _keepers: dict[Key, _Keeper] = {}

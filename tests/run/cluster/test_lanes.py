@@ -10,12 +10,12 @@ from typing import Any, cast
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.run.batch import Batch
+from pipeline.run.batch import Batch, Outcome
 from pipeline.run.clock import Pace
 from pipeline.run.cluster import lanes
 from pipeline.run.cluster.lanes import ClusterLanes
 from pipeline.run.cluster.pool import Seen
-from pipeline.run.cluster.worker import Opening
+from pipeline.run.cluster.worker import Opening, Returned
 from pipeline.run.lane import Control
 from pipeline.targets.lease import lease_in
 from tests.run.cluster.test_welcome import setup
@@ -85,10 +85,12 @@ class _Slow(Executor):
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Future[Any]]] = []
+        self.given: list[int] = []  # the batches of the last call
 
     def submit(self, *asked: Any, **_: Any) -> Future[Any]:
         future: Future[Any] = Future()
         self.asked.append((asked[0].__name__, future))
+        self.given = [batch.number for batch in asked[2]] if len(asked) > 2 else []
         return future
 
     @property
@@ -110,3 +112,59 @@ def test_lanes_that_are_still_opening_are_told_to_stop_and_none_is_opened_then(
     executor.asked[0][1].set_result(None)
     lanes_._listen(0)
     assert executor.names == ["look", "stop_lane"]
+
+
+@pytest.fixture
+def open_lane(world: World) -> tuple[ClusterLanes, _Slow]:
+    """With three threads."""
+    executor = _Slow()
+    lanes_ = _lanes(world, SimpleNamespace(workers=lambda: SEEN, executor=lambda _: executor))
+    lanes_.take()
+    executor.asked[0][1].set_result(None)
+    lanes_.take()
+    executor.asked[1][1].set_result(Returned(threads=3))
+    lanes_.take()
+    assert executor.names == ["look", "open_lane"]
+    return lanes_, executor
+
+
+def test_one_task_takes_all_batches_that_wait_to_be_sent_and_brings_back_all_outcomes(
+    open_lane: tuple[ClusterLanes, _Slow],
+) -> None:
+    lanes_, executor = open_lane
+    for _ in range(3):
+        lanes_.put(Batch(()))
+    assert lanes_.take() == []
+    assert (executor.names[2:], executor.given) == (["exchange"], [1, 2, 3])
+    came = [Outcome(number=number, seconds=1000.0) for number in (2, 1)]
+    executor.asked[2][1].set_result(Returned(tuple(came), 3))
+    assert lanes_.take() == came
+
+
+def test_a_lane_is_asked_for_outcomes_as_long_as_it_has_batches_and_once_at_a_time(
+    open_lane: tuple[ClusterLanes, _Slow],
+) -> None:
+    lanes_, executor = open_lane
+    lanes_.put(Batch(()))
+    for _ in range(3):
+        lanes_.take()
+    assert (executor.names[2:], executor.given) == (["exchange"], [1])
+    lanes_.put(Batch(()))
+    lanes_.take()
+    assert (executor.names[2:], executor.given) == (["exchange"] * 2, [2])
+    for task, number in ((2, 1), (3, 2)):
+        executor.asked[task][1].set_result(Returned((Outcome(number=number, seconds=1000.0),), 3))
+    lanes_.take()
+    lanes_.take()
+    assert executor.names[2:] == ["exchange"] * 2
+
+
+def test_batches_that_were_not_sent_when_a_run_stops_are_not_waited_for(
+    open_lane: tuple[ClusterLanes, _Slow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "_HEARD", 0.0)
+    lanes_, executor = open_lane
+    with pytest.raises(KeyboardInterrupt), lanes_:
+        lanes_.put(Batch(()))
+        raise KeyboardInterrupt
+    assert executor.names[2:] == ["stop_lane"]
