@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.render.container.bmff import boxes
 from pipeline.render.container.tiff import field_count, fields
 from pipeline.render.container.view import View
+from pipeline.render.metadata import exif
 
 _ORDERS = {b"II": "<", b"MM": ">"}
 _STRIPS, _STRIP_SIZES, _COMPRESSION, _ORIENTATION = 273, 279, 259, 274
@@ -71,6 +72,18 @@ def preview(view: View) -> Preview:
         raise PictureError(ErrorKind.UNSUPPORTED, "camera raw without a preview")
     _, size, (start, end) = max(sized)
     return Preview(view[start : min(end, len(view))], size, _exif(found))
+
+
+def joined(own: bytes, of_raw: bytes) -> bytes:
+    """The EXIF of a preview, and what only that of its raw states; `of_raw` alone where the other says nothing."""
+    said = exif.read(own)
+    if not said.main:
+        return of_raw
+    more = exif.read(of_raw).main
+    missing = {
+        tag: entry for tag, entry in more.items() if tag not in said.main or not said.main[tag].value.strip(b" \0")
+    }
+    return exif.write(replace(said, main={**said.main, **missing})) if missing else own
 
 
 def _read_tiff(view: View, base: int, found: _Found) -> None:

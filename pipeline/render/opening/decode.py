@@ -27,7 +27,7 @@ from pipeline.render.metadata.exif import ORIENTATION
 from pipeline.render.metadata.policy import Facts, read_exif
 from pipeline.render.opening.failures import decode_failure
 from pipeline.render.opening.metadata import read_blocks
-from pipeline.render.opening.source import DEEP, Source
+from pipeline.render.opening.source import DAMAGED_EXIF, DEEP, Source
 from pipeline.render.pixels.deep import Deep, of_pillow
 from pipeline.render.pixels.frame import Frame
 
@@ -55,7 +55,7 @@ class Picture:
 def picture(source: Source, stored: Size, pages: int) -> Picture:
     """The properties of `source`, whose first frame is decoded. `stored`: its size before decoding, not upright."""
     facts_ = facts_of(source)
-    warnings = [*source.remarks, *(["damaged EXIF ignored"] if facts_.damaged else [])]
+    warnings = [*source.remarks, *([DAMAGED_EXIF] if facts_.damaged else [])]
     if pages > 1 and source.format in _OF_PAGES:
         page = source.image.tell()
         warnings.append(f"{f'page {page}' if page else 'first'} of {pages} pages only")

@@ -37,9 +37,9 @@ from pipeline.render.formats.jp2 import Jp2
 from pipeline.render.formats.jpeg import Jpeg
 from pipeline.render.formats.png import Png
 from pipeline.render.formats.ppm import Ppm
-from pipeline.render.formats.raw import preview
+from pipeline.render.formats.raw import joined, preview
 from pipeline.render.formats.tiff import Tiff
-from pipeline.render.metadata.policy import Facts
+from pipeline.render.metadata.policy import Facts, read_exif
 from pipeline.render.opening.failures import decode_failure
 from pipeline.render.pixels import libvips
 from pipeline.render.pixels.deep import PILLOWS
@@ -90,6 +90,7 @@ _FOREIGN: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     )
 )
 DEEP = 8  # bits: with more, a channel is deep
+DAMAGED_EXIF = "damaged EXIF ignored"
 MENDED = "cut off: what is there was made"
 _SMALL = 64 * 2**10  # bytes: up to this size, reading the whole file costs less than mapping it
 _CAN_BE_CUT = ("GIF", "WEBP", "AVIF")  # decoded as far as they go; PNG has its own check
@@ -225,8 +226,10 @@ def _of_raw(held: Held) -> tuple[bytes, Jpeg]:
         image = Jpeg(io.BytesIO(found.content))
     except Exception as error:
         raise decode_failure(error, found.content, "JPEG") from error
-    image.info.setdefault("exif", found.exif)
-    image.remarks = (f"camera raw: its preview of {found.size[0]} x {found.size[1]} is taken",)
+    own = image.info.get("exif", b"")
+    image.info["exif"] = joined(own, found.exif)
+    taken = f"camera raw: its preview of {found.size[0]} x {found.size[1]} is taken"
+    image.remarks = (taken, DAMAGED_EXIF) if read_exif(own).damaged else (taken,)
     return found.content, image
 
 

@@ -82,6 +82,41 @@ def test_the_rights_that_the_raw_states_go_along() -> None:
     assert b"(c) somebody" in answer_to(content, Spec("a", 96, metadata=Metadata.RIGHTS))[1]["a"]
 
 
+def with_preview_of(own: dict[int, int | str], texts: Tags, orientation: int = 1) -> bytes:
+    """A raw whose preview has EXIF of its own."""
+    small = encoded(quarters((320, 240)), "JPEG", exif=exif(own))
+    tiff = Tiff()
+    place = tiff.put(small)
+    return tiff.whole(tiff.directory({513: place, 514: len(small), 274: orientation, **texts}))
+
+
+def test_what_only_the_raw_states_is_joined_to_the_exif_of_its_preview() -> None:
+    def kept(own: dict[int, int | str], metadata: Metadata = Metadata.RIGHTS) -> Image.Exif:
+        texts: Tags = {0x8298: b"(c) of the raw\0", 0x013B: b"Ada\0", 0x0110: b"a camera\0"}
+        made = answer_to(with_preview_of(own, texts), Spec("a", 96, metadata=metadata))[1]["a"]
+        return Image.open(io.BytesIO(made)).getexif()
+
+    both = kept({0x8298: "(c) of the preview", 0x010F: "a maker"})
+    assert (both[0x8298], both[0x013B]) == ("(c) of the preview", "Ada")
+    assert kept({0x8298: "  ", 0x010F: "a maker"})[0x8298] == "(c) of the raw"
+    everything = kept({0x010F: "a maker"}, Metadata.KEEP)
+    assert (everything[0x010F], everything[0x0110], everything[0x8298]) == ("a maker", "a camera", "(c) of the raw")
+
+
+def test_a_preview_that_does_not_say_how_it_stands_stands_as_its_raw() -> None:
+    content = with_preview_of({0x010F: "a maker"}, {}, 6)
+    assert Image.open(io.BytesIO(answer_to(content, PNG)[1]["a"])).size == (96, 128)
+
+
+def test_damaged_exif_of_a_preview_gives_way_to_that_of_the_raw_and_that_is_said() -> None:
+    content = with_preview_of({0x010F: "a maker"}, {0x8298: b"(c) of the raw\0"}, 6)
+    content = content.replace(b"Exif\0\0MM\0*", b"Exif\0\0ZZ\0*").replace(b"Exif\0\0II*\0", b"Exif\0\0ZZ*\0")
+    answer, files = answer_to(content, Spec("a", 96, metadata=Metadata.RIGHTS))
+    assert "damaged EXIF ignored" in answer.warnings
+    image = Image.open(io.BytesIO(files["a"]))
+    assert (image.size, image.getexif()[0x8298]) == ((96, 128), "(c) of the raw")
+
+
 def test_keep_smaller_keeps_no_preview_because_the_rights_are_in_the_raw() -> None:
     noise = Image.effect_noise((64, 48), 80).convert("RGB")
     tiff = Tiff(magic=b"IIU\0")
