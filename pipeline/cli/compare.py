@@ -128,6 +128,9 @@ def _table(comparison: Comparison, estimated: Totals) -> list[str]:
         rows.append(["  worst", *("" if total is None else _score(total.worst and total.worst[0]) for total in there)])
         if any(total and total.failed for total in there):
             rows.append(["  failed", *("" if total is None else str(total.failed) for total in there)])
+    if len(estimated.formats) > 1:
+        for name, amounts in estimated.formats.items():
+            rows.append([f"all {name}, bytes", *_against([amount if amount.value else None for amount in amounts])])
     if len(comparison.renditions) > 1:
         rows.append(["all, bytes", *_against(estimated.bytes)])
     rows.append(["work", *(duration(estimate.value) for estimate in estimated.seconds)])
@@ -191,6 +194,7 @@ def _plain(comparison: Comparison, estimated: Totals) -> dict[str, object]:
         "strata": [asdict(stratum) for stratum in sample.strata],
         "renditions": [asdict(total) for total in estimated.renditions],
         "bytes": [asdict(estimate) for estimate in estimated.bytes],
+        "formats": {name: [asdict(estimate) for estimate in some] for name, some in estimated.formats.items()},
         "seconds": [asdict(estimate) for estimate in estimated.seconds],
         "cases": [
             {

@@ -79,12 +79,13 @@ def basis(comparison: Comparison) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A row of the table of totals."""
+    """A row of a table of totals."""
 
-    total: Total
     recipe: str
-    change: float | None  # against the first recipe of this rendition
-    share: float  # of the largest of this rendition, 0 to 1
+    bytes: Estimate
+    change: float | None  # against the first recipe of this rendition or format
+    share: float  # of the largest of this rendition or format, 0 to 1
+    total: Total | None  # of a rendition
 
 
 def _page(comparison: Comparison, totals: Totals, pictures: _Pictures) -> str:
@@ -99,7 +100,8 @@ def _page(comparison: Comparison, totals: Totals, pictures: _Pictures) -> str:
         headline=_headline(recipes, totals.bytes),
         basis=basis(comparison),
         totals=totals,
-        tables={name: list(_lines(name, recipes, totals)) for name in comparison.renditions},
+        tables={name: _of_rendition(name, recipes, totals) for name in comparison.renditions},
+        formats={name: _of_format(recipes, amounts) for name, amounts in totals.formats.items()},
         sample=comparison.sample,
         words=WORDS,
         printable=printable,
@@ -118,12 +120,21 @@ def _headline(recipes: list[str], bytes_: tuple[Estimate, ...]) -> str:
     return f"{recipes[1]} is {how} {recipes[0]}."
 
 
-def _lines(name: str, recipes: list[str], totals: Totals) -> Iterator[_Line]:
+def _of_rendition(name: str, recipes: list[str], totals: Totals) -> list[_Line]:
     there = [total for total in totals.renditions if total.rendition == name]
-    first, largest = there[0].bytes.value, max(total.bytes.value for total in there)
-    for total in there:
-        change = total.bytes.value / first - 1 if first and total is not there[0] else None
-        yield _Line(total, recipes[total.recipe], change, total.bytes.value / largest if largest else 0.0)
+    return list(_lines([(recipes[total.recipe], total.bytes, total) for total in there]))
+
+
+def _of_format(recipes: list[str], amounts: tuple[Estimate, ...]) -> list[_Line]:
+    named = zip(recipes, amounts, strict=True)
+    return list(_lines([(recipe, amount, None) for recipe, amount in named if amount.value]))
+
+
+def _lines(rows: list[tuple[str, Estimate, Total | None]]) -> Iterator[_Line]:
+    first, largest = rows[0][1].value, max(amount.value for _, amount, _ in rows)
+    for number, (recipe, amount, total) in enumerate(rows):
+        change = amount.value / first - 1 if first and number else None
+        yield _Line(recipe, amount, change, amount.value / largest if largest else 0.0, total)
 
 
 class _Pictures:

@@ -45,6 +45,16 @@ def test_qualities_come_to_a_table_and_a_page(world: World, capsys: pytest.Captu
     assert (world.root / "thumbs-compare.html").is_file()
 
 
+def test_a_family_of_several_formats_has_a_total_for_each(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.configure(world.text.replace("thumb: {width: 32, height: 32}", "hero: {widths: [8], formats: [webp, jpeg]}"))
+    assert status_of(["compare", str(world.config_path), "--quality", "30,90"]) == 0
+    lines = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+    assert lines.index(["all", "webp,"]) + 2 == lines.index(["all", "jpeg,"]) + 1 == lines.index(["all,", "bytes"])
+    page = (world.root / "thumbs-compare.html").read_text()
+    assert "<h2>By format</h2>" in page
+    assert "webp, quality 90</th>" in page
+
+
 def test_the_table_says_how_far_an_estimate_may_be_off(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(1, 9):
         world.put(f"{number}.jpg", encoded(noise((8 * number, 8), 20), "JPEG"))

@@ -37,12 +37,13 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """All of them. In `bytes` and `seconds` each recipe has its place; seconds are those of decoding, resizing and
-    encoding, added up over all children.
+    """All of them. In `bytes`, `seconds` and each of `formats` each recipe has its place; seconds are those of
+    decoding, resizing and encoding, added up over all children.
     """
 
     renditions: tuple[Total, ...]
     bytes: tuple[Estimate, ...]
+    formats: dict[str, tuple[Estimate, ...]]  # bytes of the renditions of a format: of a family a browser takes one
     seconds: tuple[Estimate, ...]
 
 
@@ -57,10 +58,8 @@ def totals(comparison: Comparison) -> Totals:
             for number in numbers
             if name in comparison.recipes[number].names
         ),
-        tuple(
-            _estimated((case.picture, rendition.bytes) for case in whole if (rendition := case.made[number]))
-            for number in numbers
-        ),
+        tuple(_bytes(whole, number) for number in numbers),
+        {name: tuple(_bytes(whole, number, name) for number in numbers) for name in _formats(whole)},
         tuple(_seconds(whole, number) for number in numbers),
     )
 
@@ -81,6 +80,18 @@ def _total(comparison: Comparison, whole: Iterable[Case], name: str, number: int
         sum(score * picture.stands_for for picture, score in known) / weights if weights else None,
         min(((score, picture.source) for picture, score in known), default=None),
         len(failed),
+    )
+
+
+def _formats(whole: Iterable[Case]) -> list[str]:
+    """In the order of the renditions."""
+    return list(dict.fromkeys(made.format for case in whole for made in case.made if made))
+
+
+def _bytes(whole: Iterable[Case], number: int, only: str | None = None) -> Estimate:
+    """Those of all renditions, or of the format `only`."""
+    return _estimated(
+        (case.picture, made.bytes) for case in whole if (made := case.made[number]) and only in (None, made.format)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,18 @@ def test_doubt_comes_from_the_pictures_that_were_not_rendered(world: World) -> N
     spread, even = totals(compared(world, ("other", 40, [10, 20]), ("other", 40, [30, 20]))).bytes
     assert spread.doubt > 100
     assert even.doubt == 0
+
+
+def test_each_format_has_a_total_of_its_own(world: World) -> None:
+    comparison = compared(world, ("other", 1, [10, 20]), ("other", 1, [30, 20]))
+    other = [
+        replace(case, made=tuple(replace(made, format="webp", bytes=5) for made in case.made if made))
+        for case in comparison.cases
+    ]
+    estimated = totals(replace(comparison, cases=(*comparison.cases, *other)))
+    values = {name: [one.value for one in some] for name, some in estimated.formats.items()}
+    assert values == {"jpeg": [40, 40], "webp": [10, 10]}
+    assert [one.value for one in estimated.bytes] == [50, 50]
 
 
 def test_failures_are_counted_and_their_pictures_are_not(world: World) -> None:
