@@ -12,7 +12,12 @@ from random import Random
 
 from PIL import Image
 
+from pipeline.model.spec import Format
+from pipeline.sources.magic import not_decoded
+
 RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 190, 40), (30, 40, 210), (245, 245, 245)
+
+WRITTEN = tuple(format_ for format_ in Format if format_.value not in not_decoded())  # JPEG XL needs an extra
 
 Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 

@@ -43,7 +43,7 @@ def _qualities(_context: click.Context, _parameter: click.Parameter, value: str 
     "qualities",
     callback=_qualities,
     metavar="N,N,...",
-    help="Compare CONFIG with these qualities of its JPEG, WebP and AVIF renditions.",
+    help="Compare CONFIG with these qualities of its JPEG, WebP, AVIF and JPEG XL renditions.",
 )
 @click.option("--sample", type=click.IntRange(1, 1000), default=40, show_default=True, help="About so many pictures.")
 @click.option(

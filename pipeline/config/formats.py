@@ -31,7 +31,7 @@ pictures leave it unfilled: a rendition that is too large fails when it is made.
 
 ONLY_FOR = {
     "quality": tuple(DEFAULT_QUALITY),
-    "lossless": (Format.WEBP,),
+    "lossless": (Format.WEBP, Format.JXL),
     "effort": tuple(EFFORT),
     "subsampling": (Format.JPEG, Format.AVIF),
     "progressive": (Format.JPEG,),
@@ -46,15 +46,17 @@ ONLY_FOR = {
 }
 """For keys that not all formats know: the formats that do."""
 
+_WITHOUT_PROFILE = {Format.GIF: "a gif holds no profile", Format.JXL: "no profile is written into a jxl here"}
 SHAPED = (Fit.COVER, Fit.CONTAIN, Fit.FILL)  # fits whose result has the shape of the box
-LIBVIPS = "pyvips"  # as it is imported
+LIBVIPS, JXL = "pyvips", "pillow_jxl"  # as they are imported
 
 
-def check_resampler(value: Resampler) -> Resampler:
-    """`value`, if it is installed."""
+def check_installed(value: Resampler | Format) -> None:
+    """Refuse a `value` that needs what is not installed."""
     if value is Resampler.LIBVIPS:
         check_libvips()
-    return value
+    if value is Format.JXL and importlib.util.find_spec(JXL) is None:
+        raise rule(f"{value} {extras.missing('jxl')}")
 
 
 def check_libvips(word: str = "") -> None:
@@ -105,8 +107,8 @@ def check_hdr(hdr: Hdr, others: Mapping[str, Any]) -> Hdr:
 
 def check_profile(profile: Profile, others: Mapping[str, Any]) -> Profile:
     """`profile`, if it goes with the values before it."""
-    if profile is not Profile.SRGB and others.get("format") is Format.GIF:
-        raise rule("a gif holds no profile; only srgb is possible")
+    if profile is not Profile.SRGB and others.get("format") in (why := _WITHOUT_PROFILE):
+        raise rule(f"{why[others['format']]}; only srgb is possible")
     if profile is not Profile.SRGB and others.get("linear"):
         raise rule("does not go with linear, which works in srgb")
     if profile in NAMED and others.get("steps"):

@@ -17,10 +17,10 @@ from pipeline.config.formats import (
     SHAPED,
     check_depth,
     check_hdr,
+    check_installed,
     check_libvips,
     check_optimize,
     check_profile,
-    check_resampler,
     check_sides,
 )
 from pipeline.config.geometry import Extract, GravityOf, Point, Ratio, Sides, Tolerance, Turn
@@ -114,7 +114,7 @@ class Rendition(Section):
         "a list of two or four as in CSS.",
     )
 
-    format: Format = field_of(Spec, "format", "The format that is written.")
+    format: Format = field_of(Spec, "format", "The format that is written; jxl needs the extra `jxl`.")
     width: Side | None = field_of(Spec, "width", "Pixels of the box; left out: free.")
     height: Side | None = field_of(Spec, "height", "Pixels of the box; left out: free.")
     fit: Fit = field_of(
@@ -134,7 +134,7 @@ class Rendition(Section):
         "ssimulacra2 the lowest is sought, for each picture, at which its file is that similar to the pixels it is "
         "made of: 90 cannot be told from them, 70 is high, 50 medium; needs pyvips.",
     )
-    lossless: Flag = field_of(Spec, "lossless", "WebP without loss; quality is then of no account.")
+    lossless: Flag = field_of(Spec, "lossless", "WebP and JPEG XL without loss; quality is then of no account.")
     effort: Annotated[int, Field(strict=True, ge=0, le=10)] | None = field_of(
         Spec,
         "effort",
@@ -160,8 +160,8 @@ class Rendition(Section):
     max_bytes: Annotated[int | None, Amount(BYTES, LIKE_BYTES, 100, 2**40)] = field_of(
         Spec,
         "max_bytes",
-        "Of jpeg, webp, avif: the file is made no larger, with the best quality that fits, up to `quality`, and before "
-        "a similarity; the rendition fails where even quality 1 does not.",
+        f"Of {', '.join(DEFAULT_QUALITY)}: the file is made no larger, with the best quality that fits, up to "
+        "`quality`, and before a similarity; the rendition fails where even quality 1 does not.",
     )
     optimize: Flag = field_of(
         Spec,
@@ -252,10 +252,11 @@ class Rendition(Section):
         "{avif: {quality: 50}, jpeg: {}}.",
     )
 
-    @field_validator("resampler")
+    @field_validator("format", "resampler")
     @classmethod
-    def _is_installed(cls, value: Resampler) -> Resampler:
-        return check_resampler(value)
+    def _is_installed(cls, value: Format | Resampler) -> Format | Resampler:
+        check_installed(value)
+        return value
 
     @field_validator("steps", mode="before")
     @classmethod

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, GetJsonSchemaHandler, WrapValidator, field_validator, model_validator
 from pydantic_core import CoreSchema
 
-from pipeline.config.formats import check_resampler
+from pipeline.config.formats import check_installed
 from pipeline.config.kinds import (
     BYTES,
     LIKE_BYTES,
@@ -241,4 +241,5 @@ class Document(Section):
     @field_validator("resampler")
     @classmethod
     def _is_installed(cls, value: Resampler) -> Resampler:
-        return check_resampler(value)
+        check_installed(value)
+        return value

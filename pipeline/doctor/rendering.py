@@ -12,10 +12,12 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 
+from pipeline import extras
 from pipeline.doctor.finding import Finding, fail, ok, warn
 from pipeline.errors import PictureError, PipelineError
 from pipeline.model.rendering import NotRendered, RenderAnswer, RenderTask
 from pipeline.model.spec import Format, Limits, Spec
+from pipeline.sources.magic import not_decoded
 from pipeline.workers.child_pool import ChildPool
 from pipeline.workers.exchange import Bounds, ChildDied, whole
 from pipeline.workers.token import Token
@@ -44,6 +46,9 @@ def _codecs(pool: ChildPool) -> Iterator[Finding]:
     libraries = ""
     for picture_format in Format:
         what = f"codec {picture_format}"
+        if picture_format.value in not_decoded():
+            yield ok(what, f"cannot be had: {extras.missing(picture_format.value)}")
+            continue
         try:
             encoded, libraries = _rendered(pool, _png(), _spec(picture_format))
             _rendered(pool, encoded, _spec(Format.PNG))

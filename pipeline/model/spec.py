@@ -28,6 +28,7 @@ class Format(enum.StrEnum):
     AVIF = "avif"
     GIF = "gif"
     TIFF = "tiff"
+    JXL = "jxl"  # needs the extra of that name
 
     @property
     def extension(self) -> str:
@@ -37,16 +38,21 @@ class Format(enum.StrEnum):
 
 ANIMATED = (Format.PNG, Format.WEBP, Format.AVIF, Format.GIF)  # formats that can hold an animation, of sources too
 
-DEFAULT_QUALITY = {Format.JPEG: 82, Format.WEBP: 84, Format.AVIF: 63}  # other formats have no quality
+DEFAULT_QUALITY = {Format.JPEG: 82, Format.WEBP: 84, Format.AVIF: 63, Format.JXL: 80}  # other formats have no quality
 
 LONGEST_SIDE = {
     Format.JPEG: 65_500,  # JPEG_MAX_DIMENSION of libjpeg
     Format.WEBP: 16_383,  # 14 bits in its frame header
     Format.AVIF: 32_768,  # that decoders accept
     Format.GIF: 65_535,  # 16 bits in its header
-}  # pixels; PNG and TIFF have 31 bits and more
+}  # pixels; PNG, TIFF and JPEG XL have 30 bits and more
 
-EFFORT = {Format.PNG: (0, 9, 6), Format.WEBP: (0, 6, 4), Format.AVIF: (0, 10, 4)}  # least, most, default
+EFFORT = {  # least, most, default
+    Format.PNG: (0, 9, 6),
+    Format.WEBP: (0, 6, 4),
+    Format.AVIF: (0, 10, 4),
+    Format.JXL: (1, 9, 7),  # as libjxl has it; its 10 takes minutes a megapixel
+}
 
 
 class Profile(enum.StrEnum):
@@ -177,6 +183,11 @@ class Spec:
         With a `Similarity` it is for pictures that are too small to be measured.
         """
         return self.quality if isinstance(self.quality, int) else DEFAULT_QUALITY.get(self.format)
+
+    @property
+    def effective_effort(self) -> int:
+        """The effort for the encoder, on the scale of its format, which has one."""
+        return EFFORT[self.format][2] if self.effort is None else self.effort
 
 
 @dataclass(frozen=True, slots=True)

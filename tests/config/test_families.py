@@ -160,8 +160,8 @@ def test_a_family_has_placeholders_and_others_if_asked(tmp_path: Path) -> None:
         (
             "  hero: {formats: [png, gif], quality: 5}",
             [
-                "4:40: renditions.hero.quality: is only for jpeg, webp, avif; the format is gif",
-                "4:40: renditions.hero.quality: is only for jpeg, webp, avif; the format is png",
+                "4:40: renditions.hero.quality: is only for jpeg, webp, avif, jxl; the format is gif",
+                "4:40: renditions.hero.quality: is only for jpeg, webp, avif, jxl; the format is png",
             ],
         ),
         (
@@ -170,7 +170,7 @@ def test_a_family_has_placeholders_and_others_if_asked(tmp_path: Path) -> None:
                 "4:36: renditions.hero.formats.avif.quality: must be a whole number from 1 to 100 (got 101)",
                 "4:41: renditions.hero.formats.avif.width: is no key for one format; those are " + ", ".join(ONLY_FOR),
                 f'4:52: renditions.hero.formats.jpg: must be one of {FORMATS} (got "jpg"; did you mean "jpeg"?)',
-                "4:74: renditions.hero.formats.png.quality: is only for jpeg, webp, avif; the format is png",
+                "4:74: renditions.hero.formats.png.quality: is only for jpeg, webp, avif, jxl; the format is png",
                 f"4:84: renditions.hero.formats.jpeg: {OF_ONE} (got 90)",
             ],
         ),

@@ -153,7 +153,7 @@ def test_the_resampler_at_the_top_is_that_of_those_who_choose_none(tmp_path: Pat
 
 
 @pytest.mark.parametrize("where", ["rendition", "top"])
-def test_libvips_without_its_extra_is_an_error_that_names_it(
+def test_what_is_not_installed_is_an_error_that_names_it(
     tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
@@ -167,6 +167,8 @@ def test_libvips_without_its_extra_is_an_error_that_names_it(
         specs(tmp_path, "{quality: {ssimulacra2: 75}}")
     with pytest.raises(ConfigError, match=r":4:17: renditions.a.optimize: needs libvips, .* pip install pyvips"):
         specs(tmp_path, "{optimize: true}")
+    with pytest.raises(ConfigError, match=r":4:15: renditions.a.format: jxl needs the extra jxl, .*jxl"):
+        specs(tmp_path, "{format: jxl}")
     assert specs(tmp_path, "{resampler: auto}")[0].resampler is Resampler.AUTO
 
 

@@ -141,12 +141,14 @@ source inside target|a field nobody knows|a format spec|an attribute|a brace lef
 an absolute name|a name that climbs|the manifest's folder|a last part that may be empty|one name for two renditions
 a width that is not there|names that differ in capitals|too wide for WebP|too high for JPEG|cover with one side
 fill with no side|quality for PNG|lossless JPEG|lossless with a quality|effort for JPEG|more effort than WebP knows
-subsampling for WebP|a progressive PNG|keys of a list for a folder|keys of a folder for a list|columns of a text
+no effort for JPEG XL|subsampling for WebP|a progressive PNG
+keys of a list for a folder|keys of a folder for a list|columns of a text
 optimize for WebP|optimize with chroma between|optimize without progressive|a palette for JPEG
 a wide profile with steps|dither for WebP|dither without a palette
 depth for JPEG|a depth that steps do not have|a depth that a palette does not have
 inks by another file|HDR in PNG|HDR with steps|HDR with a background|HDR with chroma between|a depth with chroma between
-max_bytes for PNG|max_bytes without loss|keep_smaller for TIFF|a profile in a GIF|a density for GIF
+max_bytes for PNG|max_bytes without loss|keep_smaller for TIFF|a profile in a GIF|a profile in a JPEG XL
+a density for GIF
 workers of a scheduler that is elsewhere
 memory that is too little|a name whose last part has no extension at its end|a manifest that is the root
 a lock that is the manifest

@@ -31,6 +31,7 @@ LISTS = "a file whose name ends with .txt, .csv, .tsv, .jsonl, .parquet"
 AGENT = 'must be a text in ASCII such as "example-thumbs/1.0 (me@example.org)"'
 SCHEDULER = "must be the address of a Dask scheduler such as tcp://scheduler:8786, or local"
 EMPTY = "has no value; remove the key to have its default"
+FORMATS = "must be one of jpeg, png, webp, avif, gif, tiff, jxl"
 TAKEN = "jpeg, png, webp, avif, heif, gif, tiff, bmp, ico, ppm, jp2, jxl"
 ONLY = "min_width, max_width, min_height, max_height, max_aspect, formats"
 TOP = (
@@ -468,7 +469,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         HEAD + "  a: {format: jpg}\n",
         [
             (
-                ":4:15: renditions.a.format: must be one of jpeg, png, webp, avif, gif, tiff "
+                ":4:15: renditions.a.format: must be one of jpeg, png, webp, avif, gif, tiff, jxl "
                 '(got "jpg"; did you mean "jpeg"?)'
             )
         ],
@@ -491,7 +492,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     ),
     "quality for PNG": (
         HEAD + "  a: {format: png, quality: 90}\n",
-        [":4:29: renditions.a.quality: is only for jpeg, webp, avif; the format is png"],
+        [":4:29: renditions.a.quality: is only for jpeg, webp, avif, jxl; the format is png"],
     ),
     "a similarity of another measure": (
         HEAD + "  a: {quality: {ssim: 0.97}}\n",
@@ -503,7 +504,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     ),
     "lossless JPEG": (
         HEAD + "  a: {lossless: true}\n",
-        [":4:17: renditions.a.lossless: is only for webp; the format is jpeg"],
+        [":4:17: renditions.a.lossless: is only for webp, jxl; the format is jpeg"],
     ),
     "lossless with a quality": (
         HEAD + "  a: {format: webp, quality: 9, lossless: true}\n",
@@ -511,11 +512,15 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     ),
     "effort for JPEG": (
         HEAD + "  a: {effort: 3}\n",
-        [":4:15: renditions.a.effort: is only for png, webp, avif; the format is jpeg"],
+        [":4:15: renditions.a.effort: is only for png, webp, avif, jxl; the format is jpeg"],
     ),
     "more effort than WebP knows": (
         HEAD + "  a: {format: webp, effort: 9}\n",
         [":4:29: renditions.a.effort: must be from 0 to 6 for webp (got 9)"],
+    ),
+    "no effort for JPEG XL": (
+        HEAD + "  a: {format: jxl, effort: 0}\n",
+        [":4:28: renditions.a.effort: must be from 1 to 9 for jxl (got 0)"],
     ),
     "subsampling for WebP": (
         HEAD + "  a: {format: webp, subsampling: '4:4:4'}\n",
@@ -646,7 +651,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     ),
     "max_bytes for PNG": (
         HEAD + "  a: {format: png, max_bytes: 9 kB}\n",
-        [":4:31: renditions.a.max_bytes: is only for jpeg, webp, avif; the format is png"],
+        [":4:31: renditions.a.max_bytes: is only for jpeg, webp, avif, jxl; the format is png"],
     ),
     "max_bytes without loss": (
         HEAD + "  a: {format: webp, lossless: true, max_bytes: 9 kB}\n",
@@ -663,6 +668,10 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     "a profile in a GIF": (
         HEAD + "  a: {format: gif, profile: keep}\n",
         [":4:29: renditions.a.profile: a gif holds no profile; only srgb is possible"],
+    ),
+    "a profile in a JPEG XL": (
+        HEAD + "  a: {format: jxl, profile: display-p3}\n",
+        [":4:29: renditions.a.profile: no profile is written into a jxl here; only srgb is possible"],
     ),
     "metadata of an unknown policy": (
         HEAD + "  a: {metadata: all}\n",
@@ -691,7 +700,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     ),
     "a density for GIF": (
         HEAD + "  a: {format: gif, density: keep}\n",
-        [":4:29: renditions.a.density: is only for jpeg, png, webp, avif, tiff; the format is gif"],
+        [":4:29: renditions.a.density: is only for jpeg, png, webp, avif, tiff, jxl; the format is gif"],
     ),
     "a background that YAML took for a comment": (
         HEAD + "  a:\n    background: #fff\n",
@@ -982,9 +991,9 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     "a rule with a list as a format": (
         GOOD + "rules: [{match: a, renditions: {thumb: {format: [{}], formats: [[]]}}}]\n",
         [
-            ":5:49: rules[0].renditions.thumb.format: must be one of jpeg, png, webp, avif, gif, tiff (got a list)",
+            f":5:49: rules[0].renditions.thumb.format: {FORMATS} (got a list)",
             ":5:55: rules[0].renditions.thumb.formats: stands in the place of format; leave one of them out",
-            ":5:65: rules[0].renditions.thumb.formats[0]: must be one of jpeg, png, webp, avif, gif, tiff (got a list)",
+            f":5:65: rules[0].renditions.thumb.formats[0]: {FORMATS} (got a list)",
         ],
     ),
     # Everything at once

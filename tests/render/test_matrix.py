@@ -11,6 +11,7 @@ import io
 import itertools
 import math
 import struct
+from collections.abc import Sequence
 
 import pytest
 from PIL import Image
@@ -18,7 +19,7 @@ from PIL import Image
 from pipeline.model.rendering import Rendered
 from pipeline.model.spec import Fit, Format, Spec
 from pipeline.render.pixels import libvips
-from tests.pictures import BLUE, GREEN, RED, WHITE, as_stored, encoded, exif, near, pixel
+from tests.pictures import BLUE, GREEN, RED, WHITE, WRITTEN, as_stored, encoded, exif, near, pixel
 from tests.render.drawing import answer_to
 
 FIELDS = (RED, GREEN, BLUE, WHITE)  # top left, top right, bottom left, bottom right
@@ -157,7 +158,7 @@ def check(made: Image.Image, fit: Fit, size: tuple[int, int], mode: str, target:
 
 
 def run(
-    kind: str, mode: str, size: tuple[int, int], orientation: int | None, fits: list[Fit], targets: list[Format]
+    kind: str, mode: str, size: tuple[int, int], orientation: int | None, fits: list[Fit], targets: Sequence[Format]
 ) -> None:
     pairs = list(itertools.product(fits, targets))
     specs = [Spec(f"{fit}-{target}", *BOX, fit, format=target) for fit, target in pairs]
@@ -167,7 +168,7 @@ def run(
         with Image.open(io.BytesIO(files[spec.name])) as made:
             assert made.format == spec.format.name
             tolerance = 6 if spec.format in (Format.PNG, Format.TIFF) else 12
-            if kind in ("JPEG", "AVIF", "WEBP") or mode in ("P", "PA"):
+            if kind in ("JPEG", "AVIF", "WEBP") or mode in ("P", "PA") or spec.format is Format.JXL:
                 tolerance += 6
             check(made, spec.fit, size, mode, spec.format, tolerance)
 
@@ -175,7 +176,7 @@ def run(
 @pytest.mark.parametrize(("kind", "mode"), CASES)
 @pytest.mark.parametrize("size", [LANDSCAPE, PORTRAIT])
 def test_every_mode_of_every_format_in_every_fit_to_every_format(kind: str, mode: str, size: tuple[int, int]) -> None:
-    run(kind, mode, size, None, list(Fit), list(Format))
+    run(kind, mode, size, None, list(Fit), WRITTEN)
 
 
 @pytest.mark.parametrize("kind", ORIENTED)
@@ -184,7 +185,7 @@ def test_every_mode_of_every_format_in_every_fit_to_every_format(kind: str, mode
 def test_all_orientations_stand_upright_in_every_target_format(
     kind: str, orientation: int | None, size: tuple[int, int]
 ) -> None:
-    run(kind, "RGB", size, orientation, [Fit.INSIDE, Fit.COVER], list(Format))
+    run(kind, "RGB", size, orientation, [Fit.INSIDE, Fit.COVER], WRITTEN)
 
 
 @pytest.mark.slow
@@ -192,4 +193,4 @@ def test_all_orientations_stand_upright_in_every_target_format(
 @pytest.mark.parametrize("orientation", [None, *range(9)])
 @pytest.mark.parametrize("size", [LANDSCAPE, PORTRAIT])
 def test_the_whole_matrix(kind: str, mode: str, orientation: int | None, size: tuple[int, int]) -> None:
-    run(kind, mode, size, orientation, list(Fit), list(Format))
+    run(kind, mode, size, orientation, list(Fit), WRITTEN)

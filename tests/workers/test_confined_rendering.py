@@ -25,7 +25,7 @@ from tests import pictures, tiffs
 LIMITS = Limits()
 SPECS = tuple(
     Spec(name=f"{format_.value}-{alpha}", width=40, height=30, format=format_, background=alpha)
-    for format_ in Format
+    for format_ in pictures.WRITTEN
     for alpha in ("#ffffff", "#11223344")
 )
 

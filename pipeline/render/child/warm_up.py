@@ -46,7 +46,8 @@ def render_samples(render: Callable[[Held, RenderTask], Iterator[Reply]]) -> Non
     resampler = Resampler.LIBVIPS if libvips.available() else Resampler.AUTO
     # Not GIF, and no JPEG by mozjpeg: libvips starts threads for them, and a zygote with threads spawns nothing. The
     # samples load Pillow's codec of GIF.
-    targets = [format_ for format_ in Format if format_ is not Format.GIF]
+    left = {Format.GIF} if jxl.is_installed() else {Format.GIF, Format.JXL}
+    targets = [format_ for format_ in Format if format_ not in left]
     formats = (Spec(name=format_.value, width=4, format=format_, resampler=resampler) for format_ in targets)
     every = (Sharpen(), Blur(), Watermark(text="x"), Greyscale())
     gravity = Gravity.FACES if not faces.trouble() else Gravity.ATTENTION

@@ -18,7 +18,6 @@ from pipeline.render.container.png import png_chunks
 from pipeline.render.encoding.avif_exif import with_exif
 from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.encoding.nclx import with_nclx
-from pipeline.render.encoding.options import effort_of
 from pipeline.render.metadata import exif
 from pipeline.render.metadata.exif import Entry
 from pipeline.render.pixels import libvips
@@ -45,7 +44,9 @@ def save(file: IO[bytes], encode_input: EncodeInput, pixels: Deep, spec: Spec, q
 
 def _png(encode_input: EncodeInput, pixels: Deep, spec: Spec) -> Iterator[bytes]:
     going = encode_input.written
-    packed = libvips.one_thread(pixels.image).pngsave_buffer(compression=effort_of(spec), filter="all", keep="none")
+    packed = libvips.one_thread(pixels.image).pngsave_buffer(
+        compression=spec.effective_effort, filter="all", keep="none"
+    )
     parts = [(kind, packed[at : at + size]) for kind, at, size in png_chunks(packed) if kind in (b"IHDR", b"IDAT")]
     yield _SIGNATURE
     yield _chunk(*parts[0])
@@ -162,7 +163,7 @@ def _avif(encode_input: EncodeInput, pixels: Deep, spec: Spec, quality: int | No
                 Q=quality,
                 bitdepth=_HDR_BITS if light and spec.depth != AS_SOURCE else _AVIF_BITS,
                 compression="av1",
-                effort=max(0, effort_of(spec) - 1),  # of 0 to 9
+                effort=max(0, spec.effective_effort - 1),  # of 0 to 9
                 subsample_mode="on" if spec.subsampling is Subsampling.QUARTER else "off",
                 keep="all" if going.exif else "icc|xmp",  # otherwise libvips makes EXIF up, with a resolution
             )

@@ -142,6 +142,8 @@ def _same_channels(written: Inspection, made: str, format_: Format) -> bool:
         return mode in ("P", "L", "RGB", "RGBA", "1")
     if format_ is Format.PNG and written.frames > 1:  # an animation always decodes with alpha
         return mode.removesuffix("A") == made.removesuffix("A")
+    if format_ is Format.JXL:  # whose header is not read as far as what it says of grey
+        return mode == f"RGB{made.removeprefix('RGB').removeprefix('L')}"
     if written.bits > DEEP:  # Pillow opens grey as one of these
         return mode in {"L": ("L", "I;16", "RGB"), "LA": ("LA", "RGBA")}.get(made, (made,))
     return mode == made or (format_ is Format.WEBP and {mode, made} <= {"RGB", "RGBA", "RGBX"})

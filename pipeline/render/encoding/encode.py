@@ -18,6 +18,7 @@ from pipeline.render import memory
 from pipeline.render.encoding import deep, mozjpeg
 from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.encoding.gain_map import with_gain
+from pipeline.render.encoding.jxl import jpeg_xl
 from pipeline.render.encoding.options import bounded, options
 from pipeline.render.encoding.palette import gif, is_for_libvips, with_comment, with_palette, with_soft_palette
 from pipeline.render.encoding.strip_timestamps import strip_timestamps
@@ -32,6 +33,7 @@ _MODES = {
     Format.AVIF: ("L", "RGB", "RGBA"),
     Format.GIF: ("L", "RGB", "RGBA"),
     Format.TIFF: ("L", "LA", "RGB", "RGBA", "CMYK"),
+    Format.JXL: ("L", "LA", "RGB", "RGBA"),
 }
 
 
@@ -84,7 +86,10 @@ def encode(encode_input: EncodeInput, spec: Spec, quality: int | None) -> tuple[
             with open(descriptor, "wb", closefd=False) as file:
                 file.write(_gif(encode_input, spec))
             return descriptor, sealed.seal(descriptor)
-        if spec.optimize:
+        if spec.format is Format.JXL:
+            with open(descriptor, "wb", closefd=False) as file:
+                file.write(jpeg_xl(first, encode_input.written, spec, quality))
+        elif spec.optimize:
             with open(descriptor, "wb", closefd=False) as file:
                 file.write(mozjpeg.jpeg(first, options(encode_input, spec, quality)))
         else:

@@ -54,6 +54,7 @@ def _inspect(descriptor: int, decode: bool) -> Inspection:
         frames = count(source, sys.maxsize) if source.animated else 1
         width, height = source.image.size
         mode = source.image.mode
+        has_profile = bool(source.image.info.get("icc_profile"))  # before libjxl makes one for each JPEG XL
         if decode:
             _decode(source, frames)
         blocks = read_blocks(source)
@@ -64,7 +65,7 @@ def _inspect(descriptor: int, decode: bool) -> Inspection:
             mode=mode,
             bits=source.bits,
             frames=frames,
-            has_profile=bool(source.image.info.get("icc_profile")),
+            has_profile=has_profile,
             private=private_in(blocks),
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from pipeline.model.spec import DEFAULT_QUALITY, EFFORT, Format, Spec, Subsampling
+from pipeline.model.spec import DEFAULT_QUALITY, Format, Spec, Subsampling
 from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.metadata import exif
 
@@ -33,13 +33,18 @@ def options(encode_input: EncodeInput, spec: Spec, quality: int | None) -> dict[
         case Format.JPEG:
             named |= _of_jpeg(image, spec, DEFAULT_QUALITY[Format.JPEG] if quality is None else quality)
         case Format.PNG:
-            named |= {"compress_level": effort_of(spec), "pnginfo": _png_texts(encode_input)}
+            named |= {"compress_level": spec.effective_effort, "pnginfo": _png_texts(encode_input)}
         case Format.WEBP:
-            named |= {"quality": _LOSSLESS_QUALITY if spec.lossless else quality, "method": effort_of(spec)}
+            named |= {"quality": _LOSSLESS_QUALITY if spec.lossless else quality, "method": spec.effective_effort}
             named |= {"lossless": True} if spec.lossless else {}
         case Format.AVIF:
             subsampling = "4:0:0" if image.mode == "L" else (spec.subsampling or Subsampling.FULL).value
-            named |= {"quality": quality, "speed": 10 - effort_of(spec), "subsampling": subsampling, "max_threads": 1}
+            named |= {
+                "quality": quality,
+                "speed": 10 - spec.effective_effort,
+                "subsampling": subsampling,
+                "max_threads": 1,
+            }
         case Format.GIF:
             clear = image.info.get("transparency")
             named |= {} if clear is None else {"transparency": clear}
@@ -63,11 +68,6 @@ def _of_jpeg(image: Image.Image, spec: Spec, quality: int) -> dict[str, object]:
         "optimize": True,
         "progressive": large if spec.progressive is None else spec.progressive,
     }
-
-
-def effort_of(spec: Spec) -> int:
-    """The effort on the format's own scale."""
-    return EFFORT[spec.format][2] if spec.effort is None else spec.effort
 
 
 def _metadata(encode_input: EncodeInput, format_: Format) -> dict[str, object]:

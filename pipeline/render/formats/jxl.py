@@ -55,6 +55,11 @@ def version() -> str | None:
     return version("pillow-jxl-plugin")
 
 
+def library() -> Any:
+    """The plugin's module. Importing it registers it with Pillow, too. Raises what the import raises."""
+    return extras.load(_LIBRARY)
+
+
 class Jxl(ImageFile.ImageFile):
     """A still picture. Raises PictureError (`unsupported`) for an animation."""
 
@@ -85,9 +90,8 @@ class Jxl(ImageFile.ImageFile):
         PictureError for too many scans.
         """
         if self._im is None:
-            module: Any = extras.load(_LIBRARY)
             try:
-                packed, about, content, icc, _ = module.Decoder(num_threads=0)(self._view[:])
+                packed, about, content, icc, _ = library().Decoder(num_threads=0)(self._view[:])
             except RuntimeError as error:  # whose text is advice to build the library
                 raise OSError("damaged or cut off") from error
             if packed:

@@ -126,7 +126,7 @@ def written(
 
     `density` goes into EXIF for formats that have no other place for it. Never raises.
     """
-    dots = entries(density) if density is not None and spec.format in (Format.WEBP, Format.AVIF) else {}
+    dots = entries(density) if density is not None and spec.format in (Format.WEBP, Format.AVIF, Format.JXL) else {}
     if blocks == NOTHING and not dots:
         return Written(), ()
     warnings: tuple[str, ...] = ()

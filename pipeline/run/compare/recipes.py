@@ -54,7 +54,9 @@ def of_qualities(config: Config, qualities: Sequence[int], renditions: Sequence[
     (chosen,) = _chosen([config], renditions)
     lossy = changed(chosen, lambda spec: None if spec.effective_quality is None or spec.lossless else spec)
     if not lossy.all_specs:
-        raise UsageError(f"{printable(str(config.path))}: no rendition has a quality (JPEG, WebP and AVIF have one)")
+        raise UsageError(
+            f"{printable(str(config.path))}: no rendition has a quality (JPEG, WebP, AVIF and JPEG XL have one)"
+        )
     recipes = [Recipe("as it is", lossy)] if len(qualities) == 1 else []
     recipes += [Recipe(f"{QUALITY}{quality}", changed(lossy, _of_quality(quality))) for quality in qualities]
     return _different(recipes)

@@ -15,7 +15,7 @@ from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.encoding.inspect import inspect
 from pipeline.render.line import render
 from pipeline.workers.exchange import whole
-from tests.pictures import DISPLAY_P3, descriptor_of, encoded, exif, matrix_profile, noise, pixel, quarters
+from tests.pictures import DISPLAY_P3, WRITTEN, descriptor_of, encoded, exif, matrix_profile, noise, pixel, quarters
 from tests.render.drawing import answer_to, rendition
 
 NOISE = noise((160, 120), 70, seed=8).convert("RGB")
@@ -238,7 +238,7 @@ def test_a_file_that_is_not_what_was_to_be_made_is_not_delivered(
     assert set(os.listdir("/dev/fd")) == before
 
 
-@pytest.mark.parametrize("target", list(Format))
+@pytest.mark.parametrize("target", WRITTEN)
 def test_a_decoding_look_finds_what_a_header_hides(target: Format, monkeypatch: pytest.MonkeyPatch) -> None:
     """An encoder that loses the second half of its file."""
 

@@ -10,7 +10,7 @@ from PIL import Image, JpegImagePlugin
 
 from pipeline.model.rendering import NotRendered
 from pipeline.model.spec import Fit, Format, Spec
-from tests.pictures import RED, encoded, near, pixel, quarters
+from tests.pictures import RED, WRITTEN, encoded, near, pixel, quarters
 from tests.render.drawing import answer_to, rendition
 
 
@@ -57,7 +57,7 @@ def test_a_write_that_fails_is_not_tried_again_with_other_options(monkeypatch: p
     assert (len(asked), files) == (1, {})
 
 
-@pytest.mark.parametrize("target", list(Format))
+@pytest.mark.parametrize("target", WRITTEN)
 def test_nothing_of_the_source_is_copied_along(target: Format) -> None:
     marks = {"dpi": (72, 72), "comment": b"secret comment"}
     content = encoded(quarters(), "JPEG", **marks)
