@@ -11,6 +11,7 @@ import os
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -240,7 +241,7 @@ def _config(document: Document, spec_sets: Sequence[tuple[Spec, ...]], file: Pat
             RuleSettings(tuple(rule.match), specs) for rule, specs in zip(document.rules, spec_sets[1:], strict=True)
         ),
         workers=WorkerSettings(**document.workers.model_dump()),
-        limits=Limits(**document.limits.model_dump(), truncated=document.tolerate is Tolerate.TRUNCATED),
+        limits=_limits(document, sources),
         order=Order.PATH if target.shards is not None else document.order,
         placeholder=document.placeholder or any(spec.family for specs in spec_sets for spec in specs),
         manifest=_absolute(folder, document.manifest or manifest_in(str(target_path))),
@@ -253,6 +254,17 @@ def _config(document: Document, spec_sets: Sequence[tuple[Spec, ...]], file: Pat
         report=_absolute(folder, document.report) if document.report else None,
         executor=ExecutorSettings(**document.executor.model_dump()) if document.executor else None,
     )
+
+
+def _limits(document: Document, sources: Sequence[Source]) -> Limits:
+    """The limits. A store is asked again for longer than a disk may take: that must not be cut short unless it is said,
+    because it would fail pictures for what is the store's fault.
+    """
+    limits = Limits(**document.limits.model_dump(), truncated=document.tolerate is Tolerate.TRUNCATED)
+    if "read" in document.limits.model_fields_set:
+        return limits
+    patience = (source.retry + 2 * source.silence for source in sources if source.path is None)
+    return replace(limits, read=max(limits.read, *patience, 0))
 
 
 def _source(source: Source, folder: str) -> SourceSettings:

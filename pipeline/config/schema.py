@@ -62,7 +62,8 @@ class PictureLimits(Section):
         Limits,
         "read",
         "Seconds that reading the source may take; then it is `read timed out`, and its thread is replaced. Ten in a "
-        "row, or twice the threads, end the run with status 3.",
+        "row, or twice the threads, end the run with status 3. Left out, a store has its retry and twice its silence "
+        "where that is more.",
     )
     memory: Annotated[int, Amount(BYTES, LIKE_BYTES, 2**24, 2**50)] = field_of(
         Limits, "memory", "That a child may allocate for it."

@@ -7,7 +7,7 @@ its own limits a whole request, however large the object is. Measured against a 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -85,8 +85,10 @@ class CloudStore:
         *,
         replace: bool = True,
         over: Entry | None = None,
+        before_rename: Callable[[], None] = lambda: None,
     ) -> Entry:
         """See `Store`. What is large and has no condition goes in parts."""
+        del before_rename  # there is none
         mode: Any = "overwrite" if replace else "create"
         if over is not None:
             mode = _named(e_tag=over.etag, version=over.generation)

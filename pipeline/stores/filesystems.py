@@ -1,25 +1,30 @@
 """Other storage through fsspec: SFTP, the Hugging Face hub, archives, and what else its packages know.
 
-What these promise differs: a put here is a new file that is renamed, and there are no conditions. Time-outs, retries
-and credentials are those of each package. Each thread has a connection of its own, because not all of them share.
+What these promise differs: a put here is a new file that is renamed, and there are no conditions. Time-outs and
+credentials are those of each package. Each thread has a connection of its own, because not all of them share.
 """
 
 from __future__ import annotations
 
 import datetime
+import errno
+import logging
+import random
 import threading
+import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 
 import fsspec
+from fsspec.dircache import DirCache
 
 from pipeline.config.settings import StoreSettings
-from pipeline.errors import printable
-from pipeline.extras import how_to_install
+from pipeline.errors import PipelineError
 from pipeline.folder import CHUNK
-from pipeline.stores.store import Body, Entry, Fault, StoreFailure, counted, version_of
+from pipeline.stores.file_failures import failure_of, is_about_connection, is_missing
+from pipeline.stores.store import UPLOAD, Body, Entry, Fault, StoreFailure, counted, version_of
 
 _TAGS = (
     "ETag",
@@ -30,8 +35,14 @@ _TAGS = (
     "oid",
     "CRC",
 )  # what changes with the content
-_PACKAGES = {"smbclient": "smbprotocol", "libarchive": "libarchive-c"}  # that are not named like their module
+_SOME = threading.BoundedSemaphore(8)  # threads that connect at a time: sshd drops some of more than ten
+_ONE_BY_ONE = threading.BoundedSemaphore(1)  # smbclient's table of connections is one, without a lock
+for _package in ("paramiko", "smbprotocol"):  # which write what fails to stderr, with a traceback, unless told where
+    logging.getLogger(_package).addHandler(logging.NullHandler())
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0  # seconds between two tries to connect
 _TIMES = ("mtime", "LastModified", "last_modified", "modified", "created")
+
+_T = TypeVar("_T")
 
 
 class FileStore:
@@ -40,14 +51,14 @@ class FileStore:
     def __init__(self, settings: StoreSettings) -> None:
         """Nothing is asked yet."""
         self._url = settings.url
+        self._retry = settings.retry
+        self._gate = _ONE_BY_ONE if settings.scheme == "smb" else _SOME
         self._of_thread = threading.local()
 
     def entries(self) -> Iterator[Sequence[Entry]]:
         """See `Store`. Folder by folder: `walk` of fsspec passes over folders that cannot be listed."""
-        with self._failures():
-            fs, root = self._opened()
-            if not fs.exists(root):
-                raise StoreFailure(Fault.MISSING, "does not exist")
+        if not self._asked(lambda fs, root: fs.exists(root)):
+            raise StoreFailure(Fault.MISSING, "does not exist")
         waiting = [""]
         while waiting:
             folder = waiting.pop()
@@ -57,32 +68,37 @@ class FileStore:
 
     def entries_in(self, folder: str) -> tuple[list[Entry], list[str]]:
         """See `Store`."""
-        with self._failures():
-            fs, root = self._opened()
+
+        def listed(fs: Any, root: str) -> tuple[list[Entry], list[str]]:
             try:
                 infos = fs.ls(_joined(root, folder), detail=True)
-            except FileNotFoundError:
+            except OSError as error:
+                if not is_missing(error):
+                    raise
                 return [], []
-        below = [self._name(info, root) for info in infos if info["type"] == "directory"]
-        return [self._entry(info, root) for info in infos if info["type"] == "file"], below
+            below = [self._name(info, root) for info in infos if info["type"] == "directory"]
+            return [self._entry(info, root) for info in infos if info["type"] == "file"], below
+
+        return self._asked(listed)
 
     def look(self, name: str) -> Entry | None:
         """See `Store`."""
-        with self._failures():
-            fs, root = self._opened()
+
+        def looked(fs: Any, root: str) -> Entry | None:
             try:
                 info = fs.info(_joined(root, name))
-            except FileNotFoundError:
+            except OSError as error:
+                if not is_missing(error):
+                    raise
                 return None
-        return self._entry(info, root) if info["type"] == "file" else None
+            return self._entry(info, root) if info["type"] == "file" else None
+
+        return self._asked(looked)
 
     def get(self, name: str) -> Body:
         """See `Store`."""
-        with self._failures():
-            fs, root = self._opened()
-            path = _joined(root, name)
-            entry = self._entry(fs.info(path), root)
-        return counted(entry, self._pieces(fs, path))
+        entry = self._asked(lambda fs, root: self._entry(fs.info(_joined(root, name)), root))
+        return counted(entry, self._pieces(entry))
 
     def put(
         self,
@@ -92,47 +108,103 @@ class FileStore:
         *,
         replace: bool = True,
         over: Entry | None = None,
+        before_rename: Callable[[], None] = lambda: None,
     ) -> Entry:
         """See `Store`: without conditions, and without headers."""
         del headers, replace, over
         parts = name.split("/")
         if not all(part.isprintable() and part not in ("", ".", "..") for part in parts):
             raise StoreFailure(Fault.BAD_NAME, "cannot have an object of this name")
-        with self._failures():
-            fs, root = self._opened()
+
+        def stored(fs: Any, root: str) -> Entry:
             path = _joined(root, name)
-            folder = path.rpartition("/")[0]
-            temporary = f"{folder}/.pipeline-{uuid.uuid4().hex}"
-            fs.makedirs(folder, exist_ok=True)
-            try:
-                fs.pipe_file(temporary, bytes(content))
-                fs.mv(temporary, path)
-            except BaseException:
-                if fs.exists(temporary):
-                    fs.rm_file(temporary)
-                raise
+            fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+            if type(fs).mv is fsspec.AbstractFileSystem.mv:  # which copies: no better than to write at the place
+                before_rename()
+                fs.pipe_file(path, bytes(content))
+            else:
+                _renamed(fs, root, path, content, before_rename)
             return self._entry(fs.info(path), root)
+
+        entry = self._asked(stored)
+        if entry.size != len(content):
+            raise StoreFailure(Fault.UNREACHABLE, f"has kept {entry.size:,} of {len(content):,} bytes")
+        return entry
 
     def remove(self, name: str) -> None:
         """See `Store`."""
-        with self._failures():
-            fs, root = self._opened()
+
+        def removed(fs: Any, root: str) -> None:
             if fs.exists(path := _joined(root, name)):
                 fs.rm_file(path)
 
+        self._asked(removed)
+
+    def _asked(self, question: Callable[[Any, str], _T]) -> _T:
+        """The answer to what is asked of the file system and its root. A connection that was lost, because it was idle
+        or the server began anew, is made again once. Raises `StoreFailure`.
+        """
+        before = self._of_thread.__dict__.get("opened")
+        try:
+            with self._failures():
+                return question(*self._opened())
+        except StoreFailure as failure:
+            if failure.fault is not Fault.UNREACHABLE or before is None:
+                raise
+        with self._failures():
+            return question(*self._opened())
+
     def _opened(self) -> tuple[Any, str]:
-        """The file system of this thread, and the path of the place in it."""
-        known: tuple[Any, str] | None = getattr(self._of_thread, "opened", None)
+        """The file system of this thread, and the path of the place in it. Raises `StoreFailure`."""
+        known: tuple[Any, str] | None = self._of_thread.__dict__.get("opened")
         if known is None:
-            fs, root = fsspec.core.url_to_fs(self._url, skip_instance_cache=True, use_listings_cache=False)
-            self._of_thread.opened = known = fs, root.rstrip("/")
+            known = self._of_thread.opened = self._connected()
         return known
 
-    def _pieces(self, fs: Any, path: str) -> Iterator[bytes]:
-        """Opens the file with the first piece: one that nobody reads is never open."""
-        with self._failures(), fs.open(path, "rb") as file:
-            while piece := file.read(CHUNK):
-                yield piece
+    def _connected(self) -> tuple[Any, str]:
+        """Connect; a server that cannot be reached may be there soon, or have had too many new connections.
+
+        Raises `StoreFailure`.
+        """
+        end = time.monotonic() + self._retry
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                with self._gate:
+                    fs, root = fsspec.core.url_to_fs(self._url, skip_instance_cache=True)
+            except Exception as error:  # noqa: BLE001 - each package raises its own
+                if not is_about_connection(error) or time.monotonic() + pause > end:
+                    failure = failure_of(error)
+                    fault = Fault.NO_STORE if failure.fault is Fault.UNREACHABLE else failure.fault
+                    raise StoreFailure(fault, failure.text) from None
+                time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - so that threads do not come together again
+                pause = min(2 * pause, _LONGEST_PAUSE)
+                continue
+            if isinstance(cache := getattr(fs, "dircache", None), DirCache):
+                cache.use_listings_cache = False  # as an option of theirs, SFTP would hand it on to paramiko
+            return fs, root.rstrip("/")
+
+    def _pieces(self, entry: Entry) -> Iterator[bytes]:
+        """Opens the file with the first piece: one that nobody reads is never open. Goes on once where a connection was
+        lost.
+        """
+        received, lost = 0, False
+        while True:
+            try:
+                with self._failures():
+                    fs, root = self._opened()
+                    with fs.open(_joined(root, entry.name), "rb") as file:
+                        file.seek(received)
+                        while piece := file.read(CHUNK):
+                            received += len(piece)
+                            yield piece
+                    return
+            except StoreFailure as failure:
+                if failure.fault is not Fault.UNREACHABLE or lost:
+                    raise
+                lost = True
+                if self.look(entry.name) != entry:  # raises where the server is gone
+                    raise
 
     def _name(self, info: Mapping[str, Any], root: str) -> str:
         path: str = info["name"]
@@ -147,30 +219,33 @@ class FileStore:
     def _failures(self) -> Iterator[None]:
         try:
             yield
-        except StoreFailure:
+        except (StoreFailure, PipelineError):
             raise
         except Exception as error:  # noqa: BLE001 - each package raises its own
-            raise _failure_of(error) from None  # its text may hold what is secret
+            failure = failure_of(error)
+            if failure.fault is Fault.UNREACHABLE:
+                self._of_thread.opened = None
+            raise failure from None  # its text may hold what is secret
 
 
-def _failure_of(error: Exception) -> StoreFailure:
-    if isinstance(error, ImportError):
-        return StoreFailure(Fault.NO_STORE, _lacking(error))
-    if isinstance(error, FileNotFoundError):
-        return StoreFailure(Fault.MISSING, "has no such file")
-    if isinstance(error, PermissionError):
-        return StoreFailure(Fault.DENIED, "denies it: no permission")
-    return StoreFailure(Fault.UNREACHABLE, f"fails ({type(error).__name__})")
-
-
-def _lacking(error: ImportError) -> str:
-    """What to say where the package of a scheme is not installed. fsspec raises an error of its own from the first."""
-    cause = error if error.name or not isinstance(error.__cause__, ImportError) else error.__cause__
-    module = (cause.name or "").partition(".")[0]
-    if not module:
-        return f"needs a library that is not installed: {printable(str(error))}"
-    package = _PACKAGES.get(module, module.replace("_", "-"))
-    return f"needs {package}, which is not installed; {how_to_install(package)}"
+def _renamed(fs: Any, root: str, path: str, content: memoryview, before_rename: Callable[[], None]) -> None:
+    """Put a file at `path` by way of another, which a later run removes where this one is killed."""
+    temporary = f"{root}/{UPLOAD}{uuid.uuid4().hex}"
+    fs.makedirs(temporary.rpartition("/")[0], exist_ok=True)
+    try:
+        fs.pipe_file(temporary, bytes(content))
+        before_rename()
+        try:
+            fs.mv(temporary, path)
+        except OSError as error:
+            if error.errno != errno.EEXIST:
+                raise
+            fs.rm_file(path)  # SMB's does not replace: for a moment there is no file
+            fs.mv(temporary, path)
+    except BaseException:
+        with suppress(Exception):  # the connection may be lost
+            fs.rm_file(temporary)
+        raise
 
 
 def _joined(root: str, name: str) -> str:

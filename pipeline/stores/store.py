@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
+
+UPLOAD = ".pipeline/upload-"  # how the names of objects begin that are not whole yet
 
 
 class Fault(enum.Enum):
@@ -84,9 +86,13 @@ class Store(Protocol):
         *,
         replace: bool = True,
         over: Entry | None = None,
+        before_rename: Callable[[], None] = lambda: None,
     ) -> Entry:
         """Store all of `content` in one step. Without `replace`, or where what is there is not `over`,
         raises `Fault.TAKEN`, if the store has conditions.
+
+        `before_rename` is called where the bytes are stored under another name first, right before they get theirs.
+        What it raises is passed on if it is a `PipelineError`.
         """
         ...
 

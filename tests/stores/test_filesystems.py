@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import errno
 import uuid
 import zipfile
 from pathlib import Path
+from typing import Any, ClassVar
 
 import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 
 from pipeline.config.settings import StoreSettings
+from pipeline.errors import TargetTrouble
+from pipeline.stores import filesystems
 from pipeline.stores.filesystems import FileStore
 from pipeline.stores.store import Fault, Store, StoreFailure
 
@@ -133,3 +137,101 @@ def test_a_library_that_is_missing_is_named_with_the_command_that_installs_it(
     assert caught.value.fault is Fault.NO_STORE
     assert caught.value.text.startswith(f"needs {package}, which is not installed; to have it: ")
     assert caught.value.text.endswith(f" {package}")
+
+
+class _Renaming(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """Files that are renamed, and never over another, as SMB does it; and a server that may be away."""
+
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+    away: ClassVar[list[Exception]] = []  # what the next calls raise
+
+    def mv(self, path1: str, path2: str, **_: object) -> None:
+        if self.exists(path2):
+            raise OSError(errno.EEXIST, "File exists")
+        super().mv(path1, path2)
+
+    def info(self, path: str, **kwargs: object) -> Any:
+        self.answer()
+        return super().info(path, **kwargs)
+
+    def answer(self) -> None:
+        if self.away:
+            raise self.away.pop()
+
+
+@pytest.fixture
+def renaming(monkeypatch: pytest.MonkeyPatch) -> FileStore:
+    monkeypatch.setattr(_Renaming, "store", {})
+    monkeypatch.setattr(_Renaming, "pseudo_dirs", [""])
+    monkeypatch.setattr(_Renaming, "away", [])
+
+    def opened(*_: object, **__: object) -> tuple[Any, str]:
+        fs = _Renaming(skip_instance_cache=True)
+        fs.answer()
+        return fs, "/place"
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", opened)
+    monkeypatch.setattr(filesystems, "_FIRST_PAUSE", 0.001)
+    return FileStore(StoreSettings("sftp://host/place", retry=0.02))
+
+
+def test_a_file_is_renamed_to_its_place_whole_and_also_where_a_rename_does_not_replace(renaming: FileStore) -> None:
+    renaming.put("a.jpg", memoryview(b"first"), {})
+    asked: list[bytes] = []
+    renaming.put("a.jpg", memoryview(b"new"), {}, before_rename=lambda: asked.append(_content(renaming)))
+    assert (asked, _content(renaming)) == ([b"first"], b"new")
+    assert list(_Renaming.store) == ["/place/a.jpg"]
+
+
+def test_a_file_whose_rename_is_forbidden_does_not_get_its_name(renaming: FileStore) -> None:
+    def lost() -> None:
+        raise TargetTrouble("another run has taken the lease")
+
+    with pytest.raises(TargetTrouble, match="taken"):
+        renaming.put("a.jpg", memoryview(b"new"), {}, before_rename=lost)
+    assert not _Renaming.store
+
+
+def _content(store: Store) -> bytes:
+    return b"".join(store.get("a.jpg").pieces)
+
+
+def test_a_connection_that_was_lost_is_made_again_and_a_read_goes_on(
+    renaming: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = bytes(range(256)) * 2**13
+    renaming.put("a.jpg", memoryview(content), {})
+    _Renaming.away[:] = [ConnectionResetError()]
+    body = renaming.get("a.jpg")
+    _Renaming.away[:] = [ConnectionResetError(), ConnectionResetError()]
+    assert renaming.look("a.jpg") == body.entry  # a try to connect fails as well
+    first = next(body.pieces)
+    read = MemoryFile.read
+
+    def breaks_off(self: MemoryFile, *arguments: int) -> bytes:
+        monkeypatch.setattr(MemoryFile, "read", read)
+        raise EOFError
+
+    monkeypatch.setattr(MemoryFile, "read", breaks_off)
+    assert bytes(first) + b"".join(body.pieces) == content
+
+
+@pytest.mark.parametrize(
+    ("error", "fault", "text"),
+    [
+        (ConnectionRefusedError(), Fault.NO_STORE, "cannot be reached (ConnectionRefusedError)"),
+        (type("AuthenticationException", (Exception,), {})(), Fault.NO_STORE, "refuses the credentials"),
+        (OSError(errno.ENOENT, "as SMB says it"), Fault.MISSING, "has no such file"),
+        (OSError(errno.EACCES, "as SMB says it"), Fault.DENIED, "denies it: no permission"),
+        (TypeError("connect() got an unexpected keyword"), Fault.NO_STORE, "fails (TypeError)"),
+    ],
+)
+def test_a_server_that_takes_no_connection_is_no_store(
+    renaming: FileStore, error: Exception, fault: Fault, text: str
+) -> None:
+    _Renaming.away[:] = [error] * 99
+    with pytest.raises(StoreFailure) as caught:
+        renaming.look("a.jpg")
+    assert caught.value.fault is fault
+    assert caught.value.text.startswith(text)

@@ -24,6 +24,8 @@ from pipeline.workers import sealed
 from pipeline.workers.exchange import Held
 from pipeline.workers.token import Token
 
+_GRAIN = 2.0  # seconds
+
 
 class ObjectSource:
     """The objects of a bucket, or below a prefix in one; a `Source`.
@@ -121,8 +123,10 @@ class ObjectSource:
             raise self._cause(failure) from None
 
     def settled(self, source: str, stat: Stat, now: float) -> bool:  # noqa: ARG002 - see `Source`
-        """Any other content has another ETag. Times of a store without ETags are whole seconds, as those of disks."""
-        return True
+        """Any other content has another ETag. Without ETags there are times, of whole seconds: a file that is no older
+        than two when it is read may have been written in the same second again.
+        """
+        return stat.mtime_ns % 10**9 != 0 or now - stat.mtime_ns / 1e9 >= _GRAIN
 
     @property
     def _store(self) -> Store:

@@ -20,7 +20,7 @@ from pathlib import Path
 from pipeline.config.settings import StoreSettings
 from pipeline.errors import Locked, TargetTrouble, printable
 from pipeline.stores.opening import store_at
-from pipeline.stores.store import Entry, Fault, Store, StoreFailure
+from pipeline.stores.store import UPLOAD, Entry, Fault, Store, StoreFailure
 from pipeline.targets.lease import PROBE
 from pipeline.targets.objects.place import DRIVER
 from pipeline.targets.paths import RESERVED
@@ -29,6 +29,7 @@ RENEWED = 15.0  # seconds between two renewals
 EXPIRY = 90.0  # seconds without one, after which a run counts as dead
 _SPARE = 20.0  # seconds before that, from which on it writes nothing itself: a put takes its time
 _POLL = 1.0
+_UPLOAD = 3600.0  # seconds without another byte, after which an upload was cut off
 _PREFIX = f"{RESERVED}/lease"
 _CLOCK = f"{RESERVED}/clock-"
 _LONGEST = 4096  # bytes of a lease
@@ -209,13 +210,14 @@ class StoreLease:
 
 
 def _sweep(store: Store, entries: list[Entry]) -> None:
-    """Remove what dead runs and workers wrote to ask for the time and whether they see one target. All that live do
-    that themselves, within seconds. The newest entry, which is the lease just written, has the store's time.
+    """Remove what dead runs and workers wrote to ask for the time and whether they see one target, and what they have
+    not stored whole. All that live do that themselves. The newest entry, the lease just written, has the store's time.
     """
     now = max((entry.modified for entry in entries), default=0.0)
     for entry in entries:
         asked = entry.name.startswith(_CLOCK) or (entry.name.startswith(DRIVER) and PROBE in entry.name)
-        if asked and now - entry.modified > EXPIRY:
+        cut_off = entry.name.startswith(UPLOAD) and now - entry.modified > _UPLOAD
+        if (asked and now - entry.modified > EXPIRY) or cut_off:
             with suppress(StoreFailure):  # the next run tries again
                 store.remove(entry.name)
 

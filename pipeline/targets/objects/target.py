@@ -208,7 +208,13 @@ class ObjectTarget:
         if not file.replace and (not self._conditions) and self._store.look(file.path) is not None:
             return self._equal(file, sha256)
         try:
-            return self._store.put(file.path, content, headers, replace=file.replace or not self._conditions)
+            return self._store.put(
+                file.path,
+                content,
+                headers,
+                replace=file.replace or not self._conditions,
+                before_rename=self._before_writes,
+            )
         except StoreFailure as failure:
             if failure.fault is not Fault.TAKEN or file.replace:
                 raise

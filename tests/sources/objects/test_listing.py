@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pipeline.config.settings import SourceSettings
 from pipeline.sources.objects.listing import Listing
@@ -42,6 +42,7 @@ class _Keys:
         *,
         replace: bool = True,
         over: Entry | None = None,
+        before_rename: Callable[[], None] = lambda: None,
     ) -> Entry:
         raise NotImplementedError
 

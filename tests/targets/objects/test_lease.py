@@ -148,12 +148,13 @@ def test_a_lease_whose_process_is_no_number_is_that_of_a_run_that_has_not_said_w
 def test_what_dead_runs_have_written_to_ask_something_is_removed_when_the_lease_is_taken(
     bucket: fakes3.Bucket,
 ) -> None:
-    for name in ("clock-old", "clock-new", "driver.probe-3", "driver.1-of-2.probe-4", "driver", "mine"):
+    old = {"clock-old", "driver.probe-3", "driver.1-of-2.probe-4", "driver", "mine", "upload-old"}
+    for name in (*old, "clock-new", "upload-new"):
         bucket.put(f"web/.pipeline/{name}", b"")
-        if name != "clock-new":
-            bucket.objects[f"web/.pipeline/{name}"].modified -= datetime.timedelta(seconds=91)
+        if name in old:
+            bucket.objects[f"web/.pipeline/{name}"].modified -= datetime.timedelta(seconds=3601)
     with _lease(bucket, "run").held(0, _never):
-        left = {"clock-new", "driver", "mine", "lease"}
+        left = {"clock-new", "upload-new", "driver", "mine", "lease"}
         assert set(bucket.objects) == {f"web/.pipeline/{name}" for name in left}
 
 
