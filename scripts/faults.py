@@ -35,7 +35,7 @@ from scripts.checks.injection import FAULTS, Fault, Outcome
 _ROOT = Path(__file__).resolve().parent.parent
 
 
-def laid_out(work: Path, pictures: int, options: tuple[str, ...]) -> Bench:
+def laid_out(work: Path, pictures: int, options: tuple[str, ...], keys: str = "") -> Bench:
     """So many tiny pictures in two folders, what is to become of them, and (in `earlier`) what they were before."""
     shutil.rmtree(work, ignore_errors=True)
     source = work / "source"
@@ -44,7 +44,7 @@ def laid_out(work: Path, pictures: int, options: tuple[str, ...]) -> Bench:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(picture, folder / picture.name)
     settle()
-    bench = undisturbed(work, source, options)
+    bench = undisturbed(work, source, options, keys=keys)
     bench = replace(bench, earlier=earlier_run(bench))
     bench.target.rename(work / "earlier")
     return bench
@@ -117,6 +117,7 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--calls", nargs="*", choices=sorted(FAULTS), metavar="CALL", help="only these")
     parser.add_argument("--errors", nargs="*", metavar="ERROR", help="only these, as EIO or KILL")
     parser.add_argument("--options", default="--processes 0 --threads 2", help="for `pipeline run`")
+    parser.add_argument("--target", default="", metavar="KEYS", help='of the config, as "shards: webdataset"')
     parser.add_argument("-v", "--verbose", action="store_true", help="a line for every fault, with what the run said")
     parser.add_argument(
         "--work", type=Path, default=_ROOT / "build" / "faults", help="where to work (default: build/faults)"
@@ -130,7 +131,7 @@ def main(words: list[str] | None = None) -> int:
     if not injection.usable():
         print("faults: needs strace", file=sys.stderr)
         return 2
-    bench = laid_out(chosen.work.resolve(), chosen.pictures, tuple(chosen.options.split()))
+    bench = laid_out(chosen.work.resolve(), chosen.pictures, tuple(chosen.options.split()), chosen.target)
 
     def wanted(fault: Fault) -> bool:
         return (not chosen.calls or fault.call in chosen.calls) and (not chosen.errors or fault.error in chosen.errors)

@@ -13,6 +13,9 @@ A run that lost a lane or a child ends with status 0 by itself. After any other 
 and export are those of the undisturbed run, no temporary file is left, and `pipeline verify` has no complaint. Every
 third kill hits a target that was left by the kill before; every fourth a run that replaces what another recipe made.
 
+`--target "shards: webdataset, pictures: 5"` has runs write tar shards. What is in them, and what waits for one, is held
+against the manifest, too.
+
 The last line says what the kills cost: how many pictures had a file in its place and no record yet, so that they are
 rendered again. Status: 0 all held; 1 something did not; 2 usage.
 """
@@ -85,6 +88,9 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=None, help="of the moments; default: another one each time")
     parser.add_argument("--options", default="", help='for `pipeline run`, as "--lanes 3 --processes 3"')
     parser.add_argument(
+        "--target", default="", metavar="KEYS", help='of the config, as "shards: webdataset, pictures: 5"'
+    )
+    parser.add_argument(
         "--work", type=Path, default=_ROOT / "build" / "kill", help="where to work (default: build/kill)"
     )
     return parser.parse_args(words)
@@ -100,7 +106,7 @@ def main(words: list[str] | None = None) -> int:
     originals = chosen.folder or folders.photos(work, small=True)
     source = folders.repeated(originals, work / "source", chosen.at_least)
     settle()
-    bench = undisturbed(work, source, tuple(chosen.options.split()))
+    bench = undisturbed(work, source, tuple(chosen.options.split()), keys=chosen.target)
     bench = replace(bench, earlier=earlier_run(bench))
     bench.target.rename(work / "earlier")
     seed = random.randrange(10**6) if chosen.seed is None else chosen.seed

@@ -14,7 +14,8 @@ The next run must end with status 0 and nothing to say, after which targets and 
 no temporary file is left, and `pipeline verify` has no complaint. Every third cut hits a disk that was left by the cut
 before; every fourth a run that replaces what another recipe made.
 
-`--durability none` shows what is seen without the syncs. Status: 0 all held; 1 something did not; 2 usage.
+`--target "durability: none"` shows what is seen without the syncs, `--target "shards: webdataset, pictures: 5"` has
+runs write tar shards. Status: 0 all held; 1 something did not; 2 usage.
 """
 
 from __future__ import annotations
@@ -121,11 +122,11 @@ def _cuts(bench: Bench, shelf: Shelf, cuts: int) -> int:
     return bad
 
 
-def _laid_out(work: Path, source: Path, options: tuple[str, ...], durability: str) -> tuple[Bench, Shelf]:
+def _laid_out(work: Path, source: Path, options: tuple[str, ...], keys: str) -> tuple[Bench, Shelf]:
     place = work / "disk"
     empty = Disk.make(work / "empty.img", place)
     shelf = Shelf(empty, empty.copy(work / "earlier.img"), Disk(work / "current.img", place))
-    bench = undisturbed(work, source, options, place=place / "target", durability=durability)
+    bench = undisturbed(work, source, options, place=place / "target", keys=keys)
     with shelf.earlier:
         return replace(bench, earlier=earlier_run(bench)), shelf
 
@@ -137,7 +138,9 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--cuts", type=int, default=20)
     parser.add_argument("--seed", type=int, default=None, help="of the moments; default: another one each time")
     parser.add_argument("--options", default="", help='for `pipeline run`, as "--lanes 3 --processes 3"')
-    parser.add_argument("--durability", choices=["sync", "none"], default="sync", help="the config's, of the target")
+    parser.add_argument(
+        "--target", default="", metavar="KEYS", help='of the config, as "durability: none" or "shards: webdataset"'
+    )
     parser.add_argument("--work", type=Path, default=_ROOT / "build" / "cut", help="where to work (default: build/cut)")
     return parser.parse_args(words)
 
@@ -156,7 +159,7 @@ def main(words: list[str] | None = None) -> int:
         originals = chosen.folder or folders.photos(work, small=True)
         source = folders.repeated(originals, work / "source", chosen.at_least)
         settle()
-        bench, shelf = _laid_out(work, source, tuple(chosen.options.split()), chosen.durability)
+        bench, shelf = _laid_out(work, source, tuple(chosen.options.split()), chosen.target)
         seed = random.randrange(10**6) if chosen.seed is None else chosen.seed
         random.seed(seed)
         print(f"undisturbed: {bench.seconds:.2f} s, {len(bench.tree)} targets; seed {seed}", flush=True)

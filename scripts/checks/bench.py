@@ -12,9 +12,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from scripts.checks import tars
 
 PIPELINE = (sys.executable, "-I", "-m", "pipeline")
 RENDITIONS = """\
@@ -39,9 +41,12 @@ class Bench:
     tree: Tree
     export: bytes
     seconds: float
+    keys: str = ""  # of the target, beside its path
     place: Path | None = None  # the target of the runs that are broken, where it is not in `folder`
-    durability: str = "sync"
-    earlier: Tree = field(default_factory=dict)  # what may lie there because another recipe made it before
+    renditions: Tree = field(
+        default_factory=dict
+    )  # what its manifest calls done: the tree, where that has no tar shards
+    earlier: Tree = field(default_factory=dict)  # files and renditions that another recipe may have made before
 
     @property
     def config(self) -> Path:
@@ -58,9 +63,14 @@ class Bench:
         """A run of it."""
         return (*PIPELINE, "run", str(self.config), *self.options)
 
+    @property
+    def in_shards(self) -> bool:
+        """Whether renditions are members of tar shards."""
+        return "shards:" in self.keys
+
     def write_config(self, renditions: str = RENDITIONS) -> None:
         """The config that is used from now on."""
-        write_config(self.config, self.source, self.target, renditions, self.durability)
+        write_config(self.config, self.source, self.target, renditions, self.keys)
 
 
 def settle() -> None:
@@ -74,16 +84,17 @@ def undisturbed(
     options: tuple[str, ...],
     *,
     place: Path | None = None,
-    durability: str = "sync",
+    keys: str = "",
 ) -> Bench:
     """Make what all other runs are held against. Raises SystemExit where even that does not work."""
-    config = write_config(folder / "undisturbed.yaml", source, folder / "undisturbed")
+    target = folder / "undisturbed"
+    config = write_config(folder / "undisturbed.yaml", source, target, keys=keys)
     started = time.monotonic()
     done = subprocess.run([*PIPELINE, "run", str(config), *options], capture_output=True, check=False)
     seconds = time.monotonic() - started
     if done.returncode != 0:
         raise SystemExit(f"the undisturbed run ended with status {done.returncode}: {said(done)}")
-    bench = Bench(folder, source, options, tree(folder / "undisturbed"), export(config), seconds, place, durability)
+    bench = Bench(folder, source, options, tree(target), export(config), seconds, keys, place, _renditions(target))
     bench.write_config()
     return bench
 
@@ -95,14 +106,12 @@ def earlier_run(bench: Bench) -> Tree:
     bench.write_config()
     if done.returncode != 0:
         raise SystemExit(f"the run with another recipe ended with status {done.returncode}: {said(done)}")
-    return tree(bench.target)
+    return tree(bench.target) | _renditions(bench.target)
 
 
-def write_config(
-    path: Path, source: Path, target: Path, renditions: str = RENDITIONS, durability: str = "sync"
-) -> Path:
-    """A config for `source` and `target`."""
-    place = f"source: {source}\ntarget: {{path: {target}, durability: {durability}}}\n"
+def write_config(path: Path, source: Path, target: Path, renditions: str = RENDITIONS, keys: str = "") -> Path:
+    """A config for `source` and `target`, which has these further `keys`."""
+    place = f"source: {source}\ntarget: {{path: {target}, {keys}}}\n"
     path.write_text(f"{place}{renditions}workers: {{queue: {_QUEUE}}}\n")
     return path
 
@@ -145,44 +154,56 @@ def _ahead(bench: Bench) -> list[str]:
     A file that replaced an earlier one may be newer than its row, never older.
     """
     try:
-        with _copy_of_manifest(bench) as connection:
+        with _copy_of_manifest(bench.target) as connection:
             sound = connection.execute("PRAGMA integrity_check").fetchall()
             rows = _recorded(connection)
+            wrong = tars.unlike_manifest(bench.target, connection) if bench.in_shards else []
     except sqlite3.Error as error:
         return [f"manifest: {error}"]
-    wrong = [] if sound == [("ok",)] else [f"manifest: {sound}"]
+    wrong += [] if sound == [("ok",)] else [f"manifest: {sound}"]
+    there = _there(bench, rows)
     for target, sha256 in rows.items():
-        path = bench.target / target
-        if not path.is_file():
-            wrong.append(f"the manifest is ahead of the disk: {path.name} is missing")
-            continue
-        there = hashlib.sha256(path.read_bytes()).hexdigest()
-        newer = sha256 == bench.earlier.get(target) and there == bench.tree.get(target)
-        if there != sha256 and not newer:
-            wrong.append(f"the manifest is ahead of the disk: {path.name} is not what was recorded")
+        newer = sha256 == bench.earlier.get(target) and bench.renditions.get(target) in there[target]
+        if not there[target]:
+            wrong.append(f"the manifest is ahead of the disk: {target} is missing")
+        elif sha256 not in there[target] and not newer:
+            wrong.append(f"the manifest is ahead of the disk: {target} is not what was recorded")
     return wrong
 
 
 def unrecorded(bench: Bench) -> int:
-    """How many pictures have a file in its place that is not recorded: the next run renders them again."""
+    """How many pictures have a rendition on the disk that is not recorded: the next run renders them again."""
     try:
-        with _copy_of_manifest(bench) as connection:
-            rows = _recorded(connection)
+        rows = _renditions(bench.target)
     except sqlite3.Error:
         rows = {}
-    made = {path for path, sha256 in tree(bench.target).items() if sha256 == bench.tree.get(path)}
-    return len({path.rpartition("-")[0] for path in made if rows.get(path) != bench.tree[path]})
+    there = _there(bench, bench.renditions)
+    made = {path for path, sha256 in bench.renditions.items() if sha256 in there[path] and rows.get(path) != sha256}
+    return len({path.partition(".")[0] if bench.in_shards else path.rpartition("-")[0] for path in made})
+
+
+def _there(bench: Bench, renditions: Iterable[str]) -> dict[str, set[str]]:
+    """The hash of each rendition that is on the disk. There may be two: one waits to replace that of a shard."""
+    if bench.in_shards:
+        return tars.hashes(bench.target, renditions)
+    files = tree(bench.target)
+    return {path: {files[path]} if path in files else set() for path in renditions}
 
 
 @contextlib.contextmanager
-def _copy_of_manifest(bench: Bench) -> Iterator[sqlite3.Connection]:
+def _copy_of_manifest(target: Path) -> Iterator[sqlite3.Connection]:
     """An empty database where there is none."""
-    with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
-        for path in (bench.target / ".pipeline").glob("manifest.sqlite*"):
+    with tempfile.TemporaryDirectory() as folder:
+        for path in (target / ".pipeline").glob("manifest.sqlite*"):
             if not path.name.endswith("-shm"):  # an index of the log, made anew from it
                 shutil.copy(path, folder)
         with contextlib.closing(sqlite3.connect(Path(folder, "manifest.sqlite"))) as connection:
             yield connection
+
+
+def _renditions(target: Path) -> Tree:
+    with _copy_of_manifest(target) as connection:
+        return _recorded(connection)
 
 
 def _recorded(connection: sqlite3.Connection) -> Tree:

@@ -19,9 +19,11 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("lanes", ["0", "3"])
-def test_a_power_cut_leaves_nothing_torn_and_the_next_run_finishes_its_work(tmp_path: Path, lanes: str) -> None:
-    options = ["--cuts", "2", "--at-least", "12", "--work", str(tmp_path / "work")]
+@pytest.mark.parametrize(("lanes", "keys"), [("0", ""), ("3", ""), ("0", "shards: webdataset, pictures: 2")])
+def test_a_power_cut_leaves_nothing_torn_and_the_next_run_finishes_its_work(
+    tmp_path: Path, lanes: str, keys: str
+) -> None:
+    options = ["--cuts", "2", "--at-least", "12", "--work", str(tmp_path / "work"), "--target", keys]
     done = subprocess.run(
         [sys.executable, str(_SCRIPT), *options, "--options", f"--lanes {lanes} --processes 3"],
         capture_output=True,
