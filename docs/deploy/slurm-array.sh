@@ -10,9 +10,10 @@
 set -euo pipefail
 config=/shared/thumbs/thumbs.yaml
 
-# The merge comes after all shards, once: the first task submits it.
+# The merge comes after all shards, however they ended, once: the first task submits it. It brings in what they have made;
+# where one is to run again it says with which command, and fails, so that Slurm mails it.
 if [[ ${SLURM_ARRAY_TASK_ID} -eq ${SLURM_ARRAY_TASK_MIN} && ${SLURM_RESTART_COUNT:-0} -eq 0 ]]; then
-    sbatch --dependency="afterok:${SLURM_ARRAY_JOB_ID}" --job-name=thumbs-merge --wrap="pipeline manifest merge ${config}"
+    sbatch --dependency="afterany:${SLURM_ARRAY_JOB_ID}" --job-name=thumbs-merge --wrap="pipeline manifest merge ${config}"
 fi
 
 # `exec`, so that the signal before the time limit reaches the run, which then ends cleanly.

@@ -172,7 +172,7 @@ def _write_pictures(reader: Reader, config: Config, to: Path | TextIO, form: str
 @config_argument
 def merge(config: Path) -> ExitStatus:
     """Bring the parts that runs with --shard have written into the manifest, and remove them. Status 1 where shards
-    have not run, died or did not finish: they may run, and be merged, later.
+    have not run, died or did not finish: they may run, and be merged, later. Status 1, too, where none has run at all.
     """
     from pipeline.amounts import count
     from pipeline.cli.summary import unfinished_shards
@@ -182,9 +182,20 @@ def merge(config: Path) -> ExitStatus:
     from pipeline.run.merging import merge as merged
 
     settings = load(config)
-    for name, pictures in merged(settings).items():
+    came = merged(settings)
+    for name, pictures in came.items():
         tell(f"{printable(name)}: {count(pictures, 'picture')}")
-    missing = unfinished_shards(config, rounds.now(settings.manifest))
+    current = rounds.now(settings.manifest)
+    if current is None:
+        complain(
+            f"nothing to merge: no shard of {printable(str(config))} has run since the last run without --shard "
+            "(do they see the same manifest as this command?)",
+            Colour.WARNING,
+        )
+        return ExitStatus.FAILED
+    if not came:
+        complain(f"nothing to merge: what the last {count(current.count, 'shard')} have written was brought in before")
+    missing = unfinished_shards(config, current)
     for line in missing:
         complain(line, Colour.WARNING)
     return ExitStatus.FAILED if missing else ExitStatus.OK

@@ -50,7 +50,7 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
     shards, current = states(settings.manifest), rounds.now(settings.manifest)
     if at_hand(settings) is None:
         if as_json:
-            tell(json.dumps({"runs": [], "holder": None, "totals": None} | _shards(shards)))
+            tell(json.dumps({"runs": [], "holder": None, "totals": None} | _shards(shards, current)))
         elif current is not None:
             _tell_shards(config, shards, current)
         else:
@@ -70,7 +70,7 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
                         "holder": asdict(holder) if holder else None,
                         "totals": {**asdict(totals), **of_failures, "warnings": remarks},
                     }
-                    | _shards(shards)
+                    | _shards(shards, current)
                     | ({"profile": _profile(rendering)} if profile else {})
                 )
             )
@@ -87,10 +87,13 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
                 tell(line)
 
 
-def _shards(shards: Sequence[State]) -> dict[str, object]:
-    """For JSON; nothing where no part waits to be merged."""
+def _shards(shards: Sequence[State], current: Round | None) -> dict[str, object]:
+    """For JSON: the shards whose parts wait to be merged, and those that are to run again; nothing without either."""
     each = [{**one._asdict(), "run": None if one.run is None else asdict(one.run)} for one in shards]
-    return {"shards": each} if each else {}
+    missing = (
+        {} if current is None else {f"{number}/{current.count}": how for number, how in current.unfinished().items()}
+    )
+    return ({"shards": each} if each else {}) | ({"unfinished_shards": missing} if missing else {})
 
 
 def _tell_shards(config: Path, shards: Sequence[State], current: Round | None) -> None:

@@ -106,12 +106,9 @@ def _is_of(part: Path, owner: str) -> bool:
     return False
 
 
-def begin(config: Config, part: Path, known: Path | None, owner: str | None, mine: Callable[[bytes], bool]) -> None:
-    """Make `part` of the config's manifest from `known`, where that is (None: nothing is known), if it is not there.
-    The caller holds the part's lock. `known` is the manifest, or a former one after `manifest:` was changed.
-
-    `mine` tells whether a picture is of this shard. Raises `ManifestTrouble`, also where parts of another number of
-    shards wait to be merged, and `UsageError` where `known` is not of the config `owner` (None: it may be of any).
+def check(config: Config, part: Path, known: Path | None, owner: str | None) -> None:
+    """Raise `ManifestTrouble` where parts of another number of shards wait to be merged, and `UsageError` where `part`
+    is to be made of a manifest, `known`, that is not of the config `owner` (None: it may be of any).
     """
     _, count = number_and_count(part)
     if other := next((path for path in parts(config.manifest) if number_and_count(path)[1] != count), None):
@@ -119,6 +116,17 @@ def begin(config: Config, part: Path, known: Path | None, owner: str | None, min
             f"{printable(str(other))} is of another number of shards: bring it in with "
             f"`{to_copy('manifest', 'merge', str(config.path))}` first"
         )
+    if known is not None and not is_there(part):
+        Reader(known, owner).close()
+
+
+def begin(config: Config, part: Path, known: Path | None, owner: str | None, mine: Callable[[bytes], bool]) -> None:
+    """Make `part` of the config's manifest from `known`, where that is (None: nothing is known), if it is not there.
+    The caller holds the part's lock. `known` is the manifest, or a former one after `manifest:` was changed.
+
+    `mine` tells whether a picture is of this shard. Raises `ManifestTrouble` and `UsageError`; see `check`.
+    """
+    check(config, part, known, owner)
     if is_there(part) or known is None:
         return
     new = ".beginning"

@@ -126,8 +126,7 @@ class Shards(Part):
             return sorted(shard for (shard,) in connection.execute(query, before or ()))
 
     def rows(self, shard: int, fields: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-        """The records of the renditions in a shard, in the order of pictures and renditions. Holds the manifest until
-        the last one is taken.
+        """The records of the renditions in a shard, in the order of pictures and renditions.
 
         `fields`: SQL expressions by key, with s for the source, r for the rendition, l for its libraries and o for
         what a list of URLs says.
@@ -138,9 +137,9 @@ class Shards(Part):
             "JOIN rendition r ON r.source = s.id LEFT JOIN library l ON l.id = r.library "
             "LEFT JOIN origin o ON o.source = s.id WHERE p.shard = ? ORDER BY s.folder, s.path, r.name"
         )
-        with self._reading() as connection:
-            for row in connection.execute(query, (shard,)):
-                yield dict(zip(fields, row, strict=True))
+        with self._reading() as connection:  # for all at once: others need the manifest, too
+            rows = connection.execute(query, (shard,)).fetchall()
+        return (dict(zip(fields, row, strict=True)) for row in rows)
 
     def select(self, query: str) -> list[tuple[Any, ...]]:
         """The rows of a query about anything in the manifest."""

@@ -104,11 +104,8 @@ class Driver:
         self._tidied: Tidied | None = None
         self._stopped = ""
         self._cut = True  # False once all work is done
-        self._packing: Packing | None = None
-        if isinstance(target, ShardTarget):
-            self._packing = Packing(
-                config.target.pictures, manifest.shards, target, manifest.flush, self._check, self._shard_written
-            )
+        packed = config.target.pictures, manifest.shards, manifest.flush, self._check, self._shard_written
+        self._packing = Packing(target, *packed) if isinstance(target, ShardTarget) else None
 
     def to_its_end(self, run: int) -> Summary:
         """Do the work of run number `run`, and record how it ended in any case."""
@@ -123,6 +120,8 @@ class Driver:
             why = str(error) if isinstance(error, PipelineError) else f"{type(error).__name__}: {error}"
             raise
         finally:
+            if self._packing is not None:
+                self._packing.close()
             with suppress(TargetTrouble):  # what cannot be synced stays pending
                 self._take()
             summary = self.so_far(status)
@@ -162,6 +161,8 @@ class Driver:
         if why := vanishing(self._config.source_paths, self._tally.vanished, self._tally.dealt_with):
             raise SourceTrouble(why)
         self._cut = self._out_of_time > 0
+        if self._packing is not None:
+            self._packing.wait()  # before records and what is in shards are removed
         if self._planner.complete and not self._cut:
             self._tidied = tidy(
                 self._config,

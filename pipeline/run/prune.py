@@ -13,7 +13,7 @@ import enum
 import os
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from pipeline.config.settings import Config
@@ -233,10 +233,10 @@ def _write_shards(config: Config, manifest: Manifest, check: Callable[[], None])
     if not isinstance(target, ShardTarget):
         return ()
     target.remember(manifest.shards)
-    packing = Packing(config.target.pictures, manifest.shards, target, manifest.flush, check)
-    packing.begin()
-    packing.write_due()
-    return tuple(packing.warnings)
+    with closing(Packing(target, config.target.pictures, manifest.shards, manifest.flush, check)) as packing:
+        packing.begin()
+        packing.write_due()
+        return tuple(packing.warnings)
 
 
 @contextmanager

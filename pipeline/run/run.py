@@ -65,12 +65,15 @@ def run(
     started = time.monotonic()
     whole, shard = config.manifest, options.plan.shard
     part = None if shard is None else parts.part_of(whole, shard.number, shard.count)
+    owner = None if options.plan.adopt else os.path.realpath(config.path)
     priority.lower(config.workers.nice, config.workers.ionice)
     limits = (options.max_runtime or config.max_runtime, options.until or config.until)
     stop = Stop(clock.deadline(*limits), options.cancelled)
     identity = uuid.uuid4().hex
     source = source_of(config.sources)
     source.check()  # a missing source is reported before anything is made
+    if part is not None:  # a shard that is refused leaves no lock of its part; `begin` asks again
+        parts.check(config, part, others.at_hand(config), owner)
     make_parents(config)
     if config.target.shards is not None:
         _check_shards(options.plan)
@@ -89,7 +92,6 @@ def run(
         if options.plan.adopt:
             check_rival(config)
         if shard is not None and part is not None:
-            owner = None if options.plan.adopt else os.path.realpath(config.path)
             parts.begin(config, part, others.at_hand(config), owner, shard.holds_bytes)
             config = replace(config, manifest=part)
         manifest = Manifest.for_config(config, adopt=options.plan.adopt)

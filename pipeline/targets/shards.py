@@ -8,6 +8,7 @@ in a shard. A shard counts as there while it has the size and the time that it w
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import itertools
 import os
@@ -35,7 +36,7 @@ _WAITING = "waiting"  # the folder of renditions that are in no shard yet, in ou
 
 
 class ShardTarget:
-    """A folder of tar shards; a `Target`. Used by many threads at once, `remember` and what writes shards by one."""
+    """A folder of tar shards; a `Target`. Used by many threads at once, what writes shards by one."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class ShardTarget:
         """As `LocalTarget`."""
         self._settings = settings
         self._run = run_id
+        self._before_renames = before_renames
         self._shards: Shards | None = None
         self._there: dict[int, int] = {}  # shards by the builds that are there
         self._own: set[str] = set()  # the names of shards
@@ -141,11 +143,9 @@ class ShardTarget:
             return self._root.open_for_reading(path, recorded)
         with contextlib.suppress(FileNotFoundError):
             return self._files.open_for_reading(_waiting_name(path), recorded)
-        (member,) = self._members((path,))
-        if member is None or recorded not in (None, (member.size, member.mtime_ns)):
-            raise FileNotFoundError(path)
+        content = self._packed_bytes(path, recorded)
         copy = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - the caller closes it
-        copy.write(self.member(member))
+        copy.write(content)
         copy.seek(0)
         return copy
 
@@ -165,16 +165,24 @@ class ShardTarget:
         return self._files.raw_stats((_waiting_name(path),)) != [NOTHING]
 
     def content(self, path: str, sha256: bytes) -> bytes | None:
-        """The bytes of a rendition; None where there are none with this hash."""
-        with contextlib.suppress(OSError, PictureError), self.open_for_reading(path) as file:
-            content = file.read()
-            if hashlib.sha256(content).digest() == sha256:
-                return content
+        """The bytes of a rendition that waits or is in a shard; None where there are none with this hash."""
+        for read in (self._waiting_bytes, self._packed_bytes):
+            with contextlib.suppress(OSError, PictureError):
+                content = read(path)
+                if hashlib.sha256(content).digest() == sha256:
+                    return content
         return None
 
-    def member(self, member: Member) -> bytes:
-        """The bytes of a member. Raises `OSError`."""
-        with self._root.open_for_reading(shard_name(self._there[member.build])) as file:
+    def _waiting_bytes(self, path: str) -> bytes:
+        with self._files.open_for_reading(_waiting_name(path)) as file:
+            return file.read()
+
+    def _packed_bytes(self, path: str, recorded: RawStat | None = None) -> bytes:
+        (member,) = self._members((path,))
+        shard = None if member is None else self._there.get(member.build)
+        if member is None or shard is None or recorded not in (None, (member.size, member.mtime_ns)):
+            raise FileNotFoundError(errno.ENOENT, "it is in no shard", path)
+        with self._root.open_for_reading(shard_name(shard)) as file:
             return os.pread(file.fileno(), member.size, member.start)
 
     def begin_shard(self) -> TarOutput:
@@ -182,11 +190,16 @@ class ShardTarget:
         temporary = f"{RESERVED}-{self._run}-{next(self._numbers)}"
         return TarOutput(opened_folder(self._settings.folder), temporary, self._settings.mode)
 
+    def place(self, output: TarOutput, number: int, *, replace: bool) -> bool:
+        """Give a shard its name; see `TarOutput.put`. Raises `OSError`, and `TargetTrouble` where the run may not."""
+        self._before_renames()
+        return output.put(shard_name(number), replace=replace)
+
     def placed(self, build: Build) -> None:
         """A build has its name, in the place of others of its shard."""
         self._own.add(shard_name(build.shard))
-        self._there = {other: shard for other, shard in self._there.items() if shard != build.shard}
-        self._there[build.id] = build.shard
+        others = {other: shard for other, shard in self._there.items() if shard != build.shard}
+        self._there = {**others, build.id: build.shard}  # at once: other threads look at it
 
     def sha256_of(self, number: int) -> tuple[bytes, int] | None:
         """The hash and the mtime of the file that has the name of a shard; None where it cannot be read."""

@@ -95,7 +95,9 @@ def test_shards_that_are_at_work_or_wait_to_be_merged_are_told(
     ]
 
 
-def test_status_and_merge_name_the_shards_that_are_to_run_again(world: World) -> None:
+def test_status_and_merge_name_the_shards_that_are_to_run_again(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     world.fill(4)
     config = str(world.config_path)
     world.run(plan=PlanOptions(shard=Shard(1, 2)))
@@ -103,6 +105,8 @@ def test_status_and_merge_name_the_shards_that_are_to_run_again(world: World) ->
     assert first.endswith(f"manifest merge {config} brings in what they have written, again when the others have run")
     assert second.startswith("  shard 2 of 2 has not run: start it again: ")
     assert second.endswith(f" run {config} --shard 2/2")
+    assert status_of(["status", config, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["unfinished_shards"] == {"2/2": "has not run"}
     for _ in range(2):  # also where nothing is left to merge
         merged = world.command("manifest", "merge", config)
         assert merged.returncode == ExitStatus.FAILED
@@ -112,6 +116,17 @@ def test_status_and_merge_name_the_shards_that_are_to_run_again(world: World) ->
     merged = world.command("manifest", "merge", config)
     assert (merged.returncode, merged.stderr) == (ExitStatus.OK, "")
     assert "shard" not in world.command("status", config).stdout
+    assert status_of(["manifest", "merge", config]) == ExitStatus.OK  # a job that a scheduler repeats
+    assert "nothing to merge: what the last 2 shards have written was brought in before" in capsys.readouterr().err
+
+
+def test_a_merge_without_any_shard_is_no_success(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.fill(1)
+    config = str(world.config_path)
+    assert status_of(["manifest", "merge", config]) == ExitStatus.FAILED
+    assert "nothing to merge: no shard of" in capsys.readouterr().err
+    world.run()
+    assert status_of(["manifest", "merge", config]) == ExitStatus.FAILED
 
 
 def test_a_manifest_that_was_lost_is_told_from_one_that_was_never_made(world: World) -> None:

@@ -90,8 +90,10 @@ def test_shards_exclude_their_own_double_and_whole_runs_only(world: World) -> No
 def test_parts_of_another_number_of_shards_are_merged_first(world: World) -> None:
     world.fill(4)
     world.run(plan=shard(1, 2))
+    before = set(world.config.manifest.parent.iterdir())
     with pytest.raises(ManifestTrouble, match=f"manifest merge {world.config_path}` first"):
         world.run(plan=shard(1, 3))
+    assert set(world.config.manifest.parent.iterdir()) == before  # no lock of a part that there is not
     merge(world.config)
     assert world.run(plan=shard(1, 3)).failed == 0
 

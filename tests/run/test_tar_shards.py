@@ -11,7 +11,9 @@ import signal
 import subprocess
 import sys
 import tarfile
-from contextlib import ExitStack
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -337,16 +339,16 @@ _KILLED = """
 import os, signal, sys
 from pathlib import Path
 from pipeline.config.load import load
-from pipeline.run import packing
+from pipeline.manifest.shards import Shards
 from pipeline.run.options import RunOptions
 from pipeline.run.run import run
-write, written = packing.Packing._build, []
+finish, finished = Shards.finish, []
 def killed(self, *arguments):
-    write(self, *arguments)
-    written.append(1)
-    if len(written) == 2:
+    finish(self, *arguments)
+    finished.append(1)
+    if len(finished) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
-packing.Packing._build = killed
+Shards.finish = killed
 run(load(Path(sys.argv[1])), RunOptions(threads=2, processes=0))
 """
 
@@ -362,21 +364,29 @@ def test_a_run_that_is_killed_goes_on_to_the_same_shards(ten: World) -> None:
     assert (_shards(ten), _verified(ten)) == (_shards(whole), [])
 
 
-def test_while_a_run_works_only_shards_before_the_first_picture_in_hand_are_written(ten: World) -> None:
+@contextmanager
+def _at_work(world: World) -> Iterator[packing.Packing]:
+    """A run that has made all renditions and no shard yet."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(packing.Packing, "end", lambda self, *, complete: None)
         patch.setattr(packing.Packing, "step", lambda self: None)
-        ten.run()
-    assert (_waiting(ten), _shards(ten)) == (10, {})
-    with Manifest.for_config(ten.config) as manifest:
-        target = shards.ShardTarget(ten.config.target, "run")
+        world.run()
+    assert (_waiting(world), _shards(world)) == (10, {})
+    with Manifest.for_config(world.config) as manifest:
+        target = shards.ShardTarget(world.config.target, "run")
         target.remember(manifest.shards)
-        pack = packing.Packing(4, manifest.shards, target, manifest.flush, lambda: None)
+        with closing(packing.Packing(target, 4, manifest.shards, manifest.flush, lambda: None)) as pack:
+            yield pack
+
+
+def test_while_a_run_works_only_shards_before_the_first_picture_in_hand_are_written(ten: World) -> None:
+    with _at_work(ten) as pack:
         for source in ("b/004.jpg", "c/002.jpg"):
             pack.expect(source)
         for name in ten.source.glob("?/*"):
             pack.came(name.name)
         pack.step()
+        pack.wait()
         assert list(_shards(ten)) == ["000000.tar"]  # the fifth picture is before the one in hand, and fills none
         pack.came("b/004.jpg")
         pack.came("c/002.jpg")
@@ -384,6 +394,26 @@ def test_while_a_run_works_only_shards_before_the_first_picture_in_hand_are_writ
         assert list(_shards(ten)) == ["000000.tar"]  # nothing says that all pictures have been looked at
         pack.end(complete=True)
     assert list(_shards(ten)) == ["000000.tar", "000001.tar", "000002.tar"]
+
+
+def test_the_driver_goes_on_while_a_shard_is_written(ten: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+    place = shards.ShardTarget.place
+
+    def slow(*arguments: Any, **options: Any) -> bool:
+        return go_on.wait() and place(*arguments, **options)
+
+    monkeypatch.setattr(shards.ShardTarget, "place", slow)
+    with _at_work(ten) as pack:
+        pack.expect("b/004.jpg")
+        for name in ten.source.glob("?/*"):
+            pack.came(name.name)
+        pack.step()
+        pack.step()
+        assert (pack.count, _shards(ten)) == (0, {})
+        go_on.set()
+        pack.wait()
+        assert (pack.count, list(_shards(ten))) == (1, ["000000.tar"])
 
 
 def test_exports_say_in_which_shard_a_picture_is(ten: World) -> None:
