@@ -130,9 +130,9 @@ def _each_once(problems: list[Problem]) -> list[Problem]:
     """Without what is wrong with a rule because it is wrong with the config's renditions, or with an earlier rule."""
     known: set[tuple[Position, str, str]] = set()
     once = []
-    for problem in sorted(problems, key=lambda problem: problem.path.startswith("rules[")):
+    for problem in sorted(problems, key=lambda problem: problem.path.startswith("rules #")):
         what = (problem.position, problem.path.rpartition(".")[2], problem.text)
-        if not problem.path.startswith("rules[") or what not in known:
+        if not problem.path.startswith("rules #") or what not in known:
             once.append(problem)
         known.add(what)
     return once

@@ -156,7 +156,7 @@ def _choices(key: str, node: Node) -> list[_Choice]:
         return []
     if isinstance(many.value, list):
         return [
-            _Choice(LISTS[key], f"{key}[{index}]", entry, _word(index, entry))
+            _Choice(LISTS[key], key_path((key, index)), entry, _word(index, entry))
             for index, entry in enumerate(many.value)
             if not _is_twin(index, many.value)
         ]

@@ -98,11 +98,11 @@ def quoted(text: str) -> str:
 
 
 def key_path(path: Iterable[str | int]) -> str:
-    """`renditions.thumb.width`, `source.include[0]`."""
+    """`renditions.thumb.width`, `source.include #1`: entries of lists are counted from 1, as lines are."""
     named = ""
     for part in path:
         if isinstance(part, int):
-            named += f"[{part}]"
+            named += f" #{part + 1}"
         else:
             named += ("." if named else "") + (part if _WORD.fullmatch(part) else quoted(part))
     return named

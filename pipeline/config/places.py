@@ -57,16 +57,17 @@ def source_problems(root: Node, sources: Sequence[tuple[str | None, str] | None]
         if source is None:
             continue
         written, prefix = source
-        twin = prefixes.setdefault(unicodedata.normalize("NFC", prefix).casefold(), number)
-        if twin != number:
-            text = f"must be another than that of sources[{twin}]; capitals do not count"
+        first = prefixes.setdefault(unicodedata.normalize("NFC", prefix).casefold(), number)
+        if first != number:
+            text = f"must be another than that of {key_path(('sources', first))}; capitals do not count"
             problems.append(_in_source(root, number, "prefix", text))
         if written is None:
             continue
         path = os.path.realpath(os.path.join(folder, written))
         for other, at in paths.items():
             if os.path.commonpath([path, other]) in (path, other):
-                text = f"must not overlap with that of sources[{at}], because pictures in both would come twice"
+                twin = key_path(("sources", at))
+                text = f"must not overlap with that of {twin}, because pictures in both would come twice"
                 problems.append(_in_source(root, number, "path", text))
                 break
         paths[path] = number

@@ -125,22 +125,22 @@ def test_a_family_has_placeholders_and_others_if_asked(tmp_path: Path) -> None:
         (
             "  hero: {widths: [320, 0, x]}",
             [
-                "4:24: renditions.hero.widths[1]: must be a whole number from 1 to 65535 (got 0)",
-                '4:27: renditions.hero.widths[2]: must be a whole number from 1 to 65535 (got "x")',
+                "4:24: renditions.hero.widths #2: must be a whole number from 1 to 65535 (got 0)",
+                '4:27: renditions.hero.widths #3: must be a whole number from 1 to 65535 (got "x")',
             ],
         ),
         (
             "  hero: {widths: [320, 20000], formats: [jpeg, webp]}",
-            ["4:24: renditions.hero.widths[1]: must be at most 16383 for webp (got 20000)"],
+            ["4:24: renditions.hero.widths #2: must be at most 16383 for webp (got 20000)"],
         ),
         (
             "  hero: {widths: [9], formats: [jpg]}",
             [
-                "4:33: renditions.hero.formats[0]: must be one of " + FORMATS + ' (got "jpg"; did you mean "jpeg"?)',
+                "4:33: renditions.hero.formats #1: must be one of " + FORMATS + ' (got "jpg"; did you mean "jpeg"?)',
             ],
         ),
-        ("  hero: {widths: [9, 9]}", ["4:22: renditions.hero.widths[1]: is there twice"]),
-        ("  hero: {formats: [gif, gif]}", ["4:25: renditions.hero.formats[1]: is there twice"]),
+        ("  hero: {widths: [9, 9]}", ["4:22: renditions.hero.widths #2: is there twice"]),
+        ("  hero: {formats: [gif, gif]}", ["4:25: renditions.hero.formats #2: is there twice"]),
         (
             "  hero: {widths: [9], width: 9}",
             ["4:10: renditions.hero.widths: stands in the place of width; leave one of them out"],

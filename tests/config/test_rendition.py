@@ -13,6 +13,7 @@ from pipeline.model.shape import Extract, Gravity, Length, Resampler
 from pipeline.model.spec import Similarity, Spec
 from pipeline.model.steps import Asset, Blur, Greyscale, Sharpen, Watermark
 from pipeline.plan.recipe import recipe_id, recipe_text
+from pipeline.render.version import VERSION
 
 HEAD = "source: photos\ntarget: made\nrenditions:\n"
 FULL = Length(100, percent=True)
@@ -110,25 +111,25 @@ def test_each_way_to_write_a_value_is_read(tmp_path: Path, written: str, wanted:
         ("{steps: sharpen}", "renditions.a.steps: must be a list of at most 20 steps such as [sharpen, blur: 3]"),
         (
             "{steps: [sharpn]}",
-            'renditions.a.steps[0]: must be one of sharpen, blur, greyscale, watermark (got "sharpn"',
+            'renditions.a.steps #1: must be one of sharpen, blur, greyscale, watermark (got "sharpn"',
         ),
-        ("{steps: [{blur: 1, sharpen: 2}]}", "renditions.a.steps[0]: must be one step, sharpen, blur, "),
+        ("{steps: [{blur: 1, sharpen: 2}]}", "renditions.a.steps #1: must be one step, sharpen, blur, "),
         (
             "{steps: [{sharpen: 3}]}",
-            "renditions.a.steps[0].sharpen: must be left out or {radius: 1, amount: 60, threshold",
+            "renditions.a.steps #1.sharpen: must be left out or {radius: 1, amount: 60, threshold",
         ),
-        ("{steps: [{watermark: a.png}]}", "renditions.a.steps[0].watermark: must be a mapping such as {picture: logo"),
-        ("{steps: [{blur: true}]}", "renditions.a.steps[0].blur: must be a number of pixels or {radius: 3} (got true)"),
+        ("{steps: [{watermark: a.png}]}", "renditions.a.steps #1.watermark: must be a mapping such as {picture: logo"),
+        ("{steps: [{blur: true}]}", "renditions.a.steps #1.blur: must be a number of pixels or {radius: 3} (got true)"),
         (
             "{steps: [blur, {blur: x}]}",
-            'renditions.a.steps[1].blur: must be a number of pixels or {radius: 3} (got "x")',
+            'renditions.a.steps #2.blur: must be a number of pixels or {radius: 3} (got "x")',
         ),
-        ("{steps: [{blur: {radius: x}}]}", "renditions.a.steps[0].blur.radius: must be a number from 0.1 to 1000"),
-        ("{steps: [{sharpen: {amout: 3}}]}", "renditions.a.steps[0].sharpen.amout: is no key that is known; did you"),
-        ("{steps: [{watermark: {}}]}", "renditions.a.steps[0].watermark: must have either a picture or a text"),
+        ("{steps: [{blur: {radius: x}}]}", "renditions.a.steps #1.blur.radius: must be a number from 0.1 to 1000"),
+        ("{steps: [{sharpen: {amout: 3}}]}", "renditions.a.steps #1.sharpen.amout: is no key that is known; did you"),
+        ("{steps: [{watermark: {}}]}", "renditions.a.steps #1.watermark: must have either a picture or a text"),
         (
             "{steps: [{watermark: {picture: gone.png}}]}",
-            "4:37: renditions.a.steps[0].watermark.picture: must be a file",
+            "4:37: renditions.a.steps #1.watermark.picture: must be a file",
         ),
         ("{steps: [{watermark: {picture: .}}]}", "watermark.picture: must be a regular file"),
         ("{steps: [{watermark: {text: x, font: gone.ttf}}]}", "watermark.font: must be a file that can be read"),
@@ -137,7 +138,7 @@ def test_each_way_to_write_a_value_is_read(tmp_path: Path, written: str, wanted:
         ("{steps: [{watermark: {text: x, color: reed}}]}", 'did you mean "red"'),
         (
             "{widths: [1, 2], steps: [{watermark: {picture: gone.png}}]}",
-            "renditions.a.steps[0].watermark.picture: must",
+            "renditions.a.steps #1.watermark.picture: must",
         ),
     ],
 )
@@ -187,7 +188,8 @@ def test_a_recipe_names_steps_and_leaves_out_what_is_as_ever(tmp_path: Path) -> 
     (spec,) = specs(tmp_path, "{width: 9, pad: 1%, steps: [sharpen, blur: 2, watermark: {text: x}]}")
     assert recipe_text(spec) == (
         '{"pad":[' + ",".join(['{"length":{"percent":true,"value":1.0}}'] * 4) + "],"
-        '"steps":[{"sharpen":{}},{"blur":{"radius":2.0}},{"watermark":{"text":"x"}}],"version":4,"width":9}'
+        '"steps":[{"sharpen":{}},{"blur":{"radius":2.0}},{"watermark":{"text":"x"}}],'
+        f'"version":{VERSION},"width":9}}'
     )
 
 

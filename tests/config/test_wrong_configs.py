@@ -25,7 +25,7 @@ FIELDS = "{dir} {stem} {name} {source_ext} {rendition} {ext} {width} {height}"
 NAME = "must be a name of letters, digits, dot, _ and - that starts with a letter or digit (64 at most)"
 REST = "target: made\nrenditions: {a: {}}\n"  # after sources
 RULES = 'must be a list of rules such as [{match: "scans/**", renditions: {thumb: {quality: 90}}}]'
-OVERLAP = "must not overlap with that of sources[0], because pictures in both would come twice"
+OVERLAP = "must not overlap with that of sources #1, because pictures in both would come twice"
 PREFIX = "must be the name of a folder such as scans, without slashes and a dot in front"
 LISTS = "a file whose name ends with .txt, .csv, .tsv, .jsonl, .parquet"
 AGENT = 'must be a text in ASCII such as "example-thumbs/1.0 (me@example.org)"'
@@ -296,7 +296,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         'source: {path: photos, exclude: ["a", "/b/*"]}\ntarget: made\nrenditions: {a: {}}\n',
         [
             (
-                ":1:39: source.exclude[1]: must be a pattern for paths relative to the source, "
+                ":1:39: source.exclude #2: must be a pattern for paths relative to the source, "
                 'without / or ./ in front (got "/b/*")'
             )
         ],
@@ -305,7 +305,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         'source: {path: photos, exclude: ["*.jpg", "!a.jpg"]}\ntarget: made\nrenditions: {a: {}}\n',
         [
             (
-                ":1:43: source.exclude[1]: must be a pattern without ! in front (for the character itself: \\!) "
+                ":1:43: source.exclude #2: must be a pattern without ! in front (for the character itself: \\!) "
                 '(got "!a.jpg")'
             )
         ],
@@ -431,7 +431,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         HEAD + "  a: {width: 1, widths: [320, x]}\n",
         [
             ":4:17: renditions.a.widths: stands in the place of width; leave one of them out",
-            ':4:31: renditions.a.widths[1]: must be a whole number from 1 to 65535 (got "x")',
+            ':4:31: renditions.a.widths #2: must be a whole number from 1 to 65535 (got "x")',
         ],
     ),
     "a list of renditions": (
@@ -899,9 +899,9 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     "sources without a prefix": (
         "sources:\n  - photos\n  - {path: scans}\n  - {prefix: c}\ntarget: made\nrenditions: {a: {}}\n",
         [
-            ':2:5: sources[0]: must be a mapping with the keys path or url, and prefix (got "photos")',
-            ":3:5: sources[1].prefix: is missing",
-            ":4:5: sources[2]: must have a path; a store such as s3://bucket/photos is its url",
+            ':2:5: sources #1: must be a mapping with the keys path or url, and prefix (got "photos")',
+            ":3:5: sources #2.prefix: is missing",
+            ":4:5: sources #3: must have a path; a store such as s3://bucket/photos is its url",
         ],
     ),
     "no sources": (
@@ -911,20 +911,20 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     "prefixes that are no folders": (
         "sources:\n  - {path: a, prefix: b/c}\n  - {path: d, prefix: .hidden}\n  - {path: e, prefix: 7}\n" + REST,
         [
-            f':2:23: sources[0].prefix: {PREFIX} (got "b/c")',
-            f':3:23: sources[1].prefix: {PREFIX} (got ".hidden")',
-            f":4:23: sources[2].prefix: {PREFIX} (got 7)",
+            f':2:23: sources #1.prefix: {PREFIX} (got "b/c")',
+            f':3:23: sources #2.prefix: {PREFIX} (got ".hidden")',
+            f":4:23: sources #3.prefix: {PREFIX} (got 7)",
         ],
     ),
     "two sources with one prefix": (
         "sources:\n  - {path: a, prefix: Scans}\n  - {path: b, prefix: scans}\ntarget: made\nrenditions: {a: {}}\n",
-        [":3:23: sources[1].prefix: must be another than that of sources[0]; capitals do not count"],
+        [":3:23: sources #2.prefix: must be another than that of sources #1; capitals do not count"],
     ),
     "sources that overlap": (
         "sources:\n  - {path: a/b, prefix: b}\n  - {path: ./a, prefix: a}\n  - {path: c/../a/b, prefix: c}\n" + REST,
         [
-            f":3:12: sources[1].path: {OVERLAP}",
-            f":4:12: sources[2].path: {OVERLAP}",
+            f":3:12: sources #2.path: {OVERLAP}",
+            f":4:12: sources #3.path: {OVERLAP}",
         ],
     ),
     "a target that is one of the sources": (
@@ -933,38 +933,38 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     ),
     "a typing error in the second source": (
         "sources:\n  - {path: a, prefix: a}\n  - {path: b, prefix: b, inclde: []}\ntarget: made\nrenditions: {a: {}}\n",
-        [':3:26: sources[1].inclde: is no key that is known; did you mean "include"?'],
+        [':3:26: sources #2.inclde: is no key that is known; did you mean "include"?'],
     ),
     # Rules
     "rules that are none": (GOOD + "rules: {match: a}\n", [f":5:8: rules: {RULES} (got a mapping)"]),
     "a rule without its parts": (
         GOOD + "rules: [{}, scans, {match: [], renditions: {}}]\n",
         [
-            ":5:9: rules[0].match: is missing",
-            ":5:9: rules[0].renditions: is missing",
-            ':5:13: rules[1]: must be a mapping with keys below it (got "scans")',
-            ':5:28: rules[2].match: must be a list of patterns such as ["scans/**"] (got a list)',
+            ":5:9: rules #1.match: is missing",
+            ":5:9: rules #1.renditions: is missing",
+            ':5:13: rules #2: must be a mapping with keys below it (got "scans")',
+            ':5:28: rules #3.match: must be a list of patterns such as ["scans/**"] (got a list)',
         ],
     ),
     "rules with mistakes": (
         GOOD
         + "rules:\n  - match: '!a'\n    renditions:\n      thumb: {widht: 3, quality: 200}\n      zoom: {fit: crop}\n",
         [
-            ':6:12: rules[0].match: must be a pattern without ! in front (for the character itself: \\!) (got "!a")',
-            ':8:15: rules[0].renditions.thumb.widht: is no key that is known; did you mean "width"?',
-            ":8:34: rules[0].renditions.thumb.quality: must be a whole number from 1 to 100 (got 200)",
-            ':9:19: rules[0].renditions.zoom.fit: must be one of inside, cover, contain, fill, outside (got "crop")',
+            ':6:12: rules #1.match: must be a pattern without ! in front (for the character itself: \\!) (got "!a")',
+            ':8:15: rules #1.renditions.thumb.widht: is no key that is known; did you mean "width"?',
+            ":8:34: rules #1.renditions.thumb.quality: must be a whole number from 1 to 100 (got 200)",
+            ':9:19: rules #1.renditions.zoom.fit: must be one of inside, cover, contain, fill, outside (got "crop")',
         ],
     ),
     "a rule that leaves out what is not there": (
         GOOD + "rules: [{match: a, renditions: {tumb: false}}]\n",
         [
-            ':5:33: rules[0].renditions.tumb: is no rendition to leave out; did you mean "thumb"?',
+            ':5:33: rules #1.renditions.tumb: is no rendition to leave out; did you mean "thumb"?',
         ],
     ),
     "a rule that leaves out everything": (
         GOOD + "rules: [{match: a, renditions: {thumb: false}}]\n",
-        [":5:32: rules[0].renditions: leaves nothing to be made; name these pictures in the exclude of their source"],
+        [":5:32: rules #1.renditions: leaves nothing to be made; name these pictures in the exclude of their source"],
     ),
     "a rule that is on top of a mistake": (
         HEAD + "  a: {width: 0}\nrules: [{match: a, renditions: {a: {height: 3}}}, {match: b, renditions: {}}]\n",
@@ -973,15 +973,15 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     "a rule that makes two files of one name": (
         name("'{stem}-{width}.{ext}'") + "rules: [{match: a, renditions: {b: {width: 9}}}]\n",
         [
-            ':4:33: rules[0].renditions.b: would make the same files as "a"; put {rendition} into target.name',
+            ':4:33: rules #1.renditions.b: would make the same files as "a"; put {rendition} into target.name',
         ],
     ),
     "a rule about a member of a family": (
         HEAD + "  page: {widths: [8, 9]}\nrules:\n  - {match: a, renditions: {page-8: {quality: 9}}}\n"
         "  - {match: b, renditions: {page: {widths: [8, 8]}}}\n",
         [
-            ':4:19: rules[0].renditions.page: makes a rendition "page-8", which is there already',
-            ":7:48: rules[1].renditions.page.widths[1]: is there twice",
+            ':4:19: rules #1.renditions.page: makes a rendition "page-8", which is there already',
+            ":7:48: rules #2.renditions.page.widths #2: is there twice",
         ],
     ),
     "rules without end": (
@@ -991,9 +991,9 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     "a rule with a list as a format": (
         GOOD + "rules: [{match: a, renditions: {thumb: {format: [{}], formats: [[]]}}}]\n",
         [
-            f":5:49: rules[0].renditions.thumb.format: {FORMATS} (got a list)",
-            ":5:55: rules[0].renditions.thumb.formats: stands in the place of format; leave one of them out",
-            f":5:65: rules[0].renditions.thumb.formats[0]: {FORMATS} (got a list)",
+            f":5:49: rules #1.renditions.thumb.format: {FORMATS} (got a list)",
+            ":5:55: rules #1.renditions.thumb.formats: stands in the place of format; leave one of them out",
+            f":5:65: rules #1.renditions.thumb.formats #1: {FORMATS} (got a list)",
         ],
     ),
     # Everything at once
@@ -1018,7 +1018,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
             f":1:42: source.only.min_width: {SIDE} (got 0)",
             f':1:57: source.only.max_height: {SIDE} (got "wide")',
             ":1:75: source.only.max_aspect: must be a number from 1 to 1000 (got 0.5)",
-            f':1:90: source.only.formats[0]: must be one of {TAKEN} (got "jpg"; did you mean "jpeg"?)',
+            f':1:90: source.only.formats #1: must be one of {TAKEN} (got "jpg"; did you mean "jpeg"?)',
             f":1:96: source.only.sizes: is no key that is known; known here: {ONLY}",
         ],
     ),
