@@ -8,11 +8,12 @@ from collections.abc import Generator
 
 from pipeline.errors import PictureError
 from pipeline.model.rendering import Inspection
+from pipeline.model.spec import Private
 from pipeline.render import memory
 from pipeline.render.metadata.private import private_in
 from pipeline.render.opening.failures import decode_failure
 from pipeline.render.opening.metadata import read_blocks
-from pipeline.render.opening.pages import count, name_of
+from pipeline.render.opening.pages import count, further, name_of
 from pipeline.render.opening.source import Source, opening
 from pipeline.workers.exchange import Held, Reply, whole
 
@@ -20,8 +21,9 @@ from pipeline.workers.exchange import Held, Reply, whole
 def inspect(content: int | bytes, *, decode: bool = False) -> Inspection:
     """Format, size, mode, frames, profile and private metadata of a picture, given as a descriptor or as bytes.
 
-    Every frame is decoded if `decode` is set. The caller keeps the descriptor, which is rewound. Raises PictureError if
-    the content is not a whole picture. Runs in any thread; the content must not change meanwhile.
+    Private is what any picture in an MPO says. Every frame and every picture is decoded if `decode` is set. The caller
+    keeps the descriptor, which is rewound. Raises PictureError if the content is not a whole picture. Runs in any
+    thread; the content must not change meanwhile.
     """
     if isinstance(content, int):
         try:
@@ -45,7 +47,7 @@ def private_things(held: Held, request: object) -> Generator[Reply, None, None]:
     del request
     yield Reply(None)
     with opening(held) as source:
-        kinds = private_in(read_blocks(source))
+        kinds = _private(source)
     yield Reply(kinds)
 
 
@@ -57,7 +59,8 @@ def _inspect(descriptor: int, decode: bool) -> Inspection:
         has_profile = bool(source.image.info.get("icc_profile"))  # before libjxl makes one for each JPEG XL
         if decode:
             _decode(source, frames)
-        blocks = read_blocks(source)
+            for picture in further(source):
+                _decode(picture, 1)
         return Inspection(
             format=name_of(source),
             width=width,
@@ -66,8 +69,16 @@ def _inspect(descriptor: int, decode: bool) -> Inspection:
             bits=source.bits,
             frames=frames,
             has_profile=has_profile,
-            private=private_in(blocks),
+            private=_private(source),
         )
+
+
+def _private(source: Source) -> tuple[Private, ...]:
+    """The kinds of private metadata in all pictures of the file, in canonical order."""
+    kinds = {*private_in(read_blocks(source))}
+    for picture in further(source):
+        kinds |= {*private_in(read_blocks(picture))}
+    return tuple(kind for kind in Private if kind in kinds)
 
 
 def _decode(source: Source, frames: int) -> None:

@@ -15,6 +15,7 @@ from pipeline.model.spec import LARGEST, Spec
 from pipeline.render.container.gif import gif_frames
 from pipeline.render.container.tiff import page_count
 from pipeline.render.formats.animation import cut_off
+from pipeline.render.formats.gain_map import MOST_PICTURES
 from pipeline.render.formats.jpeg import Jpeg, pictures_in
 from pipeline.render.opening.failures import decode_failure
 from pipeline.render.opening.source import Source
@@ -87,6 +88,18 @@ def turned_to(source: Source, page: int | None, pages: int) -> Iterator[Source]:
         yield source
     finally:
         _seek(source, before)
+
+
+def further(source: Source) -> Iterator[Source]:
+    """The pictures behind the first of an MPO, gain maps and previews too: each opened until the next is asked for.
+
+    Raises PictureError where one cannot be opened. Of very many, only the first are looked at.
+    """
+    if source.format != "JPEG":
+        return
+    for _kind, start, size in pictures_in(source.image, source.view)[1:MOST_PICTURES]:
+        with _picture(source, (start, size)) as picture:
+            yield picture
 
 
 def _seek(source: Source, page: int) -> None:

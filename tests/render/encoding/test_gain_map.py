@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import io
+import struct
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from pipeline.model.rendering import Rendered
-from pipeline.model.spec import Fit, Format, Hdr, Metadata, Profile, Spec
+from pipeline.model.rendering import NotRendered, Rendered
+from pipeline.model.spec import Fit, Format, Hdr, Metadata, Private, Profile, Spec, Verify
+from pipeline.render import rendition
 from pipeline.render.colour import srgb
 from pipeline.render.colour.cicp import named
 from pipeline.render.encoding.gain_map import encoded as gain_map
 from pipeline.render.encoding.gain_map import with_gain
+from pipeline.render.encoding.inspect import inspect
 from pipeline.render.formats.gain_map import Numbers
+from pipeline.render.metadata.exif import Entry, Exif, write
 from pipeline.render.pixels import libvips
 from tests.pictures import encoded, exif, quarters
 from tests.render.drawing import answer_to
@@ -24,6 +28,7 @@ pytestmark = pytest.mark.skipif(not libvips.available(), reason="needs libvips")
 
 NUMBERS = Numbers((0.0,) * 3, (2.0,) * 3, (1.0,) * 3, (0.015625,) * 3, (0.015625,) * 3, (0.0, 2.5))
 APART = replace(NUMBERS, most=(2.0, 1.5, 1.0))
+PLACE = write(Exif(gps={1: Entry(2, b"N\0")}))
 KEPT = Spec("a", 64, hdr=Hdr.KEEP)
 DROPPED = "gain map dropped; hdr: keep would keep it in jpegs"
 CONVERTED = "gain map dropped: its three channels are for other primaries than those that colours are converted to"
@@ -157,6 +162,37 @@ def test_where_a_page_is_asked_for_that_is_said_to_be_why_it_goes() -> None:
     (made,) = answer_to(source(), replace(KEPT, page=0))[0].renditions
     assert isinstance(made, Rendered)
     assert made.warnings == ("gain map dropped: page takes a picture alone",)
+
+
+def with_place(gain: bytes) -> bytes:
+    """`gain` with EXIF that says where it was."""
+    said = b"\xff\xe1" + struct.pack(">H", 2 + len(PLACE)) + PLACE
+    return gain[:2] + said + gain[2:]
+
+
+def test_private_metadata_in_a_gain_map_are_found_and_such_a_file_is_not_delivered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = with_gain(encoded(quarters((160, 120)), "JPEG"), with_place(gain_map(bright(), NUMBERS)))
+    assert inspect(content).private == (Private.GPS,)
+    (clean,) = answer_to(content, KEPT)[1].values()
+    assert inspect(clean).private == ()
+    monkeypatch.setattr(rendition, "drawn", lambda *_: with_place(gain_map(bright(), NUMBERS)))
+    (failed,) = answer_to(content, KEPT)[0].renditions
+    assert isinstance(failed, NotRendered)
+    assert "private metadata (gps)" in failed.error.detail
+
+
+def test_a_decoding_look_decodes_the_gain_map_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(*_: object) -> bytes:
+        gain = gain_map(bright(), NUMBERS)
+        return gain[: gain.index(b"\xff\xda") + 20]
+
+    monkeypatch.setattr(rendition, "drawn", cut)
+    assert isinstance(answer_to(source(), KEPT)[0].renditions[0], Rendered)
+    (failed,) = answer_to(source(), replace(KEPT, verify=Verify.DECODE))[0].renditions
+    assert isinstance(failed, NotRendered)
+    assert "what was encoded cannot be read" in failed.error.detail
 
 
 def test_a_gain_map_that_is_cut_off_fails_its_rendition_only() -> None:
