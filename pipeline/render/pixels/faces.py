@@ -23,7 +23,10 @@ from pipeline.render.geometry.fit import Point, Size
 
 _SURE = 70  # of 100; on 24 photographs all that was found above is a face, and some between 50 and 65 is none
 _ABOVE, _BELOW, _BESIDE = 0.5, 0.2, 0.4  # of a face's sides: what hair, chin, ears and the back of a head take
-_TRIMMED, _CUT = 0.7, -1.0  # what a head counts of which only hair or ears are cut off, or the face; 1 is a whole one
+_TRIMMED, _CUT = (
+    0.7,
+    -1.0,
+)  # what a head counts at least of which hair or ears are cut off, or the face; 1 is a whole one
 
 Found = Sequence[Sequence[int]]  # left, top, width, height, confidence of 100
 ABOUT_CPUS = "/proc/cpuinfo"
@@ -47,7 +50,8 @@ class Extent:
         if left <= self.start and self.end <= right:
             return 1.0
         if left <= self.face_start and self.face_end <= right:
-            return _TRIMMED
+            shown = min(self.end, right) - max(self.start, left)
+            return _TRIMMED + (1 - _TRIMMED) * shown / (self.end - self.start)
         return _CUT if self.face_start < right and self.face_end > left else 0.0
 
 

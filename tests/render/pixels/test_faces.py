@@ -128,6 +128,13 @@ def test_no_other_face_is_cut_for_a_better_middle() -> None:
     assert right <= 0.645 + 1e-6  # where the other face begins
 
 
+def test_of_a_head_that_cannot_be_whole_beside_others_as_little_is_cut_off_as_can_be() -> None:
+    large = Head(Extent(0.0, 0.1, 0.9, 1.0), Extent(0.04, 0.19, 0.51, 0.57), 0.04)
+    small = Head(Extent(0.0, 0.1, 0.9, 1.0), Extent(0.34, 0.41, 0.55, 0.58), 0.01)
+    _, middle = middle_of([large, small], 1.0, 0.44)  # down to the end of the large head
+    assert middle - 0.22 == pytest.approx(0.57 - 0.44)
+
+
 def test_what_is_hardly_a_face_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     found: list[tuple[int, ...]] = [(10, 20, 30, 40, 69), (50, 20, 20, 40, 70), (0, 0, 100, 90, 95)]
 
