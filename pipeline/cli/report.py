@@ -8,7 +8,7 @@ import click
 
 from pipeline.amounts import size
 from pipeline.cli.console import complain, on_terminal
-from pipeline.cli.options import config_argument
+from pipeline.cli.options import config_argument, published_at
 from pipeline.errors import UsageError, printable
 
 
@@ -19,21 +19,26 @@ from pipeline.errors import UsageError, printable
     type=click.Path(path_type=Path),
     help="Where to; default: what the config says as `report`, else CONFIG-report.html beside it.",
 )
-def command(config: Path, output: Path | None) -> None:
+@click.option(
+    "--base-url",
+    callback=published_at,
+    help="Where the target is published, such as https://example.org/img/: the page shows it from there.",
+)
+def command(config: Path, output: Path | None, base_url: str | None) -> None:
     """Write one HTML page about the pictures and runs of CONFIG: failures, figures, and a gallery of all renditions.
 
     The page holds no picture: it shows sources and targets where they are, and asks for nothing else. Every target is
-    read again for what it says of privacy.
+    read again for what it says of privacy; of one in a store, 500 files. Such a target is shown with --base-url only.
     """
     from pipeline.cli.summary import not_run_yet
     from pipeline.config.load import load
     from pipeline.manifest.others import at_hand
-    from pipeline.report.page import place, write
+    from pipeline.report.page import AFTER_RUN, place, write
 
     settings = load(config)
     if at_hand(settings) is None:
         raise UsageError(not_run_yet(config, settings))
     path = place(settings, output)
-    written = write(settings, path)
+    written = write(settings, path, None if settings.target.store is None else AFTER_RUN, base_url or "")
     if on_terminal():  # cron mails it
         complain(f"wrote {printable(str(path))} ({size(written)}); open it in a browser")

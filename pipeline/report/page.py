@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.config.settings import Config
@@ -48,33 +49,35 @@ def place(config: Config, output: Path | None = None) -> Path:
     return document.place(KIND, path, config.target.folders)
 
 
-def write(config: Config, path: Path, most_read: int | None = None) -> int:
+def write(config: Config, path: Path, most_read: int | None = None, base_url: str = "") -> int:
     """Write the page to `path`, atomically; gives its size in bytes.
 
-    `most_read`: how many targets are read again for private metadata; None: all. Works while a run goes on.
+    `most_read`: how many targets are read again for private metadata; None: all. `base_url`, with a slash at its end,
+    is where the target is published; "": its files are shown where they are. Works while a run goes on.
     Raises `UsageError` and `PipelineError` as `Manifest.reader` does, and `TargetTrouble`.
     """
     with Manifest.reader(config) as reader:
-        page = _page(config, reader, path.parent, read_again(config, reader, most_read))
+        page = _page(config, reader, path.parent, read_again(config, reader, most_read), base_url)
     return document.write(KIND, path, page)
 
 
-def _page(config: Config, reader: Reader, folder: Path, privacy: Privacy) -> str:
+def _page(config: Config, reader: Reader, folder: Path, privacy: Privacy, base_url: str) -> str:
     failures = listed(config, reader)
-    addresses = _Addresses(config, folder, {failed.failure.source for failed in failures})
-    in_shards = config.target.shards is not None  # which no browser opens
-    gallery = Gallery(config.rendition_names, 0 if in_shards else MOST)
-    rows = renditions(reader) if in_shards else addresses.noting(renditions(reader))
+    addresses = _Addresses(config, folder, {failed.failure.source for failed in failures}, base_url)
+    has_tiles = bool(addresses.target) and config.target.shards is None  # which no browser opens
+    gallery = Gallery(config.rendition_names, MOST if has_tiles else 0)
+    rows = addresses.noting(renditions(reader)) if has_tiles else renditions(reader)
     totals = numbers.count(rows, names_of(config), gallery)
     runs = reader.runs(KEEP)
     kinds = advice.by_kind(((failed.failure.kind, addresses.failed(failed)) for failed in failures), config.path)
     rendering = last_rendering(runs, reader.stages())
     shown = gallery.plain() | {"target": addresses.target, "places": addresses.sources, "looks": looks(config)}
     return document.text(
-        KIND,
+        replace(KIND, pictures=" ".join(filter(None, (KIND.pictures, _origin(base_url))))),
         "page.html",
         gallery=document.script_safe(shown),
         gallery_left_out=gallery.left_out,
+        unpublished=not addresses.target,
         title=f"{printable(config.path.stem)} · pipeline report",
         name=printable(config.path.stem),
         config=printable(str(config.path)),
@@ -98,8 +101,9 @@ def _page(config: Config, reader: Reader, folder: Path, privacy: Privacy) -> str
 class _Addresses:
     """Addresses of pictures, relative to the page, and of those that may show a failed source."""
 
-    def __init__(self, config: Config, folder: Path, failed: set[str]) -> None:
-        self.target = _relative(config.target.folder_for("report"), folder)
+    def __init__(self, config: Config, folder: Path, failed: set[str], base_url: str) -> None:
+        path = config.target.path
+        self.target = base_url or (_relative(path, folder) if path is not None else "")  # "": in a store
         self.sources = [
             (f"{source.prefix}/" if source.prefix else "", _relative(source.local, folder))
             for source in config.sources
@@ -153,6 +157,12 @@ def _columns(runs: Sequence[RunSummary]) -> list[_Column]:
     counts = [(run, run.made, run.counts.get(Status.FAILED, 0)) for run in reversed(runs)]
     highest = max((made + failed for _, made, failed in counts), default=0) or 1
     return [_Column(run, 100 * made / highest, 100 * failed / highest) for run, made, failed in counts]
+
+
+def _origin(base_url: str) -> str:
+    """The scheme and host of an address, in the words of a content security policy; "" where it has none."""
+    found = re.match(r"(https?:)?//[A-Za-z0-9.:\[\]-]+", base_url)
+    return found[0].removeprefix("//") if found else ""
 
 
 def _relative(path: Path, folder: Path) -> str:

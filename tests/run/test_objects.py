@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import uuid
 import zipfile
@@ -13,6 +14,7 @@ import pytest
 from pipeline.config.settings import StoreSettings
 from pipeline.errors import ExitStatus, PictureError, SourceTrouble, TargetTrouble
 from pipeline.model.record import Written
+from pipeline.report import page
 from pipeline.run.prune import prune
 from pipeline.stores.filesystems import FileStore
 from pipeline.targets.local import LocalTarget
@@ -349,12 +351,29 @@ def test_what_needs_a_folder_says_so(tmp_path: Path, memory: fakes3.Bucket) -> N
     world = _into_store(tmp_path, memory)
     world.fill(1)
     world.run()
-    for words in (("report",), ("tune",), ("manifest", "export", "--format", "hf")):
+    for words in (("tune",), ("manifest", "export", "--format", "hf")):
         done = world.command(*words, str(world.config_path))
         assert (done.returncode, done.stderr.splitlines()[0]) == (
             2,
             f"{' '.join(words)} needs a target on a disk of this machine, and s3://pictures/web is none",
         )
+
+
+def test_a_report_shows_what_is_in_a_bucket_where_it_is_published(tmp_path: Path, memory: fakes3.Bucket) -> None:
+    world = _into_store(tmp_path, memory)
+    world.fill(1)
+    world.run()
+    pages = []
+    for base_url in ("", "https://img.example.org/web/"):
+        page.write(world.config, tmp_path / "report.html", 1, base_url)
+        pages.append((tmp_path / "report.html").read_text())
+    assert "The target is in a store." in pages[0]
+    assert "000-thumb.jpg" not in pages[0]
+    assert "img-src 'self' file:;" in html.unescape(pages[0])
+    assert "The target is in a store." not in pages[1]
+    assert "000-thumb.jpg" in pages[1]
+    assert '"target":"https://img.example.org/web/"' in pages[1]
+    assert "img-src 'self' file: https://img.example.org;" in html.unescape(pages[1])
 
 
 def test_an_archive_becomes_files_through_fsspec(tmp_path: Path) -> None:
