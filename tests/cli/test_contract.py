@@ -153,3 +153,15 @@ def test_a_config_that_is_not_there_is_said_in_one_line(
     said = capsys.readouterr()
     assert "none.yaml" in said.err
     assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_option_that_is_not_known_is_said_in_one_line_and_nothing_is_an_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert status_of([*name.split(), "--no-such-option"]) == ExitStatus.USAGE
+    said = capsys.readouterr()
+    assert "--no-such-option" in said.err
+    assert (said.err.count("\n"), said.out) == (1, "")
+    assert list(tmp_path.iterdir()) == []
