@@ -154,7 +154,7 @@ def _rounds(
 
 
 def _said(setting: Setting) -> str:
-    threads = f"auto ({setting.threads}+)" if setting.hires else str(setting.threads)
+    threads = f"auto ({setting.threads}+)" if setting.scales else str(setting.threads)
     return f"{setting.processes} x {threads}" + ("" if setting.queue == 64 else f", queue {setting.queue}")
 
 

@@ -97,7 +97,7 @@ def command(
 
 def _said(setting: Setting) -> str:
     """`6 threads, 2 processes`."""
-    threads = f"auto ({setting.threads}+) threads" if setting.hires else count(setting.threads, "thread")
+    threads = f"auto ({setting.threads}+) threads" if setting.scales else count(setting.threads, "thread")
     queue = "" if setting.queue == 64 else f", queue {setting.queue}"
     return f"{threads}, {count(setting.processes, 'process', 'processes')}{queue}"
 
@@ -110,10 +110,10 @@ def table(tuning: Tuning) -> list[str]:
     fastest = max((verdict.rate for verdict in verdicts), default=0.0) or 1.0
     lines = [f"{'threads':>9} {'processes':>9} {'queue':>5} {'pictures/s':>10} {'spread':>13} {'auto=1':>6}  bound by"]
     for verdict in sorted(
-        verdicts, key=lambda verdict: (-verdict.setting.processes, not verdict.setting.hires, verdict.setting)
+        verdicts, key=lambda verdict: (-verdict.setting.processes, not verdict.setting.scales, verdict.setting)
     ):
         setting = verdict.setting
-        threads = f"auto {setting.threads}+" if setting.hires else f"{setting.threads}"
+        threads = f"auto {setting.threads}+" if setting.scales else f"{setting.threads}"
         spread = f"{verdict.low:.1f} - {verdict.high:.1f}" if verdict.trials > 1 else "once"
         mark = "*" if setting == tuning.outcome.chosen else " "
         lines.append(

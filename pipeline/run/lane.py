@@ -21,9 +21,9 @@ from pipeline.run import recording, rendering
 from pipeline.run.batch import Batch, Left, Outcome
 from pipeline.run.clock import Pace
 from pipeline.run.dedup import Dedup, LookUp
-from pipeline.run.hiring import Hiring, Occupancy
 from pipeline.run.line import Line, Terms
 from pipeline.run.options import Workers
+from pipeline.run.scaling import Occupancy, Scaling
 from pipeline.sources.source import Source
 from pipeline.targets.target import Target
 from pipeline.workers import cpus
@@ -153,7 +153,7 @@ class LocalLane:
             abandoned=self._given_up,
         )
         children = workers.processes or cpus.available()
-        self._hiring = Hiring(self._crew, occupancy, children, workers.most_threads, memory=workers.memory)
+        self._scaling = Scaling(self._crew, occupancy, children, workers.most_threads, memory=workers.memory)
 
     def __enter__(self) -> Self:
         self._crew.__enter__()
@@ -215,7 +215,7 @@ class LocalLane:
         return outcomes
 
     def _on_tick(self) -> None:
-        self._hiring.look()
+        self._scaling.look()
         self._control.tick()
 
     def _carry(self, batch: Batch, token: Token) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pipeline.config.settings import Config
 from pipeline.plan.options import PlanOptions
-from pipeline.run.hiring import most_threads
+from pipeline.run.scaling import most_threads
 from pipeline.run.tally import Summary
 from pipeline.workers import cpus, memory
 
@@ -72,7 +72,7 @@ class Workers:
     processes: int
     queue: int
     memory: int  # bytes
-    most_threads: int  # that may be hired; the number of threads in the config, if it has one
+    most_threads: int  # that there may be; the number of threads in the config, if it has one
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def asked(config: Config, options: RunOptions) -> Asked:
 
 def workers(config: Config, options: RunOptions) -> Workers:
     """The workers of the config and the command line, with `auto` decided: a child a CPU, and twice as many threads
-    plus four, so that reading and syncing go on while every child renders. Slow storage gets more (see `hiring`). A
+    plus four, so that reading and syncing go on while every child renders. Slow storage gets more (see `scaling`). A
     guess from busy machines: 6 to 12 threads seemed faster than 4 on two CPUs.
     """
     wanted = asked(config, options)

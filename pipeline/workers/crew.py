@@ -67,7 +67,7 @@ class Crew(Generic[Item]):
     def __enter__(self) -> Crew[Item]:
         try:
             for _ in range(self._count):
-                self._hire()
+                self._start_thread()
         except BaseException:
             self._call_off()
             raise
@@ -95,7 +95,7 @@ class Crew(Generic[Item]):
             self._count = threads
             more = 0 if self._off else threads - len(self._threads)
         for _ in range(more):
-            self._hire()
+            self._start_thread()
 
     def put(self, item: Item) -> None:
         """Queue one item, waiting for room. Raises what a worker raised."""
@@ -175,7 +175,7 @@ class Crew(Generic[Item]):
                     self._open -= 1
                     lost.append((task[0], task[1].about))
         for item, about in lost:
-            self._hire()
+            self._start_thread()
             if self._abandoned is not None:
                 self._abandoned(item, about)
 
@@ -214,7 +214,7 @@ class Crew(Generic[Item]):
         if self._failure is not None:
             raise self._failure
 
-    def _hire(self) -> None:
+    def _start_thread(self) -> None:
         thread = threading.Thread(target=self._serve, name=f"worker-{len(self._threads)}", daemon=True)
         with self._changed:
             self._threads[thread] = None

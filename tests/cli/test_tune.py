@@ -17,7 +17,7 @@ from pipeline.run.tune.setting import Bound, Setting, Verdict
 from pipeline.run.tune.tuning import Tuning
 from tests.world import World
 
-AUTO = Setting(2, 4, 64, hires=True)
+AUTO = Setting(2, 4, 64, scales=True)
 
 
 def verdict(setting: Setting, rate: float, ratio: float, bound: Bound = Bound.CPU) -> Verdict:

@@ -165,7 +165,7 @@ def test_the_pulse_beats_although_the_queue_never_fills() -> None:
             crew.put(1)
 
 
-def test_a_crew_can_hire_while_it_works() -> None:
+def test_a_crew_can_start_threads_while_it_works() -> None:
     crowd = threading.Barrier(5)
 
     def work(item: int, token: Token) -> None:

@@ -23,10 +23,10 @@ from pipeline.model.source import Stat
 from pipeline.render.child.libraries import libraries
 from pipeline.render.version import VERSION
 from pipeline.run.batch import Batch, Outcome
-from pipeline.run.hiring import most_threads
 from pipeline.run.lane_host import Came, End, LaneSetup, Ready, Stop, Trouble
 from pipeline.run.lane_main import SERVE
 from pipeline.run.options import Workers
+from pipeline.run.scaling import most_threads
 from pipeline.sources.opening import source_of
 from pipeline.targets.lease import LeaseLost, probe_beside, run_of
 from pipeline.workers import memory

@@ -153,7 +153,7 @@ def _workers(setting: Setting, most: Workers) -> Workers:
         threads=setting.threads,
         processes=setting.processes,
         queue=setting.queue,
-        most_threads=most.most_threads if setting.hires else setting.threads,
+        most_threads=most.most_threads if setting.scales else setting.threads,
     )
 
 

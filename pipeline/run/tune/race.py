@@ -106,7 +106,7 @@ class Race:
         full = auto.processes
         self._measure(auto)
         if self._lacks_work(auto):
-            self._measure(replace(auto, hires=False))  # what hiring gains
+            self._measure(replace(auto, scales=False))  # what scaling gains
         else:
             for threads in (full, full + 1, full + 2, full + 4, 2 * auto.threads):
                 if self._remaining() > 0 and threads != auto.threads:  # `auto` begins with that many
@@ -130,7 +130,7 @@ class Race:
     def _climb(self) -> None:
         """Double the threads while children lack work and it helps, and once more, because a trial may err."""
         start = max(self._rounds[-1], key=lambda setting: self._rounds[-1][setting].threads)
-        most = replace(start, hires=False, threads=max(1, self._rounds[-1][start].threads // 2))
+        most = replace(start, scales=False, threads=max(1, self._rounds[-1][start].threads // 2))
         fastest, fruitless = 0.0, 0
         lacks_work = more = self._lacks_work(start)
         while more and fruitless < 2 and self._remaining() > 0 and most.threads < _MOST_THREADS:

@@ -20,7 +20,7 @@ class Setting:
     processes: int  # 0: the threads render
     threads: int
     queue: int = 64
-    hires: bool = False  # whether `threads` is only the start: `auto` hires more while the children lack work
+    scales: bool = False  # whether `threads` is only the start: `auto` starts more while the children lack work
 
 
 class Bound(enum.StrEnum):

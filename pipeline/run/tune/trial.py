@@ -47,7 +47,7 @@ class Trial:
     whole: bool  # all jobs were carried; else the trial was cut short and its rate is a rough one
     stages: Mapping[str, float]  # read, child (waiting for one), render, memory (waiting for it), write
     own_cpu: float  # CPU seconds of this process, all threads
-    threads: int  # at the end: `auto` may have hired some
+    threads: int  # at the end: `auto` may have started more
     unfit: frozenset[str] = frozenset()  # sources that were not rendered
 
     @property
@@ -88,7 +88,7 @@ class Bench:
         self._files = files
         self._records = records
         self._count = 0
-        self._hired: dict[
+        self._scaled: dict[
             int, int
         ] = {}  # processes -> threads that `auto` had in the end: a run is longer than a trial
 
@@ -114,9 +114,9 @@ class Bench:
 
     def _timed(self, workers: Workers, jobs: Sequence[Job], ends: _Ends, parts: _Parts) -> Trial:
         notes, manifest = parts.notes, parts.manifest
-        hires = workers.most_threads > workers.threads
-        if hires:
-            workers = replace(workers, threads=max(workers.threads, self._hired.get(workers.processes, 0)))
+        scales = workers.most_threads > workers.threads
+        if scales:
+            workers = replace(workers, threads=max(workers.threads, self._scaled.get(workers.processes, 0)))
         batching = Batching(max(map(len, self._config.spec_sets)))
         left: deque[Job] = deque()  # to be carried alone
 
@@ -144,8 +144,8 @@ class Bench:
             manifest.flush()
             notes.last = time.perf_counter()
             whole = True
-        if hires:
-            self._hired[workers.processes] = lane.threads
+        if scales:
+            self._scaled[workers.processes] = lane.threads
         taken, used = max(notes.last - began, 1e-6), _own_cpu() - cpu
         return Trial(notes.pictures, taken, whole, dict(notes.stages), used, lane.threads, frozenset(notes.unfit))
 

@@ -41,10 +41,10 @@ class Tuning:
     def settings(self, now: WorkerSettings) -> WorkerSettings:
         """The worker settings for the config: `auto` if no setting is better."""
         chosen = self.outcome.chosen
-        automatic = chosen.hires and chosen.processes == self.auto.processes
+        automatic = chosen.scales and chosen.processes == self.auto.processes
         return replace(
             now,
-            threads=None if chosen.hires else chosen.threads,
+            threads=None if chosen.scales else chosen.threads,
             processes=None if automatic else chosen.processes,
             queue=chosen.queue,
         )

@@ -11,7 +11,7 @@ from pipeline.run.tune.race import Course, Outcome, Race
 from pipeline.run.tune.setting import Bound, Setting
 from pipeline.run.tune.trial import Trial
 
-AUTO = Setting(2, 4, 64, hires=True)
+AUTO = Setting(2, 4, 64, scales=True)
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Machine:
     read: float = 0.001
     cpus: int = 2
     slots: int = 2  # children that can really work at once: with one, two CPUs are only called so
-    hired: int = 4  # threads that `auto` ends up with
+    scaled: int = 4  # threads that `auto` ends up with
     noise: float = 0.0  # standard deviation of a trial's rate, as a share
     drift: float = 0.0  # how much the whole machine slows down and recovers from round to round
     crowd: float = 0.0  # what each thread costs all others, and each child five times
@@ -31,7 +31,7 @@ class Machine:
     rng: random.Random = field(default_factory=lambda: random.Random(1))
 
     def rate(self, setting: Setting) -> float:
-        threads = self.hired if setting.hires else setting.threads
+        threads = self.scaled if setting.scales else setting.threads
         children = min(setting.processes or self.cpus, self.slots)
         rate = min(children / self.render, threads / (self.read + self.render))
         return rate * (1 - self.crowd) ** (threads + 5 * setting.processes)
@@ -43,7 +43,7 @@ class Machine:
         done = min(pictures, max(1, int(rate * seconds)))
         self.now += done / rate + 0.05
         stages = {"read": self.read * done, "render": self.render * done, "memory": 0.0, "write": 0.0, "child": 0.0}
-        threads = self.hired if setting.hires else setting.threads
+        threads = self.scaled if setting.scales else setting.threads
         return Trial(done, done / rate, done == pictures, stages, 0.0, threads)
 
     def race(self, seconds: float = 40.0, **course: object) -> Outcome:
@@ -72,16 +72,16 @@ def test_the_time_is_kept_where_nothing_becomes_clear() -> None:
     assert not outcome.clear
 
 
-@pytest.mark.parametrize("hired", [4, 16])
-def test_slow_storage_gets_as_many_threads_as_help(hired: int) -> None:
-    machine = Machine(render=0.01, read=0.5, hired=hired)  # 102 threads keep both children busy
+@pytest.mark.parametrize("scaled", [4, 16])
+def test_slow_storage_gets_as_many_threads_as_help(scaled: int) -> None:
+    machine = Machine(render=0.01, read=0.5, scaled=scaled)  # 102 threads keep both children busy
     outcome = machine.race()
     assert machine.rate(outcome.chosen) >= 0.9 * 200
     assert outcome.chosen.threads <= 256
 
 
 def test_as_many_threads_as_auto_would_hire_anyway_are_no_reason_to_write_them_down() -> None:
-    assert Machine(render=0.01, read=0.5, hired=102).race().chosen == AUTO
+    assert Machine(render=0.01, read=0.5, scaled=102).race().chosen == AUTO
 
 
 def test_fewer_children_are_chosen_where_more_bring_nothing() -> None:
@@ -92,9 +92,9 @@ def test_fewer_children_are_chosen_where_more_bring_nothing() -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-@pytest.mark.parametrize("hired", [4, 40])
-def test_on_a_noisy_machine_the_choice_is_near_the_best(seed: int, hired: int) -> None:
-    machine = Machine(render=0.02, read=0.4, hired=hired, noise=0.08, drift=0.2, rng=random.Random(seed))
+@pytest.mark.parametrize("scaled", [4, 40])
+def test_on_a_noisy_machine_the_choice_is_near_the_best(seed: int, scaled: int) -> None:
+    machine = Machine(render=0.02, read=0.4, scaled=scaled, noise=0.08, drift=0.2, rng=random.Random(seed))
     outcome = machine.race()
     best = max(machine.rate(Setting(2, threads)) for threads in range(2, 257))
     assert machine.rate(outcome.chosen) >= 0.9 * best

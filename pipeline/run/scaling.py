@@ -1,7 +1,7 @@
 """`threads: auto`: a run begins with a few more threads than children, and adds some while its children lack work.
 
 With fast storage, a few threads more than children keep all children busy, and further ones would only hold more
-pictures in memory. With slow storage, the threads wait for it, and the children for the threads. So `Hiring`
+pictures in memory. With slow storage, the threads wait for it, and the children for the threads. So `Scaling`
 checks every tick: it adds threads if children lack work while jobs wait and this process idles, and drops some if
 pictures queue up for a child.
 """
@@ -62,7 +62,7 @@ class Occupancy:
                 self.pictures -= 1
 
 
-class Hiring:
+class Scaling:
     """Sets the number of threads of one crew. Used in the producer's thread."""
 
     def __init__(

@@ -11,9 +11,9 @@ import pytest
 
 from pipeline.model.source import Stat
 from pipeline.model.spec import Limits
-from pipeline.run import hiring
-from pipeline.run.hiring import Hiring, Occupancy
+from pipeline.run import scaling
 from pipeline.run.options import RunOptions, workers
+from pipeline.run.scaling import Occupancy, Scaling
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture
 from pipeline.workers.exchange import Bounds, Exchange, Held, Several, whole
@@ -52,7 +52,7 @@ class FakeCrew:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(hiring, "time", clock)
+    monkeypatch.setattr(scaling, "time", clock)
     return clock
 
 
@@ -68,17 +68,17 @@ def threads_after(
     biggest: int = 1000,
 ) -> int:
     crew = FakeCrew(4)
-    staff = Hiring(
+    scaler = Scaling(
         cast(Any, crew), cast(Any, SimpleNamespace(pictures=at_children, biggest=biggest)), 2, 64, memory=2**30
     )
     crew.threads, crew.queued = start, queued
     for _ in range(looks):
         clock.pass_(seconds, load)
-        staff.look()
+        scaler.look()
     return crew.threads
 
 
-def test_threads_are_hired_while_children_have_nothing_to_do(clock: Clock) -> None:
+def test_threads_are_started_while_children_have_nothing_to_do(clock: Clock) -> None:
     assert threads_after(clock, at_children=0, looks=1) > 4
     assert threads_after(clock, at_children=0, looks=60) == 64
 
@@ -97,7 +97,7 @@ def test_threads_that_read_big_sources_stay_within_a_quarter_of_the_memory(clock
         {"at_children": 0, "seconds": 0.001},  # no tick has passed
     ],
 )
-def test_nobody_is_hired_for_nothing(clock: Clock, why: dict[str, Any]) -> None:
+def test_none_is_started_for_nothing(clock: Clock, why: dict[str, Any]) -> None:
     assert threads_after(clock, looks=20, **why) == 4
 
 
@@ -107,11 +107,11 @@ def test_those_who_only_queue_for_a_child_are_let_go_but_none_of_the_first(clock
     assert threads_after(clock, at_children=30, looks=100, start=40) == 4
 
 
-@pytest.mark.parametrize(("threads", "hired"), [("auto", True), ("7", False)])
-def test_a_number_in_the_config_is_that_number(world: World, threads: str, hired: bool) -> None:
+@pytest.mark.parametrize(("threads", "scaled"), [("auto", True), ("7", False)])
+def test_a_number_in_the_config_is_that_number(world: World, threads: str, scaled: bool) -> None:
     world.configure(f"{world.text}workers: {{threads: {threads}}}\n")
     chosen = workers(world.config, RunOptions())
-    assert (chosen.most_threads > chosen.threads) == hired
+    assert (chosen.most_threads > chosen.threads) == scaled
 
 
 def test_a_picture_counts_as_long_as_it_is_at_a_child_or_waits_for_one() -> None:
