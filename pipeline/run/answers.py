@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pipeline.errors import OF_RENDERING, PictureError
+from pipeline.errors import OF_RENDERING, ErrorKind, PictureError
 from pipeline.model.record import Shown, Status
 from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
 from pipeline.model.source import Header
@@ -209,3 +209,11 @@ def _check_file(descriptor: int, rendition: Rendered) -> None:
         raise Misbehaved("a file of another size")
     if magic.sniff(os.pread(descriptor, magic.HEAD, 0)) != rendition.format:
         raise Misbehaved(f"a file that is no {rendition.format}")
+
+
+def lacked_memory(answer: RenderAnswer) -> bool:
+    """Whether a rendition ran out of memory, which other pictures of its batch may have used."""
+    return any(
+        isinstance(rendition, NotRendered) and rendition.error.kind is ErrorKind.MEMORY_LIMIT
+        for rendition in answer.renditions
+    )

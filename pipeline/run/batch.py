@@ -22,7 +22,7 @@ LEAVE = 32 * 2**20  # bytes that the work on each picture of a batch of many may
 SECONDS = 0.1  # of work in a batch: the run waits for its last one, and a lost batch is rendered again
 MOST = 32  # pictures: 16 take an eighth more CPU time, 64 no less (3,000 PNGs of 64 px)
 MOST_ON_A_CLUSTER = 64  # each passes through three more processes
-_BYTES = 8 * 2**20  # of sources in a batch of many
+BYTES = 8 * 2**20  # of sources in a batch of many
 _KNOWN = 8  # pictures of a kind after which their mean is used
 _WEIGHT = 0.1  # of the last picture in the mean
 DESCRIPTORS = 400  # that this process uses beside those of batches
@@ -70,6 +70,36 @@ class _Kind:
     needs: int = 0  # bytes that the last one needed by its header
 
 
+class Costs:
+    """What pictures of a kind have taken in this run. For one thread at a time."""
+
+    def __init__(self, *, reading: bool) -> None:
+        """`reading`: whether the time to read a source counts."""
+        self._reading = reading
+        self._kinds: dict[tuple[str, int], _Kind] = {}
+
+    def of(self, source: str, size: int) -> float | None:
+        """Seconds that a picture will take, of `size` bytes; None to carry it alone: its kind is costly, or not known
+        well enough.
+        """
+        kind = self._kinds.get(_kind(source, size))
+        if kind is None or kind.seen < _KNOWN or kind.needs > LEAVE or kind.seconds > SECONDS / 2:
+            return None
+        return kind.seconds
+
+    def took(self, record: Record) -> None:
+        """Learn from the record of a picture that was rendered or copied."""
+        header = record.header
+        if header is None or not record.renditions:
+            return
+        work = sum(rendition.seconds_resize + rendition.seconds_encode for rendition in record.renditions)
+        seconds = record.seconds_decode + work + (record.seconds_read if self._reading else 0.0)
+        kind = self._kinds.setdefault(_kind(record.source, record.stat.size), _Kind())
+        kind.seen += 1
+        kind.seconds += (seconds - kind.seconds) * max(_WEIGHT, 1 / kind.seen)
+        kind.needs = header.estimate
+
+
 class Batching:
     """Puts batches together. For the driver's thread."""
 
@@ -80,9 +110,8 @@ class Batching:
         self._pictures = most
         self._alone = alone
         self._renditions = renditions
-        self._kinds: dict[tuple[str, int], _Kind] = {}
-        soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._open_files = None if soft < 0 else soft - DESCRIPTORS  # of all batches together; None: no limit
+        self._costs = Costs(reading=True)
+        self._open_files = open_files()
 
     def batches(self, jobs: Iterable[Job], threads: int) -> Iterator[Batch]:
         """Batches of `jobs` for so many threads, nearly in order: jobs carried alone overtake those collected."""
@@ -94,8 +123,8 @@ class Batching:
             if cost is None or most < 2:
                 yield Batch((job,))
                 continue
-            full = seconds + cost > SECONDS or size + job.stat.size > _BYTES or len(together) == most
-            if together and (full or not _share_a_task(job, together[0])):
+            full = seconds + cost > SECONDS or size + job.stat.size > BYTES or len(together) == most
+            if together and (full or not share_a_task(job, together[0])):
                 yield Batch(tuple(together))
                 together, seconds, size = [], 0.0, 0
             together.append(job)
@@ -104,36 +133,34 @@ class Batching:
             yield Batch(tuple(together))
 
     def took(self, record: Record) -> None:
-        """Learn from the record of a picture that was rendered or copied."""
-        header = record.header
-        if header is None or not record.renditions:
-            return
-        work = sum(rendition.seconds_resize + rendition.seconds_encode for rendition in record.renditions)
-        seconds = record.seconds_read + record.seconds_decode + work
-        kind = self._kinds.setdefault(_kind(record.source, record.stat.size), _Kind())
-        kind.seen += 1
-        kind.seconds += (seconds - kind.seconds) * max(_WEIGHT, 1 / kind.seen)
-        kind.needs = header.estimate
+        """See `Costs`."""
+        self._costs.took(record)
 
     def _cost(self, job: Job) -> float | None:
-        """Seconds that the job will take; None to carry it alone: its kind is costly, or not known well enough, or it
-        is a URL, so that waits for servers overlap.
-        """
+        """As `Costs.of`. URLs are read alone, so that waits for servers overlap; see `run.gathering`."""
         if self._alone or job.stat.sidecar is not None or job.stat.remote is not None:
             return None
-        kind = self._kinds.get(_kind(job.source, job.stat.size))
-        if kind is None or kind.seen < _KNOWN or kind.needs > LEAVE or kind.seconds > SECONDS / 2:
-            return None
-        return kind.seconds
+        return self._costs.of(job.source, job.stat.size)
 
     def _most(self, threads: int) -> int:
         """The most pictures in a batch, by open files."""
-        each = 2 + self._renditions  # a picture, its mapping, and its renditions, which are written to as many files
-        by_message = min(self._pictures, _SENT // each)
-        if self._open_files is None:
-            return by_message
-        rest = self._open_files // threads
-        return min(by_message, max(rest // (each + self._renditions), (rest - TOGETHER) // each))
+        share = None if self._open_files is None else self._open_files // threads
+        return most_together(self._renditions, share, self._pictures)
+
+
+def open_files() -> int | None:
+    """How many files all batches of this process may have open together; None: no limit."""
+    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if soft < 0 else soft - DESCRIPTORS
+
+
+def most_together(renditions: int, files: int | None, most: int = MOST) -> int:
+    """The most pictures in a batch that may have so many files open, each with so many renditions."""
+    each = 2 + renditions  # a picture, its mapping, and its renditions, which are written to as many files
+    by_message = min(most, _SENT // each)
+    if files is None:
+        return by_message
+    return min(by_message, max(files // (each + renditions), (files - TOGETHER) // each))
 
 
 def _kind(source: str, size: int) -> tuple[str, int]:
@@ -141,6 +168,6 @@ def _kind(source: str, size: int) -> tuple[str, int]:
     return extension(source), size.bit_length()
 
 
-def _share_a_task(job: Job, other: Job) -> bool:
+def share_a_task(job: Job, other: Job) -> bool:
     """Whether both can be in one message to a child."""
     return [planned.spec.name for planned in job.planned] == [planned.spec.name for planned in other.planned]

@@ -17,10 +17,13 @@ from typing import Protocol, Self
 
 from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.job import Job
+from pipeline.model.record import Record
 from pipeline.run import recording, rendering
 from pipeline.run.batch import Batch, Left, Outcome
 from pipeline.run.clock import Pace
 from pipeline.run.dedup import Dedup, LookUp
+from pipeline.run.gathering import Gathering
+from pipeline.run.life import Read
 from pipeline.run.line import Line, Terms
 from pipeline.run.options import Workers
 from pipeline.run.scaling import Occupancy, Scaling
@@ -154,6 +157,8 @@ class LocalLane:
         )
         children = workers.processes or cpus.available()
         self._scaling = Scaling(self._crew, occupancy, children, workers.most_threads, memory=workers.memory)
+        self._gathering = Gathering(children, workers.most_threads, max(map(len, terms.specs)))
+        self._gathers = not terms.replace  # which is done for a picture by itself
 
     def __enter__(self) -> Self:
         self._crew.__enter__()
@@ -162,7 +167,10 @@ class LocalLane:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._crew.__exit__(kind, error, trace)
+        try:
+            self._crew.__exit__(kind, error, trace)
+        finally:
+            self._gathering.close()
 
     @property
     def threads(self) -> int:
@@ -221,13 +229,38 @@ class LocalLane:
     def _carry(self, batch: Batch, token: Token) -> None:
         """Runs in the lane's threads."""
         jobs = [job for job in batch.jobs if self._control.pace.fits(job.stat.size)]
-        started = time.monotonic()
-        outcome = self._line.carry(Batch(jobs, batch.last_chance), token) if jobs else Outcome()
-        seconds = time.monotonic() - started
-        for job in jobs:
-            self._control.pace.took(job.stat.size, seconds / len(jobs))
         out_of_time = len(batch.jobs) - len(jobs)
-        self._outcomes.append(replace(outcome, out_of_time=out_of_time, seconds=seconds, number=batch.number))
+        if not jobs:
+            self._outcomes.append(Outcome(out_of_time=out_of_time, number=batch.number))
+            return
+        read = self._line.read(replace(batch, jobs=jobs), token)
+        if self._gathers and read.lives and jobs[0].stat.remote is not None and not batch.last_chance:
+            self._gather(read, token)
+        else:
+            self._finish([read], token, out_of_time)
+
+    def _gather(self, read: Read, token: Token) -> None:
+        """Leave a picture to a thread that carries some together, or be that thread."""
+        try:
+            carries = self._gathering.add(read, token)
+        except BaseException:
+            read.kept.close()
+            raise
+        while carries and (group := self._gathering.group()):
+            self._gathering.took(self._finish(group, token))
+
+    def _finish(self, group: Sequence[Read], token: Token, out_of_time: int = 0) -> list[Record]:
+        """Carry what was read to its end; returns the records. `out_of_time`: see `Outcome`, of the only batch."""
+        started = time.monotonic()
+        outcomes = self._line.finish(group, token)
+        each = (time.monotonic() - started) / sum(len(read.batch.jobs) for read in group)
+        for read, outcome in zip(group, outcomes, strict=True):
+            jobs = read.batch.jobs
+            seconds = read.seconds + each * len(jobs)
+            for job in jobs:
+                self._control.pace.took(job.stat.size, seconds / len(jobs))
+            self._outcomes.append(replace(outcome, out_of_time=out_of_time, seconds=seconds))
+        return [record for outcome in outcomes for record in outcome.records]
 
     def _given_up(self, batch: Batch, about: object) -> None:
         """A read has not returned in time: its picture fails, and the others of the batch are carried again."""

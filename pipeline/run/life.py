@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 from pipeline.errors import ErrorKind, PictureError
@@ -12,7 +12,7 @@ from pipeline.model.job import Job, Planned
 from pipeline.model.record import Record, RenditionRecord, Status
 from pipeline.model.source import Overrides
 from pipeline.run import recording
-from pipeline.run.batch import Batch, Left
+from pipeline.run.batch import Batch, Left, Outcome
 from pipeline.sources.source import Forbidden, Grown, Picture, Source, Unsupported, Untouched, Vanished
 from pipeline.workers.exchange import ChildDied
 
@@ -40,6 +40,28 @@ class Life:
         if not self.copies:
             return self.planned
         return tuple(planned for planned in self.planned if planned.spec.name not in self.copies)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A batch whose sources were read."""
+
+    batch: Batch
+    lives: Sequence[Life]
+    ends: Ends
+    kept: ExitStack  # holds the bytes and their room; to be closed
+    seconds: float  # that it took
+
+    @property
+    def job(self) -> Job:
+        """The only one of a batch of one."""
+        (job,) = self.batch.jobs
+        return job
+
+    @property
+    def size(self) -> int:
+        """Bytes of all pictures."""
+        return sum(life.picture.size for life in self.lives)
 
 
 class Ended(Exception):
@@ -89,6 +111,16 @@ class Ends:
                 self.records.append(recording.crashed(job, death, record))
             else:
                 self.left.append(Left(job, child_died=True))
+
+    def outcome(self, batch: Batch, reads: int) -> Outcome:
+        """The result of `batch`, of as many reads that have returned: it is all that these are about, or a part."""
+        sources = {job.source for job in batch.jobs}
+        return Outcome(
+            tuple(record for record in self.records if record.source in sources),
+            tuple(left for left in self.left if left.job.source in sources),
+            reads,
+            number=batch.number,
+        )
 
     def _not_read(self, job: Job, why: Vanished | Untouched | Forbidden | Unsupported) -> Record:
         """The record of a picture that its source has not delivered, for a reason that is no failure."""

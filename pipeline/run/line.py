@@ -1,4 +1,4 @@
-"""The way of a picture from its source to its record, in a batch of one or of many: `Line.carry`, top to bottom.
+"""The way of a picture from its source to its record, in a batch of one or of many: `Line`, top to bottom.
 
 Each step passes pictures on or ends them: by a record, or as `Left` if a picture of a batch of many is unusual (equal
 content is in hand, it needs more memory than the batch has leave for, the child died). A `Left` picture is carried
@@ -20,16 +20,16 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.model.job import Job
 from pipeline.model.only import Only
 from pipeline.model.record import Reason, Record, Status
-from pipeline.model.rendering import NotRendered, RenderAnswer, Rendered, RenderTask
+from pipeline.model.rendering import RenderAnswer, Rendered, RenderTask
 from pipeline.model.source import Header
 from pipeline.model.spec import Limits, Spec
 from pipeline.run import recording
 from pipeline.run.adoption import headers, replacing
-from pipeline.run.answers import Asked, answers
+from pipeline.run.answers import Asked, answers, lacked_memory
 from pipeline.run.batch import LEAVE, Batch, Left, Outcome
 from pipeline.run.dedup import Dedup
 from pipeline.run.delivery import Made, ToStore, delivered, store
-from pipeline.run.life import Apart, Ended, Ends, Life
+from pipeline.run.life import Apart, Ended, Ends, Life, Read
 from pipeline.sources.magic import is_raw
 from pipeline.sources.source import Grown, Later, Picture, Source
 from pipeline.targets.target import Target
@@ -51,7 +51,7 @@ class Terms:
 
 
 class Line:
-    """Carries batches, each in the thread that calls `carry`; used by many threads at once."""
+    """Carries batches, each in the thread that calls; used by many threads at once."""
 
     def __init__(
         self, source: Source, renderer: Renderer, budget: Budget, target: Target, dedup: Dedup, terms: Terms
@@ -65,41 +65,65 @@ class Line:
         self._bounds = Bounds(terms.limits.seconds, terms.limits.memory, max(1, *map(len, terms.specs)))
         self._libraries = ""  # that render for this run; set from the first answer
 
-    def carry(self, batch: Batch, token: Token) -> Outcome:
-        """Carry every picture of `batch` from source to record.
+    def read(self, batch: Batch, token: Token) -> Read:
+        """Read the bytes of each source of `batch`; they count in the budget until the result is closed.
 
-        Raises `SourceTrouble`, `TargetTrouble`, `ManifestTrouble`, `PipelineError` (no child can start) and `Revoked`;
-        nothing of the batch is recorded then. Room is taken in one order: sources, turn, child, work; see
-        `workers.budget`.
+        `read` and `finish` raise `SourceTrouble`, `TargetTrouble`, `ManifestTrouble`, `PipelineError` (no child can
+        start) and `Revoked`; nothing of the batch is recorded then. Room is taken in one order: sources, turn, child,
+        work; see `workers.budget`.
         """
-        ends = Ends(batch, self._source, functools.partial(self._in_time, token))
-        with ExitStack() as kept:  # holds bytes, turns and rendered files until all is written
-            lives = self._read(batch, kept, token, ends)
+        started = time.monotonic()
+        ends = self._ends(batch, token)
+        with ExitStack() as kept:
+            room = kept.enter_context(self._budget.for_source(token))
+            many = len(batch.jobs) > 1
+            if many:
+                room.take(sum(job.stat.size for job in batch.jobs))
+            lives = []
+            for job in batch.jobs:
+                with ends.of(job):
+                    picture = self._bytes(job, token, ends) if many else self._growing(job, room, token, ends)
+                    kept.enter_context(picture)
+                    lives.append(Life(job, picture, self._begun(job, picture)))
+            return Read(batch, lives, ends, kept.pop_all(), time.monotonic() - started)
+
+    def finish(self, several: Sequence[Read], token: Token) -> list[Outcome]:
+        """Carry what was read to its records, several batches together; returns the outcome of each, and closes them.
+
+        A picture that cannot share a message with those of other batches is carried alone after them, from the bytes
+        that are here: its server is not asked twice.
+        """
+        with ExitStack() as kept:
+            for read in several:
+                kept.enter_context(read.kept)
+            lives = [life for read in several for life in read.lives]
+            ends = several[0].ends
+            if len(several) == 1:
+                self._finish(lives, token, ends)
+            else:
+                ends = self._ends(Batch([read.job for read in several]), token)
+                self._finish(lives, token, ends)
+                apart, ends.left = {left.job.source for left in ends.left}, []
+                for life in lives:
+                    if life.job.source in apart:
+                        self._finish([life], token, ends)
+        ends.judge()
+        token.check()
+        return [ends.outcome(read.batch, read.ends.reads) for read in several]
+
+    def _ends(self, batch: Batch, token: Token) -> Ends:
+        return Ends(batch, self._source, functools.partial(self._in_time, token))
+
+    def _finish(self, lives: Sequence[Life], token: Token, ends: Ends) -> None:
+        with ExitStack() as kept:  # holds turns and rendered files until all is written
             lives = self._stale(lives, ends)
             lives, equal = self._not_copied(lives, kept, token, ends)
             with self._budget.for_work(token) as room:
                 made = self._rendered(lives, room, kept, token, ends)
                 self._written(made, room, token, ends)
             ends.left += [Left(life.job) for life in self._copied(equal, token, ends, again=True)]
-        ends.judge()
-        token.check()
-        return Outcome(tuple(ends.records), tuple(ends.left), ends.reads)
 
     # -- source -> bytes
-
-    def _read(self, batch: Batch, kept: ExitStack, token: Token, ends: Ends) -> list[Life]:
-        """Read the bytes of each source; they count in the budget until `kept` ends."""
-        room = kept.enter_context(self._budget.for_source(token))
-        many = len(batch.jobs) > 1
-        if many:
-            room.take(sum(job.stat.size for job in batch.jobs))
-        lives = []
-        for job in batch.jobs:
-            with ends.of(job):
-                picture = self._bytes(job, token, ends) if many else self._growing(job, room, token, ends)
-                kept.enter_context(picture)
-                lives.append(Life(job, picture, self._begun(job, picture)))
-        return lives
 
     def _growing(self, job: Job, room: Room, token: Token, ends: Ends) -> Picture:
         """The bytes of one job's source, with more room if the file has grown since it was listed."""
@@ -293,7 +317,7 @@ class Line:
         for life, about, answer, reply in zip(lives, asked, believed, replies, strict=True):
             if reply is not None:
                 kept.callback(_close, reply)
-            if answer is None or reply is None or (isinstance(answer, RenderAnswer) and _lacked_memory(answer)):
+            if answer is None or reply is None or (isinstance(answer, RenderAnswer) and lacked_memory(answer)):
                 ends.left.append(Left(life.job))
                 continue
             with ends.of(life.job, life):
@@ -368,14 +392,6 @@ def _take_only(life: Life, asked: Asked, answer: RenderAnswer) -> None:
     if why := asked.outside(answer):
         record = replace(life.record, header=answer.header, upright=answer.upright, warnings=(why,))
         raise Ended(replace(record, status=Status.FILTERED))
-
-
-def _lacked_memory(answer: RenderAnswer) -> bool:
-    """Whether a rendition ran out of memory, which other pictures of its batch may have used."""
-    return any(
-        isinstance(rendition, NotRendered) and rendition.error.kind is ErrorKind.MEMORY_LIMIT
-        for rendition in answer.renditions
-    )
 
 
 def _close(reply: Reply) -> None:

@@ -14,7 +14,8 @@ from PIL import Image
 from pipeline.errors import ExitStatus, PictureError
 from pipeline.model.record import Written
 from pipeline.run import rendering
-from pipeline.run.batch import Batch, Batching, Outcome
+from pipeline.run.batch import Batch, Batching
+from pipeline.run.life import Read
 from pipeline.run.line import Line
 from pipeline.sources.local import LocalSource
 from pipeline.sources.source import Picture
@@ -29,13 +30,13 @@ from tests.world import World, jpeg
 def shared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many pictures each batch held; batches are full from the first on."""
     sizes: list[int] = []
-    carry = Line.carry
+    read = Line.read
 
-    def counted(self: Line, some: Batch, token: Token) -> Outcome:
+    def counted(self: Line, some: Batch, token: Token) -> Read:
         sizes.append(len(some.jobs))
-        return carry(self, some, token)
+        return read(self, some, token)
 
-    monkeypatch.setattr(Line, "carry", counted)
+    monkeypatch.setattr(Line, "read", counted)
     monkeypatch.setattr(Batching, "_cost", lambda self, job: 0.0 if job.stat.sidecar is None else None)
     return sizes
 
