@@ -159,16 +159,16 @@ def _against(estimates: Sequence[Estimate | None]) -> list[str]:
 
 
 def _score(score: float | None) -> str:
-    return "unknown" if score is None else f"{score:.4f}"
+    return "unknown" if score is None else f"{score:.1f}"
 
 
 def _sentences(comparison: Comparison, *, doubtful: bool) -> list[str]:
-    from pipeline.report.comparison import basis
+    from pipeline.report.comparison import basis, likeness
 
     return [
         *basis(comparison),
         *(["± is by how much a total may be off in 19 of 20 samples; changes are more certain"] if doubtful else []),
-        "similarity is SSIM with the source scaled to the same box: 1 is no difference",
+        likeness(),
         "work is the time of all children together",
     ]
 

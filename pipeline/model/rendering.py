@@ -94,6 +94,7 @@ class Look:
     """A request to look at a picture without decoding it. The answer is its `Traits`."""
 
     limits: Limits
+    raw: bool = False  # as in `RenderTask`
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Traits:
 class Resemblance:
     """A request to compare two pictures of one size, one after the other in the file that comes with it.
 
-    The answer is their structural similarity, 1.0 for equal pictures.
+    The answer is their SSIMULACRA 2 (100.0 for equal pictures), None where they are too small or libvips is missing.
     """
 
     limits: Limits

@@ -13,14 +13,14 @@ from pipeline.plan.counts import Counts
 from pipeline.plan.options import PlanOptions
 from pipeline.plan.orphans import Leftovers
 from pipeline.plan.settling import Settling
-from pipeline.sources.magic import has_picture_name, is_raw
+from pipeline.sources.magic import counts_as_raw, has_picture_name
 
 NO_STAT = Stat(0, 0, 0)
 
 
 def still_unsupported(known: KnownSource, stat: Stat, only: Only | None) -> bool:
     """Whether the file was recorded as not being a picture, is unchanged, and no camera raw that counts as one now."""
-    if only is not None and only.raw and is_raw(known.source):
+    if counts_as_raw(known.source, only):
         return False
     return known.status is Status.UNSUPPORTED and known.settled and known.stat.same_content(stat)
 

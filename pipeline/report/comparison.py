@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import os
 from collections import defaultdict
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline import extras
 from pipeline.amounts import count
 from pipeline.config.settings import Config
 from pipeline.errors import UsageError, printable
@@ -77,6 +79,13 @@ def basis(comparison: Comparison) -> list[str]:
     return lines
 
 
+def likeness() -> str:
+    """What the similarities are, or why there are none."""
+    if importlib.util.find_spec(extras.PACKAGES["libvips"][0]) is None:
+        return f"similarity {extras.missing('libvips')}"
+    return "similarity is SSIMULACRA 2 against the source scaled to the same box: 100 is no difference"
+
+
 @dataclass(frozen=True, slots=True)
 class _Line:
     """A row of a table of totals."""
@@ -99,6 +108,7 @@ def _page(comparison: Comparison, totals: Totals, pictures: _Pictures) -> str:
         recipes=recipes,
         headline=_headline(recipes, totals.bytes),
         basis=basis(comparison),
+        likeness=likeness(),
         totals=totals,
         tables={name: _of_rendition(name, recipes, totals) for name in comparison.renditions},
         formats={name: _of_format(recipes, amounts) for name, amounts in totals.formats.items()},

@@ -30,7 +30,7 @@ from pipeline.run.batch import LEAVE, Batch, Left, Outcome
 from pipeline.run.dedup import Dedup
 from pipeline.run.delivery import Made, ToStore, delivered, store
 from pipeline.run.life import Apart, Ended, Ends, Life, Read
-from pipeline.sources.magic import is_raw
+from pipeline.sources.magic import counts_as_raw
 from pipeline.sources.source import Grown, Later, Picture, Source
 from pipeline.targets.target import Target
 from pipeline.workers.budget import Budget, Room
@@ -340,7 +340,7 @@ class Line:
             placeholder=self._terms.placeholder and not life.known,
             beside=tuple(spec for spec in self._terms.specs[life.job.rule] if spec.name not in now),
             only=life.job.only,
-            raw=life.job.only is not None and life.job.only.raw and is_raw(life.job.source),
+            raw=counts_as_raw(life.job.source, life.job.only),
         )
 
     def _hints(self, life: Life) -> tuple[tuple[str, int], ...]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import functools
 import importlib.util
 
+from pipeline.model.only import Only
+
 HEAD = 64  # bytes that `sniff` looks at
 
 RARE_EXTENSIONS = frozenset({"heic", "heif", "heics", "heifs", "hif", "jxl"})
@@ -69,6 +71,11 @@ def has_picture_name(source: str) -> bool:
 def is_raw(source: str) -> bool:
     """Whether the extension is one of a camera raw."""
     return extension(source) in RAW_EXTENSIONS
+
+
+def counts_as_raw(source: str, only: Only | None) -> bool:
+    """Whether the file `source` is taken by its embedded preview, as `only` says of its part of the sources."""
+    return only is not None and only.raw and is_raw(source)
 
 
 def recognise(source: str, head: bytes, *, raw: bool = False) -> str | None:

@@ -14,7 +14,7 @@ let flipped = false; // whether the left one is seen
 
 // ---- cards
 
-const score = (value) => (value === null ? "" : value.toFixed(4));
+const score = (value) => (value === null ? "" : value.toFixed(1));
 
 function element(name, properties = {}, ...children) {
   const one = Object.assign(document.createElement(name), properties);
@@ -45,7 +45,7 @@ function card(one, at) {
   return whole;
 }
 
-const least = (one) => Math.min(...one.sides.map((side) => side?.score ?? 2));
+const least = (one) => Math.min(...one.sides.map((side) => side?.score ?? 101));
 const most = (one) => Math.max(...one.sides.map((side) => side?.bytes ?? 0));
 const change = (one) => {
   const made = one.sides.filter((side) => side?.bytes);

@@ -15,6 +15,7 @@ from pipeline.model.job import Job
 from pipeline.model.rendering import Look, Resemblance, Traits
 from pipeline.run.options import RunOptions, workers
 from pipeline.run.stop import Stop
+from pipeline.sources.magic import counts_as_raw
 from pipeline.sources.source import Grown, Source, Unsupported, Vanished
 from pipeline.workers import memory, sealed
 from pipeline.workers.child_pool import ChildPool
@@ -61,7 +62,7 @@ class Asking:
         def look(job: Job) -> Traits | None:
             try:
                 with source.read(job.source, job.stat, self._limits) as read:
-                    traits = self._ask(read.held, Look(self._limits))
+                    traits = self._ask(read.held, Look(self._limits, counts_as_raw(job.source, job.only)))
             except (PictureError, Vanished, Unsupported, Grown):
                 return None
             return traits if isinstance(traits, Traits) else None

@@ -40,7 +40,7 @@ class Made:
     seconds_decode: float = 0.0  # once for all renditions of the picture
     seconds: float = 0.0  # resizing and encoding
     file: Path | None = None
-    score: float | None = None  # SSIM against the reference; None: there is none to compare with
+    score: float | None = None  # SSIMULACRA 2 against the reference; None: there is none
     error: str = ""
 
 

@@ -83,7 +83,7 @@ def test_less_quality_is_fewer_bytes_and_less_similar(world: World) -> None:
             assert low.bytes < high.bytes
             assert low.score is not None
             assert high.score is not None
-            assert low.score < high.score <= 1
+            assert low.score < high.score <= 100
         estimated = totals(comparison)
     assert estimated.bytes[0].value < estimated.bytes[1].value
     assert estimated.bytes[0].doubt == 0
