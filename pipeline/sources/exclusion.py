@@ -31,7 +31,7 @@ NO_MEDIA = ".nomedia"
 _FOLDER, _MANIFEST = os.path.split(manifest_in(""))
 MARKERS = frozenset({_FOLDER, IGNORE, NO_MEDIA})  # names that decide about their folder
 
-_LIMIT = 16 * 1024  # bytes of an `IGNORE`, and characters of its patterns; a usual one has a hundred
+LIMIT = 16 * 1024  # bytes of an `IGNORE`, and characters of its patterns; a usual one has a hundred
 _LONGEST = 1000  # characters of a pattern
 _NO_FOLDER = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
@@ -62,10 +62,15 @@ def left_out(folder: int, markers: Collection[str]) -> str:
 
 def ignored(folder: int) -> Globs:
     """The patterns of the folder's `IGNORE`, for paths relative to the folder. Raises `IgnoreError`."""
-    lines = enumerate((line.strip() for line in _text(folder).splitlines()), start=1)
-    patterns = {number: line for number, line in lines if line and not line.startswith("#")}
+    return patterns(_text(folder))
+
+
+def patterns(text: str) -> Globs:
+    """Those in the text of an `IGNORE`. Raises `IgnoreError`."""
+    lines = enumerate((line.strip() for line in text.splitlines()), start=1)
+    written = {number: line for number, line in lines if line and not line.startswith("#")}
     expanded: list[str] = []
-    for number, pattern in patterns.items():
+    for number, pattern in written.items():
         if pattern.startswith("!"):
             raise IgnoreError(f"{IGNORE}:{number}: a pattern cannot begin with ! (for the character itself: \\!)")
         if len(pattern) > _LONGEST:
@@ -74,7 +79,7 @@ def ignored(folder: int) -> Globs:
             expanded += alternatives(pattern)
         except ValueError as error:
             raise IgnoreError(f"{IGNORE}:{number}: the pattern {error}") from None
-        if sum(map(len, expanded)) > _LIMIT:
+        if sum(map(len, expanded)) > LIMIT:
             raise IgnoreError(f"{IGNORE}:{number}: its patterns stand for too much")
     return Globs(expanded)
 
@@ -97,11 +102,16 @@ def _text(folder: int) -> str:
         with open(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise IgnoreError(f"{IGNORE} is no regular file")
-            text = file.read(_LIMIT + 1)
-        if len(text) > _LIMIT:
-            raise IgnoreError(f"{IGNORE} is larger than {_LIMIT // 1024} KiB")
-        return text.decode("utf-8-sig")
+            return text_of(file.read(LIMIT + 1))
     except OSError as error:
         raise IgnoreError(f"{IGNORE}: {error.strerror}") from error
+
+
+def text_of(content: bytes) -> str:
+    """The text of an `IGNORE`, of which no more than `LIMIT` and one bytes need be given. Raises `IgnoreError`."""
+    if len(content) > LIMIT:
+        raise IgnoreError(f"{IGNORE} is larger than {LIMIT // 1024} KiB")
+    try:
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise IgnoreError(f"{IGNORE} is not UTF-8") from None

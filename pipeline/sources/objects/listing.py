@@ -17,6 +17,7 @@ from pipeline.errors import ErrorKind, PictureError
 from pipeline.sources import exclusion, sidecar
 from pipeline.sources.globs import Globs
 from pipeline.sources.magic import has_picture_name
+from pipeline.sources.objects.markers import Markers
 from pipeline.sources.source import Folder
 from pipeline.stores.store import Entry, Fault, Store, StoreFailure
 from pipeline.stores.walk import by_folder
@@ -51,14 +52,16 @@ class Listing:
         self._chosen = _Chosen(settings, apart)
         self._errors: dict[str, PictureError] = {}  # by folder
         self._lock = threading.Lock()
-        self._database = self._new()
+        self._database, self._markers = self._new(), Markers()
         try:
             self._enter(store.entries())
         except StoreFailure as failure:
             if failure.fault is not Fault.BAD_NAME:
                 raise
-            self._database = self._new()
+            self._database, self._markers = self._new(), Markers()
             self._by_folder(store)
+        self._markers.apply(store, self._database, self._chosen.count_unmatched)
+        self._errors |= {path: _unlistable(why) for path, why in self._markers.errors.items()}
 
     def folders(self) -> Iterator[Folder]:
         """The folders that the keys make up, each with its names."""
@@ -76,6 +79,8 @@ class Listing:
             first = Folder("")
         if first.unmatched:
             yield first
+        for path, why in self._markers.left_out.items():
+            yield Folder(path, left_out=why)
         for path, error in self._errors.items():
             yield Folder(path, error=error)
 
@@ -96,13 +101,13 @@ class Listing:
     def _enter(self, pieces: Iterable[Sequence[Entry]]) -> None:
         for entries in pieces:
             self._database.executemany(_ENTER, self._chosen.rows(entries))
+            self._markers.note(entries, self._chosen.leaves_out)
 
     def _by_folder(self, store: Store) -> None:
         """List folder by folder: one with an object that cannot be named fails, and the others do not."""
 
         def failed(path: str, failure: StoreFailure) -> None:
-            why = f"the folder cannot be listed: the store {failure.text}"
-            self._errors[path] = PictureError(ErrorKind.UNREADABLE, why)
+            self._errors[path] = _unlistable(f"the store {failure.text}")
 
         self._enter(by_folder(store, failed, self._chosen.leaves_out))
 
@@ -140,7 +145,7 @@ class _Chosen:
             if self._wants(entry.name) or sidecar.is_sidecar_name(name):
                 yield folder, name, entry.size, entry.version, entry.modified
             else:
-                self._count_unmatched(entry.name)
+                self.count_unmatched(entry.name)
 
     def leaves_out(self, folder: str) -> bool:
         """Whether nothing in this folder is a source."""
@@ -171,9 +176,13 @@ class _Chosen:
         included = not self._include or self._include.covers(path)
         return included and not (self._exclude and self._exclude.covers(path))
 
-    def _count_unmatched(self, path: str) -> None:
+    def count_unmatched(self, path: str) -> None:
         self.unmatched += 1
         self.example = min(self.example or path, path)
+
+
+def _unlistable(why: str) -> PictureError:
+    return PictureError(ErrorKind.UNREADABLE, f"the folder cannot be listed: {why}")
 
 
 def _is_hidden(name: str) -> bool:

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from pipeline.config.settings import SourceSettings
+from pipeline.sources.local import LocalSource
 from pipeline.sources.objects.listing import Listing
 from pipeline.sources.source import Folder
 from pipeline.stores.store import Body, Entry, Fault, StoreFailure
@@ -12,8 +14,9 @@ from pipeline.stores.store import Body, Entry, Fault, StoreFailure
 class _Keys:
     """A store of keys without content."""
 
-    def __init__(self, *keys: str) -> None:
+    def __init__(self, *keys: str, **texts: bytes) -> None:
         self._keys = keys
+        self.texts = texts  # of each `.pipelineignore`, by folder; "root" for the root
 
     def entries(self) -> Iterator[Sequence[Entry]]:
         if any("//" in key for key in self._keys):
@@ -32,7 +35,8 @@ class _Keys:
         raise NotImplementedError
 
     def get(self, name: str) -> Body:
-        raise NotImplementedError
+        text = self.texts[name.rpartition("/")[0] or "root"]
+        return Body(Entry(name, len(text), 1, 0.0), iter([text]))
 
     def put(
         self,
@@ -79,6 +83,46 @@ def test_what_is_left_out_of_folders_is_left_out_of_stores() -> None:
 def test_sidecars_come_with_their_pictures() -> None:
     folders = _listed("a.jpg", "a.jpg.yaml", "notes.yaml", include=("*.jpg",))
     assert (_names(folders), folders[""].sidecars) == (["a.jpg"], frozenset({"a.jpg"}))
+
+
+def _marked(*keys: str, **texts: bytes) -> dict[str, Folder]:
+    listing = Listing(_Keys(*keys, **texts), SourceSettings(None), ())
+    return {folder.path: folder for folder in listing.folders()}
+
+
+def test_markers_leave_out_what_they_do_on_disks_wherever_they_come_in_the_listing(tmp_path: Path) -> None:
+    keys = (
+        *("a/b.jpg", "a/.nomedia", "a/b/c.jpg", "a0/d.jpg", "a-/e.jpg", ".nomedia", "f/g.jpg", "f/.pipelineignore"),
+        *("h/raw/i.jpg", "h/j.jpg", "h/k.jpg", "h/k.jpg.yaml", "h/.pipelineignore", "raw/l.jpg"),
+        *("m/x.nomedia", "m/n.jpg", "h/deep/k.png", "h/deep/raw/o.jpg"),
+    )
+    texts = {"f": b" \n", "h": b"# drafts\nraw/\nk.*\n"}
+    for key in keys:
+        (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / key).write_bytes(texts.get(key.removesuffix("/.pipelineignore"), b""))
+    on_disk = {folder.path: folder for folder in LocalSource(SourceSettings(tmp_path)).folders(())}
+    in_store = _marked(*keys, **texts)
+    assert _names(in_store) == ["a-/e.jpg", "a0/d.jpg", "h/j.jpg", "m/n.jpg", "m/x.nomedia", "raw/l.jpg"]
+    assert sorted(_names(on_disk)) == _names(in_store)
+    why = [{path: folder.left_out for path, folder in each.items() if folder.left_out} for each in (on_disk, in_store)]
+    assert why[0] == why[1] == {"a": "it holds .nomedia", "f": "it holds an empty .pipelineignore"}
+
+
+def test_patterns_of_the_root_hold_everywhere_and_go_on_over_many_objects() -> None:
+    keys = [f"{number % 7}/{number:05}.{'png' if number % 2 else 'jpg'}" for number in range(5000)]
+    folders = _marked(*keys, ".pipelineignore", root=b"*.png\n")
+    assert sorted(_names(folders)) == sorted(key for key in keys if key.endswith("jpg"))
+    assert sum(folder.unmatched for folder in folders.values()) == 2500
+
+
+def test_a_pipelineignore_that_cannot_be_used_fails_its_folder() -> None:
+    keys = ("a/b.jpg", "a/c/d.jpg", "a/.pipelineignore", "e/f.jpg", "e/.pipelineignore", "g.jpg")
+    folders = _marked(*keys, a=b"!b.jpg", e=bytes(20_000))
+    assert _names(folders) == ["g.jpg"]
+    details = {path: folder.error.detail for path, folder in folders.items() if folder.error is not None}
+    assert details.keys() == {"a", "e"}
+    assert details["a"].startswith("the folder cannot be listed: .pipelineignore:1: a pattern cannot begin with !")
+    assert details["e"] == "the folder cannot be listed: .pipelineignore is larger than 16 KiB"
 
 
 def test_an_object_that_stands_for_a_folder_is_no_file() -> None:
