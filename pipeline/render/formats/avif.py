@@ -13,17 +13,15 @@ from typing import IO, Any
 
 from PIL import AvifImagePlugin, Image
 
-from pipeline.render.container.bmff import boxes
+from pipeline.render.container.bmff import VERSION, boxes, span
 from pipeline.render.container.view import View
 from pipeline.render.formats import avif_by_libvips
 from pipeline.render.pixels.deep import Deep
 
 _PROPERTIES = 1_000  # the most properties of a file that are read
-_META = 4  # bytes of version and flags before the boxes within a meta box
 # The path of boxes to a track's sample entry, and the bytes to skip before the boxes within each.
 _TRACK = ((b"moov", 0), (b"trak", 0), (b"mdia", 0), (b"minf", 0), (b"stbl", 0), (b"stsd", 8), (b"av01", 78))
 
-Span = tuple[int, int]
 Property = tuple[bytes, int, int]  # its kind, and where its content starts and ends
 Box = tuple[int, int, int, int]
 
@@ -86,9 +84,11 @@ class Avif(AvifImagePlugin.AvifImageFile):
 
 
 def _is_premultiplied(view: View) -> bool:
-    meta = _within(view, (0, len(view)), b"meta")
-    links = meta and _within(view, (meta[0] + _META, meta[1]), b"iref")
-    return links is not None and b"prem" in view[links[0] : links[1]]
+    try:
+        start, end = span(view, b"iref", *_meta(view))
+    except ValueError:
+        return False
+    return b"prem" in view[start:end]
 
 
 def _box(clap: bytes, size: tuple[int, int]) -> Box | None:
@@ -109,27 +109,26 @@ def _box(clap: bytes, size: tuple[int, int]) -> Box | None:
 
 
 def _said_of_track(view: View) -> Iterator[Property]:
-    span: Span | None = (0, len(view))
-    for kind, skipped in _TRACK:
-        span = span and _within(view, span, kind)
-        span = span and (span[0] + skipped, span[1])
-    return islice(boxes(view, *span), _PROPERTIES) if span else iter(())
+    start, end = 0, len(view)
+    try:
+        for kind, skipped in _TRACK:
+            start, end = span(view, kind, start, end)
+            start += skipped
+    except ValueError:
+        return iter(())
+    return islice(boxes(view, start, end), _PROPERTIES)
 
 
 def _properties_of_item(view: View) -> Iterator[Property]:
     """The properties of the primary item."""
-    meta = _within(view, (0, len(view)), b"meta")
-    if meta is None:
-        return
-    meta = (meta[0] + _META, meta[1])
-    main, properties = _within(view, meta, b"pitm"), _within(view, meta, b"iprp")
-    if main is None or properties is None:
-        return
-    container, links = _within(view, properties, b"ipco"), _within(view, properties, b"ipma")
-    if container is None or links is None:
+    try:
+        meta = _meta(view)
+        main, properties = span(view, b"pitm", *meta), span(view, b"iprp", *meta)
+        container, links = span(view, b"ipco", *properties), span(view, b"ipma", *properties)
+    except ValueError:
         return
     known = list(islice(boxes(view, *container), _PROPERTIES))
-    numbers = _linked(view[links[0] : links[1]], int.from_bytes(view[main[0] + 4 : main[1]]))
+    numbers = _linked(view[links[0] : links[1]], int.from_bytes(view[main[0] + VERSION : main[1]]))
     yield from (known[number - 1] for number in numbers if 0 < number <= len(known))
 
 
@@ -163,5 +162,7 @@ def _linked(links: bytes, wanted: int) -> list[int]:
     return []
 
 
-def _within(view: View, span: Span, wanted: bytes) -> Span | None:
-    return next(((start, end) for kind, start, end in boxes(view, *span) if kind == wanted), None)
+def _meta(view: View) -> tuple[int, int]:
+    """Where the boxes in the meta box start and end. Raises ValueError if there is none."""
+    start, end = span(view, b"meta", 0, len(view))
+    return start + VERSION, end
