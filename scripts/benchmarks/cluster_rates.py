@@ -82,12 +82,17 @@ def _once(place: Path, source: Path, kind: str, executor: str, pids: Sequence[in
     renditions = f"renditions: {{thumb: {{width: {side}, height: {side}, fit: {fit}, format: jpeg}}}}"
     config.write_text(f"source: {source}\ntarget: {target}\n{renditions}\n{executor}")
     os.sync()
-    before = sum(cpu(pid, children=True) for pid in pids)
+    before = [(cpu(pid), cpu(pid, children=True)) for pid in pids]
     cost = run([sys.executable, "-m", "pipeline", "run", str(config), "--quiet"], beside=pids)
+    spent = [(cpu(pid) - own, cpu(pid, children=True) - both) for pid, (own, both) in zip(pids, before, strict=True)]
     made = sum(1 for _ in target.rglob("*.jpg"))
     if made != len(os.listdir(source)):
         raise SystemExit(f"{made} files were made")
-    return Cost(cost.wall, cost.cpu + sum(cpu(pid, children=True) for pid in pids) - before)
+    if executor:
+        scheduler, *workers = (own for own, _ in spent)
+        print(f"CPU of driver {cost.cpu:.2f} s, scheduler {scheduler:.2f} s, workers {sum(workers):.2f} s, ", end="")
+        print(f"lanes {sum(both - own for own, both in spent):.2f} s")
+    return Cost(cost.wall, cost.cpu + sum(both for _, both in spent))
 
 
 if __name__ == "__main__":

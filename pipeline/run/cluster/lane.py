@@ -10,7 +10,7 @@ from pipeline.run.cluster.pool import Seen
 from pipeline.run.cluster.worker import Returned, Sight
 from pipeline.run.share import Share
 
-_AHEAD = 0.4  # seconds of batches beyond those in work: more than passes from an outcome there to the next batch
+_AHEAD = 0.5  # seconds of batches beyond those that threads carry, and between two exchanges with the worker
 
 
 class WorkerLane(Share):

@@ -37,7 +37,7 @@ Key = tuple[str, int]
 """A lane: the id of its run, and its number there."""
 
 _TICK = 0.1  # seconds
-_TOGETHER = 0.1  # seconds whose outcomes come back in one task, which costs scheduler and driver 3 ms of CPU each
+_LONGEST = 1.0  # seconds that outcomes of slow pictures wait for others to come back with
 _REAP, _END = 5.0, 10.0  # seconds in which a lane must be gone that was killed, or has no more work
 
 
@@ -150,8 +150,9 @@ def open_lane(opening: Opening) -> Returned:
 
 
 def exchange(lane: Key, batches: Sequence[Batch]) -> Returned:
-    """Give the lane batches, and wait for outcomes of these or earlier ones: until there are some and nothing more is
-    to come, or those of `_TOGETHER`, or until the next exchange begins, which may find none.
+    """Give the lane batches, and wait for outcomes of these or earlier ones, until it has no more batches than threads:
+    an exchange costs scheduler and driver 3 ms of CPU each. It is over earlier when the next one begins, perhaps
+    without an outcome.
     """
     keeper = _keepers.get(lane)
     return keeper.exchange(batches) if keeper is not None else Returned(gone="its worker has begun anew")
@@ -205,11 +206,11 @@ class _Keeper:
             for batch in batches:
                 self.tell(batch)
             self._exchanges += 1
-            this, until = self._exchanges, time.monotonic() + _TOGETHER
+            this, until = self._exchanges, time.monotonic() + _LONGEST
             self._changed.notify_all()
             while this == self._exchanges and not self._over:
                 left = until - time.monotonic()
-                if self._returned.outcomes and (left <= 0 or not self._batches):
+                if self._returned.outcomes and (left <= 0 or len(self._batches) <= self._returned.threads):
                     break
                 self._changed.wait(left if self._returned.outcomes else None)
             returned = self._returned

@@ -54,7 +54,7 @@ class _Lane:
         self._heard.clear()
 
     def reports(self, *numbers: int) -> None:
-        self._messages.send(Came(tuple(Outcome(number=number) for number in numbers), 4, None))
+        self._messages.send(Came(tuple(Outcome(number=number) for number in numbers), 1, None))
 
     def dies(self) -> None:
         self._messages.close()
@@ -81,24 +81,25 @@ def _numbers(exchange: Future[Returned]) -> list[int]:
     return [outcome.number for outcome in exchange.result(60).outcomes]
 
 
-def test_an_exchange_brings_batches_and_returns_once_none_is_left(lane: _Lane, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "_TOGETHER", 1000.0)
+def test_an_exchange_brings_batches_and_returns_once_no_more_are_left_than_threads(
+    lane: _Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_LONGEST", 1000.0)
     exchange = lane.exchange(1, 2, 3)
     lane.hears(1, 2, 3)
     lane.reports(1)
-    lane.reports(3, 2)
-    assert _numbers(exchange) == [1, 3, 2]
-    assert exchange.result().threads == 4
-
-
-def test_an_exchange_does_not_wait_for_slow_batches_beside_others(lane: _Lane, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "_TOGETHER", 0.0)
-    exchange = lane.exchange(1, 2)
+    lane.reports(3)
+    assert _numbers(exchange) == [1, 3]
+    exchange = lane.exchange()
     lane.reports(2)
     assert _numbers(exchange) == [2]
-    exchange = lane.exchange()
-    lane.reports(1)
-    assert _numbers(exchange) == [1]
+
+
+def test_an_exchange_does_not_wait_for_slow_batches_for_long(lane: _Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "_LONGEST", 0.0)
+    exchange = lane.exchange(1, 2, 3)
+    lane.reports(2)
+    assert _numbers(exchange) == [2]
 
 
 def test_an_exchange_that_waits_gives_way_to_the_next(lane: _Lane) -> None:
