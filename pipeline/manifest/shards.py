@@ -21,13 +21,10 @@ Place = tuple[bytes, bytes]
 """A picture's folder and path: pictures come in this order."""
 
 _FIRST: Place = (b"", b"")
-_COMPLETE = (
-    "EXISTS (SELECT 1 FROM rendition r WHERE r.source = s.id)"
-    " AND NOT EXISTS (SELECT 1 FROM rendition r WHERE r.source = s.id AND r.sha256 IS NULL)"
-)
 _UNASSIGNED = (
-    f"SELECT s.folder, s.path FROM source s WHERE (s.folder, s.path) > (?, ?) AND s.status IN ('done', 'kept') "  # noqa: S608
-    f"AND NOT EXISTS (SELECT 1 FROM sample p WHERE p.source = s.path) AND {_COMPLETE}"
+    "SELECT s.folder, s.path FROM source s WHERE (s.folder, s.path) > (?, ?) AND s.status IN ('done', 'kept') "
+    "AND NOT EXISTS (SELECT 1 FROM sample p WHERE p.source = s.path) "
+    "AND EXISTS (SELECT 1 FROM rendition r WHERE r.source = s.id AND r.sha256 IS NOT NULL)"
 )
 _BEFORE = " AND (s.folder, s.path) < (?, ?)"
 _DUE = "INSERT OR IGNORE INTO due SELECT shard FROM sample WHERE source = ?"
@@ -119,6 +116,12 @@ class Shards(Part):
             connection.executemany("INSERT INTO sample VALUES (?, ?)", ((source, shard) for source in sources))
             connection.execute("INSERT OR IGNORE INTO due VALUES (?)", (shard,))
 
+    def touch(self, targets: Iterable[str]) -> None:
+        """Note the shards that hold renditions `targets` as due."""
+        query = "INSERT OR IGNORE INTO due SELECT shard FROM member m JOIN build b ON b.id = m.build WHERE target = ?"
+        with self._writing() as connection:
+            connection.executemany(query, ((to_bytes(target),) for target in targets))
+
     def due(self, before: Place | None = None) -> list[int]:
         """The shards that are due; only those whose pictures all come `before`."""
         query = "SELECT shard FROM due" if before is None else f"SELECT shard FROM due WHERE NOT {_LATER}"  # noqa: S608
@@ -193,10 +196,11 @@ class Shards(Part):
             connection.executemany("DELETE FROM member WHERE target = ?", ((target,) for target in targets))
 
     def waiting(self) -> set[str]:
-        """The targets that were made and are in no shard yet."""
+        """The targets that were made and are in no shard yet, or in one that is to be written again."""
         query = (
-            "SELECT r.target FROM rendition r WHERE r.sha256 IS NOT NULL "
-            "AND NOT EXISTS (SELECT 1 FROM member m WHERE m.target = r.target AND m.sha256 = r.sha256)"
+            "SELECT r.target FROM rendition r JOIN source s ON s.id = r.source WHERE r.sha256 IS NOT NULL "
+            "AND (NOT EXISTS (SELECT 1 FROM member m WHERE m.target = r.target AND m.sha256 = r.sha256) "
+            "OR EXISTS (SELECT 1 FROM sample p JOIN due d ON d.shard = p.shard WHERE p.source = s.path))"
         )
         with self._reading() as connection:
             return {to_name(target) for (target,) in connection.execute(query)}

@@ -104,7 +104,7 @@ class Driver:
         self._tidied: Tidied | None = None
         self._stopped = ""
         self._cut = True  # False once all work is done
-        packed = config.target.pictures, manifest.shards, manifest.flush, self._check, self._shard_written
+        packed = config, manifest, self._check, self._shard_written
         self._packing = Packing(target, *packed) if isinstance(target, ShardTarget) else None
 
     def to_its_end(self, run: int) -> Summary:
@@ -175,7 +175,7 @@ class Driver:
                 removed=self._removed,
             )
         if self._packing is not None:
-            self._packing.end(complete=not self._cut)
+            self._packing.end(self._planner.orphans, complete=not self._cut)
 
     def _opened(self, first: Sequence[Job]) -> AbstractContextManager[Lane]:
         """The lanes of this run, chosen by what the plan has found so far: `first`, and its counts."""

@@ -14,10 +14,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from pipeline.manifest.shards import Place, Shards, place_of
+from pipeline.config.settings import Config
+from pipeline.manifest.shards import Place, place_of
+from pipeline.manifest.store import Manifest
+from pipeline.plan.orphans import Orphan
+from pipeline.plan.rules import names_of
 from pipeline.run.shard_writer import ShardWriter, ShardWritten
 from pipeline.targets.shards import ShardTarget
 from pipeline.targets.trouble import trouble
@@ -43,25 +47,25 @@ class Packing:
     def __init__(
         self,
         target: ShardTarget,
-        pictures: int,
-        shards: Shards,
-        flush: Callable[[], object],
+        config: Config,
+        manifest: Manifest,
         check: Callable[[], None],
         written: Written = lambda name, *, new: None,
     ) -> None:
-        """`pictures`: the most in a shard. `flush` makes the manifest's records durable, `check` may raise to stop."""
+        """`check` may raise to stop what waits. `written` is called in the driver's thread."""
         self.count = 0  # shards written
         self.warnings: list[str] = []
-        self._pictures = pictures
-        self._shards = shards
+        self._pictures = config.target.pictures  # the most in a shard
+        self._shards = manifest.shards
+        self._asked = names_of(config)
         self._target = target
-        self._flush = flush
+        self._flush = manifest.flush
         self._check = check
         self._written = written
         self._expected: dict[str, None] = {}  # pictures without an outcome, in their order
         self._after: Place | None = None  # up to which all that is made is in shards
         self._recorded = 0  # pictures since then
-        self._writer = ShardWriter(shards, target, self._check_thread)
+        self._writer = ShardWriter(self._shards, target, self._asked, self._check_thread)
         self._thread = threading.Thread()  # that writes; this one is never started
         self._came: deque[ShardWritten] = deque()  # that it has written
         self._error: BaseException | None = None  # that has ended it
@@ -104,14 +108,18 @@ class Packing:
             self._check()
             self._thread.join(_TICK)
 
-    def end(self, *, complete: bool) -> None:
-        """Write all shards that are due. `complete`: every picture has its outcome."""
+    def end(self, orphans: Iterable[Orphan], *, complete: bool) -> None:
+        """Write all shards that are due. `complete`: every picture has its outcome.
+
+        Of `orphans`, renditions that the config has no more leave their shards; pictures that are gone stay in them.
+        """
         self.wait()
         if not complete:
             self._fill_before()
             self.wait()
             return
         self._fill(None)
+        self._shards.touch(orphan.target for orphan in orphans if orphan.rendition not in self._asked(orphan.source))
         self.write_due()
         try:
             self._target.forget_others(self._shards.waiting)
@@ -191,6 +199,6 @@ class Packing:
             written = self._came.popleft()
             if written.warning:
                 self.warnings.append(written.warning)
-            else:
+            if written.name:
                 self.count += 1
                 self._written(written.name, new=written.new)

@@ -233,7 +233,7 @@ def _write_shards(config: Config, manifest: Manifest, check: Callable[[], None])
     if not isinstance(target, ShardTarget):
         return ()
     target.remember(manifest.shards)
-    with closing(Packing(target, config.target.pictures, manifest.shards, manifest.flush, check)) as packing:
+    with closing(Packing(target, config, manifest, check)) as packing:
         packing.begin()
         packing.write_due()
         return tuple(packing.warnings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,9 @@ from pipeline.manifest import export
 from pipeline.manifest.export import Kind, Value
 from pipeline.manifest.shards import Shards
 from pipeline.manifest.values import to_name
+
+Asked = Callable[[str], Collection[str]]
+"""The names of the renditions that a picture gets by the config."""
 
 _KEY = {"path": "r.target", "size": "r.size", "mtime_ns": "r.mtime_ns", "sha256": "r.sha256"}
 _LEFT_OUT = {"source_status", "status", "error", "detail", "target", "target_raw"}  # of a row, in a sample's JSON
@@ -55,12 +58,17 @@ def columns_of_lists(shards: Shards) -> dict[str, Kind]:
     return {"url": Kind.TEXT, **kinds} if any_there else {}
 
 
-def samples_of(shards: Shards, number: int, kinds: Mapping[str, Kind]) -> Iterator[Sample]:
-    """The pictures of shard `number` whose renditions are all there, in order. `kinds`: the columns of lists."""
+def samples_of(shards: Shards, number: int, kinds: Mapping[str, Kind], asked: Asked) -> Iterator[Sample]:
+    """The pictures of shard `number` whose renditions are all there, in order. `kinds`: the columns of lists.
+
+    Of renditions that the config has had before there may still be records; where it was not run since, only these.
+    """
     fields = {f"key_{name}": expression for name, expression in _KEY.items()}
-    fields |= {"url": "o.url", "columns": "o.columns", "alt": "s.alt"} | export.FIELDS
-    for _source, group in itertools.groupby(shards.rows(number, fields), key=lambda row: row["source"]):
-        rows = list(group)
+    fields |= {"path": "s.path", "url": "o.url", "columns": "o.columns", "alt": "s.alt"} | export.FIELDS
+    for path, group in itertools.groupby(shards.rows(number, fields), key=lambda row: row["path"]):
+        recorded = list(group)
+        names = asked(to_name(path))
+        rows = [row for row in recorded if row["rendition"] in names] or recorded
         if all(row["key_sha256"] is not None for row in rows):
             renditions = tuple(Rendition(**{name: row[f"key_{name}"] for name in _KEY}) for row in rows)
             yield Sample(renditions, _json(rows, kinds))

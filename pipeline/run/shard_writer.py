@@ -8,17 +8,19 @@ leaves a build that the stat of the file proves to be there, or not.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pipeline.errors import TargetTrouble
 from pipeline.manifest.export import Kind
 from pipeline.manifest.shards import Build, Shards, shard_name
 from pipeline.manifest.values import to_name
-from pipeline.run.samples import Sample, columns_of_lists, content_of, renditions_of, samples_of
+from pipeline.run.samples import Asked, Sample, columns_of_lists, content_of, renditions_of, samples_of
 from pipeline.targets.shards import ShardTarget
 from pipeline.targets.tar import TarOutput
+from pipeline.targets.target import NOTHING
 from pipeline.targets.trouble import trouble
 
 _STOPS = 100  # steps between two looks at whether the run must stop
@@ -28,8 +30,8 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class ShardWritten:
-    """A shard that has its name now, `new` or in the place of an older one; with a `warning`, one that could not be
-    written yet.
+    """A shard that has its name now, `new` or in the place of an older one; without `name`, one that was not written,
+    as the `warning` says.
     """
 
     name: str
@@ -37,13 +39,24 @@ class ShardWritten:
     warning: str = ""
 
 
+@dataclass(slots=True)
+class _Filled:
+    """What became of the samples of a shard that is being written."""
+
+    samples: list[Sample]  # that are in it
+    members: list[tuple[bytes, int, int, int, bytes]]  # the renditions in it and their places; see `Shards.begin`
+    damaged: list[bytes]  # renditions that seemed to be there, so that the plan has let them be
+    gone: int = 0  # pictures whose renditions are missing: the plan had them made again, and that has failed
+
+
 class ShardWriter:
     """For one thread."""
 
-    def __init__(self, shards: Shards, target: ShardTarget, check: Callable[[], None]) -> None:
+    def __init__(self, shards: Shards, target: ShardTarget, asked: Asked, check: Callable[[], None]) -> None:
         """`check` is called often and may raise, so that what is begun is dropped."""
         self._shards = shards
         self._target = target
+        self._asked = asked
         self._check = check
 
     def write(self, due: Sequence[int]) -> Iterator[ShardWritten]:
@@ -61,67 +74,78 @@ class ShardWriter:
                 yield written
 
     def _brought_up_to_date(self, number: int, before: Build | None) -> ShardWritten | None:
-        samples = list(self._checked(samples_of(self._shards, number, self._kinds)))
-        content = content_of(samples)
-        same = before is not None and before.content == content and self._target.is_there(before)
+        recorded = list(self._checked(samples_of(self._shards, number, self._kinds, self._asked)))
+        samples = self._there(recorded)
+        same = before is not None and before.content == content_of(samples) and self._target.is_there(before)
         if before is not None and same and not any(self._target.waits(each.name) for each in renditions_of(samples)):
             self._shards.settle(before, [(rendition.path, rendition.mtime_ns) for rendition in renditions_of(samples)])
-        elif samples:
-            return self._built(number, before, samples, content)
-        else:
-            if before is not None and self._target.is_there(before):  # another file of its name is not ours
-                self._target.remove_shard(number)
-            self._shards.end(number)
-        return None
-
-    def _built(self, number: int, before: Build | None, samples: list[Sample], content: bytes) -> ShardWritten:
+            return None
         output = self._target.begin_shard()
         try:
-            members, lost = self._filled(output, samples)
-            if lost:
-                return self._given_up(number, lost)
-            mtime_ns, sha256 = output.finish(durable=self._target.durable)
-            build = Build(0, number, output.size, mtime_ns, sha256, content, placed=0)
-            build_id = self._shards.begin(build, members)
-            if not self._target.place(output, number, replace=before is not None):
-                there = self._target.sha256_of(number)
-                if there is None or there[0] != sha256:
-                    self._shards.withdraw(build_id)
-                    name = f"{self._target.folder / shard_name(number)}"
-                    raise TargetTrouble(f"{name}: a file that this config did not make has the name of a shard")
-                mtime_ns = there[1]
-            self._target.sync_shards()
+            filled = self._filled(output, samples)
+            filled.gone += len(recorded) - len(samples)
+            if filled.damaged:
+                return self._postponed(number, filled.damaged)
+            if filled.samples:
+                return self._finished(output, number, before, filled)
         finally:
             output.drop()
+        if before is not None and self._target.is_there(before):  # another file of its name is not ours
+            self._target.remove_shard(number)
+        self._shards.end(number)
+        return None
+
+    def _there(self, samples: Sequence[Sample]) -> list[Sample]:
+        """Those of `samples` whose renditions are all somewhere."""
+        stats = iter(self._target.raw_stats([each.name for each in renditions_of(samples)]))
+        return [sample for sample in samples if NOTHING not in list(itertools.islice(stats, len(sample.renditions)))]
+
+    def _finished(self, output: TarOutput, number: int, before: Build | None, filled: _Filled) -> ShardWritten:
+        mtime_ns, sha256 = output.finish(durable=self._target.durable)
+        build = Build(0, number, output.size, mtime_ns, sha256, content_of(filled.samples), placed=0)
+        build_id = self._shards.begin(build, filled.members)
+        if not self._target.place(output, number, replace=before is not None):
+            there = self._target.sha256_of(number)
+            if there is None or there[0] != sha256:
+                self._shards.withdraw(build_id)
+                name = f"{self._target.folder / shard_name(number)}"
+                raise TargetTrouble(f"{name}: a file that this config did not make has the name of a shard")
+            mtime_ns = there[1]
+        self._target.sync_shards()
         self._shards.finish(build_id, number, mtime_ns)
-        self._target.placed(Build(build_id, number, build.size, mtime_ns, sha256, content, placed=1))
-        self._target.forget(self._checked(rendition.name for rendition in renditions_of(samples)))
-        return ShardWritten(shard_name(number), new=before is None)
+        self._target.placed(replace(build, id=build_id, mtime_ns=mtime_ns, placed=1))
+        self._target.forget(self._checked(rendition.name for rendition in renditions_of(filled.samples)))
+        warning = ""
+        if filled.gone:
+            those = "a picture is" if filled.gone == 1 else f"{filled.gone:,} pictures are"
+            warning = f"{shard_name(number)}: {those} left out whose renditions are gone and were not made again"
+        return ShardWritten(shard_name(number), new=before is None, warning=warning)
 
-    def _given_up(self, number: int, lost: list[bytes]) -> ShardWritten:
-        self._shards.lose(lost)
-        self._target.forget(map(to_name, lost))
+    def _postponed(self, number: int, damaged: list[bytes]) -> ShardWritten:
+        self._shards.lose(damaged)
+        self._target.forget(map(to_name, damaged))
         warning = (
-            f"{shard_name(number)} is not written yet: {len(lost):,} of its renditions are damaged, and the next run "
-            "makes them again"
+            f"{shard_name(number)} is not written yet: {len(damaged):,} of its renditions are damaged, and the next "
+            "run makes them again"
         )
-        return ShardWritten(shard_name(number), new=False, warning=warning)
+        return ShardWritten("", new=False, warning=warning)
 
-    def _filled(
-        self, output: TarOutput, samples: Iterable[Sample]
-    ) -> tuple[list[tuple[bytes, int, int, int, bytes]], list[bytes]]:
-        """Write all members; returns their places, and the paths of those whose bytes are not to be had."""
-        members, lost = [], []
+    def _filled(self, output: TarOutput, samples: Iterable[Sample]) -> _Filled:
+        filled = _Filled([], [], [])
         for sample in self._checked(samples):
-            for rendition in sample.renditions:
-                bytes_ = self._target.content(rendition.name, rendition.sha256)
-                if bytes_ is None:
-                    lost.append(rendition.path)
-                elif not lost:
-                    start = output.add(rendition.name, bytes_)
-                    members.append((rendition.path, start, rendition.size, rendition.mtime_ns, rendition.sha256))
-            output.add(sample.json_name, sample.json)
-        return members, lost
+            contents = [self._target.content(each.name, each.sha256) for each in sample.renditions]
+            lost = [each for each, bytes_ in zip(sample.renditions, contents, strict=True) if bytes_ is None]
+            if damaged := [each.path for each in lost if self._target.seems_there(each.name, each.size, each.mtime_ns)]:
+                filled.damaged.extend(damaged)
+            elif lost:
+                filled.gone += 1
+            elif not filled.damaged:
+                filled.samples.append(sample)
+                for each, bytes_ in zip(sample.renditions, contents, strict=True):
+                    start = output.add(each.name, bytes_ or b"")
+                    filled.members.append((each.path, start, each.size, each.mtime_ns, each.sha256))
+                output.add(sample.json_name, sample.json)
+        return filled
 
     def _checked(self, steps: Iterable[_T]) -> Iterator[_T]:
         for count, step in enumerate(steps):

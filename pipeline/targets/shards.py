@@ -164,6 +164,10 @@ class ShardTarget:
         """Whether a rendition is in no shard yet, or is newer than its shard."""
         return self._files.raw_stats((_waiting_name(path),)) != [NOTHING]
 
+    def seems_there(self, path: str, size: int, mtime_ns: int) -> bool:
+        """Whether a rendition is there as it was recorded, by its stat alone, as plans look at it."""
+        return self.raw_stats((path,)) == [(size, mtime_ns)]
+
     def content(self, path: str, sha256: bytes) -> bytes | None:
         """The bytes of a rendition that waits or is in a shard; None where there are none with this hash."""
         for read in (self._waiting_bytes, self._packed_bytes):

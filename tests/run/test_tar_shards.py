@@ -227,6 +227,57 @@ def test_a_damaged_or_missing_shard_is_found_and_made_again(ten: World) -> None:
     assert _shards(ten) == before
 
 
+def test_a_shard_that_was_deleted_comes_back_without_what_cannot_be_made_again(ten: World) -> None:
+    ten.run()
+    ten.put("a/003.jpg", jpeg()[:300])
+    ten.run()
+    (ten.target / "000000.tar").unlink()
+    summary = ten.run()
+    assert (summary.pictures, summary.shards) == ({"done": 3, "known failure": 1, "unchanged": 6}, 1)
+    assert summary.warnings == ("000000.tar: a picture is left out whose renditions are gone and were not made again",)
+    assert [name for name in _members(ten, "000000.tar") if name.endswith(".jpg")] == [
+        "a/000.jpg",
+        "a/006.jpg",
+        "a/009.jpg",
+    ]
+    again = ten.run()
+    assert (again.shards, again.warnings, _verified(ten), _waiting(ten)) == (0, (), [], 0)
+    ten.put("a/003.jpg")
+    ten.run()
+    assert _members(ten, "000000.tar").keys() >= {"a/003.jpg", "a/003.json"}
+
+
+def test_samples_have_the_renditions_of_todays_config(ten: World) -> None:
+    renditions = (ONE.replace("thumb", "small"), TWO.replace("png", "jpeg"), ONE.replace("thumb", "big"))
+    ten.run()
+    for asked, names in zip(renditions, (["jpg"], ["big.jpg", "small.jpg"], ["jpg"]), strict=True):
+        _configure(ten, asked)
+        assert ten.run().status == ExitStatus.OK
+        expected = {f"a/{number:03}.{name}" for number in (0, 3, 6, 9) for name in [*names, "json"]}
+        assert _members(ten, "000000.tar").keys() == expected
+        assert (_verified(ten), _waiting(ten)) == ([], 0)
+
+
+def test_a_rendition_that_is_taken_away_leaves_the_shards_at_once_and_a_picture_when_it_is_pruned(world: World) -> None:
+    _configure(world, TWO + "  third: {width: 8}\n")
+    world.fill(3)
+    world.run()
+    (world.source / "c/002.jpg").unlink()
+    _configure(world, TWO)
+    assert (world.run().orphans, "a/000.third.jpg" in _members(world, "000000.tar")) == (5, False)
+    assert "c/002.big.jpg" in _members(world, "000000.tar")
+    assert world.run().shards == 0
+
+
+def test_a_picture_of_which_only_a_former_rendition_has_failed_is_in_a_shard(world: World) -> None:
+    _configure(world, ONE + "  tight: {width: 60, max_bytes: 100}\n")
+    world.fill(2)
+    assert (world.run().pictures, _shards(world)) == ({"failed": 2}, {})
+    _configure(world)
+    world.run()
+    assert list(_shards(world)) == ["000000.tar"]
+
+
 def _rot(path: Path, at: int) -> None:
     """Change a byte without a trace in the stat."""
     content, stat = bytearray(path.read_bytes()), path.stat()
@@ -368,14 +419,14 @@ def test_a_run_that_is_killed_goes_on_to_the_same_shards(ten: World) -> None:
 def _at_work(world: World) -> Iterator[packing.Packing]:
     """A run that has made all renditions and no shard yet."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packing.Packing, "end", lambda self, *, complete: None)
+        patch.setattr(packing.Packing, "end", lambda self, orphans, *, complete: None)
         patch.setattr(packing.Packing, "step", lambda self: None)
         world.run()
     assert (_waiting(world), _shards(world)) == (10, {})
     with Manifest.for_config(world.config) as manifest:
         target = shards.ShardTarget(world.config.target, "run")
         target.remember(manifest.shards)
-        with closing(packing.Packing(target, 4, manifest.shards, manifest.flush, lambda: None)) as pack:
+        with closing(packing.Packing(target, world.config, manifest, lambda: None)) as pack:
             yield pack
 
 
@@ -390,9 +441,9 @@ def test_while_a_run_works_only_shards_before_the_first_picture_in_hand_are_writ
         assert list(_shards(ten)) == ["000000.tar"]  # the fifth picture is before the one in hand, and fills none
         pack.came("b/004.jpg")
         pack.came("c/002.jpg")
-        pack.end(complete=False)
+        pack.end((), complete=False)
         assert list(_shards(ten)) == ["000000.tar"]  # nothing says that all pictures have been looked at
-        pack.end(complete=True)
+        pack.end((), complete=True)
     assert list(_shards(ten)) == ["000000.tar", "000001.tar", "000002.tar"]
 
 
