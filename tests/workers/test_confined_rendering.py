@@ -6,6 +6,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -21,6 +22,7 @@ from pipeline.workers.exchange import Bounds, InThread, Renderer, whole
 from pipeline.workers.token import Token
 from scripts.fuzzing.seeds import seeds
 from tests import pictures, tiffs
+from tests.render import test_deep_options
 
 LIMITS = Limits()
 SPECS = tuple(
@@ -208,6 +210,16 @@ def test_what_libraries_beside_pillow_decode_is_rendered_by_a_confined_child(poo
     )
     assert shut_in == free
     assert len(shut_in) == 2 + 2 * len(_AS_THEY_ARE)
+
+
+def test_sixteen_bits_come_out_of_a_confined_child_as_of_a_thread(pool: ChildPool) -> None:
+    pytest.importorskip("pyvips", reason="needs pyvips")
+    names = ("cover", "contain, transparent", "enlarge", "pad", "trim", "linear", "display-p3", "profile: keep")
+    specs = tuple(replace(test_deep_options.SPECS[name], name=name, depth=AS_SOURCE) for name in names)
+    content = dict(seeds())["PNG of 16 bits, 4 channels"]
+    shut_in, free = (carried(renderer, content, specs) for renderer in (pool, InThread(render)))
+    assert shut_in == free
+    assert len(shut_in) == 2 + 2 * len(specs)
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
