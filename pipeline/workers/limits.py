@@ -52,7 +52,7 @@ class Limits:
         if resident > self._resident + self._kept:
             self._trim(0)
             peak, resident = self._sizes(b"VmHWM", b"VmRSS")
-        return Meter(peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT, resident)
+        return Meter(peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT, resident)
 
     def _sizes(self, *names: bytes) -> list[int]:
         """Sizes from /proc/self/status in bytes; 0 where unknown. One read: the kernel writes the text anew."""
@@ -64,6 +64,14 @@ def size_in(text: bytes, name: bytes) -> int:
     """A size from the text of /proc/PID/status, in bytes; 0 if it is not there."""
     start = text.find(b"\n" + name + b":")
     return int(text[start + len(name) + 2 : text.index(b"kB", start)]) * 1024 if start >= 0 else 0
+
+
+def own_peak() -> int:
+    """Bytes that this process had resident at the most."""
+    with suppress(OSError), open("/proc/self/status", "rb", buffering=0) as file:
+        if peak := size_in(file.read(8192), b"VmHWM"):
+            return peak
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT
 
 
 def _hoarder() -> Callable[[int], object]:
@@ -81,7 +89,7 @@ def _hoarder() -> Callable[[int], object]:
     return trim
 
 
-_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def offer_to_the_killer(rank: int = _FIRST_TO_GO) -> None:

@@ -18,6 +18,7 @@ from pipeline.workers import wire
 from pipeline.workers.cgroup import oom_kills
 from pipeline.workers.child import Setup
 from pipeline.workers.exchange import Confinement, Held, Spawned
+from pipeline.workers.limits import MAXRSS_UNIT, own_peak
 from pipeline.workers.token import TICK, Token
 from pipeline.workers.watch import Allowance
 
@@ -41,6 +42,7 @@ class Child:
         self._lock = threading.RLock()
         self._listening = False
         self._started: subprocess.Popen[bytes] | None = None
+        self._inherited = 0  # bytes: the kernel counts the process that has started it in its peak, up to its exec
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._chatter, chatter_end = os.pipe2(os.O_NONBLOCK) if hasattr(os, "pipe2") else _pipe()
         try:
@@ -49,6 +51,7 @@ class Child:
                 if zygote is None:
                     self._started = _start(theirs.fileno(), chatter_end)
                     self.pid = self._started.pid
+                    self._inherited = own_peak()
                 else:
                     zygote.spawn(theirs.fileno(), chatter_end, setup)
             if zygote is not None:
@@ -195,7 +198,9 @@ class Child:
             with suppress(ProcessLookupError, PermissionError):  # one that has died already keeps its exit status
                 kill(self.pid, signal.SIGKILL)
         _pid, status, usage = os.wait4(self.pid, 0)
-        self.peak = usage.ru_maxrss * 1024
+        self.peak = usage.ru_maxrss * MAXRSS_UNIT
+        if self.peak <= self._inherited and self.allowance is not None:
+            self.peak = self.allowance.peak
         self.last_words = self.chatter()
         os.close(self._chatter)
         self.code = os.waitstatus_to_exitcode(status)

@@ -45,7 +45,8 @@ class Allowance:
 
     def __init__(self, pid: int, kept: int) -> None:
         self._pid = pid
-        self.base = _taken(pid) + kept + _GROWTH  # bytes that it may hold without a request
+        self.peak = 0  # bytes resident at the most, as seen by the checks
+        self.base = _taken(_status(pid), pid) + kept + _GROWTH  # bytes that it may hold without a request
         self._looks = 0
         self._warned: _Terms | None = None
         self._terms = self._waiting()
@@ -78,10 +79,11 @@ class Allowance:
         """The limit that the child exceeds, as an error. One that must wait may still be clearing up, so it is checked
         twice. `spoke`: whether a message from it is waiting.
         """
-        terms, why = self._terms, None
+        terms, why, status = self._terms, None, _status(self._pid)
+        self.peak = max(self.peak, size_in(status, b"VmHWM"))
         if _cpu(self._pid) > terms.until:
             why = PictureError(ErrorKind.TIME_LIMIT, f"{terms.seconds:g} s of CPU")
-        elif _taken(self._pid) > self.base + terms.memory:
+        elif _taken(status, self._pid) > self.base + terms.memory:
             why = PictureError(ErrorKind.MEMORY_LIMIT, f"{terms.memory / 2**20:.0f} MiB")
         elif spoke and terms.silent:
             why = Misbehaved("a message out of turn")  # it could hold any descriptors
@@ -139,14 +141,20 @@ def _cpu(pid: int) -> float:
         return 0.0
 
 
-def _taken(pid: int) -> int:
-    """Bytes of memory that a process holds; 0 where that is unknown."""
+def _status(pid: int) -> bytes:
+    """What the kernel says of a process; nothing where that is unknown."""
     try:
         with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
-            text = file.read(8192)
+            return file.read(8192)
     except OSError:
+        return b""
+
+
+def _taken(status: bytes, pid: int) -> int:
+    """Bytes of memory that the process of a `_status` holds; 0 where that is unknown."""
+    if not status:
         return 0
-    return size_in(text, b"VmRSS") + size_in(text, b"VmSwap") + sum(_files(pid).values())
+    return size_in(status, b"VmRSS") + size_in(status, b"VmSwap") + sum(_files(pid).values())
 
 
 def _files(pid: int) -> dict[int, int]:

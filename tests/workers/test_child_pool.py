@@ -81,6 +81,16 @@ def test_a_death_is_blamed_on_its_request_and_the_next_one_has_a_new_child(
     assert ask(pool, "plain")[0][2] != pid  # type: ignore[index]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel says it there only")
+def test_a_death_is_not_put_down_to_the_memory_of_the_process_that_started_the_child() -> None:
+    ballast = b"x" * (250 * 2**20)
+    with ChildPool("tests.workers.functions:echo", None, 1) as pool:
+        pool.await_confinement(Token())
+        del ballast
+        with pytest.raises(ChildDied):
+            ask(pool, "segfault", Bounds(seconds=60, memory=256 * 2**20))
+
+
 def test_a_child_that_is_killed_while_it_waits_for_room_has_said_nothing_wrong(pool: ChildPool) -> None:
     with picture() as descriptor, pool.ask(whole(descriptor), "plain", BOUNDS, Token()) as exchange:
         pid = exchange.first()[2]  # type: ignore[index]
