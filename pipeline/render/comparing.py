@@ -17,11 +17,9 @@ from pipeline.render import memory
 from pipeline.render.child.warm_up import render_samples, set_switches
 from pipeline.render.header import read_header
 from pipeline.render.line import render
-from pipeline.render.opening.decode import facts_of, frames, picture
+from pipeline.render.opening.decode import facts_of, first_in_srgb
 from pipeline.render.opening.source import opening
 from pipeline.render.pixels import libvips, ssimulacra2
-from pipeline.render.pixels.deep import Deep
-from pipeline.render.pixels.frame import in_srgb
 from pipeline.workers.exchange import Held, Reply, whole
 
 _UPRIGHT = (0, 1)  # EXIF orientations that turn nothing; 0: none is said
@@ -64,12 +62,8 @@ def _decoded(content: bytes, task: Resemblance) -> Image.Image:
         with open(descriptor, "wb", closefd=False) as file:
             file.write(content)
         with opening(whole(descriptor)) as source:
-            everything = RenderTask((), task.limits)
-            read_header(source, everything)
-            stored = source.image.size
-            (frame,) = frames(source, everything, 1)
-            pixels, _ = in_srgb(frame.image, picture(source, stored, 1).icc)
-            image = pixels.rounded() if isinstance(pixels, Deep) else pixels
+            read_header(source, RenderTask((), task.limits))
+            image = first_in_srgb(source, task.limits)
             image = image.convert("RGBA" if image.mode in ("LA", "RGBA") else "RGB")
             if image.mode == "RGBA":
                 ground = Image.new("RGBA", image.size, (*ImageColor.getrgb(task.background)[:3], 255))

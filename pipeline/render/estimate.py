@@ -168,7 +168,7 @@ def _of_shape(task: RenderTask, shape: _Shape) -> int:
         if shape.hdr:
             steps.append(area * _TONES + _TONE_TABLES)
         measured = _SIMILARITY_ALPHA if transparent else _SIMILARITY
-        held = area * measured if isinstance(spec.quality, Similarity) else 0.0
+        held = area * measured + _TONE_TABLES * shape.hdr if isinstance(spec.quality, Similarity) else 0.0
         if shape.deep and (spec.depth == AS_SOURCE or (shape.hdr and spec.hdr is Hdr.KEEP)):
             steps.append(held + area * (_DEEP_AVIF if spec.format is Format.AVIF else 3 * _deep_pixel(shape)))
         else:

@@ -11,9 +11,11 @@ import os
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from pipeline.model.spec import Format, Spec
+from pipeline.model.spec import Format, Limits, Spec
+from pipeline.render.colour import hdr
 from pipeline.render.encoding.encode import encode
 from pipeline.render.encoding.encode_input import EncodeInput
+from pipeline.render.opening.decode import first_in_srgb
 from pipeline.render.opening.source import opening
 from pipeline.render.pixels import ssimulacra2
 from pipeline.render.pixels.deep import Deep
@@ -42,15 +44,21 @@ class Tried:
 
 
 class Measure:
-    """Scores encoded files by the first of the frames that they are made of."""
+    """Scores encoded files by the first of the frames that they are made of; both tone-mapped where they are HDR."""
 
     def __init__(self, encode_input: EncodeInput) -> None:
         first = encode_input.images[0]
-        self._original = ssimulacra2.Original(first.rounded() if isinstance(first, Deep) else first)
+        self._is_hdr = isinstance(first, Deep) and hdr.said(encode_input.icc) is not None
+        if isinstance(first, Deep):
+            seen, _warnings = first.in_srgb(encode_input.icc) if self._is_hdr else (first, ())
+            first = seen.rounded()
+        self._original = ssimulacra2.Original(first)
 
     def score(self, descriptor: int) -> float:
         """Its SSIMULACRA 2, to two decimals."""
         with opening(whole(descriptor)) as source:
+            if self._is_hdr:
+                return round(self._original.score(first_in_srgb(source, Limits())), 2)
             source.image.load()
             return round(self._original.score(source.image), 2)
 

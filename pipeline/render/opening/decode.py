@@ -13,6 +13,7 @@ from PIL import Image, ImageChops, ImageMath
 
 from pipeline.errors import PictureError
 from pipeline.model.rendering import RenderTask
+from pipeline.model.spec import Limits
 from pipeline.render.colour.cicp import profile_of
 from pipeline.render.formats import heif
 from pipeline.render.formats.avif import Avif
@@ -29,7 +30,7 @@ from pipeline.render.opening.failures import decode_failure
 from pipeline.render.opening.metadata import read_blocks
 from pipeline.render.opening.source import DAMAGED_EXIF, DEEP, Source
 from pipeline.render.pixels.deep import Deep, of_pillow
-from pipeline.render.pixels.frame import Frame
+from pipeline.render.pixels.frame import Frame, in_srgb
 
 _OF_PAGES = ("TIFF", "JPEG", "HEIF")  # not icons: their pictures are one picture in several sizes
 _ORIENTATIONS = range(1, 9)
@@ -123,6 +124,14 @@ def frames(source: Source, task: RenderTask, count: int) -> Iterator[Frame]:
         raise
     except Exception as error:
         raise decode_failure(error, source.view, source.format) from error
+
+
+def first_in_srgb(source: Source, limits: Limits) -> Image.Image:
+    """The first frame at 8 bits a channel in sRGB, of HDR tone-mapped, as stored. Raises as `frames` does."""
+    stored = source.image.size
+    (frame,) = frames(source, RenderTask((), limits), 1)
+    pixels, _warnings = in_srgb(frame.image, picture(source, stored, 1).icc)
+    return pixels.rounded() if isinstance(pixels, Deep) else pixels
 
 
 def _deep(source: Source) -> Deep | None:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pipeline.model.rendering import Rendered, RenderTask
-from pipeline.model.spec import Format, Limits, Similarity, Spec
+from pipeline.model.spec import DEFAULT_QUALITY, Format, Hdr, Limits, Similarity, Spec
 from pipeline.render.encoding import similar
 from pipeline.render.encoding.encode import encode
 from pipeline.render.encoding.encode_input import EncodeInput
@@ -15,13 +15,13 @@ from pipeline.render.line import render
 from pipeline.render.pixels import libvips
 from pipeline.render.pixels.ssimulacra2 import Original
 from pipeline.workers.exchange import whole
-from tests.pictures import descriptor_of, encoded, noise, quarters
+from tests.pictures import WRITTEN, descriptor_of, encoded, noise, png16, quarters
 from tests.render.drawing import answer_to
 
 pytestmark = pytest.mark.skipif(not libvips.available(), reason="needs libvips")
 PICTURE = Image.blend(quarters((64, 48)), noise((64, 48), 70, seed=8).convert("RGB"), 0.5)
 SOURCE = encoded(PICTURE, "PNG")
-LOSSY = (Format.JPEG, Format.WEBP, Format.AVIF)
+LOSSY = tuple(format_ for format_ in WRITTEN if format_ in DEFAULT_QUALITY)
 
 
 def made(spec: Spec, source: bytes = SOURCE) -> tuple[Rendered, bytes]:
@@ -121,3 +121,11 @@ def test_transparency_is_measured_too() -> None:
     found, _ = made(Spec("a", format=Format.AVIF, quality=Similarity(50)), encoded(clear, "PNG"))
     assert found.score is not None
     assert found.score >= 50
+
+
+def test_what_stays_hdr_is_measured_as_other_screens_show_it() -> None:
+    levels = [round(each * 180) for each in PICTURE.tobytes()]  # PQ, up to some 900 cd/m2
+    content = png16(PICTURE.size, "RGB", levels, (b"cICP", bytes((9, 16, 0, 1))))
+    found, kept = made(Spec("a", format=Format.AVIF, hdr=Hdr.KEEP, quality=Similarity(70)), content)
+    seen = [Image.open(io.BytesIO(made(Spec("a", format=Format.PNG), each)[1])) for each in (content, kept)]
+    assert found.score == pytest.approx(Original(seen[0]).score(seen[1]), abs=0.01)
