@@ -127,14 +127,7 @@ class LocalSource:
         """Copy the bytes of `source` and of its sidecar; see `Source`. Runs in an I/O thread."""
         try:
             picture = self._picture(source, stat, limits)
-            if stat.sidecar is None:
-                return picture
-            try:
-                text, of_sidecar = self._sidecar(source)
-            except BaseException:
-                picture.close()
-                raise
-            return replace(picture, sidecar=text, stat=replace(picture.stat, sidecar=of_sidecar))
+            return picture if stat.sidecar is None else picture.joined(lambda: self._sidecar(source))
         except OSError as error:
             if error.errno in _GONE:
                 raise Vanished(error.strerror or str(error)) from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from pipeline.config.node import Node, did_you_mean, got
@@ -25,6 +25,29 @@ _EDGES = ("left", "top", "width", "height")
 def is_sidecar_name(name: str) -> bool:
     """Whether a file of this name is a sidecar, provided that its picture is there."""
     return name.endswith(SUFFIX) and len(name) > len(SUFFIX) and not name.removesuffix(SUFFIX).endswith(SUFFIX)
+
+
+def taken_out(
+    files: list[str],
+    includes: Callable[[str], bool],
+    excludes: Callable[[str], bool],
+    skipped: Collection[str] = frozenset(),
+) -> frozenset[str]:
+    """Remove sidecars from the `files` of a folder, also those of pictures that are not wanted; returns the names that
+    have one. `excludes` says which names are left out, `includes` which of the others are wanted, `skipped` are those
+    that are no files.
+
+    A file that is named like a sidecar and has no picture beside it is a file like any other.
+    """
+    beside = {name for name in files if name.endswith(SUFFIX) and is_sidecar_name(name) and name not in skipped}
+    if not beside:
+        return frozenset()
+    excluded = {name for name in beside if excludes(name)}
+    pictures = {name for name in files if name + SUFFIX in beside - excluded}
+    gone = excluded | {name + SUFFIX for name in pictures}
+    gone |= {name for name in beside - gone if not includes(name) or not includes(name.removesuffix(SUFFIX))}
+    files[:] = [name for name in files if name not in gone]
+    return frozenset(pictures)
 
 
 def content(picture: bytes, sidecar: bytes) -> bytes:

@@ -7,9 +7,9 @@ A source lists names (`folders`), takes the stat of each without opening it (`st
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -143,6 +143,15 @@ class Picture:
     def content(self) -> bytes | None:
         """The SHA-256 that stands for picture and sidecar together; None without a sidecar."""
         return None if self.sidecar is None else sidecar.content(self.sha256, self.sidecar)
+
+    def joined(self, read: Callable[[], tuple[bytes, Stat]]) -> Picture:
+        """The same with its sidecar, whose text and stat `read` returns. Closes the memory where that raises."""
+        try:
+            text, stat = read()
+        except BaseException:
+            self.close()
+            raise
+        return replace(self, sidecar=text, stat=replace(self.stat, sidecar=stat))
 
     @property
     def size(self) -> int:

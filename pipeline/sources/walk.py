@@ -17,7 +17,7 @@ from pipeline.folder import Descriptor
 from pipeline.sources import exclusion
 from pipeline.sources.descent import Descent, Links
 from pipeline.sources.globs import Globs
-from pipeline.sources.sidecar import SUFFIX, is_sidecar_name
+from pipeline.sources.sidecar import is_sidecar_name, taken_out
 from pipeline.sources.source import Folder
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
@@ -116,7 +116,7 @@ class Walk:
             entries.skipped = {name: why for name, why in entries.skipped.items() if not wanted.excludes(name)}
         if rules:
             self._rules[path] = rules
-        sidecars = _sidecars(wanted, entries.files, entries.skipped)
+        sidecars = taken_out(entries.files, wanted.includes, wanted.excludes, entries.skipped)
         below, linked = (
             sorted((prefix + name for name in names if not wanted.excludes(f"{name}/")), key=os.fsencode)
             for names in (entries.folders, entries.linked)
@@ -230,24 +230,6 @@ class _Wanted:
     def excludes(self, name: str) -> bool:
         """Whether a pattern leaves out the file, or the folder if `name` ends with a slash."""
         return bool(self._excluding) and any(globs.covers(prefix + name) for prefix, globs in self._excluding)
-
-
-def _sidecars(wanted: _Wanted, files: list[str], skipped: Collection[str]) -> frozenset[str]:
-    """Remove sidecars from `files`, also those of pictures that are not wanted; returns the names that have one.
-
-    A file that is named like a sidecar and has no picture beside it is a file like any other.
-    """
-    beside = {name for name in files if name.endswith(SUFFIX) and is_sidecar_name(name) and name not in skipped}
-    if not beside:
-        return frozenset()
-    excluded = {name for name in beside if wanted.excludes(name)}
-    pictures = {name for name in files if name + SUFFIX in beside - excluded}
-    gone = excluded | {name + SUFFIX for name in pictures}
-    gone |= {
-        name for name in beside - gone if not wanted.includes(name) or not wanted.includes(name.removesuffix(SUFFIX))
-    }
-    files[:] = [name for name in files if name not in gone]
-    return frozenset(pictures)
 
 
 def _joined(names: list[str]) -> bytes:

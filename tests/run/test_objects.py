@@ -15,6 +15,7 @@ from pipeline.config.settings import StoreSettings
 from pipeline.errors import ExitStatus, PictureError, SourceTrouble, TargetTrouble
 from pipeline.model.record import Written
 from pipeline.report import page
+from pipeline.report.privacy import Privacy
 from pipeline.run.prune import prune
 from pipeline.stores.filesystems import FileStore
 from pipeline.targets.local import LocalTarget
@@ -359,10 +360,13 @@ def test_what_needs_a_folder_says_so(tmp_path: Path, memory: fakes3.Bucket) -> N
         )
 
 
-def test_a_report_shows_what_is_in_a_bucket_where_it_is_published(tmp_path: Path, memory: fakes3.Bucket) -> None:
+def test_a_report_shows_what_is_in_a_bucket_where_it_is_published(
+    tmp_path: Path, memory: fakes3.Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world = _into_store(tmp_path, memory)
     world.fill(1)
     world.run()
+    monkeypatch.setattr(page, "read_again", lambda config, reader, most: Privacy(0))  # it starts children
     pages = []
     for base_url in ("", "https://img.example.org/web/"):
         page.write(world.config, tmp_path / "report.html", 1, base_url)

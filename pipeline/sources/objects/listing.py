@@ -162,19 +162,17 @@ class _Chosen:
 
     def without_sidecars(self, folder: str, names: list[str]) -> frozenset[str]:
         """Remove sidecars from `names`, and what is no sidecar and not wanted; returns the names that have one."""
-        beside = {name for name in names if name.endswith(sidecar.SUFFIX) and sidecar.is_sidecar_name(name)}
-        if not beside:
-            return frozenset()
         prefix = f"{folder}/" if folder else ""
-        pictures = {name for name in names if name + sidecar.SUFFIX in beside}
-        gone = {name + sidecar.SUFFIX for name in pictures}
-        gone |= {name for name in beside - gone if not self._wants(prefix + name)}
-        names[:] = [name for name in names if name not in gone]
-        return frozenset(pictures)
+        return sidecar.taken_out(
+            names, lambda name: self._wants(prefix + name), lambda name: self._excludes(prefix + name)
+        )
 
     def _wants(self, path: str) -> bool:
         included = not self._include or self._include.covers(path)
-        return included and not (self._exclude and self._exclude.covers(path))
+        return included and not self._excludes(path)
+
+    def _excludes(self, path: str) -> bool:
+        return self._exclude.covers(path)
 
     def count_unmatched(self, path: str) -> None:
         self.unmatched += 1

@@ -18,7 +18,7 @@ from pipeline.model.spec import Limits
 from pipeline.sources import magic, reading, sidecar
 from pipeline.sources.objects.listing import Listing
 from pipeline.sources.source import NO_FILE, Folder, Origins, Picture, RawStat, Unsupported, Vanished
-from pipeline.stores.opening import store_at
+from pipeline.stores.opening import OnDemand
 from pipeline.stores.store import Body, Entry, Fault, Store, StoreFailure, version_of
 from pipeline.workers import sealed
 from pipeline.workers.exchange import Held
@@ -38,7 +38,7 @@ class ObjectSource:
         self._settings = settings
         self._place = place
         self._listing: Listing | None = None
-        self._opened: Store | None = None
+        self._on_demand = OnDemand(place, self._trouble)
         self._answered = -math.inf  # when an object was last read, by the monotonic clock
 
     def check(self) -> None:
@@ -111,14 +111,7 @@ class ObjectSource:
         """Read the object and its sidecar; see `Source`. Runs in an I/O thread."""
         try:
             picture = self._picture(source, stat, limits)
-            if stat.sidecar is None:
-                return picture
-            try:
-                text, of_sidecar = self._sidecar(source)
-            except BaseException:
-                picture.close()
-                raise
-            return replace(picture, sidecar=text, stat=replace(picture.stat, sidecar=of_sidecar))
+            return picture if stat.sidecar is None else picture.joined(lambda: self._sidecar(source))
         except StoreFailure as failure:
             raise self._cause(failure) from None
 
@@ -130,12 +123,7 @@ class ObjectSource:
 
     @property
     def _store(self) -> Store:
-        if self._opened is None:
-            try:
-                self._opened = store_at(self._place)
-            except StoreFailure as failure:
-                raise self._trouble(failure) from None
-        return self._opened
+        return self._on_demand.store
 
     def _picture(self, source: str, stat: Stat, limits: Limits) -> Picture:
         began = time.perf_counter()

@@ -15,7 +15,7 @@ from pipeline.errors import ErrorKind, PictureError, TargetTrouble
 from pipeline.manifest.shards import Shards
 from pipeline.model.record import Written
 from pipeline.model.source import Stat
-from pipeline.stores.opening import store_at
+from pipeline.stores.opening import OnDemand
 from pipeline.stores.store import Body, Entry, Fault, Store, StoreFailure
 from pipeline.targets.objects.index import Index, everything
 from pipeline.targets.output import write
@@ -58,7 +58,7 @@ class ObjectTarget:
         self._before_writes = before_writes
         self._probe = f"{KEPT}probe-{run_id}-{process}"
         self._lock = threading.Lock()
-        self._opened: Store | None = None
+        self._on_demand = OnDemand(place, self._trouble)
         self._index: Index | None = None
         self._has_conditions: bool | None = None
 
@@ -143,13 +143,7 @@ class ObjectTarget:
 
     @property
     def _store(self) -> Store:
-        with self._lock:
-            if self._opened is None:
-                try:
-                    self._opened = store_at(self._place)
-                except StoreFailure as failure:
-                    raise self._trouble(failure) from None
-            return self._opened
+        return self._on_demand.store
 
     @property
     def _conditions(self) -> bool:

@@ -90,6 +90,11 @@ def _marked(*keys: str, **texts: bytes) -> dict[str, Folder]:
     return {folder.path: folder for folder in listing.folders()}
 
 
+def test_a_sidecar_that_is_excluded_is_none() -> None:
+    folders = _listed("a.jpg", "a.jpg.yaml", "b.jpg.yaml", exclude=("*.yaml",))
+    assert (_names(folders), folders[""].sidecars) == (["a.jpg"], frozenset())
+
+
 def test_markers_leave_out_what_they_do_on_disks_wherever_they_come_in_the_listing(tmp_path: Path) -> None:
     keys = (
         *("a/b.jpg", "a/.nomedia", "a/b/c.jpg", "a0/d.jpg", "a-/e.jpg", ".nomedia", "f/g.jpg", "f/.pipelineignore"),
