@@ -86,5 +86,6 @@ def test_a_target_without_locks_names_the_key_that_helps_and_the_key_does(
     assert world.run().pictures == {"done": 2}
     with held(world.config, "me"), pytest.raises(Locked, match="local.lock is held by another run"):
         world.run()
-    done = world.process("doctor", str(world.config_path))
+    monkeypatch.undo()
+    done = world.command("doctor", str(world.config_path))
     assert "ok   lock: locks hold" in done.stdout

@@ -78,7 +78,7 @@ def test_a_child_that_lifts_its_own_limits_meets_those_of_its_parent(
     monkeypatch.setattr(process, "_EXIT", 60_000)  # none of them ends by itself
     with ChildPool("tests.workers.takeovers:eats", None, 1) as pool:
         with pytest.raises(PictureError) as caught:
-            ask(pool, request_, Bounds(seconds=3, memory=400 * 2**20))
+            ask(pool, request_, Bounds(seconds=0.2 if request_ == "time" else 60, memory=400 * 2**20))
         assert caught.value.kind == kind
         assert pool.await_confinement(Token()) is not None
 

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.settings import Config
 from pipeline.errors import ExitStatus, Locked, SourceTrouble, Stopped, TargetTrouble
 from pipeline.manifest.lock import RunLock
-from pipeline.run.tune import ground
 from pipeline.run.tune.setting import Setting
 from pipeline.run.tune.tuning import TuneOptions, tune
 from pipeline.targets.local import LocalTarget
@@ -123,17 +121,14 @@ def test_what_a_killed_tuning_left_is_removed_by_the_next(world: World) -> None:
     assert left_behind(world) == []
 
 
-def test_a_manifest_elsewhere_has_its_records_written_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_manifest_elsewhere_has_its_records_written_there(world: World) -> None:
     world.fill(2)
     world.configure(f"{world.text}manifest: state/m.sqlite\n")
-    places: list[list[Path]] = []
-    places_of = ground._places
+    seen: list[Path] = []
 
-    def spy(config: Config) -> list[Path]:
-        places.append(places_of(config))
-        return places[-1]
+    def watch(best: Setting, share: float) -> None:
+        seen.extend(world.root.glob("**/tune-*"))
 
-    monkeypatch.setattr(ground, "_places", spy)
-    tune(world.config, QUICK, nobody)
-    assert places == [[world.target / ".pipeline", world.root / "state"]]
-    assert not list((world.root / "state").glob("tune-*"))
+    tune(world.config, QUICK, watch)
+    assert {path.parent for path in seen} == {world.target / ".pipeline", world.root / "state"}
+    assert not list(world.root.glob("**/tune-*"))
