@@ -117,6 +117,9 @@ def cases(*, quick: bool) -> Iterator[Case]:
         for width, height in [(3000, 2000)] if quick else [(3000, 2000), (500, 500), (40, 20_000)]:
             spec = Spec("large", width=width, format=format_)
             yield Case(f"to {format_} {width}x{height}", _still("JPEG", "RGB", (width, height)), (spec,))
+    for changes in ({}, {"lossless": True}, {"effort": 9}):
+        jxl = replace(Spec("alpha", width=1000, format=Format.JXL), **changes)
+        yield Case(f"to jxl with alpha {changes}", _still("PNG", "RGBA", (1000, 800)), (jxl,))
     for name in ("GIF", "PNG", "WEBP"):
         for format_ in (Format.GIF, Format.PNG, Format.WEBP, Format.AVIF, Format.JPEG):
             for count in (4,) if quick else (2, 20, 60):
