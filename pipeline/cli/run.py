@@ -213,7 +213,7 @@ def _report(config: Path, summary: Summary, *, verbose: bool, quiet: bool) -> No
 
     for warning in summary.warnings:
         complain(f"pipeline: {warning}", Colour.WARNING)
-    for line in passed_over_lines(summary) if verbose else ():
+    for line in passed_over_lines(config, summary) if verbose else ():
         complain(line)
     if summary.failures and not quiet:
         for line in failure_lines(config, summary, len(summary.failures) if verbose else None):

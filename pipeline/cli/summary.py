@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipeline.manifest.rounds import Round
 
 _MOST_FAILURES = 20  # listed on a terminal or in a mail; `pipeline failures` lists all
+_MOST_FILTERED = 20
 _MOST_KINDS = 6  # of warnings
 _MOST_SHARDS = 20  # that are to run again
 
@@ -130,11 +131,21 @@ def _holds_files(folder: Path) -> bool:
         return False
 
 
-def passed_over_lines(summary: Summary) -> list[str]:
-    """One line for each source that was passed over without a failure, `photos/a.jpg: skipped: a symbolic link`."""
-    return [
-        f"{printable(passed.source)}: {passed.status}: {printable(passed.reason)}" for passed in summary.passed_over
+def passed_over_lines(config: Path, summary: Summary) -> list[str]:
+    """One line for each source that was passed over without a failure, `photos/a.jpg: skipped: a symbolic link`. Of the
+    pictures that `only` leaves out, which may be most of all, the first ones.
+    """
+    filtered = [passed for passed in summary.passed_over if passed.status is Status.FILTERED]
+    left_out = set(filtered[_MOST_FILTERED:])
+    lines = [
+        f"{printable(passed.source)}: {passed.status}: {printable(passed.reason)}"
+        for passed in summary.passed_over
+        if passed not in left_out
     ]
+    if left_out:
+        command = to_copy("manifest", "query", str(config), "status=filtered", "--view", "pictures")
+        lines.append(f"... and {len(left_out):,} more that were filtered: {command}")
+    return lines
 
 
 def unfinished_shards(config: Path, current: Round | None) -> list[str]:

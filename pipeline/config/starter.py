@@ -37,7 +37,7 @@ source: @SOURCE@
 #   exclude: ["drafts/**"]        # beside dot files and the like, which are always left out
 #   follow_symlinks: false        # true: within the folder; or anywhere
 #   settle: 0                     # seconds; younger files are left for the next run
-
+@ONLY@
 @WHERE@
 @MANIFEST@renditions:
 @RENDITIONS@
@@ -119,6 +119,17 @@ _DATASET = """\
     enlarge: true
     format: png                   # exact pixels, three times the bytes
 """
+_ONLY = """\
+#   only:                         # which pictures are taken, by their headers; the others are counted as filtered
+#     min_width: 224              # then nothing is enlarged
+#     min_height: 224
+#     max_aspect: 3               # no banners
+#     formats: [jpeg, png]        # by content, whatever the files are called
+"""
+_SHARDS = """\
+  # shards: webdataset                        # in the place of name and on_collision: tar shards of samples
+  # pictures: 10000                           # in a shard
+"""
 _LIMITS = """\
 # limits:                         # of one picture; beyond them it fails, and it alone
 #   pixels: 100 Mpx
@@ -157,7 +168,8 @@ _PARTS = {
         "@LIMITS@": _LARGE_LIMITS,
     },
     Purpose.DATASET: {
-        "@WHERE@": _named(_BY_CLASS, "a folder for each size, the class folders in it", "fail"),
+        "@ONLY@": _ONLY,
+        "@WHERE@": _named(_BY_CLASS, "a folder for each size, the class folders in it", "fail") + _SHARDS,
         "@RENDITIONS@": _DATASET,
         "@LIMITS@": _LIMITS,
     },
@@ -172,7 +184,7 @@ def starter(source: str, target: str, purpose: Purpose = Purpose.THUMBS, manifes
     """
     beside = _BESIDE.replace("@NAME@", _as_yaml(manifest)) if manifest else ""
     text = _TEXT
-    for mark, value in {**_PARTS[purpose], "@MANIFEST@": beside}.items():
+    for mark, value in {"@ONLY@": "", **_PARTS[purpose], "@MANIFEST@": beside}.items():
         text = text.replace(mark, value)
     written = {"@SOURCE@": _as_yaml(source), "@TARGET@": _as_yaml(target)}
     return re.sub("|".join(written), lambda word: written[word[0]], text)

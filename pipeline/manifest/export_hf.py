@@ -26,7 +26,7 @@ _READ = (*NAMES, "metadata.csv")  # imagefolder refuses a folder with two of the
 _MADE = (Status.DONE, Status.KEPT)
 _LEFT_OUT = (Status.SKIPPED, Status.FILTERED, Status.UNSUPPORTED)
 _DROPPED = ("target", "target_raw", "error", "detail")  # file_name has the target, and the others are empty
-_HEAD = 2**16  # bytes of a line that say whose it is
+_LONGEST = 2**24  # bytes of a line of ours: columns of a list of URLs may be long
 
 
 def check_place(to: Path, target: Path) -> None:
@@ -112,7 +112,7 @@ def is_export(path: Path) -> bool:
         if path.suffix == ".parquet":
             return _is_our_parquet(path)
         with open(path, "rb") as file:
-            line = file.readline(_HEAD)
+            line = file.readline(_LONGEST)
         return not line or _is_our_line(line)
     except OSError:
         return False

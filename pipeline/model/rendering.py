@@ -95,6 +95,7 @@ class Look:
 
     limits: Limits
     raw: bool = False  # as in `RenderTask`
+    only: Only | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ class Traits:
     transparent: bool  # it has an alpha channel or a transparent colour, whether or not any pixel uses it
     cmyk: bool
     rotated: bool  # its EXIF orientation is not the usual one
+    outside: str = ""  # why it is left out by the `only` of the request; see `Only.outside`
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from pipeline.model.rendering import Look, RenderTask, Resemblance, Traits
 from pipeline.model.spec import Limits
 from pipeline.render import memory
 from pipeline.render.child.warm_up import render_samples, set_switches
+from pipeline.render.geometry.orientation import upright_size
 from pipeline.render.header import read_header
 from pipeline.render.line import render
 from pipeline.render.opening.decode import facts_of, first_in_srgb
@@ -34,6 +35,8 @@ def answer(held: Held, task: Look | Resemblance) -> Generator[Reply, None, None]
         with opening(held, raw=task.raw) as source:
             header = read_header(source, RenderTask((), task.limits))
             yield Reply(header)
+            orientation = facts_of(source).orientation
+            upright = upright_size((header.width, header.height), orientation)
             yield Reply(
                 Traits(
                     header.width,
@@ -41,7 +44,8 @@ def answer(held: Held, task: Look | Resemblance) -> Generator[Reply, None, None]
                     animated=source.animated,
                     transparent=bool(source.image.has_transparency_data),
                     cmyk=header.mode == "CMYK",
-                    rotated=facts_of(source).orientation not in _UPRIGHT,
+                    rotated=orientation not in _UPRIGHT,
+                    outside=task.only.outside(header.format, *upright) if task.only is not None else "",
                 )
             )
         return

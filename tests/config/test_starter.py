@@ -9,6 +9,7 @@ from pipeline.config.load import load
 from pipeline.config.settings import Config, SourceSettings, TargetSettings, WorkerSettings
 from pipeline.config.starter import Purpose, starter
 from pipeline.errors import UsageError
+from pipeline.model.only import Only
 from pipeline.model.spec import Limits, Spec
 
 EXAMPLES = Path(__file__).parent.parent.parent / "configs"
@@ -71,6 +72,15 @@ def test_what_is_commented_out_shows_the_defaults(tmp_path: Path) -> None:
     assert config.target == TargetSettings(tmp_path / "made")
     assert (config.workers, config.limits) == (WorkerSettings(), Limits())
     assert config.specs == (Spec("thumb", width=320, height=320, quality=82),)
+
+
+def test_a_data_set_can_be_filtered_and_go_into_tar_shards(tmp_path: Path) -> None:
+    text = re.sub(r"(?ms)^source:.*?^# source:", "source:", starter("photos", "made", purpose=Purpose.DATASET))
+    text = re.sub(r"(?m)^  name: .*\n|^  on_collision: .*\n", "", text)
+    text = re.sub(r"(?m)^( *)# ( *[a-z_]+:)", r"\1\2", text)
+    config = loaded(tmp_path, text)
+    assert config.sources[0].only == Only(min_width=224, min_height=224, max_aspect=3, formats=("jpeg", "png"))
+    assert (config.target.shards, config.target.pictures) == ("webdataset", 10_000)
 
 
 def test_a_manifest_of_its_own_is_written_where_one_is_asked_for(tmp_path: Path) -> None:

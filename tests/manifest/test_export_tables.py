@@ -86,3 +86,12 @@ def test_names_that_are_not_utf_8_are_left_out_and_counted(tmp_path: Path) -> No
         assert export_hf.write_hf(reader, tmp_path / "metadata.jsonl", tmp_path) == (2, 1)
     names = [json.loads(line)["file_name"] for line in (tmp_path / "metadata.jsonl").read_text().splitlines()]
     assert ["line\n" in name for name in names] == [True, False]
+
+
+def test_an_export_is_known_by_its_first_line_however_long_that_is(tmp_path: Path) -> None:
+    path = tmp_path / "metadata.jsonl"
+    row = {"file_name": "a.jpg", "source": "a.jpg", "source_sha256": "0", "recipe": "1", "list_text": "x" * 100_000}
+    path.write_text(json.dumps(row) + "\n")
+    assert export_hf.is_export(path)
+    path.write_text(json.dumps({"file_name": "a.jpg", "list_text": "x" * 100_000}) + "\n")
+    assert not export_hf.is_export(path)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import PictureError
+from pipeline.model.only import Only
 from pipeline.model.rendering import Look, Resemblance, Traits
 from pipeline.model.spec import Limits
 from pipeline.render import memory
@@ -38,6 +39,16 @@ def looked(content: bytes) -> Traits:
     traits = asked(content, Look(Limits()))
     assert isinstance(traits, Traits)
     return traits
+
+
+def test_what_a_source_leaves_out_is_told_by_the_upright_picture() -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    content = encoded(Image.new("RGB", (40, 20)), "JPEG", exif=turned)
+    for only, why in ((Only(min_width=30), "min_width: 20 pixels"), (Only(min_height=30), "")):
+        traits = asked(content, Look(Limits(), only=only))
+        assert isinstance(traits, Traits)
+        assert traits.outside == why
 
 
 def similarity(first: bytes, other: bytes, background: str = "#ffffff") -> float:

@@ -7,9 +7,12 @@ import json
 import pytest
 from PIL import ImageFile
 
+from pipeline.cli.summary import passed_over_lines
 from pipeline.errors import ExitStatus
+from pipeline.model.record import Status
 from pipeline.run.options import RunOptions
 from pipeline.run.run import run
+from pipeline.run.tally import PassedOver, Summary
 from tests.pictures import as_stored, quarters
 from tests.world import World, jpeg
 
@@ -133,6 +136,19 @@ def test_batches_of_many_leave_out_the_same_pictures(world: World, processes: in
     _only(world, "{min_width: 50}")
     summary = run(world.config, RunOptions(threads=1, processes=processes))
     assert (summary.pictures, len(world.tree())) == ({"done": 30, "filtered": 30}, 30)
+
+
+def test_of_very_many_filtered_pictures_only_the_first_are_listed(world: World) -> None:
+    summary = Summary(
+        passed_over=(
+            *(PassedOver(f"{number:03}.jpg", Status.FILTERED, "min_width: 8 pixels") for number in range(300)),
+            PassedOver("link.jpg", Status.SKIPPED, "a symbolic link"),
+        )
+    )
+    lines = passed_over_lines(world.config_path, summary)
+    assert lines[-2] == "link.jpg: skipped: a symbolic link"
+    assert lines[-1].startswith("... and 280 more that were filtered: ")
+    assert len(lines) == 22
 
 
 def test_summary_status_plan_manifest_and_export_say_what_is_filtered(shapes: World) -> None:

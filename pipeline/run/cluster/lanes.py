@@ -185,8 +185,8 @@ class ClusterLanes(SeveralLanes[WorkerLane]):
             return
         if returned.trouble is not None:
             self._refuse(lane, str(_error(returned.trouble)))
-        elif returned.gone:
-            self._lose(lane, returned.gone)
+        elif returned.gone is not None:
+            self._lose(lane, returned.gone.why)
         else:
             lane.threads, lane.ready = returned.threads, True
             self._unready.pop(lane.address, None)
@@ -224,8 +224,10 @@ class ClusterLanes(SeveralLanes[WorkerLane]):
             self._killers = 0 if outcome.records else self._killers
         if returned.trouble is not None:
             self._failure = self._failure or _error(returned.trouble)
-        if returned.trouble is not None or returned.gone:
-            self._lose(lane, returned.gone, to_blame="died" in returned.gone)
+        if returned.gone is not None:
+            self._lose(lane, returned.gone.why, to_blame=returned.gone.died)
+        elif returned.trouble is not None:
+            self._lose(lane, "")
 
     def _lose(self, lane: WorkerLane, why: str, *, to_blame: bool = False) -> None:
         """Give a lane up: from here on it writes nothing. `to_blame`: what it was at may have killed it."""

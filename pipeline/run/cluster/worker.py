@@ -83,14 +83,22 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """Why there is no lane any more. `died`: it was killed, perhaps by what it was at."""
+
+    why: str
+    died: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Returned:
-    """What a lane has reported. `gone`: why there is no lane any more."""
+    """What a lane has reported; that it is gone, at last."""
 
     outcomes: tuple[Outcome, ...] = ()
     threads: int = 1  # that the lane has
     confinement: Confinement | None = None
     trouble: Trouble | None = None  # which ends the run
-    gone: str = ""
+    gone: Gone | None = None
 
 
 def versions() -> Versions:
@@ -155,7 +163,7 @@ def exchange(lane: Key, batches: Sequence[Batch]) -> Returned:
     without an outcome.
     """
     keeper = _keepers.get(lane)
-    return keeper.exchange(batches) if keeper is not None else Returned(gone="its worker has begun anew")
+    return keeper.exchange(batches) if keeper is not None else Returned(gone=Gone("its worker has begun anew"))
 
 
 def stop_lane(lane: Key, *, hasty: bool) -> None:
@@ -232,11 +240,10 @@ class _Keeper:
             self._thread.join(_REAP)
 
     def _keep(self) -> None:
-        gone = "its lane cannot be started"
         try:
             peer = Peer(SERVE)
         except OSError as error:
-            gone = f"{gone}: {error.strerror}"
+            gone = Gone(f"its lane cannot be started: {error.strerror}")
         else:
             gone = self._talk(peer)
         with self._changed:
@@ -248,7 +255,7 @@ class _Keeper:
         if not self.ready.done():
             self.ready.set_result(self._returned)
 
-    def _talk(self, peer: Peer) -> str:
+    def _talk(self, peer: Peer) -> Gone:
         """Pass messages on until the lane has ended; returns how it has."""
         with suppress(BrokenPipeError):
             peer.begin(())
@@ -269,8 +276,10 @@ class _Keeper:
         peer.close()
         status = peer.code or 0
         if self._lost:
-            return f"its lane ended: {self._lost}"
-        return f"its lane died, signal {-status}" if status < 0 else f"its lane ended with status {status}"
+            return Gone(f"its lane ended: {self._lost}")
+        if status < 0:
+            return Gone(f"its lane died, signal {-status}", died=True)
+        return Gone(f"its lane ended with status {status}")
 
     def _passed_on(self, peer: Peer) -> bool:
         """Whether the lane is to go on."""

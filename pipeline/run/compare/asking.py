@@ -62,7 +62,7 @@ class Asking:
         def look(job: Job) -> Traits | None:
             try:
                 with source.read(job.source, job.stat, self._limits) as read:
-                    traits = self._ask(read.held, Look(self._limits, counts_as_raw(job.source, job.only)))
+                    traits = self._ask(read.held, Look(self._limits, counts_as_raw(job.source, job.only), job.only))
             except (PictureError, Vanished, Unsupported, Grown):
                 return None
             return traits if isinstance(traits, Traits) else None

@@ -95,7 +95,7 @@ class Sample:
 
 def drawn(strata: Strata, size: int, look: Callable[[Sequence[Job]], dict[str, Traits]]) -> Sample:
     """About `size` pictures of all that `strata` has taken. `look` reads headers, and gives the traits by source of all
-    but the broken ones.
+    but the broken ones. Pictures that the `only` of their source leaves out stand for others that it leaves out.
 
     Every stratum has one at the least, so that it may be a few more.
     """
@@ -104,7 +104,7 @@ def drawn(strata: Strata, size: int, look: Callable[[Sequence[Job]], dict[str, T
     candidates = [
         Candidate(job.source, job.stat.size, stands_for, traits[job.source])
         for job, stands_for in weighted
-        if job.source in traits
+        if job.source in traits and not traits[job.source].outside
     ]
     by_stratum = _sorted_into(candidates)
     numbers = {name: sum(candidate.stands_for for candidate in some) for name, some in by_stratum.items()}

@@ -114,8 +114,11 @@ class Ground:
         return self._most.memory
 
     def warm_up(self, setting: Setting) -> None:
-        """Let the children start and render their first pictures. Raises `SourceTrouble` if there are none."""
-        self._carry(setting, 2 * setting.threads, _WARMING)
+        """Let the children start and render their first pictures; pictures that `only` of a source leaves out are no
+        longer in the sample then. Raises `SourceTrouble` if there are none.
+        """
+        chooses = any(source.only is not None for source in self._config.sources)
+        self._carry(setting, len(self._sample) if chooses else 2 * setting.threads, _WARMING)
         self.used.clear()
 
     def trial(self, setting: Setting, pictures: int, seconds: float) -> Trial:

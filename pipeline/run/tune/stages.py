@@ -35,6 +35,10 @@ class Notes:
 
     def take(self, record: Record) -> None:
         """A picture has ended."""
+        if record.status is Status.FILTERED:  # it has cost next to nothing
+            with self._lock:
+                self.unfit.add(record.source)
+            return
         with self._lock:
             self.pictures += 1
             self.last = time.perf_counter()

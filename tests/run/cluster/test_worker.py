@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.run.batch import Batch, Outcome
 from pipeline.run.cluster import worker
-from pipeline.run.cluster.worker import Opening, Returned
+from pipeline.run.cluster.worker import Gone, Opening, Returned
 from pipeline.run.lane_host import Came, LaneSetup, Ready
 from pipeline.targets.lease import lease_in
 from pipeline.workers.peer import Messages
@@ -71,7 +71,7 @@ def lane(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Lane]:
         while not any(isinstance(message, LaneSetup) for message in messages.receive()):
             messages.wait(60)
         messages.send(Ready())
-        assert opened.result(60).gone == ""
+        assert opened.result(60).gone is None
         yield _Lane(messages, threads)
         messages.close()
         worker.end_lane(("this run", 1))
@@ -119,4 +119,4 @@ def test_outcomes_from_before_the_end_of_a_lane_come_with_the_news_of_its_end(la
     lane.dies()
     later = [*_numbers(exchange), *_numbers(lane.exchange())]
     assert later == [1]
-    assert lane.exchange(3).result(60).gone == "its lane ended with status 0"
+    assert lane.exchange(3).result(60).gone == Gone("its lane ended with status 0")

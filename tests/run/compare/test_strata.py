@@ -63,6 +63,14 @@ def test_the_largest_the_smallest_and_the_noisiest_are_strata() -> None:
     }
 
 
+def test_pictures_that_their_source_leaves_out_are_in_no_sample() -> None:
+    small = replace(PLAIN, outside="min_width: 100 pixels")
+    sampled = sample({f"{number:02}.jpg": small if number % 3 else PLAIN for number in range(30)}, 10)
+    assert {int(picture.source[:2]) % 3 for picture in sampled.pictures} == {0}
+    assert sum(picture.stands_for for picture in sampled.pictures) == 10
+    assert sampled.unreadable == ()
+
+
 def test_the_sample_depends_on_the_pictures_only() -> None:
     pictures = {f"{number:03}.jpg": PLAIN for number in range(200)}
     assert sample(pictures, 8) == sample(dict(reversed(pictures.items())), 8)
