@@ -128,7 +128,8 @@ def status_of(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way 
     except PipelineError as error:
         complain(str(error) if error.status == ExitStatus.USAGE else f"pipeline: {error}", Colour.FAILURE)
         return error.status
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt):  # before a run has begun, which then ends in its own words
+        complain("pipeline: stopped by Ctrl-C")
         return ExitStatus.INTERRUPTED
     except SystemExit as end:
         return _ended(end)

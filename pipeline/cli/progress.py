@@ -1,9 +1,13 @@
-"""The progress bar: on standard error, on a terminal only, and timed by the bytes of the work, not by its count."""
+"""The progress bar: on standard error, on a terminal only, and timed by the bytes of the work, not by its count.
+
+The time left is that of the last minute's pace: pictures that are copied, or small, come in stretches.
+"""
 
 from __future__ import annotations
 
 import signal
 import time
+from collections import deque
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
 
     from pipeline.run.options import Progress
 
+_MINUTE, _STEP = 60.0, 1.0  # seconds that count for the pace, and between two looks
 _FORMAT = "{desc} {percentage:3.0f}% {bar} {unit}"
 
 
@@ -51,6 +56,7 @@ class ProgressBar:
         self._title = title
         self._wanted = wanted and on_terminal()
         self._started = time.monotonic()
+        self._pace = Pace()
         self._waiting = False
 
     def __enter__(self) -> ProgressBar:
@@ -84,19 +90,34 @@ class ProgressBar:
             return
         if self._bar is None:
             self._bar = redrawn(self._title, _FORMAT)
-        self._bar.total = max(progress.bytes_expected, progress.bytes_done)
-        self._bar.n = progress.bytes_done
-        self._bar.unit = position(progress, time.monotonic() - self._started)
+        now = time.monotonic()
+        self._bar.n, self._bar.total = progress.work
+        self._bar.unit = position(progress, now - self._started, self._pace.left(now, *progress.work))
         self._bar.refresh()
 
 
-def position(progress: Progress, seconds: float) -> str:
-    """`1,200/2,400 pictures, 5.3/s, 3 min 20 s left, 2 failed`. The time is that of the bytes, not of the count."""
+class Pace:
+    """How fast the work goes on: by what has been done in the last minute."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()  # when how much was done
+
+    def left(self, now: float, done: int, total: int) -> float | None:
+        """Seconds until all is done; None where nothing has been done in that minute. `now`: by the monotonic clock."""
+        if not self._seen or now - self._seen[-1][0] >= _STEP:
+            self._seen.append((now, done))
+        while len(self._seen) > 2 and now - self._seen[1][0] > _MINUTE:
+            self._seen.popleft()
+        since, before = self._seen[0]
+        return (total - done) * (now - since) / (done - before) if done > before else None
+
+
+def position(progress: Progress, seconds: float, left: float | None) -> str:
+    """`1,200/2,400 pictures, 5.3/s, 3 min 20 s left, 2 failed`: so far in `seconds`, with so many seconds `left`."""
     parts = [f"{progress.jobs_done:,}/{max(progress.jobs_expected, progress.jobs_done):,} pictures"]
     if progress.jobs_done and seconds:
         parts.append(f"{progress.jobs_done / seconds:.1f}/s")
-    if progress.bytes_done:
-        left = max(0, progress.bytes_expected - progress.bytes_done) * seconds / progress.bytes_done
+    if left is not None:
         parts.append(f"{duration(left)} left")
     if progress.failed:
         parts.append(f"{progress.failed:,} failed")
@@ -106,7 +127,8 @@ def position(progress: Progress, seconds: float) -> str:
 
 
 def _line(title: str, progress: Progress) -> str:
-    share = f" ({progress.bytes_done / progress.bytes_expected:.0%})" if progress.bytes_expected else ""
+    done, total = progress.work
+    share = f" ({done / total:.0%})" if total else ""
     return (
         f"{title}: {progress.pictures_done:,} pictures dealt with, {progress.failed:,} failed; "
         f"{size(progress.bytes_done)} of about {size(progress.bytes_expected)}{share}"

@@ -181,7 +181,10 @@ def _progress(run: RunSummary, *, running: bool) -> str:
     noted = run.settings.get("progress")
     if not isinstance(noted, dict):
         return ""
-    done, expected = noted["bytes_done"], max(noted["bytes_done"], noted["bytes_expected"])
+    from pipeline.run.options import Progress
+
+    amounts = (noted[key] for key in ("bytes_done", "bytes_expected", "jobs_done", "jobs_expected"))
+    done, expected = Progress(0, 0, *amounts).work
     pictures = f"{noted['jobs_done']:,} of about {max(noted['jobs_done'], noted['jobs_expected']):,} pictures"
     parts = [f"{done / expected:.0%}"] if expected else []
     parts += [pictures] if running else [f"after {noted['jobs_done']:,} pictures"]

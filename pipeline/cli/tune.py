@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.amounts import count, size
-from pipeline.cli.console import complain, tell
+from pipeline.cli.console import complain, on_terminal, tell
 from pipeline.cli.options import Duration, config_argument, only_option
 from pipeline.cli.redrawing import ShareBar
 from pipeline.program import to_copy
@@ -70,10 +70,17 @@ def command(
         raise click.UsageError("--force is for --write: nothing else is held back")
     text = read_text(config)
     settings = checked(text, config)
+    told = ""
     with ShareBar(config.stem, _FORMAT) as bar:
 
         def watch(best: Setting, share: float) -> None:
+            nonlocal told
             bar.show(share, postfix=f"best so far: {_said(best)}")
+            if not on_terminal() and told != (
+                line := f"{10 * int(10 * min(1.0, share))} %, best so far: {_said(best)}"
+            ):
+                told = line
+                complain(f"{config.stem}: {line}")
 
         tuning = tune(settings, TuneOptions(seconds, seed, only, in_threads), watch)
     wanted = tuning.settings(settings.workers)

@@ -45,6 +45,13 @@ class Progress:
     waiting: str = ""  # what keeps the run from working, such as a cluster without workers
     workers: Mapping[str, int] = field(default_factory=dict)  # pictures that each of a cluster's has carried, by name
 
+    @property
+    def work(self) -> tuple[int, int]:
+        """What is done, and of how much: in bytes, or in pictures where sizes are not known before (URLs)."""
+        if self.bytes_done > self.bytes_expected:
+            return self.jobs_done, max(self.jobs_expected, self.jobs_done)
+        return self.bytes_done, self.bytes_expected
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

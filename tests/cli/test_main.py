@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import pytest
 
@@ -77,3 +79,14 @@ def test_options_take_seconds_and_durations(text: str, seconds: float) -> None:
 def test_what_is_no_duration_within_bounds_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="from 2s to 2h"):
         Duration(2, 7200).convert(text, None, None)
+
+
+def test_ctrl_c_before_a_run_has_begun_has_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipeline.config.load.peek", interrupted)
+    assert status_of(["run", str(tmp_path / "any.yaml")]) == ExitStatus.INTERRUPTED
+    assert capsys.readouterr().err.strip() == "pipeline: stopped by Ctrl-C"  # click ends the line of ^C before it

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.cli.progress import ProgressBar, listen, position
+from pipeline.cli.progress import Pace, ProgressBar, listen, position
 from pipeline.errors import ExitStatus
 from pipeline.run.options import Progress, RunOptions
 from pipeline.run.run import run
@@ -36,8 +36,25 @@ def test_a_question_is_answered_once_with_one_line_even_without_a_terminal(capsy
 
 def test_the_bar_says_how_many_of_how_many_how_fast_and_how_long() -> None:
     here = Progress(1300, 3, 5_000_000, 10_000_000, jobs_done=1200, jobs_expected=2400)
-    assert position(here, 100.0) == "1,200/2,400 pictures, 12.0/s, 1 min 40 s left, 3 failed"
-    assert position(Progress(0, 0, 0, 0), 0.0) == "0/0 pictures"
+    assert position(here, 100.0, 100.0) == "1,200/2,400 pictures, 12.0/s, 1 min 40 s left, 3 failed"
+    assert position(Progress(0, 0, 0, 0), 0.0, None) == "0/0 pictures"
+
+
+def test_the_time_left_is_that_of_the_last_minute_and_not_of_a_stretch_of_copies_before() -> None:
+    pace = Pace()
+    assert pace.left(0.0, 0, 1000) is None
+    for second in range(1, 11):  # copies
+        left = pace.left(float(second), 50 * second, 1000)
+    assert left == 10.0
+    for second in range(11, 91):
+        left = pace.left(float(second), 500 + second - 10, 1000)
+    assert left == 1000 - 580
+
+
+def test_urls_whose_sizes_are_not_known_before_are_counted() -> None:
+    of_urls = Progress(5, 0, bytes_done=50_000, bytes_expected=0, jobs_done=5, jobs_expected=20)
+    assert of_urls.work == (5, 20)
+    assert HERE.work == (5_000_000, 10_000_000)
 
 
 def test_a_signal_is_answered_at_once_with_what_is_in_flight(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import click
@@ -130,9 +131,26 @@ def test_json_has_every_figure(measured: World, capsys: pytest.CaptureFixture[st
     assert answer["clear"] is False
 
 
+def test_without_a_terminal_each_tenth_of_the_time_and_each_new_best_has_a_line(
+    measured: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measure(_config: object, _options: object, watch: Callable[[Setting, float], None]) -> Tuning:
+        for best, share in ((AUTO, 0.01), (AUTO, 0.02), (Setting(2, 2), 0.03), (Setting(2, 2), 0.11)):
+            watch(best, share)
+        return FINE
+
+    monkeypatch.setattr("pipeline.run.tune.tuning.tune", measure)
+    _, err = run(measured, capsys)
+    assert err.splitlines() == [
+        "thumbs: 0 %, best so far: auto (4+) threads, 2 processes",
+        "thumbs: 0 %, best so far: 2 threads, 2 processes",
+        "thumbs: 10 %, best so far: 2 threads, 2 processes",
+    ]
+
+
 def test_a_whole_tuning_from_the_command_line(world: World) -> None:
     world.fill(6)
     done = world.command("tune", str(world.config_path), "--seconds", "2", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["settings"]
-    assert done.stderr == ""
+    assert all(line.startswith("thumbs: ") and " %, best so far: " in line for line in done.stderr.splitlines())

@@ -45,8 +45,7 @@ def test_whatever_a_child_answers_its_picture_is_blamed_and_nothing_is_left() ->
         with none_stays_open():
             for request in TAKEN:
                 with pytest.raises(ChildDied if request == "half a message" else PictureError) as caught:
-                    # A child's peak counts pytest's own at its exec.
-                    ask(pool, request, Bounds(seconds=0.1 if request == "silence" else 60, memory=2**40))
+                    ask(pool, request, Bounds(seconds=0.1 if request == "silence" else 60, memory=2**30))
                 assert isinstance(caught.value, Misbehaved) == (request not in ("half a message", "silence")), request
             pool.await_confinement(Token())
 
