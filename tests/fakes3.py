@@ -58,6 +58,7 @@ class Bucket:
 
 class Request(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two writes: the second would wait 40 ms for an answer
     bucket: Bucket
 
     def do_GET(self) -> None:

@@ -39,10 +39,13 @@ class CloudStore:
     def __init__(self, settings: StoreSettings) -> None:
         """Nothing is asked yet. Raises `StoreFailure` where the environment's options are no such."""
         self._scheme = settings.scheme
+        self._settings = settings
+        self._patient: S3Store | GCSStore | AzureStore | None = (
+            None  # made for the first large put, because it takes 7 ms
+        )
         try:
             with self._failures():
                 self._store = _opened(settings)
-                self._patient = _opened(replace(settings, silence=max(settings.silence, _PUT)))
         except StoreFailure as failure:
             if failure.fault is Fault.UNREACHABLE:  # nothing was asked
                 raise StoreFailure(Fault.NO_STORE, "cannot be used as the config and the environment say") from None
@@ -94,7 +97,7 @@ class CloudStore:
             mode = _named(e_tag=over.etag, version=over.generation)
         with self._failures():
             result = obstore.put(
-                self._store if len(content) < _LARGE else self._patient,
+                self._store if len(content) < _LARGE else self._for_large(),
                 name,
                 content,
                 attributes=dict(headers),
@@ -116,6 +119,11 @@ class CloudStore:
         except StoreFailure as failure:
             if failure.fault is not Fault.MISSING:
                 raise
+
+    def _for_large(self) -> S3Store | GCSStore | AzureStore:
+        if self._patient is None:  # two threads may make one each
+            self._patient = _opened(replace(self._settings, silence=max(self._settings.silence, _PUT)))
+        return self._patient
 
     def _pieces(self, result: obstore.GetResult) -> Iterator[bytes | memoryview]:
         with self._failures():
