@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from pipeline.cli.telling import Telling
     from pipeline.config.settings import Config
     from pipeline.plan.shard import Shard
-    from pipeline.run.ahead import Ahead
     from pipeline.run.changes import ChangesFile
     from pipeline.run.options import Begun, Change, RunOptions
+    from pipeline.run.prestart import Prestarted
     from pipeline.run.tally import Summary
 
 
@@ -124,13 +124,13 @@ def command(
     if changes_base_url is not None and not changes:
         raise click.UsageError("--changes-base-url is about the list that --changes writes: name that, too")
     from pipeline.config.load import peek
-    from pipeline.run.ahead import ahead
+    from pipeline.run.prestart import prestarted
 
     seen = peek(config)
     # A run without work starts no child. A first run nearly always has work, so its children start ahead.
     wanted = (force or seen.is_new) and if_locked != "wait" and not (seen.gentle or seen.elsewhere)
     children = seen.processes if processes is None else processes
-    with ahead(wanted=wanted, processes=children, sources=seen.sources) as started:
+    with prestarted(wanted=wanted, processes=children, sources=seen.sources) as started:
         from pipeline.cli.telling import Telling
         from pipeline.config.load import load
         from pipeline.plan.options import PlanOptions
@@ -170,7 +170,13 @@ def command(
 
 
 def _made(
-    settings: Config, options: RunOptions, telling: Telling, ahead: Ahead, changes: Sequence[ChangesFile], *, bar: bool
+    settings: Config,
+    options: RunOptions,
+    telling: Telling,
+    prestarted: Prestarted,
+    changes: Sequence[ChangesFile],
+    *,
+    bar: bool,
 ) -> Summary:
     from pipeline.cli.progress import ProgressBar
     from pipeline.run.run import run
@@ -186,7 +192,7 @@ def _made(
 
     leave = functools.partial(_leave, telling)
     with ProgressBar(settings.path.stem, wanted=bar) as progress:
-        return run(settings, options, progress.watch, begun, leave, ahead, progress.stopping, changed)
+        return run(settings, options, progress.watch, begun, leave, prestarted, progress.stopping, changed)
 
 
 def _leave(telling: Telling, status: ExitStatus, seconds: float) -> None:

@@ -132,7 +132,7 @@ def table(tuning: Tuning) -> list[str]:
 
 def sentences(tuning: Tuning) -> list[str]:
     """The conclusions from the measurement, as sentences."""
-    from pipeline.run.ahead import lane_processes
+    from pipeline.run.prestart import lane_processes
 
     outcome = tuning.outcome
     by_setting = {verdict.setting: verdict for verdict in outcome.verdicts}

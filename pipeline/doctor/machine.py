@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline.config.settings import Config
 from pipeline.doctor.finding import Finding, fail, ok, warn
 from pipeline.extras import how_to_have
-from pipeline.run.ahead import lane_processes
+from pipeline.run.prestart import lane_processes
 from pipeline.workers import cpus
 
 _DESCRIPTORS = 1024  # 330 folders at the most, and some for each thread and child

@@ -32,7 +32,6 @@ from pipeline.plan.failures import failure_key
 from pipeline.plan.orphans import Orphan
 from pipeline.plan.planner import Planner
 from pipeline.run import claiming, lanes
-from pipeline.run.ahead import Ahead
 from pipeline.run.batch import MOST, MOST_ON_A_CLUSTER, Batch, Batching, Left
 from pipeline.run.clock import Pace
 from pipeline.run.failures import reported_before
@@ -40,6 +39,7 @@ from pipeline.run.lane import Control, Lane
 from pipeline.run.line import Terms
 from pipeline.run.options import Change, Progress, RunOptions, asked, workers
 from pipeline.run.packing import Packing
+from pipeline.run.prestart import Prestarted
 from pipeline.run.prune import Tidied, tidy
 from pipeline.run.stop import TICK, Stop
 from pipeline.run.tally import PassedOver, Summary, Tally
@@ -62,7 +62,7 @@ class Around:
     run: str  # its id
     locks: tuple[int, ...]  # their descriptors
     watch: Callable[[Progress], None]  # called about every tick
-    ahead: Ahead
+    prestarted: Prestarted
     changed: Callable[[Change], None]  # called for each file, once the manifest records it
 
 
@@ -190,7 +190,7 @@ class Driver:
             self._around.run,
             self._around.locks,
             self._stop.deadline,
-            self._around.ahead,
+            self._around.prestarted,
             self._options.signals,
             asked(config, self._options),
             config.manifest if self._options.plan.shard is not None else None,

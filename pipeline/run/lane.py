@@ -37,10 +37,10 @@ from pipeline.workers.exchange import Confinement, Pool
 from pipeline.workers.token import Token
 
 
-def renderers(workers: Workers, ahead: ChildPool | None = None) -> AbstractContextManager[Pool]:
-    """The renderer of a lane: children, or its threads. `ahead`: see `rendering.ahead`."""
+def renderers(workers: Workers, prestarted: ChildPool | None = None) -> AbstractContextManager[Pool]:
+    """The renderer of a lane: children, or its threads. `prestarted`: see `rendering.prestarted`."""
     if workers.processes:
-        return rendering.children(workers.processes, workers.memory, at_once=False, ahead=ahead)
+        return rendering.children(workers.processes, workers.memory, at_once=False, prestarted=prestarted)
     return nullcontext(rendering.in_threads())
 
 

@@ -91,7 +91,7 @@ class _Stopped(Exception):
 
 
 def serve(messages: Messages, children: ChildPool | None) -> None:
-    """Be a lane until the driver says that it is over. `children`: see `rendering.ahead`."""
+    """Be a lane until the driver says that it is over. `children`: see `rendering.prestarted`."""
     try:
         setup = _first(messages)
         if not isinstance(setup, LaneSetup):

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 from pipeline.config.settings import Config, ExecutorSettings
 from pipeline.manifest.store import Manifest
 from pipeline.model.job import Job
-from pipeline.run.ahead import Ahead, lane_processes
 from pipeline.run.batch import Batch
 from pipeline.run.lane import Control, Lane, LocalLane, renderers
 from pipeline.run.lane_host import LaneSetup
 from pipeline.run.lane_processes import LaneProcesses, NoLane
 from pipeline.run.line import Terms
 from pipeline.run.options import Asked, Workers
+from pipeline.run.prestart import Prestarted, lane_processes
 from pipeline.sources.source import Source
 from pipeline.targets.lease import Lease
 from pipeline.targets.opening import driver_in
@@ -54,7 +54,7 @@ class LaneParts:
     run: str  # its id
     locks: tuple[int, ...]  # descriptors of its locks, which are held as long as a lane lives
     deadline: float | None  # by the monotonic clock
-    ahead: Ahead
+    prestarted: Prestarted
     signals: bool  # whether it answers those that its process gets
     asked: Asked
     part: Path | None  # of the manifest, of a shard's run
@@ -68,25 +68,25 @@ def opened(parts: LaneParts, processes: int, control: Control) -> Iterator[Lane]
     """
     executor = parts.config.executor
     if executor is not None and parts.first is not None:
-        if parts.ahead.children is not None:
-            parts.ahead.children.close()  # they render for this process only
+        if parts.prestarted.children is not None:
+            parts.prestarted.children.close()  # they render for this process only
         with _cluster(parts, executor, parts.first, control) as cluster:
             yield cluster
         return
     if processes:
-        started = parts.ahead.lanes.take() if parts.ahead.lanes is not None else []
+        started = parts.prestarted.lanes.take() if parts.prestarted.lanes is not None else []
         setups = _setups(parts, processes)
         lanes = LaneProcesses(setups, control, parts.locks, lambda *lost: _sweep(parts, *lost), started)
         halting = halted_together(lambda: lanes.pids) if parts.signals else nullcontext()
         with suppress(NoLane), lanes, halting:
-            if parts.ahead.children is not None:
-                parts.ahead.children.close()  # they render for this process only
+            if parts.prestarted.children is not None:
+                parts.prestarted.children.close()  # they render for this process only
             parts.manifest.amend_run({"lanes": processes})
             yield lanes
             return
     workers = parts.workers
     budget = Budget(memory.for_pictures(workers.memory, workers.processes))
-    with renderers(workers, parts.ahead.children) as renderer:
+    with renderers(workers, parts.prestarted.children) as renderer:
         made = parts.manifest.made
         local = LocalLane(parts.terms, workers, parts.source, parts.target, renderer, budget, made, control)
         with local:

@@ -13,17 +13,17 @@ _RENDER = "pipeline.render.line:render"
 _WARM_UP = "pipeline.render.line:warm_up"
 
 
-def children(count: int, total: int, *, at_once: bool, ahead: ChildPool | None = None) -> ChildPool:
-    """Up to `count` children, where all processes together stay below `total` bytes; see `ChildPool`. `ahead`: a pool
-    that has begun already and is used for them; they then start as they are needed.
+def children(count: int, total: int, *, at_once: bool, prestarted: ChildPool | None = None) -> ChildPool:
+    """Up to `count` children, where all processes together stay below `total` bytes; see `ChildPool`. `prestarted`: a
+    pool that has begun already and is used for them; they then start as they are needed.
     """
-    pool = ahead or ChildPool(_RENDER, _WARM_UP, count, at_once=at_once)
+    pool = prestarted or ChildPool(_RENDER, _WARM_UP, count, at_once=at_once)
     pool.serve(count, memory.kept(total, count))
     return pool
 
 
 @contextmanager
-def ahead(*, wanted: bool, processes: int | None) -> Iterator[ChildPool | None]:
+def prestarted(*, wanted: bool, processes: int | None) -> Iterator[ChildPool | None]:
     """A child pool whose zygote loads its modules while the run still plans.
 
     None if it is not `wanted` or cannot pay: on one CPU, or with fewer than two `processes`.

@@ -25,10 +25,10 @@ from pipeline.manifest.store import Manifest
 from pipeline.model.shape import Resampler
 from pipeline.plan.options import PlanOptions
 from pipeline.run import clock
-from pipeline.run.ahead import Ahead
 from pipeline.run.driver import Around, Driver
 from pipeline.run.locking import held
 from pipeline.run.options import Begun, Change, Progress, RunOptions, Workers
+from pipeline.run.prestart import Prestarted
 from pipeline.run.rivals import check_rival
 from pipeline.run.stop import Stop, on_signals
 from pipeline.run.tally import Summary
@@ -48,7 +48,7 @@ def run(
     watch: Callable[[Progress], None] = lambda progress: None,
     begun: Callable[[Begun], None] = lambda begun: None,
     given_up: Callable[[ExitStatus, float], None] | None = None,
-    ahead: Ahead | None = None,
+    prestarted: Prestarted | None = None,
     asked: Callable[[int], None] = lambda in_flight: None,
     changed: Callable[[Change], None] = lambda change: None,
 ) -> Summary:
@@ -60,7 +60,7 @@ def run(
     number of pictures in flight, as soon as a signal requests a stop; and `given_up`, with the status and some seconds,
     when a run that must stop hangs in a call that does not return: it has to end the process within that time.
 
-    `ahead` holds processes that were started before. The caller ends them.
+    `prestarted` holds processes that were started before. The caller ends them.
     """
     started = time.monotonic()
     whole, shard = config.manifest, options.plan.shard
@@ -102,7 +102,7 @@ def run(
             told = _notes(config, manifest)
             _sweep(manifest, target)
             target.remember(manifest.shards)
-            around = Around(identity, locks, watch, ahead or Ahead(), changed)
+            around = Around(identity, locks, watch, prestarted or Prestarted(), changed)
             this_run = Driver(config, _mending(options, manifest), manifest, source, target, stop, around)
             drivers.append(this_run)
             number = manifest.begin_run(_start(identity, config, this_run.workers), this_run.failure_key)

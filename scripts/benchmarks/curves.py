@@ -6,7 +6,7 @@ import re
 from html import escape
 from statistics import median
 
-from pipeline.run.ahead import lane_processes
+from pipeline.run.prestart import lane_processes
 from scripts.benchmarks.chart import text
 from scripts.benchmarks.figures import Json
 

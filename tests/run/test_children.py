@@ -15,8 +15,8 @@ from pipeline.manifest.lock import RunLock
 from pipeline.manifest.query import ask
 from pipeline.manifest.store import Manifest
 from pipeline.run import rendering
-from pipeline.run.ahead import Ahead
 from pipeline.run.options import RunOptions
+from pipeline.run.prestart import Prestarted
 from pipeline.run.run import run
 from pipeline.workers import child_pool
 from pipeline.workers.child import Setup
@@ -127,11 +127,11 @@ def test_the_record_of_a_run_says_how_its_children_were_confined(world: World, p
 
 def test_a_first_run_is_served_by_children_that_were_prepared_for_it(world: World) -> None:
     world.fill(6)
-    with rendering.ahead(wanted=True, processes=2) as children:
+    with rendering.prestarted(wanted=True, processes=2) as children:
         if children is None:
             pytest.skip("one CPU, or no zygote here")
         options = RunOptions(processes=2, threads=4)
-        summary = run(world.config, options, ahead=Ahead(children))
+        summary = run(world.config, options, prestarted=Prestarted(children))
         zygote = children._zygote
         assert zygote is not None
         assert zygote.has_spawned
@@ -176,7 +176,7 @@ def test_where_no_thread_can_be_had_nobody_is_prepared(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(child_pool.ChildPool, "prepare", refused)
     monkeypatch.setattr("pipeline.workers.cpus.available", lambda: 2)
-    with rendering.ahead(wanted=True, processes=None) as children:
+    with rendering.prestarted(wanted=True, processes=None) as children:
         assert children is None
 
 
@@ -187,5 +187,5 @@ def test_nobody_is_prepared_where_it_cannot_pay(
     wanted: bool, processes: int | None, cpus: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.workers.cpus.available", lambda: cpus)
-    with rendering.ahead(wanted=wanted, processes=processes) as children:
+    with rendering.prestarted(wanted=wanted, processes=processes) as children:
         assert children is None

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ExitStatus
-from pipeline.run import ahead as module
-from pipeline.run.ahead import ahead
+from pipeline.run import prestart as module
 from pipeline.run.options import RunOptions
+from pipeline.run.prestart import prestarted
 from pipeline.run.run import run
 from pipeline.workers.peer import Peer
 from tests.world import World
@@ -53,9 +53,9 @@ def test_lanes_that_were_started_ahead_carry_the_run_and_are_gone_with_it(
 ) -> None:
     monkeypatch.setattr(module, "_MANY", 6)
     world.fill(6)
-    with ahead(wanted=True, processes=8, sources=[world.source]) as before:
+    with prestarted(wanted=True, processes=8, sources=[world.source]) as before:
         _until(started, 2)
-        summary = run(world.config, RunOptions(processes=2, lanes=1), ahead=before)
+        summary = run(world.config, RunOptions(processes=2, lanes=1), prestarted=before)
     assert (summary.status, summary.pictures) == (ExitStatus.OK, {"done": 6})
     assert len(started) == 2
     assert not any(_is_there(peer.pid) for peer in started)
@@ -66,7 +66,7 @@ def test_lanes_that_nobody_needs_are_gone_at_the_end(
 ) -> None:
     monkeypatch.setattr(module, "_MANY", 6)
     world.fill(6)
-    with ahead(wanted=True, processes=8, sources=[world.source]):
+    with prestarted(wanted=True, processes=8, sources=[world.source]):
         _until(started, 2)
     assert not any(_is_there(peer.pid) for peer in started)
 
@@ -86,7 +86,7 @@ def test_no_lane_is_started_ahead_where_little_is_to_be_done(
         return many
 
     monkeypatch.setattr(module, "_hold_many", noted)
-    with ahead(wanted=wanted, processes=processes, sources=[world.source]) as before:
+    with prestarted(wanted=wanted, processes=processes, sources=[world.source]) as before:
         assert before.lanes is None or looked.wait(60)
     assert started == []
 
@@ -96,7 +96,7 @@ def test_a_source_that_does_not_answer_holds_nothing_up(
 ) -> None:
     answer = threading.Event()
     monkeypatch.setattr(module, "_hold_many", lambda folder: answer.wait())
-    with ahead(wanted=True, processes=8, sources=[world.source]) as before:
+    with prestarted(wanted=True, processes=8, sources=[world.source]) as before:
         assert before.lanes is not None
         assert before.lanes.take() == []
     answer.set()

@@ -47,7 +47,7 @@ class LanesAhead:
 
     def begin(self) -> None:
         """Start them. Raises `RuntimeError` if no thread can start."""
-        threading.Thread(target=self._start, name="lanes ahead", daemon=True).start()
+        threading.Thread(target=self._start, name="lanes prestarted", daemon=True).start()
 
     def take(self) -> list[Peer]:
         """The processes started so far, for the caller to end. No more are started."""
@@ -79,7 +79,7 @@ class LanesAhead:
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class Prestarted:
     """The processes started ahead, for a run to use."""
 
     children: ChildPool | None = None
@@ -87,16 +87,16 @@ class Ahead:
 
 
 @contextmanager
-def ahead(*, wanted: bool, processes: int | None, sources: Sequence[Path]) -> Iterator[Ahead]:
+def prestarted(*, wanted: bool, processes: int | None, sources: Sequence[Path]) -> Iterator[Prestarted]:
     """Start the processes that a run of `sources` is likely to need, if `wanted`."""
     count = lane_processes(cpus.available() if processes is None else processes)
     lanes = LanesAhead(sources, count) if wanted and sources and count else None
-    with rendering.ahead(wanted=wanted, processes=processes) as children:
+    with rendering.prestarted(wanted=wanted, processes=processes) as children:
         try:
             if lanes is not None:
                 with contextlib.suppress(RuntimeError):  # no more threads: the run starts them if it needs them
                     lanes.begin()
-            yield Ahead(children, lanes)
+            yield Prestarted(children, lanes)
         finally:
             if lanes is not None:
                 lanes.close()
