@@ -15,6 +15,7 @@ from pipeline.render.formats import jxl
 from pipeline.render.metadata.policy import Written
 
 _WITHOUT_LOSS = 100  # as a quality: its distance is 0, which libjxl takes together with `lossless` only
+_OFFSET = bytes(4)  # of the TIFF header in a box of EXIF, which ISO/IEC 18181-2 has before it and the plugin leaves out
 
 
 def jpeg_xl(image: Image.Image, written: Written, spec: Spec, quality: int | None) -> bytes:
@@ -35,7 +36,7 @@ def jpeg_xl(image: Image.Image, written: Written, spec: Spec, quality: int | Non
         use_original_profile=False,
         num_threads=0,
     )
-    exif = written.exif.removeprefix(b"Exif\0\0") or None
+    exif = _OFFSET + written.exif.removeprefix(b"Exif\0\0") if written.exif else None
     made: bytes = encoder(
         image.tobytes(), *image.size, jpeg_encode=False, exif=exif, jumb=None, xmp=written.xmp or None, compress=False
     )

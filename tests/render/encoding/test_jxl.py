@@ -10,6 +10,7 @@ from PIL import Image
 from pipeline.errors import ErrorKind
 from pipeline.model.rendering import NotRendered, Rendered
 from pipeline.model.spec import Format, Metadata, Similarity, Spec, Verify
+from pipeline.render.container.bmff import boxes
 from pipeline.render.encoding.inspect import inspect
 from pipeline.render.formats import jxl
 from tests.pictures import DISPLAY_P3, RED, WRITTEN, encoded, matrix_profile, near, noise, pixel, quarters
@@ -69,6 +70,8 @@ def test_rights_and_density_go_along_and_a_picture_that_says_nothing_is_a_bare_c
     content = encoded(quarters((64, 48)), "JPEG", exif=b"", dpi=(300, 300))
     said = made(content, Spec("a", format=Format.JXL, density=300, metadata=Metadata.KEEP))[1]
     assert dict(Image.open(io.BytesIO(said)).getexif())[0x011A] == 300
+    (box,) = (said[start:end] for kind, start, end in boxes(said, 0, len(said)) if kind == b"Exif")
+    assert box[:8] in (b"\0\0\0\0MM\0*", b"\0\0\0\0II*\0")
     assert made(content, JXL)[1].startswith(b"\xff\x0a")
 
 
