@@ -1,4 +1,4 @@
-"""Pictures with a gain map of Apple's kind, in JPEG and in HEIC, as iPhones wrote them before iOS 18."""
+"""Pictures with a gain map of Apple's kind, in JPEG and in HEIC, as iPhones write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Apple's own gain maps, which iPhones wrote before iOS 18, put into the terms of Adobe and ISO 21496-1.
+"""The gain maps of iPhones, which are of Apple's own kind, put into the terms of Adobe and ISO 21496-1.
 
 By Apple a place becomes `1 + (headroom - 1) * linear(level)` times as bright, where `linear` undoes the curve of
 Rec. 709; by Adobe and ISO, `2 ** (stops * level)` times. So a table of 256 levels converts one into the other, rounded
