@@ -14,6 +14,7 @@ from PIL import Image
 
 from pipeline.model.spec import Profile
 from pipeline.render.colour.hdr import DEFAULT_PEAK, TRANSFERS, Hdr, tags_of
+from pipeline.render.colour.hdr import said as said_by
 from pipeline.render.container.bmff import properties
 from pipeline.render.container.png import png_chunks
 from pipeline.render.container.view import View
@@ -66,10 +67,11 @@ def profile_of(image: Image.Image, format_: str, view: View) -> bytes | None:
 
 
 def is_hdr(image: Image.Image, format_: str, view: View) -> bool:
-    """Whether an opened picture says that its transfer function is PQ or HLG."""
+    """Whether an opened picture says that its transfer function is PQ or HLG, in numbers or by its profile."""
     own = image.info.get("icc_profile")
-    coded = _coded(image, format_, view, own if isinstance(own, bytes) and own else None)
-    return coded is not None and coded[1] in TRANSFERS
+    icc = own if isinstance(own, bytes) and own else None
+    coded = _coded(image, format_, view, icc)
+    return said_by(icc) is not None if coded is None else coded[1] in TRANSFERS
 
 
 @functools.lru_cache(maxsize=_CACHED)

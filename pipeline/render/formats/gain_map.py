@@ -1,7 +1,8 @@
 """Gain maps: a second, smaller picture in a file, which says how much brighter each place may be on an HDR screen.
 
-Found in JPEGs by Adobe's and ISO 21496-1's marks and by Apple's, in HEIC and AVIF by the kinds of their items. Those of
-JPEGs that follow Adobe or ISO are read by libultrahdr, through libvips; Apple's own by `apple_gain_map`.
+Found in JPEGs by Adobe's and ISO 21496-1's marks and by Apple's, in HEIC and AVIF by the kinds of their items, in JPEG
+XL by a box. Those of JPEGs that follow Adobe or ISO are read by libultrahdr, through libvips; Apple's own by
+`apple_gain_map`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from PIL import Image, ImageFile
 
+from pipeline.render.container.bmff import boxes
 from pipeline.render.container.jpeg import jpeg_scans
 from pipeline.render.container.view import View
 from pipeline.render.formats.jpeg import Jpeg, pictures_in
@@ -71,7 +73,7 @@ def is_there(image: ImageFile.ImageFile, format_: str, view: View) -> bool:
         return any(mark in head for head in heads for mark in _MARKS)
     if format_ in ("HEIF", "AVIF"):
         return is_apples(image) or b"tmap" in view[:_BRANDS]
-    return False
+    return format_ == "JXL" and any(kind == b"jhgm" for kind, _start, _end in boxes(view, 0, len(view)))
 
 
 def is_apples(image: ImageFile.ImageFile) -> bool:

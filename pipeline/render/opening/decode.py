@@ -112,7 +112,7 @@ def frames(source: Source, task: RenderTask, count: int) -> Iterator[Frame]:
             image.draft(None, (image.width // shrink, image.height // shrink))
         deep = _deep(source) if count == 1 else None
         if deep is not None:
-            yield Frame(deep, 1)
+            yield Frame(deep, shrink)
             return
         for number in range(count):
             if number or count > 1:

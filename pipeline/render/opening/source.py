@@ -92,6 +92,7 @@ _FOREIGN: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
 DEEP = 8  # bits: with more, a channel is deep
 DAMAGED_EXIF = "damaged EXIF ignored"
 MENDED = "cut off: what is there was made"
+_NOT_LIGHT = ("CMYK", "LAB")  # modes whose levels are no brightness
 _SMALL = 64 * 2**10  # bytes: up to this size, reading the whole file costs less than mapping it
 _CAN_BE_CUT = ("GIF", "WEBP", "AVIF")  # decoded as far as they go; PNG has its own check
 
@@ -138,9 +139,11 @@ class Source:
     @property
     def is_deep(self) -> bool:
         """Whether its pixels are worked on at 16 bits a channel."""
-        if self.bits <= DEEP:
-            return self.is_hdr and not self.animated and libvips.available()
         image = self.image
+        if self.bits <= DEEP:
+            # The profile of a JPEG XL is known only when its pixels are.
+            maps = image.mode not in _NOT_LIGHT and not isinstance(image, jxl.Jxl)
+            return maps and self.is_hdr and not self.animated and libvips.available()
         match image:
             case Tiff() | Avif():
                 known = image.is_deep

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import struct
 from types import SimpleNamespace
 from typing import Any
 
@@ -142,3 +143,9 @@ def test_damage_is_told_in_words() -> None:
         answer_to(b"\xff\x0a", PNG)
     assert caught.value.kind == ErrorKind.NOT_A_PICTURE
     assert Image.open(io.BytesIO(answer_to(jxl.sample(), PNG)[1]["a"])).size == (8, 8)
+
+
+@needed
+def test_a_gain_map_is_dropped_and_that_is_said() -> None:
+    content = packed(quarters(SIZE), use_container=True) + struct.pack(">L4s", 16, b"jhgm") + bytes(8)
+    assert answer_to(content, PNG)[0].warnings == ("gain map dropped",)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import struct
+from collections.abc import Callable
 
 import pytest
 from PIL import Image
 
 from pipeline.model.rendering import Rendered
-from pipeline.model.spec import Format, Spec
+from pipeline.model.spec import Format, Hdr, Spec
+from pipeline.render.colour.cicp import profile_of
+from pipeline.render.formats import jxl
+from pipeline.render.opening.source import opening
 from pipeline.render.pixels import libvips
-from tests.pictures import nonlinear, pixel, png16
+from pipeline.workers.exchange import whole
+from tests.pictures import descriptor_of, encoded, nonlinear, pixel, png16
 from tests.render.drawing import answer_to, rendition
 
 PNG = Spec("a", format=Format.PNG)
@@ -145,6 +151,58 @@ def test_a_profile_with_numbers_in_it_counts_as_they_do(tag: bytes) -> None:
     icc = bytes(128) + struct.pack(">L4sLL", 1, tag, 144, len(body)) + body
     assert hdr.said(icc) == (hdr.Hdr(9, 16) if tag == b"cicp" else None)
     assert hdr.said(icc[:150]) is None
+
+
+def pq_profile() -> bytes:
+    """The profile that goes with numbers of PQ."""
+    content = of_light(100, 100, 100)
+    descriptor = descriptor_of(content)
+    with opening(whole(descriptor)) as source:
+        icc = profile_of(source.image, source.format, content)
+    os.close(descriptor)
+    assert icc is not None
+    return icc
+
+
+@needs_libvips
+@pytest.mark.parametrize("format_", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_eight_bits_under_a_profile_of_pq_are_mapped_wherever_they_are_in_the_picture(format_: str) -> None:
+    image = Image.new("RGB", (64, 48))
+    image.paste((round(pq(203) * 255),) * 3, (0, 0, 32, 48))
+    options = {"quality": 95} if format_ in ("JPEG", "WEBP") else {}
+    content = encoded(image, format_, icc_profile=pq_profile(), **options)
+    answer, files = answer_to(content, Spec("a", 8, format=Format.PNG))  # which JPEG's decoder makes smaller, too
+    assert answer.warnings == (MAPPED,)
+    made = Image.open(io.BytesIO(files["a"]))
+    assert made.size == (8, 6)
+    assert abs(pixel(made, (1, 3))[0] - shown(203)) <= 4
+    assert pixel(made, (6, 3))[0] <= 4
+    kept = Spec("a", 32, format=Format.AVIF, hdr=Hdr.KEEP)
+    assert answer_to(content, kept)[0].warnings == ()
+
+
+@needs_libvips
+def test_inks_under_such_a_profile_are_not_mapped() -> None:
+    inks = encoded(Image.new("CMYK", (16, 16)), "JPEG", icc_profile=pq_profile())
+    assert MAPPED not in answer_to(inks, PNG)[0].warnings
+
+
+@needs_libvips
+def test_a_jpeg_xl_whose_decoder_says_pq_is_not_mapped_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = pytest.importorskip("pillow_jxl", reason="needs the extra jxl")
+    decoder, icc = library.Decoder, pq_profile()
+
+    def in_pq(**options: object) -> Callable[[bytes], tuple[object, ...]]:
+        decode = decoder(**options)
+
+        def decoded(content: bytes) -> tuple[object, ...]:
+            packed, about, levels, _icc, more = decode(content)
+            return packed, about, levels, icc, more
+
+        return decoded
+
+    monkeypatch.setattr(library, "Decoder", in_pq)
+    assert answer_to(jxl.sample(), PNG)[0].warnings == ("HDR: its brightness is not mapped",)
 
 
 def test_without_libvips_the_brightness_is_not_mapped_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
