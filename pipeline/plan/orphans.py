@@ -10,6 +10,8 @@ from pipeline.model.record import KnownSource, Status
 from pipeline.plan.decision import was_made
 from pipeline.plan.naming import Makers, NameIndex, name_hash
 
+_GONE = "source gone"
+
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
@@ -40,7 +42,7 @@ class Leftovers:
 
     def __init__(self) -> None:
         self.orphans: list[Orphan] = []
-        self.gone: list[str] = []  # remembered sources that are gone and have left no files: their records can go
+        self.gone: list[str] = []  # remembered sources that are gone and left no files of their own
         self.missing: list[str] = []  # all remembered sources that are gone and had failed
 
     def of(self, known: KnownSource, why: str, current: Collection[tuple[str, str]] = ()) -> bool:
@@ -53,15 +55,17 @@ class Leftovers:
         """Take note of a source that is not there any more."""
         if known.status is Status.FAILED:
             self.missing.append(known.source)
-        if not self.of(known, "source gone"):
+        if not self.of(known, _GONE):
             self.gone.append(known.source)
 
     def settle(self, index: NameIndex, make: Callable[[Collection[int]], Makers]) -> None:
-        """Drop what another source makes now: `photo.jpg` was replaced by `photo.png`, say. The rest gets the order of
-        the plan, where that has set sources aside.
+        """Drop what another source makes now: `photo.jpg` was replaced by `photo.png`, say; its record can go. The rest
+        gets the order of the plan, where that has set sources aside.
         """
         contested = {name_hash(orphan.target) for orphan in self.orphans if index.holds(orphan.target)}
         if contested:
             current = {target for sharing in make(contested).values() for _, target in sharing}
+            dropped = [orphan.source for orphan in self.orphans if orphan.target in current and orphan.why == _GONE]
             self.orphans = [orphan for orphan in self.orphans if orphan.target not in current]
+            self.gone += sorted(set(dropped) - {orphan.source for orphan in self.orphans})
         self.orphans.sort(key=lambda orphan: tuple(map(os.fsencode, os.path.split(orphan.source))))

@@ -71,6 +71,15 @@ def test_a_run_prunes_what_an_earlier_one_has_seen(orphaned: World) -> None:
         assert reader.claimed([ORPHAN]) == set()
 
 
+def test_a_source_replaced_by_one_that_makes_the_same_file_leaves_no_record(world: World) -> None:
+    world.put("photo.jpg")
+    world.run()
+    (world.source / "photo.jpg").rename(world.source / "photo.jpeg")
+    assert world.run().orphans == 0
+    assert list(world.tree()) == ["photo-thumb.jpg"]
+    assert [row["source"] for row in world.export()] == ["photo.jpeg"]
+
+
 def test_a_picture_that_comes_back_keeps_its_files(orphaned: World) -> None:
     orphaned.put("a/000.jpg")
     assert orphaned.run(prune=True).removed == 0
