@@ -40,9 +40,7 @@ class CloudStore:
         """Nothing is asked yet. Raises `StoreFailure` where the environment's options are no such."""
         self._scheme = settings.scheme
         self._settings = settings
-        self._patient: S3Store | GCSStore | AzureStore | None = (
-            None  # made for the first large put, because it takes 7 ms
-        )
+        self._patient: S3Store | GCSStore | AzureStore | None = None  # made for the first large put: 7 ms of CPU
         try:
             with self._failures():
                 self._store = _opened(settings)
