@@ -42,13 +42,18 @@ _MOST = 65_533  # bytes of a segment's content
 def drawn(picture: Picture, framed: Framing, placement: Placement, spec: Spec, icc: bytes | None) -> bytes:
     """The gain map of a rendition of `picture`, cropped, turned and made smaller as that is, and encoded.
 
-    `icc`: the profile of the rendition, None for sRGB. Raises `Unkept`, and whatever Pillow raises on a damaged one.
+    `icc`: the profile of the rendition, None for sRGB. Raises `Unkept`, of a damaged one, too.
     """
     if spec.page is not None:
         raise Unkept("page takes a picture alone")
     if spec.format is not Format.JPEG:
         raise Unkept
-    found = _found(picture)
+    try:
+        found = _found(picture)
+    except (Unkept, MemoryError):
+        raise
+    except Exception as error:  # as on damage of a picture, decoders raise nearly anything
+        raise Unkept("it is damaged") from error
     if found.image.mode == "RGB" and not same_primaries(picture.icc, icc):
         raise Unkept("its three channels are for other primaries than those that colours are converted to")
     turned = upright_size(found.image.size, framed.orientation)
@@ -67,7 +72,7 @@ def drawn(picture: Picture, framed: Framing, placement: Placement, spec: Spec, i
 
 
 def _found(picture: Picture) -> GainMap:
-    """The gain map in the source of `picture`, as stored beside that. Raises as `drawn` does."""
+    """The gain map in the source of `picture`, as stored beside that. Raises `Unkept`, and as decoders do on damage."""
     source, stored = picture.source, upright_size(picture.size, picture.orientation)
     if source.format == "HEIF":
         return apple_gain_map.in_heif(source.view, stored, picture.blocks.exif)

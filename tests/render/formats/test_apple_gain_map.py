@@ -163,6 +163,18 @@ def test_one_that_cannot_be_kept_is_dropped_and_the_reason_is_said() -> None:
     assert dropped(bright(), spec=replace(KEPT, format=Format.AVIF)) == "not of a kind that can be kept here"
 
 
+def test_one_that_is_damaged_is_dropped_and_costs_nothing_else() -> None:
+    jpeg = apple_jpeg(quarters(SIZE), bright(), 4.0)
+    assert warnings(jpeg[:-100]) == ("gain map dropped: it is damaged",)
+
+
+@needs_heif
+def test_one_of_a_heic_that_is_damaged_is_dropped_and_costs_nothing_else() -> None:
+    content = apple_heic(quarters(SIZE), bright(), exif_with(apple_notes(1.01)))
+    second = content.index(b"ispe", content.index(b"ispe") + 4) + 8
+    assert warnings(content[:second] + b"\xff" * 8 + content[second + 8 :]) == ("gain map dropped: it is damaged",)
+
+
 @needs_libvips
 def test_it_outlives_a_change_of_primaries_and_leaves_apples_numbers_behind() -> None:
     notes = exif_with(apple_notes(1.01))
