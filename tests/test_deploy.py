@@ -35,7 +35,7 @@ FIELDS = {  # of Kubernetes' API, as far as they are used here: a wrong one woul
         *("replicas", "restartPolicy", "schedule", "selector", "strategy", "suspend", "template"),
         *("terminationGracePeriodSeconds", "volumes"),
     },
-    "containers": {"name", "image", "command", "resources", "volumeMounts", "readinessProbe"},
+    "containers": {"name", "image", "command", "env", "resources", "volumeMounts", "readinessProbe"},
     "volumes": {"name", "configMap", "persistentVolumeClaim"},
     "volumeMounts": {"name", "mountPath"},
     "resources": {"requests", "limits"},

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+_CALM = {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False", "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "500ms"}
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -43,9 +44,8 @@ def cpu(pid: int, *, children: bool = False) -> float:
 
 def _start(module: str, *words: str) -> subprocess.Popen[str]:
     quiet = ("--dashboard-address", "127.0.0.1:0")
-    return subprocess.Popen(
-        [sys.executable, "-m", f"distributed.cli.{module}", *words, *quiet], stderr=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-m", f"distributed.cli.{module}", *words, *quiet]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **_CALM})
 
 
 def _address(scheduler: subprocess.Popen[str]) -> str:

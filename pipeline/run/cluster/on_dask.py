@@ -24,6 +24,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
+import dask.config
 import distributed
 
 from pipeline.config.settings import LOCAL, ExecutorSettings
@@ -34,6 +35,7 @@ from pipeline.workers import cpus
 _CONNECT = 10.0  # seconds
 _LOOK = 1.0  # seconds between two looks at the workers
 _UNHEARD = 30.0  # seconds without an answer of the scheduler, after which it is gone
+_CALM = {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "500ms"}  # 100 and 50 a second
 _LOGGERS = ("distributed", "distributed.client", "tornado.application")  # to which Dask gives levels and streams
 
 
@@ -85,12 +87,13 @@ class DaskPool:
         # In this process, and heard by nobody else: what works is in the processes of lanes, and these only pass it on.
         private = {"protocol": "inproc://", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
         options = {**private, "nthreads": max(1, there // count), "memory_limit": 0, "silence_logs": logging.ERROR}
-        cluster = distributed.SpecCluster(
-            scheduler={"cls": distributed.Scheduler, "options": private},
-            workers={number: {"cls": distributed.Worker, "options": options} for number in range(count)},
-            silence_logs=logging.ERROR,
-        )
-        stack.enter_context(cluster)
+        with dask.config.set(_CALM):  # each reads it when it is made
+            cluster = distributed.SpecCluster(
+                scheduler={"cls": distributed.Scheduler, "options": private},
+                workers={number: {"cls": distributed.Worker, "options": options} for number in range(count)},
+                silence_logs=logging.ERROR,
+            )
+            stack.enter_context(cluster)
         return str(cluster.scheduler_address)
 
     async def _watch(self) -> None:
