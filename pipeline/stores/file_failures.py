@@ -6,10 +6,12 @@ import errno
 import re
 
 from pipeline.extras import how_to_install
+from pipeline.stores.host_keys import HostKeyRefused
 from pipeline.stores.store import Fault, StoreFailure
 
 _PACKAGES = {"smbclient": "smbprotocol", "libarchive": "libarchive-c"}  # that are not named like their module
-_REFUSED = re.compile("Auth|Logon|BadHostKey|PasswordRequired|AccessDenied")
+_REFUSED = re.compile("Auth|Logon|HostKey|PasswordRequired|AccessDenied")
+_UNKNOWN_KEY = "has a key that is not in ~/.ssh/known_hosts: connect to it with ssh once, and compare the key"
 _CONNECTION = re.compile("Connect|SSH|Timeout|Transport|NetworkE|Protocol")
 
 
@@ -21,11 +23,9 @@ def failure_of(error: Exception) -> StoreFailure:
         return StoreFailure(Fault.NO_STORE, _lacking(error))
     if is_missing(error):
         return StoreFailure(Fault.MISSING, "has no such file")
-    if _REFUSED.search(name) or status in (401, 403):
-        return StoreFailure(
-            Fault.NO_STORE,
-            f"refuses the credentials ({status or name}): see the configuration of fsspec, docs/cloud.md",
-        )
+    if isinstance(error, HostKeyRefused) or _REFUSED.search(name) or status in (401, 403):
+        refused = f"refuses the credentials ({status or name}): see the configuration of fsspec, docs/cloud.md"
+        return StoreFailure(Fault.NO_STORE, _UNKNOWN_KEY if isinstance(error, HostKeyRefused) else refused)
     if _is_denied(error):
         return StoreFailure(Fault.DENIED, "denies it: no permission")
     if is_about_connection(error):

@@ -23,6 +23,7 @@ from fsspec.dircache import DirCache
 from pipeline.config.settings import StoreSettings
 from pipeline.errors import PipelineError
 from pipeline.folder import CHUNK
+from pipeline.stores import host_keys
 from pipeline.stores.file_failures import failure_of, is_about_connection, is_missing
 from pipeline.stores.store import UPLOAD, Body, Entry, Fault, StoreFailure, counted, version_of
 
@@ -52,6 +53,7 @@ class FileStore:
         """Nothing is asked yet."""
         self._url = settings.url
         self._retry = settings.retry
+        self._options = host_keys.options(settings.url)
         self._gate = _ONE_BY_ONE if settings.scheme == "smb" else _SOME
         self._of_thread = threading.local()
 
@@ -171,7 +173,7 @@ class FileStore:
         while True:
             try:
                 with self._gate:
-                    fs, root = fsspec.core.url_to_fs(self._url, skip_instance_cache=True)
+                    fs, root = fsspec.core.url_to_fs(self._url, skip_instance_cache=True, **self._options)
             except Exception as error:  # noqa: BLE001 - each package raises its own
                 if not is_about_connection(error) or time.monotonic() + pause > end:
                     failure = failure_of(error)
