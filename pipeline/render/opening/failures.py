@@ -13,6 +13,9 @@ from pipeline.render.container.view import View
 
 # Words in messages of Pillow and its libraries, searched in this order.
 _WORDS: tuple[tuple[ErrorKind, tuple[str, ...]], ...] = (
+    # Bounds of libheif's own, which it calls a failed allocation.
+    (ErrorKind.TOO_MANY_PIXELS, ("security limit exceeded: image size",)),
+    (ErrorKind.UNSUPPORTED, ("security limit",)),
     (
         ErrorKind.MEMORY_LIMIT,
         ("out of memory", "memory allocation", "not enough memory", "decompressed data too large", "too much memory"),

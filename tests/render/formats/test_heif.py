@@ -58,3 +58,16 @@ def test_the_warm_up_decodes_one_and_encodes_none(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("pillow_heif.HeifFile.save", None)  # with too few threads in the system x265 never returns
     render_samples(lambda held, task: iter(()))
     assert rendition(heif.sample(), Spec("a", 8, format=Format.PNG)).size == (8, 8)
+
+
+@pytest.mark.parametrize(
+    ("box", "behind", "kind"), [(b"ispe", 4, ErrorKind.TOO_MANY_PIXELS), (b"iinf", 4, ErrorKind.UNSUPPORTED)]
+)
+def test_what_exceeds_the_bounds_of_libheif_is_not_called_a_lack_of_memory(
+    box: bytes, behind: int, kind: ErrorKind
+) -> None:
+    content = heic(quarters(), quality=50)
+    at = content.index(box) + 4 + behind
+    with pytest.raises(PictureError) as caught:
+        answer_to(content[:at] + b"\x7f\xff" + content[at + 2 :], Spec("a"))
+    assert caught.value.kind == kind
