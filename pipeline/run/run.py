@@ -15,11 +15,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from pipeline.config.places import inside, web_root
-from pipeline.config.settings import Config
-from pipeline.errors import ExitStatus, TargetTrouble, UsageError, printable
+from pipeline.config.settings import Config, manifest_in
+from pipeline.errors import ExitStatus, PipelineError, SourceTrouble, TargetTrouble, UsageError, printable
 from pipeline.extras import how_to_have
 from pipeline.folder import make_folders
 from pipeline.manifest import others, parts
+from pipeline.manifest.place import LOCK, beside, is_there
 from pipeline.manifest.runs import KEEP, RunStart
 from pipeline.manifest.store import Manifest
 from pipeline.model.shape import Resampler
@@ -27,7 +28,7 @@ from pipeline.plan.options import PlanOptions
 from pipeline.run import clock
 from pipeline.run.driver import Around, Driver
 from pipeline.run.locking import held
-from pipeline.run.options import Begun, Change, Progress, RunOptions, Workers
+from pipeline.run.options import Begun, Change, Progress, RunOptions, Workers, workers
 from pipeline.run.prestart import Prestarted
 from pipeline.run.rivals import check_rival
 from pipeline.run.stop import Stop, on_signals
@@ -71,7 +72,12 @@ def run(
     stop = Stop(clock.deadline(*limits), options.cancelled)
     identity = uuid.uuid4().hex
     source = source_of(config.sources)
-    source.check()  # a missing source is reported before anything is made
+    try:
+        source.check()  # a missing source is reported before anything is made
+    except SourceTrouble as trouble:
+        if part is None:
+            _enter_failed_start(config, _start(identity, config, workers(config, options)), str(trouble))
+        raise
     if part is not None:  # a shard that is refused leaves no lock of its part; `begin` asks again
         parts.check(config, part, others.at_hand(config), owner)
     make_parents(config)
@@ -110,6 +116,20 @@ def run(
             summary = this_run.to_its_end(number)
             told += _lacking(target, manifest)
     return replace(summary, seconds=time.monotonic() - started, warnings=(*told, *summary.warnings))
+
+
+def _enter_failed_start(config: Config, start: RunStart, why: str) -> None:
+    """Enter a run that ends before it has begun, so that `status` tells of it. Only where an earlier run has left
+    manifest and locks, and no run is at work: nothing new is made.
+    """
+    locks = [beside(Path(manifest_in(str(folder))), LOCK) for folder in config.target.folders]
+    with suppress(PipelineError):
+        if not all(map(is_there, [config.manifest, *locks])):
+            return
+        with held(config, start.run), Manifest.for_config(config) as manifest:
+            manifest.begin_run(start)
+            told = f"{why}; {manifest.warning}" if manifest.warning else why
+            manifest.end_run(ExitStatus.UNFINISHED, {}, reported=False, why=told)
 
 
 def _notes(config: Config, manifest: Manifest) -> list[str]:

@@ -14,6 +14,7 @@ import pytest
 from pipeline.cli.summary import sentence
 from pipeline.errors import ExitStatus, Locked, PipelineError, SourceTrouble, TargetTrouble
 from pipeline.manifest.lock import RunLock
+from pipeline.manifest.store import Manifest
 from pipeline.plan.options import PlanOptions
 from pipeline.run.options import Progress, RunOptions
 from pipeline.run.run import run
@@ -165,6 +166,34 @@ def test_another_config_is_refused_by_a_target_that_is_not_its_own(world: World)
 def test_a_missing_source_is_told_before_anything_is_made(world: World) -> None:
     world.source.rmdir()
     with pytest.raises(SourceTrouble, match="does not exist"):
+        world.run()
+    assert not world.target.exists()
+
+
+def test_a_run_whose_source_is_missing_is_in_the_history_of_those_before(world: World) -> None:
+    world.put("a.jpg")
+    world.run()
+    world.source.rename(world.root / "away")
+    for _ in range(2):
+        with pytest.raises(SourceTrouble) as caught:
+            world.run()
+    with Manifest.reader_at(world.config.manifest) as reader:
+        told = [(run.status, run.settings.get("why")) for run in reader.runs(10)]
+    assert told == [(ExitStatus.UNFINISHED, str(caught.value))] * 2 + [(ExitStatus.OK, None)]
+    (world.root / "away").rename(world.source)
+    assert world.run().pictures == {"unchanged": 1}
+
+
+def test_a_run_whose_source_is_missing_makes_no_manifest_and_waits_for_no_other(world: World) -> None:
+    world.put("a.jpg")
+    world.run()
+    world.source.rename(world.root / "away")
+    with RunLock(world.config.manifest, run="other"), pytest.raises(SourceTrouble):
+        world.run()
+    with Manifest.reader_at(world.config.manifest) as reader:
+        assert len(reader.runs(10)) == 1
+    world.target.rename(world.root / "unmounted")
+    with pytest.raises(SourceTrouble):
         world.run()
     assert not world.target.exists()
 
