@@ -236,24 +236,9 @@ def _number_behind(content: bytes, marks: list[bytes], reach: int, random: Rando
 
 
 _BARE = b"\xff\x4f\xff\x51"
-_BOXES = (
-    *(
-        b"ispe",
-        b"pixi",
-        b"av1C",
-        b"hvcC",
-        b"iloc",
-        b"iinf",
-        b"infe",
-        b"ipma",
-        b"pitm",
-        b"iref",
-        b"auxC",
-        b"auxl",
-        b"colr",
-    ),
-    *(b"clap", b"irot", b"imir", b"clli", b"stsz", b"stco", b"co64", b"stts", b"tkhd", b"PRVW", b"CMT1"),
-    *(b"ihdr", b"bpcc", b"pclr", b"cmap", b"cdef", b"res ", b"uuid", b"jxlc", b"jxlp", b"Exif", b"xml "),
+_BOXES = tuple(
+    b"ispe pixi av1C hvcC iloc iinf infe ipma pitm iref auxC auxl colr clap irot imir clli stsz stco co64 stts tkhd "
+    b"PRVW CMT1 ihdr bpcc pclr cmap cdef uuid jxlc jxlp Exif".split()
 )
 # The size of the picture, its coding, quantisation, components, packets and tiles.
 _SEGMENTS = tuple(

@@ -10,6 +10,7 @@ import struct
 
 from PIL import Image
 
+from pipeline.errors import ErrorKind
 from pipeline.model.spec import Format, Spec
 from pipeline.render.colour.srgb import same_primaries
 from pipeline.render.formats import apple_gain_map
@@ -18,6 +19,7 @@ from pipeline.render.geometry.fit import Placement
 from pipeline.render.geometry.framing import Framing
 from pipeline.render.geometry.orientation import upright_size
 from pipeline.render.opening.decode import Picture
+from pipeline.render.opening.failures import decode_failure
 from pipeline.render.pixels import libvips
 from pipeline.render.pixels.frame import Frame
 from pipeline.render.pixels.resize import resample
@@ -42,7 +44,8 @@ _MOST = 65_533  # bytes of a segment's content
 def drawn(picture: Picture, framed: Framing, placement: Placement, spec: Spec, icc: bytes | None) -> bytes:
     """The gain map of a rendition of `picture`, cropped, turned and made smaller as that is, and encoded.
 
-    `icc`: the profile of the rendition, None for sRGB. Raises `Unkept`, of a damaged one, too.
+    `icc`: the profile of the rendition, None for sRGB. Raises `Unkept`, of a damaged one, too, and PictureError where
+    memory or this program fails.
     """
     if spec.page is not None:
         raise Unkept("page takes a picture alone")
@@ -50,9 +53,12 @@ def drawn(picture: Picture, framed: Framing, placement: Placement, spec: Spec, i
         raise Unkept
     try:
         found = _found(picture)
-    except (Unkept, MemoryError):
+    except Unkept:
         raise
-    except Exception as error:  # as on damage of a picture, decoders raise nearly anything
+    except Exception as error:
+        failure = decode_failure(error, picture.source.view, picture.source.format)
+        if failure.kind in (ErrorKind.INTERNAL, ErrorKind.MEMORY_LIMIT):
+            raise failure from error
         raise Unkept("it is damaged") from error
     if found.image.mode == "RGB" and not same_primaries(picture.icc, icc):
         raise Unkept("its three channels are for other primaries than those that colours are converted to")

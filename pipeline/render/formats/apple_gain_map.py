@@ -82,7 +82,7 @@ def _converted(stored: Image.Image, size: Size, said: str | None, stated: exif.E
         raise Unkept("it has not the shape of its picture")
     try:
         headroom = _headroom(stated) if said is None else float(said)
-    except (ValueError, struct.error, ZeroDivisionError):
+    except (ValueError, struct.error, ArithmeticError):
         headroom = math.nan
     if not 1 < headroom <= _MOST_HEADROOM:
         raise Unkept("it does not say how much brighter it makes its picture")
@@ -100,7 +100,7 @@ def _linear(level: float) -> float:
 def _headroom(stated: exif.Exif) -> float:
     """The headroom in the maker's notes; without the second of its numbers, as where that is 0.
 
-    Raises ValueError, struct.error or ZeroDivisionError where they do not hold it.
+    Raises ValueError, struct.error or ArithmeticError where they do not hold it.
     """
     notes = stated.photo[_NOTES].value if _NOTES in stated.photo else b""
     if not notes.startswith(_NOTES_HEAD):

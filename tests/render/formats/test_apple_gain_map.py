@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pipeline.model.rendering import Rendered
+from pipeline.errors import ErrorKind
+from pipeline.model.rendering import NotRendered, Rendered
 from pipeline.model.spec import Format, Hdr, Metadata, Private, Profile, Spec
 from pipeline.render.colour.cicp import named
-from pipeline.render.formats import heif
+from pipeline.render.formats import apple_gain_map, heif
 from pipeline.render.formats.apple_gain_map import in_jpeg
 from pipeline.render.formats.jpeg import Jpeg
 from pipeline.render.metadata import exif
@@ -155,6 +156,7 @@ def test_one_that_cannot_be_kept_is_dropped_and_the_reason_is_said() -> None:
     assert dropped(bright(), None, b"Somebody's notes") == unsaid
     assert dropped(bright(), None, apple_notes(1.01)[:40]) == unsaid
     assert dropped(bright(), None, apple_notes(1.01, 100.0)) == unsaid  # its headroom is below 1
+    assert dropped(bright(), None, apple_notes(1.01, -9_000.0)) == unsaid
     assert dropped(bright(), 1000.0) == unsaid
     assert dropped(bright((72, 96))) == "it has not the shape of its picture"
     assert dropped(bright().convert("RGB")) == "not of a kind that can be kept here"
@@ -191,3 +193,10 @@ def test_it_outlives_a_change_of_primaries_and_leaves_apples_numbers_behind() ->
 def test_a_file_of_two_pictures_without_one_has_none() -> None:
     content = encoded(quarters(SIZE), "MPO", save_all=True, append_images=[bright()])
     assert in_jpeg(Jpeg(io.BytesIO(content)), content, SIZE, exif.Exif()) is None
+
+
+def test_a_mistake_of_our_own_is_not_called_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apple_gain_map, "check_size", None)
+    (made,) = answer_to(apple_jpeg(quarters(SIZE), bright(), 4.0), KEPT)[0].renditions
+    assert isinstance(made, NotRendered)
+    assert made.error.kind is ErrorKind.INTERNAL
