@@ -7,6 +7,8 @@ Facts that this is built on (distributed 2024.8 to 2026.8):
 - A dead worker's tasks are computed again elsewhere, and counted against. So each is for one worker (`workers`,
   `allow_other_workers=False`), which it then waits for in vain, until the driver cancels it. `retries=0`.
 - A worker has as many threads as CPUs, and tasks wait for outcomes. So each leaves the pool of threads (`secede`).
+- A cluster that adapts starts a worker for tasks only, and there are none before there is a worker. So where there is
+  none, a task waits for any.
 - The scheduler unpickles what a task is given, pickles it again, and keeps the last thousand messages to a worker. So a
   call is packed into bytes: the scheduler needs no part of this program, and spends a fifth of the time.
 """
@@ -46,6 +48,7 @@ class DaskPool:
         self._settings = settings
         self._workers: Mapping[str, Seen] = {}
         self._heard = 0.0
+        self._wanted: distributed.Future[int] | None = None  # for any worker: a cluster that adapts starts one
         self._closing = ExitStack()
 
     def __enter__(self) -> Self:
@@ -116,6 +119,10 @@ class DaskPool:
             if worker["status"] in ("running", "paused")
         }
         self._heard = time.monotonic()
+        if self._workers:
+            self._wanted = None
+        elif self._wanted is None:
+            self._wanted = self._client.submit(int, pure=False)
 
 
 @contextmanager

@@ -114,7 +114,8 @@ def test_a_run_that_is_told_to_stop_lets_pictures_in_flight_end_and_the_next_goe
 
 
 @pytest.fixture
-def no_worker(world: World) -> Iterator[World]:
+def nobody() -> Iterator[distributed.LocalCluster]:
+    """A cluster without workers."""
     with distributed.LocalCluster(
         n_workers=0,
         processes=False,
@@ -122,9 +123,14 @@ def no_worker(world: World) -> Iterator[World]:
         host="127.0.0.1",
         scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
     ) as cluster:
-        world.configure(world.text + f"executor: {{dask: '{cluster.scheduler_address}', wait: 1}}\n")
-        world.fill(2)
-        yield world
+        yield cluster
+
+
+@pytest.fixture
+def no_worker(world: World, nobody: distributed.LocalCluster) -> World:
+    world.configure(world.text + f"executor: {{dask: '{nobody.scheduler_address}', wait: 1}}\n")
+    world.fill(2)
+    return world
 
 
 def test_a_run_without_any_worker_says_so_and_ends(no_worker: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,6 +139,18 @@ def test_a_run_without_any_worker_says_so_and_ends(no_worker: World, monkeypatch
     with pytest.raises(PipelineError, match="no worker for 1 s: start some"):
         run(no_worker.config, RunOptions(), lambda progress: told.append(progress.waiting))
     assert any(text.startswith("no worker for ") for text in told)
+
+
+def test_a_cluster_that_adapts_is_asked_for_a_worker_when_there_is_none(
+    no_worker: World, nobody: distributed.LocalCluster
+) -> None:
+    no_worker.configure(no_worker.text.replace("wait: 1", "wait: 600"))
+    wanted: set[int] = set()
+    scheduler = nobody.scheduler
+    assert scheduler is not None
+    asked = RunOptions(cancelled=lambda: 1 in wanted)
+    run(no_worker.config, asked, lambda _: wanted.add(scheduler.adaptive_target()))
+    assert 1 in wanted
 
 
 def test_a_run_without_any_worker_ends_at_its_deadline_with_the_status_for_that(no_worker: World) -> None:
