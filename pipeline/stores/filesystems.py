@@ -59,7 +59,7 @@ class FileStore:
 
     def entries(self) -> Iterator[Sequence[Entry]]:
         """See `Store`. Folder by folder: `walk` of fsspec passes over folders that cannot be listed."""
-        if not self._asked(lambda fs, root: fs.exists(root)):
+        if self._asked(_info) is None:
             raise StoreFailure(Fault.MISSING, "does not exist")
         waiting = [""]
         while waiting:
@@ -87,13 +87,8 @@ class FileStore:
         """See `Store`."""
 
         def looked(fs: Any, root: str) -> Entry | None:
-            try:
-                info = fs.info(_joined(root, name))
-            except OSError as error:
-                if not is_missing(error):
-                    raise
-                return None
-            return self._entry(info, root) if info["type"] == "file" else None
+            info = _info(fs, _joined(root, name))
+            return self._entry(info, root) if info is not None and info["type"] == "file" else None
 
         return self._asked(looked)
 
@@ -137,7 +132,7 @@ class FileStore:
         """See `Store`."""
 
         def removed(fs: Any, root: str) -> None:
-            if fs.exists(path := _joined(root, name)):
+            if _info(fs, path := _joined(root, name)) is not None:
                 fs.rm_file(path)
 
         self._asked(removed)
@@ -248,6 +243,17 @@ def _renamed(fs: Any, root: str, path: str, content: memoryview, before_rename: 
         with suppress(Exception):  # the connection may be lost
             fs.rm_file(temporary)
         raise
+
+
+def _info(fs: Any, path: str) -> Mapping[str, Any] | None:
+    """What is at `path`; None where there is nothing. fsspec's `exists` says so whatever fails."""
+    try:
+        info: Mapping[str, Any] = fs.info(path)
+    except OSError as error:
+        if not is_missing(error):
+            raise
+        return None
+    return info
 
 
 def _joined(root: str, name: str) -> str:

@@ -235,3 +235,13 @@ def test_a_server_that_takes_no_connection_is_no_store(
         renaming.look("a.jpg")
     assert caught.value.fault is fault
     assert caught.value.text.startswith(text)
+
+
+def test_a_connection_that_is_lost_does_not_look_like_nothing(renaming: FileStore) -> None:
+    renaming.put("a.jpg", memoryview(b"content"), {})
+    _Renaming.away[:] = [ConnectionResetError()]
+    assert [entry.name for entries in renaming.entries() for entry in entries] == ["a.jpg"]
+    _Renaming.away[:] = [ConnectionResetError()]
+    renaming.remove("a.jpg")
+    assert not _Renaming.store
+    renaming.remove("a.jpg")
