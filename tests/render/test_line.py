@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 
 import pytest
 from PIL import Image, ImageFile
@@ -17,12 +18,10 @@ from pipeline.model.rendering import NotRendered, Rendered, RenderTask
 from pipeline.model.spec import Fit, Format, Limits, Spec
 from pipeline.render.line import render
 from pipeline.workers.exchange import whole
-from tests.pictures import DISPLAY_P3, descriptor_of, encoded, exif, giant_png, matrix_profile, noise, quarters
+from tests.pictures import DISPLAY_P3, WRITTEN, descriptor_of, encoded, exif, giant_png, matrix_profile, noise, quarters
 from tests.render.drawing import answer_to
 
-ALL = tuple(
-    Spec(format_.value, 60, 50, fit, format=format_) for format_, fit in zip(Format, [*Fit, Fit.COVER], strict=True)
-)
+ALL = tuple(Spec(format_.value, 60, 50, fit, format=format_) for format_, fit in zip(WRITTEN, cycle(Fit), strict=False))
 
 
 def open_descriptors() -> set[str]:
