@@ -179,7 +179,7 @@ class FileStore:
                 continue
             if isinstance(cache := getattr(fs, "dircache", None), DirCache):
                 cache.use_listings_cache = False  # as an option of theirs, SFTP would hand it on to paramiko
-            return fs, root.rstrip("/")
+            return fs, root.rstrip("/") or root[:1]
 
     def _pieces(self, entry: Entry) -> Iterator[bytes]:
         """Opens the file with the first piece: one that nobody reads is never open. Goes on once where a connection was
@@ -227,7 +227,7 @@ class FileStore:
 
 def _renamed(fs: Any, root: str, path: str, content: memoryview, before_rename: Callable[[], None]) -> None:
     """Put a file at `path` by way of another, which a later run removes where this one is killed."""
-    temporary = f"{root}/{UPLOAD}{uuid.uuid4().hex}"
+    temporary = _joined(root, f"{UPLOAD}{uuid.uuid4().hex}")
     fs.makedirs(temporary.rpartition("/")[0], exist_ok=True)
     try:
         fs.pipe_file(temporary, bytes(content))
@@ -257,7 +257,8 @@ def _info(fs: Any, path: str) -> Mapping[str, Any] | None:
 
 
 def _joined(root: str, name: str) -> str:
-    return f"{root}/{name}" if name else root
+    """The path of `name` in the file system. The root of an archive is "", and no path in it begins with a slash."""
+    return f"{root.rstrip('/')}/{name}" if root and name else root or name
 
 
 def _seconds(when: object) -> float:

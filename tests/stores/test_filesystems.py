@@ -88,6 +88,9 @@ def test_an_archive_is_a_store_that_is_only_read(tmp_path: Path) -> None:
     assert b"".join(store.get("a.jpg").pieces) == b"content"
     with pytest.raises(StoreFailure):
         store.put("c.jpg", memoryview(b""), {})
+    whole = FileStore(StoreSettings(f"zip://::{tmp_path}/a.zip"))
+    assert {entry.name for entries in whole.entries() for entry in entries} == {"photos/a.jpg", "other/b.jpg"}
+    assert b"".join(whole.get("photos/a.jpg").pieces) == b"content"
 
 
 def test_a_folder_that_cannot_be_listed_is_a_failure_and_not_an_empty_one(
