@@ -79,8 +79,9 @@ OF_RENDERING = frozenset(
 
 # Where one URL of a chain ends and the next begins. A password may hold two colons, too.
 _NEXT = re.compile(r"::(?=/|[a-z0-9+.-]+(?:://|::)|$)")
-_PASSWORD = re.compile(r"[^/?#@:]*:(?!\d+(?:/|$))[^@]*@")  # behind a scheme; digits and a slash are a port
-_USER = re.compile(r"[^/?#@]*@")
+# Behind a scheme, as far as the last @: a password may hold one, too. Digits and a slash are a port.
+_PASSWORD = re.compile(r"[^/?#@:]*:(?!\d+(?:/|$)).*@", re.DOTALL)
+_USER = re.compile(r"[^/?#]*@")
 _NO_PASSWORDS = frozenset({"github", "git"})  # fsspec's: github://owner:repository@branch/path
 
 
@@ -102,7 +103,7 @@ def _without_secrets(link: str) -> str:
     if not mark:
         return link
     secret = _PASSWORD if has_password(link) else _USER
-    if secret is _PASSWORD or scheme in ("http", "https"):
+    if secret is _PASSWORD or scheme.lower() in ("http", "https"):
         rest = secret.sub("...@", rest, count=1) if secret.match(rest) else rest
     place, query, _ = rest.partition("?")
     return f"{scheme}://{place}{'?...' if query else ''}"

@@ -13,6 +13,9 @@ SHOWN = {
     "photos/a:b@c.jpg": "photos/a:b@c.jpg",
     "sftp://me:SECRET@host/photos": "sftp://...@host/photos",
     "ftp://me:SEC/RET@host/photos": "ftp://...@host/photos",
+    "sftp://me:SEC@RET@host/photos": "sftp://...@host/photos",
+    "https://SECRET@SECRET@host/a.zip": "https://...@host/a.zip",
+    "HTTPS://SECRET@host/a.zip": "HTTPS://...@host/a.zip",
     "gist://me:SECRET@0123/a.jpg": "gist://...@0123/a.jpg",
     "https://SECRET@host/photos.zip": "https://...@host/photos.zip",
     "simplecache::https://host/a.zip?X-Amz-Signature=SECRET": "simplecache::https://host/a.zip?...",
@@ -24,4 +27,4 @@ SHOWN = {
 @pytest.mark.parametrize("url", SHOWN)
 def test_a_url_is_shown_without_its_secrets_and_else_as_it_is(url: str) -> None:
     assert without_secrets(url) == SHOWN[url]
-    assert has_password(url) == ("...@" in SHOWN[url] and "https://SECRET@" not in url)
+    assert has_password(url) == ("...@" in SHOWN[url] and not url.lower().startswith("https://secret@"))
