@@ -25,7 +25,7 @@ from pipeline.errors import PipelineError
 from pipeline.folder import CHUNK
 from pipeline.stores import host_keys
 from pipeline.stores.file_failures import failure_of, is_about_connection, is_missing
-from pipeline.stores.store import UPLOAD, Body, Entry, Fault, StoreFailure, counted, version_of
+from pipeline.stores.store import UPLOAD, Body, Entry, Fault, StoreFailure, can_be_named, counted, version_of
 
 _TAGS = (
     "ETag",
@@ -109,8 +109,7 @@ class FileStore:
     ) -> Entry:
         """See `Store`: without conditions, and without headers."""
         del headers, replace, over
-        parts = name.split("/")
-        if not all(part.isprintable() and part not in ("", ".", "..") for part in parts):
+        if not can_be_named(name):
             raise StoreFailure(Fault.BAD_NAME, "cannot have an object of this name")
 
         def stored(fs: Any, root: str) -> Entry:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 UPLOAD = ".pipeline/upload-"  # how the names of objects begin that are not whole yet
+
+_NO_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")  # control characters, and bytes that could not be decoded
 
 
 class Fault(enum.Enum):
@@ -99,6 +102,11 @@ class Store(Protocol):
     def remove(self, name: str) -> None:
         """Remove the object. One that is not there is no failure."""
         ...
+
+
+def can_be_named(path: str) -> bool:
+    """Whether an object can have this name. Any kind of space is allowed: screenshots of macOS have a narrow one."""
+    return _NO_TEXT.search(path) is None and not {"", ".", ".."} & {*path.split("/")}
 
 
 def counted(entry: Entry, pieces: Iterable[bytes | memoryview]) -> Body:

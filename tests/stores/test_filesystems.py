@@ -39,6 +39,11 @@ def test_what_is_put_is_listed_looked_at_read_and_removed(store: Store) -> None:
     assert store.look("a/b/c.jpg") is None
 
 
+def test_names_may_hold_any_kind_of_space(store: Store) -> None:
+    put = store.put("at 3.45\u202fPM.png", memoryview(b"content"), {})
+    assert store.look("at 3.45\u202fPM.png") == put
+
+
 def test_names_that_lead_out_are_refused(store: Store) -> None:
     for name in ("../a", "a//b", "a\0"):
         with pytest.raises(StoreFailure) as caught:

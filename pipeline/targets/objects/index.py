@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections.abc import Iterator, Sequence
 
-from pipeline.stores.store import Entry, Fault, Store, StoreFailure
+from pipeline.stores.store import Entry, Fault, Store, StoreFailure, can_be_named
 from pipeline.stores.walk import by_folder
 from pipeline.targets.paths import RESERVED
 from pipeline.targets.target import RawStat
@@ -34,7 +34,7 @@ class Index:
         """Size and version of those of `names` that are there."""
         found: dict[str, RawStat] = {}
         for start in range(0, len(names), _AT_ONCE):
-            some = [name for name in names[start : start + _AT_ONCE] if name.isprintable()]
+            some = [name for name in names[start : start + _AT_ONCE] if can_be_named(name)]
             query = f"SELECT name, size, version FROM object WHERE name IN ({', '.join('?' * len(some))})"  # noqa: S608
             with self._lock:
                 rows = self._database.execute(query, some).fetchall()

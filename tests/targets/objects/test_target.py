@@ -12,7 +12,7 @@ from pipeline.manifest.claims import ClaimedFile
 from pipeline.model.record import Written
 from pipeline.targets.objects.removal import ObjectRemoval
 from pipeline.targets.opening import target_of
-from pipeline.targets.target import Target, ToWrite
+from pipeline.targets.target import NOTHING, Target, ToWrite
 from pipeline.workers import sealed
 from tests import buckets, fakes3
 
@@ -62,6 +62,13 @@ def test_an_object_is_written_with_its_type_and_headers_and_has_the_stat_that_wa
     assert stat is not None
     assert (stat.size, stat.mtime_ns, hashlib.sha256(b"content").digest()) == (7, written.mtime_ns, written.sha256)
     assert list(_target(bucket).names()) == [["a/b.jpg"]]
+
+
+def test_a_name_with_a_space_that_is_not_printable_is_found_again(bucket: fakes3.Bucket) -> None:
+    name = "Screenshot at 3.45\u202fPM.png"
+    written = _write(_target(bucket), name, b"content")
+    assert isinstance(written, Written)
+    assert _target(bucket).raw_stats([name, "\udc80"]) == [(written.size, written.mtime_ns), NOTHING]
 
 
 def test_an_object_of_others_is_never_written_over_and_an_equal_one_becomes_ours(bucket: fakes3.Bucket) -> None:
