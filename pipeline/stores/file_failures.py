@@ -21,6 +21,8 @@ def failure_of(error: Exception) -> StoreFailure:
     status = getattr(getattr(error, "response", None), "status_code", None)  # of packages that speak HTTP
     if isinstance(error, ImportError):
         return StoreFailure(Fault.NO_STORE, _lacking(error))
+    if isinstance(error, UnicodeDecodeError):
+        return StoreFailure(Fault.BAD_NAME, "has a file whose name is not UTF-8")
     if is_missing(error):
         return StoreFailure(Fault.MISSING, "has no such file")
     if isinstance(error, HostKeyRefused) or _REFUSED.search(name) or status in (401, 403):
@@ -28,9 +30,8 @@ def failure_of(error: Exception) -> StoreFailure:
         return StoreFailure(Fault.NO_STORE, _UNKNOWN_KEY if isinstance(error, HostKeyRefused) else refused)
     if _is_denied(error):
         return StoreFailure(Fault.DENIED, "denies it: no permission")
-    if is_about_connection(error):
-        return StoreFailure(Fault.UNREACHABLE, f"cannot be reached ({status or name})")
-    return StoreFailure(Fault.UNREACHABLE, f"fails ({name})")
+    does = f"cannot be reached ({status or name})" if is_about_connection(error) else f"fails ({name})"
+    return StoreFailure(Fault.UNREACHABLE, does)
 
 
 def is_missing(error: Exception) -> bool:

@@ -10,11 +10,13 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 
-from pipeline.config.settings import StoreSettings
+from pipeline.config.settings import SourceSettings, StoreSettings
 from pipeline.errors import TargetTrouble
+from pipeline.sources.objects.listing import Listing
 from pipeline.stores import filesystems
 from pipeline.stores.filesystems import FileStore
 from pipeline.stores.store import Fault, Store, StoreFailure
+from pipeline.targets.objects.index import everything
 
 
 @pytest.fixture
@@ -98,22 +100,40 @@ def test_an_archive_is_a_store_that_is_only_read(tmp_path: Path) -> None:
     assert b"".join(whole.get("photos/a.jpg").pieces) == b"content"
 
 
-def test_a_folder_that_cannot_be_listed_is_a_failure_and_not_an_empty_one(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "fault", "why"),
+    [
+        (PermissionError(""), Fault.DENIED, "the store denies it: no permission"),
+        (
+            UnicodeDecodeError("utf-8", b"\xe9", 0, 1, ""),
+            Fault.BAD_NAME,
+            "the store has a file whose name is not UTF-8",
+        ),
+    ],
+)
+def test_a_folder_that_cannot_be_listed_is_a_failure_of_its_own_and_no_empty_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch, error: Exception, fault: Fault, why: str
 ) -> None:
     ls = MemoryFileSystem.ls
 
-    def denied(self: MemoryFileSystem, path: str, *args: object, **kwargs: object) -> object:
+    def failing(self: MemoryFileSystem, path: str, *args: object, **kwargs: object) -> object:
         if path.endswith("/closed"):
-            raise PermissionError(path)
+            raise error
         return ls(self, path, *args, **kwargs)
 
-    store.put("a.jpg", memoryview(b"content"), {})
-    store.put("open/closed/b.jpg", memoryview(b"content"), {})
-    monkeypatch.setattr(MemoryFileSystem, "ls", denied)
+    for name in ("a.jpg", "open/b.jpg", "open/closed/c.jpg"):
+        store.put(name, memoryview(b"content"), {})
+    monkeypatch.setattr(MemoryFileSystem, "ls", failing)
     with pytest.raises(StoreFailure) as caught:
         list(store.entries())
-    assert caught.value.fault is Fault.DENIED
+    assert caught.value.fault is fault
+    folders = {folder.path: folder for folder in Listing(store, SourceSettings(None), ()).folders()}
+    assert [folder.names() for folder in folders.values()] == [["a.jpg"], ["b.jpg"], []]
+    assert (said := folders["open/closed"].error) is not None
+    assert said.detail == f"the folder cannot be listed: {why}"
+    if fault is Fault.DENIED:  # a target would take what is in it for gone
+        with pytest.raises(StoreFailure):
+            list(everything(store))
 
 
 def test_what_is_missing_or_cannot_be_reached_says_so(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from pipeline.sources.globs import Globs
 from pipeline.sources.magic import has_picture_name
 from pipeline.sources.objects.markers import Markers
 from pipeline.sources.source import Folder
-from pipeline.stores.store import Entry, Fault, Store, StoreFailure
-from pipeline.stores.walk import by_folder
+from pipeline.stores.store import Entry, Store, StoreFailure
+from pipeline.stores.walk import OF_ONE_FOLDER, by_folder
 
 _TABLE = """
 CREATE TABLE object (
@@ -56,7 +56,7 @@ class Listing:
         try:
             self._enter(store.entries())
         except StoreFailure as failure:
-            if failure.fault is not Fault.BAD_NAME:
+            if failure.fault not in OF_ONE_FOLDER:
                 raise
             self._database, self._markers = self._new(), Markers()
             self._by_folder(store)
@@ -104,7 +104,7 @@ class Listing:
             self._markers.note(entries, self._chosen.leaves_out)
 
     def _by_folder(self, store: Store) -> None:
-        """List folder by folder: one with an object that cannot be named fails, and the others do not."""
+        """List folder by folder: one that is denied, or holds what cannot be named, fails, and the others do not."""
 
         def failed(path: str, failure: StoreFailure) -> None:
             self._errors[path] = _unlistable(f"the store {failure.text}")

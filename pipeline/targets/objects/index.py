@@ -54,4 +54,9 @@ def everything(store: Store) -> Iterator[Sequence[Entry]]:
             return
         if failure.fault is not Fault.BAD_NAME:
             raise
-        yield from by_folder(store, lambda path, failure: None, lambda folder: folder.startswith(RESERVED))
+        yield from by_folder(store, _failed, lambda folder: folder.startswith(RESERVED))
+
+
+def _failed(_path: str, failure: StoreFailure) -> None:
+    if failure.fault is Fault.DENIED:  # what is in it would look gone
+        raise failure
