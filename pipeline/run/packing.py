@@ -22,6 +22,7 @@ from pipeline.manifest.shards import Place, place_of
 from pipeline.manifest.store import Manifest
 from pipeline.plan.orphans import Orphan
 from pipeline.plan.rules import names_of
+from pipeline.run.samples import ListColumns
 from pipeline.run.shard_writer import ShardWriter, ShardWritten
 from pipeline.targets.shards import ShardTarget
 from pipeline.targets.trouble import trouble
@@ -65,7 +66,8 @@ class Packing:
         self._expected: dict[str, None] = {}  # pictures without an outcome, in their order
         self._after: Place | None = None  # up to which all that is made is in shards
         self._recorded = 0  # pictures since then
-        self._writer = ShardWriter(self._shards, target, self._asked, self._check_thread)
+        columns = ListColumns(self._shards, config.sources)
+        self._writer = ShardWriter(self._shards, target, columns, self._asked, self._check_thread)
         self._thread = threading.Thread()  # that writes; this one is never started
         self._came: deque[ShardWritten] = deque()  # that it has written
         self._error: BaseException | None = None  # that has ended it

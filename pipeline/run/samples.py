@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.config.settings import SourceSettings
 from pipeline.manifest import export
 from pipeline.manifest.export import Kind, Value
 from pipeline.manifest.shards import Shards
@@ -50,12 +51,32 @@ class Sample:
         return f"{folder}{slash}{name.partition('.')[0]}.json"
 
 
-def columns_of_lists(shards: Shards) -> dict[str, Kind]:
-    """The columns that lists of URLs bring."""
-    types = shards.select(export.LIST_TYPES)
-    kinds = {f"list_{name}": export.kind_of_list(said) for name, said in types}
-    (any_there,) = shards.select("SELECT EXISTS (SELECT 1 FROM origin)")[0]
-    return {"url": Kind.TEXT, **kinds} if any_there else {}
+class ListColumns:
+    """The columns that lists of URLs bring, and of which kind each is by what is recorded."""
+
+    def __init__(self, shards: Shards, sources: Iterable[SourceSettings]) -> None:
+        """`sources`: those of the config."""
+        lists = [source.urls for source in sources if source.urls is not None]
+        self._shards = shards
+        self._any_there = bool(lists)
+        self._types: dict[str, set[str]] = {name: set() for urls in lists for name in urls.columns}
+        self._read = False  # what was recorded before the first shard
+
+    def of(self, shard: int) -> dict[str, Kind]:
+        """The columns that pictures of a shard have. While a run works, each shard may bring values of other types."""
+        if self._read:
+            self._learn(export.LIST_TYPES_OF_SHARD, (shard,))
+        else:
+            self._learn(export.LIST_TYPES)
+            self._any_there |= bool(self._shards.select("SELECT EXISTS (SELECT 1 FROM origin)")[0][0])
+            self._read = True
+        types = {f"list_{name}": ",".join(sorted(self._types[name])) for name in sorted(self._types)}
+        kinds = {name: export.kind_of_list(said) for name, said in types.items()}
+        return {"url": Kind.TEXT, **kinds} if self._any_there else {}
+
+    def _learn(self, query: str, values: Sequence[object] = ()) -> None:
+        for name, types in self._shards.select(query, values):
+            self._types.setdefault(name, set()).update(types.split(","))
 
 
 def samples_of(shards: Shards, number: int, kinds: Mapping[str, Kind], asked: Asked) -> Iterator[Sample]:

@@ -26,6 +26,7 @@ from pipeline.run import packing
 from pipeline.run.prune import look, prune
 from pipeline.run.verify import line, verify
 from pipeline.targets import shards, tar
+from tests.site import serving
 from tests.world import World, jpeg
 
 pytestmark = pytest.mark.usefixtures("settled")
@@ -73,6 +74,37 @@ def _waiting(world: World) -> int:
 
 def _verified(world: World) -> list[str]:
     return [line(problem) for problem in verify(world.config, lambda read: None).problems]
+
+
+def test_columns_that_only_later_pictures_of_a_list_have_are_in_their_shards(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first_is_written = threading.Event()
+    placed = shards.ShardTarget.placed
+
+    def told(*arguments: Any) -> None:
+        placed(*arguments)
+        first_is_written.set()
+
+    monkeypatch.setattr(shards.ShardTarget, "placed", told)
+    with serving() as site:
+        site.pages = {f"/{number}.jpg": jpeg((10 * number, 9, 9)) for number in range(4)}
+        third = jpeg((20, 9, 9))
+        site.pages["/2.jpg"] = lambda request: request.reply(third if first_is_written.wait(10) else b"")
+        rows = [
+            {"url": f"{site.root}/{number}.jpg", "said": str(number) if number > 1 else None} for number in range(4)
+        ]
+        (world.root / "urls.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        source = "{path: urls.jsonl, columns: [said], fetch: {allow_private: true, rate: unlimited}}"
+        world.configure(f"source: {source}\ntarget: {{path: out, shards: webdataset, pictures: 2}}\n{ONE}")
+        world.run(threads=1, processes=0)
+    members = _members(world, "000000.tar") | _members(world, "000001.tar")
+    assert [json.loads(member)["list_said"] for name, member in members.items() if name.endswith("json")] == [
+        "",
+        "",
+        "2",
+        "3",
+    ]
 
 
 def test_pictures_are_in_shards_in_their_order_with_their_record_beside_them(ten: World) -> None:
