@@ -2,7 +2,7 @@
 
 Each URL is fetched by a thread of its own, so that waits for servers overlap. While children have time, its thread
 carries it on at once. While they have none, fetched pictures queue here, and their threads fetch others: the next
-thread that is through with its pictures carries all that fit into a batch (a fifth less of this process's CPU time
+thread that is through with its pictures carries all that fit into a batch (a third less of this process's CPU time
 for each URL; see docs/performance.md).
 """
 
