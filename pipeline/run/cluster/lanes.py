@@ -288,11 +288,12 @@ class ClusterLanes(SeveralLanes[WorkerLane]):
             lane.unsent.clear()
         hasty = self._control.hasty()
         told = self._tell_to_stop(hasty=hasty)
-        patience = HASTE if hasty else STOP
+        patience: float = HASTE if hasty else STOP
         with suppress(PipelineError):  # the engine may be gone
             while patience > 0 and any(lane.batches for lane in self._lanes):
+                before = time.monotonic()
                 self._listen(TICK)
-                patience -= 1
+                patience -= min(1.0, (time.monotonic() - before) / TICK)  # shorter where something came
                 if not hasty and self._control.hasty():
                     hasty, patience = True, HASTE
                     told += self._tell_to_stop(hasty=hasty)

@@ -17,6 +17,7 @@ from pipeline.run.cluster.lanes import ClusterLanes
 from pipeline.run.cluster.pool import Seen
 from pipeline.run.cluster.worker import Opening, Returned
 from pipeline.run.lane import Control
+from pipeline.run.several import STOP
 from pipeline.targets.lease import lease_in
 from tests.run.cluster.test_welcome import setup
 from tests.world import World
@@ -168,3 +169,24 @@ def test_batches_that_were_not_sent_when_a_run_stops_are_not_waited_for(
         lanes_.put(Batch(()))
         raise KeyboardInterrupt
     assert executor.names[2:] == ["stop_lane"]
+
+
+def test_much_news_in_a_short_time_does_not_end_the_wait_for_pictures_in_flight_when_a_run_stops(
+    open_lane: tuple[ClusterLanes, _Slow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "_HEARD", 0.0)
+    lanes_, executor = open_lane
+    news = [Returned(threads=3)] * 2 * STOP + [Returned((Outcome(number=1, seconds=1.0),), 3)]
+    coming = iter(news)
+
+    def submit(*asked: Any, **_: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(next(coming) if asked[0].__name__ == "exchange" else None)
+        return future
+
+    monkeypatch.setattr(executor, "submit", submit)
+    with pytest.raises(KeyboardInterrupt), lanes_:
+        lanes_.put(Batch(()))
+        lanes_.take()
+        raise KeyboardInterrupt
+    assert [outcome.number for outcome in lanes_.take()] == [1]
