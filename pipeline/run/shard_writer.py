@@ -103,6 +103,7 @@ class ShardWriter:
 
     def _finished(self, output: TarOutput, number: int, before: Build | None, filled: _Filled) -> ShardWritten:
         mtime_ns, sha256 = output.finish(durable=self._target.durable)
+        self._check()  # a sync may take long, and the run has ended meanwhile: the next one may be at work
         build = Build(0, number, output.size, mtime_ns, sha256, content_of(filled.samples), placed=0)
         build_id = self._shards.begin(build, filled.members)
         if not self._target.place(output, number, replace=before is not None):

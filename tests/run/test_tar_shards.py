@@ -468,6 +468,28 @@ def test_the_driver_goes_on_while_a_shard_is_written(ten: World, monkeypatch: py
         assert (pack.count, list(_shards(ten))) == (1, ["000000.tar"])
 
 
+def test_a_shard_gets_no_name_any_more_when_its_run_is_over(ten: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    syncs, is_over = threading.Event(), threading.Event()
+    finish = tar.TarOutput.finish
+
+    def slow(*arguments: Any, **options: Any) -> tuple[int, bytes]:
+        syncs.set()
+        return finish(*arguments, **options) if is_over.wait(60) else (0, b"")
+
+    monkeypatch.setattr(tar.TarOutput, "finish", slow)
+    monkeypatch.setattr(packing, "_PATIENCE", 0.0)
+    with _at_work(ten) as pack:
+        pack.expect("b/004.jpg")
+        for name in ten.source.glob("?/*"):
+            pack.came(name.name)
+        pack.step()
+        assert syncs.wait(60)
+        pack.close()
+        is_over.set()
+        pack._thread.join(60)
+        assert [name for name in os.listdir(ten.target) if "pipeline-" in name or name.endswith(".tar")] == []
+
+
 def test_exports_say_in_which_shard_a_picture_is(ten: World) -> None:
     ten.put("c/008.jpg", jpeg()[:300])
     ten.run()
