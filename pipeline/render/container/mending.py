@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 
 from pipeline.render.container.jpeg import EOI, MARKER, SOS
-from pipeline.render.container.png import png_chunks
+from pipeline.render.container.png import png_chunk, png_chunks
 from pipeline.render.container.view import View
 
 _ALONE = (0x01, 0xD8)  # markers of JPEG that no size follows
@@ -76,7 +76,7 @@ def _png(view: View, most: int) -> bytes | None:
     for missing in range(there, needed, _PART):
         content += deflate.compress(bytes(min(_PART, needed - missing)))
     content += deflate.flush()
-    return head + _chunk(b"IDAT", bytes(content)) + _chunk(b"IEND", b"")
+    return head + png_chunk(b"IDAT", bytes(content)) + png_chunk(b"IEND", b"")
 
 
 def _parts(view: View) -> tuple[bytes, list[bytes]] | None:
@@ -114,7 +114,3 @@ def _raw_bytes(view: View) -> int:
         columns, rows = -(-(width - x) // across), -(-(height - y) // down)
         total += (1 + -(-columns * bits // 8)) * rows if columns > 0 < rows else 0
     return total
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">L", len(content)) + kind + content + struct.pack(">L", zlib.crc32(kind + content))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Iterator
 
 from pipeline.render.container.view import View
@@ -21,3 +23,8 @@ def png_chunks(view: View) -> Iterator[tuple[bytes, int, int]]:
 def is_short(view: View) -> bool:
     """Whether a PNG has no IEND chunk."""
     return not any(kind == b"IEND" for kind, _, _ in png_chunks(view))
+
+
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    """A chunk as it stands in a file."""
+    return b"".join((struct.pack(">L", len(content)), kind, content, struct.pack(">L", zlib.crc32(kind + content))))

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from pipeline.model.spec import AS_SOURCE, Format, Spec, Subsampling
 from pipeline.render.colour import hdr
-from pipeline.render.container.png import png_chunks
+from pipeline.render.container.png import png_chunk, png_chunks
 from pipeline.render.encoding.avif_exif import with_exif
 from pipeline.render.encoding.encode_input import EncodeInput
 from pipeline.render.encoding.nclx import with_nclx
@@ -49,25 +49,21 @@ def _png(encode_input: EncodeInput, pixels: Deep, spec: Spec) -> Iterator[bytes]
     )
     parts = [(kind, packed[at : at + size]) for kind, at, size in png_chunks(packed) if kind in (b"IHDR", b"IDAT")]
     yield _SIGNATURE
-    yield _chunk(*parts[0])
+    yield png_chunk(*parts[0])
     if encode_input.icc:
-        yield _chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(encode_input.icc))
+        yield png_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(encode_input.icc))
     if encode_input.density is not None:
         metres = (round(per_inch / _METRES_IN_INCH) for per_inch in encode_input.density)
-        yield _chunk(b"pHYs", struct.pack(">LLB", *metres, 1))
+        yield png_chunk(b"pHYs", struct.pack(">LLB", *metres, 1))
     if going.xmp:
-        yield _chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + going.xmp)
+        yield png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + going.xmp)
     if going.comment:
-        yield _chunk(b"iTXt", b"Comment\0\0\0\0\0" + going.comment.replace(b"\0", b" "))
+        yield png_chunk(b"iTXt", b"Comment\0\0\0\0\0" + going.comment.replace(b"\0", b" "))
     if going.exif:
-        yield _chunk(b"eXIf", going.exif.removeprefix(b"Exif\0\0"))
+        yield png_chunk(b"eXIf", going.exif.removeprefix(b"Exif\0\0"))
     for part in parts[1:]:
-        yield _chunk(*part)
-    yield _chunk(b"IEND", b"")
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return b"".join((struct.pack(">L", len(content)), kind, content, struct.pack(">L", zlib.crc32(kind + content))))
+        yield png_chunk(*part)
+    yield png_chunk(b"IEND", b"")
 
 
 def _tiff(encode_input: EncodeInput, pixels: Deep) -> Iterator[bytes]:

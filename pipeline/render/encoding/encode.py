@@ -6,6 +6,7 @@ it, and two threads are then no faster than one.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,6 +22,7 @@ from pipeline.render.encoding.gain_map import with_gain
 from pipeline.render.encoding.jxl import jpeg_xl
 from pipeline.render.encoding.options import bounded, options
 from pipeline.render.encoding.palette import gif, is_for_libvips, with_comment, with_palette, with_soft_palette
+from pipeline.render.encoding.png_palette import unfiltered
 from pipeline.render.encoding.strip_timestamps import strip_timestamps
 from pipeline.render.encoding.webp_alpha import say_alpha
 from pipeline.render.pixels.deep import WITH_ALPHA, Deep
@@ -92,6 +94,10 @@ def encode(encode_input: EncodeInput, spec: Spec, quality: int | None) -> tuple[
         elif spec.optimize:
             with open(descriptor, "wb", closefd=False) as file:
                 file.write(mozjpeg.jpeg(first, options(encode_input, spec, quality)))
+        elif spec.format is Format.PNG and first.mode == "P":
+            with open(descriptor, "wb", closefd=False) as file, io.BytesIO() as saved:
+                first.save(saved, "PNG", **options(encode_input, spec, quality))
+                file.write(unfiltered(saved.getvalue(), first, spec.effective_effort))
         else:
             _save(first, descriptor, spec.format, options(encode_input, spec, quality))
         if spec.format is Format.AVIF and len(encode_input.images) > 1:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import io
+import zlib
 
 import pytest
 from PIL import Image
 
 from pipeline.model.spec import Format, Private, Spec
+from pipeline.render.container.png import png_chunks
 from pipeline.render.pixels import libvips
 from tests.pictures import encoded, noise, quarters
 from tests.render.drawing import answer_to, rendition
@@ -85,3 +87,16 @@ def test_a_png_longer_than_a_gif_can_be_has_its_palette() -> None:
     made = rendition(content, Spec("a", format=Format.PNG, colors=16))
     assert (made.size, made.mode) == ((65_536, 1), "P")
     assert len(made.getcolors() or []) <= 16
+
+
+@pytest.mark.parametrize(("colors", "bits"), [(2, 1), (4, 2), (16, 4)])
+def test_rows_of_few_colours_are_not_filtered(colors: int, bits: int) -> None:
+    grey = encoded(Image.linear_gradient("L").convert("RGB").resize((67, 65)), "PNG")
+    made = answer_to(grey, Spec("a", format=Format.PNG, colors=colors))[1]["a"]
+    chunks = list(png_chunks(made))
+    rows = zlib.decompress(b"".join(made[at : at + size] for kind, at, size in chunks if kind == b"IDAT"))
+    row = 1 + -(-67 * bits // 8)
+    assert (len(rows), set(rows[::row])) == (65 * row, {0})
+    with Image.open(io.BytesIO(made)) as image:
+        assert len(image.getcolors() or []) == colors
+        image.load()
