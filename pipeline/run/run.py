@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import closing, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from pipeline.run.rivals import check_rival
 from pipeline.run.stop import Stop, on_signals
 from pipeline.run.tally import Summary
 from pipeline.sources.opening import source_of
+from pipeline.sources.source import Source
 from pipeline.targets.opening import lease_of, target_of
 from pipeline.targets.target import Target
 from pipeline.workers import priority
@@ -71,21 +72,6 @@ def run(
     limits = (options.max_runtime or config.max_runtime, options.until or config.until)
     stop = Stop(clock.deadline(*limits), options.cancelled)
     identity = uuid.uuid4().hex
-    source = source_of(config.sources)
-    try:
-        source.check()  # a missing source is reported before anything is made
-    except SourceTrouble as trouble:
-        if part is None:
-            _enter_failed_start(config, _start(identity, config, workers(config, options)), str(trouble))
-        raise
-    if part is not None:  # a shard that is refused leaves no lock of its part; `begin` asks again
-        parts.check(config, part, others.at_hand(config), owner)
-    make_parents(config)
-    if config.target.shards is not None:
-        _check_shards(options.plan)
-    lease = lease_of(config.target, identity, part)
-    target = target_of(config.target, identity, before_renames=lease.check)
-    target.prepare()
     opened: list[Manifest] = []
     abandon = _abandoning(stop, opened, given_up) if given_up else lambda status: None
     drivers: list[Driver] = []
@@ -93,8 +79,21 @@ def run(
     def tell_in_flight() -> None:
         asked(sum(driver.in_flight for driver in drivers))
 
-    listening = on_signals(stop, abandon, tell_in_flight) if options.signals else nullcontext()
-    with closing(source), listening, held(config, identity, options.lock_wait, stop.check, part, lease) as locks:
+    def listening() -> AbstractContextManager[None]:
+        return on_signals(stop, abandon, tell_in_flight) if options.signals else nullcontext()
+
+    with listening():  # stores that do not answer are asked again for minutes
+        source = source_of(config.sources)
+        _check_source(source, config, options, identity)
+        if part is not None:  # a shard that is refused leaves no lock of its part; `begin` asks again
+            parts.check(config, part, others.at_hand(config), owner)
+        make_parents(config)
+        if config.target.shards is not None:
+            _check_shards(options.plan)
+        lease = lease_of(config.target, identity, part)
+        target = target_of(config.target, identity, before_renames=lease.check)
+        target.prepare()
+    with closing(source), listening(), held(config, identity, options.lock_wait, stop.check, part, lease) as locks:
         if options.plan.adopt:
             check_rival(config)
         if shard is not None and part is not None:
@@ -116,6 +115,16 @@ def run(
             summary = this_run.to_its_end(number)
             told += _lacking(target, manifest)
     return replace(summary, seconds=time.monotonic() - started, warnings=(*told, *summary.warnings))
+
+
+def _check_source(source: Source, config: Config, options: RunOptions, identity: str) -> None:
+    """Report a missing source before anything is made. Raises `SourceTrouble`."""
+    try:
+        source.check()
+    except SourceTrouble as trouble:
+        if options.plan.shard is None:
+            _enter_failed_start(config, _start(identity, config, workers(config, options)), str(trouble))
+        raise
 
 
 def _enter_failed_start(config: Config, start: RunStart, why: str) -> None:

@@ -17,7 +17,10 @@ from pipeline.errors import ExitStatus, Stopped
 from pipeline.manifest.lock import RunLock
 from pipeline.manifest.store import Manifest
 from pipeline.run import stop as stop_module
+from pipeline.run.options import RunOptions
+from pipeline.run.run import run
 from pipeline.run.stop import Stop
+from pipeline.sources.local import LocalSource
 from tests.world import World
 
 IN_TIME = 100  # seconds: it takes eight, on a machine that has time for it; a hang takes for ever
@@ -176,6 +179,19 @@ def test_a_stop_by_ctrl_c_says_so() -> None:
     stop.request(ExitStatus.INTERRUPTED)
     with pytest.raises(Stopped, match="^stopped by Ctrl-C$"):
         stop.check()
+
+
+def test_a_signal_is_heard_while_the_source_has_not_answered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    small(world)
+    unheard: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: unheard.append(number))
+    monkeypatch.setattr(LocalSource, "check", lambda _source: signal.raise_signal(signal.SIGTERM))
+    try:
+        summary = run(world.config, RunOptions())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not unheard
+    assert summary.status == ExitStatus.TERMINATED
 
 
 def test_the_handlers_of_the_caller_come_back() -> None:
