@@ -140,15 +140,10 @@ _KINDS = {  # of the columns of lists, by the sorted types of their values
     "integer,real": Kind.REAL,
     "boolean": Kind.BOOLEAN,
 }
-_LIST_TYPES = (
+LIST_TYPES = (
     "SELECT key, GROUP_CONCAT(type) FROM (SELECT DISTINCT key, CASE WHEN type IN ('true', 'false') THEN 'boolean' "
-    "WHEN type IN ('array', 'object') THEN 'text' ELSE TYPEOF(value) END AS type FROM {}, "
+    "WHEN type IN ('array', 'object') THEN 'text' ELSE TYPEOF(value) END AS type FROM origin, "
     "json_each(origin.columns) WHERE type <> 'null' ORDER BY key, 2) GROUP BY key"
-)
-LIST_TYPES = _LIST_TYPES.format("origin")
-LIST_TYPES_OF_SHARD = _LIST_TYPES.format(
-    "(SELECT o.columns FROM sample p JOIN source s ON s.path = p.source JOIN origin o ON o.source = s.id "
-    "WHERE p.shard = ?) AS origin"
 )
 
 

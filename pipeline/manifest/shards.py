@@ -144,10 +144,10 @@ class Shards(Part):
             rows = connection.execute(query, (shard,)).fetchall()
         return (dict(zip(fields, row, strict=True)) for row in rows)
 
-    def select(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def select(self, query: str) -> list[tuple[Any, ...]]:
         """The rows of a query about anything in the manifest."""
         with self._reading() as connection:
-            return connection.execute(query, values).fetchall()
+            return connection.execute(query).fetchall()
 
     def begin(self, build: Build, members: Iterable[tuple[bytes, int, int, int, bytes]]) -> int:
         """Enter a build that will get its name, with its members (target, start, size, mtime_ns, sha256); its id."""

@@ -104,7 +104,7 @@ class Driver:
         self._tidied: Tidied | None = None
         self._stopped = ""
         self._cut = True  # False once all work is done
-        packed = config, manifest, self._check, self._shard_written
+        packed = config, manifest, self._check, self._shard_written, source.list_types
         self._packing = Packing(target, *packed) if isinstance(target, ShardTarget) else None
 
     def to_its_end(self, run: int) -> Summary:

@@ -12,9 +12,10 @@ so nothing changes them meanwhile.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from pipeline.config.settings import Config
@@ -22,7 +23,7 @@ from pipeline.manifest.shards import Place, place_of
 from pipeline.manifest.store import Manifest
 from pipeline.plan.orphans import Orphan
 from pipeline.plan.rules import names_of
-from pipeline.run.samples import ListColumns
+from pipeline.run.samples import list_columns
 from pipeline.run.shard_writer import ShardWriter, ShardWritten
 from pipeline.targets.shards import ShardTarget
 from pipeline.targets.trouble import trouble
@@ -52,8 +53,12 @@ class Packing:
         manifest: Manifest,
         check: Callable[[], None],
         written: Written = lambda name, *, new: None,
+        list_types: Callable[[], Mapping[str, Collection[str]]] = dict,
     ) -> None:
-        """`check` may raise to stop what waits. `written` is called in the driver's thread."""
+        """`check` may raise to stop what waits. `written` is called in the driver's thread.
+
+        `list_types`: those of the source.
+        """
         self.count = 0  # shards written
         self.warnings: list[str] = []
         self._pictures = config.target.pictures  # the most in a shard
@@ -66,7 +71,7 @@ class Packing:
         self._expected: dict[str, None] = {}  # pictures without an outcome, in their order
         self._after: Place | None = None  # up to which all that is made is in shards
         self._recorded = 0  # pictures since then
-        columns = ListColumns(self._shards, config.sources)
+        columns = functools.cache(lambda: list_columns(self._shards, config.sources, list_types()))
         self._writer = ShardWriter(self._shards, target, columns, self._asked, self._check_thread)
         self._thread = threading.Thread()  # that writes; this one is never started
         self._came: deque[ShardWritten] = deque()  # that it has written

@@ -51,32 +51,23 @@ class Sample:
         return f"{folder}{slash}{name.partition('.')[0]}.json"
 
 
-class ListColumns:
-    """The columns that lists of URLs bring, and of which kind each is by what is recorded."""
+def list_columns(
+    shards: Shards, sources: Iterable[SourceSettings], types: Mapping[str, Collection[str]]
+) -> dict[str, Kind]:
+    """The columns that lists of URLs bring, and of which kind each is by what is recorded and by `types` of the values
+    in today's lists: records alone would make the kind depend on how far the run has come.
 
-    def __init__(self, shards: Shards, sources: Iterable[SourceSettings]) -> None:
-        """`sources`: those of the config."""
-        lists = [source.urls for source in sources if source.urls is not None]
-        self._shards = shards
-        self._any_there = bool(lists)
-        self._types: dict[str, set[str]] = {name: set() for urls in lists for name in urls.columns}
-        self._read = False  # what was recorded before the first shard
-
-    def of(self, shard: int) -> dict[str, Kind]:
-        """The columns that pictures of a shard have. While a run works, each shard may bring values of other types."""
-        if self._read:
-            self._learn(export.LIST_TYPES_OF_SHARD, (shard,))
-        else:
-            self._learn(export.LIST_TYPES)
-            self._any_there |= bool(self._shards.select("SELECT EXISTS (SELECT 1 FROM origin)")[0][0])
-            self._read = True
-        types = {f"list_{name}": ",".join(sorted(self._types[name])) for name in sorted(self._types)}
-        kinds = {name: export.kind_of_list(said) for name, said in types.items()}
-        return {"url": Kind.TEXT, **kinds} if self._any_there else {}
-
-    def _learn(self, query: str, values: Sequence[object] = ()) -> None:
-        for name, types in self._shards.select(query, values):
-            self._types.setdefault(name, set()).update(types.split(","))
+    `sources`: those of the config.
+    """
+    lists = [source.urls for source in sources if source.urls is not None]
+    if not lists and not shards.select("SELECT EXISTS (SELECT 1 FROM origin)")[0][0]:
+        return {}
+    all_types: dict[str, set[str]] = {name: set() for urls in lists for name in urls.columns}
+    recorded = {name: said.split(",") for name, said in shards.select(export.LIST_TYPES)}
+    for name, some in (*recorded.items(), *types.items()):
+        all_types.setdefault(name, set()).update(some)
+    kinds = {f"list_{name}": export.kind_of_list(",".join(sorted(all_types[name]))) for name in sorted(all_types)}
+    return {"url": Kind.TEXT, **kinds}
 
 
 def samples_of(shards: Shards, number: int, kinds: Mapping[str, Kind], asked: Asked) -> Iterator[Sample]:

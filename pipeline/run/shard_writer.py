@@ -8,14 +8,15 @@ leaves a build that the stat of the file proves to be there, or not.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pipeline.errors import TargetTrouble
+from pipeline.manifest.export import Kind
 from pipeline.manifest.shards import Build, Shards, shard_name
 from pipeline.manifest.values import to_name
-from pipeline.run.samples import Asked, ListColumns, Sample, content_of, renditions_of, samples_of
+from pipeline.run.samples import Asked, Sample, content_of, renditions_of, samples_of
 from pipeline.targets.shards import ShardTarget
 from pipeline.targets.tar import TarOutput
 from pipeline.targets.target import NOTHING
@@ -51,9 +52,14 @@ class ShardWriter:
     """For one thread."""
 
     def __init__(
-        self, shards: Shards, target: ShardTarget, columns: ListColumns, asked: Asked, check: Callable[[], None]
+        self,
+        shards: Shards,
+        target: ShardTarget,
+        columns: Callable[[], Mapping[str, Kind]],
+        asked: Asked,
+        check: Callable[[], None],
     ) -> None:
-        """`check` is called often and may raise, so that what is begun is dropped."""
+        """`columns`: those of lists. `check` is called often and may raise, so that what is begun is dropped."""
         self._shards = shards
         self._target = target
         self._columns = columns
@@ -75,7 +81,7 @@ class ShardWriter:
                 yield written
 
     def _brought_up_to_date(self, number: int, before: Build | None) -> ShardWritten | None:
-        recorded = list(self._checked(samples_of(self._shards, number, self._columns.of(number), self._asked)))
+        recorded = list(self._checked(samples_of(self._shards, number, self._columns(), self._asked)))
         samples = self._there(recorded)
         same = before is not None and before.content == content_of(samples) and self._target.is_there(before)
         if before is not None and same and not any(self._target.waits(each.name) for each in renditions_of(samples)):

@@ -64,6 +64,10 @@ class LocalSource:
                 raise SourceTrouble(f"the source {self._settings.local} cannot be listed: {folder.error.detail}")
             yield folder
 
+    def list_types(self) -> dict[str, set[str]]:
+        """None; see `Source`."""
+        return {}
+
     def stats(self, folder: str, names: Sequence[str], sidecars: Container[str] = frozenset()) -> list[Stat | None]:
         """The stat of each name; None for what is gone, has no stat, or is no regular file. See `Source`."""
         try:

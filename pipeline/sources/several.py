@@ -32,6 +32,14 @@ class SeveralSources:
             for folder in source.folders(apart):
                 yield replace(folder, path=f"{prefix}/{folder.path}" if folder.path else prefix)
 
+    def list_types(self) -> dict[str, set[str]]:
+        """Those of all of them together; see `Source`."""
+        together: dict[str, set[str]] = {}
+        for source in self._sources.values():
+            for name, types in source.list_types().items():
+                together.setdefault(name, set()).update(types)
+        return together
+
     def stats(self, folder: str, names: Sequence[str], sidecars: Container[str] = frozenset()) -> list[Stat | None]:
         """See `Source`."""
         source, rest = self._at(folder)

@@ -199,6 +199,13 @@ class Source(Protocol):
         """
         ...
 
+    def list_types(self) -> dict[str, set[str]]:
+        """The types of the values in each column of lists: integer, real, boolean, text. Any thread.
+
+        A source that is no list has none. Raises `SourceTrouble`.
+        """
+        ...
+
     def stats(self, folder: str, names: Sequence[str], sidecars: Container[str] = frozenset()) -> list[Stat | None]:
         """The stat of each of the folder's names, in their order; None for what is gone or is no regular file.
 

@@ -76,7 +76,7 @@ def _verified(world: World) -> list[str]:
     return [line(problem) for problem in verify(world.config, lambda read: None).problems]
 
 
-def test_columns_that_only_later_pictures_of_a_list_have_are_in_their_shards(
+def test_columns_and_types_that_only_later_pictures_of_a_list_have_are_in_all_shards(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first_is_written = threading.Event()
@@ -92,19 +92,21 @@ def test_columns_that_only_later_pictures_of_a_list_have_are_in_their_shards(
         third = jpeg((20, 9, 9))
         site.pages["/2.jpg"] = lambda request: request.reply(third if first_is_written.wait(10) else b"")
         rows = [
-            {"url": f"{site.root}/{number}.jpg", "said": str(number) if number > 1 else None} for number in range(4)
+            {
+                "url": f"{site.root}/{number}.jpg",
+                "said": str(number) if number > 1 else None,
+                "number": number + 0.5 if number > 2 else number,
+            }
+            for number in range(4)
         ]
         (world.root / "urls.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        source = "{path: urls.jsonl, columns: [said], fetch: {allow_private: true, rate: unlimited}}"
+        source = "{path: urls.jsonl, columns: [number, said], fetch: {allow_private: true, rate: unlimited}}"
         world.configure(f"source: {source}\ntarget: {{path: out, shards: webdataset, pictures: 2}}\n{ONE}")
         world.run(threads=1, processes=0)
     members = _members(world, "000000.tar") | _members(world, "000001.tar")
-    assert [json.loads(member)["list_said"] for name, member in members.items() if name.endswith("json")] == [
-        "",
-        "",
-        "2",
-        "3",
-    ]
+    told_of = [json.loads(member) for name, member in members.items() if name.endswith("json")]
+    assert [row["list_said"] for row in told_of] == ["", "", "2", "3"]
+    assert [str(row["list_number"]) for row in told_of] == ["0.0", "1.0", "2.0", "3.5"]
 
 
 def test_pictures_are_in_shards_in_their_order_with_their_record_beside_them(ten: World) -> None:

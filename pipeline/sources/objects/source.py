@@ -67,6 +67,10 @@ class ObjectSource:
                 raise SourceTrouble(f"the source {self._place.shown} cannot be listed: {folder.error.detail}")
             yield folder
 
+    def list_types(self) -> dict[str, set[str]]:
+        """None; see `Source`."""
+        return {}
+
     def stats(self, folder: str, names: Sequence[str], sidecars: Container[str] = frozenset()) -> list[Stat | None]:
         """As listed; where nothing was listed, as in a lane of its own, the store is asked. See `Source`."""
         if not names:

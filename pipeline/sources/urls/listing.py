@@ -48,6 +48,9 @@ class Entry(NamedTuple):
     error: PictureError | None  # why it cannot be asked for
 
 
+_TYPES = {bool: "boolean", int: "integer", float: "real"}
+
+
 class Listing:
     """The entries of a list by folder and name. Thread-safe."""
 
@@ -56,6 +59,7 @@ class Listing:
         self._urls = urls
         self._include, self._exclude = Globs(settings.include), Globs(settings.exclude)
         self._unmatched, self._example = 0, ""
+        self.types: dict[str, set[str]] = {name: set() for name in urls.columns}  # of the values of columns
         self._lock = threading.Lock()
         self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         weakref.finalize(self, self._database.close)  # Python 3.13 warns of one that is left open
@@ -113,6 +117,9 @@ class Listing:
                 self._example = min(self._example or name, name)
                 continue
             folder, _, last = name.rpartition("/")
+            for column, value in row.columns.items():
+                if value is not None:
+                    self.types[column].add(_TYPES.get(type(value), "text"))
             columns = json.dumps(row.columns, ensure_ascii=False, default=str) if row.columns else "{}"
             texts = last, names.encodable(row.url), shown, names.encodable(columns)
             yield folder, *texts, row.line, error, detail, ErrorKind.COLLISION.value

@@ -59,6 +59,10 @@ class UrlSource:
         self._listing = Listing(self._settings, self._urls)
         return self._listing.folders()
 
+    def list_types(self) -> dict[str, set[str]]:
+        """See `Source`. Where the list is not listed yet, it is read for this alone."""
+        return (self._listing or Listing(self._settings, self._urls)).types
+
     def stats(self, folder: str, names: Sequence[str], sidecars: Container[str] = frozenset()) -> list[Stat | None]:
         """See `Source`, and above."""
         del sidecars
