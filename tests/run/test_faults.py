@@ -77,7 +77,8 @@ def test_the_checks_can_see(bench: Bench) -> None:
         "the manifest is ahead of the disk",
     ]
     path.unlink()
-    assert breaches_at_once(bench) == [f"the manifest is ahead of the disk: {path.name} is missing"]
+    lost = path.relative_to(bench.target)
+    assert breaches_at_once(bench) == [f"the manifest is ahead of the disk: {lost} is missing"]
 
 
 @pytest.mark.parametrize("processes", ["0", pytest.param("1", marks=pytest.mark.slow)])
