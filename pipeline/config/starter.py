@@ -92,7 +92,7 @@ _WEB = """\
 """
 _ARCHIVE = """\
   full:                           # no width, no height: the size stays
-    format: png                   # encoded without loss
+    format: png                   # encoded without loss; for prints in CMYK, which png cannot hold, say tiff
     depth: keep                   # 16 bits a channel where the original has more than 8
     profile: keep                 # colours in the space of the original, not in sRGB
     metadata: keep                # all but what is private: places, serial numbers, embedded thumbnails

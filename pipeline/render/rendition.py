@@ -109,7 +109,7 @@ class Rendition:
             image, self._icc, self.source_warnings = in_space(image, picture.icc, space, inks)
         elif not spec.linear:
             plain = not spec.steps and placement.canvas == placement.size
-            image, self._icc = kept_colours(image, picture.icc, spec, plain=plain)
+            image, self._icc, self.source_warnings = kept_colours(image, picture.icc, spec, plain=plain)
         return self._finished(image)
 
     def _shared(self, pixels: SharedPixels, picture: Picture) -> Pixels:

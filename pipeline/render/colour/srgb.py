@@ -32,8 +32,8 @@ _HOLDS_CMYK = (Format.JPEG, Format.TIFF)
 
 def kept(
     image: Image.Image, icc: bytes | None, target: Format, *, plain: bool, cmyk: bytes | None = None
-) -> tuple[Image.Image, bytes | None]:
-    """`image` at 8 bits in its own colours, and the profile to write with it.
+) -> tuple[Image.Image, bytes | None, tuple[str, ...]]:
+    """`image` at 8 bits in its own colours, the profile to write with it, and warnings.
 
     If `target` cannot hold the colours, the picture is converted to sRGB and the profile is None. This concerns HDR and
     Lab in any format, CMYK except in JPEG and TIFF, and grey with a profile in WebP; also CMYK and grey if the picture
@@ -41,7 +41,21 @@ def kept(
     """
     image = eight_bits(image)
     keeps, profile_ = keeping(image.mode, icc, target, plain=plain)
-    return (image, profile_) if keeps else (to_srgb(image, icc, cmyk)[0], None)
+    if keeps:
+        return image, profile_, ()
+    converted, told = to_srgb(image, icc, cmyk)
+    return converted, None, (*_colours_lost(image.mode, target), *told)
+
+
+def _colours_lost(mode: str, target: Format) -> tuple[str, ...]:
+    """A warning where a picture in `mode` has more colours than sRGB, and is converted because `target` holds none."""
+    if mode == "LAB":
+        return ("Lab becomes sRGB: no format keeps it",)
+    if mode != "CMYK":
+        return ()
+    if target in _HOLDS_CMYK:
+        return ("CMYK becomes sRGB: what is drawn over it or beside it is RGB",)
+    return (f"CMYK becomes sRGB: {target} holds no CMYK; tiff and jpeg would keep it",)
 
 
 def keeping(mode: str, icc: bytes | None, target: Format, *, plain: bool) -> tuple[bool, bytes | None]:

@@ -34,12 +34,17 @@ def in_space(
     return to_space(image, _own(image, icc, inks), space, _assumed(image, inks))
 
 
-def kept_colours(image: Pixels, icc: bytes | None, spec: Spec, *, plain: bool) -> tuple[Pixels, bytes | None]:
-    """`image` in its own colours, where the format can hold them, and the profile. See `colour.srgb.kept`."""
+def kept_colours(
+    image: Pixels, icc: bytes | None, spec: Spec, *, plain: bool
+) -> tuple[Pixels, bytes | None, tuple[str, ...]]:
+    """`image` in its own colours, where the format can hold them, the profile, and warnings. See `colour.srgb.kept`."""
     if not isinstance(image, Deep):
         return kept(image, icc, spec.format, plain=plain, cmyk=_assumed(image, spec.cmyk_profile))
     keeps, profile = keeping(image.mode, icc, spec.format, plain=plain)
-    return (image, profile) if keeps else (image.in_srgb(icc)[0], None)
+    if keeps:
+        return image, profile, ()
+    converted, told = image.in_srgb(icc)
+    return converted, None, told
 
 
 def _own(image: Image.Image, icc: bytes | None, inks: Asset | None) -> bytes | None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
-from pipeline.model.spec import Format, Profile, Spec
+from pipeline.model.spec import Fit, Format, Profile, Spec
 from pipeline.render.pixels import libvips
 from tests.pictures import (
     ADOBE_RGB,
@@ -130,6 +131,28 @@ def test_kept_cmyk_without_a_profile_stays_without_one() -> None:
     kept = Spec("a", format=Format.TIFF, profile=Profile.KEEP)
     image = rendition(encoded(Image.new("CMYK", (16, 16), (9, 8, 7, 6)), "TIFF"), kept)
     assert (image.mode, pixel(image, (4, 4)), "icc_profile" in image.info) == ("CMYK", (9, 8, 7, 6), False)
+
+
+@pytest.mark.skipif(not libvips.available(), reason="needs libvips' profile")
+@pytest.mark.parametrize("format_", [Format.PNG, Format.WEBP, Format.AVIF, Format.GIF])
+def test_colours_that_the_format_cannot_keep_are_told(format_: Format) -> None:
+    kept = Spec("a", 8, format=format_, profile=Profile.KEEP)
+    cmyk = encoded(Image.new("CMYK", (16, 16), (9, 8, 7, 6)), "JPEG", icc_profile=libvips.cmyk_profile())
+    told = (f"CMYK becomes sRGB: {format_} holds no CMYK; tiff and jpeg would keep it",)
+    assert answer_to(cmyk, kept)[0].warnings == told
+    assert answer_to(encoded(Image.new("LAB", (16, 16)), "TIFF"), kept)[0].warnings == (
+        "Lab becomes sRGB: no format keeps it",
+    )
+
+
+@pytest.mark.skipif(not libvips.available(), reason="needs libvips' profile")
+@pytest.mark.parametrize("format_", [Format.JPEG, Format.TIFF])
+def test_cmyk_is_kept_without_a_word_unless_something_is_put_beside_it(format_: Format) -> None:
+    kept = Spec("a", 8, format=format_, profile=Profile.KEEP)
+    cmyk = encoded(Image.new("CMYK", (16, 16), (9, 8, 7, 6)), "JPEG", icc_profile=libvips.cmyk_profile())
+    assert answer_to(cmyk, kept)[0].warnings == ()
+    padded = replace(kept, height=4, fit=Fit.CONTAIN)
+    assert answer_to(cmyk, padded)[0].warnings == ("CMYK becomes sRGB: what is drawn over it or beside it is RGB",)
 
 
 def test_a_cmyk_jpeg_without_adobes_mark_is_not_inverted(monkeypatch: pytest.MonkeyPatch) -> None:
