@@ -42,7 +42,7 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
     from pipeline.manifest.others import at_hand
     from pipeline.manifest.parts import states
     from pipeline.manifest.remarks import pictures_by_kind
-    from pipeline.manifest.runs import KEEP, last_rendering
+    from pipeline.manifest.runs import KEEP, last_rendering, not_yet_made
     from pipeline.manifest.store import Manifest
     from pipeline.run.failures import counted, listed
 
@@ -58,8 +58,9 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
         return
     holder = RunLock(settings.manifest, path=settings.lock).holder()
     with Manifest.reader(settings) as reader:
-        runs, totals = reader.runs(limit), reader.totals()
-        rendering = last_rendering(reader.runs(KEEP), reader.stages()) if profile else None
+        every, totals = reader.runs(KEEP), reader.totals()
+        runs, left = every[:limit], not_yet_made(every, sum(totals.sources.values()))
+        rendering = last_rendering(every, reader.stages()) if profile else None
         failed, remarks = counted(listed(settings, reader)), pictures_by_kind(reader, settings.rendition_names)
         if as_json:
             of_failures = {"failed": failed.pictures, "known": failed.known, "errors": failed.kinds}
@@ -68,7 +69,7 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
                     {
                         "runs": [asdict(run) for run in runs],
                         "holder": asdict(holder) if holder else None,
-                        "totals": {**asdict(totals), **of_failures, "warnings": remarks},
+                        "totals": {**asdict(totals), **of_failures, "not_yet_made": left, "warnings": remarks},
                     }
                     | _shards(shards, current)
                     | ({"profile": _profile(rendering)} if profile else {})
@@ -78,7 +79,7 @@ def command(config: Path, limit: int, profile: bool, as_json: bool) -> None:
         _tell_shards(config, shards, current)
         for run in runs:
             tell(run_line(run, running=holder is not None and holder.run == run.run))
-        for line in _totals(config, totals, failed):
+        for line in _totals(config, totals, failed, left):
             tell(line)
         if line := remark_line(config, remarks):
             tell(line)
@@ -126,8 +127,8 @@ def _ended(shard: State) -> str:
     return f"ended with status {shard.run.status}"
 
 
-def _totals(config: Path, totals: Totals, failed: Failed) -> list[str]:
-    """What is there, the pictures that failed by the error, and the orphans."""
+def _totals(config: Path, totals: Totals, failed: Failed, left: int) -> list[str]:
+    """What is there, the pictures that failed by the error, those `left` to the next run, and the orphans."""
     from pipeline.model.record import Status
     from pipeline.program import to_copy
 
@@ -139,7 +140,8 @@ def _totals(config: Path, totals: Totals, failed: Failed) -> list[str]:
         f"{sources} ({size(totals.source_bytes)}{f'; {of_them}' if of_them else ''})",
         f"{count(totals.made, 'rendition')} made ({size(totals.target_bytes)})",
     ]
-    lines = [", ".join([*parts, of_each(failures)] if failed.pictures else parts)]
+    parts += [of_each(failures)] * bool(failed.pictures) + [f"{count(left, 'picture')} not yet made"] * bool(left)
+    lines = [", ".join(parts)]
     lines += [f"  {error}: {count(number, 'picture')}" for error, number in failed.kinds.items()]
     if totals.orphans:
         them = "it" if totals.orphans == 1 else "them"

@@ -195,6 +195,17 @@ def experience(connection: sqlite3.Connection) -> Experience:
     )
 
 
+def not_yet_made(runs: Iterable[RunSummary], recorded: int) -> int:
+    """Sources that the last ended one of `runs` (the newest first) has left to the next, and that no run has dealt
+    with. `recorded`: how many sources the manifest has. What an earlier run has made is not among them, even where the
+    last one was to make it again; neither is what lies outside a last run that was about a part of the source.
+    """
+    counts: Mapping[str, int] = next((run.counts for run in runs if run.ended is not None), {})
+    left = counts.get(Status.PENDING, 0) + counts.get(Status.DEFERRED, 0)
+    listed = sum(counts.values()) - counts.get(Status.VANISHED, 0)
+    return min(left, max(0, listed - recorded))
+
+
 def last_rendering(runs: Iterable[RunSummary], stages_of: Mapping[int, Stages]) -> tuple[RunSummary, Stages] | None:
     """The first of `runs` that has rendered a picture which no later run has rendered again, with its stages."""
     return next(((run, stages_of[run.id]) for run in runs if run.id in stages_of), None)

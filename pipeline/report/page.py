@@ -12,7 +12,7 @@ from pathlib import Path
 from pipeline.config.settings import Config
 from pipeline.errors import ErrorKind, printable
 from pipeline.manifest.reader import Reader
-from pipeline.manifest.runs import KEEP, RunSummary, last_rendering
+from pipeline.manifest.runs import KEEP, RunSummary, last_rendering, not_yet_made
 from pipeline.manifest.shown import Shown, renditions
 from pipeline.manifest.store import Manifest
 from pipeline.manifest.values import percent
@@ -83,6 +83,7 @@ def _page(config: Config, reader: Reader, folder: Path, privacy: Privacy, base_u
         config=printable(str(config.path)),
         now=time.time(),
         totals=totals,
+        not_yet_made=not_yet_made(runs, sum(reader.totals().sources.values())),
         orphans=reader.orphans.noted(),
         failed=len({failed.failure.source for failed in failures}),
         last=runs[0] if runs else None,

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UsageError
+from pipeline.manifest.store import Manifest
+from pipeline.plan.options import PlanOptions
 from pipeline.report.document import script_safe
 from pipeline.report.gallery import looks
 from pipeline.report.page import place, write
-from tests.world import World
+from tests.world import World, jpeg
 
 
 @pytest.fixture
@@ -91,6 +93,35 @@ def test_a_report_takes_the_place_of_an_earlier_one(world: World) -> None:
     write(world.config, path)
     assert len(payload(path.read_text())["renditions"]) == 2  # type: ignore[arg-type]
     assert sorted(path.name for path in world.root.iterdir()) == ["out", "photos", "thumbs-report.html", "thumbs.yaml"]
+
+
+def test_pictures_that_the_last_run_has_left_count_on_the_page_and_in_status(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = place(world.config)
+
+    def said() -> str:
+        write(world.config, path)
+        match = re.search("<h1>(.*?)</h1>", path.read_text())
+        assert match
+        return re.sub("<.*?>", "", match[1])
+
+    world.put("bad.jpg", jpeg()[:300])
+    world.put("notes.txt", b"no picture")
+    world.run()
+    world.fill(3)
+    monkeypatch.setattr(Manifest, "pace", lambda self: 1.0)  # seconds a byte: no picture fits
+    world.run(max_runtime=10)
+    assert said() == "1 of 5 pictures has every rendition; 1 failed, 3 not yet made."
+    assert "<dt>not yet made</dt><dd>3</dd>" in path.read_text()
+    status = world.command("status", str(world.config_path))
+    assert ", 1 known failure, 3 pictures not yet made\n" in status.stdout
+    status = world.command("status", str(world.config_path), "--json", "--runs", "1")
+    assert json.loads(status.stdout)["totals"]["not_yet_made"] == 3
+    world.run()
+    assert said() == "4 of 5 pictures have every rendition; 1 failed."
+    world.run(plan=PlanOptions(force=True), max_runtime=10)  # to be made again: they are there
+    assert said() == "4 of 5 pictures have every rendition; 1 failed."
 
 
 def test_a_report_is_not_written_among_the_targets(world: World) -> None:
