@@ -87,10 +87,8 @@ def _ending(summary: Summary) -> str:
     match summary.status:
         case ExitStatus.HANGUP | ExitStatus.INTERRUPTED | ExitStatus.TERMINATED:
             return "; stopped by a signal, the next run goes on from here"
-        case ExitStatus.TIME_UP:
-            return "; out of time, the next run goes on from here"
         case _:
-            return ""
+            return "; stopped at the time limit, the next run goes on from here" if summary.out_of_time else ""
 
 
 def failure_lines(config: Path, summary: Summary, most: int | None = None) -> list[str]:

@@ -100,6 +100,7 @@ class Driver:
         self._last_chance: list[Job] = []  # carried alone at the end: their child died, or their lane twice
         self._lost: set[str] = set()  # the sources of jobs whose lane died
         self._out_of_time = 0  # jobs that would not have ended in time
+        self._time_up = False  # whether the run ended at its time limit
         self._unanswered = 0  # reads in a row that have timed out
         self._tidied: Tidied | None = None
         self._stopped = ""
@@ -112,8 +113,10 @@ class Driver:
         status, why = ExitStatus.UNFINISHED, ""
         try:
             self._work(run)
-            status = self._status(ExitStatus.TIME_UP if self._out_of_time else ExitStatus.OK)
+            self._time_up = self._out_of_time > 0
+            status = self._status(ExitStatus.TIME_UP if self._time_up else ExitStatus.OK)
         except Stopped as stopped:
+            self._time_up = stopped.status == ExitStatus.TIME_UP
             why = self._stopped = str(stopped) if stopped.status == ExitStatus.UNFINISHED else ""
             status = self._status(stopped.status)
         except Exception as error:
@@ -394,6 +397,7 @@ class Driver:
             orphans=tidied.orphans,
             removed=tidied.removed,
             unseen=tidied.unseen,
+            out_of_time=self._time_up,
             stopped=self._stopped,
             shards=0 if self._packing is None else self._packing.count,
             warnings=(*unknown, *self._planner.warnings, *lost, *tidied.warnings, *unwritten),

@@ -62,6 +62,7 @@ class Summary:
     target_bytes: int = 0
     seconds: float = 0.0
     shards: int = 0  # tar shards written
+    out_of_time: bool = False  # whether work was left at the time limit, whatever the status
     stopped: str = ""  # why the run gave up, unless by a signal or the clock
     warnings: tuple[str, ...] = ()  # what was found or mended on the way, a line each
 

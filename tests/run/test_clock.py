@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from pipeline.cli.summary import sentence
 from pipeline.errors import ExitStatus
 from pipeline.manifest.store import Manifest
 from pipeline.run.clock import Pace, deadline, seconds_until
@@ -78,6 +79,7 @@ def test_a_new_failure_outranks_the_clock(world: World, monkeypatch: pytest.Monk
     monkeypatch.setattr(Manifest, "pace", lambda self: 0.99 * 1000 / size)
     summary = world.run(max_runtime=980)
     assert (summary.pictures, summary.status) == ({"failed": 1, "pending": 1}, ExitStatus.FAILED)
+    assert sentence(world.config_path, summary).endswith("; stopped at the time limit, the next run goes on from here")
     summary = world.run(max_runtime=980)
     assert (summary.pictures, summary.status) == ({"known failure": 1, "pending": 1}, ExitStatus.TIME_UP)
 
@@ -111,6 +113,6 @@ def test_the_limit_can_stand_in_the_config_and_on_the_command_line(world: World,
         world.configure(world.text + "max_runtime: 0.1s\n")
     done = world.command("run", str(world.config_path), *options)
     assert done.returncode == ExitStatus.TIME_UP
-    assert done.stderr.endswith("out of time, the next run goes on from here\n")
+    assert done.stderr.endswith("; stopped at the time limit, the next run goes on from here\n")
     for wrong in ("--max-runtime=0.05", "--until=24:00", "--until=6"):
         assert world.command("run", str(world.config_path), wrong).returncode == ExitStatus.USAGE
