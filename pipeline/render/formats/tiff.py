@@ -133,6 +133,7 @@ class Tiff(TiffImagePlugin.TiffImageFile):
         self._layout = layout(self.tag_v2, big_endian=self.tag_v2.prefix == b"MM")
         self._decoder = decoder(self._layout)
         if self._decoder is Decoder.PILLOW:
+            self._stored_size()
             super()._setup()
             self._leave_to_libtiff()
             colours = self.tag_v2.get(TiffImagePlugin.COLORMAP, ())
@@ -140,6 +141,13 @@ class Tiff(TiffImagePlugin.TiffImageFile):
                 self.palette = ImagePalette.raw("RGB;L", bytes(map(int, colours)))
         elif self.by_libvips:
             self._set_up_for_libvips()
+
+    def _stored_size(self) -> tuple[int, int]:
+        """Width and height as the tags have them. Raises SyntaxError, in words for users, where they have none."""
+        width, height = self.tag_v2.get(TiffImagePlugin.IMAGEWIDTH), self.tag_v2.get(TiffImagePlugin.IMAGELENGTH)
+        if not isinstance(width, int) or not isinstance(height, int) or width < 1 or height < 1:
+            raise SyntaxError("its header names no width or height")
+        return width, height
 
     def _leave_to_libtiff(self) -> None:
         """Makes Pillow decode through libtiff where its own reader is wrong, and take the bytes as libtiff yields them.
@@ -161,9 +169,7 @@ class Tiff(TiffImagePlugin.TiffImageFile):
         self.tile = [ImageFile._Tile("libtiff", (0, 0, *self._tile_size), 0, (kind, False, self.tag_v2.offset))]
 
     def _set_up_for_libvips(self) -> None:
-        width, height = self.tag_v2.get(TiffImagePlugin.IMAGEWIDTH), self.tag_v2.get(TiffImagePlugin.IMAGELENGTH)
-        if not isinstance(width, int) or not isinstance(height, int) or width < 1 or height < 1:
-            raise SyntaxError("invalid dimensions")
+        width, height = self._stored_size()
         self._mode = tiff_by_libvips.mode(self._layout)
         self._tile_size = (width, height)
         turned = self.tag_v2.get(_ORIENTATION) in (5, 6, 7, 8)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from typing import Any, NoReturn
 
 import pytest
@@ -43,6 +44,15 @@ def test_a_truncated_tiff_is_truncated_whatever_its_compression(compression: str
     with pytest.raises(PictureError) as caught:
         answer_to(content[: len(content) * 2 // 3], PNG)
     assert caught.value.kind == ErrorKind.TRUNCATED
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
+@pytest.mark.parametrize("tag", [256, 257])
+def test_a_tiff_whose_header_names_no_size_is_told_in_words(compression: str, tag: int) -> None:
+    content = whole("TIFF", compression=compression)
+    entry = content.index(struct.pack("<HH", tag, 4 if struct.pack("<HH", tag, 4) in content else 3))
+    with pytest.raises(PictureError, match="TIFF: its header names no width or height"):
+        answer_to(content[:entry] + b"\xfe\xfd" + content[entry + 2 :], PNG)
 
 
 def test_a_gif_cut_off_between_its_frames_is_not_a_shorter_gif() -> None:
