@@ -99,8 +99,7 @@ class Driver:
         self._left: deque[Job] = deque()  # to be carried alone
         self._last_chance: list[Job] = []  # carried alone at the end: their child died, or their lane twice
         self._lost: set[str] = set()  # the sources of jobs whose lane died
-        self._out_of_time = 0  # jobs that would not have ended in time
-        self._time_up = False  # whether the run ended at its time limit
+        self._out_of_time = 0  # jobs that would not have ended in time, and one where the time ended the run
         self._unanswered = 0  # reads in a row that have timed out
         self._tidied: Tidied | None = None
         self._stopped = ""
@@ -113,10 +112,9 @@ class Driver:
         status, why = ExitStatus.UNFINISHED, ""
         try:
             self._work(run)
-            self._time_up = self._out_of_time > 0
-            status = self._status(ExitStatus.TIME_UP if self._time_up else ExitStatus.OK)
+            status = self._status(ExitStatus.TIME_UP if self._out_of_time else ExitStatus.OK)
         except Stopped as stopped:
-            self._time_up = stopped.status == ExitStatus.TIME_UP
+            self._out_of_time += stopped.status == ExitStatus.TIME_UP
             why = self._stopped = str(stopped) if stopped.status == ExitStatus.UNFINISHED else ""
             status = self._status(stopped.status)
         except Exception as error:
@@ -127,9 +125,8 @@ class Driver:
                 self._packing.close()
             with suppress(TargetTrouble):  # what cannot be synced stays pending
                 self._take()
-            summary = self.so_far(status)
-            unfinished = status == ExitStatus.UNFINISHED
-            with suppress(ManifestTrouble) if unfinished else nullcontext():
+            summary = replace(self.so_far(status), out_of_time=self._out_of_time > 0)
+            with suppress(ManifestTrouble) if (unfinished := status == ExitStatus.UNFINISHED) else nullcontext():
                 self._manifest.end_run(status, summary.pictures, reported=not unfinished, why=why)
         if status in (ExitStatus.OK, ExitStatus.FAILED, ExitStatus.TIME_UP):
             self._manifest.backup()
@@ -397,7 +394,6 @@ class Driver:
             orphans=tidied.orphans,
             removed=tidied.removed,
             unseen=tidied.unseen,
-            out_of_time=self._time_up,
             stopped=self._stopped,
             shards=0 if self._packing is None else self._packing.count,
             warnings=(*unknown, *self._planner.warnings, *lost, *tidied.warnings, *unwritten),
