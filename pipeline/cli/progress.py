@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MINUTE, _STEP = 60.0, 1.0  # seconds that count for the pace, and between two looks
 _FORMAT = "{desc} {percentage:3.0f}% {bar} {unit}"
+_BY_BYTES = "{desc} {percentage:3.0f}% of the bytes {bar} {unit}"
 
 
 class _Question:
@@ -91,6 +92,7 @@ class ProgressBar:
         if self._bar is None:
             self._bar = redrawn(self._title, _FORMAT)
         now = time.monotonic()
+        self._bar.bar_format = _BY_BYTES if progress.by_bytes else _FORMAT
         self._bar.n, self._bar.total = progress.work
         self._bar.unit = position(progress, now - self._started, self._pace.left(now, *progress.work))
         self._bar.refresh()

@@ -179,16 +179,17 @@ def _profile_lines(rendering: tuple[RunSummary, Stages] | None) -> list[str]:
 
 
 def _progress(run: RunSummary, *, running: bool) -> str:
-    """`37%, 43 of about 115 pictures, 2 failed, 14 s left`; "" where nothing was noted yet."""
+    """`37% of the bytes, 43 of about 115 pictures, 2 failed, 14 s left`; "" where nothing was noted yet."""
     noted = run.settings.get("progress")
     if not isinstance(noted, dict):
         return ""
     from pipeline.run.options import Progress
 
     amounts = (noted[key] for key in ("bytes_done", "bytes_expected", "jobs_done", "jobs_expected"))
-    done, expected = Progress(0, 0, *amounts).work
+    progress = Progress(0, 0, *amounts)
+    done, expected = progress.work
     pictures = f"{noted['jobs_done']:,} of about {max(noted['jobs_done'], noted['jobs_expected']):,} pictures"
-    parts = [f"{done / expected:.0%}"] if expected else []
+    parts = [f"{done / expected:.0%}{' of the bytes' if progress.by_bytes else ''}"] if expected else []
     parts += [pictures] if running else [f"after {noted['jobs_done']:,} pictures"]
     if noted["failed"]:
         parts.append(f"{noted['failed']:,} failed")

@@ -46,9 +46,14 @@ class Progress:
     workers: Mapping[str, int] = field(default_factory=dict)  # pictures that each of a cluster's has carried, by name
 
     @property
+    def by_bytes(self) -> bool:
+        """Whether `work` is in bytes."""
+        return self.bytes_done <= self.bytes_expected
+
+    @property
     def work(self) -> tuple[int, int]:
         """What is done, and of how much: in bytes, or in pictures where sizes are not known before (URLs)."""
-        if self.bytes_done > self.bytes_expected:
+        if not self.by_bytes:
             return self.jobs_done, max(self.jobs_expected, self.jobs_done)
         return self.bytes_done, self.bytes_expected
 

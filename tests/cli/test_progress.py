@@ -59,6 +59,20 @@ def test_urls_whose_sizes_are_not_known_before_are_counted() -> None:
     assert HERE.work == (5_000_000, 10_000_000)
 
 
+def test_the_bar_says_where_its_share_is_one_of_bytes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pipeline.cli.progress.on_terminal", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    with ProgressBar("thumbs", wanted=True) as bar:
+        bar.watch(HERE)
+        assert " 50% of the bytes " in capsys.readouterr().err
+        bar.watch(Progress(5, 0, bytes_done=50_000, bytes_expected=0, jobs_done=5, jobs_expected=20))
+        shown = capsys.readouterr().err
+    assert " 25% " in shown
+    assert "of the bytes" not in shown
+
+
 def test_a_signal_is_answered_at_once_with_what_is_in_flight(world: World) -> None:
     world.fill(4)
     answers: list[int] = []

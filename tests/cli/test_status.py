@@ -30,7 +30,7 @@ def noted(world: World, progress: Progress) -> RunSummary:
 def test_a_run_at_work_says_how_far_it_is(world: World) -> None:
     run = noted(world, Progress(45, 2, 10_000_000, 40_000_000, jobs_done=43, jobs_expected=172))
     line = run_line(run, running=True)
-    assert "running, 25%, 43 of about 172 pictures, 2 failed, about " in line
+    assert "running, 25% of the bytes, 43 of about 172 pictures, 2 failed, about " in line
     assert line.endswith(" left")
 
 
