@@ -230,8 +230,6 @@ def query(words: tuple[str, ...], view: str | None, as_json: bool, as_csv: bool,
     config, question = parted(words)
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
-    if every and (as_json or as_csv):
-        raise click.UsageError("--all is for the table; --json and --csv have all columns")
     if view is not None and is_sql(question):
         raise click.UsageError("--view is for filters; a SELECT names its views itself")
     with Manifest.reader(load(config)) as reader:

@@ -41,6 +41,17 @@ def test_without_a_question_all_rows_of_the_view_are_shown(made: World) -> None:
     assert [row["status"] for row in query(made, "--view", "runs")] == [0]
 
 
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_rows_for_programs_have_everything_with_all_and_without(made: World, form: str) -> None:
+    made.put("b.jpg")
+    made.run()
+    ask = ("manifest", "query", str(made.config_path), form)
+    every = made.command(*ask, "--all")
+    assert (every.returncode, every.stderr) == (0, "")
+    assert every.stdout == made.command(*ask).stdout
+    assert len(every.stdout.splitlines()) == 2 + (form == "--csv")
+
+
 @pytest.mark.parametrize(
     "sql", ["WITH pairs AS (SELECT 1 AS one) SELECT one FROM pairs", "with\nx(one) AS (SELECT 1) SELECT one FROM x"]
 )
