@@ -26,6 +26,13 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def pace(pictures: float, seconds: float, unit: str = " pictures a second") -> str:
+    """`5.3 pictures a second`, or below one `20 s a picture`. `unit`: other words for those above one."""
+    if 0 < pictures < seconds:
+        return f"{duration(seconds / pictures)} a picture"
+    return f"{pictures / seconds:.1f}{unit}"
+
+
 def count(number: int, singular: str, plural: str | None = None) -> str:
     """`1 picture`, `1,234 pictures`."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"

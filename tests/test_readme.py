@@ -34,7 +34,7 @@ PAGES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README
 NONE = click.Context(cli)
 
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
-_TIMES = re.compile(r"\d[\d,.]* (?:s|min|pictures a second)\b")
+_TIMES = re.compile(r"\d[\d,.]* (?:s a picture|s|min|pictures a second)\b")
 _TOLERANCE = 0.03  # of sizes, which follow from the versions of the encoders; a number of 28 pictures has to be right
 
 

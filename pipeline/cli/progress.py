@@ -11,7 +11,7 @@ from collections import deque
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
-from pipeline.amounts import count, duration, size
+from pipeline.amounts import count, duration, pace, size
 from pipeline.cli.console import complain, on_terminal
 from pipeline.cli.redrawing import redrawn
 
@@ -118,7 +118,7 @@ def position(progress: Progress, seconds: float, left: float | None) -> str:
     """`1,200/2,400 pictures, 5.3/s, 3 min 20 s left, 2 failed`: so far in `seconds`, with so many seconds `left`."""
     parts = [f"{progress.jobs_done:,}/{max(progress.jobs_expected, progress.jobs_done):,} pictures"]
     if progress.jobs_done and seconds:
-        parts.append(f"{progress.jobs_done / seconds:.1f}/s")
+        parts.append(pace(progress.jobs_done, seconds, "/s"))
     if left is not None:
         parts.append(f"{duration(left)} left")
     if progress.failed:

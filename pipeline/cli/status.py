@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.amounts import count, duration, of_each, size
+from pipeline.amounts import count, duration, of_each, pace, size
 from pipeline.cli.console import complain, tell
 from pipeline.cli.options import config_argument
 
@@ -199,7 +199,7 @@ def _progress(run: RunSummary, *, running: bool) -> str:
         parts.append(f"about {duration(max(0.0, left))} left")
     if workers := noted.get("workers"):
         seconds = max(1.0, noted["at"] - run.started)
-        rates = ", ".join(f"{name} {pictures / seconds:.1f}/s" for name, pictures in sorted(workers.items()))
+        rates = ", ".join(f"{name} {pace(pictures, seconds, '/s')}" for name, pictures in sorted(workers.items()))
         parts.append(f"{count(len(workers), 'worker')} ({rates})")
     if running and noted.get("waiting"):
         parts.append(noted["waiting"])

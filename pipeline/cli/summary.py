@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.amounts import count, duration, of_each, size
+from pipeline.amounts import count, duration, of_each, pace, size
 from pipeline.errors import ExitStatus, printable
 from pipeline.model.record import MADE, Status
 from pipeline.program import to_copy
@@ -57,7 +57,7 @@ def sentence(config: Path, summary: Summary, *, verbose: bool = False) -> str:
         text += f"; {size(summary.source_bytes)} -> {size(summary.target_bytes)}{share}"
     text += f" in {duration(summary.seconds)}"
     if summary.done and summary.seconds > 0:
-        text += f", {summary.done / summary.seconds:.1f} pictures a second"
+        text += f", {pace(summary.done, summary.seconds)}"
     return text + _ending(summary)
 
 

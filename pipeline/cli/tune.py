@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.amounts import count, size
+from pipeline.amounts import count, pace, size
 from pipeline.cli.console import complain, on_terminal, tell
 from pipeline.cli.options import Duration, config_argument, only_option
 from pipeline.cli.redrawing import ShareBar
@@ -170,12 +170,12 @@ _WHY = {
 def _choice(chosen: Verdict, auto: Verdict, best: Verdict) -> str:
     if chosen is auto:
         other = "" if best is auto else f", and nothing is surely more than 3 % faster (best: {_said(best.setting)})"
-        return f"auto is fine: {auto.rate:.1f} pictures a second{other}; {_WHY[auto.bound]}."
+        return f"auto is fine: {pace(auto.rate, 1)}{other}; {_WHY[auto.bound]}."
     how = (
         f"{chosen.ratio:.2f} times as fast as auto" if chosen.ratio >= 1 else f"{chosen.ratio:.0%} of the speed of auto"
     )
     simpler = "" if chosen is best else f", as fast as {_said(best.setting)} within 3 %"
-    return f"{_said(chosen.setting)}: {chosen.rate:.1f} pictures a second, {how}{simpler}; {_WHY[chosen.bound]}."
+    return f"{_said(chosen.setting)}: {pace(chosen.rate, 1)}, {how}{simpler}; {_WHY[chosen.bound]}."
 
 
 def _workers(wanted: WorkerSettings) -> str:

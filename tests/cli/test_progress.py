@@ -39,6 +39,7 @@ def test_a_question_is_answered_once_with_one_line_even_without_a_terminal(capsy
 def test_the_bar_says_how_many_of_how_many_how_fast_and_how_long() -> None:
     here = Progress(1300, 3, 5_000_000, 10_000_000, jobs_done=1200, jobs_expected=2400)
     assert position(here, 100.0, 100.0) == "1,200/2,400 pictures, 12.0/s, 1 min 40 s left, 3 failed"
+    assert position(here, 24000.0, None) == "1,200/2,400 pictures, 20 s a picture, 3 failed"
     assert position(Progress(0, 0, 0, 0), 0.0, None) == "0/0 pictures"
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pipeline.cli.summary import sentence
 from pipeline.errors import UsageError
 from pipeline.manifest.store import Manifest
 from pipeline.plan.options import PlanOptions
@@ -122,6 +125,17 @@ def test_pictures_that_the_last_run_has_left_count_on_the_page_and_in_status(
     assert said() == "4 of 5 pictures have every rendition; 1 failed."
     world.run(plan=PlanOptions(force=True), max_runtime=10)  # to be made again: they are there
     assert said() == "4 of 5 pictures have every rendition; 1 failed."
+
+
+def test_below_one_picture_a_second_the_seconds_of_one_are_shown(world: World) -> None:
+    summary = world.run()
+    slow = replace(summary, seconds=20.0)
+    assert sentence(world.config_path, slow).endswith(" in 20 s, 20 s a picture")
+    with closing(sqlite3.connect(world.config.manifest)) as manifest, manifest:
+        manifest.execute("UPDATE run SET ended = started + 20")
+    path = place(world.config)
+    write(world.config, path)
+    assert "<dt>a picture</dt><dd>20 s</dd>" in path.read_text()
 
 
 def test_a_report_is_not_written_among_the_targets(world: World) -> None:
