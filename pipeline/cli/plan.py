@@ -13,6 +13,7 @@ from pipeline.amounts import count, duration, of_each, size
 from pipeline.cli.console import Colour, complain, tell
 from pipeline.cli.options import Adopting, adopt_option, config_argument, json_option, only_option
 from pipeline.errors import ExitStatus
+from pipeline.program import to_copy
 
 if TYPE_CHECKING:
     from pipeline.model.job import Job
@@ -80,6 +81,9 @@ def command(
             tell_orphan(orphan)
         if not as_json:
             complain(_sentence(config.stem, planner, verdicts))
+            if planner.counts.unsupported:
+                listing = to_copy("manifest", "query", str(config), "status=unsupported", "--view", "pictures")
+                complain(f"unsupported files are no pictures; those that runs have met are listed by: {listing}")
             if planner.counts.jobs:
                 complain(_expected(predicted(settings, forecast)))
     return ExitStatus.FAILED if check and makes else ExitStatus.OK

@@ -18,13 +18,13 @@ from pipeline.program import to_copy
 
 if TYPE_CHECKING:
     from pipeline.run.originals import Originals
-    from pipeline.run.verify import Problem
+    from pipeline.run.verify import Problem, Verdict
 
 
 @click.command("verify")
 @config_argument
 @click.option("--sources", is_flag=True, help="Read every source again, too, and compare it with what was recorded.")
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON lines on standard output.")
+@click.option("--json", "as_json", is_flag=True, help="Print findings, then totals, as JSON lines on standard output.")
 @click.option("-v", "--verbose", is_flag=True, help="Say what was read, even without a terminal.")
 def command(config: Path, sources: bool, as_json: bool, verbose: bool) -> int:
     """Read every file of CONFIG's target again and compare it with the manifest; changes nothing.
@@ -45,7 +45,9 @@ def command(config: Path, sources: bool, as_json: bool, verbose: bool) -> int:
             tell(json.dumps(fields, ensure_ascii=True))
         else:
             complain(line(problem), Colour.FAILURE)
-    if not as_json:
+    if as_json:
+        tell(json.dumps(_totals(verdict)))
+    else:
         for remedy in _remedies(config, verdict.problems):
             complain(remedy)
     if verbose or verdict.problems or on_terminal():
@@ -54,6 +56,15 @@ def command(config: Path, sources: bool, as_json: bool, verbose: bool) -> int:
         read = f"{count(verdict.files, 'file')} read ({size(verdict.bytes_read)})"
         complain(f"{config.stem}: {read}{of_sources}, {wrong}")
     return ExitStatus.FAILED if verdict.problems else ExitStatus.OK
+
+
+def _totals(verdict: Verdict) -> dict[str, int]:
+    """The last line of `--json`; what is said of sources only where they were asked for."""
+    totals = {"problems": len(verdict.problems), "files": verdict.files, "bytes": verdict.bytes_read}
+    if (originals := verdict.originals) is not None:
+        totals |= {"sources": originals.files, "source_bytes": originals.bytes_read}
+        totals |= {"sources_changed": originals.changed, "sources_remote": originals.remote}
+    return totals
 
 
 def _of_sources(originals: Originals) -> str:

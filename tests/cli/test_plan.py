@@ -13,7 +13,10 @@ def test_the_plan_of_a_fresh_folder_is_what_the_run_then_does(tmp_path: Path) ->
     planned = world.command("plan", str(world.config_path))
     assert planned.stdout == "new             a.jpg -> a-thumb.jpg\n"
     assert ", 0 unchanged, 2 unsupported; renditions: 1 new\n" in planned.stderr
+    assert "unsupported files are no pictures; those that runs have met are listed by: " in planned.stderr
     assert dict(world.run().pictures) == {"done": 1, "unsupported": 2}
+    listed = world.command("manifest", "query", str(world.config_path), "status=unsupported", "--view", "pictures")
+    assert "notes.txt" in listed.stdout
     assert (
         ", 1 unchanged, 2 unsupported; renditions: 1 unchanged\n"
         in world.command("plan", str(world.config_path)).stderr

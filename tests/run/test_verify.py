@@ -38,7 +38,17 @@ def test_an_original_with_other_content_under_the_same_size_and_times_is_told_an
     assert "put them back from a backup" in said.splitlines()[1]
     assert ", 3 sources read (" in said.splitlines()[-1]
     told = world.command("verify", "thumbs.yaml", "--sources", "--json", cwd=world.root)
-    assert json.loads(told.stdout)["source"] == "a/000.jpg"
+    finding, totals = map(json.loads, told.stdout.splitlines())
+    assert finding["source"] == "a/000.jpg"
+    assert (totals["problems"], totals["files"], totals["sources"], totals["sources_changed"]) == (1, 3, 3, 0)
+
+
+def test_the_last_line_of_json_says_what_was_read_also_when_all_is_well(world: World) -> None:
+    world.fill(3)
+    world.run()
+    told = world.command("verify", "thumbs.yaml", "--json", cwd=world.root)
+    read = sum(content.stat().st_size for content in world.target.rglob("*.jpg"))
+    assert (json.loads(told.stdout), told.stderr) == ({"problems": 0, "files": 3, "bytes": read}, "")
 
 
 def test_originals_that_were_changed_or_are_gone_are_left_to_the_next_run(world: World) -> None:

@@ -134,7 +134,7 @@ def test_kept_cmyk_without_a_profile_stays_without_one() -> None:
 
 
 @pytest.mark.skipif(not libvips.available(), reason="needs libvips' profile")
-@pytest.mark.parametrize("format_", [Format.PNG, Format.WEBP, Format.AVIF, Format.GIF])
+@pytest.mark.parametrize("format_", [Format.PNG, Format.WEBP, Format.AVIF])
 def test_colours_that_the_format_cannot_keep_are_told(format_: Format) -> None:
     kept = Spec("a", 8, format=format_, profile=Profile.KEEP)
     cmyk = encoded(Image.new("CMYK", (16, 16), (9, 8, 7, 6)), "JPEG", icc_profile=libvips.cmyk_profile())
