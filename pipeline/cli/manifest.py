@@ -175,6 +175,7 @@ def merge(config: Path) -> ExitStatus:
     have not run, died or did not finish: they may run, and be merged, later. Status 1, too, where none has run at all.
     """
     from pipeline.amounts import count
+    from pipeline.cli.report import write_again
     from pipeline.cli.summary import unfinished_shards
     from pipeline.config.load import load
     from pipeline.errors import printable
@@ -195,6 +196,8 @@ def merge(config: Path) -> ExitStatus:
         return ExitStatus.FAILED
     if not came:
         complain(f"nothing to merge: what the last {count(current.count, 'shard')} have written was brought in before")
+    elif settings.report:
+        write_again(settings)
     missing = unfinished_shards(config, current)
     for line in missing:
         complain(line, Colour.WARNING)

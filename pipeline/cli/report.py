@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.amounts import size
-from pipeline.cli.console import complain, on_terminal
+from pipeline.cli.console import Colour, complain, on_terminal
 from pipeline.cli.options import config_argument, published_at
-from pipeline.errors import UsageError, printable
+from pipeline.errors import PipelineError, UsageError, printable
+
+if TYPE_CHECKING:
+    from pipeline.config.settings import Config
 
 
 @click.command("report")
@@ -42,3 +46,15 @@ def command(config: Path, output: Path | None, base_url: str | None) -> None:
     written = write(settings, path, None if settings.target.store is None else AFTER_RUN, base_url or "")
     if on_terminal():  # cron mails it
         complain(f"wrote {printable(str(path))} ({size(written)}); open it in a browser")
+
+
+def write_again(settings: Config) -> None:
+    """Write the page that `report` in the config names, after a run or a merge. A failure is reported and changes
+    nothing else.
+    """
+    from pipeline.report.page import AFTER_RUN, place, write
+
+    try:
+        write(settings, place(settings), AFTER_RUN)
+    except PipelineError as error:
+        complain(f"pipeline: report: {error}", Colour.WARNING)

@@ -27,6 +27,7 @@ from pipeline.cli.options import (
     until_option,
 )
 from pipeline.errors import SIGNALS, ExitStatus, Locked
+from pipeline.program import to_copy
 
 if TYPE_CHECKING:
     from pipeline.cli.telling import Telling
@@ -165,7 +166,12 @@ def command(
                 return ExitStatus.OK
             raise
         if settings.report and summary.status not in SIGNALS:  # a stopped run has to end soon
-            _write_report(settings)
+            from pipeline.cli.report import write_again
+
+            if shard is None:
+                write_again(settings)
+            elif on_terminal() and not quiet:
+                complain(f"the report is written by {to_copy('manifest', 'merge', str(config))}")
         return summary.status
 
 
@@ -201,17 +207,6 @@ def _leave(telling: Telling, status: ExitStatus, seconds: float) -> None:
     last.start()
     last.join(seconds)
     os._exit(status)
-
-
-def _write_report(settings: Config) -> None:
-    """Write the page that `report` in the config names. A failure is reported and changes nothing else."""
-    from pipeline.errors import PipelineError
-    from pipeline.report.page import AFTER_RUN, place, write
-
-    try:
-        write(settings, place(settings), AFTER_RUN)
-    except PipelineError as error:
-        complain(f"pipeline: report: {error}", Colour.WARNING)
 
 
 def _report(config: Path, summary: Summary, *, verbose: bool, quiet: bool) -> None:

@@ -183,6 +183,19 @@ def test_a_run_writes_the_report_that_its_config_asks_for(world: World) -> None:
     assert "The one picture has every rendition" in (world.root / "r.html").read_text()
 
 
+def test_the_report_of_shards_is_written_when_they_are_merged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.configure(world.text + "report: r.html\n")
+    done = world.command("run", str(world.config_path), "--shard", "1/1")
+    assert (done.returncode, done.stderr) == (0, "")
+    monkeypatch.setattr("pipeline.cli.run.on_terminal", lambda: True)
+    done = world.command("run", str(world.config_path), "--shard", "1/1", "--no-progress")
+    assert done.stderr.endswith(f"manifest merge {world.config_path}\n")
+    assert not (world.root / "r.html").exists()
+    merged = world.command("manifest", "merge", str(world.config_path))
+    assert (merged.returncode, merged.stderr) == (0, "")
+    assert "The one picture has every rendition" in (world.root / "r.html").read_text()
+
+
 def test_a_report_that_cannot_be_written_is_said_and_changes_no_status(world: World) -> None:
     (world.root / "r.html").write_text("mine")
     world.configure(world.text + "report: r.html\n")
