@@ -48,7 +48,7 @@ def kept(
 
 
 def _colours_lost(mode: str, target: Format) -> tuple[str, ...]:
-    """A warning where a picture in `mode` has more colours than sRGB, and is converted because `target` holds none."""
+    """A warning, with the reason, of a picture in `mode` that `kept` converts for `target`; none of grey and RGB."""
     if mode == "LAB":
         return ("Lab becomes sRGB: no format keeps it",)
     if mode != "CMYK":
