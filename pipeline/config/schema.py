@@ -227,7 +227,7 @@ class Document(Section):
     report: Annotated[str, LocalPath()] | None = Field(
         default=None,
         description="An HTML page about the pictures and the runs, not in the target; written after each run that no "
-        "signal stopped.",
+        "signal stopped, and by `manifest merge` instead of by runs of shards.",
     )
     failures: Failures = Field(default_factory=Failures)
     max_runtime: Annotated[float | None, Seconds(0.1, 366 * 86_400)] = Field(
